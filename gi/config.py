@@ -1,0 +1,94 @@
+"""The settings of a run: one frozen record, checked when it is made, stored in the run's archive."""
+
+import dataclasses
+import os
+import re
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from gi.errors import ConfigError
+from gi.types import OBJECTIVES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunConfig:
+    """Everything that decides a run's result. Raises `ConfigError` for a value out of range.
+
+    `images` is the number of training samples presented in one evaluation, `final_images` in each of the
+    `final_seeds` retrainings of the front; `clock="model"` replaces measured times by a cost model, which makes the
+    run equal on every machine.
+    """
+
+    dataset: str
+    generations: int = 50
+    population: int = 16
+    seed: int = 0
+    budget_cpu_s: float | None = None
+    objectives: tuple[str, ...] = ("error", "params", "time")
+    images: int = 40_000
+    final_images: int = 120_000
+    final_seeds: int = 3
+    batch_size: int = 64
+    cpu_limit_s: float = 60.0
+    wall_limit_s: float = 240.0
+    memory_limit_mb: int = 4096
+    clock: Literal["cpu", "model"] = "cpu"
+    device: str = "cpu"
+    data_root: str | None = None
+    corpus: str | None = None
+    allow_licences: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, least in _LEAST.items():
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise ConfigError(f"{name.replace('_', ' ')} is {value}: it must be at least {least}.")
+        unknown = [key for key in self.objectives if key not in OBJECTIVES]
+        if unknown:
+            raise ConfigError(f"unknown objective {unknown[0]!r}: choose from {', '.join(OBJECTIVES)}.")
+        if len(set(self.objectives)) < max(len(self.objectives), 2):
+            raise ConfigError(f"objectives are {', '.join(self.objectives)}: name at least two different ones.")
+
+    def to_json(self) -> dict[str, Any]:
+        """The settings as plain JSON values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> "RunConfig":
+        """The settings that `to_json` wrote. Raises `ConfigError` for a key that this version does not know."""
+        unknown = set(stored) - {f.name for f in dataclasses.fields(cls)}
+        if unknown:
+            raise ConfigError(f"unknown setting {min(unknown)!r} in the run's configuration: use the gi that wrote it.")
+        tuples = {k: tuple(v) for k, v in stored.items() if isinstance(v, list)}
+        return cls(**{**stored, **tuples})
+
+
+_LEAST: dict[str, float] = {
+    "generations": 1,
+    "population": 2,
+    "budget_cpu_s": 1,
+    "images": 1,
+    "final_images": 1,
+    "final_seeds": 1,
+    "batch_size": 1,
+    "cpu_limit_s": 0.1,
+    "wall_limit_s": 0.1,
+    "memory_limit_mb": 256,
+}
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def parse_duration(text: str) -> float:
+    """The seconds that "90s", "20m", "1h30m" or "45" (seconds) stand for. Raises `ConfigError`."""
+    parts = re.findall(r"(\d+(?:\.\d+)?)([smh])", text)
+    if parts and "".join(n + u for n, u in parts) == text:
+        return sum(float(n) * _UNITS[u] for n, u in parts)
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        return float(text)
+    raise ConfigError(f"budget {text!r} is no duration: write seconds, minutes or hours such as 90s, 20m or 1h30m.")
+
+
+def default_workers() -> int:
+    """One evaluation slot for each core that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

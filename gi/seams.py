@@ -1,0 +1,71 @@
+"""Where parts meet: the Protocols that stages are written against, so that each can be tested with a stand-in."""
+
+import random
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from gi.types import Ingredient, LineType, Offspring, Outcome, Task
+
+
+class Ingredients(Protocol):
+    """A stock of typed lines to borrow from."""
+
+    def sample(self, rng: random.Random, line_type: LineType) -> Ingredient | None:
+        """One ingredient of a type, drawn from a stable order; None where the stock has none."""
+        ...
+
+
+class Check(Protocol):
+    """Runs a program on meta tensors in the isolated check worker and says what every call received.
+
+    The answer is the plain record `gi.source.trace.Trace`, or `gi.source.trace.Stopped` where the program stopped.
+    """
+
+    def __call__(self, text: str, task: Task) -> Any: ...
+
+
+class Variation(Protocol):
+    """Makes one offspring of one or two parent texts, or None when every try was refused."""
+
+    def __call__(
+        self, parents: Sequence[str], *, rng: random.Random, known: frozenset[str] | set[str]
+    ) -> Offspring: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One training and measurement: `seed` starts weights, batches and augmentation.
+
+    `images` is how many training samples are presented (with repetition); `split` is what the network is scored on
+    afterwards; with `weights_path` the trained state dict is written there.
+    """
+
+    id: str
+    text: str
+    seed: int
+    images: int
+    split: str = "validation"
+    weights_path: str | None = None
+
+
+class Executor(Protocol):
+    """Evaluates jobs, several at a time, each isolated from the rest; a job's failure is a value, never raised."""
+
+    @property
+    def capacity(self) -> int:
+        """How many jobs run at once."""
+        ...
+
+    def submit(self, job: Job) -> "Future[Outcome]": ...
+
+    def shutdown(self) -> None:
+        """Kills what is running and lets go of every process."""
+        ...
+
+
+class CostModel(Protocol):
+    """Stands in for the clock: figures computed from the program alone, equal on every machine."""
+
+    def __call__(self, job: Job) -> Mapping[str, float]: ...

@@ -1,0 +1,219 @@
+"""The nouns that every stage shares: frozen records, no behaviour beyond small queries, no imports of stages."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal, TypeAlias
+
+
+class LineType(StrEnum):
+    """The type of a line, after torch's own filing (`torch.nn` documentation sections, `torch.optim`, ...)."""
+
+    CONNECTION = "connection"
+    ACTIVATION = "activation"
+    NORMALIZATION = "normalization"
+    POOLING = "pooling"
+    REGULARIZATION = "regularization"
+    RESHAPE = "reshape"
+    LOSS = "loss"
+    OPTIMIZER = "optimizer"
+    SCHEDULER = "scheduler"
+    AUGMENTATION = "augmentation"
+    BLOCK = "block"
+
+
+RECIPE_TYPES = frozenset({LineType.LOSS, LineType.OPTIMIZER, LineType.SCHEDULER, LineType.AUGMENTATION})
+MODEL_TYPES = frozenset(LineType) - RECIPE_TYPES
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a line or a program comes from.
+
+    `repository` is a URL, a folder or `package==version`; `commit` the full hash or ""; `path` is relative to the
+    repository's root; `line` is 1-based; `licence` an SPDX identifier or "unknown".
+    """
+
+    repository: str
+    commit: str
+    path: str
+    line: int
+    licence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """The text of one Python module and where it comes from (`origin.line` is 1)."""
+
+    text: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of source text: lines 1-based, columns 0-based in characters, the end exclusive."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+@dataclass(frozen=True, slots=True)
+class TypedCall:
+    """One call whose function has a line type.
+
+    `symbol` is the public qualified name ("torch.nn.Conv2d", or "BasicBlock" for a class of the same file); `code` is
+    the call's source with the function spelled by its symbol; `names` are the free names of its arguments, each with
+    the literal that it has in the donor's scope (a default argument, a constant) or None.
+    """
+
+    line: int
+    symbol: str
+    type: LineType
+    span: Span
+    code: str
+    names: tuple[tuple[str, str | None], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TypedLine:
+    """A logical line with at least one typed call; `type` is that of its outermost typed call, `code` is dedented."""
+
+    line: int
+    end_line: int
+    type: LineType
+    code: str
+    calls: tuple[TypedCall, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ingredient:
+    """What an edit brings: one typed call of a donor, with the line that it stood in and its origin."""
+
+    type: LineType
+    symbol: str
+    code: str
+    call: str
+    names: tuple[tuple[str, str | None], ...]
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a program must fit: `input_shape` is (channels, height, width), the output is (n, num_classes)."""
+
+    input_shape: tuple[int, int, int]
+    num_classes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One change of a text: operator, the type of the line, the line in the parent, its text before and after.
+
+    `origin` is the ingredient's, None where nothing was borrowed (a deletion, a tweak).
+    """
+
+    operator: str
+    type: LineType
+    line: int
+    before: str
+    after: str
+    origin: Origin | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One attempt of the variation: `reason` is "" where it was accepted, else why it was refused, at which stage."""
+
+    operator: str
+    stage: str = ""
+    reason: str = ""
+    detail: str = ""
+
+    @property
+    def accepted(self) -> bool:
+        return not self.stage
+
+
+@dataclass(frozen=True, slots=True)
+class Offspring:
+    """The result of one variation: an accepted text with its edits, and every try that led to it."""
+
+    text: str
+    edits: tuple[Edit, ...]
+    tries: tuple[Try, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Individual:
+    """One program of a run. `id` is the digest of its normalised text; `parents` are ids, empty for seed programs."""
+
+    id: str
+    text: str
+    generation: int
+    parents: tuple[str, ...] = ()
+    edits: tuple[Edit, ...] = ()
+    tries: tuple[Try, ...] = ()
+    origin: Origin | None = None
+
+
+Stage = Literal["parse", "build", "forward", "recipe", "train", "measure", "worker"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one evaluation took: CPU seconds in training, in measuring, and in all of the worker; wall seconds."""
+
+    train_cpu_s: float = 0.0
+    measure_cpu_s: float = 0.0
+    cpu_s: float = 0.0
+    wall_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """An evaluation that succeeded: a finite value for every objective's name."""
+
+    values: Mapping[str, float]
+    cost: Cost = field(default_factory=Cost)
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """An evaluation that did not: the stage, a short stable `reason` to group by, and the `detail` of this one."""
+
+    stage: Stage
+    reason: str
+    detail: str = ""
+    cost: Cost = field(default_factory=Cost)
+
+
+Outcome: TypeAlias = Scored | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """One figure that the search minimises: `key` is its name in `Scored.values`.
+
+    `reference` is its coordinate of the hypervolume's reference point, None where it is fixed from the first
+    generation's worst value; `log` objectives (parameter counts, times) enter the hypervolume as logarithms.
+    """
+
+    key: str
+    unit: str
+    reference: float | None = None
+    log: bool = False
+
+
+OBJECTIVES: Mapping[str, Objective] = {
+    o.key: o
+    for o in (
+        Objective("error", "share of the validation samples", reference=1.0),
+        Objective("params", "parameters", log=True),
+        Objective("time", "CPU time of inference, as a ratio to the reference network", log=True),
+        Objective("macs", "multiply-adds per sample", log=True),
+        Objective("train_time", "CPU seconds of training", log=True),
+        Objective("size", "characters of normalised source", log=True),
+    )
+}
