@@ -4,7 +4,10 @@ import dataclasses
 import os
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
+
+import platformdirs
 
 from gi.errors import ConfigError
 from gi.types import OBJECTIVES
@@ -92,3 +95,14 @@ def parse_duration(text: str) -> float:
 def default_workers() -> int:
     """One evaluation slot for each core that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def cache_folder() -> Path:
+    """Where gi keeps what it can make again: $GI_CACHE, else the platform's cache folder (not created here)."""
+    return Path(os.environ.get("GI_CACHE") or platformdirs.user_cache_dir("gi", appauthor=False))
+
+
+def data_folder(data_root: str | None = None) -> Path:
+    """Where data sets lie: `data_root`, else $GI_DATA, else `data` in the cache folder (not created here)."""
+    chosen = data_root or os.environ.get("GI_DATA")
+    return Path(chosen).expanduser() if chosen else cache_folder() / "data"
