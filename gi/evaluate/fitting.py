@@ -1,0 +1,286 @@
+"""What a layer or function of torch needs its input to be, and how to make it fit on the fly. Check worker only.
+
+The rules read the layer that was really built and the input that really arrived, so they hold for every style of
+program. Each rule gives `Misfit`s: what is wrong, in the words of `gi.source.trace.Fix`.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
+from torch.nn.modules.instancenorm import _InstanceNorm
+
+DENSE = frozenset({"torch.nn.Linear"})
+CONVOLUTIONS = frozenset(f"torch.nn.Conv{t}{d}d" for t in ("", "Transpose") for d in (1, 2, 3))
+MAX_FLAT = 4096  # a feature map of more values than this is pooled before a dense layer sees it
+POOLED = 4  # to this height and width
+
+_POOLS = (nn.MaxPool1d, nn.MaxPool2d, nn.AvgPool1d, nn.AvgPool2d, nn.LPPool2d)
+_ADAPTIVE = (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d)
+_CHANNEL_DROPOUTS = (nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.FeatureAlphaDropout)
+_IMAGE_ONLY = (
+    *_POOLS, *_ADAPTIVE, nn.Upsample, nn.PixelShuffle, nn.PixelUnshuffle, nn.ChannelShuffle, nn.LocalResponseNorm,
+    nn.ZeroPad2d, nn.ReflectionPad2d, nn.ReplicationPad2d, nn.ConstantPad2d, nn.Softmax2d,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """What does not fit: kind, argument name and position, value, as in `gi.source.trace.Fix`."""
+
+    kind: str
+    name: str = ""
+    position: int = -1
+    value: Any = None
+
+
+def misfits(module: nn.Module, x: torch.Tensor) -> Iterator[Misfit]:
+    """What has to change before `module` can take `x`, in order; nothing where it fits."""
+    if isinstance(module, _ConvNd):
+        yield from _convolution(module, x)
+    elif isinstance(module, nn.Linear):
+        yield from _dense(module, x)
+    elif isinstance(module, (_BatchNorm, _InstanceNorm)):
+        yield from _batch_norm(module, x)
+    elif isinstance(module, nn.GroupNorm):
+        yield from _group_norm(module, x)
+    elif isinstance(module, nn.LayerNorm):
+        yield from _layer_norm(module, x)
+    elif isinstance(module, nn.PReLU) and module.num_parameters not in (1, _channels(x)):
+        yield Misfit("argument", "num_parameters", 0, _channels(x))
+    elif isinstance(module, _CHANNEL_DROPOUTS) and x.dim() != _rank(module):
+        yield Misfit("symbol", value="torch.nn.Dropout")
+    elif isinstance(module, _IMAGE_ONLY):
+        yield from _image(module, x)
+    elif isinstance(module, nn.Unflatten) and x.dim() > 2:
+        yield Misfit("remove")
+
+
+def applied(misfit: Misfit, module: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """Makes the layer fit, as the text will later; the input that it then gets."""
+    if misfit.kind == "flatten":
+        return x.flatten(1)
+    if misfit.kind == "pool":
+        return nn.functional.adaptive_avg_pool2d(x, misfit.value).flatten(1)
+    if misfit.kind == "unsqueeze":
+        return x.reshape(*x.shape, *misfit.value)
+    if misfit.kind == "argument":
+        _rebuild(module, misfit)
+    elif misfit.kind == "symbol":
+        module.__class__ = getattr(nn, misfit.value.rpartition(".")[2])
+    return x
+
+
+def _channels(x: torch.Tensor) -> int:
+    return int(x.shape[1]) if x.dim() > 1 else int(x.shape[0])
+
+
+def _rank(module: nn.Module) -> int:
+    """The number of dimensions, batch included, that a layer named ...1d, ...2d or ...3d works on."""
+    name = type(module).__name__
+    return 2 + int(name[-2]) if name[-2:-1].isdigit() else 4
+
+
+def _convolution(module: _ConvNd, x: torch.Tensor) -> Iterator[Misfit]:
+    if x.dim() != len(module.kernel_size) + 2:
+        return  # a convolution of flat features: torch's own error says it best
+    channels = _channels(x)
+    if module.in_channels != channels:
+        yield Misfit("argument", "in_channels", 0, channels)
+        if module.groups == module.in_channels and module.groups > 1:  # depthwise stays depthwise
+            yield Misfit("argument", "groups", 6, channels)
+            if module.out_channels % channels:
+                yield Misfit("argument", "out_channels", 1, channels * max(1, module.out_channels // module.in_channels))
+        elif channels % module.groups:
+            yield Misfit("argument", "groups", 6, math.gcd(channels, module.groups, module.out_channels))
+    elif module.groups > 1 and module.out_channels % module.groups:
+        yield Misfit("argument", "groups", 6, math.gcd(channels, module.out_channels))
+    if not isinstance(module, _ConvTransposeNd) and not isinstance(module.padding, str):
+        yield from _window(module, x)
+
+
+def _window(module: _ConvNd, x: torch.Tensor) -> Iterator[Misfit]:
+    """A kernel that is larger than its padded input gets the padding that keeps the size."""
+    reach = [d * (k - 1) + 1 for k, d in zip(module.kernel_size, module.dilation, strict=True)]
+    sizes = x.shape[2:]
+    if any(r > s + 2 * int(p) for r, s, p in zip(reach, sizes, module.padding, strict=True)):
+        needed = [max(int(p), r // 2) for r, p in zip(reach, module.padding, strict=True)]
+        yield Misfit("argument", "padding", 4, needed[0] if len(set(needed)) == 1 else tuple(needed))
+
+
+def _dense(module: nn.Linear, x: torch.Tensor) -> Iterator[Misfit]:
+    features = int(x.shape[-1])
+    if x.dim() == 4:
+        _, channels, height, width = x.shape
+        features = channels * height * width
+        if features > MAX_FLAT and height * width > POOLED * POOLED:
+            features = channels * POOLED * POOLED
+            yield Misfit("pool", value=POOLED)
+        else:
+            yield Misfit("flatten")
+    if module.in_features != features:
+        yield Misfit("argument", "in_features", 0, features)
+
+
+def _batch_norm(module: Any, x: torch.Tensor) -> Iterator[Misfit]:
+    dims = {"1d": (2, 3), "2d": (4,), "3d": (5,)}.get(type(module).__name__[-2:])
+    if dims and x.dim() not in dims and x.dim() in (2, 3, 4):
+        base = type(module).__name__[:-2]
+        if base == "InstanceNorm" and x.dim() == 2:
+            yield Misfit("remove")
+            return
+        yield Misfit("symbol", value=f"torch.nn.{base}{'2d' if x.dim() == 4 else '1d'}")
+    if module.num_features != _channels(x):
+        yield Misfit("argument", "num_features", 0, _channels(x))
+
+
+def _group_norm(module: nn.GroupNorm, x: torch.Tensor) -> Iterator[Misfit]:
+    channels = _channels(x)
+    if module.num_channels != channels:
+        yield Misfit("argument", "num_channels", 1, channels)
+    if channels % module.num_groups:
+        yield Misfit("argument", "num_groups", 0, math.gcd(channels, module.num_groups))
+
+
+def _layer_norm(module: nn.LayerNorm, x: torch.Tensor) -> Iterator[Misfit]:
+    count = len(module.normalized_shape)
+    if tuple(module.normalized_shape) != tuple(x.shape[-count:]) or count >= x.dim():
+        shape = tuple(int(n) for n in x.shape[1:])
+        yield Misfit("argument", "normalized_shape", 0, shape if len(shape) > 1 else shape[0])
+
+
+def _image(module: nn.Module, x: torch.Tensor) -> Iterator[Misfit]:
+    """A layer that works on images is left out where there is no image, or none large enough."""
+    if x.dim() != _rank(module):
+        yield Misfit("remove")
+    elif isinstance(module, _POOLS):
+        kernel, padding = _pair(module.kernel_size, x), _pair(getattr(module, "padding", 0), x)
+        if any(int(k) > s + 2 * int(p) for k, s, p in zip(kernel, x.shape[2:], padding, strict=True)):
+            yield Misfit("remove")
+    elif isinstance(module, nn.ReflectionPad2d) and max(module.padding) >= min(x.shape[2:]):
+        yield Misfit("remove")
+    elif isinstance(module, nn.PixelShuffle) and _channels(x) % module.upscale_factor**2:
+        yield Misfit("remove")
+    elif isinstance(module, nn.PixelUnshuffle) and any(s % module.downscale_factor for s in x.shape[2:]):
+        yield Misfit("remove")
+    elif isinstance(module, nn.ChannelShuffle) and _channels(x) % module.groups:
+        yield Misfit("remove")
+
+
+def _pair(value: Any, x: torch.Tensor) -> tuple[int, ...]:
+    return tuple(value) if isinstance(value, (tuple, list)) else (value,) * (x.dim() - 2)
+
+
+def _rebuild(module: Any, misfit: Misfit) -> None:
+    """Sets one argument of a built layer, with the meta parameters that follow from it."""
+    setattr(module, misfit.name, misfit.value)
+    if isinstance(module, _ConvNd):
+        _rebuild_convolution(module)
+    elif isinstance(module, nn.Linear):
+        module.weight = nn.Parameter(torch.empty(module.out_features, module.in_features, device="meta"))
+    elif isinstance(module, nn.LayerNorm):
+        value = misfit.value
+        module.normalized_shape = tuple(value) if isinstance(value, tuple) else (value,)
+        _resize_affine(module, *module.normalized_shape)
+    elif isinstance(module, nn.PReLU):
+        module.weight = nn.Parameter(torch.empty(misfit.value, device="meta"))
+    else:
+        _resize_affine(module, getattr(module, "num_features", None) or module.num_channels)
+
+
+def _rebuild_convolution(module: Any) -> None:
+    padding, dims = module.padding, len(module.kernel_size)
+    module.padding = padding if isinstance(padding, (tuple, str)) else (padding,) * dims
+    if not isinstance(module.padding, str):
+        module._reversed_padding_repeated_twice = [p for p in reversed(module.padding) for _ in range(2)]
+    groups = module.groups if not (module.in_channels % module.groups or module.out_channels % module.groups) else 1
+    first, second = (module.in_channels, module.out_channels) if module.transposed else (module.out_channels, module.in_channels)
+    module.weight = nn.Parameter(torch.empty(first, second // groups, *module.kernel_size, device="meta"))
+    if module.bias is not None:
+        module.bias = nn.Parameter(torch.empty(module.out_channels, device="meta"))
+
+
+def _resize_affine(module: Any, *shape: int) -> None:
+    for name in ("weight", "bias"):
+        if getattr(module, name, None) is not None:
+            setattr(module, name, nn.Parameter(torch.empty(*shape, device="meta")))
+    for name in ("running_mean", "running_var"):
+        if getattr(module, name, None) is not None:
+            setattr(module, name, torch.empty(*shape, device="meta"))
+
+
+# Functions -----------------------------------------------------------------------------------------------------------
+
+_ELEMENTWISE = frozenset({"add", "__add__", "__radd__", "add_", "__iadd__", "sub", "mul", "__mul__", "__imul__", "mul_"})
+
+
+def function_misfit(name: str, args: tuple[Any, ...], kwargs: dict[str, Any], batch: int) -> Misfit | None:
+    """What has to change before function `name` can take its arguments, None where it fits."""
+    if not args or not isinstance(args[0], torch.Tensor):
+        return None
+    x = args[0]
+    if name in ("view", "reshape"):
+        return _view_misfit(x, args[1:], batch)
+    if name.startswith(("max_pool", "avg_pool")) or name in ("boolean_dispatch", "fn"):
+        return _pool_misfit(x, args, kwargs)
+    if name.startswith("adaptive_") and x.dim() == 2:
+        return Misfit("remove")
+    if name in ("dropout2d", "feature_dropout") and x.dim() == 2:
+        return Misfit("remove")
+    if name in _ELEMENTWISE and len(args) > 1 and isinstance(args[1], torch.Tensor):
+        return _sum_misfit(x, args[1])
+    return None
+
+
+def function_applied(misfit: Misfit, args: tuple[Any, ...]) -> torch.Tensor:
+    """What the function gives once the text is mended."""
+    x: torch.Tensor = args[0]
+    if misfit.kind == "view":
+        return x.flatten(1) if len(misfit.value) == 2 else x.reshape(misfit.value)
+    if misfit.kind == "project":
+        left, right = args[0], args[1]
+        return left + 0 * left if misfit.name == "right" else right + 0 * right
+    return x
+
+
+def _view_misfit(x: torch.Tensor, sizes: tuple[Any, ...], batch: int) -> Misfit | None:
+    """A view to (-1, k) or (n, k) whose k is not what the image holds."""
+    if len(sizes) == 1 and isinstance(sizes[0], (tuple, list, torch.Size)):
+        sizes = tuple(sizes[0])
+    if len(sizes) != 2 or not all(isinstance(s, int) for s in sizes) or x.shape[:1] != (batch,):
+        return None
+    features = math.prod(x.shape[1:])
+    if sizes[1] in (features, -1) and sizes[0] in (batch, -1):
+        return None
+    return Misfit("view", value=(-1, features)) if sizes[0] in (batch, -1) else None
+
+
+def _pool_misfit(x: torch.Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Misfit | None:
+    kernel = args[1] if len(args) > 1 else kwargs.get("kernel_size")
+    padding = kwargs.get("padding", args[3] if len(args) > 3 else 0)
+    if kernel is None or x.dim() not in (2, 3, 4):
+        return None
+    if x.dim() == 2:
+        return Misfit("remove")
+    fits = (k <= s + 2 * p for k, s, p in zip(_pair(kernel, x), x.shape[2:], _pair(padding, x), strict=False))
+    return None if all(fits) else Misfit("remove")
+
+
+def _sum_misfit(left: torch.Tensor, right: torch.Tensor) -> Misfit | None:
+    """Two feature maps that do not broadcast: the smaller map's side is projected by a 1x1 convolution."""
+    if left.dim() != 4 or right.dim() != 4 or left.shape == right.shape:
+        return None
+    if all(a == b or 1 in (a, b) for a, b in zip(left.shape, right.shape, strict=True)):
+        return None
+    # The side with the larger image is brought to the smaller one's: strides shrink, nothing grows.
+    side, source, target = ("left", left, right) if left.shape[2] > right.shape[2] else ("right", right, left)
+    height, width = source.shape[2] / target.shape[2], source.shape[3] / target.shape[3]
+    stride = math.ceil(height)
+    if -(-source.shape[2] // stride) != target.shape[2] or -(-source.shape[3] // stride) != target.shape[3] or height < 1 or width < 1:
+        return None
+    return Misfit("project", side, value=(int(source.shape[1]), int(target.shape[1]), stride))

@@ -1,0 +1,91 @@
+"""Dead code: definitions that nothing uses, found by name alone, and their removal."""
+
+import ast
+from collections.abc import Iterator
+from typing import TypeAlias
+
+from gi.source.tree import Source, parse
+
+Definition: TypeAlias = tuple[str, str, str]  # kind, owner, name
+
+_ENTRIES = frozenset({"recipe", "forward", "__all__"})
+_MAX_ROUNDS = 20
+
+
+def dead(source: Source) -> dict[Definition, ast.stmt]:
+    """The statements that define what nothing in the module uses.
+
+    Attributes of `self` that are never read, local names that are assigned and never read, imports, and private
+    functions and classes that nothing mentions. A class with a `forward` counts as used: it may be the network.
+    """
+    found: dict[Definition, ast.stmt] = {}
+    loaded = _mentioned(source.tree)
+    for owner in (n for n in ast.walk(source.tree) if isinstance(n, ast.ClassDef)):
+        found.update(_dead_attributes(source, owner))
+    for function in (n for n in ast.walk(source.tree) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))):
+        found.update(_dead_locals(function))
+    for statement in source.tree.body:
+        for kind, name in _module_names(statement):
+            if name not in loaded and name not in _ENTRIES:
+                found[(kind, "", name)] = statement
+    return found
+
+
+def without_dead_code(text: str, before: str = "") -> str:
+    """The text without what is dead in it and was not dead in `before` (all that is dead, where that is empty)."""
+    spared = set(dead(parse(before))) if before else set()
+    for _ in range(_MAX_ROUNDS):
+        source = parse(text)
+        going = {id(s): s for key, s in dead(source).items() if key not in spared}
+        if not going:
+            return text
+        text = source.edited(source.delete_statement(s) for s in going.values())
+    return text
+
+
+def _mentioned(tree: ast.AST) -> set[str]:
+    """Names that are read anywhere, as a name or inside a string."""
+    names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    return names | {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+
+
+def _dead_attributes(source: Source, owner: ast.ClassDef) -> Iterator[tuple[Definition, ast.stmt]]:
+    read = {n.attr for n in ast.walk(source.tree) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load)}
+    read |= {n.value for n in ast.walk(owner) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+    for statement in ast.walk(owner):
+        if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+            target = statement.targets[0]
+            if (
+                isinstance(target, ast.Attribute)
+                and isinstance(target.value, ast.Name)
+                and target.value.id == "self"
+                and target.attr not in read
+                and isinstance(statement.value, ast.Call)
+            ):
+                yield ("attribute", owner.name, target.attr), statement
+
+
+def _dead_locals(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[tuple[Definition, ast.stmt]]:
+    read = {n.id for n in ast.walk(function) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Store)}
+    declared = {n for s in ast.walk(function) if isinstance(s, (ast.Global, ast.Nonlocal)) for n in s.names}
+    read |= {s.target.id for s in ast.walk(function) if isinstance(s, ast.AugAssign) and isinstance(s.target, ast.Name)}
+    for statement in ast.walk(function):
+        if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+            target = statement.targets[0]
+            if isinstance(target, ast.Name) and target.id not in read | declared:
+                yield ("local", function.name, target.id), statement
+
+
+def _module_names(statement: ast.stmt) -> Iterator[tuple[str, str]]:
+    """The names that a statement of the module binds, if it does nothing else than bind one."""
+    if isinstance(statement, (ast.Import, ast.ImportFrom)) and len(statement.names) == 1:
+        alias = statement.names[0]
+        if alias.name != "*" and getattr(statement, "module", "") != "__future__":
+            yield "import", alias.asname or alias.name.split(".")[0]
+    elif isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
+        has_forward = any(isinstance(n, ast.FunctionDef) and n.name == "forward" for n in statement.body)
+        if not statement.decorator_list and not (has_forward and isinstance(statement, ast.ClassDef)):
+            yield "definition", statement.name
+    elif isinstance(statement, ast.Assign) and len(statement.targets) == 1 and isinstance(statement.targets[0], ast.Name):
+        if isinstance(statement.value, (ast.Constant, ast.List, ast.Tuple, ast.Dict)):
+            yield "constant", statement.targets[0].id

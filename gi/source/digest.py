@@ -1,0 +1,104 @@
+"""A program's identity as text: formatting, comments, docstrings, dead code, spelling and local names do not count."""
+
+import ast
+import hashlib
+from functools import lru_cache
+
+from gi.source.dead import without_dead_code
+from gi.source.imports import imported
+from gi.source.tree import parse
+
+_KEPT = frozenset({"self", "cls"})
+
+
+@lru_cache(maxsize=4096)
+def normalise(text: str) -> str:
+    """The text in its normal form: equal for programs that differ in spelling alone. Raises `SourceError`."""
+    source = parse(without_dead_code(text))
+    tree = _Plain(imported(source)).visit(ast.parse(source.text))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            _Renamed(_attributes(node)).visit(node)
+    return ast.unparse(ast.fix_missing_locations(tree))
+
+
+def digest(text: str) -> str:
+    """16 hexadecimal digits of SHA-256 over the normal form. Raises `SourceError`."""
+    return hashlib.sha256(normalise(text).encode()).hexdigest()[:16]
+
+
+class _Plain(ast.NodeTransformer):
+    """Drops imports, docstrings and annotations; writes imported names in full; numbers local names."""
+
+    def __init__(self, names: dict[str, str]) -> None:
+        self.names = names
+        self.locals: dict[str, str] = {}
+
+    def visit_Import(self, node: ast.Import) -> None:  # noqa: N802
+        return None
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.ImportFrom | None:  # noqa: N802
+        return None if node.module and not node.level else node
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:  # noqa: N802
+        if isinstance(node.value, ast.Constant):
+            return ast.Pass()
+        return self.generic_visit(node)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:  # noqa: N802
+        if node.value is None:
+            return ast.Pass()
+        return self.generic_visit(ast.Assign(targets=[node.target], value=node.value))
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:  # noqa: N802
+        outer, node.returns = self.locals, None
+        self.locals = {**outer, **_locals(node, len(outer))}
+        self.generic_visit(node)
+        self.locals = outer
+        return node
+
+    def visit_arg(self, node: ast.arg) -> ast.AST:
+        return ast.arg(arg=self.locals.get(node.arg, node.arg), annotation=None)
+
+    def visit_keyword(self, node: ast.keyword) -> ast.AST:
+        self.generic_visit(node)
+        return node
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:  # noqa: N802
+        if node.id in self.locals:
+            return ast.Name(id=self.locals[node.id], ctx=node.ctx)
+        return ast.Name(id=self.names.get(node.id, node.id), ctx=node.ctx)
+
+
+def _locals(function: ast.FunctionDef, start: int) -> dict[str, str]:
+    """New names for what a private scope binds; parameters keep theirs where a caller may use them as keywords."""
+    parameters = {a.arg for a in ast.walk(function.args) if isinstance(a, ast.arg)}
+    stored = [n.id for n in ast.walk(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+    free = parameters if function.name in ("forward", "recipe") else set()
+    order = [a.arg for a in ast.walk(function.args) if isinstance(a, ast.arg) and a.arg in free]
+    names = [n for n in dict.fromkeys([*order, *stored]) if n not in _KEPT and (n not in parameters or n in free)]
+    return {name: f"v{start + i}" for i, name in enumerate(names)}
+
+
+class _Renamed(ast.NodeTransformer):
+    def __init__(self, names: dict[str, str]) -> None:
+        self.names = names
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:  # noqa: N802
+        self.generic_visit(node)
+        if isinstance(node.value, ast.Name) and node.value.id == "self" and node.attr in self.names:
+            node.attr = self.names[node.attr]
+        return node
+
+
+def _attributes(owner: ast.ClassDef) -> dict[str, str]:
+    """Numbers for the attributes that a class sets on `self`, in order."""
+    stored = [
+        n.attr
+        for n in ast.walk(owner)
+        if isinstance(n, ast.Attribute)
+        and isinstance(n.ctx, ast.Store)
+        and isinstance(n.value, ast.Name)
+        and n.value.id == "self"
+    ]
+    return {name: f"a{i}" for i, name in enumerate(dict.fromkeys(stored))}

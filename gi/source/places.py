@@ -1,0 +1,254 @@
+"""Where a layer stands in a program, in each style that people write, and how it is put in or taken out there."""
+
+import ast
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from gi.source.imports import resolve, spelling, with_import
+from gi.source.tree import Function, Replacement, Source
+
+
+@dataclass(frozen=True)
+class Element:
+    """One element among the arguments of a call, or of a list: `nn.Sequential(conv, relu)`, `[conv, relu]`."""
+
+    node: ast.expr  # the constructor call, or the ("name", call) pair around it
+    siblings: list[ast.expr]
+
+
+@dataclass(frozen=True)
+class Appended:
+    """A statement of its own that adds one layer: `layers.append(nn.ReLU())`, `self.net.add_module("a", nn.ReLU())`."""
+
+    node: ast.Call  # the constructor call
+    statement: ast.stmt
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """`self.name = nn.Conv2d(...)` with the calls `self.name(x)` that use it."""
+
+    node: ast.Call
+    name: str
+    statement: ast.stmt
+    uses: tuple[ast.Call, ...]
+
+
+@dataclass(frozen=True)
+class Functional:
+    """A call that data flows through: `F.relu(x)`, `x.flatten(1)`; `data` is the operand."""
+
+    node: ast.Call
+    data: ast.expr
+
+
+Place: TypeAlias = Element | Appended | Attribute | Functional
+
+
+def place_of(source: Source, call: ast.Call) -> Place | None:
+    """The place of a constructor call, None where it stands in no style that can be edited."""
+    node: ast.expr = call
+    parent = source.parents.get(call)
+    if isinstance(parent, ast.Tuple) and len(parent.elts) == 2 and parent.elts[1] is call:
+        node, parent = parent, source.parents.get(parent)  # ("conv1", nn.Conv2d(...)) of an OrderedDict
+    if isinstance(parent, ast.List):
+        return Element(node, list(parent.elts))
+    if isinstance(parent, ast.Call) and node in parent.args:
+        return _in_call(source, parent, call, node)
+    if isinstance(parent, (ast.Assign, ast.AnnAssign)):
+        return _attribute(source, parent, call)
+    return None
+
+
+def _in_call(source: Source, parent: ast.Call, call: ast.Call, node: ast.expr) -> Place | None:
+    statement = source.parents.get(parent)
+    if isinstance(parent.func, ast.Attribute) and parent.func.attr in ("append", "add_module", "register_module"):
+        return Appended(call, statement) if isinstance(statement, ast.Expr) else None
+    if resolve(source, parent.func).endswith(("Sequential", "ModuleList")):
+        return Element(node, list(parent.args))
+    return None
+
+
+def _attribute(source: Source, statement: ast.Assign | ast.AnnAssign, call: ast.Call) -> Attribute | None:
+    target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
+    if not (isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) and target.value.id == "self"):
+        return None
+    owner = source.enclosing(statement, ast.ClassDef)
+    if owner is None:
+        return None
+    references = [n for n in ast.walk(owner) if _is_self_attribute(n, target.attr) and n is not target]
+    calls = [source.parents.get(n) for n in references]
+    uses = tuple(c for c, n in zip(calls, references, strict=True) if isinstance(c, ast.Call) and c.func is n)
+    if len(uses) != len(references) or any(len(use.args) != 1 for use in uses):
+        return None
+    return Attribute(call, target.attr, statement, uses)
+
+
+def _is_self_attribute(node: ast.AST, name: str) -> bool:
+    return (
+        isinstance(node, ast.Attribute)
+        and node.attr == name
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "self"
+    )
+
+
+def functional_place(source: Source, call: ast.Call) -> Functional | None:
+    """The place of a call in `forward`: a function of torch or a method of a tensor."""
+    name = resolve(source, call.func)
+    if name.startswith("torch") and call.args:
+        return Functional(call, call.args[0])
+    if isinstance(call.func, ast.Attribute) and not name.startswith(("torch", "self.")):
+        return Functional(call, call.func.value)
+    return None
+
+
+# Taking out ----------------------------------------------------------------------------------------------------------
+
+
+def removal(source: Source, places: Iterable[Place]) -> list[Replacement]:
+    """What takes the layers out and rejoins the data's way."""
+    made: list[Replacement] = []
+    elements: dict[int, list[Element]] = {}
+    for place in places:
+        if isinstance(place, Element):
+            elements.setdefault(id(source.parents[place.node]), []).append(place)
+        elif isinstance(place, Appended):
+            made.append(source.delete_statement(place.statement))
+        elif isinstance(place, Attribute):
+            made.append(source.delete_statement(place.statement))
+            made.extend(bypass(source, use, use.args[0]) for use in place.uses)
+        else:
+            made.append(bypass(source, place.node, place.data))
+    for group in elements.values():
+        made.extend(_element_runs(source, group))
+    return made
+
+
+def _element_runs(source: Source, group: list[Element]) -> list[Replacement]:
+    """Elements that go together, as one replacement for each run of neighbours."""
+    siblings = group[0].siblings
+    going = {siblings.index(e.node) for e in group}
+    made = []
+    for first in sorted(i for i in going if i - 1 not in going):
+        last = first
+        while last + 1 in going:
+            last += 1
+        if last + 1 < len(siblings):
+            made.append(Replacement(source.bytes_of(siblings[first])[0], source.bytes_of(siblings[last + 1])[0], ""))
+        elif first:
+            made.append(Replacement(source.bytes_of(siblings[first - 1])[1], source.bytes_of(siblings[last])[1], ""))
+        else:
+            made.append(source.delete_element(siblings[first], siblings))
+    return made
+
+
+def bypass(source: Source, call: ast.Call, data: ast.expr) -> Replacement:
+    """A call becomes its operand; a statement that would say `x = x` goes."""
+    statement = source.parents.get(call)
+    if isinstance(statement, ast.Assign) and len(statement.targets) == 1 and isinstance(data, ast.Name):
+        target = statement.targets[0]
+        if isinstance(target, ast.Name) and target.id == data.id:
+            return source.delete_statement(statement)
+    return source.replace(call, source.code(data))
+
+
+# Putting in ----------------------------------------------------------------------------------------------------------
+
+
+def insertion(source: Source, place: Place, calls: list[tuple[str, str]], *, after: bool = True) -> list[Replacement]:
+    """What puts layers behind (or in front of) a place: `calls` are (constructor call, attribute stem)."""
+    if isinstance(place, Element):
+        texts = [_like(source, place, code, stem) for code, stem in calls]
+        insert = source.insert_element_after if after else source.insert_element_before
+        line_start = source.data.rfind(b"\n", 0, source.bytes_of(place.node)[0]) + 1
+        before = source.data[line_start : source.bytes_of(place.node)[0]].decode()
+        return [insert(place.node, (f",\n{before}" if not before.strip() else ", ").join(texts))]
+    if isinstance(place, Appended):
+        lines = [_statement_like(source, place, code, stem) for code, stem in calls]
+        joined = f"\n{source.indent(place.statement)}".join(lines)
+        return [(source.insert_after if after else source.insert_before)(place.statement, joined)]
+    return _in_forward(source, place, calls, after=after)
+
+
+def _like(source: Source, place: Element, code: str, stem: str) -> str:
+    if not isinstance(place.node, ast.Tuple):
+        return code
+    taken = {s.elts[0].value for s in place.siblings if isinstance(s, ast.Tuple) and isinstance(s.elts[0], ast.Constant)}
+    return f'("{_fresh(stem, {str(t) for t in taken})}", {code})'
+
+
+def _statement_like(source: Source, place: Appended, code: str, stem: str) -> str:
+    outer = source.parents[place.node]
+    assert isinstance(outer, ast.Call)
+    head = source.code(outer.func)
+    if len(outer.args) == 2:  # add_module("name", layer)
+        return f'{head}("{_fresh(stem, attribute_names(source))}", {code})'
+    return f"{head}({code})"
+
+
+def _in_forward(source: Source, place: Attribute | Functional, calls: list[tuple[str, str]], *, after: bool) -> list[Replacement]:
+    """Definitions in the constructor, and uses around the one place in `forward`."""
+    call = place.uses[0] if isinstance(place, Attribute) and place.uses else place.node
+    constructor = constructor_of(source, call)
+    if constructor is None:
+        return []
+    taken, names = attribute_names(source), []
+    for _, stem in calls:
+        names.append(_fresh(stem, taken))
+        taken.add(names[-1])
+    last = place.statement if isinstance(place, Attribute) else constructor.body[-1]
+    lines = [f"self.{name} = {code}" for name, (code, _) in zip(names, calls, strict=True)]
+    made = [source.insert_after(last, f"\n{source.indent(last)}".join(lines))]
+    data = call.args[0] if isinstance(place, Attribute) else place.data
+    return made + uses_of(source, call if after else data, names)
+
+
+def uses_of(source: Source, expression: ast.expr, names: list[str]) -> list[Replacement]:
+    """Sends the value of an expression through `self.name(...)` for each name, on lines of their own if it can."""
+    statement = source.parents.get(expression)
+    if isinstance(statement, ast.Assign) and len(statement.targets) == 1 and isinstance(statement.targets[0], ast.Name):
+        target = statement.targets[0].id
+        lines = [f"{target} = self.{name}({target})" for name in names]
+        return [source.insert_after(statement, f"\n{source.indent(statement)}".join(lines))]
+    start, end = source.bytes_of(expression)
+    opening = "".join(f"self.{name}(" for name in reversed(names))
+    return [Replacement(start, start, opening), Replacement(end, end, ")" * len(names))]
+
+
+def constructor_of(source: Source, node: ast.AST) -> Function | None:
+    """The `__init__` of the class that a node stands in."""
+    owner = source.enclosing(node, ast.ClassDef)
+    body = owner.body if owner else []
+    return next((f for f in body if isinstance(f, ast.FunctionDef) and f.name == "__init__"), None)
+
+
+def attribute_names(source: Source) -> set[str]:
+    """Every attribute name that the program mentions."""
+    return {n.attr for n in ast.walk(source.tree) if isinstance(n, ast.Attribute)} | {
+        n.value for n in ast.walk(source.tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)
+    }
+
+
+def _fresh(stem: str, taken: set[str]) -> str:
+    number = 1
+    while f"{stem}{number}" in taken:
+        number += 1
+    return f"{stem}{number}"
+
+
+def spelled(source: Source, symbol: str, arguments: str) -> tuple[str, list[Replacement]]:
+    """A call of `symbol` as this program writes it, with the import it may need."""
+    name, line = spelling(source, symbol)
+    return f"{name}({arguments})", [with_import(source, line)] if line else []
+
+
+def stem_of(symbol: str) -> str:
+    """The attribute stem that people give a layer: Conv2d -> conv, BatchNorm2d -> bn, Linear -> fc, ReLU -> relu."""
+    name = symbol.rpartition(".")[2]
+    known = {"BatchNorm": "bn", "Linear": "fc", "Conv": "conv", "Dropout": "dropout", "MaxPool": "pool", "AvgPool": "pool"}
+    for head, stem in known.items():
+        if name.startswith(head):
+            return stem
+    return name.rstrip("0123456789d_").lower() or "layer"

@@ -1,0 +1,98 @@
+"""What the check worker answers: plain records of one run on meta tensors, or where and why the program stopped.
+
+The worker runs untrusted programs, so its answer arrives as JSON values; `answer_from_json` is the only reader.
+A *site* is a stretch of the program's text as Python's `ast` counts it: (line, column, end line, end column), lines
+1-based, columns 0-based in UTF-8 bytes.
+"""
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from gi.types import Stage
+
+Site: TypeAlias = tuple[int, int, int, int]
+Shape: TypeAlias = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One call that data flowed through, in order of execution.
+
+    `symbol` is the public qualified name of the layer or function; `site` the call in the text that ran it; `built`
+    the constructor call of the layer with the calls that led to it, innermost first (empty for a function);
+    `inputs` and `output` are shapes with the batch dimension; `params` the number of the layer's parameters; `settings`
+    the literal values that the layer was really built with, by parameter name.
+    """
+
+    symbol: str
+    site: Site
+    built: tuple[Site, ...]
+    inputs: tuple[Shape, ...]
+    output: Shape
+    params: int = 0
+    settings: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """What would make a call fit the input that it really gets.
+
+    kind "argument": argument `name` (position `position` in the signature) of the constructor becomes `value`;
+    "symbol": the called class becomes `value`; "flatten", "pool": the input is flattened, or pooled and flattened,
+    first; "remove": the call is left out; "head": the output becomes (n, `value`) by pooling, flattening and one
+    dense layer; "view": the sizes of a view become `value`; "project": operand `name` (left or right) of an
+    elementwise operation passes through a 1x1 convolution whose (in, out, stride) is `value`.
+    """
+
+    kind: str
+    site: Site
+    built: tuple[Site, ...] = ()
+    name: str = ""
+    position: int = -1
+    value: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A program that ran to the end, if need be with `fixes` applied on the fly: it fits as it is if there are none.
+
+    `unused` are the constructor sites of layers that no data reached; `no_gradient` the names of parameters that the
+    output does not depend on; `fingerprint` is equal for programs that compute and train the same, `model` the part
+    of it that stands for the network alone; `built_counts` says how many layers each constructor site built.
+    """
+
+    uses: tuple[Use, ...]
+    fixes: tuple[Fix, ...]
+    unused: tuple[Site, ...]
+    no_gradient: tuple[str, ...]
+    num_params: int
+    model: str
+    fingerprint: str
+    built_counts: tuple[tuple[Site, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A program that did not run to the end: stage, a short stable reason, the line of its text (0 if none), detail."""
+
+    stage: Stage
+    reason: str
+    line: int = 0
+    detail: str = ""
+
+
+Answer: TypeAlias = Trace | Stopped
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(v) for v in value) if isinstance(value, list) else value
+
+
+def answer_from_json(stored: dict[str, Any]) -> Answer:
+    """The record that the worker's JSON stands for. Raises `TypeError` or `KeyError` where it stands for none."""
+    fields = {key: _tuples(value) for key, value in stored.items()}
+    if "stage" in fields:
+        return Stopped(**fields)
+    uses = tuple(Use(**{k: _tuples(v) for k, v in use.items()}) for use in fields.pop("uses"))
+    fixes = tuple(Fix(**{k: _tuples(v) for k, v in fix.items()}) for fix in fields.pop("fixes"))
+    return Trace(uses=uses, fixes=fixes, **fields)
