@@ -1,0 +1,63 @@
+"""Messages between processes: length-prefixed JSON on a socket, so that nothing from a candidate is ever unpickled."""
+
+import json
+import select
+import socket
+import struct
+import time
+from typing import Any
+
+_HEADER = struct.Struct("!I")
+LARGEST_BYTES = 64 << 20
+
+
+class PeerGoneError(Exception):
+    """The other end closed, or sent what is no message."""
+
+
+def send(connection: socket.socket, message: Any) -> None:
+    """Sends one message. Raises `PeerGoneError`."""
+    body = json.dumps(message).encode()
+    try:
+        connection.sendall(_HEADER.pack(len(body)) + body)
+    except OSError as error:
+        raise PeerGoneError(str(error)) from error
+
+
+def receive(connection: socket.socket, deadline: float | None = None) -> Any:
+    """The next message. Raises `PeerGoneError`, or `TimeoutError` past `deadline` (of `time.monotonic`)."""
+    (length,) = _HEADER.unpack(_read(connection, _HEADER.size, deadline))
+    if length > LARGEST_BYTES:
+        raise PeerGoneError(f"a message of {length} bytes")
+    try:
+        return json.loads(_read(connection, length, deadline))
+    except ValueError as error:  # covers bytes that are no text and text that is no JSON
+        raise PeerGoneError(f"no JSON: {error}") from error
+    except RecursionError as error:
+        raise PeerGoneError("JSON nested too deeply") from error
+
+
+def _read(connection: socket.socket, length: int, deadline: float | None) -> bytes:
+    parts = bytearray()
+    while len(parts) < length:
+        wait_readable(connection.fileno(), deadline)
+        try:
+            part = connection.recv(min(length - len(parts), 1 << 20))
+        except OSError as error:
+            raise PeerGoneError(str(error)) from error
+        if not part:
+            raise PeerGoneError("closed")
+        parts += part
+    return bytes(parts)
+
+
+def wait_readable(descriptor: int, deadline: float | None) -> None:
+    """Returns when there is something to read. Raises `TimeoutError` past `deadline` (of `time.monotonic`)."""
+    poller = select.poll()  # unlike select.select it takes descriptors of 1024 and more
+    poller.register(descriptor, select.POLLIN)
+    while True:
+        remaining_ms = None if deadline is None else max(0, int((deadline - time.monotonic()) * 1000) + 1)
+        if poller.poll(remaining_ms):
+            return
+        if deadline is not None and time.monotonic() >= deadline:
+            raise TimeoutError
