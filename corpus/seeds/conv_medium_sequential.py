@@ -1,0 +1,31 @@
+"""LeNet-5 in today's dress: rectified units, max pooling and a strided start."""
+
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(1, 12, kernel_size=5, stride=2, padding=2),
+            nn.ReLU(),
+            nn.Conv2d(12, 24, kernel_size=5, padding=2),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            nn.Linear(1176, 60),
+            nn.ReLU(),
+            nn.Linear(60, 10),
+        )
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+def recipe(net, steps):
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9, nesterov=True, weight_decay=0.0005)
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, total_steps=steps)
+    loss = nn.CrossEntropyLoss()
+    augmentation = None
+    return optimizer, scheduler, loss, augmentation
