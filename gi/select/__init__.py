@@ -1,0 +1,21 @@
+"""Selection among individuals by several objectives: NSGA-II survival, mating, fronts, hypervolume (pymoo's).
+
+Everything here minimises, is deterministic and refuses values that are not finite.
+"""
+
+from gi.select.mating import Standing, standing, tournament
+from gi.select.survival import crowding, non_dominated, ranks, survivors
+from gi.select.volume import hypervolume, reference_point, scaled
+
+__all__ = [
+    "Standing",
+    "crowding",
+    "hypervolume",
+    "non_dominated",
+    "ranks",
+    "reference_point",
+    "scaled",
+    "standing",
+    "survivors",
+    "tournament",
+]

@@ -1,0 +1,243 @@
+"""Everything that happened in a run: one SQLite file, one writer, any number of readers."""
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from gi.archive import queries, writes
+from gi.archive.lock import lock
+from gi.archive.records import (
+    Evaluation,
+    Event,
+    FailureGroup,
+    FrontMember,
+    Generation,
+    Provenance,
+    Retraining,
+    RunRecord,
+    RunSummary,
+    Slot,
+)
+from gi.archive.schema import connect_reader, connect_writer, explained, fold_log, run_file, transaction, write_empty
+from gi.archive.text import dump
+from gi.config import RunConfig
+from gi.errors import ArchiveError
+from gi.types import Individual, Objective, Outcome, Program, Try
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Archive:
+    """A run's file, open for queries (`open`) or as its one writer (`create`, `resume`).
+
+    Every write is one transaction, so that the file is consistent whenever the process dies. SQLite's errors come out
+    as `ArchiveError` (the file) or `RunError` (the disk), one line each.
+    """
+
+    def __init__(self, path: Path, db: sqlite3.Connection, held: sqlite3.Connection | None = None) -> None:
+        """Wraps open connections; use `create`, `resume` or `open`."""
+        self.path = path
+        self._db = db
+        self._held = held
+        self._session = 0
+
+    @classmethod
+    def create(cls, folder: Path, config: RunConfig, *, objectives: Sequence[Objective], seeds: Sequence[Program],
+               command: Sequence[str] = ()) -> "Archive":  # fmt: skip
+        """Starts the run file of a new run in `folder`. Raises `ArchiveError` where there is a run already."""
+        refuse_existing(folder)
+        with _writable(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        archive = cls._locked(folder, new=True)
+        try:
+            archive._session = archive._write(writes.start, config, objectives, seeds, command)
+        except BaseException:
+            archive.close()
+            archive.path.unlink(missing_ok=True)
+            raise
+        return archive
+
+    @classmethod
+    def resume(cls, folder: Path, *, command: Sequence[str] = ()) -> "Archive":
+        """Opens a run to go on with it. Raises `ArchiveError` where there is none or another process writes to it."""
+        connect_reader(run_file(folder)).close()
+        archive = cls._locked(run_file(folder).parent, new=False)
+        archive._session = archive._write(writes.begin_session, "resumed", command)
+        return archive
+
+    @classmethod
+    def open(cls, folder: Path) -> "Archive":
+        """Opens a run for queries; it may be running, and its folder may be read-only."""
+        path = run_file(folder)
+        return cls(path, connect_reader(path))
+
+    @classmethod
+    def _locked(cls, folder: Path, *, new: bool) -> "Archive":
+        held = lock(folder)
+        try:
+            path = folder / run_file(folder).name
+            if new:
+                refuse_existing(folder)
+                with explained(path):
+                    write_empty(path)
+            return cls(path, connect_writer(path), held)
+        except BaseException:
+            held.close()
+            raise
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return self.path.parent
+
+    def close(self) -> None:
+        """Lets go of the file; a writer folds the log in first."""
+        if self._held is not None:
+            fold_log(self._db)
+        self._db.close()
+        if self._held is not None:
+            self._held.close()
+
+    def __enter__(self) -> "Archive":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # What the one writer adds.
+
+    def set_config(self, config: RunConfig) -> None:
+        """Replaces the settings, for a run that goes on with more generations or a larger budget."""
+        self._write(writes.set_config, config)
+
+    def add_slot(self, generation: int, slot: int, individual: Individual | None, tries: Sequence[Try]) -> None:
+        """Records what one slot of a generation gave: an accepted individual or None, and every try."""
+        self._write(writes.add_slot, Slot(generation, slot, individual.id if individual else None, tuple(tries)),
+                    individual)  # fmt: skip
+
+    def add_outcome(
+        self, individual: str, outcome: Outcome, *, seed: int, images: int, split: str = "validation"
+    ) -> None:
+        """Records what an evaluation gave."""
+        self._write(writes.add_outcome, Evaluation(individual, split, seed, images, outcome))
+
+    def add_retraining(self, retraining: Retraining, outcome: Outcome) -> None:
+        """Records a retraining from scratch: the outcome on the test split, its errors and where the weights lie."""
+        self._write(writes.add_retraining, retraining, outcome)
+
+    def close_generation(self, generation: Generation, *, reference: Sequence[float]) -> None:
+        """Records the decisions of a generation: who survived, the front, its hypervolume, the random state."""
+        self._write(writes.close_generation, generation, reference)
+
+    def add_event(self, kind: str, **detail: Any) -> None:
+        """Records something that happened to the run as a whole."""
+        self._write(writes.add_event, kind, detail)
+
+    def set_session_cost(self, cpu_s: float, wall_s: float) -> None:
+        """Records what this process and all that it started have used so far."""
+        self._write(writes.set_session_cost, self._session, cpu_s, wall_s)
+
+    # What anybody may ask.
+
+    def run(self) -> RunRecord:
+        """The run's settings and what made it."""
+        return self._ask(queries.run)
+
+    def seeds(self) -> tuple[Program, ...]:
+        """The programs that the run started from, as they were given."""
+        return self._ask(queries.seeds)
+
+    def ids(self) -> tuple[str, ...]:
+        """Every individual ever accepted, in order."""
+        return self._ask(queries.ids)
+
+    def individual(self, prefix: str) -> Individual:
+        """The one individual whose id starts with `prefix`. Raises `ArchiveError` for none and for several."""
+        return self._ask(queries.by_prefix, prefix)
+
+    def lineage(self, id_: str) -> tuple[Individual, ...]:
+        """An individual (full id) and all its ancestors in order of acceptance, itself last."""
+        return self._ask(queries.lineage, id_)
+
+    def provenance(self, id_: str) -> tuple[Provenance, ...]:
+        """Every edit between the seed programs and an individual (full id), in order of acceptance."""
+        return self._ask(queries.provenance, id_)
+
+    def slots(self, generation: int) -> tuple[Slot, ...]:
+        """The slots of a generation that are decided, in order."""
+        return self._ask(queries.slots, generation)
+
+    def pending(self, generation: int) -> tuple[Individual, ...]:
+        """The individuals of a generation with no outcome on the validation split: what is left to evaluate."""
+        return self._ask(queries.pending, generation)
+
+    def evaluations(self, split: str | None = None) -> tuple[Evaluation, ...]:
+        """The outcomes on `split` (all without it) in order of the individuals' acceptance."""
+        return self._ask(queries.evaluations, split)
+
+    def generations(self) -> tuple[Generation, ...]:
+        """The closed generations in order."""
+        return self._ask(queries.generations)
+
+    def retrainings(self) -> tuple[Retraining, ...]:
+        """The retrainings from scratch, by individual in order of acceptance, then by seed."""
+        return self._ask(queries.retrainings)
+
+    def front(self) -> tuple[FrontMember, ...]:
+        """The front as of the last closed generation, by the first objective; empty before that."""
+        return self._ask(queries.front)
+
+    def failures(self) -> tuple[FailureGroup, ...]:
+        """Failed evaluations and seed programs that could not be fitted, by stage and reason."""
+        return self._ask(queries.failures)
+
+    def refusals(self) -> tuple[FailureGroup, ...]:
+        """Refused tries of the variation by stage and reason; `example` is the operator of the first."""
+        return self._ask(queries.refusals)
+
+    def events(self) -> tuple[Event, ...]:
+        """What happened to the run as a whole, in order."""
+        return self._ask(queries.events)
+
+    def summary(self) -> RunSummary:
+        """The run in figures."""
+        return self._ask(queries.summary, str(self.folder))
+
+    def cpu_s(self) -> float:
+        """CPU seconds of all sessions so far, the driver's and those of everything it started."""
+        return float(self._ask(queries.scalar, "SELECT coalesce(sum(cpu_s), 0) FROM sessions"))
+
+    def dump(self) -> str:
+        """The run as canonical text without times, costs and events: equal for equal runs."""
+        return self._ask(dump)
+
+    def _ask(self, query: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        with explained(self.path):
+            return query(self._db, *args, **kwargs)
+
+    def _write(self, write: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        with explained(self.path), transaction(self._db):
+            return write(self._db, *args, **kwargs)
+
+
+def refuse_existing(folder: Path) -> None:
+    """Raises `ArchiveError` where `folder` cannot become a new run's: it holds a run already, or is a file."""
+    if run_file(folder).exists():
+        raise ArchiveError(
+            f"{folder} holds a run already: go on with it by `gi evolve --resume {folder}`, or pass another --out."
+        )
+    if folder.exists() and not folder.is_dir():
+        raise ArchiveError(f"{folder} is a file: pass a folder as --out.")
+
+
+@contextmanager
+def _writable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ArchiveError(
+            f"{folder} cannot be made ({error.strerror}): pass a folder on a writable disk with space as --out."
+        ) from error

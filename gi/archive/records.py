@@ -1,0 +1,131 @@
+"""What the archive answers: frozen records."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gi.config import RunConfig
+from gi.types import Edit, Objective, Outcome, Try
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """What a run is: its settings, and what made it. `reference` is the hypervolume's point, unscaled, once known."""
+
+    config: RunConfig
+    objectives: tuple[Objective, ...]
+    reference: tuple[float, ...] | None
+    versions: Mapping[str, str]
+    machine: Mapping[str, Any]
+    command: tuple[str, ...]
+    started: float
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One place of a generation: who took it (None where every try was refused), and the tries."""
+
+    generation: int
+    slot: int
+    individual: str | None
+    tries: tuple[Try, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One outcome of an individual: trained on `images` samples from `seed`, scored on `split`."""
+
+    individual: str
+    split: str
+    seed: int
+    images: int
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """A closed generation: ids of the population that survived and of the front so far, best first.
+
+    `random_state` names the random streams and the next ones to be drawn from; `cpu_s` is the run's total by then.
+    """
+
+    number: int
+    population: tuple[str, ...]
+    front: tuple[str, ...]
+    hypervolume: float
+    random_state: Mapping[str, Any]
+    cpu_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Retraining:
+    """One training from scratch of a front member, scored on the test split; errors are None where it failed."""
+
+    individual: str
+    seed: int
+    images: int
+    test_error: float | None
+    validation_error: float | None
+    weights: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FrontMember:
+    """A member of the front with its objectives (validation split) and the test errors of its retrainings."""
+
+    id: str
+    generation: int
+    values: Mapping[str, float]
+    test_errors: tuple[float, ...] = ()
+    weights: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FailureGroup:
+    """Failures of one stage and reason: how many, and the id and detail of the first (id "" for a seed program)."""
+
+    stage: str
+    reason: str
+    count: int
+    example: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """One edit on the way from the seed programs to an individual: whose edit, and what it brought from where."""
+
+    individual: str
+    generation: int
+    edit: Edit
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to the run as a whole: started, interrupted, resumed, finished."""
+
+    at: float
+    kind: str
+    detail: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """A run in figures. CPU seconds are those of the driver, the workers and everything they started.
+
+    `training_cpu_s` is the part spent in training and measuring, retrainings included; `overhead_cpu_s` the rest.
+    `state` is the last event's kind; `generations` the number of the last closed one (-1 before the first).
+    """
+
+    run: str
+    state: str
+    generations: int
+    evaluations: int
+    cached: int
+    failed: int
+    cpu_s: float
+    training_cpu_s: float
+    overhead_cpu_s: float
+    wall_s: float
+    hypervolume: float
+    front: tuple[FrontMember, ...]

@@ -1,0 +1,102 @@
+"""Records to database rows and back."""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from gi.types import Cost, Edit, Failed, Individual, LineType, Origin, Outcome, Program, Scored, Try
+
+OriginRow = tuple[str | None, str | None, str | None, int | None, str | None]
+_NOWHERE: OriginRow = (None, None, None, None, None)
+
+
+def to_json(value: Any) -> str:
+    """`value` as JSON in one canonical spelling. Raises `ValueError` for NaN and infinity."""
+    return json.dumps(value, sort_keys=True, allow_nan=False, separators=(",", ":"))
+
+
+def storable(text: str) -> str:
+    """`text` with what SQLite cannot hold (lone surrogates) spelled out."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def origin_row(origin: Origin | None) -> OriginRow:
+    """The five columns of an origin, all NULL for none."""
+    if origin is None:
+        return _NOWHERE
+    return origin.repository, origin.commit, origin.path, origin.line, origin.licence
+
+
+def origin(row: Sequence[Any]) -> Origin | None:
+    """The origin that five columns stand for."""
+    return None if row[0] is None else Origin(*row)
+
+
+def program(row: Sequence[Any]) -> Program:
+    """A seed program from (text, five origin columns)."""
+    return Program(row[0], Origin(*row[1:]))
+
+
+def edit_row(edit: Edit) -> tuple[Any, ...]:
+    """operator, type, line, before, after and the five origin columns."""
+    return (edit.operator, str(edit.type), edit.line, edit.before, edit.after, *origin_row(edit.origin))
+
+
+def edit(row: Sequence[Any]) -> Edit:
+    """The edit that `edit_row` wrote."""
+    return Edit(row[0], LineType(row[1]), row[2], row[3], row[4], origin(row[5:]))
+
+
+def try_rows(generation: int, slot: int, tries: Iterable[Try]) -> list[tuple[Any, ...]]:
+    """The rows of one slot's tries, numbered from 0."""
+    return [
+        (generation, slot, n, t.operator, storable(t.stage), storable(t.reason), storable(t.detail))
+        for n, t in enumerate(tries)
+    ]
+
+
+def outcome_row(outcome: Outcome) -> tuple[Any, ...]:
+    """figures, stage, reason, detail and the four columns of the cost."""
+    cost = outcome.cost
+    costs = (cost.train_cpu_s, cost.measure_cpu_s, cost.cpu_s, cost.wall_s)
+    if isinstance(outcome, Scored):
+        return (to_json(dict(outcome.values)), None, None, None, *costs)
+    return (None, outcome.stage, storable(outcome.reason), storable(outcome.detail), *costs)
+
+
+def outcome(row: Sequence[Any]) -> Outcome:
+    """The outcome that `outcome_row` wrote."""
+    figures, stage, reason, detail, *costs = row
+    if figures is None:
+        return Failed(stage, reason, detail, Cost(*costs))
+    return Scored(json.loads(figures), Cost(*costs))
+
+
+def individual(db: sqlite3.Connection, row: Sequence[Any]) -> Individual:
+    """An individual from (id, text, generation, slot, five origin columns) and the tables that hang on it."""
+    id_, text, generation, slot, *where = row
+    parents = db.execute("SELECT parent FROM parents WHERE individual = ? ORDER BY position", (id_,))
+    edits = db.execute(
+        "SELECT operator, type, at_line, before, after, repository, commit_hash, path, line, licence "
+        "FROM edits WHERE individual = ? ORDER BY position",
+        (id_,),
+    )
+    return Individual(
+        id_,
+        text,
+        generation,
+        parents=tuple(parent for (parent,) in parents),
+        edits=tuple(edit(found) for found in edits),
+        tries=tries(db, generation, slot),
+        origin=origin(where),
+    )
+
+
+def tries(db: sqlite3.Connection, generation: int, slot: int) -> tuple[Try, ...]:
+    """The tries of one slot in order."""
+    rows = db.execute(
+        "SELECT operator, stage, reason, detail FROM tries WHERE generation = ? AND slot = ? ORDER BY number",
+        (generation, slot),
+    )
+    return tuple(Try(*row) for row in rows)

@@ -1,0 +1,46 @@
+"""A run as canonical text, to compare runs with: no times, no costs, no order of completion."""
+
+import sqlite3
+
+from gi.archive.rows import to_json
+
+_CONTENT = (
+    ("run", "SELECT config, objectives, reference FROM run"),
+    ("seed", "SELECT position, text, repository, commit_hash, path, line, licence FROM seeds ORDER BY position"),
+    (
+        "individual",
+        "SELECT seq, id, text, generation, slot, repository, commit_hash, path, line, licence "
+        "FROM individuals ORDER BY seq",
+    ),
+    ("parent", "SELECT individual, position, parent FROM parents ORDER BY individual, position"),
+    (
+        "edit",
+        "SELECT individual, position, operator, type, at_line, before, after, "
+        "repository, commit_hash, path, line, licence FROM edits ORDER BY individual, position",
+    ),
+    ("slot", "SELECT generation, slot, individual FROM slots ORDER BY generation, slot"),
+    (
+        "try",
+        "SELECT generation, slot, number, operator, stage, reason, detail FROM tries ORDER BY generation, slot, number",
+    ),
+    (
+        "outcome",
+        "SELECT individual, split, seed, images, figures, stage, reason, detail FROM outcomes "
+        "ORDER BY individual, split, seed, images",
+    ),
+    (
+        "generation",
+        "SELECT number, population, front, hypervolume, random_state FROM generations ORDER BY number",
+    ),
+    (
+        "retraining",
+        "SELECT individual, seed, images, test_error, validation_error, weights FROM retrainings "
+        "ORDER BY individual, seed, images",
+    ),
+)
+
+
+def dump(db: sqlite3.Connection) -> str:
+    """One line for each row: its kind and its values as JSON."""
+    lines = [f"{kind} {to_json(list(row))}" for kind, query in _CONTENT for row in db.execute(query)]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,86 @@
+"""NSGA-II survival (Deb et al. 2002) out of pymoo's parts, without its random tie-breaking.
+
+pymoo is imported inside the functions: it takes 0.2 s, which a command that only reads a run does not owe.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Matrix = NDArray[np.float64]
+
+
+def objective_matrix(values: ArrayLike) -> Matrix:
+    """`values` as floats of shape (n, m), n >= 0. Raises `ValueError` for another shape and for NaN or infinity.
+
+    pymoo 0.6 ranks a NaN row first, so a value that is not finite must never get as far as that.
+    """
+    matrix = np.asarray(values, dtype=np.float64)
+    if matrix.size == 0:
+        return matrix.reshape(0, matrix.shape[-1] if matrix.ndim == 2 else 0)
+    if matrix.ndim != 2:
+        raise ValueError(f"objective values have shape {matrix.shape}: expected (individuals, objectives).")
+    bad = np.flatnonzero(~np.isfinite(matrix).all(axis=1))
+    if bad.size:
+        raise ValueError(
+            f"objective values of row {bad[0]} are {matrix[bad[0]].tolist()}: they must be finite; "
+            "a failed evaluation takes no part in selection."
+        )
+    return matrix
+
+
+def ranks(values: ArrayLike) -> list[int]:
+    """The non-dominated rank of each of (n, m) rows, 0 for the first front; equal rows have equal ranks."""
+    matrix = objective_matrix(values)
+    found = np.zeros(len(matrix), dtype=int)
+    for rank, front in enumerate(_fronts(matrix)):
+        found[front] = rank
+    return [int(rank) for rank in found]
+
+
+def non_dominated(values: ArrayLike) -> list[int]:
+    """The rows that no other row dominates, in their order; of equal rows all are in."""
+    return [row for row, rank in enumerate(ranks(values)) if rank == 0]
+
+
+def crowding(values: ArrayLike) -> list[float]:
+    """The crowding distance of each of (n, m) rows within its front; infinite at a front's ends.
+
+    A repetition of an earlier row has distance 0 and takes no part in its neighbours' distances.
+    """
+    matrix = objective_matrix(values)
+    distances = np.zeros(len(matrix))
+    first = _first_occurrences(matrix)
+    for front in _fronts(matrix[first]):
+        rows = first[front]
+        distances[rows] = _front_crowding(matrix[rows])
+    return [float(distance) for distance in distances]
+
+
+def survivors(values: ArrayLike, k: int) -> list[int]:
+    """The at most `k` rows of (n, m) `values` that NSGA-II keeps, best first: by rank, then by crowding distance.
+
+    Equal rows count once until every different row has its place, so that copies cannot crowd others out; ties go to
+    the earlier row.
+    """
+    matrix = objective_matrix(values)
+    rank, distance = ranks(matrix), crowding(matrix)
+    first = set(_first_occurrences(matrix).tolist())
+    order = sorted(range(len(matrix)), key=lambda row: (row not in first, rank[row], -distance[row], row))
+    return order[:k]
+
+
+def _fronts(matrix: Matrix) -> list[NDArray[np.intp]]:
+    from pymoo.util.nds.non_dominated_sorting import NonDominatedSorting
+
+    return [np.sort(front) for front in NonDominatedSorting().do(matrix)] if len(matrix) else []
+
+
+def _front_crowding(front: Matrix) -> Matrix:
+    from pymoo.operators.survival.rank_and_crowding.metrics import get_crowding_function
+
+    return np.asarray(get_crowding_function("cd").do(front), dtype=np.float64)
+
+
+def _first_occurrences(matrix: Matrix) -> NDArray[np.intp]:
+    """The rows that no earlier row is equal to, in their order."""
+    return np.sort(np.unique(matrix, axis=0, return_index=True)[1]) if len(matrix) else np.arange(0)

@@ -1,0 +1,81 @@
+import itertools
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gi.select import hypervolume, reference_point, scaled
+from gi.types import OBJECTIVES, Objective
+
+COORDINATE = st.floats(0, 10, allow_nan=False)
+THREE = [OBJECTIVES[key] for key in ("error", "params", "time")]
+
+
+def points(columns: int, most: int) -> st.SearchStrategy[list[list[float]]]:
+    return st.lists(st.lists(COORDINATE, min_size=columns, max_size=columns), min_size=1, max_size=most)
+
+
+def staircase(rows: list[list[float]], corner: tuple[float, float]) -> float:
+    """The 2-D hypervolume in closed form: strips from left to right under the falling staircase."""
+    area, top = 0.0, corner[1]
+    for x, y in sorted(rows):
+        if x < corner[0] and y < top:
+            area += (corner[0] - x) * (top - y)
+            top = y
+    return area
+
+
+def inclusion_exclusion(rows: list[list[float]], corner: tuple[float, ...]) -> float:
+    """The volume of a union of boxes from its intersections."""
+    total = 0.0
+    for size in range(1, len(rows) + 1):
+        for chosen in itertools.combinations(rows, size):
+            sides = [max(0.0, c - max(col)) for c, col in zip(corner, zip(*chosen, strict=True), strict=True)]
+            total += (-1) ** (size + 1) * math.prod(sides)
+    return total
+
+
+@given(points(2, 10))
+def test_equals_the_closed_form_in_two_dimensions(rows):
+    assert hypervolume(rows, (8.0, 7.0)) == pytest.approx(staircase(rows, (8.0, 7.0)), abs=1e-9)
+
+
+@given(points(3, 5))
+def test_equals_inclusion_and_exclusion_in_three_dimensions(rows):
+    assert hypervolume(rows, (8.0, 7.0, 6.0)) == pytest.approx(inclusion_exclusion(rows, (8.0, 7.0, 6.0)), abs=1e-9)
+
+
+def test_logarithmic_objectives_count_in_decades():
+    assert hypervolume([[0.5, 1_000, 0.1]], (1.0, 100_000, 1.0), THREE) == pytest.approx(0.5 * 2 * 1)
+
+
+def test_what_lies_beyond_the_reference_adds_nothing():
+    assert hypervolume([[0.5, 0.5], [2.0, 0.1]], (1.0, 1.0)) == pytest.approx(0.25)
+    assert hypervolume([[2.0, 2.0]], (1.0, 1.0)) == 0.0
+    assert hypervolume([], (1.0, 1.0)) == 0.0
+
+
+def test_scaling_keeps_zero_counts_finite():
+    assert scaled([[0.5, 0, 0]], THREE).tolist() == [[0.5, -6.0, -6.0]]
+
+
+def test_the_reference_point_is_the_objectives_own_or_the_worst_with_a_margin():
+    linear = Objective("loss", "nats")
+    values = [[0.3, 1_000, 0.5, 2.0], [0.1, 50_000, 0.25, 4.0]]
+    assert reference_point(values, [*THREE, linear]) == pytest.approx((1.0, 100_000, 1.0, 4.4))
+
+
+def test_refuses_a_reference_point_of_nobody():
+    with pytest.raises(ValueError, match="at least one individual"):
+        reference_point([], THREE)
+
+
+def test_refuses_a_reference_point_of_another_width():
+    with pytest.raises(ValueError, match="has 3 values: expected 2"):
+        hypervolume([[1.0, 1.0]], (2.0, 2.0, 2.0))
+
+
+def test_refuses_a_nan():
+    with pytest.raises(ValueError, match="must be finite"):
+        hypervolume([[1.0, math.nan]], (2.0, 2.0))
