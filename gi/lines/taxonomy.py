@@ -94,9 +94,7 @@ RULES: tuple[LineRule, ...] = (
             "log_softmax logsigmoid mish prelu relu{,_} relu6 rrelu{,_} selu{,_} sigmoid silu softmax softmin softplus "
             "softshrink softsign tanh tanhshrink threshold{,_}"
         ),
-        others=_names(
-            "torch.sigmoid_ torch.tanh_ torch.special.expit torch.special.softmax torch.special.log_softmax"
-        ),
+        others=_names("torch.sigmoid_ torch.tanh_ torch.special.expit torch.special.softmax torch.special.log_softmax"),
         matches=("x = F.relu(x)", "x = torch.sigmoid(x)", "self.act = nn.modules.activation.GELU()"),
         near_misses=("x = relu(x)", "x = self.act(x)", "kind = nn.ReLU", "y = torch.exp(x)"),
     ),
@@ -156,7 +154,8 @@ RULES: tuple[LineRule, ...] = (
         others=frozenset(
             f"torch.{name}"
             for name in _names(
-                "flatten unflatten reshape permute transpose squeeze unsqueeze movedim moveaxis swapaxes swapdims ravel t"
+                "flatten unflatten reshape permute transpose squeeze unsqueeze movedim moveaxis swapaxes swapdims "
+                "ravel t"
             )
         )
         | _names("torchvision.ops.Permute"),
@@ -244,3 +243,15 @@ def line_type(symbol: str) -> LineType | None:
     if not name.startswith("torch"):
         return None
     return _EXACT.get(name) or next((kind for pattern, kind in _OPEN if pattern.fullmatch(name)), None)
+
+
+_NAMESPACES = frozenset(
+    {name.rpartition(".")[0] for name in _EXACT}
+    | {"torch.optim", "torch.optim.lr_scheduler", "torchvision.transforms", "torchvision.transforms.functional"}
+    | {"torchvision.transforms.v2", "torchvision.transforms.v2.functional"}
+)
+
+
+def is_namespace(symbol: str) -> bool:
+    """Whether a symbol is a module of torch or torchvision that holds typed symbols."""
+    return symbol in _NAMESPACES

@@ -1,0 +1,102 @@
+"""What names stand for: values, scopes, and how two ways through a program join."""
+
+from dataclasses import dataclass, field
+
+import libcst as cst
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What an expression may stand for: qualified symbols of classes, functions and modules, or the code of a literal.
+
+    Several symbols mean that the way through the program decides. A `functools.partial` has the symbols of what it
+    wraps.
+    """
+
+    symbols: tuple[str, ...] = ()
+    literal: str | None = None
+
+    def join(self, other: "Value") -> "Value":
+        """Either of two values."""
+        if self is other:
+            return self
+        literal = self.literal if self.literal == other.literal else None
+        return Value(tuple(dict.fromkeys(self.symbols + other.symbols)), literal)
+
+
+UNKNOWN = Value()
+
+
+@dataclass(slots=True)
+class ClassScope:
+    """A class of the file: its symbol, what its bases stand for, and what its attributes hold."""
+
+    symbol: str
+    bases: tuple[str, ...] = ()
+    attributes: dict[str, Value] = field(default_factory=dict)
+
+    def hold(self, name: str, value: Value) -> None:
+        """Notes that an attribute holds a value at some time."""
+        known = self.attributes.get(name)
+        self.attributes[name] = value if known is None else known.join(value)
+
+
+@dataclass(slots=True)
+class Scope:
+    """The names of a module, class, function or comprehension; `receiver` is what a method calls its own object."""
+
+    parent: "Scope | None" = None
+    names: dict[str, Value] = field(default_factory=dict)
+    owner: ClassScope | None = None
+    receiver: str = ""
+    is_class: bool = False
+    stars: list[str] = field(default_factory=list)
+
+    def find(self, name: str) -> Value | None:
+        """What a name stands for here; None where no scope binds it."""
+        scope: Scope | None = self
+        while scope is not None:
+            value = scope.names.get(name)
+            if value is not None and (scope is self or not scope.is_class):
+                return value
+            scope = scope.parent
+        return None
+
+    def receiver_class(self, name: str) -> ClassScope | None:
+        """The class whose object a name is, None where it is none."""
+        scope: Scope | None = self
+        while scope is not None:
+            if scope.receiver == name:
+                return scope.owner
+            if name in scope.names:
+                return None
+            scope = scope.parent
+        return None
+
+
+def joined(left: dict[str, Value], right: dict[str, Value]) -> dict[str, Value]:
+    """The names after two ways that meet: what only one of them binds keeps its value."""
+    out = dict(left)
+    for name, value in right.items():
+        known = out.get(name)
+        if known is not value:
+            out[name] = value if known is None else known.join(value)
+    return out
+
+
+def literal(node: cst.BaseExpression) -> str | None:
+    """The code of a literal (number, string, constant, tuple or list of such), None for any other expression."""
+    if isinstance(node, cst.Integer | cst.Float | cst.SimpleString):
+        return node.value
+    if isinstance(node, cst.Name):
+        return node.value if node.value in ("True", "False", "None") else None
+    if isinstance(node, cst.UnaryOperation) and isinstance(node.operator, cst.Minus):
+        inner = literal(node.expression)
+        return None if inner is None else f"-{inner}"
+    if isinstance(node, cst.Tuple | cst.List):
+        parts = [literal(element.value) for element in node.elements]
+        code = ", ".join(part for part in parts if part is not None)
+        if None in parts:
+            return None
+        return f"[{code}]" if isinstance(node, cst.List) else f"({code}{',' if len(parts) == 1 else ''})"
+    return None
