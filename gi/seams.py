@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from gi.types import Ingredient, LineType, Offspring, Outcome, Task
+from gi.types import Ingredient, LineType, Offspring, Outcome, Refused, Task
 
 
 class Ingredients(Protocol):
@@ -26,12 +26,28 @@ class Check(Protocol):
     def __call__(self, text: str, task: Task) -> Any: ...
 
 
+class Lookup(Protocol):
+    """What the installed torch offers, asked of the check worker so that the driver need not import torch."""
+
+    def signature(self, symbol: str) -> "Signature | None":
+        """The parameters of a class or function, None where there is no such symbol or Python cannot tell."""
+        ...
+
+    def counterpart(self, symbol: str) -> str | None:
+        """The layer class of a function ("torch.nn.functional.relu": "torch.nn.ReLU") or the function of a class."""
+        ...
+
+
+Signature = tuple[tuple[str, bool], ...]
+"""Each parameter's name, and whether it must be given."""
+
+
 class Variation(Protocol):
-    """Makes one offspring of one or two parent texts, or None when every try was refused."""
+    """Makes one offspring of one or two parent texts; `known` holds digests that count as duplicates."""
 
     def __call__(
         self, parents: Sequence[str], *, rng: random.Random, known: frozenset[str] | set[str]
-    ) -> Offspring: ...
+    ) -> Offspring | Refused: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,6 +146,13 @@ class Offspring:
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """A variation all of whose tries were refused."""
+
+    tries: tuple[Try, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Individual:
     """One program of a run. `id` is the digest of its normalised text; `parents` are ids, empty for seed programs."""
 

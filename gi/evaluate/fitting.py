@@ -95,7 +95,9 @@ def _convolution(module: _ConvNd, x: torch.Tensor) -> Iterator[Misfit]:
         if module.groups == module.in_channels and module.groups > 1:  # depthwise stays depthwise
             yield Misfit("argument", "groups", 6, channels)
             if module.out_channels % channels:
-                yield Misfit("argument", "out_channels", 1, channels * max(1, module.out_channels // module.in_channels))
+                yield Misfit(
+                    "argument", "out_channels", 1, channels * max(1, module.out_channels // module.in_channels)
+                )
         elif channels % module.groups:
             yield Misfit("argument", "groups", 6, math.gcd(channels, module.groups, module.out_channels))
     elif module.groups > 1 and module.out_channels % module.groups:
@@ -104,7 +106,7 @@ def _convolution(module: _ConvNd, x: torch.Tensor) -> Iterator[Misfit]:
         yield from _window(module, x)
 
 
-def _window(module: _ConvNd, x: torch.Tensor) -> Iterator[Misfit]:
+def _window(module: Any, x: torch.Tensor) -> Iterator[Misfit]:
     """A kernel that is larger than its padded input gets the padding that keeps the size."""
     reach = [d * (k - 1) + 1 for k, d in zip(module.kernel_size, module.dilation, strict=True)]
     sizes = x.shape[2:]
@@ -155,21 +157,26 @@ def _layer_norm(module: nn.LayerNorm, x: torch.Tensor) -> Iterator[Misfit]:
 
 
 def _image(module: nn.Module, x: torch.Tensor) -> Iterator[Misfit]:
-    """A layer that works on images is left out where there is no image, or none large enough."""
-    if x.dim() != _rank(module):
+    """A layer that works on images is left out where there is no image, or none of a size that it can take."""
+    if x.dim() != _rank(module) or not _takes(module, x):
         yield Misfit("remove")
-    elif isinstance(module, _POOLS):
-        kernel, padding = _pair(module.kernel_size, x), _pair(getattr(module, "padding", 0), x)
-        if any(int(k) > s + 2 * int(p) for k, s, p in zip(kernel, x.shape[2:], padding, strict=True)):
-            yield Misfit("remove")
-    elif isinstance(module, nn.ReflectionPad2d) and max(module.padding) >= min(x.shape[2:]):
-        yield Misfit("remove")
-    elif isinstance(module, nn.PixelShuffle) and _channels(x) % module.upscale_factor**2:
-        yield Misfit("remove")
-    elif isinstance(module, nn.PixelUnshuffle) and any(s % module.downscale_factor for s in x.shape[2:]):
-        yield Misfit("remove")
-    elif isinstance(module, nn.ChannelShuffle) and _channels(x) % module.groups:
-        yield Misfit("remove")
+
+
+def _takes(module: Any, x: torch.Tensor) -> bool:
+    sizes = [int(s) for s in x.shape[2:]]
+    match module:
+        case _ if isinstance(module, _POOLS):
+            kernel, padding = _pair(module.kernel_size, x), _pair(getattr(module, "padding", 0), x)
+            return all(int(k) <= s + 2 * int(p) for k, s, p in zip(kernel, sizes, padding, strict=True))
+        case nn.ReflectionPad2d():
+            return max(module.padding) < min(sizes)
+        case nn.PixelShuffle():
+            return _channels(x) % module.upscale_factor**2 == 0
+        case nn.PixelUnshuffle():
+            return all(s % module.downscale_factor == 0 for s in sizes)
+        case nn.ChannelShuffle():
+            return _channels(x) % module.groups == 0
+    return True
 
 
 def _pair(value: Any, x: torch.Tensor) -> tuple[int, ...]:
@@ -199,7 +206,9 @@ def _rebuild_convolution(module: Any) -> None:
     if not isinstance(module.padding, str):
         module._reversed_padding_repeated_twice = [p for p in reversed(module.padding) for _ in range(2)]
     groups = module.groups if not (module.in_channels % module.groups or module.out_channels % module.groups) else 1
-    first, second = (module.in_channels, module.out_channels) if module.transposed else (module.out_channels, module.in_channels)
+    first, second = (
+        (module.in_channels, module.out_channels) if module.transposed else (module.out_channels, module.in_channels)
+    )
     module.weight = nn.Parameter(torch.empty(first, second // groups, *module.kernel_size, device="meta"))
     if module.bias is not None:
         module.bias = nn.Parameter(torch.empty(module.out_channels, device="meta"))
@@ -216,7 +225,9 @@ def _resize_affine(module: Any, *shape: int) -> None:
 
 # Functions -----------------------------------------------------------------------------------------------------------
 
-_ELEMENTWISE = frozenset({"add", "__add__", "__radd__", "add_", "__iadd__", "sub", "mul", "__mul__", "__imul__", "mul_"})
+_ELEMENTWISE = frozenset(
+    {"add", "__add__", "__radd__", "add_", "__iadd__", "sub", "mul", "__mul__", "__imul__", "mul_"}
+)
 
 
 def function_misfit(name: str, args: tuple[Any, ...], kwargs: dict[str, Any], batch: int) -> Misfit | None:
@@ -237,9 +248,9 @@ def function_misfit(name: str, args: tuple[Any, ...], kwargs: dict[str, Any], ba
     return None
 
 
-def function_applied(misfit: Misfit, args: tuple[Any, ...]) -> torch.Tensor:
+def function_applied(misfit: Misfit, args: tuple[torch.Tensor, ...]) -> torch.Tensor:
     """What the function gives once the text is mended."""
-    x: torch.Tensor = args[0]
+    x = args[0]
     if misfit.kind == "view":
         return x.flatten(1) if len(misfit.value) == 2 else x.reshape(misfit.value)
     if misfit.kind == "project":
@@ -273,6 +284,8 @@ def _pool_misfit(x: torch.Tensor, args: tuple[Any, ...], kwargs: dict[str, Any])
 
 def _sum_misfit(left: torch.Tensor, right: torch.Tensor) -> Misfit | None:
     """Two feature maps that do not broadcast: the smaller map's side is projected by a 1x1 convolution."""
+    if left.dim() == right.dim() == 2 and 1 not in (left.shape[1], right.shape[1]) and left.shape != right.shape:
+        return Misfit("project", "right", value=(int(right.shape[1]), int(left.shape[1]), 0))
     if left.dim() != 4 or right.dim() != 4 or left.shape == right.shape:
         return None
     if all(a == b or 1 in (a, b) for a, b in zip(left.shape, right.shape, strict=True)):
@@ -281,6 +294,11 @@ def _sum_misfit(left: torch.Tensor, right: torch.Tensor) -> Misfit | None:
     side, source, target = ("left", left, right) if left.shape[2] > right.shape[2] else ("right", right, left)
     height, width = source.shape[2] / target.shape[2], source.shape[3] / target.shape[3]
     stride = math.ceil(height)
-    if -(-source.shape[2] // stride) != target.shape[2] or -(-source.shape[3] // stride) != target.shape[3] or height < 1 or width < 1:
+    if (
+        -(-source.shape[2] // stride) != target.shape[2]
+        or -(-source.shape[3] // stride) != target.shape[3]
+        or height < 1
+        or width < 1
+    ):
         return None
     return Misfit("project", side, value=(int(source.shape[1]), int(target.shape[1]), stride))

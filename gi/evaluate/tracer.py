@@ -7,10 +7,12 @@ text. `gi.source.repair` turns the fixes into edits; a program fits as it is whe
 
 import builtins
 import contextlib
-import hashlib
+import dataclasses
+import importlib
 import inspect
 import io
 import sys
+import time
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -19,20 +21,20 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode, resolve_name
 
+from gi.compat import allow_torchvision
 from gi.evaluate import fitting
-from gi.evaluate.fitting import Misfit
+from gi.evaluate.fingerprint import Graph, digest, reached, recipe_digest
+from gi.evaluate.sites import CANDIDATE, NOWHERE, Sites, built_with, line_of
 from gi.source.trace import Fix, Site, Stopped, Trace, Use
 
-CANDIDATE = "<candidate>"
 BATCH = 3  # no common width, so that a batch dimension is not mistaken for a channel dimension
 MAX_PARAMS = 100_000_000
 CHECK_STEPS = 60
 
-_RESHAPES = frozenset({"view", "reshape", "flatten", "squeeze", "unsqueeze", "contiguous", "view_as", "unflatten"})
 _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
 
-class Stop(Exception):
+class Stop(Exception):  # noqa: N818 (it ends a run; that is no error of ours)
     """The program cannot go on: becomes a `Stopped`."""
 
     def __init__(self, stage: str, reason: str, line: int = 0, detail: str = "") -> None:
@@ -55,12 +57,16 @@ def trace(
             return _as_json(stop.record)
 
 
-def signatures(symbols: list[str]) -> dict[str, list[list[Any]] | None]:
-    """The parameters of each symbol as [name, required], without self; None where Python cannot tell."""
-    return {symbol: _signature(symbol) for symbol in symbols}
+def handle(verb: str, *args: Any) -> dict[str, Any]:
+    """Answers one call of the check worker: the value, and the CPU seconds that it took."""
+    start = time.process_time()
+    verbs: dict[str, Callable[..., Any]] = {"trace": trace, "signature": signature, "counterparts": counterparts}
+    value = verbs[verb](*args)
+    return {"value": value, "cpu_s": time.process_time() - start}
 
 
-def _signature(symbol: str) -> list[list[Any]] | None:
+def signature(symbol: str) -> list[list[Any]] | None:
+    """The parameters of a symbol of torch or torchvision as [name, required]; None where Python cannot tell."""
     try:
         target = _lookup(symbol)
         parameters = inspect.signature(target).parameters.values()
@@ -69,15 +75,25 @@ def _signature(symbol: str) -> list[list[Any]] | None:
     return [[p.name, p.default is p.empty] for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
 
 
+def counterparts() -> dict[str, str]:
+    """Layer classes of torch.nn and the functions of torch.nn.functional that do the same, both ways, by name."""
+    functions = {
+        name.replace("_", ""): f"torch.nn.functional.{name}" for name in dir(nn.functional) if name.strip("_") == name
+    }
+    classes = {name.lower(): f"torch.nn.{name}" for name in dir(nn) if isinstance(getattr(nn, name), type)}
+    both = sorted(functions.keys() & classes.keys())
+    plain = {f"torch.{n.rpartition('.')[2]}": c for k in both for n, c in [(functions[k], classes[k])]}
+    there = {functions[k]: classes[k] for k in both} | {f: c for f, c in plain.items() if hasattr(torch, f[6:])}
+    return there | {classes[k]: functions[k] for k in both}
+
+
 def _lookup(symbol: str) -> Any:
     parts = symbol.split(".")
     if parts[0] not in ("torch", "torchvision"):
         raise AttributeError(symbol)
     if parts[0] == "torchvision":
-        from gi.compat import import_torchvision
-
-        import_torchvision()
-        import torchvision.transforms.v2  # noqa: F401
+        allow_torchvision()
+        importlib.import_module("torchvision.transforms.v2")
     target: Any = __import__(parts[0])
     for part in parts[1:]:
         target = getattr(target, part)
@@ -89,7 +105,7 @@ class _Run:
 
     def __init__(self, text: str, input_shape: tuple[int, ...], num_classes: int) -> None:
         self.text, self.input_shape, self.num_classes = text, input_shape, num_classes
-        self.positions: dict[types.CodeType, list[Any]] = {}
+        self.sites = Sites()
         self.built: dict[int, tuple[Site, ...]] = {}
         self.settings: dict[int, tuple[tuple[str, str], ...]] = {}
         self.left_out: Any = None
@@ -98,26 +114,26 @@ class _Run:
         self.fixes: list[Fix] = []
         self.depth = 0  # inside how many layers of torch's own the run is
         self.forward_runs = False
-        self.graph = _Graph()
+        self.graph = Graph()
 
     def answer(self, entry: str, with_recipe: bool) -> Trace:
         namespace = self.namespace()
         with torch.device("meta"), self.recording():
             net = self.build(namespace, entry)
             output = self.forward(net)
-        self.output_fits(net, output)
+        self.output_fits(output)
         params = list(net.named_parameters())
-        reached = _reached(output)
+        leaves = reached(output)
         model = self.graph.digest_of(output)
         recipe = self.recipe(namespace, net) if with_recipe and not self.fixes else ""
         return Trace(
             uses=tuple(self.uses),
             fixes=tuple(dict.fromkeys(self.fixes)),
-            unused=tuple(self.unused(net)),
-            no_gradient=tuple(name for name, p in params if p.requires_grad and id(p) not in reached),
+            unused=tuple(self.unused()),
+            no_gradient=tuple(name for name, p in params if p.requires_grad and id(p) not in leaves),
             num_params=sum(p.numel() for _, p in params),
             model=model,
-            fingerprint=_digest(model, recipe),
+            fingerprint=digest(model, recipe),
             built_counts=tuple(self.built_counts()),
         )
 
@@ -156,18 +172,29 @@ class _Run:
             raise Stop("forward", "no gradient", 0, "the output does not depend on any parameter")
         return output
 
-    def output_fits(self, net: nn.Module, output: torch.Tensor) -> None:
+    def output_fits(self, output: torch.Tensor) -> None:
         """Records what makes the output (n, num_classes)."""
         if tuple(output.shape) == (BATCH, self.num_classes):
             return
-        last = next((u for u in reversed(self.uses) if u.symbol in fitting.DENSE or u.symbol in fitting.CONVOLUTIONS), None)
+        last = next(
+            (u for u in reversed(self.uses) if u.symbol in fitting.DENSE or u.symbol in fitting.CONVOLUTIONS), None
+        )
         if output.shape[:1] != (BATCH,) or output.dim() not in (2, 4):
             raise Stop("forward", "output shape", 0, f"the output is {tuple(output.shape[1:])} for each sample")
         if output.dim() == 2 and last and last.output[1:2] == (output.shape[1],) and last.built:
             name, position = ("out_features", 1) if last.symbol in fitting.DENSE else ("out_channels", 1)
             self.fixes.append(Fix("argument", last.built[0], last.built, name, position, self.num_classes))
         else:
-            self.fixes.append(Fix("head", (0, 0, 0, 0), (), "image" if output.dim() == 4 else "flat", int(output.shape[1]), self.num_classes))
+            self.fixes.append(
+                Fix(
+                    "head",
+                    (0, 0, 0, 0),
+                    (),
+                    "image" if output.dim() == 4 else "flat",
+                    int(output.shape[1]),
+                    self.num_classes,
+                )
+            )
 
     # What the hooks call ---------------------------------------------------------------------------------------------
 
@@ -193,15 +220,15 @@ class _Run:
     def on_build(self, module: nn.Module) -> None:
         if self.forward_runs:
             raise Stop("forward", "builds a layer in forward", 0, type(module).__name__)
-        self.built[id(module)] = self.sites(skip=module)
-        self.settings[id(module)] = _settings(module)
+        self.built[id(module)] = self.sites.running(skip=module)
+        self.settings[id(module)] = built_with(module)
         self.modules.append(module)
 
     def on_call(self, module: nn.Module, call: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         own = type(module).__module__ == "candidate" or isinstance(module, _CONTAINERS)
         if own or self.depth or not args or not isinstance(args[0], torch.Tensor):
             return self.inside(not own, call, module, args, kwargs)
-        built, site = self.built.get(id(module), ()), self.site()
+        built, site = self.built.get(id(module), ()), self.sites.innermost()
         args = self.fitted(module, args, built, site)
         if args is None:  # the call is left out
             return self.left_out
@@ -234,10 +261,10 @@ class _Run:
     def on_function(self, func: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
         name = getattr(func, "__name__", "")
         outside = not self.depth and self.forward_runs
-        site = self.site() if outside else None
+        site = self.sites.innermost() if outside else None
         misfit = fitting.function_misfit(name, args, kwargs, BATCH) if outside else None
         if misfit is not None:
-            self.fixes.append(Fix(misfit.kind, site or (0, 0, 0, 0), (), misfit.name, misfit.position, misfit.value))
+            self.fixes.append(Fix(misfit.kind, site or NOWHERE, (), misfit.name, misfit.position, misfit.value))
             output = fitting.function_applied(misfit, args)
         else:
             output = func(*args, **kwargs)
@@ -251,35 +278,6 @@ class _Run:
         if inputs:
             self.uses.append(Use(symbol_of(func), site, (), inputs, tuple(output.shape)))
 
-    # Where in the text ----------------------------------------------------------------------------------------------
-
-    def sites(self, skip: nn.Module | None = None) -> tuple[Site, ...]:
-        """The candidate's own calls that are running, innermost first; without the frames of `skip`'s constructors."""
-        frame, found = sys._getframe(1), []
-        while frame is not None:
-            code = frame.f_code
-            if code.co_filename == CANDIDATE:
-                own = code.co_varnames[:1] and frame.f_locals.get(code.co_varnames[0]) is skip
-                if not (skip is not None and own):
-                    found.append(self.position(code, frame.f_lasti))
-            frame = frame.f_back  # type: ignore[assignment]
-        return tuple(found)
-
-    def site(self) -> Site:
-        """The innermost of the candidate's calls that are running."""
-        frame = sys._getframe(1)
-        while frame is not None:
-            if frame.f_code.co_filename == CANDIDATE:
-                return self.position(frame.f_code, frame.f_lasti)
-            frame = frame.f_back  # type: ignore[assignment]
-        return (0, 0, 0, 0)
-
-    def position(self, code: types.CodeType, lasti: int) -> Site:
-        if code not in self.positions:
-            self.positions[code] = list(code.co_positions())
-        line, end_line, column, end_column = self.positions[code][lasti // 2]
-        return (line or 0, column or 0, end_line or 0, end_column or 0)
-
     @contextlib.contextmanager
     def stops(self, stage: str) -> Iterator[None]:
         """Turns whatever the program raises into a `Stop` with the program's line."""
@@ -290,11 +288,11 @@ class _Run:
         except RecursionError:
             raise Stop(stage, "recursion", 0, "recursion without end") from None
         except (Exception, SystemExit) as error:
-            raise Stop(stage, _reason(error), _line(error), f"{type(error).__name__}: {error}"[:500]) from None
+            raise Stop(stage, _reason(error), line_of(error), f"{type(error).__name__}: {error}"[:500]) from None
 
     # What is said in the end ----------------------------------------------------------------------------------------
 
-    def unused(self, net: nn.Module) -> Iterator[Site]:
+    def unused(self) -> Iterator[Site]:
         """Constructor sites none of whose layers was called."""
         used = {use.built[0] for use in self.uses if use.built} | {fix.built[0] for fix in self.fixes if fix.built}
         leaves = [m for m in self.modules if type(m).__module__ != "candidate" and not isinstance(m, _CONTAINERS)]
@@ -322,7 +320,7 @@ class _Run:
     def one_step(self, net: nn.Module, optimizer: Any, scheduler: Any, loss: Any, augmentation: Any) -> str:
         if not isinstance(optimizer, torch.optim.Optimizer):
             raise Stop("recipe", "no optimizer", 0, f"the first part is a {type(optimizer).__name__}")
-        described = _described(optimizer, scheduler, loss, augmentation)
+        described = recipe_digest(optimizer, scheduler, loss, augmentation)
         self.augmentation_fits(augmentation)
         logits = torch.empty(BATCH, self.num_classes, device="meta", requires_grad=True)
         value = loss(logits, torch.empty(BATCH, dtype=torch.long, device="meta"))
@@ -330,7 +328,7 @@ class _Run:
             raise Stop("recipe", "loss is no scalar", 0, f"the loss has shape {tuple(getattr(value, 'shape', ()))}")
         if not value.requires_grad:
             raise Stop("recipe", "no gradient", 0, "the loss does not depend on the logits")
-        value.backward()
+        value.backward()  # type: ignore[no-untyped-call]
         held = {id(p) for group in optimizer.param_groups for p in group["params"]}
         if any(id(p) not in held for p in net.parameters() if p.requires_grad):
             raise Stop("recipe", "parameters left out", 0, "the optimizer does not hold every parameter")
@@ -361,65 +359,9 @@ class _Functions(TorchFunctionMode):
         return self.run.on_function(func, args, kwargs or {})
 
 
-_INITS = frozenset({"uniform_", "normal_", "fill_", "zero_", "trunc_normal_", "copy_", "mul_", "add_", "div_", "erfinv_"})
-
-
-class _Graph:
-    """What was computed, as digests: equal for equal computations, whatever the names, order or spelling in the text."""
-
-    def __init__(self) -> None:
-        self.names: dict[int, str] = {}
-        self.kept: list[Any] = []  # ids are only unique among the living
-        self.params = 0
-
-    def name(self, tensor: torch.Tensor, name: str) -> None:
-        self.names[id(tensor)] = name
-        self.kept.append(tensor)
-
-    def of(self, value: Any) -> str:
-        if isinstance(value, torch.Tensor):
-            if id(value) not in self.names:
-                kind = "parameter" if value.requires_grad else "constant"
-                self.name(value, _digest(kind, self.params, tuple(value.shape), str(value.dtype)))
-                self.params += 1
-            return self.names[id(value)]
-        if isinstance(value, (list, tuple)):
-            return "(" + ",".join(self.of(v) for v in value) + ")"
-        return repr(value) if isinstance(value, (int, float, str, bool, type(None), torch.dtype)) else type(value).__name__
-
-    def record(self, name: str, args: Any, kwargs: dict[str, Any], output: Any) -> None:
-        outputs = [output] if isinstance(output, torch.Tensor) else output
-        if not isinstance(outputs, (list, tuple)) or not all(isinstance(o, torch.Tensor) for o in outputs):
-            return
-        plain = name.strip("_")
-        if plain in _RESHAPES and isinstance(output, torch.Tensor):
-            made = _digest("reshape", self.of(args[0]), tuple(output.shape))
-        else:
-            settings = sorted((k, self.of(v)) for k, v in kwargs.items() if k != "inplace")
-            made = _digest(plain, [self.of(a) for a in args], settings)
-        for place, tensor in enumerate(outputs):
-            self.name(tensor, f"{made}.{place}")
-
-    def digest_of(self, output: torch.Tensor) -> str:
-        return _digest(self.of(output))
-
-
-def _settings(module: nn.Module) -> tuple[tuple[str, str], ...]:
-    """The literal values that a layer of torch's own was really built with, by parameter name."""
-    frame, own = sys._getframe(2), getattr(type(module).__init__, "__code__", None)
-    while frame is not None and frame.f_code is not own:
-        if frame.f_code.co_filename == CANDIDATE:
-            return ()
-        frame = frame.f_back  # type: ignore[assignment]
-    if frame is None or own is None:
-        return ()
-    names = own.co_varnames[1 : own.co_argcount + own.co_kwonlyargcount]
-    values = ((name, frame.f_locals.get(name)) for name in names)
-    return tuple((n, repr(v)) for n, v in values if isinstance(v, (int, float, str, bool, tuple, type(None))))
-
-
-def _digest(*parts: Any) -> str:
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+_INITS = frozenset(
+    {"uniform_", "normal_", "fill_", "zero_", "trunc_normal_", "copy_", "mul_", "add_", "div_", "erfinv_"}
+)
 
 
 def _tensors(args: Any, kwargs: Any) -> list[torch.Tensor]:
@@ -439,39 +381,6 @@ def symbol_of(target: Any) -> str:
     return resolve_name(target) or f"{module or 'torch'}.{getattr(target, '__name__', '')}"
 
 
-def _reached(output: torch.Tensor) -> set[int]:
-    """The ids of the tensors that a backward pass from `output` would give a gradient."""
-    seen, stack, leaves = set(), [output.grad_fn], set()
-    while stack:
-        node = stack.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        if hasattr(node, "variable"):
-            leaves.add(id(node.variable))
-        stack.extend(following for following, _ in node.next_functions)
-    return leaves
-
-
-def _described(optimizer: Any, scheduler: Any, loss: Any, augmentation: Any) -> str:
-    groups = [{k: v for k, v in g.items() if k != "params"} for g in optimizer.param_groups]
-    schedule = "" if scheduler is None else [type(scheduler).__name__, _plain(getattr(scheduler, "__dict__", {}))]
-    return _digest(type(optimizer).__name__, groups, schedule, _callable(loss), _callable(augmentation))
-
-
-def _callable(part: Any) -> Any:
-    if isinstance(part, nn.Module):
-        return [repr(part), _plain(part.__dict__), [_callable(child) for child in part.children()]]
-    if isinstance(part, types.FunctionType):
-        return [part.__code__.co_code.hex(), repr(part.__code__.co_consts), part.__code__.co_names]
-    return [repr(part) if " at 0x" not in repr(part) else type(part).__name__, _plain(getattr(part, "__dict__", {}))]
-
-
-def _plain(values: dict[str, Any]) -> list[tuple[str, str]]:
-    kept = (bool, int, float, str, tuple, list, type(None))
-    return sorted((k, repr(v)) for k, v in values.items() if isinstance(v, kept) and " at 0x" not in repr(v))
-
-
 def _reason(error: BaseException) -> str:
     if isinstance(error, (NameError, AttributeError, ImportError)):
         return {"NameError": "undefined name", "UnboundLocalError": "undefined name"}.get(
@@ -484,16 +393,5 @@ def _reason(error: BaseException) -> str:
     return type(error).__name__
 
 
-def _line(error: BaseException) -> int:
-    line, step = 0, error.__traceback__
-    while step is not None:
-        if step.tb_frame.f_code.co_filename == CANDIDATE:
-            line = step.tb_lineno
-        step = step.tb_next
-    return line
-
-
 def _as_json(record: Trace | Stopped) -> dict[str, Any]:
-    import dataclasses
-
     return dataclasses.asdict(record)

@@ -74,6 +74,12 @@ def _dead_locals(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[t
             target = statement.targets[0]
             if isinstance(target, ast.Name) and target.id not in read | declared:
                 yield ("local", function.name, target.id), statement
+            elif (
+                isinstance(target, ast.Name)
+                and isinstance(statement.value, ast.Name)
+                and target.id == statement.value.id
+            ):
+                yield ("itself", function.name, target.id), statement
 
 
 def _module_names(statement: ast.stmt) -> Iterator[tuple[str, str]]:
@@ -86,6 +92,7 @@ def _module_names(statement: ast.stmt) -> Iterator[tuple[str, str]]:
         has_forward = any(isinstance(n, ast.FunctionDef) and n.name == "forward" for n in statement.body)
         if not statement.decorator_list and not (has_forward and isinstance(statement, ast.ClassDef)):
             yield "definition", statement.name
-    elif isinstance(statement, ast.Assign) and len(statement.targets) == 1 and isinstance(statement.targets[0], ast.Name):
-        if isinstance(statement.value, (ast.Constant, ast.List, ast.Tuple, ast.Dict)):
-            yield "constant", statement.targets[0].id
+    elif (
+        isinstance(statement, ast.Assign) and len(statement.targets) == 1 and isinstance(statement.targets[0], ast.Name)
+    ) and isinstance(statement.value, (ast.Constant, ast.List, ast.Tuple, ast.Dict)):
+        yield "constant", statement.targets[0].id

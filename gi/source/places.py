@@ -118,9 +118,9 @@ def removal(source: Source, places: Iterable[Place]) -> list[Replacement]:
             made.append(source.delete_statement(place.statement))
         elif isinstance(place, Attribute):
             made.append(source.delete_statement(place.statement))
-            made.extend(bypass(source, use, use.args[0]) for use in place.uses)
+            made.extend(r for use in place.uses for r in bypass(source, use, use.args[0]))
         else:
-            made.append(bypass(source, place.node, place.data))
+            made.extend(bypass(source, place.node, place.data))
     for group in elements.values():
         made.extend(_element_runs(source, group))
     return made
@@ -144,14 +144,14 @@ def _element_runs(source: Source, group: list[Element]) -> list[Replacement]:
     return made
 
 
-def bypass(source: Source, call: ast.Call, data: ast.expr) -> Replacement:
-    """A call becomes its operand; a statement that would say `x = x` goes."""
-    statement = source.parents.get(call)
-    if isinstance(statement, ast.Assign) and len(statement.targets) == 1 and isinstance(data, ast.Name):
-        target = statement.targets[0]
-        if isinstance(target, ast.Name) and target.id == data.id:
-            return source.delete_statement(statement)
-    return source.replace(call, source.code(data))
+def bypass(source: Source, call: ast.Call, data: ast.expr) -> list[Replacement]:
+    """A call becomes its operand: what is around the operand goes, so that nested calls can go together."""
+    (start, end), (first, last) = source.bytes_of(call), source.bytes_of(data)
+    opening, closing = ("", "") if isinstance(data, _ATOMS) else ("(", ")")
+    return [Replacement(start, first, opening), Replacement(last, end, closing)]
+
+
+_ATOMS = (ast.Name, ast.Call, ast.Attribute, ast.Subscript, ast.Constant)
 
 
 # Putting in ----------------------------------------------------------------------------------------------------------
@@ -160,7 +160,7 @@ def bypass(source: Source, call: ast.Call, data: ast.expr) -> Replacement:
 def insertion(source: Source, place: Place, calls: list[tuple[str, str]], *, after: bool = True) -> list[Replacement]:
     """What puts layers behind (or in front of) a place: `calls` are (constructor call, attribute stem)."""
     if isinstance(place, Element):
-        texts = [_like(source, place, code, stem) for code, stem in calls]
+        texts = [_like(place, code, stem) for code, stem in calls]
         insert = source.insert_element_after if after else source.insert_element_before
         line_start = source.data.rfind(b"\n", 0, source.bytes_of(place.node)[0]) + 1
         before = source.data[line_start : source.bytes_of(place.node)[0]].decode()
@@ -172,11 +172,13 @@ def insertion(source: Source, place: Place, calls: list[tuple[str, str]], *, aft
     return _in_forward(source, place, calls, after=after)
 
 
-def _like(source: Source, place: Element, code: str, stem: str) -> str:
+def _like(place: Element, code: str, stem: str) -> str:
     if not isinstance(place.node, ast.Tuple):
         return code
-    taken = {s.elts[0].value for s in place.siblings if isinstance(s, ast.Tuple) and isinstance(s.elts[0], ast.Constant)}
-    return f'("{_fresh(stem, {str(t) for t in taken})}", {code})'
+    taken = {
+        s.elts[0].value for s in place.siblings if isinstance(s, ast.Tuple) and isinstance(s.elts[0], ast.Constant)
+    }
+    return f'("{fresh(stem, {str(t) for t in taken})}", {code})'
 
 
 def _statement_like(source: Source, place: Appended, code: str, stem: str) -> str:
@@ -184,11 +186,13 @@ def _statement_like(source: Source, place: Appended, code: str, stem: str) -> st
     assert isinstance(outer, ast.Call)
     head = source.code(outer.func)
     if len(outer.args) == 2:  # add_module("name", layer)
-        return f'{head}("{_fresh(stem, attribute_names(source))}", {code})'
+        return f'{head}("{fresh(stem, attribute_names(source))}", {code})'
     return f"{head}({code})"
 
 
-def _in_forward(source: Source, place: Attribute | Functional, calls: list[tuple[str, str]], *, after: bool) -> list[Replacement]:
+def _in_forward(
+    source: Source, place: Attribute | Functional, calls: list[tuple[str, str]], *, after: bool
+) -> list[Replacement]:
     """Definitions in the constructor, and uses around the one place in `forward`."""
     call = place.uses[0] if isinstance(place, Attribute) and place.uses else place.node
     constructor = constructor_of(source, call)
@@ -196,7 +200,7 @@ def _in_forward(source: Source, place: Attribute | Functional, calls: list[tuple
         return []
     taken, names = attribute_names(source), []
     for _, stem in calls:
-        names.append(_fresh(stem, taken))
+        names.append(fresh(stem, taken))
         taken.add(names[-1])
     last = place.statement if isinstance(place, Attribute) else constructor.body[-1]
     lines = [f"self.{name} = {code}" for name, (code, _) in zip(names, calls, strict=True)]
@@ -231,7 +235,16 @@ def attribute_names(source: Source) -> set[str]:
     }
 
 
-def _fresh(stem: str, taken: set[str]) -> str:
+def definition(source: Source, node: ast.AST, code: str, stem: str) -> tuple[Replacement, str]:
+    """`self.NAME = code` at the end of the constructor of the class around a node, and the NAME it got."""
+    constructor = constructor_of(source, node)
+    assert constructor is not None, "a class with a constructor"
+    name = fresh(stem, attribute_names(source))
+    return source.insert_after(constructor.body[-1], f"self.{name} = {code}"), name
+
+
+def fresh(stem: str, taken: set[str]) -> str:
+    """The first of stem1, stem2, ... that is not taken."""
     number = 1
     while f"{stem}{number}" in taken:
         number += 1
@@ -247,7 +260,14 @@ def spelled(source: Source, symbol: str, arguments: str) -> tuple[str, list[Repl
 def stem_of(symbol: str) -> str:
     """The attribute stem that people give a layer: Conv2d -> conv, BatchNorm2d -> bn, Linear -> fc, ReLU -> relu."""
     name = symbol.rpartition(".")[2]
-    known = {"BatchNorm": "bn", "Linear": "fc", "Conv": "conv", "Dropout": "dropout", "MaxPool": "pool", "AvgPool": "pool"}
+    known = {
+        "BatchNorm": "bn",
+        "Linear": "fc",
+        "Conv": "conv",
+        "Dropout": "dropout",
+        "MaxPool": "pool",
+        "AvgPool": "pool",
+    }
     for head, stem in known.items():
         if name.startswith(head):
             return stem

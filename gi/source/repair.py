@@ -16,7 +16,7 @@ from gi.types import Task
 MAX_ROUNDS = 4
 
 
-class Unrepairable(SourceError):
+class UnrepairableError(SourceError):
     """A fix that this text cannot take: one line builds several layers that need different values, say."""
 
 
@@ -37,14 +37,16 @@ def repaired(text: str, task: Task, check: Check) -> Repaired:
             return Repaired(text, answer, rounds)
         try:
             mended = mend(text, answer)
-        except Unrepairable as error:
+        except UnrepairableError as error:
             return Repaired(text, Stopped("forward", "cannot repair", answer.fixes[0].site[0], str(error)), rounds)
         if mended == text:
             break
         text, answer = mended, check(mended, task)
     if isinstance(answer, Trace) and answer.fixes:
         fix = answer.fixes[0]
-        return Repaired(text, Stopped("forward", "cannot repair", fix.site[0], f"{fix.kind} {fix.name}".strip()), MAX_ROUNDS)
+        return Repaired(
+            text, Stopped("forward", "cannot repair", fix.site[0], f"{fix.kind} {fix.name}".strip()), MAX_ROUNDS
+        )
     return Repaired(text, answer, MAX_ROUNDS)
 
 
@@ -57,29 +59,31 @@ def repair(text: str, task: Task, check: Check) -> str:
     result = repaired(text, task, check)
     if isinstance(result.answer, Stopped):
         where = f"line {result.answer.line}: " if result.answer.line else ""
-        raise SourceError(f"{where}{result.answer.reason} ({result.answer.stage}): {result.answer.detail or 'no detail'}")
+        raise SourceError(
+            f"{where}{result.answer.reason} ({result.answer.stage}): {result.answer.detail or 'no detail'}"
+        )
     return result.text
 
 
 def mend(text: str, trace: Trace) -> str:
-    """The text after one round of fixes. Raises `Unrepairable`."""
+    """The text after one round of fixes. Raises `UnrepairableError`."""
     source, made = parse(text), list[Replacement]()
     settled: dict[tuple[Any, ...], Any] = {}
     for fix in trace.fixes:
         key = (fix.built[:1] or fix.site, fix.kind, fix.name)
         if settled.setdefault(key, fix.value) != fix.value and fix.kind != "argument":
-            raise Unrepairable("one line builds several layers that need different values")
+            raise UnrepairableError("one line builds several layers that need different values")
         made.extend(_edits(source, fix, trace))
     return source.edited(_agreed(made))
 
 
 def _agreed(made: Sequence[Replacement]) -> list[Replacement]:
-    """The replacements, each once. Raises `Unrepairable` where two want different texts at one place."""
+    """The replacements, each once. Raises `UnrepairableError` where two want different texts at one place."""
     texts: dict[tuple[int, int], str] = {}
     for replacement in made:
         key = (replacement.start, replacement.end)
         if replacement.start < replacement.end and texts.setdefault(key, replacement.text) != replacement.text:
-            raise Unrepairable("one line builds several layers that need different values")
+            raise UnrepairableError("one line builds several layers that need different values")
     return list(dict.fromkeys(made))
 
 
@@ -99,13 +103,13 @@ def _edits(source: Source, fix: Fix, trace: Trace) -> list[Replacement]:
             return _project(source, fix)
         case "head":
             return _add_head(source, fix)
-    raise Unrepairable(f"no repair for {fix.kind}")
+    raise UnrepairableError(f"no repair for {fix.kind}")
 
 
 def _call(source: Source, site: Site) -> ast.Call:
     call = source.call_at(site)
     if call is None:
-        raise Unrepairable(f"no call stands at line {site[0]}")
+        raise UnrepairableError(f"no call stands at line {site[0]}")
     return call
 
 
@@ -115,7 +119,7 @@ def _place(source: Source, fix: Fix) -> places.Place:
     else:
         place = places.functional_place(source, _call(source, fix.site))
     if place is None:
-        raise Unrepairable(f"the layer of line {fix.site[0]} stands in no style that can be edited")
+        raise UnrepairableError(f"the layer of line {fix.site[0]} stands in no style that can be edited")
     return place
 
 
@@ -138,7 +142,7 @@ def _set_argument(source: Source, fix: Fix, trace: Trace) -> list[Replacement]:
         call, name, position = _call(source, calls.pop(0)), parameter, index
     shared = counts.get(fix.built[0], 1) > 1 and not calls and len(fix.built) == 1
     if shared and not _literal(argument) and _values_differ(fix, trace):
-        raise Unrepairable(f"line {call.lineno} builds several layers that need different values")
+        raise UnrepairableError(f"line {call.lineno} builds several layers that need different values")
     return [source.replace(argument, value)]
 
 
@@ -204,7 +208,7 @@ def _flatten_first(source: Source, fix: Fix) -> list[Replacement]:
 def _flatten_in_forward(source: Source, fix: Fix) -> list[Replacement]:
     call = _call(source, fix.site)
     if not call.args:
-        raise Unrepairable(f"the call of line {fix.site[0]} has no positional argument")
+        raise UnrepairableError(f"the call of line {fix.site[0]} has no positional argument")
     data, imports = source.code(call.args[0]), list[Replacement]()
     if fix.kind == "pool":
         name, line = spelling(source, "torch.nn.functional.adaptive_avg_pool2d")
@@ -226,9 +230,8 @@ def _set_view(source: Source, fix: Fix) -> list[Replacement]:
     if len(sizes) == 3:  # torch.reshape(x, n, k) has the data first
         sizes = sizes[1:]
     if len(sizes) != 2:
-        raise Unrepairable(f"the view of line {fix.site[0]} has no two sizes")
-    made = [source.replace(sizes[1], str(fix.value[1]))]
-    return made
+        raise UnrepairableError(f"the view of line {fix.site[0]} has no two sizes")
+    return [source.replace(sizes[1], str(fix.value[1]))]
 
 
 def _project(source: Source, fix: Fix) -> list[Replacement]:
@@ -236,10 +239,11 @@ def _project(source: Source, fix: Fix) -> list[Replacement]:
     channels, out, stride = fix.value
     constructor = places.constructor_of(source, node) if node else None
     if node is None or constructor is None:
-        raise Unrepairable(f"the sum of line {fix.site[0]} stands in no class with a constructor")
+        raise UnrepairableError(f"the sum of line {fix.site[0]} stands in no class with a constructor")
     step = f", stride={stride}" if stride > 1 else ""
-    code, imports = places.spelled(source, "torch.nn.Conv2d", f"{channels}, {out}, 1{step}")
-    name = places._fresh("project", places.attribute_names(source))
+    symbol, rest = ("torch.nn.Conv2d", f", 1{step}") if stride else ("torch.nn.Linear", "")
+    code, imports = places.spelled(source, symbol, f"{channels}, {out}{rest}")
+    name = places.fresh("project", places.attribute_names(source))
     definition = source.insert_after(constructor.body[-1], f"self.{name} = {code}")
     return [definition, *_projected(source, node, fix.name, name), *imports]
 
@@ -252,18 +256,20 @@ def _projected(source: Source, node: ast.AST, side: str, name: str) -> list[Repl
     elif isinstance(node, ast.AugAssign) and side == "right":
         operand = node.value
     else:
-        raise Unrepairable(f"the sum of line {getattr(node, 'lineno', 0)} is no plain sum")
+        raise UnrepairableError(f"the sum of line {getattr(node, 'lineno', 0)} is no plain sum")
     start, end = source.bytes_of(operand)
     return [Replacement(start, start, f"self.{name}("), Replacement(end, end, ")")]
 
 
 def _add_head(source: Source, fix: Fix, entry: str = "Net") -> list[Replacement]:
     owner = source.classes.get(entry)
-    forward = next((f for f in owner.body if isinstance(f, ast.FunctionDef) and f.name == "forward"), None) if owner else None
+    forward = (
+        next((f for f in owner.body if isinstance(f, ast.FunctionDef) and f.name == "forward"), None) if owner else None
+    )
     last = forward.body[-1] if forward else None
     constructor = places.constructor_of(source, last) if last else None
     if not isinstance(last, ast.Return) or last.value is None or constructor is None:
-        raise Unrepairable("the output has another shape, and forward does not end in a return")
+        raise UnrepairableError("the output has another shape, and forward does not end in a return")
     head, imports = "", list[Replacement]()
     dense = [("Linear", f"{fix.position}, {fix.value}")]
     layers = dense if fix.name == "flat" else [("AdaptiveAvgPool2d", "1"), ("Flatten", ""), *dense]
@@ -271,6 +277,6 @@ def _add_head(source: Source, fix: Fix, entry: str = "Net") -> list[Replacement]
         code, more = places.spelled(source, f"torch.nn.{symbol}", arguments)
         head, imports = f"{head}, {code}" if head else code, [*imports, *more]
     whole, more = (head, []) if len(layers) == 1 else places.spelled(source, "torch.nn.Sequential", head)
-    name = places._fresh("head", places.attribute_names(source))
+    name = places.fresh("head", places.attribute_names(source))
     definition = source.insert_after(constructor.body[-1], f"self.{name} = {whole}")
     return [definition, *places.uses_of(source, last.value, [name]), *imports, *more]

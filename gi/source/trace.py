@@ -41,7 +41,8 @@ class Fix:
     "symbol": the called class becomes `value`; "flatten", "pool": the input is flattened, or pooled and flattened,
     first; "remove": the call is left out; "head": the output becomes (n, `value`) by pooling, flattening and one
     dense layer; "view": the sizes of a view become `value`; "project": operand `name` (left or right) of an
-    elementwise operation passes through a 1x1 convolution whose (in, out, stride) is `value`.
+    elementwise operation passes through a 1x1 convolution whose (in, out, stride) is `value` (for stride 0, through a
+    dense layer).
     """
 
     kind: str

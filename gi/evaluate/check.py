@@ -1,0 +1,63 @@
+"""The check worker as the driver sees it: a text goes in, a `Trace` or a `Stopped` comes out in milliseconds."""
+
+from functools import cached_property
+from typing import Any
+
+from gi.evaluate.workers import WarmWorker, WorkerDied, WorkerTimeout
+from gi.seams import Signature
+from gi.source.trace import Answer, Stopped, answer_from_json
+from gi.types import Task
+
+_TARGET = "gi.evaluate.tracer:handle"
+
+
+class CheckWorker:
+    """Runs programs on meta tensors in a confined process; the driver never imports them, nor torch.
+
+    A program that crashes or does not end costs one process and is answered with `Stopped`. Use as a context manager.
+    """
+
+    def __init__(self, *, entry: str = "Net", wall_limit_s: float = 20.0, memory_mb: int = 2048) -> None:
+        self.entry = entry
+        self.cpu_s = 0.0
+        self._worker = WarmWorker(_TARGET, wall_limit_s=wall_limit_s, memory_mb=memory_mb)
+        self._signatures: dict[str, Signature | None] = {}
+
+    def __call__(self, text: str, task: Task) -> Answer:
+        """What a run of the program's network and recipe on meta tensors shows."""
+        try:
+            return answer_from_json(self._call("trace", text, list(task.input_shape), task.num_classes, self.entry))
+        except WorkerTimeout as error:
+            return Stopped("worker", "timeout", 0, str(error))
+        except WorkerDied as error:
+            return Stopped("worker", "crash", 0, str(error))
+
+    def signature(self, symbol: str) -> Signature | None:
+        """The parameters of a class or function of torch or torchvision, as `gi.seams.Lookup` says."""
+        if symbol not in self._signatures:
+            found = self._call("signature", symbol)
+            self._signatures[symbol] = None if found is None else tuple((name, needed) for name, needed in found)
+        return self._signatures[symbol]
+
+    def counterpart(self, symbol: str) -> str | None:
+        """The layer class of a function, or the function of a layer class."""
+        return self._counterparts.get(symbol)
+
+    @cached_property
+    def _counterparts(self) -> dict[str, str]:
+        return dict(self._call("counterparts"))
+
+    def _call(self, verb: str, *args: Any) -> Any:
+        answer = self._worker.call(verb, *args)
+        self.cpu_s += answer["cpu_s"]
+        return answer["value"]
+
+    def close(self) -> None:
+        """Ends the process."""
+        self._worker.close()
+
+    def __enter__(self) -> "CheckWorker":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

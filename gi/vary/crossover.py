@@ -1,0 +1,115 @@
+"""Crossover, one line for a line of its type: the host's line becomes one of the other parent's, or of the corpus's."""
+
+import ast
+from collections.abc import Sequence
+
+from gi.source import places
+from gi.source.places import Attribute, Functional, spelled, stem_of
+from gi.source.tree import Replacement, Source
+from gi.types import Ingredient, LineType
+from gi.vary.bind import bound_arguments
+from gi.vary.genes import Gene
+from gi.vary.host import Host, donor
+from gi.vary.proposal import RECIPE_SHARE, Means, Proposal, as_layer, call_text, edit, editable, proposal, same
+
+
+def crossover(host: Host, means: Means) -> Proposal | None:
+    """One line becomes another of its type, from the stock (the other parent, or the corpus)."""
+    if means.rng.random() < RECIPE_SHARE:
+        return _recipe_crossover(host, means)
+    genes = editable(host, place=False)
+    if not genes:
+        return None
+    gene = means.rng.choice(genes)
+    found = donor(means.stock, gene.type, gene.input, means.rng)
+    return replaced(host, gene, found, means) if found else None
+
+
+def replaced(host: Host, gene: Gene, ingredient: Ingredient, means: Means) -> Proposal | None:
+    """The host with an ingredient in a gene's place."""
+    made = replacement(host, gene, ingredient, means)
+    if made is None:
+        return None
+    code, edits = made
+    if same(code, host.source.code(gene.call)):
+        return None
+    return proposal(host, edits, edit("crossover", host, gene, code, ingredient))
+
+
+def replacement(host: Host, gene: Gene, ingredient: Ingredient, means: Means) -> tuple[str, list[Replacement]] | None:
+    """The new call's text, and the replacements that put it in the gene's place."""
+    around, source = host.around(gene, replaced=True), host.source
+    if isinstance(gene.place, Functional):
+        return _functional_replacement(host, gene, gene.place, ingredient, means)
+    layer = as_layer(ingredient, means)
+    made = call_text(host, layer, around, means) if layer else None
+    if made is None or layer is None:
+        return None
+    code, imports = made
+    renamed = (
+        _renamed(source, gene.place, stem_of(layer.symbol)) if layer.type != gene.type or _misnamed(gene, layer) else []
+    )
+    return code, [source.replace(gene.call, code), *renamed, *imports]
+
+
+def _misnamed(gene: Gene, layer: Ingredient) -> bool:
+    """Whether the attribute's name is the old layer's stem and the new layer has another (self.relu1 = nn.GELU())."""
+    if not isinstance(gene.place, Attribute):
+        return False
+    old, new = stem_of(gene.symbol), stem_of(layer.symbol)
+    return old != new and gene.place.name.rstrip("0123456789_") == old
+
+
+def _renamed(source: Source, place: places.Place | None, stem: str) -> list[Replacement]:
+    if not isinstance(place, Attribute):
+        return []
+    name = places.fresh(stem, places.attribute_names(source))
+    target = place.statement.targets[0] if isinstance(place.statement, ast.Assign) else None
+    nodes = [target, *(use.func for use in place.uses)] if target is not None else []
+    return [source.replace(node, f"self.{name}") for node in nodes]
+
+
+def _functional_replacement(
+    host: Host, gene: Gene, place: Functional, ingredient: Ingredient, means: Means
+) -> tuple[str, list[Replacement]] | None:
+    """A function for a function where there is one without state, else a layer defined in the constructor."""
+    source, around = host.source, host.around(gene, replaced=True)
+    data = source.code(place.data)
+    is_function = ingredient.symbol.rpartition(".")[2][:1].islower()
+    symbol = ingredient.symbol if is_function else means.lookup.counterpart(ingredient.symbol)
+    if symbol and ingredient.type != LineType.REGULARIZATION:
+        signature, own = means.lookup.signature(symbol), means.lookup.signature(ingredient.symbol)
+        arguments = bound_arguments(ingredient, around, own, means.rng) if own is not None else None
+        if arguments is not None and _accepts(signature, arguments):
+            code, imports = spelled(source, symbol, ", ".join(filter(None, (data, arguments))))
+            return code, [source.replace(gene.call, code), *imports]
+    layer = as_layer(ingredient, means)
+    made = call_text(host, layer, around, means) if layer else None
+    if made is None or layer is None or places.constructor_of(source, gene.call) is None:
+        return None
+    code, imports = made
+    defined, name = places.definition(source, gene.call, code, stem_of(layer.symbol))
+    return code, [defined, source.replace(gene.call, f"self.{name}({data})"), *imports]
+
+
+def _accepts(signature: Sequence[tuple[str, bool]] | None, arguments: str) -> bool:
+    """Whether a function takes these arguments behind its data."""
+    call = ast.parse(f"f({arguments})", mode="eval").body
+    assert isinstance(call, ast.Call)
+    names = {name for name, _ in signature or ()}
+    required = sum(needed for _, needed in signature or ()) - 1
+    enough = len(call.args) + len(call.keywords) >= required
+    return signature is not None and enough and {k.arg for k in call.keywords} <= names
+
+
+def _recipe_crossover(host: Host, means: Means) -> Proposal | None:
+    genes = [g for part in host.parts for g in part.genes]
+    if not genes:
+        return None
+    gene = means.rng.choice(genes)
+    found = donor(means.stock, gene.type, (), means.rng)
+    made = call_text(host, found, host.recipe_names, means) if found else None
+    if found is None or made is None or same(made[0], host.source.code(gene.call)):
+        return None
+    code, imports = made
+    return proposal(host, [host.source.replace(gene.call, code), *imports], edit("crossover", host, gene, code, found))

@@ -1,0 +1,45 @@
+"""Crossover by a one-point cut over the typed sequence: the host's head, the other parent's tail."""
+
+from gi.source import places
+from gi.source.places import Appended, Attribute, Element, Functional
+from gi.source.tree import Replacement
+from gi.types import Edit
+from gi.vary.crossover import replacement
+from gi.vary.genes import Gene
+from gi.vary.host import Host
+from gi.vary.insertion import inserted
+from gi.vary.proposal import Means, Proposal, edit, editable, proposal, same
+
+
+def cut(host: Host, other: Host, means: Means) -> Proposal | None:
+    """The host's genes up to a point, the other parent's behind one: line for line, the rest inserted or deleted."""
+    mine = [g for g in editable(host, place=True) if g is not host.classifier]
+    theirs = [g for g in editable(other, place=True) if g is not other.classifier]
+    if not mine or not theirs:
+        return None
+    point = means.rng.randrange(len(mine))
+    tail, coming = mine[point:], theirs[means.rng.randrange(len(theirs)) :]
+    first = tail[0]
+    tail = [g for g in tail if type(g.place) is type(first.place) and len(g.input) == len(first.input)]
+    coming = [g for g in coming if len(g.input) == len(first.input)]
+    return _tail_swapped(host, other, tail, coming, means)
+
+
+def _tail_swapped(host: Host, other: Host, tail: list[Gene], coming: list[Gene], means: Means) -> Proposal | None:
+    made: list[Replacement] = []
+    edits: list[Edit] = []
+    for gene, new in zip(tail, coming, strict=False):
+        if isinstance(gene.place, (Functional, Attribute)) and gene.type != new.type:
+            continue
+        swapped = replacement(host, gene, other.ingredient(new), means)
+        if swapped and not same(swapped[0], host.source.code(gene.call)):
+            made.extend(swapped[1])
+            edits.append(edit("cut", host, gene, swapped[0], other.ingredient(new)))
+    gone = [g for g in tail[len(coming) :] if g.place is not None]
+    made.extend(places.removal(host.source, [g.place for g in gone if g.place is not None]))
+    edits.extend(edit("cut", host, g, "") for g in gone)
+    if len(coming) > len(tail) and isinstance(tail[-1].place, (Element, Appended)):
+        more = inserted(host, tail[-1], [other.ingredient(g) for g in coming[len(tail) :]], means)
+        made.extend(more[0])
+        edits.extend(more[1])
+    return proposal(host, made, *edits) if edits else None

@@ -1,0 +1,33 @@
+"""Deletion: one layer, or one optional part of the recipe, goes."""
+
+from gi.source import places
+from gi.types import Edit, LineType
+from gi.vary.host import Host
+from gi.vary.proposal import RECIPE_SHARE, Means, Proposal, edit, editable, listed, proposal
+
+
+def deletion(host: Host, means: Means) -> Proposal | None:
+    """One layer, or one optional part of the recipe, goes."""
+    if means.rng.random() < RECIPE_SHARE:
+        return _recipe_deletion(host, means)
+    genes = [g for g in editable(host, place=True) if g is not host.classifier]
+    if not genes:
+        return None
+    gene = means.rng.choice(genes)
+    assert gene.place is not None
+    return proposal(host, places.removal(host.source, [gene.place]), edit("deletion", host, gene, ""))
+
+
+def _recipe_deletion(host: Host, means: Means) -> Proposal | None:
+    parts = [p for p in host.parts if p.type in (LineType.SCHEDULER, LineType.AUGMENTATION) and not p.is_empty]
+    if not parts:
+        return None
+    part = means.rng.choice(parts)
+    elements = listed(part)
+    before = host.source.code(part.expression)
+    if len(elements) > 1:
+        going = means.rng.choice(elements)
+        before, made = host.source.code(going), host.source.delete_element(going, elements)
+    else:
+        made = host.source.replace(part.expression, "None")
+    return proposal(host, [made], Edit("deletion", part.type, part.expression.lineno, before, ""))

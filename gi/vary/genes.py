@@ -1,0 +1,108 @@
+"""A host program's genes: the typed calls that variation may change, each with its place and the shapes around it."""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gi.lines.taxonomy import line_type
+from gi.source import places
+from gi.source.imports import resolve
+from gi.source.places import Place
+from gi.source.trace import Shape, Site, Trace, Use
+from gi.source.tree import Source, site_of
+from gi.types import RECIPE_TYPES, LineType
+
+
+@dataclass(frozen=True)
+class Gene:
+    """One typed call of the host. `place` is None where the call can only be replaced as it stands.
+
+    `inputs` and `output` are shapes without the batch dimension, () for recipe genes; `settings` the literal values
+    that a layer was really built with; `instances` says how many layers this one call built.
+    """
+
+    type: LineType
+    symbol: str
+    call: ast.Call
+    place: Place | None
+    input: Shape = ()
+    output: Shape = ()
+    settings: tuple[tuple[str, str], ...] = ()
+    instances: int = 1
+
+    @property
+    def site(self) -> Site:
+        """Where the call stands."""
+        return site_of(self.call)
+
+    @property
+    def is_function(self) -> bool:
+        """Whether data flows through the call itself, rather than through a layer that it builds."""
+        return isinstance(self.place, places.Functional)
+
+
+def model_genes(source: Source, trace: Trace) -> tuple[Gene, ...]:
+    """The network's genes in the order in which data reaches them, each once."""
+    genes: dict[Site, Gene] = {}
+    counts = dict(trace.built_counts)
+    for use in trace.uses:
+        site = use.built[0] if use.built else use.site
+        call, kind = source.call_at(site), line_type(use.symbol)
+        if call is None or kind is None or kind in RECIPE_TYPES or site in genes:
+            continue
+        genes[site] = _gene(source, use, call, kind, counts.get(site, 1))
+    return tuple(genes.values())
+
+
+def _gene(source: Source, use: Use, call: ast.Call, kind: LineType, instances: int) -> Gene:
+    place = places.place_of(source, call) if use.built else places.functional_place(source, call)
+    return Gene(kind, use.symbol, call, place, use.inputs[0][1:], use.output[1:], use.settings, instances)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of the four parts that `recipe` returns: the expression that makes it, and its genes."""
+
+    type: LineType
+    expression: ast.expr
+    genes: tuple[Gene, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the recipe returns None in this place."""
+        return isinstance(self.expression, ast.Constant) and self.expression.value is None
+
+
+_PARTS = (LineType.OPTIMIZER, LineType.SCHEDULER, LineType.LOSS, LineType.AUGMENTATION)
+
+
+def recipe_parts(source: Source) -> tuple[Part, ...]:
+    """The recipe's parts in the order that it returns them; empty where the program has no plain recipe."""
+    function = source.functions.get("recipe")
+    last = function.body[-1] if function else None
+    if function is None or not isinstance(last, ast.Return) or not isinstance(last.value, ast.Tuple):
+        return ()
+    made = {
+        s.targets[0].id: s.value
+        for s in function.body
+        if isinstance(s, ast.Assign) and isinstance(s.targets[0], ast.Name)
+    }
+    expressions = [made.get(e.id, e) if isinstance(e, ast.Name) else e for e in last.value.elts]
+    return tuple(
+        Part(kind, expression, tuple(_recipe_genes(source, expression, kind)))
+        for kind, expression in zip(_PARTS, expressions, strict=False)
+    )
+
+
+def _recipe_genes(source: Source, expression: ast.expr, kind: LineType) -> Iterator[Gene]:
+    for node in ast.walk(expression):
+        symbol = resolve(source, node.func) if isinstance(node, ast.Call) else ""
+        if isinstance(node, ast.Call) and line_type(symbol) == kind and not symbol.endswith(".Compose"):
+            yield Gene(kind, symbol, node, _recipe_place(source, node))
+
+
+def _recipe_place(source: Source, call: ast.Call) -> Place | None:
+    parent = source.parents[call]
+    if isinstance(parent, ast.List):
+        return places.Element(call, list(parent.elts))
+    return places.place_of(source, call)

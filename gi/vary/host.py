@@ -1,0 +1,152 @@
+"""A program as variation sees it: source, trace, genes, and the names and widths in scope."""
+
+import ast
+import random
+from dataclasses import dataclass
+from functools import cached_property
+
+from gi.seams import Ingredients
+from gi.source.trace import Trace
+from gi.source.tree import Source, parse
+from gi.types import MODEL_TYPES, Ingredient, LineType, Origin, Task
+from gi.vary.bind import Surroundings
+from gi.vary.genes import Gene, Part, model_genes, recipe_parts
+
+
+@dataclass(frozen=True)
+class Host:
+    """One program and what its trace says; also a stock of ingredients, as the other parent of a crossover."""
+
+    text: str
+    trace: Trace
+    task: Task
+
+    @cached_property
+    def source(self) -> Source:
+        """The parsed text."""
+        return parse(self.text)
+
+    @cached_property
+    def genes(self) -> tuple[Gene, ...]:
+        """The network's genes, in the order in which data reaches them."""
+        return model_genes(self.source, self.trace)
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """The recipe's four parts."""
+        return recipe_parts(self.source)
+
+    @cached_property
+    def classifier(self) -> Gene | None:
+        """The last connection, which gives the classes: its width is not free."""
+        connections = [g for g in self.genes if g.type == LineType.CONNECTION]
+        return connections[-1] if connections else None
+
+    @cached_property
+    def widths(self) -> tuple[int, ...]:
+        """The widths of the network's connections."""
+        return tuple(sorted({g.output[0] for g in self.genes if g.type == LineType.CONNECTION and g.output}))
+
+    def around(self, gene: Gene, *, replaced: bool) -> Surroundings:
+        """What a layer in the gene's place (`replaced`), or right behind it, finds there."""
+        shape = gene.input if replaced else gene.output
+        free = gene.type != LineType.CONNECTION or not replaced
+        width = None if free else (self.task.num_classes if gene is self.classifier else gene.output[0])
+        channels = int(shape[0]) if shape else 1
+        return Surroundings(channels=channels, size=tuple(shape[1:]), width=width, widths=self.widths)
+
+    @cached_property
+    def recipe_names(self) -> Surroundings:
+        """The names that the recipe gives its parameters and its optimizer."""
+        function = self.source.functions.get("recipe")
+        arguments = [a.arg for a in function.args.args] if function else []
+        net, steps = (arguments + ["net", "steps"][len(arguments) :])[:2]
+        optimizer = next((n for n, s in self._assigned() if s is self.parts[0].expression), "optimizer")
+        height, width = self.task.input_shape[1:]
+        return Surroundings(net=net, optimizer=optimizer, steps=steps, image=(height, width))
+
+    def _assigned(self) -> list[tuple[str, ast.expr]]:
+        function = self.source.functions.get("recipe")
+        body = function.body if function else []
+        return [
+            (s.targets[0].id, s.value) for s in body if isinstance(s, ast.Assign) and isinstance(s.targets[0], ast.Name)
+        ]
+
+    def ingredient(self, gene: Gene) -> Ingredient:
+        """The gene as an ingredient for another program; its names take the values that the run really gave them."""
+        call = gene.call
+        data = gene.is_function and gene.place is not None
+        known = dict(gene.settings)
+        positional = ["data", *(self.source.code(a) for a in _arguments(gene))] if data else _settled(self, call, known)
+        named = [f"{k.arg}={_value(self, k.value, known.get(k.arg or ''))}" for k in call.keywords if k.arg]
+        text = f"{gene.symbol}({', '.join([*positional, *named])})"
+        origin = Origin("", "", "", call.lineno, "")
+        line = self.source.code(self.source.statement(call))
+        return Ingredient(gene.type, gene.symbol, line, text, (), origin)
+
+    def sample(self, rng: random.Random, line_type: LineType) -> Ingredient | None:
+        """One of this program's own lines of a type."""
+        genes = [g for g in self.all_genes if g.type == line_type]
+        return self.ingredient(rng.choice(genes)) if genes else None
+
+    @cached_property
+    def all_genes(self) -> tuple[Gene, ...]:
+        """Model and recipe genes."""
+        return (*self.genes, *(g for part in self.parts for g in part.genes))
+
+
+def _arguments(gene: Gene) -> list[ast.expr]:
+    """A functional call's arguments without the data."""
+    is_method = isinstance(gene.call.func, ast.Attribute) and gene.symbol.startswith("torch.Tensor.")
+    return list(gene.call.args if is_method else gene.call.args[1:])
+
+
+def _settled(host: Host, call: ast.Call, known: dict[str, str]) -> list[str]:
+    """The positional arguments; where one is no literal, the value that the run gave the parameter in its place."""
+    values = list(known.values())
+    return [_value(host, a, values[i] if i < len(values) else None) for i, a in enumerate(call.args)]
+
+
+def _value(host: Host, node: ast.expr, known: str | None) -> str:
+    literal = all(not isinstance(n, (ast.Name, ast.Call)) for n in ast.walk(node))
+    return host.source.code(node) if literal or known is None else known
+
+
+# What fits where -----------------------------------------------------------------------------------------------------
+
+_ODD = (
+    *("Lazy", "SyncBatchNorm", "Multihead", "Bilinear", "RNN", "LSTM", "GRU", "Transformer", "Identity", "Same"),
+    *("MaxUnpool", "FractionalMaxPool", "AdaptiveLogSoftmax", "Threshold", "GLU", "Embedding", "Quant", "Fold"),
+    *("Unfold", "Cell"),
+)
+"""Layers that cannot stand alone in a line: more than one input or output, state, or a second dimension."""
+
+_OF_MODEL = ("torch.nn.", "torch.relu", "torch.tanh", "torch.sigmoid", "torch.selu", "torch.celu")
+
+
+def fits(ingredient: Ingredient, shape: tuple[int, ...]) -> bool:
+    """Whether a single layer may stand where a sample has this shape: (c, h, w) an image, (f,) features."""
+    name = ingredient.symbol.rpartition(".")[2]
+    if ingredient.type not in MODEL_TYPES or not ingredient.symbol.startswith(_OF_MODEL) or name.startswith(_ODD):
+        return False
+    flat = name.lower().replace("_", "")
+    if ingredient.type == LineType.CONNECTION:
+        return flat == "linear" if len(shape) == 1 else flat in ("conv2d", "convtranspose2d")
+    if ingredient.type == LineType.POOLING:
+        return len(shape) == 3 and flat.endswith("pool2d") and min(shape[1:]) >= 2
+    if flat.endswith(("2d", "3d", "localresponsenorm")) or flat in ("instancenorm1d", "dropout1d"):
+        return len(shape) == 3 and not flat.endswith("3d")
+    return not (flat == "batchnorm1d" and len(shape) == 3)
+
+
+def donor(
+    stock: Ingredients, kind: LineType, shape: tuple[int, ...], rng: random.Random, draws: int = 30
+) -> Ingredient | None:
+    """An ingredient of a type that fits a shape; for recipe types any."""
+    for _ in range(draws):
+        found = stock.sample(rng, kind)
+        if found is None:
+            return None
+        if kind not in MODEL_TYPES or fits(found, shape):
+            return found
+    return None

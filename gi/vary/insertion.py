@@ -1,0 +1,73 @@
+"""Insertion: one more layer behind a gene, or one more step in a recipe that has none of its kind."""
+
+from collections.abc import Iterable
+
+from gi.source import places
+from gi.source.places import stem_of
+from gi.source.tree import Replacement
+from gi.types import Edit, Ingredient, LineType
+from gi.vary.genes import Gene
+from gi.vary.host import Host, donor
+from gi.vary.proposal import RECIPE_SHARE, Means, Proposal, as_layer, call_text, edit, listed, proposal
+
+_INSERTED = (
+    LineType.CONNECTION,
+    LineType.ACTIVATION,
+    LineType.NORMALIZATION,
+    LineType.POOLING,
+    LineType.REGULARIZATION,
+)
+
+
+def insertion(host: Host, means: Means) -> Proposal | None:
+    """One more layer behind a gene, or one more step in a recipe that has none of its kind."""
+    if means.rng.random() < RECIPE_SHARE:
+        return _recipe_insertion(host, means)
+    genes = [g for g in host.genes if g.place is not None and g is not host.classifier and g.output]
+    if not genes:
+        return None
+    gene = means.rng.choice(genes)
+    found = donor(means.stock, means.rng.choice(_INSERTED), gene.output, means.rng)
+    if found is None or (found.symbol == gene.symbol and found.type == LineType.ACTIVATION):
+        return None
+    made, edits = inserted(host, gene, [found], means)
+    return proposal(host, made, *edits) if made else None
+
+
+def inserted(
+    host: Host, gene: Gene, ingredients: Iterable[Ingredient], means: Means
+) -> tuple[list[Replacement], list[Edit]]:
+    """The replacements that put ingredients behind a gene, and their edits; empty where the host cannot take them."""
+    calls, edits, imports = [], list[Edit](), list[Replacement]()
+    for ingredient in ingredients:
+        layer = as_layer(ingredient, means)
+        made = call_text(host, layer, host.around(gene, replaced=False), means) if layer else None
+        if layer is not None and made is not None:
+            calls.append((made[0], stem_of(layer.symbol)))
+            imports.extend(made[1])
+            edits.append(edit("insertion", host, gene, made[0], ingredient))
+    if not calls or gene.place is None:
+        return [], []
+    placed = places.insertion(host.source, gene.place, calls)
+    return ([*placed, *imports], edits) if placed else ([], [])
+
+
+def _recipe_insertion(host: Host, means: Means) -> Proposal | None:
+    """A scheduler or an augmentation where the recipe has None, or one more augmentation in a list of them."""
+    parts = [
+        p for p in host.parts if p.type in (LineType.SCHEDULER, LineType.AUGMENTATION) and (p.is_empty or listed(p))
+    ]
+    part = means.rng.choice(parts) if parts else None
+    found = donor(means.stock, part.type, (), means.rng) if part else None
+    made = call_text(host, found, host.recipe_names, means) if found else None
+    if part is None or found is None or made is None:
+        return None
+    code, imports = made
+    elements = listed(part)
+    if elements:
+        placed = host.source.insert_element_after(means.rng.choice(elements), code)
+    else:
+        placed = host.source.replace(part.expression, code)
+    line = part.expression.lineno
+    edit = Edit("insertion", part.type, line, "", code, found.origin)
+    return proposal(host, [placed, *imports], edit)

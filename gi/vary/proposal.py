@@ -1,0 +1,98 @@
+"""What an operator gives, and the steps that operators share."""
+
+import ast
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from gi.seams import Ingredients, Lookup
+from gi.source.places import spelled
+from gi.source.tree import Replacement
+from gi.types import Edit, Ingredient, LineType
+from gi.vary.bind import Surroundings, bound_arguments
+from gi.vary.genes import Gene, Part
+from gi.vary.host import Host
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What an operator may draw on: a stock of lines, what torch offers, and the one source of randomness."""
+
+    stock: Ingredients
+    lookup: Lookup
+    rng: random.Random
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """An edited text before repair, with the edits that made it."""
+
+    text: str
+    edits: tuple[Edit, ...]
+
+
+Operator = Callable[[Host, Means], Proposal | None]
+"""Pure functions; None where they find nothing to do."""
+
+RECIPE_SHARE = 0.25
+"""Of the edits go to the recipe, the rest to the network."""
+
+FIXED = frozenset({LineType.RESHAPE})
+"""Shape repair owns these lines."""
+
+
+def editable(host: Host, *, place: bool) -> list[Gene]:
+    """The genes that variation may change; with `place`, those that can be taken out."""
+    return [g for g in host.genes if g.type not in FIXED and (g.place is not None or not place)]
+
+
+def call_text(
+    host: Host, ingredient: Ingredient, around: Surroundings, means: Means
+) -> tuple[str, list[Replacement]] | None:
+    """The ingredient's call, bound and spelled for the host, with the imports it needs."""
+    signature = means.lookup.signature(ingredient.symbol)
+    arguments = bound_arguments(ingredient, around, signature, means.rng) if signature is not None else None
+    return None if arguments is None else spelled(host.source, ingredient.symbol, arguments)
+
+
+def as_layer(ingredient: Ingredient, means: Means) -> Ingredient | None:
+    """The ingredient as a layer class: `F.max_pool2d(x, 2)` becomes `torch.nn.MaxPool2d(kernel_size=2)`."""
+    name = ingredient.symbol.rpartition(".")[2]
+    if name[:1].isupper():
+        return ingredient
+    symbol = means.lookup.counterpart(ingredient.symbol)
+    function, layer = means.lookup.signature(ingredient.symbol), means.lookup.signature(symbol) if symbol else None
+    call = ast.parse(ingredient.call, mode="eval").body
+    if symbol is None or layer is None or not isinstance(call, ast.Call):
+        return None
+    names = [n for n, _ in function or ()] or ["input", *(n for n, _ in layer)]
+    named = [(n, a) for n, a in zip(names[1:], call.args[1:], strict=False)]
+    named += [(k.arg or "", k.value) for k in call.keywords]
+    kept = ", ".join(f"{n}={ast.unparse(a)}" for n, a in named if n in {n for n, _ in layer})
+    return Ingredient(
+        ingredient.type, symbol, ingredient.code, f"{symbol}({kept})", ingredient.names, ingredient.origin
+    )
+
+
+def listed(part: Part) -> list[ast.expr]:
+    """The elements of `v2.Compose([...])`."""
+    call = part.expression
+    if isinstance(call, ast.Call) and call.args and isinstance(call.args[0], ast.List):
+        return list(call.args[0].elts)
+    return []
+
+
+def same(code: str, other: str) -> bool:
+    """Whether two pieces of code differ in formatting alone."""
+    return ast.dump(ast.parse(code)) == ast.dump(ast.parse(other))
+
+
+def edit(operator: str, host: Host, gene: Gene, after: str, ingredient: Ingredient | None = None) -> Edit:
+    """The record of a change at a gene."""
+    origin = ingredient.origin if ingredient and ingredient.origin.repository else None
+    return Edit(operator, gene.type, gene.call.lineno, host.source.code(gene.call), after, origin)
+
+
+def proposal(host: Host, replacements: Sequence[Replacement], *edits: Edit) -> Proposal:
+    """The host after all replacements."""
+    return Proposal(host.source.edited(replacements), edits)
