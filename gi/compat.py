@@ -31,7 +31,7 @@ def _operators_load(package: Path) -> bool:
 
     for library in [*package.glob("_C*.so"), *package.glob("_C*.pyd")]:
         try:
-            torch.ops.load_library(str(library))
+            torch.ops.load_library(str(library))  # type: ignore[no-untyped-call]
         except OSError:
             continue
         return True

@@ -1,4 +1,4 @@
-"""What a worker process may use, and the calls that hold it to that (Linux in full, other systems as far as they go)."""
+"""What a worker process may use, and the calls that hold it to that: Linux in full, others as far as they go."""
 
 import contextlib
 import ctypes
@@ -32,6 +32,7 @@ class Limits:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> "Limits":
+        """The limits whose fields `record` holds."""
         return cls(memory_mb=int(record["memory_mb"]), cpu_s=record["cpu_s"], device=str(record["device"]))
 
 

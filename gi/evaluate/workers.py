@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
@@ -61,6 +62,7 @@ class Exit:
 
     @property
     def words(self) -> str:
+        """How it ended, for people."""
         if self.code >= 0:
             return f"exit status {self.code}"
         with contextlib.suppress(ValueError):
@@ -213,7 +215,7 @@ class ForkServer:
 
 
 def _import_path() -> list[str]:
-    return [entry or os.getcwd() for entry in sys.path]
+    return [entry or str(Path.cwd()) for entry in sys.path]
 
 
 def _environment() -> dict[str, str]:

@@ -1,0 +1,187 @@
+"""Data sets by name, folder or file: decoded once into arrays on disk that every worker maps into its memory."""
+
+import difflib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gi.config import data_folder
+from gi.errors import DatasetError
+from gi.evaluate.folder import folder_digest, read_folder
+from gi.evaluate.named import KNOWN, NAMED, read_digits, read_named
+from gi.evaluate.npz import read_npz
+from gi.evaluate.splits import RawSet, Samples, Splits, split
+from gi.types import Task
+
+FORMAT = 1  # of the decoded folder: part of its name, so that another version decodes again
+SplitName = Literal["train", "validation", "test"]
+_META = "dataset.json"
+_STATISTICS_CHUNK = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A decoded data set. `mean` and `std` are those of the training pixels (0..255) by channel.
+
+    `path` is the folder of decoded arrays, whose name holds a digest of what it was made from; `source_kind` is
+    "digits", "torchvision", "folder" or "npz".
+    """
+
+    name: str
+    task: Task
+    class_names: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    num_train: int
+    num_validation: int
+    num_test: int
+    path: Path
+    source_kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where a data set comes from: `identity` changes when its files do."""
+
+    name: str
+    kind: str
+    identity: Callable[[], str]
+    read: Callable[[], RawSet]
+
+
+def load_dataset(name_or_folder: str, *, data_root: str | None = None, cache: Path) -> Dataset:
+    """The data set of this name, image folder or .npz file, decoded into `cache` unless it is there already.
+
+    `data_root` is where named sets lie (else $GI_DATA, else the cache folder). Raises `DatasetError`.
+    """
+    source = _find(name_or_folder, data_folder(data_root))
+    stored = _stored_path(source, cache)
+    if not (stored / _META).is_file():
+        splits = split(source.read(), name=source.name)
+        stored = _stored_path(source, cache)  # reading may have downloaded files
+        _store(splits, source, stored)
+    return open_dataset(stored)
+
+
+def open_dataset(path: Path) -> Dataset:
+    """The data set in a decoded folder. Raises `DatasetError` where there is none."""
+    try:
+        record = json.loads((path / _META).read_text())
+        task = Task(tuple(record.pop("input_shape")), record.pop("num_classes"))
+        tuples = {key: tuple(value) for key, value in record.items() if isinstance(value, list)}
+        return Dataset(**{**record, **tuples}, task=task, path=path)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DatasetError(f"the decoded data set {path} cannot be read ({error}): delete that folder.") from error
+
+
+def open_split(path: Path, split_name: SplitName) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Images (n, c, h, w) and labels (n,) of one part, mapped read-only. Raises `DatasetError`."""
+    if split_name not in get_args(SplitName):
+        raise DatasetError(f"unknown split {split_name!r}: choose from {', '.join(get_args(SplitName))}.")
+    try:
+        arrays = [np.load(path / f"{split_name}_{what}.npy", mmap_mode="r") for what in ("images", "labels")]
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"the decoded data set {path} cannot be read ({error}): delete that folder.") from error
+    return arrays[0], arrays[1]
+
+
+def _find(name: str, root: Path) -> _Source:
+    if name == "digits":
+        return _Source(name, "digits", lambda: "", read_digits)
+    if name in NAMED:
+        return _Source(name, "torchvision", lambda: _named_identity(name, root), lambda: read_named(name, root))
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return _Source(path.resolve().name, "folder", lambda: folder_digest(path), lambda: read_folder(path))
+    if path.is_file() and path.suffix == ".npz":
+        return _Source(path.stem, "npz", lambda: _file_identity(path), lambda: read_npz(path))
+    if path.exists():
+        raise DatasetError(f"{name} is neither a folder nor an .npz file: pass a data set's name or one of those.")
+    close = difflib.get_close_matches(name.lower(), KNOWN, n=1, cutoff=0.5)
+    hint = f" Did you mean {close[0]}?" if close else ""
+    raise DatasetError(
+        f"unknown data set {name!r}: it is no folder or .npz file either; the names known are {', '.join(KNOWN)}.{hint}"
+    )
+
+
+def _named_identity(name: str, root: Path) -> str:
+    paths = [root / file for file in NAMED[name].files]
+    return "\n".join(folder_digest(p) if p.is_dir() else _file_identity(p) for p in paths if p.exists())
+
+
+def _file_identity(path: Path) -> str:
+    stat = path.stat()
+    return f"{path.resolve()}\0{stat.st_size}\0{stat.st_mtime_ns}"
+
+
+def _stored_path(source: _Source, cache: Path) -> Path:
+    try:
+        key = f"{FORMAT}\n{source.kind}\n{source.name}\n{source.identity()}"
+    except OSError as error:
+        raise DatasetError(f"the data set {source.name} cannot be read ({error}).") from error
+    plain = "".join(c if c.isalnum() else "-" for c in source.name)
+    return cache / "datasets" / f"{plain}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+
+
+def _store(splits: Splits, source: _Source, stored: Path) -> None:
+    """Writes the arrays into a folder beside `stored` and renames it, so that what is there is always whole."""
+    try:
+        stored.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(dir=stored.parent, prefix=".draft-"))
+        try:
+            _write(splits, source, draft)
+            if stored.exists() and not (stored / _META).is_file():
+                shutil.rmtree(stored)
+            if not stored.exists():
+                draft.rename(stored)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+    except OSError as error:
+        if not (stored / _META).is_file():  # another process may have been first
+            raise DatasetError(
+                f"the decoded data set cannot be written to {stored.parent} ({error.strerror or error}): "
+                "make room there, or name another cache folder with $GI_CACHE."
+            ) from error
+
+
+def _write(splits: Splits, source: _Source, folder: Path) -> None:
+    parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+    for name, samples in parts.items():
+        np.save(folder / f"{name}_images.npy", samples.images)
+        np.save(folder / f"{name}_labels.npy", samples.labels)
+    mean, std = _statistics(splits.train)
+    record: dict[str, Any] = {
+        "name": source.name,
+        "source_kind": source.kind,
+        "input_shape": splits.train.images.shape[1:],
+        "num_classes": len(splits.class_names),
+        "class_names": splits.class_names,
+        "mean": mean,
+        "std": std,
+        **{f"num_{name}": len(samples.labels) for name, samples in parts.items()},
+    }
+    (folder / _META).write_text(json.dumps(record, indent=1))
+    os.chmod(folder, 0o755)  # noqa: PTH101 (mkdtemp makes it private; a cache is shared)
+
+
+def _statistics(train: Samples) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of each channel over all training pixels; a constant channel has deviation 1."""
+    images, axes = train.images, (0, 2, 3)
+    count = images.size // images.shape[1]
+    total, square_total = np.zeros(images.shape[1]), np.zeros(images.shape[1])
+    for start in range(0, len(images), _STATISTICS_CHUNK):
+        chunk = images[start : start + _STATISTICS_CHUNK].astype(np.float64)
+        total += chunk.sum(axis=axes)
+        square_total += (chunk**2).sum(axis=axes)
+    mean, square = total / count, square_total / count
+    std = np.sqrt(np.maximum(square - mean**2, 0.0))
+    return mean.tolist(), np.where(std > 0, std, 1.0).tolist()

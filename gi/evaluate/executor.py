@@ -1,0 +1,239 @@
+"""Evaluates jobs on this machine: a fresh confined process for each, as many at a time as there are slots."""
+
+import math
+import re
+import signal
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, get_args
+
+from gi.config import RunConfig
+from gi.errors import ConfigError, SourceError, WorkerError
+from gi.evaluate.datasets import Dataset
+from gi.evaluate.limits import Limits
+from gi.evaluate.messages import PeerGoneError, receive, send
+from gi.evaluate.workers import START_LIMIT_S, Child, Exit, ForkServer, ServerDied, warm_server
+from gi.seams import CostModel, Job
+from gi.types import Cost, Failed, Outcome, Scored, Stage
+
+_RUN = "gi.evaluate.job:run"
+_PROBE = "gi.evaluate.job:probe_device"
+_MEASURED = ("error", "params", "macs", "time", "train_time")
+# CPU seconds that a job may use beside its training: building, scoring, measuring.
+_ALLOWANCE_S = 5.0
+# With a cost model the clock must not decide, so its limit is there only to stop what hangs.
+_MODEL_CLOCK_FACTOR = 5.0
+
+
+class LocalExecutor:
+    """A `seams.Executor` for this machine. Close it with `shutdown`, or use it as a context manager.
+
+    With a `cost_model`, or with `config.clock` "model", no clock's value enters `Scored.values`. The limits of a job
+    that presents more samples than `config.images` grow in proportion. Raises `ConfigError` for a device that is not
+    there.
+    """
+
+    def __init__(
+        self, dataset: Dataset, config: RunConfig, *, workers: int, cost_model: CostModel | None = None
+    ) -> None:
+        if workers < 1:
+            raise ConfigError(f"workers is {workers}: it must be at least 1.")
+        self._dataset = dataset
+        self._config = config
+        self._cost_model = cost_model
+        self._capacity = workers
+        self._live: set[Child] = set()
+        self._lock = threading.Lock()
+        self._closed = False
+        self._users = ExitStack()
+        self._server = self._users.enter_context(warm_server())
+        try:
+            _check_device(config.device, self._server)
+            self._server.start()
+        except BaseException:
+            self._users.close()
+            raise
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="gi-evaluate")
+
+    @property
+    def capacity(self) -> int:
+        """How many jobs run at once."""
+        return self._capacity
+
+    def submit(self, job: Job) -> "Future[Outcome]":
+        """The outcome of a job, when it is known; a failure of the candidate is a value."""
+        return self._pool.submit(self._evaluate, job)
+
+    def shutdown(self) -> None:
+        """Kills what is running and lets go of every process; what was not finished raises `CancelledError`."""
+        with self._lock:
+            self._closed = True
+            for child in self._live:
+                child.kill()
+        self._pool.shutdown(cancel_futures=True)
+        self._users.close()
+
+    def __enter__(self) -> "LocalExecutor":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+
+    def _evaluate(self, job: Job) -> Outcome:
+        for _ in range(2):
+            try:
+                return self._run(job)
+            except ServerDied:  # by chance or by this candidate: the second time it was the candidate
+                if self._closed:
+                    raise CancelledError from None
+        return Failed("worker", "server died", "the worker server ended twice while this candidate ran")
+
+    def _run(self, job: Job) -> Outcome:
+        factor = max(1.0, job.images / self._config.images)
+        with self._forked(factor) as child:
+            start = time.monotonic()
+            try:
+                answer, stage, end = self._converse(child, job, start + self._config.wall_limit_s * factor, factor)
+            finally:
+                with self._lock:
+                    self._live.discard(child)
+            if self._closed:
+                raise CancelledError
+        wall_s = time.monotonic() - start
+        if isinstance(answer, str):
+            limit = _cpu_limit_s(self._config, factor)
+            return _casualty(answer, stage, end, cpu_limit_s=limit, wall_s=wall_s)
+        return self._outcome(answer, job, end, wall_s)
+
+    def _forked(self, factor: float) -> Child:
+        config = self._config
+        child = self._server.fork(_RUN, Limits(config.memory_limit_mb, _cpu_limit_s(config, factor), config.device))
+        with self._lock:
+            self._live.add(child)
+            if self._closed:
+                child.kill()
+        return child
+
+    def _converse(self, child: Child, job: Job, deadline: float, factor: float) -> tuple[Any, Stage, Exit]:
+        """The worker's last message, or in one word why there is none; the stage it was in; how it ended."""
+        stage: Stage = "build"
+        answer: Any = "ended"
+        try:
+            send(child.connection, self._request(job, factor))
+            while True:
+                message = receive(child.connection, deadline)
+                if not isinstance(message, dict) or "stage" not in message:
+                    answer = message if isinstance(message, dict) else {}
+                    break
+                stage = message["stage"] if message["stage"] in get_args(Stage) else stage
+        except TimeoutError:
+            answer = "timeout"
+        except PeerGoneError:
+            pass
+        if answer != "ended":
+            child.kill()
+        return answer, stage, _await_end(child)
+
+    def _request(self, job: Job, factor: float) -> dict[str, Any]:
+        path = None if job.weights_path is None else str(Path(job.weights_path).absolute())
+        return {
+            "text": job.text,
+            "seed": job.seed,
+            "images": job.images,
+            "split": job.split,
+            "weights_path": path,
+            "dataset_path": str(self._dataset.path.absolute()),
+            "batch_size": self._config.batch_size,
+            "cpu_limit_s": self._config.cpu_limit_s * factor,
+            "clock": "cpu" if self._by_the_clock else "model",
+            "device": self._config.device,
+        }
+
+    @property
+    def _by_the_clock(self) -> bool:
+        return self._config.clock == "cpu" and self._cost_model is None
+
+    def _outcome(self, answer: Mapping[str, Any], job: Job, end: Exit, wall_s: float) -> Outcome:
+        """What an answer says, once every value of it was checked: the candidate could have written it."""
+        cost = _cost(answer.get("cost"), end, wall_s)
+        failed = answer.get("failed")
+        if isinstance(failed, list) and len(failed) == 3 and failed[0] in get_args(Stage):
+            return Failed(failed[0], str(failed[1])[:80], str(failed[2])[:1000], cost)
+        values = answer.get("values")
+        if not isinstance(values, dict) or not all(_is_value(values.get(key)) for key in _MEASURED):
+            return Failed("worker", "no valid answer", "the worker's answer lacks a finite value", cost)
+        known = {key: float(values[key]) for key in _MEASURED} | {"size": float(_size(job.text))}
+        if self._cost_model is not None:
+            known |= self._cost_model(job)
+        return Scored(known, cost)
+
+
+def _cpu_limit_s(config: RunConfig, factor: float) -> float:
+    slack = _MODEL_CLOCK_FACTOR if config.clock == "model" else 1.0
+    return config.cpu_limit_s * factor * slack + _ALLOWANCE_S
+
+
+def _await_end(child: Child) -> Exit:
+    try:
+        return child.wait()
+    except TimeoutError:
+        child.kill()
+        return child.wait()
+
+
+def _casualty(answer: str, stage: Stage, end: Exit, *, cpu_limit_s: float, wall_s: float) -> Failed:
+    """The record of a worker that gave no answer."""
+    cost = Cost(cpu_s=end.cpu_s, wall_s=wall_s)
+    if answer == "timeout":
+        return Failed(stage, "wall limit", f"killed after {wall_s:.1f} s, in the stage {stage}", cost)
+    if end.code == -signal.SIGXCPU or (end.code == -signal.SIGKILL and end.cpu_s >= cpu_limit_s):
+        return Failed(stage, "cpu limit", f"killed after {end.cpu_s:.1f} CPU seconds, in the stage {stage}", cost)
+    reason = "crashed" if end.code < 0 else "exited"
+    return Failed(stage, reason, f"{end.words} in the stage {stage}", cost)
+
+
+def _cost(reported: Any, end: Exit, wall_s: float) -> Cost:
+    """The process's CPU seconds are the kernel's; how they divide is the worker's word, taken where it can be."""
+    parts = reported if isinstance(reported, list) and len(reported) == 2 and all(map(_is_value, reported)) else (0, 0)
+    train_s, measure_s = (min(float(part), end.cpu_s) for part in parts)
+    return Cost(train_s, measure_s, end.cpu_s, wall_s)
+
+
+def _is_value(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
+
+
+@lru_cache(maxsize=1)
+def _normaliser() -> Callable[[str], str]:
+    from gi.source import normalise
+
+    return normalise
+
+
+def _size(text: str) -> int:
+    """The length of the normalised text, which neither comments nor formatting change."""
+    try:
+        return len(_normaliser()(text))
+    except SourceError:
+        return len(text)
+
+
+def _check_device(device: str, server: ForkServer) -> None:
+    if device == "cpu":
+        return
+    if not re.fullmatch(r"cuda(:\d+)?", device):
+        raise ConfigError(f"unknown device {device!r}: choose cpu, cuda or cuda:N.")
+    limits = Limits(memory_mb=8192, device=device)
+    try:
+        with server.fork(_PROBE, limits) as child:
+            send(child.connection, device)
+            reason = receive(child.connection, time.monotonic() + START_LIMIT_S)
+    except (PeerGoneError, TimeoutError, ServerDied, WorkerError) as error:
+        reason = str(error)
+    if reason:
+        raise ConfigError(f"the device {device} cannot be used ({reason}): use cpu, or see `gi doctor`.")

@@ -1,0 +1,139 @@
+"""One job inside its worker process: builds, trains, scores and measures a candidate, and answers in JSON.
+
+The candidate runs in this process, so whatever it says is untrusted: the driver checks each value.
+"""
+
+import os
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from gi.evaluate.candidate import CandidateError, blame, build, load, make_recipe
+from gi.evaluate.clock import cpu_s
+from gi.evaluate.costmodel import modelled
+from gi.evaluate.datasets import Dataset, SplitName, open_dataset
+from gi.evaluate.measure import macs_per_sample, num_params, relative_time
+from gi.evaluate.messages import receive, send
+from gi.evaluate.training import Batches, batch_order, error_rate, pace_check, seed_everything, train
+from gi.types import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the driver asks for: the fields of a `seams.Job`, and the run's settings that concern it."""
+
+    text: str
+    seed: int
+    images: int
+    split: SplitName
+    weights_path: str | None
+    dataset_path: str
+    batch_size: int
+    cpu_limit_s: float
+    clock: str
+    device: str
+
+
+@dataclass(slots=True)
+class Spent:
+    """CPU seconds, filled in as the job goes on, so that a failure has its cost too."""
+
+    train_cpu_s: float = 0.0
+    measure_cpu_s: float = 0.0
+
+
+def run(connection: socket.socket) -> None:
+    """Answers the one request on `connection`: a message at each new stage, then the values or the failure."""
+    request = Request(**receive(connection))
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)  # a dead layer's optimizer state decays into numbers that take 100 times as long
+    spent = Spent()
+    answer: dict[str, Any]
+    try:
+        values = _evaluate(request, spent, lambda stage: send(connection, {"stage": stage}))
+        answer = {"values": dict(values)}
+    except CandidateError as error:
+        answer = {"failed": [error.stage, error.reason, error.detail]}
+    answer["cost"] = [spent.train_cpu_s, spent.measure_cpu_s]
+    send(connection, answer)
+
+
+def probe_device(connection: socket.socket) -> None:
+    """Answers whether torch can use the device whose name it receives; "" where it can, else why not."""
+    name = receive(connection)
+    try:
+        torch.zeros(1, device=name).add_(1).item()
+    except (RuntimeError, AssertionError) as error:
+        send(connection, str(error).splitlines()[0][:200])
+    else:
+        send(connection, "")
+
+
+def _evaluate(request: Request, spent: Spent, enter: Callable[[Stage], None]) -> Mapping[str, float]:
+    dataset = open_dataset(Path(request.dataset_path))
+    batches = Batches(dataset, "train", request.device)
+    size = min(request.batch_size, batches.num_samples)
+    steps = max(1, request.images // size)
+    enter("build")
+    seed_everything(request.seed, "weights")
+    module = load(request.text)
+    net = build(module).to(request.device)
+    enter("forward")
+    macs = macs_per_sample(net, dataset.task, request.device)
+    model = modelled(num_params(net), macs, task=dataset.task, images=request.images)
+    check_pace = _pace_check(request, model["train_time"], steps)
+    enter("recipe")
+    seed_everything(request.seed, "recipe")
+    recipe = make_recipe(module, net, steps)
+    enter("train")
+    seed_everything(request.seed, "training")
+    order = batch_order(batches.num_samples, size, steps, request.seed).to(request.device)
+    start = cpu_s()
+    try:
+        train(net, recipe, batches, order, check_pace=check_pace)
+    finally:
+        spent.train_cpu_s = cpu_s() - start
+    enter("measure")
+    start = cpu_s()
+    values = {"params": num_params(net), "macs": macs}
+    values |= _measure(request, net, dataset, model, train_cpu_s=spent.train_cpu_s)
+    spent.measure_cpu_s = cpu_s() - start
+    if request.weights_path is not None:
+        _save(net, Path(request.weights_path))
+    return values
+
+
+def _pace_check(request: Request, model_train_s: float, steps: int) -> Callable[[int], None] | None:
+    """The check of a candidate's pace while it trains; with a cost model the model alone decides, here and now."""
+    if request.clock != "model":
+        return pace_check(request.cpu_limit_s, steps)
+    if model_train_s > request.cpu_limit_s:
+        detail = f"{model_train_s:.0f} CPU seconds by the cost model, {request.cpu_limit_s:.0f} allowed"
+        raise CandidateError("train", "too slow", detail)
+    return None
+
+
+def _measure(
+    request: Request, net: nn.Module, dataset: Dataset, model: Mapping[str, float], *, train_cpu_s: float
+) -> dict[str, float]:
+    scored = Batches(dataset, request.split, request.device)
+    error = error_rate(net, scored)
+    if request.clock == "model":
+        return {"error": error, **model}
+    images, _ = scored.take(slice(request.batch_size))
+    return {"error": error, "time": relative_time(net, images, dataset.task), "train_time": train_cpu_s}
+
+
+def _save(net: nn.Module, path: Path) -> None:
+    """Writes the state dict beside its place and renames it, so that what is there is always whole."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    with blame("worker"):
+        state = {name: value.detach().cpu() for name, value in net.state_dict().items()}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(state, draft)
+        draft.replace(path)

@@ -1,0 +1,133 @@
+"""Raw data to training, validation and test: checked, stratified, the same on every machine."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gi.errors import DatasetError
+from gi.seeding import stream
+
+MAX_VALIDATION = 5_000
+MAX_TEST = 10_000
+LARGEST_SIDE = 64
+
+Images = NDArray[np.uint8]
+Labels = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """`images` is (n, c, h, w) uint8, `labels` is (n,) int64 in 0..classes-1."""
+
+    images: Images
+    labels: Labels
+
+
+@dataclass(frozen=True, slots=True)
+class RawSet:
+    """What a reader found: official parts as they are, None where there is none."""
+
+    train: Samples
+    test: Samples | None
+    validation: Samples | None = None
+    class_names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """What the search uses; the three parts share no sample."""
+
+    train: Samples
+    validation: Samples
+    test: Samples
+    class_names: tuple[str, ...]
+
+
+def split(raw: RawSet, *, name: str) -> Splits:
+    """The three parts of a data set.
+
+    Test is the official test part, else a fifth of all (at most 10,000); validation is the official one, else a fifth
+    of the training part (at most 5,000); shares are stratified by class and drawn by fixed seeds. Raises
+    `DatasetError` for one class, a class with too few samples, labels out of range, and sizes that do not fit.
+    """
+    num_classes = _check(raw, name)
+    train, test, validation = raw.train, raw.test, raw.validation
+    if test is None:
+        train, test = _take_share(train, MAX_TEST, num_classes, name, "test")
+    if validation is None:
+        train, validation = _take_share(train, MAX_VALIDATION, num_classes, name, "validation")
+    names = raw.class_names or tuple(map(str, range(num_classes)))
+    return Splits(train, validation, test, names)
+
+
+def stratified_share(labels: Labels, count: int, *, seed_name: str) -> NDArray[np.bool_]:
+    """Which of the (n,) samples belong to a share of `count`: each class in proportion, at least one of each."""
+    classes, sizes = np.unique(labels, return_counts=True)
+    exact = sizes * (count / len(labels))
+    quota = np.maximum(exact.astype(np.int64), 1)
+    by_remainder = sorted(range(len(classes)), key=lambda i: (-(exact[i] % 1), i))
+    for i in by_remainder[: max(0, count - int(quota.sum()))]:
+        quota[i] += 1
+    chosen = np.zeros(len(labels), dtype=np.bool_)
+    for label, size in zip(classes, quota, strict=True):
+        members = np.flatnonzero(labels == label).tolist()
+        stream(0, "split", seed_name, int(label)).shuffle(members)
+        chosen[members[:size]] = True
+    return chosen
+
+
+def _take_share(samples: Samples, most: int, num_classes: int, name: str, what: str) -> tuple[Samples, Samples]:
+    counts = np.bincount(samples.labels, minlength=num_classes)
+    if counts.min() < 2:
+        raise DatasetError(
+            f"{name}: class {int(counts.argmin())} has {counts.min()} training images when {what} images are to be "
+            "set apart: each class needs at least 3 (2 where there is a test part)."
+        )
+    chosen = stratified_share(samples.labels, min(most, len(samples.labels) // 5), seed_name=what)
+    return _pick(samples, ~chosen), _pick(samples, chosen)
+
+
+def _pick(samples: Samples, mask: NDArray[np.bool_]) -> Samples:
+    return Samples(samples.images[mask], samples.labels[mask])
+
+
+def _check(raw: RawSet, name: str) -> int:
+    """The number of classes. Raises `DatasetError` where the parts do not make a data set."""
+    parts = {"training": raw.train, "validation": raw.validation, "test": raw.test}
+    present = {what: part for what, part in parts.items() if part is not None}
+    for what, part in present.items():
+        if not len(part.labels):
+            raise DatasetError(f"{name} has no {what} images: every part needs some.")
+        if len(part.images) != len(part.labels):
+            raise DatasetError(f"{name} has {len(part.images)} {what} images and {len(part.labels)} labels.")
+        if part.images.shape[1:] != raw.train.images.shape[1:]:
+            raise DatasetError(
+                f"{name} has {what} images of {_size(part)} beside training images of {_size(raw.train)}."
+            )
+    if max(raw.train.images.shape[2:]) > LARGEST_SIDE:
+        raise DatasetError(f"{name} has images of {_size(raw.train)}: at most 64x64 are supported, resize them first.")
+    num_classes = _num_classes(raw.train.labels, raw.class_names, name)
+    for what, part in present.items():
+        if part.labels.min() < 0 or part.labels.max() >= num_classes:
+            wrong = part.labels.min() if part.labels.min() < 0 else part.labels.max()
+            raise DatasetError(f"{name} has the {what} label {wrong}: the training labels are 0 to {num_classes - 1}.")
+    return num_classes
+
+
+def _num_classes(labels: Labels, class_names: Sequence[str], name: str) -> int:
+    found = np.unique(labels)
+    if found[0] < 0:
+        raise DatasetError(f"{name} has the label {found[0]}: labels count from 0.")
+    if len(found) < 2:
+        raise DatasetError(f"{name} has one class only ({class_names[0] if class_names else found[0]}): give it two.")
+    if found[-1] != len(found) - 1:
+        gap = int(np.setdiff1d(np.arange(len(found)), found)[0])
+        raise DatasetError(f"{name} has labels up to {found[-1]} but no image of class {gap}: number them 0, 1, 2, ...")
+    return len(found)
+
+
+def _size(part: Samples) -> str:
+    channels, height, width = part.images.shape[1:]
+    return f"{height}x{width} (height x width) in {channels} channel{'s' if channels > 1 else ''}"

@@ -1,0 +1,163 @@
+"""The training loop and the scoring: one thread, batches gathered from tensors in memory, nothing between the steps."""
+
+import math
+import random
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+from gi.evaluate.candidate import CandidateError, Recipe, blame, check_output
+from gi.evaluate.clock import cpu_s
+from gi.evaluate.datasets import Dataset, SplitName, open_split
+from gi.seeding import stream_seed
+from gi.types import Task
+
+SCORING_BATCH = 256
+_PROJECTION_FACTOR = 1.15  # early steps are dearer than later ones: a projection must overshoot by this much
+
+
+class Batches:
+    """One split in memory as uint8, normalised batch by batch.
+
+    A whole set of floats would cost its conversion up front and four times the memory of every gather.
+    """
+
+    def __init__(self, dataset: Dataset, split: SplitName, device: str) -> None:
+        images, labels = open_split(Path(dataset.path), split)
+        self.num_samples = len(labels)
+        self.task = dataset.task
+        self._images = _tensor(images).to(device)
+        self._labels = _tensor(labels).to(device)
+        shape = (1, -1, 1, 1)
+        self._mean = torch.tensor(dataset.mean, dtype=torch.float32, device=device).view(shape)
+        self._scale = torch.tensor(dataset.std, dtype=torch.float32, device=device).view(shape).reciprocal()
+
+    def take(self, chosen: Tensor | slice) -> tuple[Tensor, Tensor]:
+        """Normalised float32 images (n, c, h, w) and labels (n,) of the chosen samples."""
+        images = self._images[chosen].to(torch.float32)
+        return images.sub_(self._mean).mul_(self._scale), self._labels[chosen]
+
+
+def seed_everything(seed: int, purpose: str) -> None:
+    """Seeds every generator that a program may draw from, for one purpose of one job."""
+    number = stream_seed(seed, purpose)
+    torch.manual_seed(number)
+    random.seed(number)
+    np.random.seed(number % 2**32)
+
+
+def batch_order(num_samples: int, batch_size: int, steps: int, seed: int) -> Tensor:
+    """(steps, batch_size) sample numbers: one permutation of all samples after another, cut into full batches."""
+    generator = torch.Generator().manual_seed(stream_seed(seed, "batches"))
+    epochs = math.ceil(steps * batch_size / num_samples)
+    order = torch.cat([torch.randperm(num_samples, generator=generator) for _ in range(epochs)])
+    return order[: steps * batch_size].view(steps, batch_size)
+
+
+def train(
+    net: nn.Module, recipe: Recipe, batches: Batches, order: Tensor, *, check_pace: Callable[[int], None] | None = None
+) -> float:
+    """Trains `net` in place, one step for each row of `order`; returns the CPU seconds taken.
+
+    `check_pace(step)` is called after steps 1, 2, 4, 8, ... and may raise. Raises `CandidateError`, with the reason
+    "nan" as soon as a loss is not finite.
+    """
+    start = cpu_s()
+    net.train()
+    next_check = 1
+    with blame("train"):
+        for number, chosen in enumerate(order, start=1):
+            images, labels = batches.take(chosen)
+            loss = _update(net, recipe, _augmented(recipe, images), labels, batches.task)
+            if not math.isfinite(loss):
+                raise CandidateError("train", "nan", f"the loss is {loss} after {number} of {len(order)} steps")
+            _advance(recipe.scheduler, loss)
+            if number == next_check and check_pace is not None:
+                next_check *= 2
+                check_pace(number)
+    return cpu_s() - start
+
+
+def error_rate(net: nn.Module, batches: Batches) -> float:
+    """The share of the samples whose largest output is not their label. Raises `CandidateError` for a NaN."""
+    wrong = 0
+    with blame("measure"), torch.inference_mode():
+        net.eval()
+        for start in range(0, batches.num_samples, SCORING_BATCH):
+            images, labels = batches.take(slice(start, start + SCORING_BATCH))
+            logits = net(images)
+            check_output(logits, len(labels), batches.task, "measure")
+            if not bool(torch.isfinite(logits).all()):
+                raise CandidateError("measure", "nan", "an output for a sample to score is not finite")
+            wrong += int((logits.argmax(dim=1) != labels).sum())
+    return wrong / batches.num_samples
+
+
+def pace_check(limit_s: float, steps: int) -> Callable[[int], None]:
+    """A check that raises `CandidateError` when the steps so far predict more CPU seconds than `limit_s`."""
+    start = cpu_s()
+    first = 0.0
+
+    def check(step: int) -> None:
+        nonlocal first
+        used = cpu_s() - start
+        if step == 1:
+            first = used  # has what happens once: allocation, choice of kernels
+            per_step = used / 4
+        else:
+            per_step = (used - first) / (step - 1)
+        projected = used + per_step * (steps - step)
+        if projected > limit_s * _PROJECTION_FACTOR:
+            detail = f"{projected:.0f} CPU seconds projected after {step} of {steps} steps, {limit_s:.0f} allowed"
+            raise CandidateError("train", "too slow", detail)
+
+    return check
+
+
+def _update(net: nn.Module, recipe: Recipe, images: Tensor, labels: Tensor, task: Task) -> float:
+    """One optimizer step; returns the loss before it."""
+
+    def closure() -> float:
+        recipe.optimizer.zero_grad(set_to_none=True)
+        logits = net(images)
+        check_output(logits, len(labels), task, "train")
+        loss = recipe.loss(logits, labels)
+        if not isinstance(loss, Tensor) or loss.dim():
+            found = tuple(loss.shape) if isinstance(loss, Tensor) else type(loss).__name__
+            raise CandidateError("train", "loss is no scalar", f"the loss is {found}, expected one number")
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss.item()
+
+    if isinstance(recipe.optimizer, torch.optim.LBFGS):  # the one that evaluates the loss itself, several times
+        return float(recipe.optimizer.step(closure))
+    loss = closure()
+    recipe.optimizer.step()
+    return loss
+
+
+def _augmented(recipe: Recipe, images: Tensor) -> Tensor:
+    if recipe.augmentation is None:
+        return images
+    changed = recipe.augmentation(images)
+    if not isinstance(changed, Tensor) or len(changed) != len(images):
+        raise CandidateError("train", "wrong augmentation", "the augmentation gave no batch of as many images")
+    return changed
+
+
+def _advance(scheduler: Any, loss: float) -> None:
+    if isinstance(scheduler, ReduceLROnPlateau):
+        scheduler.step(loss)
+    elif scheduler is not None:
+        scheduler.step()
+
+
+def _tensor(array: np.ndarray) -> Tensor:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # the map is read-only, and nothing here writes to it
+        return torch.from_numpy(array)
