@@ -1,0 +1,79 @@
+"""A git URL, a repository, a folder or an installed package -> its programs, read as text and never imported."""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from gi.errors import HarvestError
+from gi.harvest.bundled import bundled
+from gi.harvest.catalogue import repositories
+from gi.harvest.package import package_tree
+from gi.harvest.programs import read_programs
+from gi.harvest.records import Harvest, Progress, Refusal, Repository
+from gi.harvest.tree import Tree, folder_tree
+
+__all__ = [
+    "Harvest",
+    "Progress",
+    "Refusal",
+    "Repository",
+    "bundled",
+    "harvest",
+    "harvest_all",
+    "repositories",
+]
+
+_URL = re.compile(r"(https?|ssh|git|file)://.+|[\w.-]+@[\w.-]+:.+")
+
+
+def harvest(source: str, *, commit: str | None = None, cache: Path, on_progress: Progress | None = None) -> Harvest:
+    """The programs of `source` at `commit`, by default what its HEAD marks.
+
+    `source` is a git URL (https, ssh, git, file, user@host:path), a folder or the name of an installed package, in this
+    order. A folder that is a git repository, bare or not, gives what is committed; any other gives its files as
+    they are. What is fetched stays in the folder `cache`. Raises `HarvestError` where nothing can be had.
+    """
+    if on_progress:
+        on_progress("fetch", 0, 0)
+    with closing(_tree(source, commit, cache)) as tree:
+        return read_programs(tree, on_progress)
+
+
+def harvest_all(
+    sources: Sequence[Repository], *, cache: Path, on_progress: Progress | None = None
+) -> Iterator[tuple[Repository, Harvest | HarvestError]]:
+    """Harvests one repository after the other; the error of one is a value and keeps no other from its turn."""
+    for source in sources:
+        try:
+            yield source, harvest(source.url, commit=source.commit, cache=cache, on_progress=on_progress)
+        except HarvestError as error:
+            yield source, error
+
+
+def _tree(source: str, commit: str | None, cache: Path) -> Tree:
+    if _URL.fullmatch(source):
+        from gi.harvest.git import remote_tree
+
+        return remote_tree(source, commit, cache)
+    folder = Path(source).expanduser()
+    if source and folder.is_dir():
+        return _repository_or_folder(folder.resolve(), commit)
+    if folder.exists() or "/" in source or not source:
+        what = "is a file" if folder.is_file() else "is no folder"
+        raise HarvestError(
+            f"{source!r} {what}: pass a git URL, an existing folder or the name of an installed package."
+        )
+    if commit:
+        raise HarvestError(f"{source!r} is an installed package and has no commits: leave the commit out.")
+    return package_tree(source)
+
+
+def _repository_or_folder(folder: Path, commit: str | None) -> Tree:
+    if (folder / ".git").exists() or all((folder / part).exists() for part in ("HEAD", "objects", "refs")):
+        from gi.harvest.git import local_tree
+
+        return local_tree(folder, commit)
+    if commit:
+        raise HarvestError(f"{folder} is no git repository and has no commits: leave the commit out.")
+    return folder_tree(folder, folder)

@@ -1,0 +1,56 @@
+"""The corpus that a run borrows from unless it is given another: torchvision's source and the seed programs."""
+
+import errno
+import tempfile
+from importlib import metadata
+from pathlib import Path
+
+import gi
+from gi.corpus.insert import digest_of
+from gi.corpus.schema import VERSION
+from gi.corpus.store import Corpus
+from gi.errors import CorpusError
+from gi.harvest import Harvest, Progress, bundled, harvest
+from gi.types import Origin, Program
+
+_REPOSITORY = "gi"
+_LICENCE = "Apache-2.0"
+
+
+def seed_programs(folder: Path | None = None) -> tuple[Program, ...]:
+    """The project's own seed programs, by file name; of another folder of programs, those."""
+    folder = folder or bundled() / "seeds"
+    files = sorted(folder.glob("*.py"))
+    return tuple(
+        Program(file.read_text(encoding="utf-8"), Origin(_REPOSITORY, "", f"corpus/seeds/{file.name}", 1, _LICENCE))
+        for file in files
+    )
+
+
+def default_corpus(cache: Path, *, workers: int | None = None, on_progress: Progress | None = None) -> Path:
+    """The file of the default corpus in the folder `cache`, built there unless this gi already built it.
+
+    Its name tells gi's and torchvision's versions, the file's version and the seed programs apart. It is built beside
+    its place and renamed: two processes that build at once make the same file twice and either is whole.
+    """
+    seeds = Harvest(_REPOSITORY, "", seed_programs())
+    versions = f"gi-{gi.__version__}-torchvision-{metadata.version('torchvision')}-{VERSION}-{digest_of(seeds)[:8]}"
+    path = cache / f"corpus-{versions}.sqlite"
+    if path.exists():
+        return path
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache, prefix=".corpus-") as folder:
+            built = Path(folder, path.name)
+            _build(built, seeds, cache, workers, on_progress)
+            built.replace(path)
+    except OSError as error:
+        reason = "no space is left" if error.errno == errno.ENOSPC else (error.strerror or str(error))
+        raise CorpusError(f"the default corpus cannot be built in {cache}: {reason}. Choose another folder.") from error
+    return path
+
+
+def _build(path: Path, seeds: Harvest, cache: Path, workers: int | None, on_progress: Progress | None) -> None:
+    with Corpus.create(path) as corpus:
+        corpus.add(seeds, workers=1)
+        corpus.add(harvest("torchvision", cache=cache), workers=workers, on_progress=on_progress)

@@ -1,0 +1,96 @@
+"""The corpus as a SQLite file: its tables, and how a foreign or later file is told apart."""
+
+import sqlite3
+from pathlib import Path
+
+from gi.errors import CorpusError
+
+#: "giCo" in ASCII; `file` and SQLite both show it, so that no other program's file is taken for a corpus.
+APPLICATION_ID = 0x6769436F
+VERSION = 1
+
+_TABLES = """
+CREATE TABLE sources (
+    id INTEGER PRIMARY KEY,
+    repository TEXT NOT NULL,
+    commit_hash TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    UNIQUE (repository, commit_hash)
+);
+CREATE TABLE programs (
+    id INTEGER PRIMARY KEY,
+    source INTEGER NOT NULL REFERENCES sources ON DELETE CASCADE,
+    path TEXT NOT NULL,
+    licence TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    num_lines INTEGER NOT NULL,
+    UNIQUE (source, path)
+);
+CREATE TABLE refused (
+    source INTEGER NOT NULL REFERENCES sources ON DELETE CASCADE,
+    path TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    UNIQUE (source, path)
+);
+CREATE TABLE ingredients (
+    id INTEGER PRIMARY KEY,
+    type TEXT NOT NULL,
+    symbol TEXT NOT NULL,
+    call TEXT NOT NULL,
+    UNIQUE (type, symbol, call)
+);
+CREATE TABLE origins (
+    ingredient INTEGER NOT NULL REFERENCES ingredients,
+    program INTEGER NOT NULL REFERENCES programs ON DELETE CASCADE,
+    line INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    code TEXT NOT NULL,
+    names TEXT NOT NULL
+);
+CREATE INDEX origins_of_an_ingredient ON origins (ingredient);
+CREATE INDEX origins_of_a_program ON origins (program);
+"""
+
+
+def create(path: Path) -> None:
+    """Writes an empty corpus to a file that does not exist yet."""
+    connection = sqlite3.connect(path)
+    try:
+        connection.executescript(
+            f"BEGIN; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION}; {_TABLES} COMMIT;"
+        )
+    finally:
+        connection.close()
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection to the corpus at `path`, for reading alone where the file may not be written.
+
+    Raises `CorpusError` where the file is missing, foreign or of another version.
+    """
+    if not path.is_file():
+        raise CorpusError(f"there is no corpus at {path}: make one with `gi harvest SOURCE --corpus {path}`.")
+    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, timeout=60.0, isolation_level=None)
+    try:
+        _check(connection, path)
+        connection.execute("PRAGMA foreign_keys = ON")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    try:
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+    except sqlite3.DatabaseError as error:
+        raise CorpusError(f"{path} is no corpus ({error}): pass a file that `gi harvest` made.") from error
+    if application != APPLICATION_ID:
+        raise CorpusError(f"{path} is no corpus of gi: pass a file that `gi harvest` made.")
+    if version != VERSION:
+        what = "a later" if version > VERSION else "an earlier"
+        raise CorpusError(
+            f"{path} is a corpus of {what} version ({version}, this gi reads {VERSION}): "
+            f"use the gi that made it, or harvest again into a new file."
+        )

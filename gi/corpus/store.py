@@ -1,0 +1,148 @@
+"""The corpus: typed calls with their origins in one SQLite file."""
+
+import errno
+import json
+import os
+import random
+import sqlite3
+import tempfile
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+from gi.config import default_workers
+from gi.corpus import schema
+from gi.corpus.draw import Draw
+from gi.corpus.insert import Added, digest_of, insert
+from gi.corpus.licences import PERMISSIVE, permits
+from gi.corpus.summary import Summary, summary
+from gi.corpus.typing import typed_programs
+from gi.errors import CorpusError
+from gi.harvest import Harvest, Progress
+from gi.types import Ingredient, LineType, Origin
+
+
+class Corpus:
+    """The ingredients of one file, limited to licences that lines may be borrowed under; one writer at a time.
+
+    Use it as a context manager or `close` it. The order of everything that it gives depends on what it holds alone,
+    not on the order in which that came in.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, allowed: frozenset[str] = PERMISSIVE) -> None:
+        self.path = path
+        self._connection = connection
+        self._allowed = allowed
+        self._draws: dict[LineType, Draw] = {}
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """The corpus at `path`. Raises `CorpusError` where there is none that this version reads."""
+        return cls(path, schema.connect(path))
+
+    @classmethod
+    def create(cls, path: Path) -> Self:
+        """A new, empty corpus at `path`. Raises `CorpusError` where a file is there already or none can be written."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=path.parent, prefix=".corpus-") as folder:
+                schema.create(Path(folder, "new.sqlite"))
+                os.link(Path(folder, "new.sqlite"), path)  # unlike a rename, replaces nothing
+        except FileExistsError as error:
+            raise CorpusError(f"{path} exists already: open it, or choose another name.") from error
+        except (OSError, sqlite3.OperationalError) as error:
+            full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+            reason = "no space is left" if full else getattr(error, "strerror", None) or str(error)
+            raise CorpusError(f"{path} cannot be written: {reason}. Choose another place.") from error
+        return cls.open(path)
+
+    def with_licences(self, allowed: Collection[str]) -> Self:
+        """The same corpus over the same connection, where lines under these licences may be borrowed too."""
+        return type(self)(self.path, self._connection, self._allowed | frozenset(allowed))
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def add(self, harvest: Harvest, *, workers: int | None = None, on_progress: Progress | None = None) -> Added:
+        """Types the programs of a harvest and keeps them, all or none.
+
+        A harvest that is held already adds nothing; one of the same repository and commit with other contents (a folder
+        that was edited, an older gi) takes its place. Raises `CorpusError` where the file cannot be written.
+        """
+        digest = digest_of(harvest)
+        if self._holds(harvest, digest):
+            return Added(harvest.repository)
+        typed = typed_programs(harvest, workers=workers or default_workers(), on_progress=on_progress)
+        with self._transaction():
+            return insert(self._connection, harvest, typed, digest)
+
+    def sample(self, rng: random.Random, line_type: LineType) -> Ingredient | None:
+        """One ingredient of a type: a symbol by the root of its number of calls, then one of these; see `Draw`."""
+        if line_type not in self._draws:
+            self._draws[line_type] = Draw.of(self.ingredients(line_type))
+        return self._draws[line_type](rng)
+
+    def ingredients(self, line_type: LineType | None = None, *, symbol: str | None = None) -> Iterator[Ingredient]:
+        """The distinct calls of a type, of a symbol or all, by type, symbol and text.
+
+        Each has the first of its origins under an allowed licence, by repository, commit, path and place.
+        """
+        allowed = sorted(self._allowed_licences())
+        query = _INGREDIENTS.format(", ".join("?" * len(allowed)))
+        last = None
+        chosen = (line_type, line_type, symbol, symbol)
+        for row in self._connection.execute(query, (*chosen, *allowed)):
+            if row[0] != last:
+                last = row[0]
+                yield _ingredient(*row[1:])
+
+    def summary(self) -> Summary:
+        """What the corpus holds, by type, repository and licence."""
+        return summary(self._connection, self._allowed_licences())
+
+    def _allowed_licences(self) -> frozenset[str]:
+        held = (licence for (licence,) in self._connection.execute("SELECT DISTINCT licence FROM programs"))
+        return frozenset(licence for licence in held if permits(self._allowed, licence))
+
+    def _holds(self, harvest: Harvest, digest: str) -> bool:
+        query = "SELECT 1 FROM sources WHERE repository = ? AND commit_hash = ? AND digest = ?"
+        return bool(self._connection.execute(query, (harvest.repository, harvest.commit, digest)).fetchone())
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._draws.clear()
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            yield
+            self._connection.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            raise CorpusError(f"{self.path} cannot be written: {error}. Nothing was added.") from error
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+
+
+_INGREDIENTS = """
+SELECT ingredients.id, type, symbol, call, code, names, repository, commit_hash, path, line, licence
+FROM ingredients
+JOIN origins ON origins.ingredient = ingredients.id
+JOIN programs ON programs.id = origins.program
+JOIN sources ON sources.id = programs.source
+WHERE (? IS NULL OR type = ?) AND (? IS NULL OR symbol = ?) AND licence IN ({})
+ORDER BY type, symbol, call, repository, commit_hash, path, place
+"""
+
+
+def _ingredient(line_type: str, symbol: str, call: str, code: str, names: str, *origin: str | int) -> Ingredient:
+    repository, commit, path, line, licence = origin
+    where = Origin(str(repository), str(commit), str(path), int(line), str(licence))
+    free = tuple((name, value) for name, value in json.loads(names))
+    return Ingredient(LineType(line_type), symbol, code, call, free, where)

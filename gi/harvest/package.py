@@ -1,0 +1,92 @@
+"""An installed package as a source, found without importing it."""
+
+import re
+from collections.abc import Iterable
+from importlib import metadata, util
+from pathlib import Path
+
+from gi.errors import HarvestError
+from gi.harvest.licence import UNKNOWN, is_licence_file, joined, licence_of_text
+from gi.harvest.tree import Tree, folder_tree
+
+_CLASSIFIERS = {
+    "MIT License": "MIT",
+    "Apache Software License": "Apache-2.0",
+    "ISC License (ISCL)": "ISC",
+    "The Unlicense (Unlicense)": "Unlicense",
+    "zlib/libpng License": "Zlib",
+    "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
+    "GNU General Public License v3 (GPLv3)": "GPL-3.0",
+    "GNU General Public License v2 (GPLv2)": "GPL-2.0",
+    "GNU Lesser General Public License v3 (LGPLv3)": "LGPL-3.0",
+    "GNU Affero General Public License v3": "AGPL-3.0",
+}
+
+
+def package_tree(name: str) -> Tree:
+    """The source of the installed package `name` (of the distribution or of the module).
+
+    Its version stands for the commit. Raises `HarvestError` where it is not installed or has no source files.
+    """
+    distribution = _distribution(name)
+    top = _module(name) or _module(_top_level(distribution))
+    if top is None:
+        raise HarvestError(
+            f"{name!r} is no URL, no folder and no installed package: pass a git URL, an existing folder, "
+            f"or install the package first."
+        )
+    version = distribution.version if distribution else ""
+    repository = f"{name}=={version}" if version else name
+    return folder_tree(top.parent, top, repository=repository, commit=version, licence=_licence(distribution))
+
+
+def _module(name: str) -> Path | None:
+    # find_spec imports the parents of a dotted name, so only top-level names may reach it.
+    if not name.isidentifier():
+        return None
+    try:
+        spec = util.find_spec(name)
+    except ValueError:
+        return None
+    if spec is None:
+        return None
+    if spec.submodule_search_locations:
+        return Path(next(iter(spec.submodule_search_locations))).resolve()
+    return Path(spec.origin).resolve() if spec.origin and spec.origin.endswith(".py") else None
+
+
+def _distribution(name: str) -> metadata.Distribution | None:
+    try:
+        return metadata.distribution(name)
+    except (metadata.PackageNotFoundError, ValueError):
+        names = metadata.packages_distributions().get(name)
+        return metadata.distribution(names[0]) if names else None
+
+
+def _top_level(distribution: metadata.Distribution | None) -> str:
+    files = (distribution.files if distribution else None) or []
+    tops = (file.parts[0].removesuffix(".py") for file in files if file.suffix == ".py" and len(file.parts) <= 2)
+    return next((top for top in tops if top.isidentifier()), "")
+
+
+def _licence(distribution: metadata.Distribution | None) -> str:
+    """The licence that the package states: its SPDX expression, else its licence files, else its classifiers."""
+    if distribution is None:
+        return UNKNOWN
+    expressions = distribution.metadata.get_all("License-Expression")
+    if expressions:
+        return str(expressions[0])
+    texts = _licence_texts(distribution)
+    found = joined(licence_of_text(text) for text in texts) if texts else UNKNOWN
+    return found if found != UNKNOWN else _classified(distribution.metadata.get_all("Classifier") or [])
+
+
+def _licence_texts(distribution: metadata.Distribution) -> list[str]:
+    files = [file for file in distribution.files or [] if re.search(r"\.dist-info/(licenses/)?[^/]+$", file.as_posix())]
+    texts = (file.read_text(encoding="utf-8") for file in files if is_licence_file(file.name))
+    return [text for text in texts if text]
+
+
+def _classified(classifiers: Iterable[str]) -> str:
+    stated = [line.rsplit(" :: ", 1)[-1] for line in classifiers if line.startswith("License :: OSI Approved ::")]
+    return joined(_CLASSIFIERS.get(name, UNKNOWN) for name in stated)

@@ -1,0 +1,43 @@
+"""What a harvest is made of: frozen records that the corpus takes in."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from gi.types import Program
+
+#: Told what is being done ("fetch", "read", "type"), how many files are done, and of how many (0: not known).
+Progress: TypeAlias = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A Python file that gave no program, and why; `path` is relative to the repository's root."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Harvest:
+    """The programs of one source at one commit, in the order of their paths.
+
+    `others` are its Python files that do not mention torch: they are no programs, but their imports and classes say
+    what names in the programs stand for.
+    """
+
+    repository: str
+    commit: str
+    programs: tuple[Program, ...]
+    refused: tuple[Refusal, ...] = ()
+    others: tuple[Program, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A public repository worth harvesting: `commit` is the full hash, `licence` the SPDX identifier read there."""
+
+    url: str
+    commit: str
+    licence: str
+    why: str

@@ -1,0 +1,54 @@
+"""A source's files before they are read: the same view of a folder, an installed package and a commit."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+_NOT_SOURCE = frozenset({"__pycache__", "node_modules", "site-packages", "dist-packages"})
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """The regular files of one source, `sizes` in bytes by path with "/" between folders, and its symbolic links.
+
+    `read` gives a file's bytes and may raise `OSError`, until `close` lets go of what it reads from; `licence` stands
+    for files that no licence file covers.
+    """
+
+    repository: str
+    commit: str
+    sizes: Mapping[str, int]
+    links: tuple[str, ...]
+    read: Callable[[str], bytes]
+    licence: str = "unknown"
+    close: Callable[[], None] = lambda: None
+
+
+def folder_tree(root: Path, top: Path, *, repository: str = "", commit: str = "", licence: str = "unknown") -> Tree:
+    """The files below `top`, with paths relative to `root`; `repository` is by default the folder itself.
+
+    Hidden folders, virtual environments and caches are left out. Links are listed, never followed: what they point
+    to inside the folder is read at its own place, and what lies outside is none of the source's.
+    """
+    sizes: dict[str, int] = {}
+    links: list[str] = []
+    for file in _files(top):
+        path = file.relative_to(root).as_posix()
+        if file.is_symlink():
+            links.append(path)
+        elif file.is_file():
+            sizes[path] = file.stat().st_size
+    return Tree(repository or str(top), commit, sizes, tuple(links), lambda path: (root / path).read_bytes(), licence)
+
+
+def _files(top: Path) -> Iterator[Path]:
+    if top.is_file():
+        yield top
+        return
+    for folder, subfolders, names in os.walk(top):
+        if "pyvenv.cfg" in names:
+            subfolders.clear()
+            continue
+        subfolders[:] = sorted(name for name in subfolders if name not in _NOT_SOURCE and not name.startswith("."))
+        yield from (Path(folder, name) for name in sorted(names))
