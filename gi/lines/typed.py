@@ -51,7 +51,7 @@ def _typed_lines(text: str, module: str, classes: ClassIndex) -> tuple[TypedLine
         ((places.place(numbers[found.call]), found) for found in walk.found),
         key=lambda p: (p[0].call[0], -p[0].call[1]),
     )
-    return tuple(_line(source, tree, walk, *group) for group in _by_unit(placed))
+    return tuple(_line(source, tree, *group) for group in _by_unit(placed))
 
 
 def _by_unit(placed: Iterable[tuple[Place, Found]]) -> list[tuple[Extent, list[tuple[Place, Found]]]]:
@@ -66,10 +66,10 @@ def _by_unit(placed: Iterable[tuple[Place, Found]]) -> list[tuple[Extent, list[t
     return groups
 
 
-def _line(source: Text, tree: cst.Module, walk: Walk, unit: Extent, members: list[tuple[Place, Found]]) -> TypedLine:
+def _line(source: Text, tree: cst.Module, unit: Extent, members: list[tuple[Place, Found]]) -> TypedLine:
     members.sort(key=lambda p: (p[0].call[0], -p[0].call[1]))
     indent = source.indent(unit[0])
-    calls = tuple(_call(source, tree, walk, place, found) for place, found in members)
+    calls = tuple(_call(source, tree, place, found) for place, found in members)
     outermost = [call for (place, _), call in zip(members, calls, strict=True) if not _inside(place, members)]
     main = min(outermost, key=lambda call: call.symbol == "torch.nn.Identity")
     span = source.span(unit)
@@ -82,9 +82,8 @@ def _inside(place: Place, members: list[tuple[Place, Found]]) -> bool:
     return any(s <= start and end <= e and (s, e) != (start, end) for s, e in (other.call for other, _ in members))
 
 
-def _call(source: Text, tree: cst.Module, walk: Walk, place: Place, found: Found) -> TypedCall:
-    names, spelled = walk.free_names(found)
-    node = found.call
+def _call(source: Text, tree: cst.Module, place: Place, found: Found) -> TypedCall:
+    node, spelled = found.call, found.free.spelled
     if spelled or node.func.lpar or isinstance(node.func, cst.NamedExpr):
         new = node.visit(_Spelling({**spelled, node.func: found.symbol}))
         code = tree.code_for_node(new.with_changes(lpar=(), rpar=()) if isinstance(new, cst.Call) else node)
@@ -92,7 +91,7 @@ def _call(source: Text, tree: cst.Module, walk: Walk, place: Place, found: Found
         code = found.symbol + source.text[place.func_end : place.call[1]]
     span = source.span(place.call)
     code = _dedented(code, source.indent(place.call[0]))
-    return TypedCall(span.line, found.symbol, found.type, span, code, tuple(names.items()))
+    return TypedCall(span.line, found.symbol, found.type, span, code, tuple(found.free.names.items()))
 
 
 def _dedented(code: str, indent: str) -> str:

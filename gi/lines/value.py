@@ -100,3 +100,12 @@ def literal(node: cst.BaseExpression) -> str | None:
             return None
         return f"[{code}]" if isinstance(node, cst.List) else f"({code}{',' if len(parts) == 1 else ''})"
     return None
+
+
+def dotted(node: cst.CSTNode) -> str:
+    """A chain of names such as "nn.Conv2d"; "" for any other expression."""
+    parts: list[str] = []
+    while isinstance(node, cst.Attribute):
+        parts.append(node.attr.value)
+        node = node.value
+    return ".".join([node.value, *reversed(parts)]) if isinstance(node, cst.Name) else ""

@@ -1,33 +1,31 @@
 """One pass over a LibCST tree that follows what names stand for and reports every call that has a type."""
 
-import builtins
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 import libcst as cst
 
 from gi.lines.index import ClassIndex, absolute
-from gi.lines.taxonomy import canonical, is_namespace, line_type
+from gi.lines.meaning import Meanings
+from gi.lines.names import FreeNames, free_names
 from gi.lines.tree import children
-from gi.lines.value import UNKNOWN, ClassScope, Scope, Value, joined, literal
+from gi.lines.value import UNKNOWN, ClassScope, Scope, Value, dotted, joined
 from gi.types import LineType
 
 _OWN: Final = "<file>"  # stands for the module's name where it has none
-_BUILTINS: Final = frozenset(dir(builtins))
 _IDENTITY: Final = "torch.nn.Identity"  # in a choice, the other way says what the line is for
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A typed call of the tree: its symbol as users see it, its type, and the scope that it stands in."""
+    """A typed call of the tree: its symbol as users see it, its type, and what its arguments leave open."""
 
     call: cst.Call
     symbol: str
     type: LineType
-    scope: Scope
-    names: dict[str, Value]
+    free: FreeNames
 
 
 class Walk:
@@ -37,9 +35,7 @@ class Walk:
         self.found: list[Found] = []
         self._is_package = module.endswith(".__init__") or classes.is_package(module)
         self._module = module.removesuffix(".__init__")
-        self._prefix = self._module or _OWN
-        self._index = classes
-        self._classes: dict[str, ClassScope] = {}
+        self._meanings = Meanings(self._module or _OWN, classes)
         self._later: deque[tuple[cst.FunctionDef, Scope]] = deque()
         self._statements: dict[type, Callable[..., None]] = {
             cst.Assign: self._assign,
@@ -106,11 +102,13 @@ class Walk:
             and isinstance(value, cst.Tuple | cst.List)
             and len(target.elements) == len(value.elements)
         ):
-            values = [self._value(element.value, scope) for element in value.elements]
+            values = [self._meanings.value(element.value, scope) for element in value.elements]
             for element, meaning in zip(target.elements, values, strict=True):
                 self._set(element.value, meaning, scope)
             return
-        self._set(target, self._value(value, scope, target.value if isinstance(target, cst.Name) else ""), scope)
+        self._set(
+            target, self._meanings.value(value, scope, target.value if isinstance(target, cst.Name) else ""), scope
+        )
 
     def _set(self, target: cst.BaseExpression, value: Value, scope: Scope) -> None:
         if isinstance(target, cst.Name):
@@ -129,17 +127,17 @@ class Walk:
 
     def _import(self, node: cst.Import, scope: Scope) -> None:
         for alias in node.names:
-            symbol = _dotted(alias.name)
+            symbol = dotted(alias.name)
             name = alias.asname.name if alias.asname else None
             bound = name.value if isinstance(name, cst.Name) else symbol.partition(".")[0]
             scope.names[bound] = Value((symbol if name else bound,))
 
     def _import_from(self, node: cst.ImportFrom, scope: Scope) -> None:
-        target = _dotted(node.module) if node.module else ""
+        target = dotted(node.module) if node.module else ""
         base = absolute(self._module, self._is_package, len(node.relative), target)
         if isinstance(node.names, cst.ImportStar):
             scope.stars.append(base)
-            scope.names.update((name, Value((f"{base}.{name}",))) for name in self._index.public_names(base))
+            scope.names.update((name, Value((f"{base}.{name}",))) for name in self._meanings.index.public_names(base))
             return
         for alias in node.names:
             name = alias.asname.name if alias.asname else alias.name
@@ -226,17 +224,17 @@ class Walk:
                 value = UNKNOWN
                 if param.default is not None:
                     self._visit(param.default, scope)
-                    value = self._value(param.default, scope)
+                    value = self._meanings.value(param.default, scope)
                 inner.names[param.name.value] = value
 
     def _class(self, node: cst.ClassDef, scope: Scope) -> None:
         for part in (*node.decorators, *node.bases, *node.keywords):
             self._visit(part, scope)
-        bases = [symbol for base in node.bases for symbol in self._value(base.value, scope).symbols]
-        owner = ClassScope(f"{self._prefix}.{node.name.value}", tuple(bases))
+        bases = [symbol for base in node.bases for symbol in self._meanings.value(base.value, scope).symbols]
+        owner = ClassScope(f"{self._meanings.prefix}.{node.name.value}", tuple(bases))
         if bases == [owner.symbol]:  # class A(A): the older A is found through the index alone
-            owner.bases = self._classes[owner.symbol].bases if owner.symbol in self._classes else ()
-        self._classes[owner.symbol] = owner
+            owner.bases = self._meanings.classes[owner.symbol].bases if owner.symbol in self._meanings.classes else ()
+        self._meanings.classes[owner.symbol] = owner
         scope.names[node.name.value] = Value((owner.symbol,))
         inner = Scope(parent=scope, owner=owner, is_class=True)
         self._suite(node.body.body, inner)
@@ -281,185 +279,19 @@ class Walk:
         value = UNKNOWN
         if isinstance(iterable, cst.Tuple | cst.List) and isinstance(target, cst.Name):
             for element in iterable.elements:
-                value = value.join(Value(self._value(element.value, scope).symbols))
+                value = value.join(Value(self._meanings.value(element.value, scope).symbols))
         self._set(target, value, scope)
 
     def _call(self, node: cst.Call, scope: Scope) -> None:
-        symbols = self._value(node.func, scope).symbols
+        symbols = self._meanings.value(node.func, scope).symbols
         if not symbols:
             return
-        typed = {symbol: kind for symbol in symbols if (kind := self._type(symbol))}
+        typed = {symbol: kind for symbol in symbols if (kind := self._meanings.type_of(symbol))}
         choices = {s: k for s, k in typed.items() if s != _IDENTITY} or typed
         if len(set(choices.values())) == 1:
             symbol, kind = next(iter(choices.items()))
-            self.found.append(Found(node, self.shown(symbol), kind, scope, scope.names))
-
-    # Meanings
-
-    def _type(self, symbol: str) -> LineType | None:
-        """The type of a symbol: torch's own, else that of the first typed base."""
-        known = self._classes.get(symbol)
-        if known is None:
-            return self._index.type_of(symbol)
-        return line_type(symbol) or next(
-            (t for base in known.bases if base != symbol and (t := self._type(base))), None
-        )
-
-    def shown(self, symbol: str) -> str:
-        """A symbol as users write it: public where it is torch's, bare where it is of this file."""
-        if symbol in self._classes and line_type(symbol) is None:
-            return symbol.removeprefix(f"{self._prefix}.")
-        return canonical(self._index.resolve(symbol))
-
-    def _value(self, node: cst.BaseExpression, scope: Scope, target: str = "") -> Value:
-        """What an expression stands for; `target` is the name that it is about to be bound to."""
-        kind = node.__class__
-        if kind is cst.Name:
-            return self._name(node.value, scope)  # type: ignore[attr-defined]
-        if kind is cst.Attribute:
-            return self._attribute(node, scope)  # type: ignore[arg-type]
-        if kind is cst.Call:
-            return self._called(node, scope, target)  # type: ignore[arg-type]
-        if isinstance(node, cst.IfExp):
-            return self._value(node.body, scope, target).join(self._value(node.orelse, scope, target))
-        if isinstance(node, cst.BooleanOperation):
-            return self._value(node.left, scope, target).join(self._value(node.right, scope, target))
-        if isinstance(node, cst.NamedExpr):
-            return self._value(node.value, scope, target)
-        code = literal(node)
-        return UNKNOWN if code is None else Value((), code)
-
-    def _name(self, name: str, scope: Scope) -> Value:
-        value = scope.find(name)
-        if value is not None:
-            return value
-        for star in _stars(scope):
-            symbol = f"{star}.{name}"
-            if line_type(symbol) or is_namespace(symbol):
-                return Value((symbol,))
-        return Value((), name) if name in ("True", "False", "None") else UNKNOWN
-
-    def _attribute(self, node: cst.Attribute, scope: Scope) -> Value:
-        name = node.attr.value
-        if isinstance(node.value, cst.Name):
-            owner = scope.receiver_class(node.value.value)
-            if owner is not None:
-                return self._held(owner, name)
-        symbols = self._value(node.value, scope).symbols
-        if len(symbols) == 1 and symbols[0] in self._classes:
-            return self._held(self._classes[symbols[0]], name)
-        return Value(tuple(f"{symbol}.{name}" for symbol in symbols)) if symbols else UNKNOWN
-
-    def _held(self, owner: ClassScope, name: str) -> Value:
-        """What an attribute of a class's object holds, that of its bases in this file included."""
-        seen = {owner.symbol}
-        queue = deque([owner])
-        while queue:
-            current = queue.popleft()
-            if name in current.attributes:
-                return current.attributes[name]
-            queue += [self._classes[b] for b in current.bases if b in self._classes and b not in seen]
-            seen.update(current.bases)
-        return UNKNOWN
-
-    def _called(self, node: cst.Call, scope: Scope, target: str) -> Value:
-        """What a call gives back, as far as it is a class: `partial(C, ...)`, and `name = choose(name)`."""
-        if not node.args or node.args[0].star:
-            return UNKNOWN
-        first = node.args[0].value
-        function = self._value(node.func, scope).symbols
-        if "functools.partial" in function:
-            return Value(self._value(first, scope).symbols)
-        if target and isinstance(first, cst.Name) and first.value == target:
-            kept = self._value(first, scope)
-            if not any(self._type(symbol) for symbol in function) and not set(function) & set(kept.symbols):
-                return Value(kept.symbols)
-        return UNKNOWN
-
-    def free_names(self, found: Found) -> tuple[dict[str, str | None], dict[cst.CSTNode, str]]:
-        """The free names of a call's arguments with their literals, and the nodes to spell by their symbol."""
-        scope = Scope(found.scope.parent, found.names, found.scope.owner, found.scope.receiver, found.scope.is_class)
-        names: dict[str, str | None] = {}
-        spelled: dict[cst.CSTNode, str] = {}
-        for argument in found.call.args:
-            self._free(argument.value, scope, names, spelled)
-        return names, spelled
-
-    def _free(
-        self, node: cst.CSTNode, scope: Scope, names: dict[str, str | None], spelled: dict[cst.CSTNode, str]
-    ) -> None:
-        if isinstance(node, cst.Name | cst.Attribute) and (chain := _dotted(node)):
-            self._free_chain(node, chain, scope, names, spelled)
-            return
-        if isinstance(node, cst.BaseComp | cst.Lambda):
-            inner = Scope(parent=scope, names=dict.fromkeys(_bound_inside(node), _BOUND))
-            for child in children(node):
-                self._free(child, inner, names, spelled)
-            return
-        if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute):
-            known = self._value(node.func, scope).symbols or scope.receiver_class(_dotted(node.func.value))
-            self._free(node.func if known else node.func.value, scope, names, spelled)
-            for argument in node.args:
-                self._free(argument.value, scope, names, spelled)
-            return
-        for child in children(node):
-            self._free(child, scope, names, spelled)
-
-    def _free_chain(
-        self,
-        node: cst.Name | cst.Attribute,
-        chain: str,
-        scope: Scope,
-        names: dict[str, str | None],
-        spelled: dict[cst.CSTNode, str],
-    ) -> None:
-        root = chain.partition(".")[0]
-        known = scope.find(root)
-        if known is _BOUND or (known is None and root in _BUILTINS):
-            return
-        value = self._value(node, scope)
-        symbol = self.shown(value.symbols[0]) if value.symbols else ""
-        if symbol.partition(".")[0] in ("torch", "torchvision", "math"):
-            if symbol != chain:
-                spelled[node] = symbol
-        else:
-            names.setdefault(chain, value.literal)
-
-
-_BOUND: Final = Value(("",))  # the mark of a name that a comprehension or lambda in the arguments binds
-
-
-def _bound_inside(node: cst.BaseComp | cst.Lambda) -> Iterator[str]:
-    if isinstance(node, cst.Lambda):
-        yield from (param.name.value for param in children(node.params) if isinstance(param, cst.Param))
-        return
-    loop: cst.CompFor | None = node.for_in
-    while loop is not None:
-        yield from _target_names(loop.target)
-        loop = loop.inner_for_in
-
-
-def _target_names(target: cst.CSTNode) -> Iterator[str]:
-    if isinstance(target, cst.Name):
-        yield target.value
-    else:
-        for child in children(target):
-            yield from _target_names(child)
-
-
-def _stars(scope: Scope | None) -> Iterator[str]:
-    while scope is not None:
-        yield from scope.stars
-        scope = scope.parent
-
-
-def _dotted(node: cst.CSTNode) -> str:
-    """A chain of names such as "nn.Conv2d"; "" for any other expression."""
-    parts: list[str] = []
-    while isinstance(node, cst.Attribute):
-        parts.append(node.attr.value)
-        node = node.value
-    return ".".join([node.value, *reversed(parts)]) if isinstance(node, cst.Name) else ""
+            free = free_names(node, scope, self._meanings)
+            self.found.append(Found(node, self._meanings.shown(symbol), kind, free))
 
 
 def _receiver(node: cst.FunctionDef) -> str:
