@@ -1,6 +1,7 @@
 """Everything that happened in a run, one SQLite file; the front, failures and lineages are queries."""
 
-from gi.archive.archive import Archive, refuse_existing
+from gi.archive.archive import Archive
+from gi.archive.folder import WEIGHTS, make_folder, refuse_unfit
 from gi.archive.records import (
     Evaluation,
     Event,
@@ -15,6 +16,7 @@ from gi.archive.records import (
 )
 
 __all__ = [
+    "WEIGHTS",
     "Archive",
     "Evaluation",
     "Event",
@@ -26,5 +28,6 @@ __all__ = [
     "RunRecord",
     "RunSummary",
     "Slot",
-    "refuse_existing",
+    "make_folder",
+    "refuse_unfit",
 ]

@@ -1,12 +1,12 @@
 """Everything that happened in a run: one SQLite file, one writer, any number of readers."""
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from gi.archive import queries, writes
+from gi.archive.folder import make_folder, refuse_existing
 from gi.archive.lock import lock
 from gi.archive.records import (
     Evaluation,
@@ -23,7 +23,6 @@ from gi.archive.records import (
 from gi.archive.schema import connect_reader, connect_writer, explained, fold_log, run_file, transaction, write_empty
 from gi.archive.text import dump
 from gi.config import RunConfig
-from gi.errors import ArchiveError
 from gi.types import Individual, Objective, Outcome, Program, Try
 
 P = ParamSpec("P")
@@ -49,8 +48,7 @@ class Archive:
                command: Sequence[str] = ()) -> "Archive":  # fmt: skip
         """Starts the run file of a new run in `folder`. Raises `ArchiveError` where there is a run already."""
         refuse_existing(folder)
-        with _writable(folder):
-            folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         archive = cls._locked(folder, new=True)
         try:
             archive._session = archive._write(writes.start, config, objectives, seeds, command)
@@ -221,23 +219,3 @@ class Archive:
     def _write(self, write: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         with explained(self.path), transaction(self._db):
             return write(self._db, *args, **kwargs)
-
-
-def refuse_existing(folder: Path) -> None:
-    """Raises `ArchiveError` where `folder` cannot become a new run's: it holds a run already, or is a file."""
-    if run_file(folder).exists():
-        raise ArchiveError(
-            f"{folder} holds a run already: go on with it by `gi evolve --resume {folder}`, or pass another --out."
-        )
-    if folder.exists() and not folder.is_dir():
-        raise ArchiveError(f"{folder} is a file: pass a folder as --out.")
-
-
-@contextmanager
-def _writable(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise ArchiveError(
-            f"{folder} cannot be made ({error.strerror}): pass a folder on a writable disk with space as --out."
-        ) from error

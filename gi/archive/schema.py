@@ -187,7 +187,8 @@ def _foreign(path: Path) -> ArchiveError:
 
 
 def _damaged(path: Path, said: str) -> ArchiveError:
-    return ArchiveError(f"{path} is damaged ({said}): restore it from a copy, or start again with another --out.")
+    one_line = " ".join(said.split())
+    return ArchiveError(f"{path} is damaged ({one_line}): restore it from a copy, or start again with another --out.")
 
 
 def _uri(path: Path, option: str) -> str:

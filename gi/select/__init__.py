@@ -4,10 +4,11 @@ Everything here minimises, is deterministic and refuses values that are not fini
 """
 
 from gi.select.mating import Standing, standing, tournament
-from gi.select.survival import crowding, non_dominated, ranks, survivors
+from gi.select.survival import Matrix, crowding, non_dominated, ranks, survivors
 from gi.select.volume import hypervolume, reference_point, scaled
 
 __all__ = [
+    "Matrix",
     "Standing",
     "crowding",
     "hypervolume",

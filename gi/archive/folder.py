@@ -1,0 +1,37 @@
+"""The folder of a run: whether it can take a new one, and what lies in it beside the run file."""
+
+import os
+from pathlib import Path
+
+from gi.archive.schema import run_file
+from gi.errors import ArchiveError
+
+WEIGHTS = "weights"
+
+
+def refuse_unfit(folder: Path) -> None:
+    """Raises `ArchiveError` where `folder` cannot become a new run's; makes and changes nothing."""
+    refuse_existing(folder)
+    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not nearest.is_dir():
+        raise ArchiveError(f"{nearest} is a file: pass a folder as --out.")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise ArchiveError(f"{nearest} is read-only: pass a writable folder as --out.")
+
+
+def refuse_existing(folder: Path) -> None:
+    """Raises `ArchiveError` where `folder` holds a run already."""
+    if run_file(folder).exists():
+        raise ArchiveError(
+            f"{folder} holds a run already: go on with it by `gi evolve --resume {folder}`, or pass another --out."
+        )
+
+
+def make_folder(folder: Path) -> None:
+    """Makes `folder` where it is missing. Raises `ArchiveError`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ArchiveError(
+            f"{folder} cannot be made ({error.strerror}): pass a folder on a writable disk with space as --out."
+        ) from error

@@ -1,0 +1,381 @@
+"""THE loop: generations of variation, evaluation and survival (DEAP's toolbox, NSGA-II), then the front retrained.
+
+Whatever happens is in the archive before the loop goes on, and every decision is a function of what the archive
+holds: of the settings, of streams named by generation and slot, and of outcomes taken in the order of acceptance. So
+a run gives the same archive at every number of workers and however often it was killed and resumed.
+"""
+
+import dataclasses
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from deap import base
+
+from gi.archive import WEIGHTS, Archive, Generation, Retraining, RunSummary, make_folder, refuse_unfit
+from gi.config import RunConfig, default_workers
+from gi.errors import ConfigError, RunError, SourceError
+from gi.runtime.cputime import CpuClock
+from gi.runtime.evaluations import Evaluations, checked
+from gi.runtime.events import (
+    Evaluated,
+    Finished,
+    GenerationEnded,
+    GenerationStarted,
+    Retrained,
+    RetrainingStarted,
+    RunEvent,
+    Varied,
+)
+from gi.runtime.parts import MakeParts, Parts, default_parts
+from gi.runtime.stopping import Interrupted, stop_requests
+from gi.seams import CostModel, Job
+from gi.seeding import stream, stream_seed
+from gi.select import Matrix, hypervolume, non_dominated, reference_point, scaled, standing, survivors, tournament
+from gi.types import OBJECTIVES, Individual, Offspring, Outcome, Program, Refused, Scored, Try
+
+OnEvent = Callable[[RunEvent], None]
+
+_SELF_MADE = frozenset({"deletion", "tweak"})  # edits that take nothing from anywhere
+
+
+class Fitness(base.Fitness):  # type: ignore[misc]
+    """The objective values of an individual, all minimised. Declared here: `deap.creator` writes into its module."""
+
+    def __init__(self, values: Sequence[float] = ()) -> None:
+        """Takes the values in the order of the run's objectives."""
+        self.weights = (-1.0,) * len(values)
+        super().__init__(values)
+
+
+def evolve(
+    config: RunConfig,
+    out: Path,
+    *,
+    workers: int | None = None,
+    cost_model: CostModel | None = None,
+    on_event: OnEvent | None = None,
+    seeds: Sequence[Program] | None = None,
+    parts: MakeParts = default_parts,
+    command: Sequence[str] = (),
+) -> RunSummary:
+    """Runs a new search into the folder `out` and says how it ended (`state` "finished" or "interrupted").
+
+    `seeds` replaces the project's seed programs. Raises `ArchiveError` where `out` cannot take a run, `RunError` where
+    no seed program can be evaluated or the disk is full; what was done is in the archive either way.
+    """
+    refuse_unfit(out)
+    clock = CpuClock()
+    with parts(config, workers=workers or default_workers(), cost_model=cost_model) as made:
+        objectives = [OBJECTIVES[key] for key in config.objectives]
+        programs = tuple(made.seeds if seeds is None else seeds)
+        with Archive.create(out, config, objectives=objectives, seeds=programs, command=command) as archive:
+            return _driven(archive, made, clock, on_event)
+
+
+def resume(
+    folder: Path,
+    *,
+    generations: int | None = None,
+    budget_cpu_s: float | None = None,
+    workers: int | None = None,
+    cost_model: CostModel | None = None,
+    on_event: OnEvent | None = None,
+    parts: MakeParts = default_parts,
+    command: Sequence[str] = (),
+) -> RunSummary:
+    """Goes on with the run in `folder` exactly where it stopped; for a finished one that is nothing.
+
+    `generations` and `budget_cpu_s` (of the whole run) replace the stored ones. Raises `ArchiveError` where there is
+    no run or another process has it, `ConfigError` for fewer generations than the run was given.
+    """
+    clock = CpuClock()
+    with Archive.resume(folder, command=command) as archive:
+        config = _extended(archive.run().config, generations, budget_cpu_s)
+        archive.set_config(config)
+        with parts(config, workers=workers or default_workers(), cost_model=cost_model) as made:
+            return _driven(archive, made, clock, on_event)
+
+
+def _extended(config: RunConfig, generations: int | None, budget_cpu_s: float | None) -> RunConfig:
+    if generations is not None and generations < config.generations:
+        raise ConfigError(f"generations is {generations}: the run was given {config.generations}; pass at least that.")
+    return dataclasses.replace(
+        config,
+        generations=config.generations if generations is None else generations,
+        budget_cpu_s=config.budget_cpu_s if budget_cpu_s is None else budget_cpu_s,
+    )
+
+
+def _driven(archive: Archive, parts: Parts, clock: CpuClock, on_event: OnEvent | None) -> RunSummary:
+    """The run taken to its end, or to where the user stopped it."""
+    notify = on_event or (lambda _: None)
+    with stop_requests() as stop_requested:
+        search = Search(archive, parts, clock, notify, stop_requested)
+        ended = _ended(search)
+        search.save_cost()
+        archive.add_event(ended)
+    summary = archive.summary()
+    notify(Finished(summary))
+    return summary
+
+
+def _ended(search: "Search") -> str:
+    """Takes the search to its end: "finished", or "interrupted" by the user."""
+    try:
+        try:
+            search.run_generations()
+            search.retrain_front()
+        except Interrupted:
+            search.evaluations.settle()
+            return "interrupted"
+    except KeyboardInterrupt:  # the second Ctrl-C: nothing is waited for, the workers go with the parts
+        return "interrupted"
+    return "finished"
+
+
+class Search:
+    """One run in this process: what it knows from the archive, and what it decides."""
+
+    def __init__(
+        self, archive: Archive, parts: Parts, clock: CpuClock, notify: OnEvent, stop_requested: Callable[[], bool]
+    ) -> None:
+        """Takes up the state that the archive holds."""
+        run = archive.run()
+        self.archive, self.parts, self.clock, self.notify = archive, parts, clock, notify
+        self.config, self.objectives, self.reference = run.config, run.objectives, run.reference
+        self.last = next(reversed(archive.generations()), None)
+        self.accepted = dict.fromkeys(archive.ids())
+        self.fitness: dict[str, Fitness] = {}
+        self.evaluation_cpu_s: dict[str, float] = {}
+        self.started, self.cpu_before_s, self.worker_cpu_s = time.monotonic(), archive.cpu_s(), 0.0
+        self.toolbox = _toolbox(parts)
+        self.evaluations = Evaluations(self.toolbox.evaluate, self._record, stop_requested)
+        for evaluation in archive.evaluations("validation"):
+            self._remember(evaluation.individual, evaluation.outcome)
+
+    # ------------------------------------------------------------------------------------------------ generations
+
+    def run_generations(self) -> None:
+        """Runs the generations that are left, as far as the budget goes."""
+        for number in range(self.last.number + 1 if self.last else 0, self.config.generations + 1):
+            if number and self._spent():
+                break
+            for individual in self.archive.pending(number):
+                self._submit(individual)
+            if number == 0:
+                self._first_offspring()
+            else:
+                self._offspring(number)
+            self._close(number)
+
+    def _first_offspring(self) -> None:
+        """Generation 0: the seed programs, fitted and evaluated, then mutants of them up to the population."""
+        seeds = self.archive.seeds()
+        done = len(self.archive.slots(0))
+        self._starting(0, max(len(seeds), self.config.population))
+        for slot in range(done, len(seeds)):
+            self._decide(0, slot, *self._fitted(seeds[slot]))
+        self.evaluations.finish()
+        parents = [slot.individual for slot in self.archive.slots(0)[: len(seeds)] if slot.individual in self.fitness]
+        if not parents:
+            raise RunError(self._no_seed())
+        mutants = self.config.population - len(parents)
+        for slot in range(max(done, len(seeds)), len(seeds) + mutants):
+            if not self._spent():
+                first = slot % len(parents)
+                self._decide(0, slot, *self._varied(0, slot, [parents[first], parents[first - 1]]))
+        self.evaluations.finish(enough=self._spent)
+
+    def _offspring(self, number: int) -> None:
+        """A later generation: for each slot two parents by tournament, and what the variation makes of them."""
+        assert self.last is not None
+        population = self.last.population
+        ranking = standing(self._matrix(population))
+        self._starting(number, self.config.population)
+        for slot in range(len(self.archive.slots(number)), self.config.population):
+            if self._spent():
+                break
+            rng = stream(self.config.seed, "mate", number, slot)
+            first = self.toolbox.mate(ranking, rng=rng)
+            second = self.toolbox.mate(ranking, rng=rng, without=first)
+            self._decide(number, slot, *self._varied(number, slot, [population[first], population[second]]))
+        self.evaluations.finish(enough=self._spent)
+
+    def _fitted(self, seed: Program) -> tuple[Individual | None, tuple[Try, ...]]:
+        """A seed program as an individual of generation 0, or why it is none."""
+        try:
+            text = self.parts.repair(seed.text, self.parts.task, self.parts.check)
+            id_ = self.parts.digest(text)
+        except SourceError as error:
+            return None, (Try("seed", "build", "cannot be fitted to the data set", f"{seed.origin.path}: {error}"),)
+        if id_ in self.accepted:
+            return None, (Try("seed", "identity", "known already", seed.origin.path),)
+        tries = (Try("seed"),)
+        return Individual(id_, text, 0, tries=tries, origin=seed.origin), tries
+
+    def _varied(self, number: int, slot: int, parents: Sequence[str]) -> tuple[Individual | None, tuple[Try, ...]]:
+        """The offspring of `parents` (ids; the second is the donor) in its slot, or None with the refused tries."""
+        different = list(dict.fromkeys(parents))
+        texts = [self.archive.individual(id_).text for id_ in different]
+        rng = stream(self.config.seed, "vary", number, slot)
+        made: Offspring | Refused = self.toolbox.vary(texts, rng=rng, known=set(self.accepted))
+        if isinstance(made, Refused):
+            return None, made.tries
+        borrowed = any(edit.origin is None and edit.operator not in _SELF_MADE for edit in made.edits)
+        used = tuple(different if borrowed else different[:1])
+        id_ = self.parts.digest(made.text)
+        return Individual(id_, made.text, number, used, made.edits, made.tries), made.tries
+
+    def _decide(self, number: int, slot: int, individual: Individual | None, tries: tuple[Try, ...]) -> None:
+        """Writes down what a slot gave and has it evaluated; takes in what has ended meanwhile."""
+        self.archive.add_slot(number, slot, individual, tries)
+        self.notify(Varied(number, slot, individual.id if individual else None, len(tries)))
+        if individual is not None:
+            self.accepted[individual.id] = None
+            self._submit(individual)
+        self.evaluations.collect()
+
+    # -------------------------------------------------------------------------------------------------- decisions
+
+    def _close(self, number: int) -> None:
+        """Survival among parents and offspring, the front of everything so far, and its hypervolume."""
+        before = self.last.population if self.last else ()
+        young = [slot.individual for slot in self.archive.slots(number)]
+        candidates = [id_ for id_ in (*before, *young) if id_ in self.fitness]
+        if not candidates:
+            raise RunError(self._no_seed())
+        if self.reference is None:
+            self.reference = reference_point(self._values(candidates), self.objectives)
+        front = self._front()
+        volume = hypervolume(self._values(front), self.reference, self.objectives)
+        streams = {"seed": self.config.seed, "streams": ["mate", "vary"], "next": [number + 1, 0]}
+        self.last = Generation(number, tuple(self._selected(candidates)), tuple(front), volume, streams, self._cpu_s())
+        self.archive.close_generation(self.last, reference=self.reference)
+        self._tell(self.last)
+
+    def _selected(self, candidates: Sequence[str]) -> list[str]:
+        kept = self.toolbox.select(self._matrix(candidates), self.config.population)
+        return [candidates[row] for row in kept]
+
+    def _front(self) -> list[str]:
+        """The non-dominated of everything scored, at most a population of them, spread by crowding distance."""
+        scored_ids = [id_ for id_ in self.accepted if id_ in self.fitness]
+        return self._selected([scored_ids[row] for row in non_dominated(self._matrix(scored_ids))])
+
+    def _values(self, ids: Sequence[str]) -> list[tuple[float, ...]]:
+        return [self.fitness[id_].values for id_ in ids]
+
+    def _matrix(self, ids: Sequence[str]) -> Matrix:
+        return scaled(self._values(ids), self.objectives)
+
+    def _no_seed(self) -> str:
+        failures = "; ".join(f"{f.count} x {f.stage}: {f.reason} ({f.detail})" for f in self.archive.failures()[:3])
+        why = failures or "the budget was used up before the first evaluation ended"
+        return (
+            f"none of the {len(self.archive.seeds())} seed programs could be evaluated: {why}. "
+            f"`gi failures {self.archive.folder}` lists them."
+        )
+
+    # ------------------------------------------------------------------------------------------------ evaluations
+
+    def _submit(self, individual: Individual) -> None:
+        seed = _torch_seed(self.config.seed, "train")
+        self.evaluations.submit(Job(individual.id, individual.text, seed, self.config.images))
+
+    def _record(self, job: Job, outcome: Outcome) -> None:
+        self.worker_cpu_s += outcome.cost.cpu_s
+        if job.split == "test":
+            self._record_retraining(job, checked(outcome, ("error",)))
+        else:
+            outcome = checked(outcome, self.config.objectives)
+            self.archive.add_outcome(job.id, outcome, seed=job.seed, images=job.images)
+            self._remember(job.id, outcome)
+            self.notify(Evaluated(job.id, outcome))
+        self.save_cost()
+
+    def _remember(self, id_: str, outcome: Outcome) -> None:
+        if isinstance(outcome, Scored):
+            self.fitness[id_] = Fitness([outcome.values[objective.key] for objective in self.objectives])
+            self.evaluation_cpu_s[id_] = outcome.cost.cpu_s
+
+    # ------------------------------------------------------------------------------------- the end: retraining, cost
+
+    def retrain_front(self) -> None:
+        """Trains the front from scratch on each of the final seeds and scores it once on the test split."""
+        front = self.last.front if self.last else ()
+        done = {(r.individual, r.seed, r.images) for r in self.archive.retrainings()}
+        jobs = [job for id_ in front for job in self._retrainings(id_) if (job.id, job.seed, job.images) not in done]
+        if jobs:
+            make_folder(self.archive.folder / WEIGHTS)
+            self.notify(RetrainingStarted(len(front), len(jobs)))
+        for job in jobs:
+            self.evaluations.submit(job)
+        self.evaluations.finish()
+
+    def _retrainings(self, id_: str) -> list[Job]:
+        """The retrainings of a front member; the first one's weights are kept."""
+        text, images = self.archive.individual(id_).text, self.config.final_images
+        seeds = [_torch_seed(self.config.seed, "retrain", n) for n in range(self.config.final_seeds)]
+        kept = str(self.archive.folder / WEIGHTS / f"{id_}.pt")
+        return [Job(id_, text, seed, images, "test", None if n else kept) for n, seed in enumerate(seeds)]
+
+    def _record_retraining(self, job: Job, outcome: Outcome) -> None:
+        values = outcome.values if isinstance(outcome, Scored) else {}
+        weights = f"{WEIGHTS}/{job.id}.pt" if values and job.weights_path else None
+        errors = values.get("error"), values.get("validation_error")
+        self.archive.add_retraining(Retraining(job.id, job.seed, job.images, *errors, weights), outcome)
+        self.notify(Retrained(job.id, job.seed, outcome))
+
+    def _cpu_s(self) -> float:
+        """CPU seconds of the whole run so far, earlier sessions included."""
+        return self.cpu_before_s + self.clock.used_s(self.worker_cpu_s)
+
+    def _spent(self) -> bool:
+        """Whether the budget is used up but for what retraining the front will take (at most half of it)."""
+        budget = self.config.budget_cpu_s
+        if budget is None:
+            return False
+        share = self.config.final_seeds * self.config.final_images / self.config.images
+        front = self.last.front if self.last else ()
+        retraining = share * sum(self.evaluation_cpu_s[id_] for id_ in front)
+        return self._cpu_s() + min(retraining, budget / 2) >= budget
+
+    def save_cost(self) -> None:
+        """Writes down the session's CPU and wall seconds so far."""
+        self.archive.set_session_cost(self._cpu_s() - self.cpu_before_s, time.monotonic() - self.started)
+
+    def _starting(self, number: int, slots: int) -> None:
+        self.notify(GenerationStarted(number, self.config.generations, slots))
+
+    def _tell(self, closed: Generation) -> None:
+        best = {o.key: min(f.values[n] for f in self.fitness.values()) for n, o in enumerate(self.objectives)}
+        failures = {f"{f.stage}: {f.reason}": f.count for f in self.archive.failures()}
+        self.notify(
+            GenerationEnded(
+                closed.number,
+                self.config.generations,
+                len(closed.population),
+                len(closed.front),
+                closed.hypervolume,
+                best,
+                failures,
+                self.archive.summary().evaluations,
+                closed.cpu_s,
+            )
+        )
+
+
+def _toolbox(parts: Parts) -> base.Toolbox:
+    """The operators of the run under DEAP's names for them."""
+    toolbox = base.Toolbox()
+    toolbox.register("evaluate", parts.executor.submit)
+    toolbox.register("vary", parts.vary)
+    toolbox.register("mate", tournament)
+    toolbox.register("select", survivors)
+    return toolbox
+
+
+def _torch_seed(run_seed: int, *name: str | int) -> int:
+    """A seed that fits every generator and SQLite's integers."""
+    return stream_seed(run_seed, *name) % 2**31

@@ -1,0 +1,62 @@
+"""CPU seconds of this process and of everything that it started."""
+
+import os
+import time
+from pathlib import Path
+
+_TICK_S = 1 / os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 0.01
+
+
+class CpuClock:
+    """CPU seconds used since it was made, by this process, its children, theirs and all that ended below them.
+
+    Read from /proc where there is one. Elsewhere only this process and its ended children are seen, and the caller
+    adds what its workers say of themselves.
+    """
+
+    def __init__(self) -> None:
+        """Starts the clock."""
+        self.sees_children = Path(f"/proc/self/task/{os.getpid()}/children").exists()
+        self._vanished = 0.0
+        self._last = self._start = self._now()
+
+    def used_s(self, reported_by_workers_s: float = 0.0) -> float:
+        """CPU seconds since the start; never less than before. The argument counts where children cannot be seen."""
+        now = self._now()
+        self._vanished += max(self._last - now, 0.0)  # a child that nobody waited for took its count along
+        self._last = now
+        return now + self._vanished - self._start + (0.0 if self.sees_children else reported_by_workers_s)
+
+    def _now(self) -> float:
+        if not self.sees_children:
+            spent = os.times()
+            return time.process_time() + spent.children_user + spent.children_system
+        return sum(map(_cpu_s, _descendants(os.getpid())))
+
+
+def _descendants(pid: int) -> list[int]:
+    found = [pid]
+    for parent in found:
+        for task in _listed(Path(f"/proc/{parent}/task")):
+            found += [int(child) for child in _text(task / "children").split()]
+    return found
+
+
+def _cpu_s(pid: int) -> float:
+    """User and system time of a process and of its ended children; fields 14 to 17 of proc(5)'s stat."""
+    fields = _text(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()
+    return sum(int(ticks) for ticks in fields[11:15]) * _TICK_S
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""

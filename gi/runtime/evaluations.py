@@ -1,0 +1,72 @@
+"""The evaluations that are under way: submitted, not yet recorded."""
+
+import math
+from collections.abc import Callable, Collection
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+
+from gi.runtime.stopping import Interrupted
+from gi.seams import Job
+from gi.types import Failed, Outcome, Scored
+
+_POLL_S = 0.2
+_GRACE_S = 2.0  # what runs at the first Ctrl-C may still end in this time, as an evaluation on digits does
+
+
+class Evaluations:
+    """Jobs in the executor. `record` gets each outcome as it comes, in the thread that collects."""
+
+    def __init__(
+        self,
+        submit: Callable[[Job], "Future[Outcome]"],
+        record: Callable[[Job, Outcome], None],
+        stop_requested: Callable[[], bool],
+    ) -> None:
+        """Takes the executor's `submit`, what to do with an outcome, and whether the user asked to stop."""
+        self._submit, self._record, self._stop_requested = submit, record, stop_requested
+        self._running: dict[Future[Outcome], Job] = {}
+
+    def submit(self, job: Job) -> None:
+        """Hands a job to the executor."""
+        self._running[self._submit(job)] = job
+
+    def collect(self, timeout_s: float = 0.0) -> None:
+        """Records what has ended, after waiting at most `timeout_s` for the first. Raises `Interrupted`."""
+        self._record_ended(timeout_s)
+        if self._stop_requested():
+            raise Interrupted
+
+    def finish(self, *, enough: Callable[[], bool] = lambda: False) -> None:
+        """Waits until everything has ended; once `enough`, takes back what no worker has begun with."""
+        while self._running:
+            if enough():
+                self._take_back()
+            self.collect(_POLL_S)
+
+    def settle(self) -> None:
+        """After an interruption: takes back what has not begun, and gives what runs a moment to end."""
+        self._take_back()
+        wait(self._running, timeout=_GRACE_S)
+        self._record_ended(0.0)
+        self._running.clear()
+
+    def _record_ended(self, timeout_s: float) -> None:
+        ended, _ = wait(self._running, timeout=timeout_s, return_when=FIRST_COMPLETED)
+        for future in ended:
+            self._record(self._running.pop(future), future.result())
+
+    def _take_back(self) -> None:
+        for future in [future for future in self._running if future.cancel()]:
+            del self._running[future]
+
+
+def checked(outcome: Outcome, keys: Collection[str]) -> Outcome:
+    """The outcome, or a failure where a scored one lacks one of the objectives `keys` or is not finite there."""
+    if isinstance(outcome, Scored):
+        bad = [f"{key} is {outcome.values.get(key)}" for key in keys if not _finite(outcome.values.get(key))]
+        if bad or not all(map(math.isfinite, outcome.values.values())):
+            return Failed("measure", "not finite", "; ".join(bad), outcome.cost)
+    return outcome
+
+
+def _finite(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)

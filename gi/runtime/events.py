@@ -1,0 +1,79 @@
+"""What a run tells while it goes on: small records for the progress display."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from gi.archive import RunSummary
+from gi.types import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationStarted:
+    """Generation `number` of `generations` (0 is the seed programs) starts; `slots` individuals are planned."""
+
+    number: int
+    generations: int
+    slots: int
+
+
+@dataclass(frozen=True, slots=True)
+class Varied:
+    """A slot is decided: `individual` was accepted, or None after `tries` tries."""
+
+    generation: int
+    slot: int
+    individual: str | None
+    tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """An individual was trained and scored on the validation split, or failed."""
+
+    individual: str
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationEnded:
+    """A generation closed: `best` of each objective and `failures` by "stage: reason" are the run's so far."""
+
+    number: int
+    generations: int
+    population: int
+    front: int
+    hypervolume: float
+    best: Mapping[str, float]
+    failures: Mapping[str, int]
+    evaluations: int
+    cpu_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class RetrainingStarted:
+    """The front is about to be trained from scratch: `jobs` trainings are left."""
+
+    front: int
+    jobs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Retrained:
+    """A front member was trained from scratch and scored on the test split, or failed."""
+
+    individual: str
+    seed: int
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The run ended; `summary.state` says whether it is "finished" or "interrupted"."""
+
+    summary: RunSummary
+
+
+RunEvent: TypeAlias = (
+    GenerationStarted | Varied | Evaluated | GenerationEnded | RetrainingStarted | Retrained | Finished
+)

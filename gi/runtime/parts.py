@@ -1,0 +1,52 @@
+"""What a run is put together from: the parts as the loop sees them, and how the real ones are made."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from gi.config import RunConfig, cache_folder
+from gi.seams import Check, CostModel, Executor, Variation
+from gi.types import Program, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that the loop calls. `seeds` are the programs that a new run starts from."""
+
+    task: Task
+    seeds: tuple[Program, ...]
+    check: Check
+    vary: Variation
+    executor: Executor
+    repair: Callable[[str, Task, Check], str]
+    digest: Callable[[str], str]
+
+
+class MakeParts(Protocol):
+    """Makes the parts of a run; leaving the context lets go of their processes and files."""
+
+    def __call__(
+        self, config: RunConfig, *, workers: int, cost_model: CostModel | None
+    ) -> AbstractContextManager[Parts]:
+        """The parts for these settings."""
+        ...
+
+
+@contextmanager
+def default_parts(config: RunConfig, *, workers: int, cost_model: CostModel | None) -> Iterator[Parts]:
+    """The real parts: the data set, warm workers, the check worker, the corpus and the project's seed programs."""
+    from gi.corpus import Corpus, default_corpus, seed_programs
+    from gi.evaluate import LocalExecutor, load_dataset
+    from gi.evaluate.check import CheckWorker
+    from gi.source import digest, repair
+    from gi.vary import Vary
+
+    cache = cache_folder()
+    dataset = load_dataset(config.dataset, data_root=config.data_root, cache=cache)
+    stock = Corpus.open(Path(config.corpus) if config.corpus else default_corpus(cache))
+    ingredients = stock.with_licences(config.allow_licences)
+    with CheckWorker() as check, LocalExecutor(dataset, config, workers=workers, cost_model=cost_model) as executor:
+        vary = Vary(ingredients, check, dataset.task)
+        yield Parts(dataset.task, seed_programs(), check, vary, executor, repair, digest)

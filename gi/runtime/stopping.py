@@ -1,0 +1,34 @@
+"""Ctrl-C and SIGTERM as a request that the loop answers when it is safe to."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class Interrupted(Exception):  # noqa: N818 (a request, not an error)
+    """The user asked the run to stop."""
+
+
+@contextmanager
+def stop_requests() -> Iterator[Callable[[], bool]]:
+    """Whether SIGINT or SIGTERM came; a second one raises `KeyboardInterrupt` wherever the program is.
+
+    Outside the main thread Python takes no signal handlers: the answer then stays False.
+    """
+    noted: list[int] = []
+
+    def note(number: int, _: FrameType | None) -> None:
+        if noted:
+            raise KeyboardInterrupt
+        noted.append(number)
+
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    numbers = (signal.SIGINT, signal.SIGTERM) if in_main_thread else ()
+    before = [(number, signal.signal(number, note)) for number in numbers]
+    try:
+        yield lambda: bool(noted)
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)

@@ -1,0 +1,121 @@
+"""Stand-ins for the parts of a run: programs are "width depth" texts, evaluated by a formula, with no torch about."""
+
+import hashlib
+import random
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+
+from gi.errors import SourceError
+from gi.runtime.parts import Parts
+from gi.types import Cost, Edit, Failed, LineType, Offspring, Origin, Program, Refused, Scored, Task, Try
+
+TASK = Task((1, 8, 8), 10)
+ORIGIN = Origin("gi", "", "corpus/seeds/x.py", 1, "Apache-2.0")
+DONOR = Origin("torchvision==0.28.0", "abc", "models/resnet.py", 177, "BSD-3-Clause")
+
+
+def program(text: str) -> Program:
+    return Program(text, ORIGIN)
+
+
+SEEDS = tuple(map(program, ["8 1", "64 2", "16 3", "256 4"]))
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def repair(text, task, check):
+    if "broken" in text:
+        raise SourceError("line 3: cannot be made to fit")
+    return text.replace("shape ", "")
+
+
+def vary(parents, *, rng, known):
+    """Changes the width or the depth, borrows one from the other parent, or finds nothing."""
+    tries = []
+    while len(tries) < 4:
+        width, depth = map(int, parents[0].split())
+        operator = rng.choice(["tweak", "crossover", "insertion"])
+        if operator == "tweak":
+            width = max(1, width + rng.randint(-9, 9))
+        elif operator == "crossover":
+            depth = int(parents[-1].split()[1])
+        else:
+            depth += rng.randint(-1, 2)
+        text = f"{width} {max(depth, 0)}"
+        if digest(text) in known:
+            tries.append(Try(operator, "identity", "known already"))
+            continue
+        origin = DONOR if operator == "insertion" else None
+        edit = Edit(operator, LineType.CONNECTION, 1, parents[0], text, origin)
+        return Offspring(text, (edit,), (*tries, Try(operator)))
+    return Refused(tuple(tries))
+
+
+def outcome(job):
+    """Wider and deeper is better and dearer; depth 0 fails, and one width in seven gives a NaN."""
+    width, depth = map(int, job.text.split())
+    cost = Cost(0.02, 0.01, 0.04, 0.05)
+    if depth == 0:
+        return Failed("build", "no layers", job.text, cost)
+    if width % 7 == 0:
+        return Scored({"error": float("nan"), "params": 1.0, "time": 1.0}, cost)
+    noise = random.Random(f"{job.text}/{job.seed}/{job.split}").uniform(0, 0.02)
+    values = {"error": 1 / (1 + width * depth) + noise, "params": float(width * depth * 10), "time": depth / 10}
+    return Scored({**values, "validation_error": noise} if job.split == "test" else values, cost)
+
+
+class PoolExecutor:
+    """Evaluates in threads; `delay_s(job)` makes later jobs end before earlier ones."""
+
+    def __init__(self, workers=2, evaluate=outcome, delay_s=lambda job: 0.0):
+        self.capacity, self.jobs = workers, []
+        self._evaluate, self._delay_s = evaluate, delay_s
+        self._pool = ThreadPoolExecutor(workers)
+        self._down = threading.Event()
+
+    def submit(self, job) -> Future:
+        self.jobs.append(job)
+        return self._pool.submit(self._run, job)
+
+    def _run(self, job):
+        if self._down.wait(self._delay_s(job)):
+            return Failed("worker", "killed")
+        return self._evaluate(job)
+
+    def shutdown(self):
+        self._down.set()
+        self._pool.shutdown(cancel_futures=True)
+
+
+def shuffled_delay_s(job):
+    return random.Random(job.id).uniform(0, 0.003)
+
+
+@contextmanager
+def made(executor, seeds=SEEDS, variation=vary) -> Iterator[Parts]:
+    try:
+        yield Parts(TASK, tuple(seeds), lambda text, task: None, variation, executor, repair, digest)
+    finally:
+        executor.shutdown()
+
+
+def parts(*, seeds=SEEDS, variation=vary, executors=None, **options):
+    """A maker of parts; every executor that it makes is appended to `executors`."""
+
+    def make(config, *, workers, cost_model):
+        executor = PoolExecutor(workers, **options)
+        if executors is not None:
+            executors.append(executor)
+        return made(executor, seeds, variation)
+
+    return make
+
+
+def slow(job):
+    time.sleep(0.05)
+    return outcome(job)
