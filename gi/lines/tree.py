@@ -2,7 +2,6 @@
 
 import ast
 import re
-import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import fields
@@ -37,9 +36,10 @@ _SOURCE_ORDER: Final = {
 }
 _children: dict[type, tuple[str, ...]] = {}
 
+_CHAIN_WORD = re.compile(r"\b(?:and|or)\b")
 # Strings, comments, the words and signs that nest, and the signs that end a chain of them.
 _TOKEN = re.compile(
-    r"""(?P<string>[rbufRBUF]{0,2}(?:'{3}(?:[^\\]|\\.)*?'{3}|"{3}(?:[^\\]|\\.)*?"{3}|'(?:[^\\\n']|\\.)*'|"(?:[^\\\n"]|\\.)*"))"""
+    r"""(?P<string>[rbuftRBUFT]{0,2}(?:'{3}(?:[^\\]|\\.)*?'{3}|"{3}(?:[^\\]|\\.)*?"{3}|'(?:[^\\\n']|\\.)*'|"(?:[^\\\n"]|\\.)*"))"""
     r"""|(?P<comment>\#[^\r\n]*)|(?P<open>[(\[{])|(?P<close>[)\]}])|(?P<end>[,;\r\n])"""
     r"""|(?P<nest>\b(?:and|or|not|lambda|if|else|elif|await|in|is)\b|[-+~*/%@&|^<>=.]+)""",
     re.DOTALL,
@@ -84,17 +84,13 @@ def _refuse_deep_nesting(source: str, *, sure: bool) -> None:
     Where Python itself has parsed the text (`sure`), only two constructs can still be too deep, because `ast` flattens
     them: chains of and/or and of adjacent strings. Counting those words first keeps this off nearly every text.
     """
-    if (
-        sure
-        and source.count(" and ") + source.count(" or ") < _MAX_DEPTH
-        and source.count('"') + source.count("'") < 2 * _MAX_DEPTH
-    ):
+    if sure and len(_CHAIN_WORD.findall(source)) < _MAX_DEPTH and source.count('"') + source.count("'") < _MAX_DEPTH:
         return
     chain, brackets = [0], 0
     for token in _TOKEN.finditer(source):
         kind = token.lastgroup
         if kind in ("nest", "string"):
-            chain[-1] += 1
+            chain[-1] += 1 if sure or kind == "nest" else _depth_bound(token.group())
         elif kind == "open":
             chain.append(chain[-1] + 1)
         elif kind == "close" and len(chain) > 1:
@@ -106,6 +102,13 @@ def _refuse_deep_nesting(source: str, *, sure: bool) -> None:
         if chain[-1] > _MAX_DEPTH or brackets > _MAX_BRACKETS:
             line = source.count("\n", 0, token.start()) + 1
             raise SourceError(f"{line}:1: the text nests too deeply to be read. Split its longest expression.")
+
+
+def _depth_bound(string: str) -> int:
+    """How deep the expressions inside a string can nest at most: not at all where it is no f-string."""
+    if "{" not in string or not {"f", "F", "t", "T"} & set(string[:2]):
+        return 1
+    return 1 + sum(map(string.count, ("(", "[", "{", ".", "-", "+", "~", "*", "/", " ")))
 
 
 def _located(source: str, error: cst.ParserSyntaxError) -> str:
@@ -158,8 +161,3 @@ def calls_in_source_order(module: cst.Module) -> list[cst.Call]:
             found.append(node)
         stack.extend(reversed(list(children(node))))
     return found
-
-
-def deepest() -> int:
-    """How many levels the walk may descend before Python's own limit stops it."""
-    return sys.getrecursionlimit()
