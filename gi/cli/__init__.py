@@ -1,0 +1,94 @@
+"""The command line: verbs only. Each verb reads its options, calls one stage and prints what it answers.
+
+Stages are imported inside the verbs, so that `gi --help` and `gi front` start without torch, ONNX, DEAP and pymoo.
+"""
+
+import errno
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+import gi
+from gi.cli.evolve import evolve
+from gi.cli.machine import doctor
+from gi.cli.programs import lines, repair, vary
+from gi.cli.results import export, failures, front, show
+from gi.cli.stock import corpus, harvest
+from gi.errors import GiError
+
+VERBS = (evolve, front, show, export, failures, harvest, corpus, lines, vary, repair, doctor)
+EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+
+
+class _InOrder(click.Group):
+    """Lists the verbs in the order in which a newcomer needs them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's protocol)
+        return list(self.commands)
+
+
+@click.group(cls=_InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(gi.__version__, prog_name="gi")
+def group() -> None:
+    """Genetic improvement of neural-network source code.
+
+    A data set goes in; optimised, readable PyTorch source comes out, as a Pareto front over error, parameters and time.
+    Results go to stdout, progress to stderr. Exit status: 0, 1 the work failed, 2 the call is wrong, 130 interrupted.
+    """
+
+
+for verb in VERBS:
+    group.add_command(verb)
+
+
+def main() -> None:
+    """Runs the command line of this process and exits."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs one command line; its exit status. A user's mistake is one line on stderr."""
+    try:
+        status = group.main(list(arguments), prog_name="gi", standalone_mode=False)
+        sys.stdout.flush()
+        return status if isinstance(status, int) else 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return EXIT_USAGE
+    except click.ClickException as error:
+        return _refused(_usage_text(error), EXIT_USAGE)
+    except GiError as error:
+        return _refused(str(error), error.exit_status)
+    except (KeyboardInterrupt, click.Abort):
+        return _refused("interrupted.", EXIT_INTERRUPTED)
+    except BrokenPipeError:  # the reader, `head` for one, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        return _refused(_system_text(error), EXIT_USAGE if error.errno in _WRONG_PLACE else EXIT_FAILED)
+
+
+_WRONG_PLACE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST)
+
+
+def _refused(text: str, status: int) -> int:
+    click.echo(f"gi: {' '.join(text.split())}", err=True)
+    return status
+
+
+def _usage_text(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    hint = f" See `{context.command_path} --help`." if context else ""
+    return error.format_message() + hint
+
+
+def _system_text(error: OSError) -> str:
+    place = f"{error.filename}: " if error.filename else ""
+    advice = {
+        errno.ENOSPC: "free some space or choose another folder.",
+        errno.EROFS: "choose a folder that can be written.",
+        errno.EACCES: "choose a place that you may use.",
+    }
+    return f"{place}{(error.strerror or str(error)).lower()}. {advice.get(error.errno or 0, '')}"

@@ -1,0 +1,164 @@
+"""The main job: `gi evolve`."""
+
+import dataclasses
+import itertools
+import re
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from gi.cli.model_file import individual_text
+from gi.cli.options import as_json, print_json, split_file_name
+from gi.config import RunConfig, default_workers, parse_duration
+from gi.errors import ConfigError
+from gi.types import OBJECTIVES, Origin, Program
+
+if TYPE_CHECKING:
+    from gi.archive import RunSummary
+
+_DEFAULT: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(RunConfig)}
+
+
+@click.command()
+@click.option("--dataset", default="digits", show_default=True, metavar="NAME|FOLDER", help="What to learn.")
+@click.option("--generations", type=int, default=_DEFAULT["generations"], show_default=True, help="How many to breed.")
+@click.option("--population", type=int, default=_DEFAULT["population"], show_default=True, help="Programs kept alive.")
+@click.option("--seed", type=int, default=_DEFAULT["seed"], show_default=True, help="Of every random stream.")
+@click.option("--workers", type=int, default=None, show_default="one for each core", help="Evaluations at once.")
+@click.option("--budget", metavar="20m", help="CPU time after which no generation starts: 90s, 20m, 1h30m.")
+@click.option(
+    "--objectives",
+    default=",".join(_DEFAULT["objectives"]),
+    show_default=True,
+    metavar="A,B,...",
+    help=f"What to minimise, two or more of: {', '.join(OBJECTIVES)}.",
+)
+@click.option("--images", type=int, default=_DEFAULT["images"], show_default=True, help="Images of one evaluation.")
+@click.option(
+    "--final-images", type=int, default=_DEFAULT["final_images"], show_default=True, help="Of one final training."
+)
+@click.option("--final-seeds", type=int, default=_DEFAULT["final_seeds"], show_default=True, help="Final trainings.")
+@click.option("--batch-size", type=int, default=_DEFAULT["batch_size"], show_default=True, help="Images of one step.")
+@click.option("--device", default=_DEFAULT["device"], show_default=True, help="Where networks train.")
+@click.option(
+    "--clock",
+    type=click.Choice(["cpu", "model"]),
+    default=_DEFAULT["clock"],
+    show_default=True,
+    help="Measure times, or compute them from the program: equal on every machine.",
+)
+@click.option("--data-root", metavar="DIR", show_default="$GI_DATA or the cache folder", help="Where data sets lie.")
+@click.option("--corpus", metavar="FILE", show_default="torchvision and gi's own programs", help="What to borrow from.")
+@click.option("--allow-licence", multiple=True, metavar="SPDX", help="Borrow from this licence too; may be repeated.")
+@click.option("--out", type=click.Path(path_type=Path), show_default="runs/DATASET-N", help="The run's folder; new.")
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="Go on with a run; beside it: --generations, --budget.",
+)
+@as_json
+@click.argument("model", required=False, metavar="[MODEL.py[:NAME]]")
+@click.pass_context
+def evolve(
+    ctx: click.Context,
+    /,
+    *,
+    model: str | None,
+    workers: int | None,
+    out: Path | None,
+    resume: Path | None,
+    as_json: bool,
+    **settings: Any,
+) -> int:
+    """Evolve programs on a data set; ends with a Pareto front and RUN/best/model.py.
+
+    The search starts from gi's own seed programs, or from the model in MODEL.py.
+    """
+    if workers is not None and workers < 1:
+        raise ConfigError(f"workers is {workers}: it must be at least 1.")
+    job = _resumed(ctx, resume, settings) if resume else _new(model, out, settings)
+
+    from gi.progress import Progress
+
+    with Progress(sys.stderr) as progress:
+        summary = job(workers=workers or default_workers(), on_event=progress, command=tuple(sys.argv[1:]))
+    return _finish(Path(summary.run), summary, as_json)
+
+
+def _new(model: str | None, out: Path | None, settings: dict[str, Any]) -> Callable[..., "RunSummary"]:
+    """A new run, ready to start."""
+    config = _config(**settings)
+    seeds = None if model is None else (_seed_program(*split_file_name(model)),)
+
+    import gi.evolve
+
+    return partial(gi.evolve.evolve, config, out or next_run_folder(config.dataset), seeds=seeds)
+
+
+def _resumed(ctx: click.Context, folder: Path, settings: dict[str, Any]) -> Callable[..., "RunSummary"]:
+    """A run that goes on, for more generations or with a larger budget where these are given."""
+    given = {p.name: p.opts[0] for p in ctx.command.params if _was_given(ctx, p.name or "")}
+    refused = [flag for name, flag in given.items() if name not in _WITH_RESUME]
+    if refused:
+        raise ConfigError(f"{refused[0]} beside --resume: a run goes on with its own settings. Leave it out.")
+
+    import gi.evolve
+
+    return partial(
+        gi.evolve.resume,
+        folder,
+        generations=settings["generations"] if "generations" in given else None,
+        budget_cpu_s=parse_duration(settings["budget"]) if "budget" in given else None,
+    )
+
+
+_WITH_RESUME = ("resume", "workers", "as_json", "generations", "budget")
+
+
+def _was_given(ctx: click.Context, name: str) -> bool:
+    return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
+def _seed_program(file: Path, name: str | None) -> Program:
+    return Program(individual_text(file, name), Origin(str(file.parent.absolute()), "", file.name, 1, "unknown"))
+
+
+def _finish(folder: Path, summary: "RunSummary", as_json: bool) -> int:
+    """Exports the knee of the front, prints what was found; the exit status."""
+    from gi.archive import Archive
+    from gi.export import KNEE, best_member, export_model
+    from gi.report import print_front, summary_json
+
+    if summary.state == "interrupted":
+        click.echo(f"gi: interrupted; go on with: gi evolve --resume {folder}", err=True)
+    with Archive.open(folder) as archive:
+        if summary.state == "finished":
+            chosen = best_member(archive.front(), archive.run().objectives, KNEE)
+            export_model(archive, chosen.id, folder / "best" / "model.py", weights=bool(chosen.weights), force=True)
+            click.echo(f"gi: {folder}/best/model.py is the knee of the front, {chosen.id[:8]}", err=True)
+        if as_json:
+            print_json(summary_json(summary))
+        else:
+            print_front(archive)
+    return 130 if summary.state == "interrupted" else 0
+
+
+def _config(*, budget: str | None, objectives: str, allow_licence: tuple[str, ...], **same: Any) -> RunConfig:
+    return RunConfig(
+        budget_cpu_s=None if budget is None else parse_duration(budget),
+        objectives=tuple(key.strip() for key in objectives.split(",")),
+        allow_licences=allow_licence,
+        **same,
+    )
+
+
+def next_run_folder(dataset: str) -> Path:
+    """The first of runs/DATASET-1, runs/DATASET-2, ... that does not exist."""
+    name = re.sub(r"[^\w.-]+", "-", Path(dataset).name) or "run"
+    return next(folder for n in itertools.count(1) if not (folder := Path("runs", f"{name}-{n}")).exists())

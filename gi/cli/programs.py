@@ -1,0 +1,165 @@
+"""Single files, to look at: `gi lines`, `gi vary`, `gi repair`."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from gi.cli.model_file import individual_text
+from gi.cli.options import as_json, parse_task, print_json, print_json_line, split_file_name
+from gi.config import cache_folder
+from gi.errors import ConfigError, RunError
+from gi.seeding import stream
+from gi.types import Edit, Task, Try
+
+if TYPE_CHECKING:
+    from gi.vary import Vary
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _task_options(verb: F) -> F:
+    shape = click.option(
+        "--input-shape", default="1,28,28", show_default=True, metavar="C,H,W", help="What one image measures."
+    )
+    classes = click.option("--classes", type=int, default=10, show_default=True, help="How many classes there are.")
+    return shape(classes(verb))
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@as_json
+def lines(*, file: Path, as_json: bool) -> None:
+    """Print the typed lines of a Python file."""
+    from gi.lines import file_lines, lines_json
+
+    found = file_lines(file)
+    if as_json:
+        print_json(lines_json(found))
+    else:
+        from gi.report import print_lines
+
+        print_lines(found)
+
+
+@click.command()
+@click.argument("file", metavar="FILE[:NAME]")
+@click.option("--edits", type=int, default=1, show_default=True, help="Edits in a row for each offspring.")
+@click.option("--count", type=int, default=1, show_default=True, help="How many offspring, or raw tries.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the random streams.")
+@_task_options
+@click.option("--corpus", "corpus_path", type=click.Path(path_type=Path), help="What to borrow from.")
+@click.option("--allow-licence", multiple=True, metavar="SPDX", help="Borrow from this licence too; may be repeated.")
+@click.option("--raw", is_flag=True, help="Each try as it came, accepted or not, with the reason of a refusal.")
+@as_json
+def vary(
+    *,
+    file: str,
+    edits: int,
+    count: int,
+    seed: int,
+    input_shape: str,
+    classes: int,
+    corpus_path: Path | None,
+    allow_licence: tuple[str, ...],
+    raw: bool,
+    as_json: bool,
+) -> None:
+    """Print offspring of a model file; with --json one object a line."""
+    if edits < 1 or count < 1:
+        raise ConfigError(f"edits is {edits} and count is {count}: both must be at least 1.")
+    text, task = individual_text(*split_file_name(file)), parse_task(input_shape, classes)
+    with _variation(task, corpus_path, allow_licence) as variation:
+        start = _fitted(variation, text)
+        make = _raw_try if raw else _offspring
+        for number in range(count):
+            answer = make(variation, start, edits, seed, number)
+            if as_json:
+                print_json_line(answer)
+            else:
+                from gi.report import print_offspring
+
+                print_offspring(answer, start)
+
+
+@contextmanager
+def _variation(task: Task, corpus_path: Path | None, licences: tuple[str, ...]) -> Iterator["Vary"]:
+    from gi.corpus import Corpus, default_corpus
+    from gi.evaluate.check import CheckWorker
+    from gi.vary import Vary
+
+    stock = Corpus.open(corpus_path or default_corpus(cache_folder())).with_licences(licences)
+    with CheckWorker() as check:
+        yield Vary(stock, check, task)
+
+
+def _fitted(variation: "Vary", text: str) -> str:
+    from gi.source import repair
+
+    return repair(text, variation.task, variation.check)
+
+
+def _offspring(variation: "Vary", text: str, edits: int, seed: int, number: int) -> dict[str, Any]:
+    from gi.types import Refused
+
+    rng, done, tries = stream(seed, "vary", number), tuple[Edit, ...](), 0
+    for _ in range(edits):
+        result = variation([text], rng=rng)
+        tries += len(result.tries)
+        if isinstance(result, Refused):
+            raise RunError(f"no offspring after {tries} tries; the last was refused: {_reason(result.tries)}.")
+        text, done = result.text, done + result.edits
+    return _answer(text, done, tries)
+
+
+def _reason(tries: tuple[Try, ...]) -> str:
+    return f"{tries[-1].reason} ({tries[-1].stage})" if tries else "no operator found anything to change"
+
+
+def _raw_try(variation: "Vary", text: str, edits: int, seed: int, number: int) -> dict[str, Any]:
+    tried = variation.edited(text, edits, rng=stream(seed, "vary", number))
+    verdict = {
+        "accepted": tried.verdict.accepted,
+        "stage": tried.verdict.stage,
+        "reason": tried.verdict.reason,
+        "detail": tried.verdict.detail,
+    }
+    return {**_answer(tried.text, tried.edits, 1), **verdict}
+
+
+def _answer(text: str, edits: tuple[Edit, ...], tries: int) -> dict[str, Any]:
+    origins = [_origin(edit) for edit in edits]
+    return {"text": text, "operators": [edit.operator for edit in edits], "tries": tries, "origin": origins}
+
+
+def _origin(edit: Edit) -> dict[str, Any] | None:
+    origin = edit.origin
+    if origin is None:
+        return None
+    return {
+        "repository": origin.repository,
+        "commit": origin.commit,
+        "path": origin.path,
+        "line": origin.line,
+        "licence": origin.licence,
+    }
+
+
+@click.command()
+@click.argument("file", metavar="FILE[:NAME]")
+@_task_options
+@as_json
+def repair(*, file: str, input_shape: str, classes: int, as_json: bool) -> None:
+    """Print a model file made to fit a data set's shape."""
+    from gi.evaluate.check import CheckWorker
+    from gi.source import repair as repaired
+
+    text, task = individual_text(*split_file_name(file)), parse_task(input_shape, classes)
+    with CheckWorker() as check:
+        fitted = repaired(text, task, check)
+    if as_json:
+        print_json({"text": fitted, "input_shape": task.input_shape, "classes": task.num_classes})
+    else:
+        click.echo(fitted, nl=False)

@@ -1,0 +1,139 @@
+"""The stock of lines to borrow from: `gi harvest`, `gi corpus`."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gi.cli.options import as_json, print_json
+from gi.config import cache_folder
+from gi.errors import ConfigError, HarvestError
+
+if TYPE_CHECKING:
+    from gi.corpus import Added, Corpus
+    from gi.progress import Stages
+
+_corpus_option = click.option(
+    "--corpus",
+    "corpus_path",
+    type=click.Path(path_type=Path),
+    show_default="the one that evolve uses",
+    metavar="FILE",
+    help="The corpus file; `gi harvest` makes it where there is none.",
+)
+
+
+@click.command()
+@click.argument("sources", nargs=-1, metavar="SOURCE...")
+@click.option("--all", "everything", is_flag=True, help="The repositories of gi's own list.")
+@click.option("--commit", help="The commit to read, by default the newest; for one SOURCE.")
+@_corpus_option
+@click.option("--workers", type=int, default=None, show_default="one for each core", help="Files read at once.")
+@as_json
+def harvest(
+    *,
+    sources: tuple[str, ...],
+    everything: bool,
+    commit: str | None,
+    corpus_path: Path | None,
+    workers: int | None,
+    as_json: bool,
+) -> int:
+    """Add the programs of git repositories, folders or installed packages to the corpus.
+
+    A SOURCE is a git URL (https, ssh, file), a folder or the name of an installed package.
+    """
+    wanted = _wanted(sources, everything, commit)
+
+    from gi.progress import Stages
+
+    answers = []
+    with _opened(corpus_path, create=True) as stock, Stages(sys.stderr) as progress:
+        for source, at in wanted:
+            progress.start(source)
+            answers.append(_harvested(stock, source, at, workers, progress))
+    failed = [answer for answer in answers if "error" in answer]
+    for answer in failed:
+        click.echo(f"gi: {answer['error']}", err=True)
+    _print_harvests(answers, stock.path, as_json)
+    return (HarvestError.exit_status if len(failed) == len(answers) else 1) if failed else 0
+
+
+def _wanted(sources: tuple[str, ...], everything: bool, commit: str | None) -> list[tuple[str, str | None]]:
+    """What to harvest, each with its commit or None."""
+    if not sources and not everything:
+        raise ConfigError("nothing to harvest: name a git URL, a folder or an installed package, or pass --all.")
+    if commit and (len(sources) != 1 or everything):
+        raise ConfigError(f"--commit {commit} goes with exactly one SOURCE: name one.")
+    from gi.harvest import repositories
+
+    listed = [(listed.url, listed.commit) for listed in repositories()] if everything else []
+    return [(source, commit) for source in sources] + listed
+
+
+def _harvested(
+    stock: "Corpus", source: str, commit: str | None, workers: int | None, progress: "Stages"
+) -> dict[str, Any]:
+    """One source taken into the corpus, as a JSON object; with `error` where it could not be had."""
+    from gi.harvest import harvest as read
+
+    try:
+        found = read(source, commit=commit, cache=cache_folder(), on_progress=progress)
+    except HarvestError as error:
+        return {"source": source, "error": str(error)}
+    return {
+        "source": source,
+        "commit": found.commit,
+        **_added_json(stock.add(found, workers=workers, on_progress=progress)),
+    }
+
+
+def _added_json(added: "Added") -> dict[str, Any]:
+    refused = [{"path": refusal.path, "reason": refusal.reason} for refusal in added.refused]
+    return {
+        "repository": added.repository,
+        "programs": added.programs,
+        "lines": added.lines,
+        "ingredients": added.ingredients,
+        "refused": refused,
+    }
+
+
+def _print_harvests(answers: list[dict[str, Any]], path: Path, as_json: bool) -> None:
+    if as_json:
+        print_json({"corpus": str(path), "harvests": answers})
+    else:
+        from gi.report import print_harvests
+
+        print_harvests(answers, path)
+
+
+@click.command()
+@_corpus_option
+@click.option("--allow-licence", multiple=True, metavar="SPDX", help="Count this licence as allowed too.")
+@as_json
+def corpus(*, corpus_path: Path | None, allow_licence: tuple[str, ...], as_json: bool) -> None:
+    """Say what the corpus holds, by type, repository and licence."""
+    with _opened(corpus_path) as stock:
+        found = stock.with_licences(allow_licence).summary().to_json()
+        if as_json:
+            print_json({"corpus": str(stock.path), **found})
+        else:
+            from gi.report import print_corpus
+
+            print_corpus(found, stock.path)
+
+
+def _opened(path: Path | None, *, create: bool = False) -> "Corpus":
+    """The corpus at `path`, by default the one that a run borrows from, built first where it is missing."""
+    from gi.corpus import Corpus, default_corpus
+    from gi.progress import Stages
+
+    if path is None:
+        with Stages(sys.stderr) as progress:
+            progress.start("the default corpus")
+            path = default_corpus(cache_folder(), on_progress=progress)
+    elif create and not path.exists():
+        return Corpus.create(path)
+    return Corpus.open(path)

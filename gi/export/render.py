@@ -1,0 +1,183 @@
+"""Writes an individual as one plain PyTorch file that builds, trains and scores the network without gi."""
+
+import re
+import statistics
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib import resources
+from typing import Any
+
+import gi
+from gi.export.layout import (
+    defined_names,
+    formatted,
+    imported_package,
+    merged_imports,
+    split_imports,
+    used_names,
+    with_free_names,
+    without_docstring,
+)
+from gi.report.origins import LineOrigin, borrowed_lines, carried_over, home_origin
+from gi.types import Origin, Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataFacts:
+    """What an exported file must know of its run's data set.
+
+    `reader` names a module of `gi.export.readers`, `settings` are values for its constants, `hint` says what DIR holds;
+    `mean` and `std` are the training pixels' (0..255), channel by channel.
+    """
+
+    name: str
+    reader: str
+    settings: Mapping[str, Any]
+    hint: str
+    task: Task
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What is said about a program: its training, and its errors with the split and the number of trainings."""
+
+    num_params: int
+    batch_size: int
+    steps: int
+    validation_error: float
+    test_errors: tuple[float, ...] = ()
+
+
+def model_text(text: str, origins: Sequence[LineOrigin], data: DataFacts, figures: Figures) -> str:
+    """The exported file's text: header, imports, the program as it is, a reader for its data, training and main."""
+    imports, program = split_imports(without_docstring(text))
+    program = formatted(program).strip("\n")
+    reader_imports, reader = split_imports(without_docstring(_reader(data)))
+    own = f"{reader}\n{_constants(data, figures)}\n{_training(program)}"
+    body = f"{program}\n\n\n{with_free_names(own, defined_names(program))}"
+    file_imports = _import_block([*imports, *reader_imports, "import argparse", "import torch"], body)
+    layout = formatted(f"{file_imports}\n\n{body}")
+    placed = _placed(origins, program, layout)
+    header_lines = _header(placed, data, figures, shift=0).count("\n")
+    return _header(placed, data, figures, shift=header_lines) + layout
+
+
+def _resource(name: str) -> str:
+    return resources.files("gi.export").joinpath(name).read_text("utf-8")
+
+
+def _reader(data: DataFacts) -> str:
+    text = _resource(f"readers/{data.reader}.py")
+    for name, value in data.settings.items():
+        text = re.sub(rf"^({name}\b[^=\n]*) = .*$", lambda m: f"{m[1]} = {value!r}", text, flags=re.MULTILINE)  # noqa: B023
+    return text
+
+
+def _constants(data: DataFacts, figures: Figures) -> str:
+    return f"""
+INPUT_SHAPE = {data.task.input_shape!r}
+MEAN, STD = {_rounded(data.mean)!r}, {_rounded(data.std)!r}  # of the training pixels, 0..255
+BATCH_SIZE, STEPS = {figures.batch_size}, {figures.steps}
+"""
+
+
+def _training(program: str) -> str:
+    """Training and main, with the two steps that few recipes need: a scheduler that reads the loss, and L-BFGS."""
+    text = _resource("main.py.txt")
+    if "ReduceLROnPlateau" in program:
+        text = text.replace("scheduler.step()", "scheduler.step(value.item())")
+    if "LBFGS" in program:
+        text = text.replace(_PLAIN_STEP, _CLOSURE_STEP)
+    return text
+
+
+_PLAIN_STEP = """
+        optimizer.zero_grad()
+        value = loss(net(x), labels[batch])
+        value.backward()
+        optimizer.step()
+"""
+_CLOSURE_STEP = """
+
+        def closure() -> torch.Tensor:
+            optimizer.zero_grad()
+            value = loss(net(x), labels[batch])  # noqa: B023
+            value.backward()
+            return value
+
+        value = torch.as_tensor(optimizer.step(closure))
+"""
+
+
+def _rounded(values: tuple[float, ...]) -> tuple[float, ...]:
+    return tuple(float(f"{v:.6g}") for v in values)
+
+
+def _import_block(statements: Sequence[str], body: str) -> str:
+    """The imports that `body` needs; before torchvision's stands what lets it import beside any build of torch."""
+    used = used_names(body)
+    vision = [s for s in merged_imports(statements, used) if imported_package(s) == "torchvision"]
+    if vision:
+        used, statements = used | {"sys", "types"}, [*statements, "import sys", "import types"]
+    others = [s for s in merged_imports(statements, used) if s not in vision]
+    standard = [s for s in others if imported_package(s) in sys.stdlib_module_names]
+    lines = [*standard, "", *(s for s in others if s not in standard)]
+    return "\n".join([*lines, "", _resource("torchvision.py.txt"), *vision] if vision else lines)
+
+
+def _placed(origins: Sequence[LineOrigin], program: str, layout: str) -> tuple[LineOrigin, ...]:
+    """The origins of the program's lines, with their numbers in `layout`, where the program stands in one piece."""
+    lines, block = layout.splitlines(), program.splitlines()
+    start = next(i for i in range(len(lines)) if lines[i : i + len(block)] == block)
+    return tuple(replace(o, line=o.line + start) for o in carried_over(origins, program))
+
+
+def _header(origins: Sequence[LineOrigin], data: DataFacts, figures: Figures, *, shift: int) -> str:
+    """The docstring and the list of origins; line numbers are `shift` past those of `origins`."""
+    return f'''"""A network for the data set {data.name}, evolved by gi {gi.__version__}.
+
+test error        {_test_error(figures)}
+validation error  {figures.validation_error:.2%} (1 training; the fitness during the search)
+parameters        {figures.num_params:,}
+
+python model.py               builds the network, prints its parameters and its output's shape
+python model.py --data DIR    trains it again and prints its error on the test split;
+                              DIR holds {data.hint}
+"""
+
+{_origin_comments(origins, shift)}
+
+'''
+
+
+def _test_error(figures: Figures) -> str:
+    errors = figures.test_errors
+    if not errors:
+        return "not measured: the run did not reach its final training"
+    spread = statistics.stdev(errors) if len(errors) > 1 else 0.0
+    return f"{statistics.mean(errors):.2%} +- {spread:.2%} (mean and deviation over {len(errors)} trainings)"
+
+
+def _origin_comments(origins: Sequence[LineOrigin], shift: int) -> str:
+    home = next((o.origin for o in origins if o.origin and _file(o.origin) == home_origin(origins)), None)
+    start = f"# The program started as {source_text(home)}." if home else "# The program has no seed program on record."
+    rows = [
+        f"#   line {o.line + shift}, {o.code.strip()[:60]}: {source_text(o.origin, line=o.origin.line)}"
+        for o in borrowed_lines(origins)
+        if o.origin
+    ]
+    return "\n".join([start, *(["# Borrowed since:", *rows] if rows else [])])
+
+
+def source_text(origin: Origin, line: int | None = None) -> str:
+    """One origin in words: repository, commit, path, perhaps the line, and the licence."""
+    commit = f"@{origin.commit[:12]}" if origin.commit else ""
+    place = origin.path if line is None else f"{origin.path}:{line}"
+    return f"{origin.repository}{commit} {place} ({origin.licence})"
+
+
+def _file(origin: Origin) -> tuple[str, str, str]:
+    return origin.repository, origin.commit, origin.path

@@ -1,0 +1,208 @@
+"""Shows a run while it goes on: a live panel on a terminal, one plain line for each generation elsewhere."""
+
+import math
+import time
+from collections import Counter
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TextIO
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as BarProgress
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from gi.report.figures import duration_text, value_text
+from gi.runtime.events import (
+    Evaluated,
+    Finished,
+    GenerationEnded,
+    GenerationStarted,
+    Retrained,
+    RetrainingStarted,
+    RunEvent,
+    Varied,
+)
+from gi.types import Failed
+
+_REFRESH_PER_S = 4
+
+
+class Progress:
+    """Takes a run's events as a callable; use it as a context manager.
+
+    On a terminal it redraws one panel; elsewhere, and with TERM=dumb, it writes one line for each generation. Colour
+    follows rich's rules, NO_COLOR among them.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        """Writes to `stream`, which is stderr outside of tests."""
+        self._console = Console(file=stream)
+        self._state = _State()
+        live = self._console.is_terminal and not self._console.is_dumb_terminal
+        self._live = Live(console=self._console, refresh_per_second=_REFRESH_PER_S, transient=True) if live else None
+
+    def __enter__(self) -> "Progress":
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def __call__(self, event: RunEvent) -> None:
+        """Takes in one event and shows what it changes."""
+        self._state.take(event)
+        if self._live is not None:
+            self._live.update(self._state.panel())
+        elif line := self._state.line(event):
+            self._console.print(line, soft_wrap=True, highlight=False)
+
+
+class _State:
+    """What the display says, kept up to date from events."""
+
+    def __init__(self) -> None:
+        self.started = time.monotonic()
+        self.generation = self.generations = self.first = 0
+        self.first_ended_at: float | None = None
+        self.slots = self.decided = self.evaluated = self.total = 0
+        self.failures: Counter[str] = Counter()
+        self.hypervolume = math.nan
+        self.best: dict[str, float] = {}
+        self.front = self.retrainings = self.retrained = 0
+
+    def take(self, event: RunEvent) -> None:
+        """Changes the state by one event."""
+        match event:
+            case GenerationStarted():
+                self._start(event)
+            case Varied():
+                self.decided += 1
+            case Evaluated():
+                self.evaluated += 1
+                self.total += 1
+                if isinstance(event.outcome, Failed):
+                    self.failures[f"{event.outcome.stage}: {event.outcome.reason}"] += 1
+            case GenerationEnded():
+                self._end(event)
+            case RetrainingStarted():
+                self.retrainings = event.jobs
+            case Retrained():
+                self.retrained += 1
+            case Finished():
+                pass
+
+    def _start(self, event: GenerationStarted) -> None:
+        self.generation, self.generations, self.slots = event.number, event.generations, event.slots
+        self.decided = self.evaluated = 0
+
+    def _end(self, event: GenerationEnded) -> None:
+        if self.first_ended_at is None:  # the first one pays for what happens once: it predicts nothing
+            self.first, self.first_ended_at = event.number, time.monotonic()
+        self.hypervolume, self.best, self.front = event.hypervolume, dict(event.best), event.front
+        self.total, self.failures = event.evaluations, Counter(event.failures)
+
+    def left_s(self) -> float | None:
+        """The seconds that the generations to come will take at the pace so far, None where nobody can tell yet."""
+        done = self.generation - self.first
+        if self.first_ended_at is None or done < 1:
+            return None
+        share = self.evaluated / self.slots if self.slots else 0.0
+        pace = (time.monotonic() - self.first_ended_at) / max(done - 1 + share, 0.5)
+        return pace * max(self.generations - self.generation + 1 - share, 0)
+
+    def line(self, event: RunEvent) -> str:
+        """The plain line that an event is worth, "" for most."""
+        match event:
+            case GenerationEnded():
+                left = self.left_s()
+                rest = f", {duration_text(left)} left" if left is not None else ""
+                return (
+                    f"generation {event.number}/{event.generations}: {event.evaluations} evaluated, "
+                    f"{sum(event.failures.values())} failed, front {event.front}, "
+                    f"hypervolume {event.hypervolume:.4f}, best {_best_text(event.best)}{rest}"
+                )
+            case RetrainingStarted():
+                return f"training the front of {event.front} from scratch: {event.jobs} trainings"
+            case _:
+                return ""
+
+    def panel(self) -> Group:
+        """The live display."""
+        table = Table.grid(padding=(0, 2))
+        table.add_column(style="bold")
+        table.add_column()
+        for name, value in self._rows():
+            table.add_row(name, value)
+        return Group(table)
+
+    def _rows(self) -> list[tuple[str, Text | Table]]:
+        left = self.left_s()
+        clock = duration_text(time.monotonic() - self.started) + (f", {duration_text(left)} left" if left else "")
+        done = self.generation - 1 + (self.evaluated / self.slots if self.slots else 0.0)
+        rows: list[tuple[str, Text | Table]] = [
+            ("generation", _bar(max(done, 0.0), self.generations, f"{self.generation}/{self.generations}  {clock}")),
+            ("evaluations", Text(f"{self.total}  ({self.evaluated}/{self.slots} of this generation)")),
+        ]
+        if self.failures:
+            rows.append(("failures", Text(", ".join(f"{n} {reason}" for reason, n in self.failures.most_common(4)))))
+        if self.best:
+            rows.append(("hypervolume", Text(f"{self.hypervolume:.4f}, front of {self.front}")))
+            rows.append(("best", Text(_best_text(self.best))))
+        if self.retrainings:
+            rows.append(("retraining", _bar(self.retrained, self.retrainings, f"{self.retrained}/{self.retrainings}")))
+        return rows
+
+
+def _bar(done: float, total: float, label: str) -> Table:
+    grid = Table.grid(padding=(0, 1))
+    grid.add_row(ProgressBar(total=max(total, 1), completed=done, width=30), Text(label))
+    return grid
+
+
+def _best_text(best: Mapping[str, float]) -> str:
+    return ", ".join(f"{key} {value_text(key, value)}" for key, value in best.items())
+
+
+class Stages:
+    """A bar for work in named stages, such as a harvest: call it with (stage, done, total); total 0 is not known.
+
+    Off a terminal it writes one line for each source. Use it as a context manager.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        """Writes to `stream`, which is stderr outside of tests."""
+        self._console = Console(file=stream)
+        self._source = ""
+        self._bars = BarProgress(
+            TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(),
+            console=self._console, transient=True, disable=not self._console.is_terminal,
+        )  # fmt: skip
+        self._task = self._bars.add_task("", total=None)
+
+    def __enter__(self) -> "Stages":
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+    def start(self, source: str) -> None:
+        """Turns to the next source."""
+        self._source = source
+        self("", 0, 0)
+        if not self._console.is_terminal:
+            self._console.print(f"reading {source}", soft_wrap=True, markup=False, highlight=False)
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Shows how far a stage is."""
+        self._bars.update(self._task, description=f"{self._source} {stage}", completed=done, total=total or None)

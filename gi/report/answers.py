@@ -1,0 +1,92 @@
+"""What `--json` prints of a run: plain JSON values."""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from gi.archive import Archive, FailureGroup, FrontMember, RunSummary
+from gi.report.origins import individual_origins
+from gi.types import Failed, Individual, Objective, Scored
+
+
+def front_json(archive: Archive) -> dict[str, Any]:
+    """`objectives`, `reference`, `hypervolume` and `front` of a run."""
+    run, summary = archive.run(), archive.summary()
+    return {
+        "run": summary.run,
+        "dataset": run.config.dataset,
+        "state": summary.state,
+        "generation": summary.generations,
+        "objectives": [_objective_json(objective) for objective in run.objectives],
+        "reference": list(run.reference) if run.reference else None,
+        "hypervolume": summary.hypervolume,
+        "front": [member_json(member) for member in summary.front],
+    }
+
+
+def summary_json(summary: RunSummary) -> dict[str, Any]:
+    """The one object that `gi evolve --json` ends with."""
+    return {
+        "run": summary.run,
+        "state": summary.state,
+        "generations": summary.generations,
+        "evaluations": summary.evaluations,
+        "cached": summary.cached,
+        "failed": summary.failed,
+        "cpu_s": summary.cpu_s,
+        "training_cpu_s": summary.training_cpu_s,
+        "overhead_cpu_s": summary.overhead_cpu_s,
+        "wall_s": summary.wall_s,
+        "hypervolume": summary.hypervolume,
+        "front": [member_json(member) for member in summary.front],
+    }
+
+
+def member_json(member: FrontMember) -> dict[str, Any]:
+    """A front member: objectives on the validation split, and the test error once it was retrained."""
+    return {"id": member.id, "generation": member.generation, **member.values, **_test_json(member.test_errors)}
+
+
+def _test_json(errors: Sequence[float]) -> dict[str, Any]:
+    if not errors:
+        return {}
+    deviation = statistics.stdev(errors) if len(errors) > 1 else None
+    return {"test_error_mean": statistics.mean(errors), "test_error_sd": deviation, "seeds": len(errors)}
+
+
+def failures_json(groups: Sequence[FailureGroup]) -> list[dict[str, Any]]:
+    """Failures by stage and reason."""
+    return [asdict(group) for group in groups]
+
+
+def show_json(archive: Archive, id_: str) -> dict[str, Any]:
+    """An individual with its outcome, its ancestors' edits and the origin of each of its lines."""
+    individual = archive.individual(id_)
+    outcome = next((e.outcome for e in archive.evaluations("validation") if e.individual == individual.id), None)
+    lines = individual_origins(archive, individual.id)
+    return {
+        **_individual_json(individual),
+        "text": individual.text,
+        "values": dict(outcome.values) if isinstance(outcome, Scored) else None,
+        "failure": {"stage": outcome.stage, "reason": outcome.reason, "detail": outcome.detail}
+        if isinstance(outcome, Failed)
+        else None,
+        "lineage": [_individual_json(member) for member in archive.lineage(individual.id)],
+        "provenance": [asdict(line) for line in lines],
+    }
+
+
+def _individual_json(individual: Individual) -> dict[str, Any]:
+    return {
+        "id": individual.id,
+        "generation": individual.generation,
+        "parents": list(individual.parents),
+        "edits": [asdict(edit) for edit in individual.edits],
+        "tries": len(individual.tries),
+        "origin": asdict(individual.origin) if individual.origin else None,
+    }
+
+
+def _objective_json(objective: Objective) -> dict[str, Any]:
+    return {"name": objective.key, "unit": objective.unit, "goal": "minimise"}

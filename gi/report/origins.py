@@ -1,0 +1,138 @@
+"""Where each line of an individual comes from: a seed program, a donor, or the variation itself."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from graphlib import TopologicalSorter
+
+from gi.archive import Archive
+from gi.types import Edit, Individual, Origin
+
+_SIMILAR = 0.6  # a line whose numbers were repaired stays above it, another layer with the same name falls below
+
+
+@dataclass(frozen=True, slots=True)
+class LineOrigin:
+    """One line of a text and its source.
+
+    `origin` is None where the variation wrote the line itself; `operator` is "seed" or the edit's that brought it;
+    `changed` says that a repair or a tweak rewrote it since.
+    """
+
+    line: int
+    code: str
+    origin: Origin | None
+    operator: str
+    changed: bool = False
+
+
+def line_origins(individual: Individual, ancestors: Mapping[str, Individual]) -> tuple[LineOrigin, ...]:
+    """The origin of every line of `individual`, traced through `ancestors` (by id) back to the seed programs.
+
+    An ancestor that is missing ends the trace: its descendants' lines then count as written by the variation.
+    """
+    known: dict[str, tuple[LineOrigin, ...]] = {}
+    for member in _oldest_first(individual, ancestors):
+        known[member.id] = _traced(member, [known[p] for p in member.parents if p in known])
+    return known[individual.id]
+
+
+def individual_origins(archive: Archive, id_: str) -> tuple[LineOrigin, ...]:
+    """Where each line of an individual (full id) comes from."""
+    lineage = archive.lineage(id_)
+    return line_origins(lineage[-1], {member.id: member for member in lineage})
+
+
+def borrowed_lines(origins: Sequence[LineOrigin]) -> tuple[LineOrigin, ...]:
+    """The lines that come from another file than most of the text does, in order."""
+    home = home_origin(origins)
+    return tuple(o for o in origins if o.origin is not None and _file(o.origin) != home and o.code.strip())
+
+
+def home_origin(origins: Sequence[LineOrigin]) -> tuple[str, str, str] | None:
+    """Repository, commit and path of the seed program that most lines come from; None where no line has one."""
+    files = [_file(o.origin) for o in origins if o.origin is not None and o.operator == "seed"]
+    return max(sorted(set(files)), key=files.count) if files else None
+
+
+def carried_over(origins: Sequence[LineOrigin], text: str) -> tuple[LineOrigin, ...]:
+    """The origins of the lines of `text`, another layout of the text that `origins` belongs to."""
+    before = [o.code for o in origins]
+    return tuple(
+        replace(origins[source], line=line, code=code) if source is not None else LineOrigin(line, code, None, "")
+        for line, code, source, _ in _alignment(before, text.splitlines())
+    )
+
+
+def _oldest_first(individual: Individual, ancestors: Mapping[str, Individual]) -> list[Individual]:
+    """The individual and its known ancestors, each after its parents."""
+    known = {**ancestors, individual.id: individual}
+    parents: dict[str, list[str]] = {}
+    queue = [individual.id]
+    while queue:
+        id_ = queue.pop()
+        parents[id_] = [parent for parent in known[id_].parents if parent in known]
+        queue.extend(parent for parent in parents[id_] if parent not in parents)
+    return [known[id_] for id_ in TopologicalSorter(parents).static_order()]
+
+
+def _traced(individual: Individual, parents: Sequence[tuple[LineOrigin, ...]]) -> tuple[LineOrigin, ...]:
+    lines = individual.text.splitlines()
+    if not individual.parents:
+        return tuple(_seed_line(n, code, individual.origin) for n, code in enumerate(lines, 1))
+    first: Sequence[LineOrigin] = parents[0] if parents else ()
+    return tuple(
+        replace(first[source], line=n, code=code)
+        if equal and source is not None
+        else _new_line(n, code, individual.edits, parents[1:], first[source] if source is not None else None)
+        for n, code, source, equal in _alignment([o.code for o in first], lines)
+    )
+
+
+def _seed_line(line: int, code: str, origin: Origin | None) -> LineOrigin:
+    return LineOrigin(line, code, replace(origin, line=line) if origin else None, "seed")
+
+
+def _new_line(
+    line: int, code: str, edits: Sequence[Edit], others: Sequence[tuple[LineOrigin, ...]], rewritten: LineOrigin | None
+) -> LineOrigin:
+    """Explains a line that the first parent does not have: an edit brought it, the other parent, or a rewriting."""
+    if not code.strip():
+        return LineOrigin(line, code, None, "")
+    edit = max((e for e in edits if e.origin), key=lambda e: _closeness(code, e.after), default=None)
+    if edit and _closeness(code, edit.after) >= _SIMILAR:
+        return LineOrigin(line, code, edit.origin, edit.operator, changed=_closeness(code, edit.after) < 1)
+    for origin in (o for other in others for o in other):
+        if origin.code.strip() == code.strip():
+            return replace(origin, line=line, code=code, operator="crossover")
+    if rewritten:
+        return replace(rewritten, line=line, code=code, changed=True)
+    return LineOrigin(line, code, None, next((e.operator for e in edits if code.strip() in e.after), "repair"))
+
+
+def _alignment(before: Sequence[str], after: Sequence[str]) -> list[tuple[int, str, int | None, bool]]:
+    """For each line of `after`: number, text, the index of its counterpart in `before`, whether the two are equal."""
+    old, new = [b.strip() for b in before], [a.strip() for a in after]
+    rows: list[tuple[int, str, int | None, bool]] = []
+    for tag, i1, i2, j1, j2 in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        for j in range(j1, j2):
+            source = i1 + j - j1 if tag == "equal" else _closest(new[j], old, i1, i2)
+            rows.append((j + 1, after[j], source, tag == "equal"))
+    return rows
+
+
+def _closest(line: str, candidates: Sequence[str], start: int, end: int) -> int | None:
+    best = max(range(start, end), key=lambda i: _ratio(line, candidates[i]), default=None)
+    return best if best is not None and _ratio(line, candidates[best]) >= _SIMILAR else None
+
+
+def _closeness(code: str, text: str) -> float:
+    return max((_ratio(code.strip(), line.strip()) for line in text.splitlines()), default=0.0)
+
+
+def _ratio(a: str, b: str) -> float:
+    return difflib.SequenceMatcher(None, a, b, autojunk=False).ratio()
+
+
+def _file(origin: Origin) -> tuple[str, str, str]:
+    return origin.repository, origin.commit, origin.path

@@ -1,0 +1,104 @@
+"""Prints what a verb answers to stdout: tables and highlighted source on a terminal, plain text in a pipe."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gi.archive import Archive, FailureGroup
+from gi.errors import ConfigError
+from gi.report import program, stock
+from gi.report.machine import findings_table
+from gi.report.origins import individual_origins
+from gi.report.plot import Point, draw_front
+from gi.report.table import console, failures_table, front_table, show
+from gi.types import Scored, TypedLine
+
+
+def print_front(archive: Archive) -> None:
+    """Prints the Pareto front, or that there is none yet."""
+    run, summary = archive.run(), archive.summary()
+    if not summary.front:
+        show(f"{summary.run} has no front yet: its first generation has not ended.")
+        return
+    show(front_table(run, summary.front, summary.hypervolume, summary.generations))
+
+
+def front_plot(archive: Archive, path: Path) -> None:
+    """Draws validation error against parameters and against time into the PNG at `path`. Raises `ConfigError`."""
+    if path.suffix.lower() != ".png":
+        raise ConfigError(f"--plot {path}: the picture is a PNG, name it something.png.")
+    run, summary = archive.run(), archive.summary()
+    on_front = {member.id for member in summary.front}
+    if not on_front:
+        raise ConfigError(f"{summary.run} has no front yet: let its first generation end.")
+    panels = [(key, _points(archive, key, on_front)) for key in ("params", "time")]
+    title = f"{run.config.dataset}: front of {len(on_front)} after generation {summary.generations}"
+    draw_front([panel for panel in panels if panel[1]], path, title=title)
+
+
+def print_individual(archive: Archive, id_: str, view: str) -> None:
+    """Prints the source of an individual, or its "diff", "lineage" or "provenance"."""
+    out, individual = console(), archive.individual(id_)
+    lineage = {member.id: member for member in archive.lineage(individual.id)}
+    if view == "lineage":
+        outcomes = {e.individual: e.outcome for e in archive.evaluations("validation")}
+        show(program.lineage_table([*lineage.values()], outcomes))
+    elif view == "provenance":
+        show(program.provenance_table(individual_origins(archive, individual.id)))
+    elif view == "diff":
+        _print_code(program.diff(program.seed_of(individual, lineage), individual, coloured=out.is_terminal))
+    else:
+        _print_code(program.source(individual.text, coloured=out.is_terminal))
+
+
+def print_failures(groups: Sequence[FailureGroup]) -> None:
+    """Prints failures by stage and reason, or that there are none."""
+    show(failures_table(groups) if groups else "nothing failed.")
+
+
+def print_lines(lines: Sequence[TypedLine]) -> None:
+    """Prints typed lines, or that there are none."""
+    show(stock.lines_table(lines) if lines else "no typed lines.")
+
+
+def print_offspring(answer: Mapping[str, Any], parent: str) -> None:
+    """Prints one answer of `gi vary`."""
+    _print_code(stock.offspring_text(answer, parent))
+
+
+def print_harvests(answers: Sequence[Mapping[str, Any]], corpus: Path) -> None:
+    """Prints what each harvest added."""
+    show(stock.harvests_table(answers))
+    show(f"corpus: {corpus}")
+
+
+def print_corpus(summary: Mapping[str, Any], corpus: Path) -> None:
+    """Prints what a corpus holds, by type, repository and licence."""
+    for part in ("types", "repositories", "licences"):
+        show(stock.summary_table(summary[part], title=f"by {part}"))
+        show("")
+    show(f"corpus: {corpus}")
+
+
+def print_findings(found: dict[str, Any]) -> None:
+    """Prints what this machine offers."""
+    show(findings_table(found))
+
+
+def _points(archive: Archive, key: str, on_front: set[str]) -> list[Point]:
+    generations = {id_: archive.individual(id_).generation for id_ in archive.ids()}
+    return [
+        Point(e.individual, generations[e.individual], e.outcome.values["error"], e.outcome.values[key],
+              e.individual in on_front)
+        for e in archive.evaluations("validation")
+        if isinstance(e.outcome, Scored) and key in e.outcome.values
+    ]  # fmt: skip
+
+
+def _print_code(code: Any) -> None:
+    """Plain code goes out as it is, highlighted code through rich."""
+    if isinstance(code, str):
+        sys.stdout.write(f"{code}\n")
+    else:
+        console().print(code)

@@ -1,0 +1,83 @@
+"""One individual, to look at: its source, what changed since its seed program, its ancestors, its lines' origins."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from gi.report.figures import value_text
+from gi.report.origins import LineOrigin
+from gi.report.table import table
+from gi.types import Edit, Failed, Individual, Origin, Outcome
+
+
+def source(text: str, *, coloured: bool) -> Syntax | str:
+    """The source text, highlighted for a terminal, as it is for a pipe."""
+    return _highlighted(text, "python") if coloured else text.rstrip("\n")
+
+
+def diff(seed: Individual, individual: Individual, *, coloured: bool) -> Syntax | str:
+    """The unified diff from the seed program to the individual; a note where nothing changed."""
+    lines = difflib.unified_diff(
+        seed.text.splitlines(), individual.text.splitlines(), seed.id[:8], individual.id[:8], lineterm=""
+    )
+    text = "\n".join(lines) or f"{individual.id[:8]} is a seed program: nothing changed."
+    return _highlighted(text, "diff") if coloured else text
+
+
+def seed_of(individual: Individual, lineage: Mapping[str, Individual]) -> Individual:
+    """The seed program at the end of the line of first parents."""
+    while individual.parents and individual.parents[0] in lineage:
+        individual = lineage[individual.parents[0]]
+    return individual
+
+
+def lineage_table(lineage: Sequence[Individual], outcomes: Mapping[str, Outcome]) -> Table:
+    """The ancestors, oldest first, with the edits that made each."""
+    made = table("id", "generation", "parents", "edits", "error", "params", right=("generation", "error", "params"))
+    for member in lineage:
+        edits = "\n".join(edit_text(edit) for edit in member.edits) or "seed program"
+        parents = " ".join(parent[:8] for parent in member.parents) or "-"
+        cells = [_value(outcomes.get(member.id), key) for key in ("error", "params")]
+        made.add_row(member.id[:8], str(member.generation), parents, Text(edits), *cells)
+    return made
+
+
+def provenance_table(lines: Sequence[LineOrigin]) -> Table:
+    """Each line of a text with where it comes from."""
+    made = table("line", "code", "by", "from", right=("line",))
+    for line in lines:
+        by = f"{line.operator}{', changed' if line.changed else ''}"
+        told = (by, Text(origin_text(line.origin))) if line.code.strip() else ("", "")
+        made.add_row(str(line.line), Text(line.code), *told)
+    return made
+
+
+def edit_text(edit: Edit) -> str:
+    """One edit in a line: operator, line, what it brought and from where."""
+    change = " ".join((edit.after or edit.before).split())
+    sign = "+" if edit.after else "-"
+    place = f"  [{origin_text(edit.origin)}]" if edit.origin else ""
+    return f"{edit.operator} {edit.type} at line {edit.line}: {sign} {change[:80]}{place}"
+
+
+def origin_text(origin: Origin | None) -> str:
+    """An origin in words, "-" for none."""
+    if origin is None:
+        return "-"
+    commit = f"@{origin.commit[:12]}" if origin.commit else ""
+    return f"{origin.repository}{commit} {origin.path}:{origin.line} ({origin.licence})"
+
+
+def _value(outcome: Outcome | None, key: str) -> str:
+    if outcome is None:
+        return "-"
+    if isinstance(outcome, Failed):
+        return "failed"
+    return value_text(key, outcome.values[key]) if key in outcome.values else "-"
+
+
+def _highlighted(text: str, language: str) -> Syntax:
+    return Syntax(text, language, theme="ansi_dark", background_color="default", word_wrap=True)

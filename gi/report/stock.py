@@ -1,0 +1,63 @@
+"""Tables of what can be borrowed: typed lines of a file, a corpus, a harvest, offspring."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from gi.report.table import table
+from gi.types import TypedLine
+
+
+def lines_table(lines: Sequence[TypedLine]) -> Table:
+    """Typed lines with the symbols that they call."""
+    made = table("line", "type", "code", "calls", right=("line",))
+    for line in lines:
+        calls = ", ".join(dict.fromkeys(f"{call.symbol} ({call.type})" for call in line.calls))
+        made.add_row(str(line.line), line.type.value, Text(line.code.split("\n")[0]), Text(calls))
+    return made
+
+
+def offspring_text(answer: Mapping[str, Any], parent: str) -> str:
+    """One answer of `gi vary`: a heading with the operators and the verdict, then the diff to its parent."""
+    verdict = "accepted" if answer.get("accepted", True) else f"refused: {answer['reason']} ({answer['stage']})"
+    heading = f"# {', '.join(answer['operators']) or 'no edit'} after {answer['tries']} tries: {verdict}"
+    changed = difflib.unified_diff(
+        parent.splitlines(), answer["text"].splitlines(), "parent", "offspring", lineterm="", n=2
+    )
+    return "\n".join([heading, *changed, ""])
+
+
+def harvests_table(answers: Sequence[Mapping[str, Any]]) -> Table:
+    """What each source added to a corpus."""
+    made = table(
+        "source", "commit", "programs", "lines", "new", "refused", right=("programs", "lines", "new", "refused")
+    )
+    for answer in answers:
+        if "error" in answer:
+            made.add_row(answer["source"], "-", "could not be had", "", "", "")
+            continue
+        counts = [str(answer[key]) for key in ("programs", "lines", "ingredients")]
+        made.add_row(answer["source"], answer["commit"][:12] or "-", *counts, str(len(answer["refused"])))
+    return made
+
+
+def summary_table(rows: Sequence[Mapping[str, Any]], *, title: str) -> Table:
+    """Rows of a corpus's summary, numbers to the right."""
+    names = list(rows[0]) if rows else ["nothing"]
+    made = table(*names, right=[name for name in names if rows and isinstance(rows[0][name], int)], title=title)
+    for row in rows:
+        made.add_row(*(Text(_cell(row[name])) for name in names))
+    return made
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{count} {reason}" for reason, count in value.items()) or "-"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "-"
+    return str(value) if value != "" else "-"

@@ -1,0 +1,44 @@
+import pytest
+
+from gi.archive import FrontMember
+from gi.errors import ConfigError
+from gi.export import best_member, knee
+from gi.types import OBJECTIVES
+
+ERROR_PARAMS = (OBJECTIVES["error"], OBJECTIVES["params"])
+
+
+def member(id_, error, params):
+    return FrontMember(id_, 0, {"error": error, "params": params})
+
+
+FRONT = (member("best", 0.01, 1_000_000), member("middle", 0.02, 2_000), member("small", 0.5, 100))
+
+
+@pytest.mark.parametrize(("best", "expected"), [("error", "best"), ("params", "small"), ("knee", "middle")])
+def test_the_best_is_chosen_by_objective_or_at_the_knee(best, expected):
+    assert best_member(FRONT, ERROR_PARAMS, best).id == expected
+
+
+def test_parameters_count_as_logarithms_at_the_knee():
+    front = (member("a", 0.00, 1_000_000), member("b", 0.45, 1_000), member("c", 1.0, 1))
+    assert knee(front, ERROR_PARAMS).id == "b"
+
+
+def test_the_knee_of_one_is_that_one():
+    assert knee(FRONT[:1], ERROR_PARAMS).id == "best"
+
+
+def test_an_objective_of_equal_values_does_not_count():
+    front = (member("a", 0.2, 100), member("b", 0.1, 100))
+    assert knee(front, ERROR_PARAMS).id == "b"
+
+
+def test_an_unknown_objective_is_refused():
+    with pytest.raises(ConfigError, match=r"--best time: choose from error, params, knee"):
+        best_member(FRONT, ERROR_PARAMS, "time")
+
+
+def test_an_empty_front_is_refused():
+    with pytest.raises(ConfigError, match="no front yet"):
+        best_member((), ERROR_PARAMS, "knee")

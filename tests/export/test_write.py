@@ -1,0 +1,201 @@
+import ast
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from gi.archive import Archive
+from gi.errors import ConfigError, RunError
+from gi.export import export_model, model_source
+from gi.export.data import data_facts, run_dataset
+from gi.types import Task
+from tests.small_run import BROKEN_ID, CONFIG, DEEP_ID, SMALL, SMALL_ID, write_run
+
+STANDARD = sys.stdlib_module_names
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("GI_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture
+def archive(tmp_path):
+    with Archive.open(write_run(tmp_path / "run")) as opened:
+        yield opened
+
+
+def run_file(path, *arguments):
+    """What `python path` prints, in a folder where gi cannot be imported from."""
+    environment = {"PATH": os.environ["PATH"], "HOME": str(path.parent), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-P", "-W", "error", path.name, *arguments],
+        cwd=path.parent, env=environment, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    return done.returncode, done.stdout, done.stderr
+
+
+def imported(text):
+    """The top-level packages that a text imports."""
+    found = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add((node.module or "").partition(".")[0])
+    return found
+
+
+def test_the_file_imports_only_torch_and_the_standard_library(archive):
+    assert imported(model_source(archive, DEEP_ID)) - STANDARD == {"torch"}
+
+
+def test_the_program_stands_in_the_file_as_it_was_evolved(archive):
+    program = SMALL.partition("\n\n\n")[2].rstrip("\n")
+    assert program in model_source(archive, SMALL_ID)
+
+
+def test_the_header_tells_figures_with_their_split_and_number_of_seeds(archive):
+    header = ast.get_docstring(ast.parse(model_source(archive, DEEP_ID)))
+    assert "test error        4.50% +- 0.71% (mean and deviation over 2 trainings)" in header
+    assert "validation error  3.00% (1 training; the fitness during the search)" in header
+    assert "parameters        2,410" in header
+
+
+def test_a_program_that_was_not_retrained_says_so(tmp_path):
+    with Archive.open(write_run(tmp_path / "run", finished=False)) as archive:
+        assert "test error        not measured" in model_source(archive, DEEP_ID)
+
+
+def test_the_header_names_the_origin_and_the_licence_of_every_borrowed_line(archive):
+    lines = model_source(archive, DEEP_ID).splitlines()
+    (note,) = [line for line in lines if line.startswith("#   line")]
+    assert note.endswith("nn.Hardswish(),: torchvision==0.28.0 torchvision/models/resnet.py:177 (BSD-3-Clause)")
+    number = int(note.split()[2].rstrip(","))
+    assert lines[number - 1].strip() == "nn.Hardswish(),"
+    assert "# The program started as gi corpus/seeds/small.py (Apache-2.0)." in lines
+
+
+def test_the_file_is_formatted(archive):
+    from gi.export.layout import formatted
+
+    text = model_source(archive, DEEP_ID)
+    assert formatted(text) == text
+
+
+def test_digits_are_written_beside_the_file(archive, tmp_path):
+    written = export_model(archive, DEEP_ID, tmp_path / "out" / "model.py")
+    assert written.data == tmp_path / "out" / "data" / "digits.npz"
+    with np.load(written.data) as arrays:
+        assert arrays["train_images"].shape[1:] == (1, 8, 8)
+        assert set(arrays) == {"train_images", "train_labels", "test_images", "test_labels"}
+
+
+def test_existing_files_are_replaced_only_by_force(archive, tmp_path):
+    out = tmp_path / "model.py"
+    out.write_text("mine")
+    with pytest.raises(ConfigError, match="exists: pass --force"):
+        export_model(archive, DEEP_ID, out)
+    assert out.read_text() == "mine"
+    export_model(archive, DEEP_ID, out, force=True)
+    assert "class Net" in out.read_text()
+
+
+def test_a_folder_is_no_output_file(archive, tmp_path):
+    with pytest.raises(ConfigError, match="is a folder"):
+        export_model(archive, DEEP_ID, tmp_path)
+
+
+def test_weights_that_are_not_there_are_refused_before_anything_is_written(archive, tmp_path):
+    with pytest.raises(RunError, match="no weights of dee90000"):
+        export_model(archive, DEEP_ID, tmp_path / "new" / "model.py", weights=True)
+    assert not (tmp_path / "new").exists()
+
+
+def test_weights_are_copied_from_the_run(archive, tmp_path):
+    folder = archive.folder / "weights"
+    folder.mkdir()
+    (folder / f"{DEEP_ID}.pt").write_bytes(b"weights")
+    written = export_model(archive, DEEP_ID, tmp_path / "model.py", weights=True)
+    assert written.weights == tmp_path / "model.pt"
+    assert written.weights.read_bytes() == b"weights"
+
+
+def test_an_individual_that_failed_is_not_exported(archive, tmp_path):
+    with pytest.raises(ConfigError, match="was not evaluated or failed"):
+        export_model(archive, BROKEN_ID, tmp_path / "model.py")
+
+
+def test_names_that_the_program_defines_itself_do_not_clash(tmp_path):
+    from gi.export.render import Figures, model_text
+
+    text = SMALL + "\n\ndef train(x):\n    return x\n\n\nclass error:\n    pass\n"
+    facts = data_facts(run_dataset(CONFIG), "digits")
+    made = model_text(text, (), facts, Figures(num_params=650, batch_size=64, steps=5, validation_error=0.1))
+    names = [node.name for node in ast.parse(made).body if hasattr(node, "name")]
+    assert len(set(names)) == len(names)
+    assert {"train", "error", "train_", "error_"} <= set(names)
+
+
+@pytest.mark.slow
+def test_the_file_builds_trains_and_scores_without_gi(archive, tmp_path):
+    written = export_model(archive, DEEP_ID, tmp_path / "out" / "model.py")
+    status, out, err = run_file(written.model)
+    assert (status, out, err) == (0, "2,410 parameters, input (1, 1, 8, 8) -> output (1, 10)\n", "")
+    status, out, err = run_file(written.model, "--data", "data")
+    assert (status, err) == (0, "")
+    assert out.splitlines()[1].startswith("test error ")
+    assert run_file(written.model, "--data", "data") == (status, out, err)
+
+
+@pytest.mark.slow
+def test_a_missing_data_folder_is_one_line(archive, tmp_path):
+    written = export_model(archive, SMALL_ID, tmp_path / "model.py")
+    status, _, err = run_file(written.model, "--data", "nowhere")
+    assert status == 1
+    assert err == "nowhere does not exist: pass the folder of digits.npz.\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("line", "other"),
+    [
+        ("scheduler = None", "scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer)"),
+        ("torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)", "torch.optim.LBFGS(net.parameters(), max_iter=2)"),
+        ("augmentation = None", "augmentation = v2.RandomCrop(8, padding=1)"),
+    ],
+)  # fmt: skip
+def test_recipes_of_every_kind_train(tmp_path, line, other):
+    from gi.export.data import write_splits
+    from gi.export.render import Figures, model_text
+
+    text = SMALL.replace(line, other).replace("import nn\n", "import nn\nfrom torchvision.transforms import v2\n", 1)
+    dataset = run_dataset(CONFIG)
+    figures = Figures(num_params=650, batch_size=64, steps=5, validation_error=0.1)
+    made = model_text(text, (), data_facts(dataset, "digits"), figures)
+    assert ("torchvision" in imported(made)) == ("v2" in other)
+    (tmp_path / "model.py").write_text(made)
+    write_splits(dataset, tmp_path / "digits.npz")
+    status, out, err = run_file(tmp_path / "model.py", "--data", ".")
+    assert (status, err) == (0, "")
+    assert "test error" in out
+
+
+def test_facts_name_the_reader_of_each_kind_of_data_set(tmp_path):
+    from dataclasses import replace
+
+    digits = run_dataset(CONFIG)
+    mnist = replace(digits, name="mnist", source_kind="torchvision")
+    cifar = replace(mnist, name="cifar10", task=Task((3, 32, 32), 10))
+    folder = replace(cifar, name="pets", source_kind="folder")
+    given = tmp_path / "pets"
+    (given / "test").mkdir(parents=True)
+    assert [data_facts(d, str(given)).reader for d in (digits, mnist, cifar, folder)] == [
+        "npz",
+        "idx",
+        "named",
+        "folder",
+    ]
+    assert data_facts(folder, str(tmp_path)).reader == "npz"

@@ -1,0 +1,162 @@
+import json
+
+import pytest
+
+from gi.archive import Archive
+from gi.errors import ArchiveError, ConfigError
+from gi.report import (
+    failures_json,
+    front_json,
+    front_plot,
+    print_failures,
+    print_front,
+    print_individual,
+    show_json,
+    summary_json,
+)
+from gi.report.figures import count_text, duration_text, spread_text, value_text
+from tests.small_run import BROKEN_ID, DEEP_ID, DONOR, SMALL, SMALL_ID, write_run
+
+
+@pytest.fixture
+def archive(tmp_path):
+    with Archive.open(write_run(tmp_path / "run")) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0"), (812, "812"), (999.9, "1k"), (1_234, "1.23k"), (12_345, "12.3k"), (999_999, "1M"), (4_567_890, "4.57M")],
+)
+def test_counts_are_read_with_three_digits(count, text):
+    assert count_text(count) == text
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.2, "0s"), (42, "42s"), (185, "3m05s"), (3720, "1h02m")])
+def test_durations_are_read_in_their_two_largest_units(seconds, text):
+    assert duration_text(seconds) == text
+
+
+def test_a_spread_is_a_mean_and_a_deviation():
+    assert spread_text([0.04, 0.05]) == "4.50% ± 0.71"
+    assert spread_text([0.04]) == "4.00%"
+    assert spread_text([]) == "-"
+
+
+def test_values_are_read_by_their_objective():
+    assert [value_text(*pair) for pair in (("error", 0.0314), ("params", 650), ("time", 0.2345))] == [
+        "3.14%",
+        "650",
+        "0.234",
+    ]
+
+
+def test_the_front_says_which_split_and_how_many_seeds(archive, capsys):
+    print_front(archive)
+    title, heading, *rows = capsys.readouterr().out.splitlines()
+    assert title == "digits: front of 2 after generation 1, hypervolume 2.2500"
+    assert "error (validation)" in heading
+    assert "test error (2 seeds)" in heading
+    assert [row.split()[0] for row in rows] == [DEEP_ID[:8], SMALL_ID[:8]]
+    assert "4.50% ± 0.71" in rows[0]
+
+
+def test_piped_tables_have_no_trailing_blanks_and_no_colour(archive, capsys):
+    print_front(archive)
+    out = capsys.readouterr().out
+    assert all(line == line.rstrip() for line in out.splitlines())
+    assert "\x1b" not in out
+
+
+def test_a_run_without_a_front_says_so(tmp_path, capsys):
+    from gi.types import OBJECTIVES
+    from tests.small_run import CONFIG
+
+    Archive.create(tmp_path, CONFIG, objectives=[OBJECTIVES["error"], OBJECTIVES["params"]], seeds=[]).close()
+    with Archive.open(tmp_path) as archive:
+        print_front(archive)
+    assert "has no front yet" in capsys.readouterr().out
+
+
+def test_front_json_keeps_its_contract(archive):
+    answer = json.loads(json.dumps(front_json(archive)))
+    assert [o["name"] for o in answer["objectives"]] == ["error", "params", "time"]
+    assert {tuple(o) for o in answer["objectives"]} == {("name", "unit", "goal")}
+    assert answer["reference"] == [1.0, 3000, 3.0]
+    first = answer["front"][0]
+    assert (first["id"], first["generation"], first["params"], first["seeds"]) == (DEEP_ID, 1, 2410, 2)
+    assert first["test_error_mean"] == pytest.approx(0.045)
+    assert first["test_error_sd"] == pytest.approx(0.00707, abs=1e-5)
+
+
+def test_members_that_were_not_retrained_have_no_test_error(tmp_path):
+    with Archive.open(write_run(tmp_path / "run", finished=False)) as archive:
+        assert "test_error_mean" not in front_json(archive)["front"][0]
+
+
+def test_summary_json_keeps_its_contract(archive):
+    answer = summary_json(archive.summary())
+    contract = {"run", "generations", "evaluations", "cached", "failed", "cpu_s", "wall_s", "hypervolume", "front"}
+    assert contract <= set(answer)
+
+
+def test_failures_are_listed_by_stage_and_reason(archive, capsys):
+    print_failures(archive.failures())
+    row = capsys.readouterr().out.splitlines()[-1].split()
+    assert row == ["train", "nan", "1", BROKEN_ID[:8], "the", "loss", "is", "nan"]
+    assert failures_json(archive.failures())[0]["count"] == 1
+    assert failures_json(archive.refusals())[0]["reason"] == "wrong output shape"
+
+
+def test_no_failures_is_a_line_too(capsys):
+    print_failures([])
+    assert capsys.readouterr().out == "nothing failed.\n"
+
+
+def test_source_goes_into_a_pipe_as_it_is(archive, capsys):
+    print_individual(archive, SMALL_ID, "source")
+    assert capsys.readouterr().out == SMALL
+
+
+def test_the_diff_is_to_the_seed_program(archive, capsys):
+    print_individual(archive, DEEP_ID[:4], "diff")
+    out = capsys.readouterr().out
+    assert f"--- {SMALL_ID[:8]}\n+++ {DEEP_ID[:8]}" in out
+    assert "+            nn.Hardswish()," in out
+
+
+def test_the_lineage_names_every_edit_with_its_origin(archive, capsys):
+    print_individual(archive, DEEP_ID, "lineage")
+    out = capsys.readouterr().out
+    assert "seed program" in out
+    assert "torchvision/models/resnet.py:177 (BSD-3-Clause)" in out
+
+
+def test_the_provenance_names_the_donor_of_each_line(archive, capsys):
+    print_individual(archive, DEEP_ID, "provenance")
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "nn.Hardswish()" in line]
+    assert line.endswith("insertion, changed  torchvision==0.28.0 torchvision/models/resnet.py:177 (BSD-3-Clause)")
+
+
+def test_show_json_has_the_text_the_values_and_the_origins(archive):
+    answer = json.loads(json.dumps(show_json(archive, DEEP_ID)))
+    assert answer["values"]["params"] == 2410
+    assert answer["parents"] == [SMALL_ID]
+    assert any(line["origin"] and line["origin"]["path"] == DONOR.path for line in answer["provenance"])
+    assert show_json(archive, BROKEN_ID)["failure"]["reason"] == "nan"
+
+
+def test_an_unknown_individual_is_refused(archive):
+    with pytest.raises(ArchiveError, match="no individual's id starts with 'zz'"):
+        print_individual(archive, "zz", "source")
+
+
+def test_the_plot_is_a_png(archive, tmp_path):
+    front_plot(archive, tmp_path / "front.png")
+    assert (tmp_path / "front.png").read_bytes().startswith(b"\x89PNG")
+    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".part"] == []
+
+
+def test_another_picture_format_is_refused(archive, tmp_path):
+    with pytest.raises(ConfigError, match="the picture is a PNG"):
+        front_plot(archive, tmp_path / "front.pdf")

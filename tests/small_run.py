@@ -1,0 +1,88 @@
+"""A small finished run on digits, written straight into an archive: no training, no torch."""
+
+from gi.archive import Archive, Generation, Retraining
+from gi.config import RunConfig
+from gi.types import (
+    OBJECTIVES,
+    Cost,
+    Edit,
+    Failed,
+    Individual,
+    LineType,
+    Origin,
+    Program,
+    Scored,
+    Try,
+)
+
+SEED_ORIGIN = Origin("gi", "", "corpus/seeds/small.py", 1, "Apache-2.0")
+DONOR = Origin("torchvision==0.28.0", "", "torchvision/models/resnet.py", 177, "BSD-3-Clause")
+
+SMALL = '''\
+"""A tiny perceptron."""
+
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Flatten(),
+            nn.Linear(64, 10),
+        )
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+def recipe(net, steps):
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
+    scheduler = None
+    loss = nn.CrossEntropyLoss()
+    augmentation = None
+    return optimizer, scheduler, loss, augmentation
+'''
+DEEP = SMALL.replace(
+    "            nn.Linear(64, 10),\n",
+    "            nn.Linear(64, 32),\n            nn.Hardswish(),\n            nn.Linear(32, 10),\n",
+)
+
+SMALL_ID, DEEP_ID, BROKEN_ID = "5a11000000000001", "dee9000000000002", "b20ce00000000003"
+CONFIG = RunConfig(dataset="digits", generations=1, population=2, images=640, final_images=1280, final_seeds=2)
+
+
+def write_run(folder, *, config=CONFIG, finished=True):
+    """A run of two generations: a seed program, a child that borrowed a line, a child that failed."""
+    objectives = [OBJECTIVES[key] for key in config.objectives]
+    seed = Individual(SMALL_ID, SMALL, 0, tries=(Try("seed"),), origin=SEED_ORIGIN)
+    insertion = Edit("insertion", LineType.ACTIVATION, 12, "", "nn.Hardswish(inplace=True),", DONOR)
+    deep = Individual(DEEP_ID, DEEP, 1, (SMALL_ID,), (insertion,), (Try("insertion"),))
+    broken = Individual(BROKEN_ID, SMALL + "\n", 1, (SMALL_ID,), (), (Try("tweak"),))
+    with Archive.create(folder, config, objectives=objectives, seeds=[Program(SMALL, SEED_ORIGIN)]) as archive:
+        archive.add_slot(0, 0, seed, seed.tries)
+        archive.add_outcome(SMALL_ID, scored(0.08, 650, 0.2), seed=1, images=640)
+        archive.close_generation(Generation(0, (SMALL_ID,), (SMALL_ID,), 1.5, {}, 1.0), reference=(1.0, 3000, 3.0))
+        archive.add_slot(1, 0, deep, (Try("deletion", "forward", "wrong output shape", "line 3"), Try("insertion")))
+        archive.add_slot(1, 1, broken, broken.tries)
+        archive.add_outcome(DEEP_ID, scored(0.03, 2410, 0.5), seed=1, images=640)
+        archive.add_outcome(BROKEN_ID, Failed("train", "nan", "the loss is nan"), seed=1, images=640)
+        front = (DEEP_ID, SMALL_ID)
+        archive.close_generation(Generation(1, front, front, 2.25, {}, 2.0), reference=(1.0, 3000, 3.0))
+        if finished:
+            retrain(archive, DEEP_ID, (0.04, 0.05))
+            retrain(archive, SMALL_ID, (0.09, 0.11))
+            archive.add_event("finished")
+    return folder
+
+
+def scored(error, params, time):
+    figures = {"error": error, "params": params, "time": time, "macs": 1e4, "train_time": 1.0, "size": 500}
+    return Scored(figures, Cost(1.0, 0.1, 1.2, 1.3))
+
+
+def retrain(archive, id_, errors):
+    for seed, error in enumerate(errors):
+        retraining = Retraining(id_, seed, 1280, error, error, f"weights/{id_}.pt" if not seed else None)
+        archive.add_retraining(retraining, Scored({"error": error}))
