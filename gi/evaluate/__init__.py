@@ -2,6 +2,7 @@
 
 from gi.evaluate.datasets import Dataset, load_dataset
 from gi.evaluate.executor import LocalExecutor
+from gi.evaluate.machine import Machine, doctor
 from gi.evaluate.workers import WarmWorker, WorkerDied, WorkerTimeout
 
-__all__ = ["Dataset", "LocalExecutor", "WarmWorker", "WorkerDied", "WorkerTimeout", "load_dataset"]
+__all__ = ["Dataset", "LocalExecutor", "Machine", "WarmWorker", "WorkerDied", "WorkerTimeout", "doctor", "load_dataset"]

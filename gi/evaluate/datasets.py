@@ -101,7 +101,7 @@ def _find(name: str, root: Path) -> _Source:
         return _Source(name, "torchvision", lambda: _named_identity(name, root), lambda: read_named(name, root))
     path = Path(name).expanduser()
     if path.is_dir():
-        return _Source(path.resolve().name, "folder", lambda: folder_digest(path), lambda: read_folder(path))
+        return _Source(path.resolve().name, "folder", lambda: _folder_identity(path), lambda: read_folder(path))
     if path.is_file() and path.suffix == ".npz":
         return _Source(path.stem, "npz", lambda: _file_identity(path), lambda: read_npz(path))
     if path.exists():
@@ -116,6 +116,10 @@ def _find(name: str, root: Path) -> _Source:
 def _named_identity(name: str, root: Path) -> str:
     paths = [root / file for file in NAMED[name].files]
     return "\n".join(folder_digest(p) if p.is_dir() else _file_identity(p) for p in paths if p.exists())
+
+
+def _folder_identity(folder: Path) -> str:
+    return "\n".join(folder_digest(folder / part) for part in ("train", "test"))  # not all of a folder given by mistake
 
 
 def _file_identity(path: Path) -> str:

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -16,10 +17,10 @@ from torch import nn
 from gi.evaluate.candidate import CandidateError, blame, build, load, make_recipe
 from gi.evaluate.clock import cpu_s
 from gi.evaluate.costmodel import modelled
-from gi.evaluate.datasets import Dataset, SplitName, open_dataset
+from gi.evaluate.datasets import SplitName, open_dataset
 from gi.evaluate.measure import macs_per_sample, num_params, relative_time
 from gi.evaluate.messages import receive, send
-from gi.evaluate.training import Batches, batch_order, error_rate, pace_check, seed_everything, train
+from gi.evaluate.training import Batches, batch_order, error_rate, fastest_layout, pace_check, seed_everything, train
 from gi.types import Stage
 
 
@@ -76,9 +77,6 @@ def probe_device(connection: socket.socket) -> None:
 
 def _evaluate(request: Request, spent: Spent, enter: Callable[[Stage], None]) -> Mapping[str, float]:
     dataset = open_dataset(Path(request.dataset_path))
-    batches = Batches(dataset, "train", request.device)
-    size = min(request.batch_size, batches.num_samples)
-    steps = max(1, request.images // size)
     enter("build")
     seed_everything(request.seed, "weights")
     module = load(request.text)
@@ -86,26 +84,50 @@ def _evaluate(request: Request, spent: Spent, enter: Callable[[Stage], None]) ->
     enter("forward")
     macs = macs_per_sample(net, dataset.task, request.device)
     model = modelled(num_params(net), macs, task=dataset.task, images=request.images)
-    check_pace = _pace_check(request, model["train_time"], steps)
+    layout = fastest_layout(net, dataset.task, request.device)
+    batches = Batches(dataset, "train", request.device)
+    _train(request, module, net, batches, layout, spent=spent, enter=enter, model_train_s=model["train_time"])
+    enter("measure")
+    start = cpu_s()
+    values = {"params": num_params(net), "macs": macs, "train_time": spent.train_cpu_s}
+    values["error"] = error_rate(net, Batches(dataset, request.split, request.device), layout=layout)
+    net.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # as who runs the program has it
+    if request.clock == "model":
+        values |= model
+    else:
+        images, _ = batches.take(slice(request.batch_size))
+        values["time"] = relative_time(net, images, dataset.task)
+    spent.measure_cpu_s = cpu_s() - start
+    if request.weights_path is not None:
+        _save(net, Path(request.weights_path))
+    return values
+
+
+def _train(
+    request: Request,
+    module: ModuleType,
+    net: nn.Module,
+    batches: Batches,
+    layout: torch.memory_format,
+    *,
+    spent: Spent,
+    enter: Callable[[Stage], None],
+    model_train_s: float,
+) -> None:
+    size = min(request.batch_size, batches.num_samples)
+    steps = max(1, request.images // size)
     enter("recipe")
     seed_everything(request.seed, "recipe")
     recipe = make_recipe(module, net, steps)
     enter("train")
     seed_everything(request.seed, "training")
+    check_pace = _pace_check(request, model_train_s, steps)
     order = batch_order(batches.num_samples, size, steps, request.seed).to(request.device)
     start = cpu_s()
     try:
-        train(net, recipe, batches, order, check_pace=check_pace)
+        train(net, recipe, batches, order, layout=layout, check_pace=check_pace)
     finally:
         spent.train_cpu_s = cpu_s() - start
-    enter("measure")
-    start = cpu_s()
-    values = {"params": num_params(net), "macs": macs}
-    values |= _measure(request, net, dataset, model, train_cpu_s=spent.train_cpu_s)
-    spent.measure_cpu_s = cpu_s() - start
-    if request.weights_path is not None:
-        _save(net, Path(request.weights_path))
-    return values
 
 
 def _pace_check(request: Request, model_train_s: float, steps: int) -> Callable[[int], None] | None:
@@ -116,17 +138,6 @@ def _pace_check(request: Request, model_train_s: float, steps: int) -> Callable[
         detail = f"{model_train_s:.0f} CPU seconds by the cost model, {request.cpu_limit_s:.0f} allowed"
         raise CandidateError("train", "too slow", detail)
     return None
-
-
-def _measure(
-    request: Request, net: nn.Module, dataset: Dataset, model: Mapping[str, float], *, train_cpu_s: float
-) -> dict[str, float]:
-    scored = Batches(dataset, request.split, request.device)
-    error = error_rate(net, scored)
-    if request.clock == "model":
-        return {"error": error, **model}
-    images, _ = scored.take(slice(request.batch_size))
-    return {"error": error, "time": relative_time(net, images, dataset.task), "train_time": train_cpu_s}
 
 
 def _save(net: nn.Module, path: Path) -> None:

@@ -53,7 +53,7 @@ def macs_per_sample(net: nn.Module, task: Task, device: str) -> float:
         with FlopCounterMode(display=False) as counter:
             output = net(sample)
         check_output(output, 2, task)
-        return counter.get_total_flops() / 4  # two samples, two operations for a multiply-add
+        return float(counter.get_total_flops()) / 4  # two samples, two operations for a multiply-add
 
 
 def relative_time(net: nn.Module, images: Tensor, task: Task) -> float:

@@ -27,7 +27,7 @@ _SPELLINGS = {
 def read_npz(path: Path) -> RawSet:
     """The arrays of a file. Raises `DatasetError` where it is no such file or they do not make a data set."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             parts = {part: _read_part(arrays, part, path) for part in _SPELLINGS}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, AttributeError, TypeError) as error:
         raise DatasetError(f"{path} cannot be read as an .npz file ({error}).") from error

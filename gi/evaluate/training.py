@@ -19,6 +19,7 @@ from gi.seeding import stream_seed
 from gi.types import Task
 
 SCORING_BATCH = 256
+_FUSED = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD)
 _PROJECTION_FACTOR = 1.15  # early steps are dearer than later ones: a projection must overshoot by this much
 
 
@@ -61,37 +62,61 @@ def batch_order(num_samples: int, batch_size: int, steps: int, seed: int) -> Ten
 
 
 def train(
-    net: nn.Module, recipe: Recipe, batches: Batches, order: Tensor, *, check_pace: Callable[[int], None] | None = None
-) -> float:
-    """Trains `net` in place, one step for each row of `order`; returns the CPU seconds taken.
+    net: nn.Module,
+    recipe: Recipe,
+    batches: Batches,
+    order: Tensor,
+    *,
+    layout: torch.memory_format = torch.contiguous_format,
+    check_pace: Callable[[int], None] | None = None,
+) -> None:
+    """Trains `net` in place, one step for each row of `order`.
 
-    `check_pace(step)` is called after steps 1, 2, 4, 8, ... and may raise. Raises `CandidateError`, with the reason
-    "nan" as soon as a loss is not finite.
+    `layout` is the memory layout in which the network takes its images (`fastest_layout`). `check_pace(step)` is called
+    after steps 1, 2, 4, 8, ... and may raise. Raises `CandidateError`, with the reason "nan" as soon as a loss is not
+    finite.
     """
-    start = cpu_s()
     net.train()
+    _fuse(recipe.optimizer)
     next_check = 1
     with blame("train"):
         for number, chosen in enumerate(order, start=1):
             images, labels = batches.take(chosen)
-            loss = _update(net, recipe, _augmented(recipe, images), labels, batches.task)
+            images = _augmented(recipe, images).contiguous(memory_format=layout)
+            loss = _update(net, recipe, images, labels, batches.task)
             if not math.isfinite(loss):
                 raise CandidateError("train", "nan", f"the loss is {loss} after {number} of {len(order)} steps")
             _advance(recipe.scheduler, loss)
             if number == next_check and check_pace is not None:
                 next_check *= 2
                 check_pace(number)
-    return cpu_s() - start
 
 
-def error_rate(net: nn.Module, batches: Batches) -> float:
+def fastest_layout(net: nn.Module, task: Task, device: str) -> torch.memory_format:
+    """Puts the network's weights into the layout in which it trains fastest, and returns that layout.
+
+    With the channels last, pooling and normalisation take half the time or less here and nothing takes longer, but a
+    `view` that takes another layout for granted does not run: then the usual layout stays.
+    """
+    sample = torch.zeros((2, *task.input_shape), device=device).contiguous(memory_format=torch.channels_last)
+    with blame("forward"), torch.no_grad():
+        try:
+            net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            net.eval()(sample)
+        except RuntimeError:
+            net.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+            return torch.contiguous_format
+    return torch.channels_last
+
+
+def error_rate(net: nn.Module, batches: Batches, *, layout: torch.memory_format = torch.contiguous_format) -> float:
     """The share of the samples whose largest output is not their label. Raises `CandidateError` for a NaN."""
     wrong = 0
     with blame("measure"), torch.inference_mode():
         net.eval()
         for start in range(0, batches.num_samples, SCORING_BATCH):
             images, labels = batches.take(slice(start, start + SCORING_BATCH))
-            logits = net(images)
+            logits = net(images.contiguous(memory_format=layout))
             check_output(logits, len(labels), batches.task, "measure")
             if not bool(torch.isfinite(logits).all()):
                 raise CandidateError("measure", "nan", "an output for a sample to score is not finite")
@@ -135,10 +160,18 @@ def _update(net: nn.Module, recipe: Recipe, images: Tensor, labels: Tensor, task
         return loss.item()
 
     if isinstance(recipe.optimizer, torch.optim.LBFGS):  # the one that evaluates the loss itself, several times
-        return float(recipe.optimizer.step(closure))
+        return float(recipe.optimizer.step(closure))  # type: ignore[no-untyped-call]
     loss = closure()
     recipe.optimizer.step()
     return loss
+
+
+def _fuse(optimizer: torch.optim.Optimizer) -> None:
+    """Has torch's most used optimizers take their step in one kernel: same rule, a fifth of a small network's time."""
+    if type(optimizer) in _FUSED:
+        for group in optimizer.param_groups:
+            if not (group["foreach"] or group["differentiable"] or group.get("capturable")):
+                group["fused"] = True
 
 
 def _augmented(recipe: Recipe, images: Tensor) -> Tensor:

@@ -1,0 +1,142 @@
+"""What this machine offers: versions, devices, data sets found, how candidates are isolated, what is wrong."""
+
+import os
+import platform
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from gi import __version__
+from gi.config import cache_folder, data_folder, default_workers
+from gi.errors import WorkerError
+from gi.evaluate.named import NAMED
+from gi.evaluate.workers import WarmWorker, WorkerDied, WorkerTimeout
+
+PACKAGES = ("torch", "torchvision", "libcst", "deap", "pymoo", "numpy", "scikit-learn")
+OLDEST = {"torch": (2, 4), "torchvision": (0, 19)}
+_INSTALL_TORCH = "pip install 'torch>=2.4' 'torchvision>=0.19'"
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What `gi doctor` prints. `problems` are lines that say what to do; empty where everything needed is there.
+
+    `versions` has "" for a package that is missing; `memory_bytes` is 0 where the system does not tell;
+    `start_method` is "forkserver" where workers started, else "none".
+    """
+
+    versions: Mapping[str, str]
+    system: str
+    cores: int
+    memory_bytes: int
+    start_method: str
+    cuda_devices: tuple[str, ...]
+    data_root: str
+    datasets: tuple[str, ...]
+    cache_folder: str
+    isolation: tuple[str, ...]
+    problems: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as plain JSON values."""
+        return asdict(self)
+
+
+def doctor(*, data_root: str | None = None, probe: Callable[[], list[str]] | None = None) -> Machine:
+    """Looks at this machine and starts a worker as a trial; raises nothing.
+
+    `probe` stands in for that trial in tests: it returns the names of the CUDA devices.
+    """
+    versions = {"gi": __version__, "python": platform.python_version()} | {p: _version(p) for p in PACKAGES}
+    problems = [*_version_problems(versions), *_folder_problems(cache_folder())]
+    devices: list[str] = []
+    started = False
+    if versions["torch"]:
+        try:
+            devices, started = (probe or _probe_worker)(), True
+        except (WorkerError, WorkerDied, WorkerTimeout, OSError) as error:
+            problems.append(f"no worker process can start ({error}): candidates cannot be evaluated here.")
+    root = data_folder(data_root)
+    return Machine(
+        versions=versions,
+        system=f"{platform.system()} {platform.release()} {platform.machine()}",
+        cores=default_workers(),
+        memory_bytes=_memory_bytes(),
+        start_method="forkserver" if started else "none",
+        cuda_devices=tuple(devices),
+        data_root=str(root),
+        datasets=datasets_found(root, versions),
+        cache_folder=str(cache_folder()),
+        isolation=_isolation() if started else (),
+        problems=tuple(problems),
+    )
+
+
+def datasets_found(root: Path, versions: Mapping[str, str]) -> tuple[str, ...]:
+    """The named data sets that need no download."""
+    bundled = ("digits",) if versions.get("scikit-learn") else ()
+    there = (name for name, named in NAMED.items() if all((root / file).exists() for file in named.files))
+    return (*bundled, *there)
+
+
+def cuda_device_names() -> list[str]:
+    """Runs in the trial worker: the names of the CUDA devices that torch sees."""
+    import torch
+
+    return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+
+
+def _probe_worker() -> list[str]:
+    # CUDA maps hundreds of gigabytes of addresses when it is asked for a name.
+    with WarmWorker("gi.evaluate.machine:cuda_device_names", wall_limit_s=60, memory_mb=1 << 20) as worker:
+        return [str(name) for name in worker.call()]
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def _version_problems(versions: Mapping[str, str]) -> list[str]:
+    problems = []
+    for package in PACKAGES:
+        version = versions[package]
+        oldest = OLDEST.get(package, (0, 0))
+        wanted = ".".join(map(str, oldest))
+        command = _INSTALL_TORCH if package in OLDEST else f"pip install {package}"
+        if not version:
+            problems.append(f"{package} is not installed: {command}")
+        elif _numbers(version) < oldest:
+            problems.append(f"{package} is {version}, at least {wanted} is needed: {command}")
+    return problems
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("+")[0].split(".")[:2] if part.isdigit())
+
+
+def _folder_problems(folder: Path) -> list[str]:
+    there = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    if there.is_dir() and os.access(there, os.W_OK):
+        return []
+    return [f"the cache folder {folder} cannot be written to: name another with $GI_CACHE."]
+
+
+def _memory_bytes() -> int:
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError, AttributeError):
+        return 0
+
+
+def _isolation() -> tuple[str, ...]:
+    """What stands between a candidate and the machine. There is no kernel layer (seccomp, Landlock) in this version."""
+    layers = ["a process, session and scratch folder for each candidate, no environment", "CPU and wall limit"]
+    if sys.platform == "linux":
+        layers += ["limits on memory, file size and open files", "killed with everything it started when gi ends"]
+    return tuple(layers)
