@@ -10,9 +10,9 @@ class Net(nn.Module):
         self.layers = nn.Sequential(
             nn.Conv2d(1, 12, kernel_size=5, stride=2, padding=2),
             nn.ReLU(),
+            nn.MaxPool2d(2),
             nn.Conv2d(12, 24, kernel_size=5, padding=2),
             nn.ReLU(),
-            nn.MaxPool2d(2),
             nn.Flatten(),
             nn.Linear(1176, 60),
             nn.ReLU(),
@@ -26,6 +26,6 @@ class Net(nn.Module):
 def recipe(net, steps):
     optimizer = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9, nesterov=True, weight_decay=0.0005)
     scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, total_steps=steps)
-    loss = nn.CrossEntropyLoss()
+    loss = nn.CrossEntropyLoss(label_smoothing=0.05)
     augmentation = None
     return optimizer, scheduler, loss, augmentation

@@ -8,14 +8,15 @@ class Net(nn.Module):
     def __init__(self):
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Conv2d(1, 8, kernel_size=3, stride=2, padding=1),
+            nn.Conv2d(1, 8, kernel_size=5, stride=2, padding=2),
+            nn.MaxPool2d(2),
             nn.BatchNorm2d(8),
             nn.ReLU6(),
-            nn.Conv2d(8, 8, kernel_size=3, stride=2, padding=1, groups=8),
+            nn.Conv2d(8, 8, kernel_size=3, padding=1, groups=8),
             nn.Conv2d(8, 16, kernel_size=1),
             nn.BatchNorm2d(16),
             nn.ReLU6(),
-            nn.AdaptiveAvgPool2d(3),
+            nn.MaxPool2d(2),
             nn.Flatten(),
             nn.Linear(144, 10),
         )

@@ -25,8 +25,8 @@ class Net(nn.Module):
 
 
 def recipe(net, steps):
-    optimizer = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9, nesterov=True, weight_decay=0.0005)
-    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, total_steps=steps)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.0005)
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.2, total_steps=steps)
     loss = nn.CrossEntropyLoss(label_smoothing=0.1)
     augmentation = None
     return optimizer, scheduler, loss, augmentation

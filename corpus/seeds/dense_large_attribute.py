@@ -21,7 +21,7 @@ class Net(nn.Module):
         x = F.relu(self.norm1(self.fc1(x)))
         x = F.relu(self.norm2(self.fc2(x)))
         x = F.relu(self.norm3(self.fc3(x)))
-        x = F.dropout(x, p=0.3, training=self.training)
+        x = F.dropout(x, p=0.2, training=self.training)
         return F.log_softmax(self.output(x), dim=1)
 
 

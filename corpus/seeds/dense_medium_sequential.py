@@ -23,8 +23,8 @@ class Net(nn.Module):
 
 
 def recipe(net, steps):
-    optimizer = torch.optim.NAdam(net.parameters(), lr=0.005)
+    optimizer = torch.optim.NAdam(net.parameters(), lr=0.006)
     scheduler = torch.optim.lr_scheduler.LinearLR(optimizer, start_factor=1.0, end_factor=0.02, total_iters=steps)
-    loss = nn.CrossEntropyLoss()
+    loss = nn.CrossEntropyLoss(label_smoothing=0.05)
     augmentation = None
     return optimizer, scheduler, loss, augmentation
