@@ -1,5 +1,6 @@
 """The one place of this stage that reads files: a file's typed lines, seen inside the package that it belongs to."""
 
+from functools import partial
 from pathlib import Path
 
 from gi.errors import SourceError
@@ -31,7 +32,7 @@ def _bytes(path: Path) -> bytes:
 
 def package_index(root: Path) -> ClassIndex:
     """An index over the modules below a folder, each read when a name first leads to it."""
-    return ClassIndex(lambda module: _text(root, module), lambda module: _init_file(root, module).is_file())
+    return ClassIndex(partial(_text, root), partial(_is_package, root))
 
 
 def _place_in_package(path: Path) -> tuple[Path, str]:
@@ -44,6 +45,10 @@ def _place_in_package(path: Path) -> tuple[Path, str]:
 
 def _init_file(root: Path, module: str) -> Path:
     return root.joinpath(*module.split("."), "__init__.py")
+
+
+def _is_package(root: Path, module: str) -> bool:
+    return bool(module) and _init_file(root, module).is_file()
 
 
 def _text(root: Path, module: str) -> str | None:

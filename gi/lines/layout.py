@@ -6,6 +6,7 @@ Python does not know a file's syntax, LibCST's provider is asked after all.
 """
 
 import ast
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -42,11 +43,7 @@ class Text:
 
     def line_at(self, offset: int) -> int:
         """The 1-based line of an offset."""
-        low, high = 0, len(self.starts)
-        while low < high:
-            middle = (low + high) // 2
-            low, high = (middle + 1, high) if self.starts[middle] <= offset else (low, middle)
-        return low
+        return bisect_right(self.starts, offset)
 
     def span(self, extent: Extent) -> Span:
         """An extent as lines and columns."""

@@ -32,7 +32,7 @@ class FreeNames:
         if isinstance(node, cst.Name | cst.Attribute) and (chain := dotted(node)):
             self._chain(node, chain, scope)
         elif isinstance(node, cst.BaseComp | cst.Lambda):
-            inner = Scope(parent=scope, names=dict.fromkeys(_bound_inside(node), _BOUND))
+            inner = Scope(parent=scope, layers=[dict.fromkeys(_bound_inside(node), _BOUND)])
             self._parts(node, inner)
         elif isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute):
             receiver = node.func.value

@@ -1,7 +1,7 @@
 """A program's text to its typed lines, and the lines to the records that `gi lines --json` prints."""
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -70,16 +70,19 @@ def _line(source: Text, tree: cst.Module, unit: Extent, members: list[tuple[Plac
     members.sort(key=lambda p: (p[0].call[0], -p[0].call[1]))
     indent = source.indent(unit[0])
     calls = tuple(_call(source, tree, place, found) for place, found in members)
-    outermost = [call for (place, _), call in zip(members, calls, strict=True) if not _inside(place, members)]
-    main = min(outermost, key=lambda call: call.symbol == "torch.nn.Identity")
+    main = min(_outermost(members, calls), key=lambda call: call.symbol == "torch.nn.Identity")
     span = source.span(unit)
     code = _dedented(source.text[slice(*unit)], indent)
     return TypedLine(span.line, span.end_line, main.type, _whole(code), calls)
 
 
-def _inside(place: Place, members: list[tuple[Place, Found]]) -> bool:
-    start, end = place.call
-    return any(s <= start and end <= e and (s, e) != (start, end) for s, e in (other.call for other, _ in members))
+def _outermost(members: list[tuple[Place, Found]], calls: Sequence[TypedCall]) -> Iterator[TypedCall]:
+    """The calls of a line, sorted by place, that stand in no other."""
+    end = -1
+    for (place, _), call in zip(members, calls, strict=True):
+        if place.call[1] > end:
+            end = place.call[1]
+            yield call
 
 
 def _call(source: Text, tree: cst.Module, place: Place, found: Found) -> TypedCall:

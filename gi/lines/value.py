@@ -1,6 +1,8 @@
 """What names stand for: values, scopes, and how two ways through a program join."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import reduce
 
 import libcst as cst
 
@@ -43,24 +45,49 @@ class ClassScope:
 
 @dataclass(slots=True)
 class Scope:
-    """The names of a module, class, function or comprehension; `receiver` is what a method calls its own object."""
+    """The names of a module, class, function or comprehension; `receiver` is what a method calls its own object.
+
+    `layers` holds what names stand for; each branch that the walk is in adds a layer, so that entering one copies
+    nothing.
+    """
 
     parent: "Scope | None" = None
-    names: dict[str, Value] = field(default_factory=dict)
+    layers: list[dict[str, Value]] = field(default_factory=lambda: [{}])
     owner: ClassScope | None = None
     receiver: str = ""
     is_class: bool = False
     stars: list[str] = field(default_factory=list)
 
+    def own(self, name: str) -> Value | None:
+        """What this scope itself binds a name to."""
+        for layer in reversed(self.layers):
+            value = layer.get(name)
+            if value is not None:
+                return value
+        return None
+
+    def bind(self, name: str, value: Value) -> None:
+        """Lets a name stand for a value from here on."""
+        self.layers[-1][name] = value
+
     def find(self, name: str) -> Value | None:
         """What a name stands for here; None where no scope binds it."""
         scope: Scope | None = self
         while scope is not None:
-            value = scope.names.get(name)
+            value = scope.own(name)
             if value is not None and (scope is self or not scope.is_class):
                 return value
             scope = scope.parent
         return None
+
+    def met(self, ways: Iterable[dict[str, Value]]) -> dict[str, Value]:
+        """What names stand for where ways through the program meet, each given by the names that it binds."""
+        ways = list(ways)
+        out: dict[str, Value] = {}
+        for name in dict.fromkeys(name for way in ways for name in way):
+            values = [value for way in ways if (value := way.get(name) or self.own(name)) is not None]
+            out[name] = reduce(Value.join, values)
+        return out
 
     def receiver_class(self, name: str) -> ClassScope | None:
         """The class whose object a name is, None where it is none."""
@@ -68,20 +95,10 @@ class Scope:
         while scope is not None:
             if scope.receiver == name:
                 return scope.owner
-            if name in scope.names:
+            if scope.own(name) is not None:
                 return None
             scope = scope.parent
         return None
-
-
-def joined(left: dict[str, Value], right: dict[str, Value]) -> dict[str, Value]:
-    """The names after two ways that meet: what only one of them binds keeps its value."""
-    out = dict(left)
-    for name, value in right.items():
-        known = out.get(name)
-        if known is not value:
-            out[name] = value if known is None else known.join(value)
-    return out
 
 
 def literal(node: cst.BaseExpression) -> str | None:

@@ -11,7 +11,7 @@ from gi.lines.index import ClassIndex, absolute
 from gi.lines.meaning import Meanings
 from gi.lines.names import FreeNames, free_names
 from gi.lines.tree import children
-from gi.lines.value import UNKNOWN, ClassScope, Scope, Value, dotted, joined
+from gi.lines.value import UNKNOWN, ClassScope, Scope, Value, dotted
 from gi.types import LineType
 
 _OWN: Final = "<file>"  # stands for the module's name where it has none
@@ -112,7 +112,7 @@ class Walk:
 
     def _set(self, target: cst.BaseExpression, value: Value, scope: Scope) -> None:
         if isinstance(target, cst.Name):
-            scope.names[target.value] = value
+            scope.bind(target.value, value)
             if scope.is_class and scope.owner is not None:
                 scope.owner.hold(target.value, value)
         elif isinstance(target, cst.Attribute) and isinstance(target.value, cst.Name):
@@ -130,37 +130,39 @@ class Walk:
             symbol = dotted(alias.name)
             name = alias.asname.name if alias.asname else None
             bound = name.value if isinstance(name, cst.Name) else symbol.partition(".")[0]
-            scope.names[bound] = Value((symbol if name else bound,))
+            scope.bind(bound, Value((symbol if name else bound,)))
 
     def _import_from(self, node: cst.ImportFrom, scope: Scope) -> None:
         target = dotted(node.module) if node.module else ""
         base = absolute(self._module, self._is_package, len(node.relative), target)
         if isinstance(node.names, cst.ImportStar):
             scope.stars.append(base)
-            scope.names.update((name, Value((f"{base}.{name}",))) for name in self._meanings.index.public_names(base))
+            for public in self._meanings.index.public_names(base):
+                scope.bind(public, Value((f"{base}.{public}",)))
             return
         for alias in node.names:
             name = alias.asname.name if alias.asname else alias.name
             if isinstance(name, cst.Name):
                 symbol = f"{base}.{alias.name.value}" if base else ""
-                scope.names[name.value] = Value((symbol,)) if symbol else UNKNOWN
+                scope.bind(name.value, Value((symbol,)) if symbol else UNKNOWN)
 
-    def _branch(self, body: object, scope: Scope, before: dict[str, Value]) -> dict[str, Value]:
-        """The names after a way through the program that starts with `before`."""
-        scope.names = dict(before)
+    def _way(self, body: object, scope: Scope) -> dict[str, Value]:
+        """The names that a way through the program binds."""
+        scope.layers.append({})
         self._suite(body, scope)
-        return scope.names
+        return scope.layers.pop()
 
     def _if(self, node: cst.If, scope: Scope) -> None:
-        self._visit(node.test, scope)
-        before = scope.names
-        after = self._branch(node.body.body, scope, before)
-        if isinstance(node.orelse, cst.If):
-            other = self._branch((node.orelse,), scope, before)
-        else:
-            other = self._branch(node.orelse.body.body, scope, before) if node.orelse else before
-        # A way that leaves (`return`, `raise`) meets nothing.
-        scope.names = other if _leaves(node.body) else joined(other, after)
+        ways = []
+        branch: cst.If | cst.Else | None = node
+        while isinstance(branch, cst.If):
+            self._visit(branch.test, scope)
+            way = self._way(branch.body.body, scope)
+            if not _leaves(branch.body):
+                ways.append(way)
+            branch = branch.orelse
+        ways.append(self._way(branch.body.body, scope) if branch else {})
+        scope.layers[-1].update(scope.met(ways))
 
     def _for(self, node: cst.For, scope: Scope) -> None:
         self._visit(node.iter, scope)
@@ -172,8 +174,7 @@ class Walk:
         self._loop(node, scope)
 
     def _loop(self, node: cst.For | cst.While, scope: Scope) -> None:
-        before = scope.names
-        scope.names = joined(before, self._branch(node.body.body, scope, before))
+        scope.layers[-1].update(scope.met([{}, self._way(node.body.body, scope)]))
         if node.orelse:
             self._suite(node.orelse.body.body, scope)
 
@@ -185,26 +186,26 @@ class Walk:
         self._suite(node.body.body, scope)
 
     def _try(self, node: cst.Try | cst.TryStar, scope: Scope) -> None:
-        before = scope.names
-        after = self._branch(node.body.body, scope, before)
-        if node.orelse:
-            self._suite(node.orelse.body.body, scope)
-            after = scope.names
+        tried = self._way((*node.body.body, *(node.orelse.body.body if node.orelse else ())), scope)
+        ways = [tried]
         for handler in node.handlers:
-            way = self._branch(handler.body.body, scope, joined(before, after))
-            after = after if _leaves(handler.body) else joined(after, way)
-        scope.names = after
+            scope.layers.append(scope.met([{}, tried]))
+            way = self._way(handler.body.body, scope)
+            way = scope.layers.pop() | way
+            if not _leaves(handler.body):
+                ways.append(way)
+        scope.layers[-1].update(scope.met(ways))
         if node.finalbody:
             self._suite(node.finalbody.body.body, scope)
 
     def _match(self, node: cst.Match, scope: Scope) -> None:
         self._visit(node.subject, scope)
-        before = after = scope.names
+        ways: list[dict[str, Value]] = [{}]
         for case in node.cases:
             if case.guard:
                 self._visit(case.guard, scope)
-            after = joined(after, self._branch(case.body.body, scope, before))
-        scope.names = after
+            ways.append(self._way(case.body.body, scope))
+        scope.layers[-1].update(scope.met(ways))
 
     def _function(self, node: cst.FunctionDef, scope: Scope) -> None:
         for decorator in node.decorators:
@@ -214,7 +215,7 @@ class Walk:
             inner.owner = scope.owner
             inner.receiver = _receiver(node)
         self._parameters(node.params, scope, inner)
-        scope.names[node.name.value] = UNKNOWN
+        scope.bind(node.name.value, UNKNOWN)
         self._later.append((node, inner))
 
     def _parameters(self, params: cst.Parameters, scope: Scope, inner: Scope) -> None:
@@ -225,7 +226,7 @@ class Walk:
                 if param.default is not None:
                     self._visit(param.default, scope)
                     value = self._meanings.value(param.default, scope)
-                inner.names[param.name.value] = value
+                inner.bind(param.name.value, value)
 
     def _class(self, node: cst.ClassDef, scope: Scope) -> None:
         for part in (*node.decorators, *node.bases, *node.keywords):
@@ -235,7 +236,7 @@ class Walk:
         if bases == [owner.symbol]:  # class A(A): the older A is found through the index alone
             owner.bases = self._meanings.classes[owner.symbol].bases if owner.symbol in self._meanings.classes else ()
         self._meanings.classes[owner.symbol] = owner
-        scope.names[node.name.value] = Value((owner.symbol,))
+        scope.bind(node.name.value, Value((owner.symbol,)))
         inner = Scope(parent=scope, owner=owner, is_class=True)
         self._suite(node.body.body, inner)
 

@@ -1,5 +1,8 @@
 """Files seen inside their package."""
 
+from importlib.util import find_spec
+from pathlib import Path
+
 import pytest
 
 from gi.errors import SourceError
@@ -36,3 +39,12 @@ def test_says_where_a_file_does_not_parse(package):
 def test_says_which_file_cannot_be_read(package):
     with pytest.raises(SourceError, match=r"none\.py: cannot be read: No such file"):
         file_lines(package / "none.py")
+
+
+def test_reads_every_model_of_the_installed_torchvision():
+    root = Path(find_spec("torchvision").origin).parent
+    lines = {path.stem: file_lines(path) for path in sorted((root / "models").glob("*.py"))}
+    resnet = {call.symbol for line in lines["resnet"] for call in line.calls}
+    assert {"torch.nn.Conv2d", "torch.nn.BatchNorm2d", "torch.nn.ReLU", "torch.flatten"} <= resnet
+    assert "LayerNorm2d" in {call.symbol for line in lines["convnext"] for call in line.calls}
+    assert sum(map(len, lines.values())) > 250

@@ -1,5 +1,6 @@
 """What calls resolve to: one table of texts with the symbols that they must give, one of texts that must give none."""
 
+import pickle
 from textwrap import dedent
 
 import pytest
@@ -251,3 +252,8 @@ def test_relative_imports_of_a_package_start_from_itself():
 def test_a_star_import_of_a_file_with_its_own_star_import_ends():
     index = ClassIndex.of({"a": "from b import *\nfrom torch.nn import *", "b": "from a import *"})
     assert symbols("from a import *\nReLU()", classes=index) in (["torch.nn.ReLU"], [])
+
+
+def test_an_index_travels_to_other_processes():
+    index = pickle.loads(pickle.dumps(ClassIndex.of(PACKAGE)))
+    assert symbols("from pkg import PublicNorm\nPublicNorm(1)", classes=index) == ["pkg.layers.norm.Norm"]

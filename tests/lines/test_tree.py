@@ -73,6 +73,9 @@ def test_deep_nesting_is_refused_not_crashed_on(case):
         "a and b\n" * 3_000,
         "'a'\n" * 3_000,
         "x = " + "(" * 60 + ")" * 60,
+        "if x: pass\n" + "elif y: a = 1\n" * 600,
+        "x = 1" + " + 1" * 600,
+        "if x:\n    a = 1\n" * 3_000,
         "# it's " * 5_000 + "\n" + '"""' + "don't and \n" * 3_000 + '"""\n',
     ],
 )
