@@ -39,7 +39,7 @@ def without_dead_code(text: str, before: str = "") -> str:
         going = {id(s): s for key, s in dead(source).items() if key not in spared}
         if not going:
             return text
-        text = source.edited(source.delete_statement(s) for s in going.values())
+        text = source.edited(source.delete_statements(going.values()))
     return text
 
 

@@ -51,8 +51,8 @@ def spelling(source: Source, symbol: str) -> tuple[str, str]:
     for full, name, line in _PREFERRED:
         if symbol.startswith(full + ".") and name not in taken:
             return name + symbol[len(full) :], line
-    module, _, last = symbol.rpartition(".")
-    return (symbol, f"import {module}") if last else (symbol, "")
+    module = symbol.rpartition(".")[0]
+    return symbol, f"import {module}" if module else ""
 
 
 def with_import(source: Source, line: str) -> Replacement:
@@ -61,5 +61,5 @@ def with_import(source: Source, line: str) -> Replacement:
     if imports:
         return source.insert_after(imports[-1], line)
     if ast.get_docstring(source.tree) is not None:
-        return source.insert_after(source.tree.body[0], f"\n{line}")
+        return source.insert_after(source.tree.body[0], "", line)
     return Replacement(0, 0, f"{line}\n")

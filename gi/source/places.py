@@ -71,8 +71,9 @@ def _in_call(source: Source, parent: ast.Call, call: ast.Call, node: ast.expr) -
 
 
 def _attribute(source: Source, statement: ast.Assign | ast.AnnAssign, call: ast.Call) -> Attribute | None:
-    target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
-    if not (isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) and target.value.id == "self"):
+    targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+    target = targets[0]
+    if len(targets) > 1 or not isinstance(target, ast.Attribute) or not _is_self_attribute(target, target.attr):
         return None
     owner = source.enclosing(statement, ast.ClassDef)
     if owner is None:
@@ -80,9 +81,13 @@ def _attribute(source: Source, statement: ast.Assign | ast.AnnAssign, call: ast.
     references = [n for n in ast.walk(owner) if _is_self_attribute(n, target.attr) and n is not target]
     calls = [source.parents.get(n) for n in references]
     uses = tuple(c for c, n in zip(calls, references, strict=True) if isinstance(c, ast.Call) and c.func is n)
-    if len(uses) != len(references) or any(len(use.args) != 1 for use in uses):
+    if len(uses) != len(references) or not all(_takes_one(use) for use in uses):
         return None
     return Attribute(call, target.attr, statement, uses)
+
+
+def _takes_one(call: ast.Call) -> bool:
+    return len(call.args) == 1 and not isinstance(call.args[0], ast.Starred)
 
 
 def _is_self_attribute(node: ast.AST, name: str) -> bool:
@@ -110,20 +115,21 @@ def functional_place(source: Source, call: ast.Call) -> Functional | None:
 def removal(source: Source, places: Iterable[Place]) -> list[Replacement]:
     """What takes the layers out and rejoins the data's way."""
     made: list[Replacement] = []
+    statements: list[ast.stmt] = []
     elements: dict[int, list[Element]] = {}
     for place in places:
         if isinstance(place, Element):
             elements.setdefault(id(source.parents[place.node]), []).append(place)
         elif isinstance(place, Appended):
-            made.append(source.delete_statement(place.statement))
+            statements.append(place.statement)
         elif isinstance(place, Attribute):
-            made.append(source.delete_statement(place.statement))
+            statements.append(place.statement)
             made.extend(r for use in place.uses for r in bypass(source, use, use.args[0]))
         else:
             made.extend(bypass(source, place.node, place.data))
     for group in elements.values():
         made.extend(_element_runs(source, group))
-    return made
+    return made + source.delete_statements(statements)
 
 
 def _element_runs(source: Source, group: list[Element]) -> list[Replacement]:
@@ -135,12 +141,7 @@ def _element_runs(source: Source, group: list[Element]) -> list[Replacement]:
         last = first
         while last + 1 in going:
             last += 1
-        if last + 1 < len(siblings):
-            made.append(Replacement(source.bytes_of(siblings[first])[0], source.bytes_of(siblings[last + 1])[0], ""))
-        elif first:
-            made.append(Replacement(source.bytes_of(siblings[first - 1])[1], source.bytes_of(siblings[last])[1], ""))
-        else:
-            made.append(source.delete_element(siblings[first], siblings))
+        made.append(source.delete_elements(siblings, first, last))
     return made
 
 
@@ -162,13 +163,10 @@ def insertion(source: Source, place: Place, calls: list[tuple[str, str]], *, aft
     if isinstance(place, Element):
         texts = [_like(place, code, stem) for code, stem in calls]
         insert = source.insert_element_after if after else source.insert_element_before
-        line_start = source.data.rfind(b"\n", 0, source.bytes_of(place.node)[0]) + 1
-        before = source.data[line_start : source.bytes_of(place.node)[0]].decode()
-        return [insert(place.node, (f",\n{before}" if not before.strip() else ", ").join(texts))]
+        return [insert(place.node, *texts)]
     if isinstance(place, Appended):
         lines = [_statement_like(source, place, code, stem) for code, stem in calls]
-        joined = f"\n{source.indent(place.statement)}".join(lines)
-        return [(source.insert_after if after else source.insert_before)(place.statement, joined)]
+        return [(source.insert_after if after else source.insert_before)(place.statement, *lines)]
     return _in_forward(source, place, calls, after=after)
 
 
@@ -204,7 +202,7 @@ def _in_forward(
         taken.add(names[-1])
     last = place.statement if isinstance(place, Attribute) else constructor.body[-1]
     lines = [f"self.{name} = {code}" for name, (code, _) in zip(names, calls, strict=True)]
-    made = [source.insert_after(last, f"\n{source.indent(last)}".join(lines))]
+    made = [source.insert_after(last, *lines)]
     data = call.args[0] if isinstance(place, Attribute) else place.data
     return made + uses_of(source, call if after else data, names)
 
@@ -215,10 +213,8 @@ def uses_of(source: Source, expression: ast.expr, names: list[str]) -> list[Repl
     if isinstance(statement, ast.Assign) and len(statement.targets) == 1 and isinstance(statement.targets[0], ast.Name):
         target = statement.targets[0].id
         lines = [f"{target} = self.{name}({target})" for name in names]
-        return [source.insert_after(statement, f"\n{source.indent(statement)}".join(lines))]
-    start, end = source.bytes_of(expression)
-    opening = "".join(f"self.{name}(" for name in reversed(names))
-    return [Replacement(start, start, opening), Replacement(end, end, ")" * len(names))]
+        return [source.insert_after(statement, *lines)]
+    return source.wrap(expression, "".join(f"self.{name}(" for name in reversed(names)), ")" * len(names))
 
 
 def constructor_of(source: Source, node: ast.AST) -> Function | None:

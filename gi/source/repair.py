@@ -257,8 +257,7 @@ def _projected(source: Source, node: ast.AST, side: str, name: str) -> list[Repl
         operand = node.value
     else:
         raise UnrepairableError(f"the sum of line {getattr(node, 'lineno', 0)} is no plain sum")
-    start, end = source.bytes_of(operand)
-    return [Replacement(start, start, f"self.{name}("), Replacement(end, end, ")")]
+    return source.wrap(operand, f"self.{name}(", ")")
 
 
 def _add_head(source: Source, fix: Fix, entry: str = "Net") -> list[Replacement]:

@@ -6,7 +6,8 @@ edit is then a replacement of a few bytes, so that every other byte of the user'
 """
 
 import ast
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TypeAlias, TypeVar
@@ -20,11 +21,23 @@ Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """Bytes `start` to `end` become `text`."""
+    """Bytes `start` to `end` become `text`.
+
+    Of what is put in at one byte, first comes what closes (`closes` bytes before it, fewest first), last what opens
+    (`opens` bytes behind it, most first), so that wrapped stretches nest.
+    """
 
     start: int
     end: int
     text: str
+    closes: int = 0
+    opens: int = 0
+
+    @property
+    def rank(self) -> tuple[int, ...]:
+        """The order in which replacements apply."""
+        phase, inner = (0, self.closes) if self.closes else (2, -self.opens) if self.opens else (1, 0)
+        return (self.start, self.start != self.end, phase, inner, -self.end)
 
 
 class Source:
@@ -32,8 +45,8 @@ class Source:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.data = text.encode()
         try:
+            self.data = text.encode()
             self.tree = ast.parse(text)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             line, column = getattr(error, "lineno", None) or 0, getattr(error, "offset", None) or 0
@@ -47,6 +60,12 @@ class Source:
             at += len(line) + 1
             starts.append(at)
         return starts
+
+    @cached_property
+    def newline(self) -> str:
+        """The line end that the text uses: that of its first line."""
+        first = re.search(rb"\r\n|\r|\n", self.data)
+        return first[0].decode() if first else "\n"
 
     @cached_property
     def parents(self) -> dict[ast.AST, ast.AST]:
@@ -119,32 +138,55 @@ class Source:
         """A node's text becomes another."""
         return Replacement(*self.bytes_of(node), text)
 
-    def insert_after(self, statement: ast.stmt, line: str) -> Replacement:
-        """A new line below a statement, at its depth."""
+    def insert_after(self, statement: ast.stmt, *lines: str) -> Replacement:
+        """New lines below a statement, at its depth; behind a semicolon where it shares its line."""
+        end = self.bytes_of(statement)[1]
+        if self._shares_line(statement):
+            return Replacement(end, end, "".join(f"; {line}" for line in lines if line))
         end = self._line_end(statement)
-        return Replacement(end, end, f"\n{self.indent(statement)}{line}")
+        return Replacement(end, end, "".join(f"\n{self.indent(statement)}{line}" for line in lines))
 
-    def insert_before(self, statement: ast.stmt, line: str) -> Replacement:
-        """A new line above a statement, at its depth."""
+    def insert_before(self, statement: ast.stmt, *lines: str) -> Replacement:
+        """New lines above a statement, at its depth; in front of a semicolon where others stand before it."""
+        start = self.bytes_of(statement)[0]
+        if self._text_before(statement):
+            return Replacement(start, start, "".join(f"{line}; " for line in lines))
         start = self.line_starts[statement.lineno]
-        return Replacement(start, start, f"{self.indent(statement)}{line}\n")
+        return Replacement(start, start, "".join(f"{self.indent(statement)}{line}\n" for line in lines))
+
+    def wrap(self, node: ast.AST, opening: str, closing: str) -> list[Replacement]:
+        """Puts text around a node; wraps of nodes that start or end together nest as the nodes do."""
+        start, end = self.bytes_of(node)
+        return [
+            Replacement(start, start, opening, opens=end - start),
+            Replacement(end, end, closing, closes=end - start),
+        ]
+
+    def _text_before(self, statement: ast.stmt) -> bytes:
+        return self.data[self.line_starts[statement.lineno] : self.bytes_of(statement)[0]].strip()
+
+    def _shares_line(self, statement: ast.stmt) -> bool:
+        rest = self.data[self.bytes_of(statement)[1] : self._line_end(statement)]
+        return bool(self._text_before(statement) or rest.split(b"#")[0].strip())
+
+    def _next_line(self, statement: ast.stmt) -> int:
+        return min(self.line_starts[(statement.end_lineno or 0) + 1], len(self.data))
 
     def _line_end(self, statement: ast.stmt) -> int:
-        end = self.bytes_of(statement)[1]
-        at = self.data.find(b"\n", end)
-        return len(self.data) if at < 0 else at - (self.data[at - 1 : at] == b"\r")
+        start, following = self.line_starts[statement.end_lineno or 0], self._next_line(statement)
+        return start + len(self.data[start:following].rstrip(b"\r\n"))
 
-    def delete_statement(self, statement: ast.stmt) -> Replacement:
-        """A statement goes, with its line; `pass` stands in where a body would be empty."""
+    def delete_statements(self, statements: Iterable[ast.stmt]) -> list[Replacement]:
+        """Statements go, with their lines; `pass` stands in where a body would be empty."""
+        going = {id(s): s for s in statements}
+        return [self._deleted(s, going) for s in going.values()]
+
+    def _deleted(self, statement: ast.stmt, going: Collection[int]) -> Replacement:
         body = self._body(statement)
-        start, end = self.bytes_of(statement)
-        if len(body) == 1:
-            return Replacement(start, end, "pass")
-        line_start, line_end = self.line_starts[statement.lineno], self._line_end(statement)
-        shares_line = self.data[line_start:start].strip() or self.data[end:line_end].split(b"#")[0].strip()
-        if shares_line:
-            return Replacement(start, end, "pass")
-        return Replacement(line_start, min(line_end + 1, len(self.data)), "")
+        stands_in = body[0] is statement and all(id(s) in going for s in body)
+        if stands_in or self._shares_line(statement):
+            return Replacement(*self.bytes_of(statement), "pass")
+        return Replacement(self.line_starts[statement.lineno], self._next_line(statement), "")
 
     def _body(self, statement: ast.stmt) -> list[ast.stmt]:
         for _, value in ast.iter_fields(self.parents[statement]):
@@ -152,42 +194,57 @@ class Source:
                 return value
         return [statement]
 
+    def outer_bytes(self, element: ast.expr) -> tuple[int, int]:
+        """Where an element of a call's arguments or of a list starts and ends, its own parentheses included."""
+        (start, end), limit = self.bytes_of(element), self.bytes_of(self.parents[element])[1] - 1
+        while True:
+            left, right = self.data[:start].rstrip(), self.data[end:limit]
+            if left[-1:] != b"(" or right.lstrip()[:1] != b")":
+                return start, end
+            start, end = len(left) - 1, end + len(right) - len(right.lstrip()) + 1
+
     def delete_element(self, element: ast.expr, siblings: list[ast.expr]) -> Replacement:
         """An element of a call's arguments or of a list goes, with its comma, and its line where it stood alone."""
-        start, end = self.bytes_of(element)
         at = siblings.index(element)
-        if at + 1 < len(siblings):  # up to where the next one starts
-            return Replacement(start, self.bytes_of(siblings[at + 1])[0], "")
-        if at > 0:
-            return Replacement(self.bytes_of(siblings[at - 1])[1], end, "")
+        return self.delete_elements(siblings, at, at)
+
+    def delete_elements(self, siblings: list[ast.expr], first: int, last: int) -> Replacement:
+        """The elements from index `first` to `last` go, with their commas."""
+        start, end = self.outer_bytes(siblings[first])[0], self.outer_bytes(siblings[last])[1]
+        if last + 1 < len(siblings):  # up to where the next one starts
+            return Replacement(start, self.outer_bytes(siblings[last + 1])[0], "")
+        if first > 0:
+            return Replacement(self.outer_bytes(siblings[first - 1])[1], end, "")
         comma = self.data[end:].lstrip()
         return Replacement(start, end + (len(self.data[end:]) - len(comma) + 1 if comma[:1] == b"," else 0), "")
 
-    def insert_element_after(self, element: ast.expr, text: str) -> Replacement:
-        """A new element behind an element, on a line of its own where the element starts its line."""
-        start, end = self.bytes_of(element)
-        line_start = self.data.rfind(b"\n", 0, start) + 1
-        before = self.data[line_start:start].decode()
-        return Replacement(end, end, f",\n{before}{text}" if not before.strip() else f", {text}")
+    def insert_element_after(self, element: ast.expr, *texts: str) -> Replacement:
+        """New elements behind an element, on lines of their own where the element starts its line."""
+        end = self.outer_bytes(element)[1]
+        return Replacement(end, end, "".join(self._gap(element) + text for text in texts))
 
-    def insert_element_before(self, element: ast.expr, text: str) -> Replacement:
-        """A new element in front of an element, on a line of its own where the element starts its line."""
-        start, _ = self.bytes_of(element)
-        line_start = self.data.rfind(b"\n", 0, start) + 1
-        before = self.data[line_start:start].decode()
-        return Replacement(start, start, f"{text},\n{before}" if not before.strip() else f"{text}, ")
+    def insert_element_before(self, element: ast.expr, *texts: str) -> Replacement:
+        """New elements in front of an element, on lines of their own where the element starts its line."""
+        start = self.outer_bytes(element)[0]
+        return Replacement(start, start, "".join(text + self._gap(element) for text in texts))
+
+    def _gap(self, element: ast.expr) -> str:
+        start = self.outer_bytes(element)[0]
+        before = self.data[max(self.data.rfind(b"\n", 0, start), self.data.rfind(b"\r", 0, start)) + 1 : start].decode()
+        return ", " if before.strip() else f",\n{before}"
 
     def edited(self, replacements: Iterable[Replacement]) -> str:
         """The text after all replacements. Of two that overlap, the one around the other wins."""
         data, done = self.data, len(self.data) + 1
-        ordered = sorted(dict.fromkeys(replacements), key=lambda r: (r.start, r.start != r.end, -r.end))
+        ordered = sorted(dict.fromkeys(replacements), key=lambda r: r.rank)
         kept: list[Replacement] = []
         for replacement in ordered:
             if not kept or replacement.start >= kept[-1].end:
                 kept.append(replacement)
         for replacement in reversed(kept):
             assert replacement.end <= done, "overlapping replacements"
-            data = data[: replacement.start] + replacement.text.encode() + data[replacement.end :]
+            new = re.sub(r"\r\n|\r|\n", self.newline, replacement.text)
+            data = data[: replacement.start] + new.encode() + data[replacement.end :]
             done = replacement.start
         return data.decode()
 
