@@ -180,7 +180,7 @@ class Stages:
     def __init__(self, stream: TextIO) -> None:
         """Writes to `stream`, which is stderr outside of tests."""
         self._console = Console(file=stream)
-        self._source = ""
+        self._source, self._told = "", False
         self._bars = BarProgress(
             TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(),
             console=self._console, transient=True, disable=not self._console.is_terminal,
@@ -198,11 +198,11 @@ class Stages:
 
     def start(self, source: str) -> None:
         """Turns to the next source."""
-        self._source = source
-        self("", 0, 0)
-        if not self._console.is_terminal:
-            self._console.print(f"reading {source}", soft_wrap=True, markup=False, highlight=False)
+        self._source, self._told = source, False
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         """Shows how far a stage is."""
-        self._bars.update(self._task, description=f"{self._source} {stage}", completed=done, total=total or None)
+        self._bars.update(self._task, description=f"{self._source}: {stage}", completed=done, total=total or None)
+        if total and not self._told and not self._console.is_terminal:
+            self._console.print(f"reading {self._source}", soft_wrap=True, markup=False, highlight=False)
+            self._told = True

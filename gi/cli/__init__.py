@@ -51,9 +51,12 @@ def main() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Runs one command line; its exit status. A user's mistake is one line on stderr."""
     try:
-        status = group.main(list(arguments), prog_name="gi", standalone_mode=False)
+        with group.make_context("gi", list(arguments)) as context:
+            status = group.invoke(context)
         sys.stdout.flush()
         return status if isinstance(status, int) else 0
+    except click.exceptions.Exit as done:
+        return done.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return EXIT_USAGE

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from gi.cli.corpus_file import build_default_corpus
 from gi.cli.model_file import individual_text
 from gi.cli.options import as_json, print_json, split_file_name
-from gi.config import RunConfig, default_workers, parse_duration
+from gi.config import RunConfig, cache_folder, default_workers, parse_duration
 from gi.errors import ConfigError
 from gi.types import OBJECTIVES, Origin, Program
 
@@ -30,7 +31,7 @@ _DEFAULT: dict[str, Any] = {field.name: field.default for field in dataclasses.f
 @click.option("--population", type=int, default=_DEFAULT["population"], show_default=True, help="Programs kept alive.")
 @click.option("--seed", type=int, default=_DEFAULT["seed"], show_default=True, help="Of every random stream.")
 @click.option("--workers", type=int, default=None, show_default="one for each core", help="Evaluations at once.")
-@click.option("--budget", metavar="20m", help="CPU time after which no generation starts: 90s, 20m, 1h30m.")
+@click.option("--budget", metavar="20m", help="CPU time of the whole run, final trainings included: 90s, 20m, 1h30m.")
 @click.option(
     "--objectives",
     default=",".join(_DEFAULT["objectives"]),
@@ -76,9 +77,10 @@ def evolve(
     as_json: bool,
     **settings: Any,
 ) -> int:
-    """Evolve programs on a data set; ends with a Pareto front and RUN/best/model.py.
+    """Evolve programs on a data set: the main job.
 
-    The search starts from gi's own seed programs, or from the model in MODEL.py.
+    The search starts from gi's own seed programs, or from the model in MODEL.py. It ends with a Pareto front, printed
+    with its test error, and with RUN/best/model.py, the knee of the front as plain PyTorch.
     """
     if workers is not None and workers < 1:
         raise ConfigError(f"workers is {workers}: it must be at least 1.")
@@ -95,10 +97,17 @@ def _new(model: str | None, out: Path | None, settings: dict[str, Any]) -> Calla
     """A new run, ready to start."""
     config = _config(**settings)
     seeds = None if model is None else (_seed_program(*split_file_name(model)),)
+    folder = out or next_run_folder(config.dataset)
 
     import gi.evolve
+    from gi.archive import refuse_unfit
+    from gi.evaluate import load_dataset
 
-    return partial(gi.evolve.evolve, config, out or next_run_folder(config.dataset), seeds=seeds)
+    refuse_unfit(folder)  # what is wrong with the call is told before the first run's corpus is built
+    load_dataset(config.dataset, data_root=config.data_root, cache=cache_folder())
+    if config.corpus is None:
+        build_default_corpus()
+    return partial(gi.evolve.evolve, config, folder, seeds=seeds)
 
 
 def _resumed(ctx: click.Context, folder: Path, settings: dict[str, Any]) -> Callable[..., "RunSummary"]:

@@ -6,14 +6,19 @@ from gi.cli.options import as_json, print_json
 
 
 @click.command()
+@click.option("--data-root", metavar="DIR", show_default="$GI_DATA or the cache folder", help="Where data sets lie.")
 @as_json
-def doctor(*, as_json: bool) -> int:
-    """Say what this machine offers: versions, devices, workers, data root."""
-    from gi.report import findings, print_findings
+def doctor(*, data_root: str | None, as_json: bool) -> int:
+    """Say what this machine offers.
 
-    found = findings()
+    Versions, devices, data sets and isolation; the exit status is 1 where something is wrong.
+    """
+    from gi.evaluate.doctor import doctor as look
+    from gi.report import print_machine
+
+    found = look(data_root=data_root).to_json()
     if as_json:
         print_json(found)
     else:
-        print_findings(found)
+        print_machine(found)
     return 1 if found["problems"] else 0

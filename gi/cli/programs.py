@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from gi.cli.corpus_file import open_corpus
 from gi.cli.model_file import individual_text
 from gi.cli.options import as_json, parse_task, print_json, print_json_line, split_file_name
-from gi.config import cache_folder
 from gi.errors import ConfigError, RunError
 from gi.seeding import stream
 from gi.types import Edit, Task, Try
@@ -86,13 +86,11 @@ def vary(
 
 @contextmanager
 def _variation(task: Task, corpus_path: Path | None, licences: tuple[str, ...]) -> Iterator["Vary"]:
-    from gi.corpus import Corpus, default_corpus
     from gi.evaluate.check import CheckWorker
     from gi.vary import Vary
 
-    stock = Corpus.open(corpus_path or default_corpus(cache_folder())).with_licences(licences)
-    with CheckWorker() as check:
-        yield Vary(stock, check, task)
+    with open_corpus(corpus_path) as stock, CheckWorker() as check:
+        yield Vary(stock.with_licences(licences), check, task)
 
 
 def _fitted(variation: "Vary", text: str) -> str:

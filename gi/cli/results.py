@@ -63,7 +63,10 @@ def show(*, run: Path, id_: str, view: str | None, as_json: bool) -> None:
 def export(
     *, run: Path, id_: str | None, best: str, out: Path, weights: bool, onnx: bool, force: bool, as_json: bool
 ) -> None:
-    """Write an individual as one plain PyTorch file that builds, trains and scores it without gi."""
+    """Write an individual as one plain PyTorch file.
+
+    The file builds, trains and scores the network without gi: python model.py --data DIR.
+    """
     from gi.archive import Archive
     from gi.export import best_member, export_model
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gi.cli.corpus_file import open_corpus
 from gi.cli.options import as_json, print_json
 from gi.config import cache_folder
 from gi.errors import ConfigError, HarvestError
@@ -40,7 +41,7 @@ def harvest(
     workers: int | None,
     as_json: bool,
 ) -> int:
-    """Add the programs of git repositories, folders or installed packages to the corpus.
+    """Add programs of repositories, folders or packages to the corpus.
 
     A SOURCE is a git URL (https, ssh, file), a folder or the name of an installed package.
     """
@@ -49,15 +50,18 @@ def harvest(
     from gi.progress import Stages
 
     answers = []
-    with _opened(corpus_path, create=True) as stock, Stages(sys.stderr) as progress:
+    with open_corpus(corpus_path, create=True) as stock, Stages(sys.stderr) as progress:
         for source, at in wanted:
             progress.start(source)
             answers.append(_harvested(stock, source, at, workers, progress))
     failed = [answer for answer in answers if "error" in answer]
     for answer in failed:
         click.echo(f"gi: {answer['error']}", err=True)
-    _print_harvests(answers, stock.path, as_json)
-    return (HarvestError.exit_status if len(failed) == len(answers) else 1) if failed else 0
+    if as_json or len(failed) < len(answers):
+        _print_harvests(answers, stock.path, as_json)
+    if not failed:
+        return 0
+    return HarvestError.exit_status if len(failed) == len(answers) else 1
 
 
 def _wanted(sources: tuple[str, ...], everything: bool, commit: str | None) -> list[tuple[str, str | None]]:
@@ -115,7 +119,7 @@ def _print_harvests(answers: list[dict[str, Any]], path: Path, as_json: bool) ->
 @as_json
 def corpus(*, corpus_path: Path | None, allow_licence: tuple[str, ...], as_json: bool) -> None:
     """Say what the corpus holds, by type, repository and licence."""
-    with _opened(corpus_path) as stock:
+    with open_corpus(corpus_path) as stock:
         found = stock.with_licences(allow_licence).summary().to_json()
         if as_json:
             print_json({"corpus": str(stock.path), **found})
@@ -123,17 +127,3 @@ def corpus(*, corpus_path: Path | None, allow_licence: tuple[str, ...], as_json:
             from gi.report import print_corpus
 
             print_corpus(found, stock.path)
-
-
-def _opened(path: Path | None, *, create: bool = False) -> "Corpus":
-    """The corpus at `path`, by default the one that a run borrows from, built first where it is missing."""
-    from gi.corpus import Corpus, default_corpus
-    from gi.progress import Stages
-
-    if path is None:
-        with Stages(sys.stderr) as progress:
-            progress.start("the default corpus")
-            path = default_corpus(cache_folder(), on_progress=progress)
-    elif create and not path.exists():
-        return Corpus.create(path)
-    return Corpus.open(path)

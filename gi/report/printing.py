@@ -8,7 +8,7 @@ from typing import Any
 from gi.archive import Archive, FailureGroup
 from gi.errors import ConfigError
 from gi.report import program, stock
-from gi.report.machine import findings_table
+from gi.report.machine import machine_table
 from gi.report.origins import individual_origins
 from gi.report.plot import Point, draw_front
 from gi.report.table import console, failures_table, front_table, show
@@ -81,9 +81,9 @@ def print_corpus(summary: Mapping[str, Any], corpus: Path) -> None:
     show(f"corpus: {corpus}")
 
 
-def print_findings(found: dict[str, Any]) -> None:
+def print_machine(found: Mapping[str, Any]) -> None:
     """Prints what this machine offers."""
-    show(findings_table(found))
+    show(machine_table(found))
 
 
 def _points(archive: Archive, key: str, on_front: set[str]) -> list[Point]:
