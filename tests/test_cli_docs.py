@@ -18,7 +18,8 @@ def test_the_reference_is_current():
 @pytest.mark.parametrize("page", ["README.md", "docs/guide.md"])
 def test_documents_name_only_verbs_and_options_that_exist(page):
     text = (ROOT / page).read_text("utf-8")
-    commands = re.findall(r"^(?:\$ )?gi (\w+)(.*)$", text, flags=re.MULTILINE)
+    blocks = "\n".join(re.findall(r"^```console\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL))
+    commands = re.findall(r"^(?:\$ )?gi (\w+)(.*)$", blocks, flags=re.MULTILINE)
     assert commands
     for verb, rest in commands:
         assert verb in group.commands, f"{page} names gi {verb}"
