@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 _RESHAPES = frozenset({"view", "reshape", "flatten", "squeeze", "unsqueeze", "contiguous", "view_as", "unflatten"})
+_SETTINGS = (int, float, str, bool, type(None), types.EllipsisType, slice, torch.dtype, torch.device)
 
 
 def digest(*parts: Any) -> str:
@@ -38,9 +39,7 @@ class Graph:
             return self.names[id(value)]
         if isinstance(value, (list, tuple)):
             return "(" + ",".join(self.of(v) for v in value) + ")"
-        return (
-            repr(value) if isinstance(value, (int, float, str, bool, type(None), torch.dtype)) else type(value).__name__
-        )
+        return repr(value) if isinstance(value, _SETTINGS) else type(value).__name__
 
     def record(self, name: str, args: Any, kwargs: dict[str, Any], output: Any) -> None:
         """Notes that function `name` made `output`. How an image was flattened, or `inplace`, does not count."""
@@ -69,16 +68,44 @@ def recipe_digest(optimizer: Any, scheduler: Any, loss: Any, augmentation: Any) 
 
 
 def _callable(part: Any) -> Any:
+    """What a part does, as plain values: class, settings, and the same of the parts that it is made of."""
     if isinstance(part, nn.Module):
-        return [repr(part), _plain(part.__dict__), [_callable(child) for child in part.children()]]
+        return [repr(part), _plain({**part.__dict__, **part._buffers}), [_callable(child) for child in part.children()]]
     if isinstance(part, types.FunctionType):
-        return [part.__code__.co_code.hex(), repr(part.__code__.co_consts), part.__code__.co_names]
+        return [
+            _code(part.__code__),
+            repr(part.__defaults__),
+            [_value(c.cell_contents) for c in part.__closure__ or ()],
+        ]
     return [repr(part) if " at 0x" not in repr(part) else type(part).__name__, _plain(getattr(part, "__dict__", {}))]
 
 
-def _plain(values: dict[str, Any]) -> list[tuple[str, str]]:
-    kept = (bool, int, float, str, tuple, list, type(None))
-    return sorted((k, repr(v)) for k, v in values.items() if isinstance(v, kept) and " at 0x" not in repr(v))
+def _code(code: types.CodeType) -> Any:
+    constants = [_code(c) if isinstance(c, types.CodeType) else repr(c) for c in code.co_consts]
+    return [code.co_code.hex(), constants, code.co_names]
+
+
+def _plain(values: dict[str, Any]) -> list[tuple[str, Any]]:
+    return sorted((k, _value(v)) for k, v in values.items() if not k.startswith("_") or isinstance(v, _BASIC))
+
+
+_BASIC = (bool, int, float, str, tuple, list, type(None))
+
+
+def _value(value: Any) -> str:
+    """A setting as text; the lists of schedulers, functions and transforms that a part is made of count too."""
+    if isinstance(value, (list, tuple)):
+        return repr([_value(v) for v in value])
+    if isinstance(value, torch.Tensor):
+        return repr(value.tolist()) if value.device.type != "meta" and value.numel() <= _FEW else repr(value.shape)
+    if isinstance(value, torch.optim.lr_scheduler.LRScheduler):
+        return repr([type(value).__name__, _plain(value.__dict__)])
+    if isinstance(value, types.FunctionType):
+        return repr(_callable(value))
+    return repr(value) if " at 0x" not in repr(value) else type(value).__name__
+
+
+_FEW = 1024
 
 
 def reached(output: torch.Tensor) -> set[int]:

@@ -50,11 +50,22 @@ def trace(
     arguments unless it is a call itself. Never raises for the program's fault.
     """
     run = _Run(text, tuple(input_shape), num_classes)
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()), _torchs_own_state():
         try:
             return _as_json(run.answer(entry, with_recipe))
         except Stop as stop:
             return _as_json(stop.record)
+
+
+@contextlib.contextmanager
+def _torchs_own_state() -> Iterator[None]:
+    """What a program sets in torch for all of the process is set back: the next program must not see it."""
+    dtype = torch.get_default_dtype()
+    try:
+        with torch.enable_grad():
+            yield
+    finally:
+        torch.set_default_dtype(dtype)
 
 
 def handle(verb: str, *args: Any) -> dict[str, Any]:
@@ -144,7 +155,7 @@ class _Run:
         sys.modules["candidate"] = module
         try:
             code = compile(self.text, CANDIDATE, "exec")
-        except (SyntaxError, ValueError) as error:
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             raise Stop("parse", "syntax error", getattr(error, "lineno", 0) or 0, str(error)) from None
         with self.stops("build"):
             exec(code, module.__dict__)
@@ -287,7 +298,7 @@ class _Run:
             raise
         except RecursionError:
             raise Stop(stage, "recursion", 0, "recursion without end") from None
-        except (Exception, SystemExit) as error:
+        except BaseException as error:  # SystemExit, or a class of the program's own
             raise Stop(stage, _reason(error), line_of(error), f"{type(error).__name__}: {error}"[:500]) from None
 
     # What is said in the end ----------------------------------------------------------------------------------------

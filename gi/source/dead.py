@@ -52,6 +52,8 @@ def _mentioned(tree: ast.AST) -> set[str]:
 def _dead_attributes(source: Source, owner: ast.ClassDef) -> Iterator[tuple[Definition, ast.stmt]]:
     read = {n.attr for n in ast.walk(source.tree) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load)}
     read |= {n.value for n in ast.walk(owner) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+    if _reads_by_computed_name(owner):
+        return
     for statement in ast.walk(owner):
         if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
             target = statement.targets[0]
@@ -63,6 +65,22 @@ def _dead_attributes(source: Source, owner: ast.ClassDef) -> Iterator[tuple[Defi
                 and isinstance(statement.value, ast.Call)
             ):
                 yield ("attribute", owner.name, target.attr), statement
+
+
+def _reads_by_computed_name(owner: ast.ClassDef) -> bool:
+    """Whether a class reaches its attributes in ways that no name shows: `getattr(self, f"conv{i}")`, `children()`."""
+    nodes = list(ast.walk(owner))
+    calls = (n for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name))
+    computed = (_is_computed(c) for c in calls)
+    listings = ("children", "named_children", "_modules", "__dict__")
+    return any(computed) or any(isinstance(n, ast.Attribute) and n.attr in listings for n in nodes)
+
+
+def _is_computed(call: ast.Call) -> bool:
+    name = call.args[1] if len(call.args) > 1 else None
+    return (
+        isinstance(call.func, ast.Name) and call.func.id in ("getattr", "vars") and not isinstance(name, ast.Constant)
+    )
 
 
 def _dead_locals(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[tuple[Definition, ast.stmt]]:

@@ -37,11 +37,9 @@ class _Plain(ast.NodeTransformer):
         self.names = names
         self.locals: dict[str, str] = {}
 
-    def visit_Import(self, _node: ast.Import) -> None:
-        return None
-
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.ImportFrom | None:
-        return None if node.module and not node.level else node
+    def visit_Module(self, node: ast.Module) -> ast.AST:
+        node.body = [s for s in node.body if not _is_written_in_full(s)]
+        return self.generic_visit(node)
 
     def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
         if isinstance(node.value, ast.Constant):
@@ -71,6 +69,13 @@ class _Plain(ast.NodeTransformer):
         if node.id in self.locals:
             return ast.Name(id=self.locals[node.id], ctx=node.ctx)
         return ast.Name(id=self.names.get(node.id, node.id), ctx=node.ctx)
+
+
+def _is_written_in_full(statement: ast.stmt) -> bool:
+    """Whether a statement is an import whose names the normal form spells in full."""
+    if isinstance(statement, ast.ImportFrom):
+        return bool(statement.module) and not statement.level and all(a.name != "*" for a in statement.names)
+    return isinstance(statement, ast.Import)
 
 
 def _locals(function: ast.FunctionDef, start: int) -> dict[str, str]:

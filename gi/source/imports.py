@@ -12,6 +12,8 @@ _PREFERRED = (
     ("torchvision", "torchvision", "import torchvision"),
 )
 
+_NOT_LOADED = "torchvision.transforms.v2"  # `import torchvision` alone does not import it
+
 
 def imported(source: Source) -> dict[str, str]:
     """The names that the module's imports bind, with the qualified name each stands for."""
@@ -42,17 +44,25 @@ def spelling(source: Source, symbol: str) -> tuple[str, str]:
     found = [
         name + symbol[len(full) :]
         for name, full in names.items()
-        if full != "torch" or symbol.startswith("torch.")
         if symbol == full or symbol.startswith(full + ".")
+        if not (symbol.startswith(_NOT_LOADED) and _NOT_LOADED.startswith(full + "."))
     ]
     if found:
         return min(found, key=lambda s: (len(s), s)), ""
-    taken = set(names) | set(source.classes) | set(source.functions)
+    taken = set(names) | _bound(source)
     for full, name, line in _PREFERRED:
         if symbol.startswith(full + ".") and name not in taken:
             return name + symbol[len(full) :], line
     module = symbol.rpartition(".")[0]
     return symbol, f"import {module}" if module else ""
+
+
+def _bound(source: Source) -> set[str]:
+    """Every name that the program binds by something else than an import."""
+    nodes = list(ast.walk(source.tree))
+    stored = {n.id for n in nodes if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
+    arguments = {n.arg for n in nodes if isinstance(n, ast.arg)}
+    return stored | arguments | set(source.classes) | set(source.functions)
 
 
 def with_import(source: Source, line: str) -> Replacement:

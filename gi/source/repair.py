@@ -1,6 +1,7 @@
 """Shape repair: the fixes of a trace become edits of the text, until a trace brings none."""
 
 import ast
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -68,12 +69,13 @@ def repair(text: str, task: Task, check: Check) -> str:
 def mend(text: str, trace: Trace) -> str:
     """The text after one round of fixes. Raises `UnrepairableError`."""
     source, made = parse(text), list[Replacement]()
+    taken = places.attribute_names(source)
     settled: dict[tuple[Any, ...], Any] = {}
     for fix in trace.fixes:
         key = (fix.built[:1] or fix.site, fix.kind, fix.name)
         if settled.setdefault(key, fix.value) != fix.value and fix.kind != "argument":
             raise UnrepairableError("one line builds several layers that need different values")
-        made.extend(_edits(source, fix, trace))
+        made.extend(_edits(source, fix, trace, taken))
     return source.edited(_agreed(made))
 
 
@@ -87,7 +89,8 @@ def _agreed(made: Sequence[Replacement]) -> list[Replacement]:
     return list(dict.fromkeys(made))
 
 
-def _edits(source: Source, fix: Fix, trace: Trace) -> list[Replacement]:
+def _edits(source: Source, fix: Fix, trace: Trace, taken: set[str]) -> list[Replacement]:
+    """The replacements of one fix; the names that it gives new attributes are added to `taken`."""
     match fix.kind:
         case "argument":
             return _set_argument(source, fix, trace)
@@ -100,9 +103,9 @@ def _edits(source: Source, fix: Fix, trace: Trace) -> list[Replacement]:
         case "view":
             return _set_view(source, fix)
         case "project":
-            return _project(source, fix)
+            return _project(source, fix, taken)
         case "head":
-            return _add_head(source, fix)
+            return _add_head(source, fix, taken)
     raise UnrepairableError(f"no repair for {fix.kind}")
 
 
@@ -178,10 +181,12 @@ def find_argument(call: ast.Call, name: str, position: int) -> ast.expr | None:
 def add_argument(source: Source, call: ast.Call, name: str, value: str) -> Replacement:
     """A keyword argument behind the others."""
     last = max((source.bytes_of(n)[1] for n in (*call.args, *(k.value for k in call.keywords))), default=0)
-    if last:
-        return Replacement(last, last, f", {name}={value}")
     end = source.bytes_of(call)[1] - 1
-    return Replacement(end, end, f"{name}={value}")
+    if not last:
+        return Replacement(end, end, f"{name}={value}")
+    own = re.match(rb"[\s)]*\)", source.data[last:end])  # parentheses around the last argument
+    last += own.end() if own else 0
+    return Replacement(last, last, f", {name}={value}")
 
 
 def _set_symbol(source: Source, fix: Fix) -> list[Replacement]:
@@ -225,16 +230,14 @@ def _flatten_in_forward(source: Source, fix: Fix) -> list[Replacement]:
 def _set_view(source: Source, fix: Fix) -> list[Replacement]:
     call = _call(source, fix.site)
     sizes = list(call.args)
-    if sizes and isinstance(sizes[0], (ast.Tuple, ast.List)):
-        sizes = list(sizes[0].elts)
-    if len(sizes) == 3:  # torch.reshape(x, n, k) has the data first
-        sizes = sizes[1:]
+    if sizes and isinstance(sizes[-1], (ast.Tuple, ast.List)):  # x.view((n, k)), torch.reshape(x, (n, k))
+        sizes = list(sizes[-1].elts)
     if len(sizes) != 2:
         raise UnrepairableError(f"the view of line {fix.site[0]} has no two sizes")
     return [source.replace(sizes[1], str(fix.value[1]))]
 
 
-def _project(source: Source, fix: Fix) -> list[Replacement]:
+def _project(source: Source, fix: Fix, taken: set[str]) -> list[Replacement]:
     node = source.node_at(fix.site)
     channels, out, stride = fix.value
     constructor = places.constructor_of(source, node) if node else None
@@ -243,7 +246,8 @@ def _project(source: Source, fix: Fix) -> list[Replacement]:
     step = f", stride={stride}" if stride > 1 else ""
     symbol, rest = ("torch.nn.Conv2d", f", 1{step}") if stride else ("torch.nn.Linear", "")
     code, imports = places.spelled(source, symbol, f"{channels}, {out}{rest}")
-    name = places.fresh("project", places.attribute_names(source))
+    name = places.fresh("project", taken)
+    taken.add(name)
     definition = source.insert_after(constructor.body[-1], f"self.{name} = {code}")
     return [definition, *_projected(source, node, fix.name, name), *imports]
 
@@ -260,7 +264,7 @@ def _projected(source: Source, node: ast.AST, side: str, name: str) -> list[Repl
     return source.wrap(operand, f"self.{name}(", ")")
 
 
-def _add_head(source: Source, fix: Fix, entry: str = "Net") -> list[Replacement]:
+def _add_head(source: Source, fix: Fix, taken: set[str], entry: str = "Net") -> list[Replacement]:
     owner = source.classes.get(entry)
     forward = (
         next((f for f in owner.body if isinstance(f, ast.FunctionDef) and f.name == "forward"), None) if owner else None
@@ -276,6 +280,6 @@ def _add_head(source: Source, fix: Fix, entry: str = "Net") -> list[Replacement]
         code, more = places.spelled(source, f"torch.nn.{symbol}", arguments)
         head, imports = f"{head}, {code}" if head else code, [*imports, *more]
     whole, more = (head, []) if len(layers) == 1 else places.spelled(source, "torch.nn.Sequential", head)
-    name = places.fresh("head", places.attribute_names(source))
+    name = places.fresh("head", taken)
     definition = source.insert_after(constructor.body[-1], f"self.{name} = {whole}")
     return [definition, *places.uses_of(source, last.value, [name]), *imports, *more]
