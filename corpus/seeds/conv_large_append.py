@@ -31,7 +31,7 @@ class Net(nn.Module):
 
 
 def recipe(net, steps):
-    optimizer = torch.optim.AdamW(net.parameters(), lr=0.003, weight_decay=0.02, fused=True)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=0.003, weight_decay=0.02)
     scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.008, total_steps=steps)
     loss = nn.CrossEntropyLoss(label_smoothing=0.1)
     augmentation = v2.RandomAffine(degrees=5, translate=(0.03, 0.03))

@@ -23,7 +23,7 @@ class Net(nn.Module):
 
 
 def recipe(net, steps):
-    optimizer = torch.optim.RAdam(net.parameters(), lr=0.01)
+    optimizer = torch.optim.RAdam(net.parameters(), lr=0.02)
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps, eta_min=0.0001)
     loss = nn.CrossEntropyLoss(label_smoothing=0.05)
     augmentation = None

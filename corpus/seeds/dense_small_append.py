@@ -11,6 +11,7 @@ class Net(nn.Module):
         layers.append(nn.AvgPool2d(4))
         layers.append(nn.Flatten())
         layers.append(nn.Linear(49, 16))
+        layers.append(nn.BatchNorm1d(16))
         layers.append(nn.ReLU())
         layers.append(nn.Linear(16, 10))
         self.layers = nn.Sequential(*layers)

@@ -14,12 +14,12 @@ class Net(nn.Module):
 
     def forward(self, x):
         x = x.view(x.size(0), -1)
-        x = F.leaky_relu(self.norm1(self.fc1(x)))
+        x = F.elu(self.norm1(self.fc1(x)))
         return self.fc2(x)
 
 
 def recipe(net, steps):
-    optimizer = torch.optim.RMSprop(net.parameters(), lr=0.005)
+    optimizer = torch.optim.RMSprop(net.parameters(), lr=0.01)
     scheduler = torch.optim.lr_scheduler.PolynomialLR(optimizer, total_iters=steps)
     loss = nn.CrossEntropyLoss()
     augmentation = None
