@@ -14,7 +14,7 @@ from typing import Any, get_args
 
 from gi.config import RunConfig
 from gi.errors import ConfigError, SourceError, WorkerError
-from gi.evaluate.datasets import Dataset
+from gi.evaluate.datasets import Dataset, open_dataset
 from gi.evaluate.limits import Limits
 from gi.evaluate.messages import PeerGoneError, receive, send
 from gi.evaluate.workers import START_LIMIT_S, Child, Exit, ForkServer, ServerDied, warm_server
@@ -66,7 +66,10 @@ class LocalExecutor:
         return self._capacity
 
     def submit(self, job: Job) -> "Future[Outcome]":
-        """The outcome of a job, when it is known; a failure of the candidate is a value."""
+        """The outcome of a job, when it is known; a failure of the candidate is a value.
+
+        The future raises only where no candidate could be judged: `WorkerError`, `DatasetError`, `CancelledError`.
+        """
         return self._pool.submit(self._evaluate, job)
 
     def shutdown(self) -> None:
@@ -163,6 +166,8 @@ class LocalExecutor:
         cost = _cost(answer.get("cost"), end, wall_s)
         failed = answer.get("failed")
         if isinstance(failed, list) and len(failed) == 3 and failed[0] in get_args(Stage):
+            if failed[0] == "worker":
+                open_dataset(self._dataset.path)  # raises where the data set went away: no candidate can be judged then
             return Failed(failed[0], str(failed[1])[:80], str(failed[2])[:1000], cost)
         values = answer.get("values")
         if not isinstance(values, dict) or not all(_is_value(values.get(key)) for key in _MEASURED):

@@ -60,6 +60,8 @@ def run(connection: socket.socket) -> None:
         answer = {"values": dict(values)}
     except CandidateError as error:
         answer = {"failed": [error.stage, error.reason, error.detail]}
+    except Exception as error:  # the worker's edge: not the candidate's fault, so it must be seen
+        answer = {"failed": ["worker", type(error).__name__, str(error)]}
     answer["cost"] = [spent.train_cpu_s, spent.measure_cpu_s]
     send(connection, answer)
 

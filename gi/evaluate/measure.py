@@ -1,7 +1,5 @@
 """What a network costs: parameters, multiply-adds, and CPU time of inference against a reference network in turn."""
 
-import math
-import statistics
 import time
 from collections.abc import Callable
 
@@ -14,10 +12,10 @@ from gi.evaluate.clock import cpu_s
 from gi.evaluate.costmodel import REFERENCE_WIDTHS
 from gi.types import Task
 
-_WINDOW_S = 0.002  # of one timing: long against the clock's step, short against the machine's changes of pace
-_BUDGET_S = 0.25
-_FEWEST, _MOST = 7, 60
-_GOOD_SPREAD = 0.015
+_WINDOW_S = 0.0015  # of one timing: several calls of a small network, so that the other's traces in the cache are gone
+_FEWEST, _MOST = 15, 60
+_BUDGET_S = 0.2
+_DEAR_S, _FEWEST_DEAR = 1.0, 5  # a network that takes tenths of a second needs fewer
 
 _wall_s = time.perf_counter  # bound before a candidate's code could replace it
 
@@ -57,33 +55,30 @@ def macs_per_sample(net: nn.Module, task: Task, device: str) -> float:
 
 
 def relative_time(net: nn.Module, images: Tensor, task: Task) -> float:
-    """The time of `net(images)` as a ratio to the reference network's: the median over timings taken in turn.
+    """The time of `net(images)` as a ratio to the reference network's, from 15 to 60 timings of each in turn.
 
-    Other work on the machine slows both members of a pair alike. CPU time, or time of the device where that is not the
-    CPU. Stops at a relative standard error of 1.5 %, at 60 pairs, or after a quarter of a second.
+    CPU time, or the device's where that is not the CPU. The fastest of each counts: what else the machine does only
+    ever adds time. Beside a second busy worker the ratio repeats within 1 to 5 % (standard deviation), the median of
+    ratios within 4 to 17 % (experiments/02-workers).
     """
     torch.manual_seed(0)
-    reference = reference_network(task).to(images.device).eval()
+    pair = net, reference_network(task).to(images.device).eval()
     clock = cpu_s if images.device.type == "cpu" else _wall_s
+    times: list[tuple[float, float]] = []
     with blame("measure"), torch.inference_mode():
         net.eval()
-        calls = [_calls_per_window(each, images, clock) for each in (net, reference)]
-        ratios: list[float] = []
+        calls = [_calls_per_window(each, images, clock) for each in pair]
         start = clock()
-        while not _settled(ratios, clock() - start):
-            ours = _time(net, images, calls[0], clock)
-            ratios.append(ours / _time(reference, images, calls[1], clock))
-    return statistics.median(ratios)
+        while not _enough(len(times), clock() - start):
+            ours, reference = (_time(each, images, n, clock) for each, n in zip(pair, calls, strict=True))
+            times.append((ours, reference))
+    return min(first for first, _ in times) / min(second for _, second in times)
 
 
-def _settled(ratios: list[float], used_s: float) -> bool:
-    if len(ratios) < _FEWEST:
-        return used_s > 8 * _BUDGET_S and len(ratios) >= 3  # a network that takes seconds: its ratio is sure anyway
-    if len(ratios) >= _MOST or used_s > _BUDGET_S:
+def _enough(count: int, used_s: float) -> bool:
+    if used_s > _DEAR_S and count >= _FEWEST_DEAR:
         return True
-    middle = statistics.median(ratios)
-    deviation = 1.4826 * statistics.median(abs(ratio - middle) for ratio in ratios)
-    return 1.2533 * deviation / math.sqrt(len(ratios)) < _GOOD_SPREAD * middle
+    return count >= _MOST or (count >= _FEWEST and used_s > _BUDGET_S)
 
 
 def _calls_per_window(net: nn.Module, images: Tensor, clock: Callable[[], float]) -> int:

@@ -2,6 +2,7 @@
 
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,8 +17,8 @@ import torch
 from conftest import HEAD, NET, PROGRAM, RECIPE
 
 from gi.config import RunConfig
-from gi.errors import ConfigError
-from gi.evaluate import Dataset, LocalExecutor
+from gi.errors import ConfigError, DatasetError
+from gi.evaluate import Dataset, LocalExecutor, load_dataset
 from gi.evaluate.limits import Limits
 from gi.evaluate.workers import ForkServer
 from gi.seams import Job
@@ -199,6 +200,14 @@ def test_an_injected_cost_model_has_the_last_word(server: ForkServer, digits: Da
         outcome = executor.submit(Job("1", PROGRAM, 3, 200)).result(60)
     assert isinstance(outcome, Scored)
     assert (outcome.values["time"], outcome.values["train_time"]) == (7.0, 8.0)
+
+
+def test_a_data_set_that_went_away_is_raised(server: ForkServer, tmp_path: Path) -> None:
+    gone = load_dataset("digits", cache=tmp_path)
+    with LocalExecutor(gone, RunConfig(dataset="digits"), workers=1) as executor:
+        shutil.rmtree(gone.path)
+        with pytest.raises(DatasetError, match="cannot be read"):
+            executor.submit(Job("1", PROGRAM, 3, 200)).result(60)
 
 
 RECIPES = {
