@@ -14,7 +14,8 @@ class Net(nn.Module):
 
 def recipe(net, steps):
     optimizer = torch.optim.AdamW(net.parameters(), lr=0.003)
-    return optimizer, torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.01, total_steps=steps), nn.CrossEntropyLoss(), None
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.01, total_steps=steps)
+    return optimizer, scheduler, nn.CrossEntropyLoss(), None
 """
 LAYERS = {
     "dense": "nn.Flatten(), nn.Linear(784, 64), nn.ReLU(), nn.Linear(64, 10)",
