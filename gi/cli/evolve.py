@@ -22,6 +22,7 @@ from gi.types import OBJECTIVES, Origin, Program
 if TYPE_CHECKING:
     from gi.archive import RunSummary
 
+BEST = "error"  # whose least value decides what a run exports
 _DEFAULT: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(RunConfig)}
 
 
@@ -80,7 +81,7 @@ def evolve(
     """Evolve programs on a data set: the main job.
 
     The search starts from gi's own seed programs, or from the model in MODEL.py. It ends with a Pareto front, printed
-    with its test error, and with RUN/best/model.py, the knee of the front as plain PyTorch.
+    with its test error, and with RUN/best/model.py, its most accurate program as plain PyTorch.
     """
     if workers is not None and workers < 1:
         raise ConfigError(f"workers is {workers}: it must be at least 1.")
@@ -139,18 +140,18 @@ def _seed_program(file: Path, name: str | None) -> Program:
 
 
 def _finish(folder: Path, summary: "RunSummary", as_json: bool) -> int:
-    """Exports the knee of the front, prints what was found; the exit status."""
+    """Exports the best of the front, prints what was found; the exit status."""
     from gi.archive import Archive
-    from gi.export import KNEE, best_member, export_model
+    from gi.export import best_member, export_model
     from gi.report import print_front, summary_json
 
     if summary.state == "interrupted":
         click.echo(f"gi: interrupted; go on with: gi evolve --resume {folder}", err=True)
     with Archive.open(folder) as archive:
         if summary.state == "finished":
-            chosen = best_member(archive.front(), archive.run().objectives, KNEE)
+            chosen = best_member(archive.front(), archive.run().objectives, BEST)
             export_model(archive, chosen.id, folder / "best" / "model.py", weights=bool(chosen.weights), force=True)
-            click.echo(f"gi: {folder}/best/model.py is the knee of the front, {chosen.id[:8]}", err=True)
+            click.echo(f"gi: {folder}/best/model.py holds {chosen.id[:8]}, the front's best {BEST}", err=True)
         if as_json:
             print_json(summary_json(summary))
         else:

@@ -51,7 +51,7 @@ def show(*, run: Path, id_: str, view: str | None, as_json: bool) -> None:
 @click.option(
     "--best",
     type=click.Choice(["error", "params", "time", "knee"]),
-    default="knee",
+    default="error",
     show_default=True,
     help="Which member of the front, where no ID is given.",
 )

@@ -8,6 +8,7 @@ from gi.errors import ConfigError
 from gi.types import Objective
 
 KNEE = "knee"
+_LEAST = 1e-4  # an error of none counts as a hundredth of a percent
 
 
 def best_member(front: Sequence[FrontMember], objectives: Sequence[Objective], best: str) -> FrontMember:
@@ -22,17 +23,18 @@ def best_member(front: Sequence[FrontMember], objectives: Sequence[Objective], b
 
 
 def knee(front: Sequence[FrontMember], objectives: Sequence[Objective]) -> FrontMember:
-    """The member nearest to the ideal point, with each objective scaled to 0..1 over the front.
+    """The member nearest to the ideal point, with the logarithm of each objective scaled to 0..1 over the front.
 
-    Parameters, times and other `log` objectives are scaled as logarithms. Ties go to the earlier member.
+    Logarithms, of the error too: to halve the error then counts like to halve the parameters. Scaled as they are, a
+    front that reaches from 1 to 90 % error has its knee at a network that is wrong every third time. Ties go to the
+    earlier member.
     """
-    columns = [_scaled([member.values[o.key] for member in front], log=o.log) for o in objectives]
+    columns = [_scaled([member.values[o.key] for member in front]) for o in objectives]
     distances = [math.hypot(*row) for row in zip(*columns, strict=True)]
     return front[distances.index(min(distances))]
 
 
-def _scaled(values: Sequence[float], *, log: bool) -> list[float]:
-    if log:
-        values = [math.log(max(value, 1e-12)) for value in values]
-    least, most = min(values), max(values)
-    return [(value - least) / (most - least) if most > least else 0.0 for value in values]
+def _scaled(values: Sequence[float]) -> list[float]:
+    logs = [math.log(max(value, _LEAST)) for value in values]
+    least, most = min(logs), max(logs)
+    return [(value - least) / (most - least) if most > least else 0.0 for value in logs]

@@ -20,9 +20,13 @@ def test_the_best_is_chosen_by_objective_or_at_the_knee(best, expected):
     assert best_member(FRONT, ERROR_PARAMS, best).id == expected
 
 
-def test_parameters_count_as_logarithms_at_the_knee():
-    front = (member("a", 0.00, 1_000_000), member("b", 0.45, 1_000), member("c", 1.0, 1))
-    assert knee(front, ERROR_PARAMS).id == "b"
+def test_figures_count_as_logarithms_at_the_knee():
+    front = (member("large", 0.01, 100_000), member("useful", 0.03, 10_000), member("useless", 0.3, 500))
+    assert knee((*front, member("tiny", 0.9, 50)), ERROR_PARAMS).id == "useful"
+
+
+def test_an_error_of_none_has_a_place_on_the_front():
+    assert knee((member("a", 0.0, 100), member("b", 0.5, 90)), ERROR_PARAMS).id in "ab"
 
 
 def test_the_knee_of_one_is_that_one():
