@@ -89,15 +89,13 @@ def _rank(module: nn.Module) -> int:
 def _convolution(module: _ConvNd, x: torch.Tensor) -> Iterator[Misfit]:
     if x.dim() != len(module.kernel_size) + 2:
         return  # a convolution of flat features: torch's own error says it best
-    channels = _channels(x)
-    if module.in_channels != channels:
+    channels, before = _channels(x), module.in_channels  # a misfit is applied as soon as it is given
+    if before != channels:
         yield Misfit("argument", "in_channels", 0, channels)
-        if module.groups == module.in_channels and module.groups > 1:  # depthwise stays depthwise
+        if module.groups == before and before > 1:  # depthwise stays depthwise
             yield Misfit("argument", "groups", 6, channels)
             if module.out_channels % channels:
-                yield Misfit(
-                    "argument", "out_channels", 1, channels * max(1, module.out_channels // module.in_channels)
-                )
+                yield Misfit("argument", "out_channels", 1, channels * max(1, module.out_channels // before))
         elif channels % module.groups:
             yield Misfit("argument", "groups", 6, math.gcd(channels, module.groups, module.out_channels))
     elif module.groups > 1 and module.out_channels % module.groups:

@@ -256,12 +256,25 @@ def _projected(source: Source, node: ast.AST, side: str, name: str) -> list[Repl
     if isinstance(node, ast.BinOp):
         operand = node.left if side == "left" else node.right
     elif isinstance(node, ast.AugAssign) and side == "left" and isinstance(node.target, ast.Name):
-        return [source.insert_before(node, f"{node.target.id} = self.{name}({node.target.id})")]
+        return _as_assignment(source, node, node.target.id, name)
     elif isinstance(node, ast.AugAssign) and side == "right":
         operand = node.value
     else:
         raise UnrepairableError(f"the sum of line {getattr(node, 'lineno', 0)} is no plain sum")
     return source.wrap(operand, f"self.{name}(", ")")
+
+
+_OPERATORS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*"}
+
+
+def _as_assignment(source: Source, node: ast.AugAssign, target: str, name: str) -> list[Replacement]:
+    """`x += f(x)` as `x = self.name(x) + f(x)`: a line above it would change what the right side reads."""
+    if type(node.op) not in _OPERATORS:
+        raise UnrepairableError(f"the sum of line {node.lineno} is no plain sum")
+    (start, end), (first, last) = source.bytes_of(node), source.bytes_of(node.value)
+    opening, closing = ("(", ")") if isinstance(node.value, ast.BinOp) else ("", "")
+    operation = f"{target} = self.{name}({target}) {_OPERATORS[type(node.op)]} {opening}"
+    return [Replacement(start, first, operation), *([Replacement(last, end, closing)] if closing or last < end else [])]
 
 
 def _add_head(source: Source, fix: Fix, taken: set[str], entry: str = "Net") -> list[Replacement]:
