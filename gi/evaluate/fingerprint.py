@@ -23,6 +23,7 @@ class Graph:
         self.names: dict[int, str] = {}
         self.kept: list[Any] = []  # ids are only unique among the living
         self.params = 0
+        self.starts: dict[int, list[Any]] = {}  # how weights were initialised, by id
 
     def name(self, tensor: torch.Tensor, name: str) -> None:
         """Gives a tensor its digest."""
@@ -34,12 +35,21 @@ class Graph:
         if isinstance(value, torch.Tensor):
             if id(value) not in self.names:
                 kind = "parameter" if value.requires_grad else "constant"
-                self.name(value, digest(kind, self.params, tuple(value.shape), str(value.dtype)))
+                start = self.starts.get(id(value), [])
+                self.name(value, digest(kind, self.params, tuple(value.shape), str(value.dtype), start))
                 self.params += 1
             return self.names[id(value)]
         if isinstance(value, (list, tuple)):
             return "(" + ",".join(self.of(v) for v in value) + ")"
         return repr(value) if isinstance(value, _SETTINGS) else type(value).__name__
+
+    def initialised(self, name: str, args: Any, kwargs: dict[str, Any]) -> None:
+        """Notes that `name` set a weight while the network was built: it counts, the order of definition does not."""
+        target = args[0] if args else kwargs.get("tensor")  # torch.nn.init gives it by name
+        if isinstance(target, torch.Tensor):
+            settings = (*args[1:], *(v for _, v in sorted(kwargs.items())))
+            self.starts.setdefault(id(target), []).append((name, [v for v in settings if isinstance(v, _SETTINGS)]))
+            self.kept.append(target)
 
     def record(self, name: str, args: Any, kwargs: dict[str, Any], output: Any) -> None:
         """Notes that function `name` made `output`. How an image was flattened, or `inplace`, does not count."""

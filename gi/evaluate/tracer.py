@@ -279,7 +279,10 @@ class _Run:
             output = fitting.function_applied(misfit, args)
         else:
             output = func(*args, **kwargs)
-        self.graph.record(name, args, kwargs, output)
+        if self.forward_runs:
+            self.graph.record(name, args, kwargs, output)
+        else:
+            self.graph.initialised(name, args, kwargs)
         if outside and site and isinstance(output, torch.Tensor):
             self.record_function(func, site, args, kwargs, output)
         return output
@@ -333,8 +336,7 @@ class _Run:
             raise Stop("recipe", "no optimizer", 0, f"the first part is a {type(optimizer).__name__}")
         described = recipe_digest(optimizer, scheduler, loss, augmentation)
         self.augmentation_fits(augmentation)
-        logits = torch.empty(BATCH, self.num_classes, device="meta", requires_grad=True)
-        value = loss(logits, torch.empty(BATCH, dtype=torch.long, device="meta"))
+        value = self.loss_of(loss)
         if not isinstance(value, torch.Tensor) or value.numel() != 1:
             raise Stop("recipe", "loss is no scalar", 0, f"the loss has shape {tuple(getattr(value, 'shape', ()))}")
         if not value.requires_grad:
@@ -346,6 +348,14 @@ class _Run:
         for _ in range(2 if scheduler is not None else 0):
             scheduler.step(1.0) if "metrics" in inspect.signature(scheduler.step).parameters else scheduler.step()
         return described
+
+    def loss_of(self, loss: Any) -> Any:
+        """The loss of some logits: on meta tensors, as the network's weights are, else on real ones, as its own are."""
+        try:
+            logits = torch.empty(BATCH, self.num_classes, device="meta", requires_grad=True)
+            return loss(logits, torch.empty(BATCH, dtype=torch.long, device="meta"))
+        except RuntimeError:
+            return loss(torch.zeros(BATCH, self.num_classes, requires_grad=True), torch.zeros(BATCH, dtype=torch.long))
 
     def augmentation_fits(self, augmentation: Any) -> None:
         if augmentation is None:

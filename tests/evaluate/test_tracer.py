@@ -1,0 +1,263 @@
+"""What a trace says of a program: uses, fixes, what is unused, fingerprints, and why a program stopped."""
+
+import pytest
+
+from gi.source.trace import Stopped, Trace
+from gi.types import Task
+from tests.checking import HEAD, SEEDS, SMALL, InProcess, program, sequential, with_recipe
+
+
+@pytest.fixture(scope="module")
+def check():
+    return InProcess()
+
+
+INIT = "self.conv = nn.Conv2d(1, 8, 3, padding=1)\nself.bn = nn.BatchNorm2d(8)\nself.fc = nn.Linear(512, 10)"
+FORWARD = "x = F.relu(self.bn(self.conv(x)))\nreturn self.fc(x.flatten(1))"
+
+
+def test_names_every_use_in_order(check):
+    uses = check.trace(program(INIT, FORWARD)).uses
+    assert [u.symbol for u in uses] == [
+        "torch.nn.Conv2d",
+        "torch.nn.BatchNorm2d",
+        "torch.nn.functional.relu",
+        "torch.Tensor.flatten",
+        "torch.nn.Linear",
+    ]
+    assert uses[0].inputs == ((3, 1, 8, 8),)
+    assert uses[0].output == (3, 8, 8, 8)
+    assert [u.params for u in uses] == [80, 16, 0, 0, 5130]
+    assert uses[0].built[0][0] == 9
+    assert uses[0].site[0] == 14
+    assert uses[2].built == ()
+
+
+def test_says_what_a_layer_was_built_with(check):
+    text = program("width = 8\nself.conv = nn.Conv2d(1, width, kernel_size=3)\nself.fc = nn.Linear(288, 10)", FORWARD)
+    settings = dict(check.trace(text.replace("self.bn(self.conv(x))", "self.conv(x)")).uses[0].settings)
+    assert settings["out_channels"] == "8"
+    assert settings["kernel_size"] == "3"
+    assert settings["stride"] == "1"
+
+
+def test_names_the_calls_that_led_to_a_layer(check):
+    text = program(
+        "def block(n):\n    return nn.Conv2d(1, n, 3)\nself.a = block(4)\nself.fc = nn.Linear(144, 10)",
+        "return self.fc(self.a(x).flatten(1))",
+    )
+    assert [site[0] for site in check.trace(text).uses[0].built] == [10, 11]
+
+
+def test_counts_the_layers_of_one_call(check):
+    text = program(
+        "self.n = nn.Sequential(nn.Flatten(), *[nn.Linear(64, 64) for _ in range(3)], nn.Linear(64, 10))",
+        "return self.n(x)",
+    )
+    assert 3 in [count for _, count in check.trace(text).built_counts]
+
+
+def test_finds_unused_layers_and_parameters_without_gradient(check):
+    trace = check.trace(program(INIT, FORWARD.replace("self.bn(self.conv(x))", "self.conv(x)")))
+    assert [site[0] for site in trace.unused] == [10]
+    assert trace.no_gradient == ("bn.weight", "bn.bias")
+    detached = check.trace(program(INIT, FORWARD.replace("self.conv(x)", "self.conv(x).detach()")))
+    assert detached.no_gradient == ("conv.weight", "conv.bias")
+    assert not check.trace(program(INIT, FORWARD)).no_gradient
+
+
+def test_a_layer_is_used_wherever_it_is_called(check):
+    text = program(INIT + "\nself.m = nn.ModuleList([nn.ReLU()])", FORWARD.replace("F.relu", "self.m[0]"))
+    assert not check.trace(text).unused
+
+
+BASE = program(INIT, FORWARD)
+SAME = {
+    "names": BASE.replace("self.conv", "self.stem"),
+    "order of definition": program("\n".join(reversed(INIT.split("\n"))), FORWARD),
+    "a layer for its function": program(INIT + "\nself.act = nn.ReLU()", FORWARD.replace("F.relu", "self.act")),
+    "a method for its function": BASE.replace("x.flatten(1)", "torch.flatten(x, 1)"),
+    "a view for a flatten": BASE.replace("x.flatten(1)", "x.view(x.size(0), -1)"),
+    "in place": BASE.replace("F.relu(self.bn(self.conv(x)))", "F.relu(self.bn(self.conv(x)), inplace=True)"),
+    "a sequential": sequential(
+        "nn.Conv2d(1, 8, 3, padding=1)", "nn.BatchNorm2d(8)", "nn.ReLU()", "nn.Flatten()", "nn.Linear(512, 10)"
+    ),
+    "a printed line": BASE.replace("x = F.relu", "print(x.shape)\n        x = F.relu"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", SAME.values(), ids=SAME)
+def test_programs_that_compute_the_same_have_one_fingerprint(check, text):
+    assert check.trace(text).fingerprint == check.trace(BASE).fingerprint
+
+
+OTHER = {
+    "width": BASE.replace("1, 8, 3", "1, 4, 3").replace("2d(8)", "2d(4)").replace("512", "256"),
+    "kernel": BASE.replace("3, padding=1", "5, padding=2"),
+    "padding mode": BASE.replace("padding=1", 'padding=1, padding_mode="reflect"'),
+    "bias": BASE.replace("padding=1", "padding=1, bias=False"),
+    "momentum": BASE.replace("2d(8)", "2d(8, momentum=0.2)"),
+    "activation": BASE.replace("F.relu", "F.gelu"),
+    "order": BASE.replace("F.relu(self.bn(self.conv(x)))", "self.bn(F.relu(self.conv(x)))"),
+    "a dropout": BASE.replace("F.relu(self.bn", "F.dropout(self.bn"),
+    "another dropout": BASE.replace("F.relu(self.bn(self.conv(x)))", "F.dropout(self.bn(self.conv(x)), 0.2)"),
+    "a shared layer": BASE.replace("self.bn(self.conv(x))", "self.bn(self.bn(self.conv(x)))"),
+    "a slice": BASE.replace("x.flatten(1)", "(x * x[:, :1]).flatten(1)"),
+    "another slice": BASE.replace("x.flatten(1)", "(x * x[:, 1:2]).flatten(1)"),
+    "a constant": BASE.replace("x.flatten(1)", "(x * 2).flatten(1)"),
+    "another constant": BASE.replace("x.flatten(1)", "(x * 3).flatten(1)"),
+    "initial weights": BASE.replace("self.fc =", "nn.init.normal_(self.conv.weight, 0, 0.1)\n        self.fc ="),
+    "learning rate": BASE.replace("lr=0.1", "lr=0.2"),
+    "optimizer": BASE.replace("SGD", "Adam"),
+    "loss": BASE.replace("CrossEntropyLoss()", "CrossEntropyLoss(label_smoothing=0.1)"),
+    "weights of the loss": BASE.replace("CrossEntropyLoss()", "CrossEntropyLoss(torch.ones(10))"),
+    "other weights of the loss": BASE.replace("CrossEntropyLoss()", "CrossEntropyLoss(torch.arange(10.0))"),
+}
+
+
+@pytest.mark.parametrize("text", OTHER.values(), ids=OTHER)
+def test_a_program_that_computes_something_else_has_another_fingerprint(check, text):
+    assert check.trace(text).fingerprint != check.trace(BASE).fingerprint
+
+
+def test_fingerprints_of_different_programs_differ(check):
+    assert len({check.trace(text).fingerprint for text in OTHER.values()}) == len(OTHER)
+
+
+LR = "torch.optim.lr_scheduler."
+V2 = HEAD.replace("from torch import nn\n", "from torch import nn\nfrom torchvision.transforms import v2\n")
+RECIPES = [
+    [f"scheduler = {LR}StepLR(optimizer, {n})" for n in (5, 6)],
+    [f"scheduler = {LR}OneCycleLR(optimizer, 0.1, total_steps=steps, pct_start={p})" for p in (0.2, 0.3)],
+    [f"scheduler = {LR}LambdaLR(optimizer, lambda n: 1 / ({k} + n))" for k in (1, 2)],
+    [f"scheduler = {LR}ChainedScheduler([{LR}StepLR(optimizer, {n})])" for n in (5, 6)],
+    [
+        f"scheduler = {LR}SequentialLR(optimizer, [{LR}LinearLR(optimizer, total_iters=5), "
+        f"{LR}CosineAnnealingLR(optimizer, T_max={n})], [5])"
+        for n in (50, 60)
+    ],
+    [f"scheduler = {LR}ReduceLROnPlateau(optimizer, factor={f})" for f in (0.1, 0.2)],
+    [f"loss = lambda logits, labels: F.cross_entropy(logits, labels, label_smoothing={s})" for s in (0.1, 0.2)],
+    [f"augmentation = v2.RandomErasing(p={p})" for p in (0.1, 0.2)],
+    [f"augmentation = v2.Compose([v2.RandomErasing(p={p})])" for p in (0.1, 0.2)],
+    [f"augmentation = v2.RandomApply([v2.GaussianNoise(sigma={s})])" for s in (0.1, 0.2)],
+    [f"augmentation = lambda x: x * {s}" for s in (0.1, 0.2)],
+]
+
+
+@pytest.mark.parametrize("lines", RECIPES, ids=[pair[0] for pair in RECIPES])
+def test_settings_of_a_recipe_count(check, lines):
+    one, other = (check.trace(with_recipe(line, head=V2)) for line in lines)
+    assert one.model == other.model
+    assert one.fingerprint != other.fingerprint
+    assert one.fingerprint == InProcess().trace(with_recipe(lines[0], head=V2)).fingerprint
+
+
+STOPPED = {
+    "syntax": ("class Net(:\n", "parse", "syntax error", 1),
+    "nesting": ("-" * 100_000 + "1", "parse", "syntax error", 0),
+    "no Net": ("x = 1\n", "build", "undefined name", 0),
+    "no module": ("class Net:\n    pass\n", "build", "not a module", 0),
+    "arguments": (program(INIT, FORWARD).replace("__init__(self)", "__init__(self, a)"), "build", "wrong arguments", 0),
+    "an undefined name": (program("self.a = b", "return x"), "build", "undefined name", 9),
+    "an undefined layer": (program("self.a = nn.Convolution()", "return x"), "build", "missing attribute", 9),
+    "an import": ("import does_not_exist_at_all\n", "build", "import", 1),
+    "an exit": ("raise SystemExit(0)\n", "build", "SystemExit", 1),
+    "sys.exit": ("import sys\nsys.exit()\n", "build", "SystemExit", 2),
+    "an interrupt": ("raise KeyboardInterrupt\n", "build", "KeyboardInterrupt", 1),
+    "an error of its own": ("class E(BaseException):\n    pass\nraise E\n", "build", "E", 3),
+    "too large": (program("self.a = nn.Linear(100_000, 100_000)", "return x"), "build", "too large", 0),
+    "recursion": (program("self.a = 1", "return self.forward(x)"), "forward", "recursion", 0),
+    "an error in forward": (program(INIT, "raise ValueError('no')"), "forward", "wrong value", 14),
+    "a shape": (program(INIT, "return x @ x.flatten(1)"), "forward", "shape", 14),
+    "no tensor": (program(INIT, "return 3"), "forward", "output is no tensor", 0),
+    "no parameters": (program(INIT, "return x"), "forward", "no gradient", 0),
+    "a layer in forward": (
+        program(INIT, "return nn.Linear(64, 10)(x.flatten(1))"), "forward", "builds a layer in forward", 0
+    ),
+    "five dimensions": (program(INIT, "return self.conv(x)[None]"), "forward", "output shape", 0),
+    "no recipe": (program(INIT, FORWARD, recipe=""), "recipe", "no recipe", 0),
+    "three parts": (with_recipe(parts="optimizer, None, loss"), "recipe", "not four parts", 0),
+    "no optimizer": (with_recipe("optimizer = None"), "recipe", "no optimizer", 0),
+    "an undefined name in the recipe": (with_recipe("loss = nn.NoLoss()"), "recipe", "missing attribute", 0),
+    "a loss per sample": (
+        with_recipe("loss = nn.CrossEntropyLoss(reduction='none')"), "recipe", "loss is no scalar", 0
+    ),
+    "a loss of nothing": (with_recipe("loss = lambda a, b: torch.zeros(())"), "recipe", "no gradient", 0),
+    "parameters left out": (
+        with_recipe("optimizer = torch.optim.SGD([net.fc.weight], lr=0.1)"),
+        "recipe",
+        "parameters left out",
+        0,
+    ),
+    "an augmentation that crops": (
+        with_recipe("augmentation = lambda x: x[:, :, 1:]"),
+        "recipe",
+        "augmentation changes the shape",
+        0,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "stage", "reason", "line"), STOPPED.values(), ids=STOPPED)
+def test_says_why_a_program_stopped(check, text, stage, reason, line):
+    answer = check(text, SMALL)
+    assert isinstance(answer, Stopped)
+    assert (answer.stage, answer.reason) == (stage, reason)
+    assert not line or answer.line == line
+
+
+def test_prints_of_a_program_stay_inside(check, capfd):
+    check.trace(
+        "import sys\nprint('loud')\nprint('louder', file=sys.stderr)\n"
+        + sequential("nn.Flatten()", "nn.Linear(64, 10)")
+    )
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("line", ["torch.set_grad_enabled(False)", "torch.set_default_dtype(torch.float64)"])
+def test_a_program_leaves_nothing_to_the_next(line):
+    check = InProcess()
+    before = check.trace(BASE)
+    check(HEAD + line + "\n", SMALL)
+    check(BASE.replace("class Net", f"{line}\n\n\nclass Net"), SMALL)
+    assert InProcess().trace(BASE) == before
+
+
+@pytest.mark.parametrize("name", SEEDS)
+def test_a_trace_is_the_same_each_time(check, name):
+    task = Task((1, 28, 28), 10)
+    answer = check(SEEDS[name], task)
+    assert isinstance(answer, Trace)
+    assert InProcess()(SEEDS[name], task) == answer
+
+
+@pytest.mark.parametrize(
+    ("symbol", "first"),
+    [
+        ("torch.nn.Conv2d", ("in_channels", True)),
+        ("torch.nn.functional.relu", ("input", True)),
+        ("torch.optim.SGD", ("params", True)),
+        ("torchvision.transforms.v2.RandomErasing", ("p", False)),
+    ],
+)
+def test_knows_signatures(check, symbol, first):
+    assert check.signature(symbol)[0] == first
+
+
+@pytest.mark.parametrize("symbol", ["torch.nn.Missing", "os.remove", "torch.", ""])
+def test_knows_no_other_signatures(check, symbol):
+    assert check.signature(symbol) is None
+
+
+@pytest.mark.parametrize(
+    ("symbol", "counterpart"),
+    [
+        ("torch.nn.functional.relu", "torch.nn.ReLU"),
+        ("torch.relu", "torch.nn.ReLU"),
+        ("torch.nn.MaxPool2d", "torch.nn.functional.max_pool2d"),
+        ("torch.nn.Flatten", None),
+    ],
+)
+def test_knows_which_layer_does_what_a_function_does(check, symbol, counterpart):
+    assert check.counterpart(symbol) == counterpart
