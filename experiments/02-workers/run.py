@@ -14,7 +14,7 @@ from gi.config import RunConfig, cache_folder
 from gi.evaluate import LocalExecutor, WarmWorker, load_dataset
 from gi.evaluate.limits import Limits
 from gi.evaluate.messages import receive, send
-from gi.evaluate.workers import warm_server
+from gi.evaluate.server import warm_server
 from gi.seams import Job
 
 HERE = Path(__file__).parent

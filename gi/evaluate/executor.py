@@ -17,7 +17,7 @@ from gi.errors import ConfigError, SourceError, WorkerError
 from gi.evaluate.datasets import Dataset, open_dataset
 from gi.evaluate.limits import Limits
 from gi.evaluate.messages import PeerGoneError, receive, send
-from gi.evaluate.workers import START_LIMIT_S, Child, Exit, ForkServer, ServerDied, warm_server
+from gi.evaluate.server import START_LIMIT_S, Child, Exit, ForkServer, ServerDied, warm_server
 from gi.seams import CostModel, Job
 from gi.types import Cost, Failed, Outcome, Scored, Stage
 

@@ -1,6 +1,6 @@
 """The warm server: imports torch once, then forks a worker process for each request in milliseconds.
 
-Runs as a process of its own (`main`), started by `gi.evaluate.workers`. It only imports: it never runs a torch
+Runs as a process of its own (`main`), started by `gi.evaluate.server`. It only imports: it never runs a torch
 operator, starts a thread or touches CUDA, because a fork would inherit half of that. multiprocessing's own fork server
 is not used: it re-imports the driver's `__main__`, unpickles, keeps the environment, cannot tell what a killed child
 had used, and its children outlive it.

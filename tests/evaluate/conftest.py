@@ -7,7 +7,7 @@ import pytest
 
 from gi.config import RunConfig
 from gi.evaluate import Dataset, LocalExecutor, load_dataset
-from gi.evaluate.workers import ForkServer, warm_server
+from gi.evaluate.server import ForkServer, warm_server
 from gi.seams import Job
 from gi.types import Outcome
 

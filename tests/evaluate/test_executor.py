@@ -20,7 +20,7 @@ from gi.config import RunConfig
 from gi.errors import ConfigError, DatasetError
 from gi.evaluate import Dataset, LocalExecutor, load_dataset
 from gi.evaluate.limits import Limits
-from gi.evaluate.workers import ForkServer
+from gi.evaluate.server import ForkServer
 from gi.seams import Job
 from gi.types import OBJECTIVES, Failed, Outcome, Scored
 

@@ -7,7 +7,7 @@ import pytest
 
 from gi.errors import WorkerError
 from gi.evaluate import doctor
-from gi.evaluate.workers import ForkServer
+from gi.evaluate.server import ForkServer
 
 
 def test_starts_a_worker_and_finds_nothing_wrong(server: ForkServer) -> None:

@@ -11,7 +11,7 @@ import pytest
 from gi.errors import WorkerError
 from gi.evaluate import WarmWorker, WorkerDied, WorkerTimeout
 from gi.evaluate.limits import Limits
-from gi.evaluate.workers import ForkServer, warm_server
+from gi.evaluate.server import ForkServer, warm_server
 
 
 def test_answers_calls_in_one_process(server: ForkServer) -> None:
@@ -127,7 +127,7 @@ def test_users_share_one_server(server: ForkServer) -> None:
 
 
 def test_says_why_the_server_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gi.evaluate.workers._import_path", lambda: [])
+    monkeypatch.setattr("gi.evaluate.server._import_path", lambda: [])
     own = ForkServer()
     try:
         with pytest.raises(WorkerError, match=r"cannot start .*(No module named|Error).*gi doctor"):
