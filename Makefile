@@ -40,7 +40,6 @@ setup: $(VENV)/.installed-dev ## make .venv with gi and the development tools
 
 evolve: $(VENV)/.installed ## evolve networks on the bundled digits (3 minutes), export the best, run it
 	$(BIN)/gi evolve $(EVOLVE) --out $(RUN)
-	$(BIN)/gi front $(RUN)
 	$(BIN)/gi export $(RUN) --best error --weights --force -o best/model.py
 	$(BIN)/python best/model.py
 

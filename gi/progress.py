@@ -77,6 +77,7 @@ class _State:
         self.hypervolume = math.nan
         self.best: dict[str, float] = {}
         self.front = self.retrainings = self.retrained = 0
+        self.retraining_at = 0.0
 
     def take(self, event: RunEvent) -> None:
         """Changes the state by one event."""
@@ -93,7 +94,7 @@ class _State:
             case GenerationEnded():
                 self._end(event)
             case RetrainingStarted():
-                self.retrainings = event.jobs
+                self.retrainings, self.retraining_at = event.jobs, time.monotonic()
             case Retrained():
                 self.retrained += 1
             case Finished():
@@ -144,7 +145,7 @@ class _State:
         return Group(table)
 
     def _rows(self) -> list[tuple[str, Text | Table]]:
-        left = self.left_s()
+        left = None if self.retrainings else self.left_s()
         clock = duration_text(time.monotonic() - self.started) + (f", {duration_text(left)} left" if left else "")
         done = self.generation - 1 + (self.evaluated / self.slots if self.slots else 0.0)
         rows: list[tuple[str, Text | Table]] = [
@@ -157,8 +158,15 @@ class _State:
             rows.append(("hypervolume", Text(f"{self.hypervolume:.4f}, front of {self.front}")))
             rows.append(("best", Text(_best_text(self.best))))
         if self.retrainings:
-            rows.append(("retraining", _bar(self.retrained, self.retrainings, f"{self.retrained}/{self.retrainings}")))
+            rows.append(("retraining", _bar(self.retrained, self.retrainings, self._retraining_text())))
         return rows
+
+    def _retraining_text(self) -> str:
+        text = f"{self.retrained}/{self.retrainings}"
+        if not self.retrained:
+            return text
+        pace = (time.monotonic() - self.retraining_at) / self.retrained
+        return f"{text}  {duration_text(pace * (self.retrainings - self.retrained))} left"
 
 
 def _bar(done: float, total: float, label: str) -> Table:

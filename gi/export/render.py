@@ -19,8 +19,8 @@ from gi.export.layout import (
     with_free_names,
     without_docstring,
 )
-from gi.report.origins import LineOrigin, borrowed_lines, carried_over, home_origin
-from gi.types import Origin, Task
+from gi.report.origins import LineOrigin, borrowed_lines, carried_over, home_origin, origin_text
+from gi.types import Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,22 +162,15 @@ def _test_error(figures: Figures) -> str:
 
 
 def _origin_comments(origins: Sequence[LineOrigin], shift: int) -> str:
-    home = next((o.origin for o in origins if o.origin and _file(o.origin) == home_origin(origins)), None)
-    start = f"# The program started as {source_text(home)}." if home else "# The program has no seed program on record."
+    home = home_origin(origins)
+    start = (
+        f"# The program started as {origin_text(home, with_line=False)}."
+        if home
+        else "# The program has no seed program on record."
+    )
     rows = [
-        f"#   line {o.line + shift}, {o.code.strip()[:60]}: {source_text(o.origin, line=o.origin.line)}"
+        f"#   line {o.line + shift}, {o.code.strip()[:60]}: {origin_text(o.origin)}"
         for o in borrowed_lines(origins)
         if o.origin
     ]
     return "\n".join([start, *(["# Borrowed since:", *rows] if rows else [])])
-
-
-def source_text(origin: Origin, line: int | None = None) -> str:
-    """One origin in words: repository, commit, path, perhaps the line, and the licence."""
-    commit = f"@{origin.commit[:12]}" if origin.commit else ""
-    place = origin.path if line is None else f"{origin.path}:{line}"
-    return f"{origin.repository}{commit} {place} ({origin.licence})"
-
-
-def _file(origin: Origin) -> tuple[str, str, str]:
-    return origin.repository, origin.commit, origin.path

@@ -1,6 +1,7 @@
 """Where each line of an individual comes from: a seed program, a donor, or the variation itself."""
 
 import difflib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
@@ -46,13 +47,13 @@ def individual_origins(archive: Archive, id_: str) -> tuple[LineOrigin, ...]:
 def borrowed_lines(origins: Sequence[LineOrigin]) -> tuple[LineOrigin, ...]:
     """The lines that come from another file than most of the text does, in order."""
     home = home_origin(origins)
-    return tuple(o for o in origins if o.origin is not None and _file(o.origin) != home and o.code.strip())
+    return tuple(o for o in origins if o.origin and o.code.strip() and not (home and same_file(o.origin, home)))
 
 
-def home_origin(origins: Sequence[LineOrigin]) -> tuple[str, str, str] | None:
-    """Repository, commit and path of the seed program that most lines come from; None where no line has one."""
-    files = [_file(o.origin) for o in origins if o.origin is not None and o.operator == "seed"]
-    return max(sorted(set(files)), key=files.count) if files else None
+def home_origin(origins: Sequence[LineOrigin]) -> Origin | None:
+    """The seed program that most lines come from, at its first line; None where no line has one."""
+    files = [replace(o.origin, line=1) for o in origins if o.origin is not None and o.operator == "seed"]
+    return Counter(files).most_common(1)[0][0] if files else None
 
 
 def carried_over(origins: Sequence[LineOrigin], text: str) -> tuple[LineOrigin, ...]:
@@ -62,6 +63,19 @@ def carried_over(origins: Sequence[LineOrigin], text: str) -> tuple[LineOrigin, 
         replace(origins[source], line=line, code=code) if source is not None else LineOrigin(line, code, None, "")
         for line, code, source, _ in _alignment(before, text.splitlines())
     )
+
+
+def origin_text(origin: Origin, *, with_line: bool = True) -> str:
+    """An origin in words: repository, commit, path, line and licence."""
+    told = origin.commit and not origin.repository.endswith(f"=={origin.commit}")  # a package's commit is its version
+    commit = f"@{origin.commit[:12]}" if told else ""
+    line = f":{origin.line}" if with_line else ""
+    return f"{origin.repository}{commit} {origin.path}{line} ({origin.licence})"
+
+
+def same_file(one: Origin, other: Origin) -> bool:
+    """Whether two origins are lines of one file at one commit."""
+    return (one.repository, one.commit, one.path) == (other.repository, other.commit, other.path)
 
 
 def _oldest_first(individual: Individual, ancestors: Mapping[str, Individual]) -> list[Individual]:
@@ -132,7 +146,3 @@ def _closeness(code: str, text: str) -> float:
 
 def _ratio(a: str, b: str) -> float:
     return difflib.SequenceMatcher(None, a, b, autojunk=False).ratio()
-
-
-def _file(origin: Origin) -> tuple[str, str, str]:
-    return origin.repository, origin.commit, origin.path

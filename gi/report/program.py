@@ -8,9 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from gi.report.figures import value_text
-from gi.report.origins import LineOrigin
+from gi.report.origins import LineOrigin, origin_text
 from gi.report.table import table
-from gi.types import Edit, Failed, Individual, Origin, Outcome
+from gi.types import Edit, Failed, Individual, Outcome
 
 
 def source(text: str, *, coloured: bool) -> Syntax | str:
@@ -50,7 +50,7 @@ def provenance_table(lines: Sequence[LineOrigin]) -> Table:
     made = table("line", "code", "by", "from", right=("line",))
     for line in lines:
         by = f"{line.operator}{', changed' if line.changed else ''}"
-        told = (by, Text(origin_text(line.origin))) if line.code.strip() else ("", "")
+        told = (by, Text(origin_text(line.origin) if line.origin else "-")) if line.code.strip() else ("", "")
         made.add_row(str(line.line), Text(line.code), *told)
     return made
 
@@ -61,14 +61,6 @@ def edit_text(edit: Edit) -> str:
     sign = "+" if edit.after else "-"
     place = f"  [{origin_text(edit.origin)}]" if edit.origin else ""
     return f"{edit.operator} {edit.type} at line {edit.line}: {sign} {change[:80]}{place}"
-
-
-def origin_text(origin: Origin | None) -> str:
-    """An origin in words, "-" for none."""
-    if origin is None:
-        return "-"
-    commit = f"@{origin.commit[:12]}" if origin.commit else ""
-    return f"{origin.repository}{commit} {origin.path}:{origin.line} ({origin.licence})"
 
 
 def _value(outcome: Outcome | None, key: str) -> str:

@@ -1,6 +1,8 @@
 from dataclasses import replace
 
-from gi.report.origins import borrowed_lines, carried_over, home_origin, line_origins
+import pytest
+
+from gi.report.origins import borrowed_lines, carried_over, home_origin, line_origins, origin_text
 from gi.types import Edit, Individual, LineType, Origin
 
 SEED = Origin("gi", "", "corpus/seeds/small.py", 1, "Apache-2.0")
@@ -52,7 +54,7 @@ def test_origins_survive_generations_of_other_edits():
     second = child(first.text.replace("            nn.Flatten(),\n", ""), parents=(first.id,), generation=2)
     origins = line_origins(second, {"seed": seed(), first.id: first})
     assert [o.origin for o in borrowed_lines(origins)] == [DONOR]
-    assert home_origin(origins) == ("gi", "", "corpus/seeds/small.py")
+    assert home_origin(origins) == SEED
 
 
 def test_a_tweaked_line_keeps_its_origin_and_is_marked_as_changed():
@@ -84,3 +86,15 @@ def test_origins_carry_over_to_another_layout_of_the_text():
     laid_out = first.text.replace("class Net", "\nclass Net").replace("        self.body", "        self.body  ")
     origins = carried_over(line_origins(first, {"seed": seed()}), laid_out)
     assert [o.line for o in borrowed_lines(origins)] == [11]
+
+
+@pytest.mark.parametrize(
+    ("origin", "text"),
+    [
+        (SEED, "gi corpus/seeds/small.py:1 (Apache-2.0)"),
+        (replace(DONOR, commit="0.28.0"), "torchvision==0.28.0 torchvision/models/resnet.py:177 (BSD-3-Clause)"),
+        (Origin("https://x/y", "abcdef0123456789", "a.py", 3, "MIT"), "https://x/y@abcdef012345 a.py:3 (MIT)"),
+    ],
+)
+def test_an_origin_is_told_in_words(origin, text):
+    assert origin_text(origin) == text
