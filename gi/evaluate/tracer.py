@@ -80,6 +80,7 @@ def signature(symbol: str) -> list[list[Any]] | None:
     """The parameters of a symbol of torch or torchvision as [name, required]; None where Python cannot tell."""
     try:
         target = _lookup(symbol)
+        target = torch._jit_internal.boolean_dispatched.get(target, {}).get("if_false", target)  # F.max_pool2d, ...
         parameters = inspect.signature(target).parameters.values()
     except (AttributeError, ImportError, TypeError, ValueError):
         return None

@@ -17,7 +17,10 @@ _WIDTH_FACTORS = (0.5, 0.75, 1.25, 1.5, 2.0)
 _SCALE_FACTORS = (0.3, 0.5, 0.7, 1.5, 2.0, 3.0)
 _RATE_STEPS = (-0.2, -0.1, -0.05, 0.05, 0.1, 0.2)
 _WIDTHS = frozenset({"out_channels", "out_features"})
-_RATES = frozenset({"p", "label_smoothing", "momentum", "pct_start", "gamma", "negative_slope", "alpha", "init"})
+_RATES = frozenset(
+    {"p", "label_smoothing", "momentum", "pct_start", "gamma", "negative_slope", "alpha", "init"}
+    | {"start_factor", "end_factor", "factor"}
+)
 _OWNED = frozenset(  # shape repair or the task decides these
     {"in_channels", "in_features", "num_features", "num_channels", "normalized_shape", "num_parameters", "output_size"}
     | {"groups", "num_groups", "size", "dim", "padding", "dilation", "start_dim", "end_dim"}

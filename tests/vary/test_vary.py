@@ -1,0 +1,143 @@
+"""Variation as the search sees it: what it accepts, what it refuses, and that one seed gives one offspring."""
+
+import random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gi.errors import SourceError
+from gi.evaluate.check import CheckWorker
+from gi.source import digest
+from gi.source.trace import Stopped, Trace
+from gi.types import Offspring, Refused, Task
+from gi.vary import Vary
+from tests.checking import SEEDS, SMALL, InProcess, Stock, program, sequential
+
+STOCK = Stock.of(*SEEDS.values())
+NAMES = ["conv_medium_append", "conv_small_sequential", "conv_medium_attribute", "dense_large_attribute"]
+CHECK = InProcess()
+
+
+@pytest.fixture(scope="module")
+def vary():
+    return Vary(STOCK, CHECK, SMALL)
+
+
+@pytest.fixture(scope="module")
+def parents(vary):
+    return {name: vary.fitted(text)[0] for name, text in SEEDS.items()}
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("name", NAMES)
+def test_an_accepted_offspring_fits_trains_and_is_new(vary, parents, name, seed):
+    rng = random.Random(f"{name}/{seed}")
+    pair = [parents[name], parents[rng.choice(sorted(parents))]]
+    made = vary(pair, rng=rng)
+    assert isinstance(made, Offspring)
+    answer = InProcess()(made.text, SMALL)
+    assert isinstance(answer, Trace)
+    assert not answer.fixes
+    assert not answer.no_gradient
+    assert answer.fingerprint not in {CHECK.trace(parent).fingerprint for parent in pair}
+    assert made.tries[-1].accepted
+    assert not any(t.accepted for t in made.tries[:-1])
+    assert made.edits
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_one_seed_gives_one_offspring(parents, seed):
+    pair = [parents["conv_medium_append"], parents["conv_small_attribute"]]
+    made = [Vary(STOCK, InProcess(), SMALL)(pair, rng=random.Random(seed)) for _ in range(2)]
+    assert made[0] == made[1]
+
+
+def test_known_programs_are_not_made_again(vary, parents):
+    parent = [parents["conv_medium_append"]]
+    first = vary(parent, rng=random.Random(5))
+    known = {digest(first.text)}
+    second = vary(parent, rng=random.Random(5), known=known)
+    assert digest(second.text) not in known
+    assert ("identity", "known already") in {(t.stage, t.reason) for t in second.tries}
+    assert len(second.tries) > len(first.tries)
+
+
+class _Everything(set):
+    def __contains__(self, _):
+        return True
+
+
+def test_tries_are_bounded_and_counted(parents):
+    for tries in (1, 3):
+        made = Vary(STOCK, CHECK, SMALL, tries=tries)(
+            [parents["conv_medium_append"]], rng=random.Random(0), known=_Everything()
+        )
+        assert isinstance(made, Refused)
+        assert len(made.tries) == tries
+        assert all(t.reason for t in made.tries)
+
+
+def test_a_host_with_nothing_to_change_is_refused():
+    text = program(
+        "self.w = nn.Parameter(torch.ones(64, 10))",
+        "return x.flatten(1) @ self.w",
+        "\n\ndef recipe(net, steps):\n    return parts(net)\n\n\ndef parts(net):\n"
+        "    return torch.optim.SGD(net.parameters(), lr=0.1), None, nn.CrossEntropyLoss(), None\n",
+    )
+    assert Vary(Stock(), CHECK, SMALL)([text], rng=random.Random(0)) == Refused(())
+
+
+def test_refuses_a_parent_that_does_not_run(vary):
+    with pytest.raises(SourceError, match="parent does not run: undefined name"):
+        vary(["x = 1\n"], rng=random.Random(0))
+
+
+def test_edits_in_a_row_add_up(vary, parents):
+    tried = vary.edited(parents["conv_medium_append"], 4, rng=random.Random(1))
+    assert tried.verdict.accepted
+    assert len(tried.edits) >= 4
+
+
+@pytest.mark.parametrize("task", [Task((3, 24, 40), 7), Task((1, 28, 28), 10)], ids=str)
+def test_works_for_any_task(task):
+    vary = Vary(STOCK, CHECK, task)
+    parent, _ = vary.fitted(SEEDS["conv_small_attribute"])
+    made = vary([parent], rng=random.Random(0))
+    assert isinstance(made, Offspring)
+    assert not CHECK.trace(made.text, task).fixes
+
+
+def test_works_through_the_real_check_worker(parents):
+    parent = [parents["conv_small_sequential"]]
+    with CheckWorker() as worker:
+        made = Vary(STOCK, worker, SMALL)(parent, rng=random.Random(3))
+    assert made == Vary(STOCK, CHECK, SMALL)(parent, rng=random.Random(3))
+
+
+LAYERS = ["nn.Conv2d(1, 4, 3)", "nn.BatchNorm2d(4)", "nn.ReLU()", "nn.MaxPool2d(2)", "nn.Dropout(0.1)", "nn.Flatten()"]
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.sampled_from([*LAYERS, "nn.Linear(9, 8)"]), max_size=6), st.integers(0, 999))
+def test_any_edit_gives_a_program_that_builds_or_a_reason(layers, seed):
+    vary = Vary(STOCK, CHECK, SMALL)
+    text, answer = vary.fitted(sequential(*layers, "nn.Linear(5, 10)"))
+    if isinstance(answer, Stopped):  # a convolution of flat features
+        assert answer.reason
+        return
+    tried = next(vary.raw([text], rng=random.Random(seed)))
+    if tried.verdict.accepted:
+        assert not CHECK.trace(tried.text).fixes
+    else:
+        assert tried.verdict.stage
+        assert tried.verdict.reason
+
+
+def test_most_single_edits_are_accepted_at_the_first_try(vary, parents):
+    tried = [
+        next(vary.raw([text], rng=random.Random(f"{name}/{seed}")))
+        for name, text in parents.items()
+        for seed in range(5)
+    ]
+    assert sum(t.verdict.accepted for t in tried) >= 0.9 * len(tried), [t.verdict for t in tried if t.verdict.stage]
