@@ -239,7 +239,11 @@ class Search:
     # -------------------------------------------------------------------------------------------------- decisions
 
     def _close(self, number: int) -> None:
-        """Survival among parents and offspring, the front of everything so far, and its hypervolume."""
+        """Survival among parents and offspring; the front of everything so far, and its hypervolume.
+
+        The front is at most a population of what nothing dominates, spread by crowding distance; the hypervolume is
+        that of all of it, so that it never falls.
+        """
         before = self.last.population if self.last else ()
         young = [slot.individual for slot in self.archive.slots(number)]
         candidates = [id_ for id_ in (*before, *young) if id_ in self.fitness]
@@ -247,8 +251,9 @@ class Search:
             raise RunError(self._no_seed())
         if self.reference is None:
             self.reference = reference_point(self._values(candidates), self.objectives)
-        front = self._front()
-        volume = hypervolume(self._values(front), self.reference, self.objectives)
+        best = self._non_dominated()
+        front = self._selected(best)
+        volume = hypervolume(self._values(best), self.reference, self.objectives)
         streams = {"seed": self.config.seed, "streams": ["mate", "vary"], "next": [number + 1, 0]}
         self.last = Generation(number, tuple(self._selected(candidates)), tuple(front), volume, streams, self._cpu_s())
         self.archive.close_generation(self.last, reference=self.reference)
@@ -258,10 +263,10 @@ class Search:
         kept = self.toolbox.select(self._matrix(candidates), self.config.population)
         return [candidates[row] for row in kept]
 
-    def _front(self) -> list[str]:
-        """The non-dominated of everything scored, at most a population of them, spread by crowding distance."""
-        scored_ids = [id_ for id_ in self.accepted if id_ in self.fitness]
-        return self._selected([scored_ids[row] for row in non_dominated(self._matrix(scored_ids))])
+    def _non_dominated(self) -> list[str]:
+        """Of everything scored so far, what nothing dominates, in order of acceptance."""
+        ids = [id_ for id_ in self.accepted if id_ in self.fitness]
+        return [ids[row] for row in non_dominated(self._matrix(ids))]
 
     def _values(self, ids: Sequence[str]) -> list[tuple[float, ...]]:
         return [self.fitness[id_].values for id_ in ids]

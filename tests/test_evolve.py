@@ -79,13 +79,20 @@ def test_the_front_is_what_nothing_scored_dominates(run):
     assert len(front) == min(len(best), 6)
 
 
-def test_the_hypervolume_is_that_of_the_front_against_the_stored_reference(run):
-    record, last = run.run(), run.generations()[-1]
-    values = [[m.values[k] for k in CONFIG.objectives] for m in run.front()]
-    assert last.hypervolume == pytest.approx(hypervolume(values, record.reference, record.objectives))
-    worst = [e.outcome.values["params"] for e in run.evaluations("validation") if isinstance(e.outcome, Scored)][:4]
-    assert record.reference[0] == 1.0
-    assert record.reference[1] >= 2 * max(worst)
+def test_the_hypervolume_is_that_of_everything_found_and_never_falls(run):
+    record, generations = run.run(), run.generations()
+    scored = [e.outcome.values for e in run.evaluations("validation") if isinstance(e.outcome, Scored)]
+    values = [[found[k] for k in CONFIG.objectives] for found in scored]
+    volumes = [g.hypervolume for g in generations]
+    assert volumes[-1] == pytest.approx(hypervolume(values, record.reference, record.objectives))
+    assert volumes == sorted(volumes)
+
+
+def test_the_reference_point_lies_beyond_everything_in_generation_0(run):
+    first = {slot.individual for slot in run.slots(0)}
+    scored = [e for e in run.evaluations("validation") if isinstance(e.outcome, Scored) and e.individual in first]
+    worst = [max(e.outcome.values[k] for e in scored) for k in CONFIG.objectives]
+    assert run.run().reference == pytest.approx((1.0, 2 * worst[1], 2 * worst[2]))
 
 
 def test_selection_uses_the_validation_split_alone_and_the_front_is_retrained_on_test(run):
@@ -350,6 +357,19 @@ def test_an_interruption_while_the_front_is_retrained_is_resumable_too(tmp_path)
     assert dumped(tmp_path / "run") == dumped(tmp_path / "whole")
     assert {job.split for job in executors[0].jobs} == {"test"}
     assert (sent[0].individual, sent[0].seed) not in {(job.id, job.seed) for job in executors[0].jobs}
+
+
+def test_a_worker_killed_from_outside_gets_a_second_go_and_a_candidate_that_does_it_again_fails(tmp_path):
+    def killed_once(job):
+        seen.append(job.id)
+        again = seen.count(job.id) > 1 and job.text != SEEDS[1].text
+        return outcome(job) if again else Failed("train", "crashed", "signal SIGKILL in the stage train")
+
+    seen = []
+    evolve(CONFIG, tmp_path, workers=1, parts=parts(evaluate=killed_once))
+    with Archive.open(tmp_path) as archive:
+        (group,) = [g for g in archive.failures() if g.reason == "crashed"]
+        assert (group.count, archive.individual(group.example).text) == (1, SEEDS[1].text)
 
 
 # ------------------------------------------------------------------------------------------------------------ resume

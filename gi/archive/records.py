@@ -46,6 +46,8 @@ class Evaluation:
 class Generation:
     """A closed generation: ids of the population that survived and of the front so far, best first.
 
+    `front` is at most a population of what nothing scored so far dominates, spread by crowding distance;
+    `hypervolume` is that of all of it and never falls.
     `random_state` names the random streams and the next ones to be drawn from; `cpu_s` is the run's total by then.
     """
 

@@ -1,4 +1,7 @@
-"""A run as canonical text, to compare runs with: no times, no costs, no order of completion."""
+"""A run as canonical text, to compare runs with: no times, no costs, no order of completion.
+
+The detail of a failed evaluation is left out too: it may tell after how many seconds a limit struck.
+"""
 
 import sqlite3
 
@@ -25,7 +28,7 @@ _CONTENT = (
     ),
     (
         "outcome",
-        "SELECT individual, split, seed, images, figures, stage, reason, detail FROM outcomes "
+        "SELECT individual, split, seed, images, figures, stage, reason FROM outcomes "
         "ORDER BY individual, split, seed, images",
     ),
     (

@@ -13,7 +13,10 @@ _GRACE_S = 2.0  # what runs at the first Ctrl-C may still end in this time, as a
 
 
 class Evaluations:
-    """Jobs in the executor. `record` gets each outcome as it comes, in the thread that collects."""
+    """Jobs in the executor. `record` gets each outcome as it comes, in the thread that collects.
+
+    A job whose worker was killed from outside is run a second time before its failure counts.
+    """
 
     def __init__(
         self,
@@ -24,6 +27,7 @@ class Evaluations:
         """Takes the executor's `submit`, what to do with an outcome, and whether the user asked to stop."""
         self._submit, self._record, self._stop_requested = submit, record, stop_requested
         self._running: dict[Future[Outcome], Job] = {}
+        self._repeated: set[Job] = set()
 
     def submit(self, job: Job) -> None:
         """Hands a job to the executor."""
@@ -52,11 +56,25 @@ class Evaluations:
     def _record_ended(self, timeout_s: float) -> None:
         ended, _ = wait(self._running, timeout=timeout_s, return_when=FIRST_COMPLETED)
         for future in ended:
-            self._record(self._running.pop(future), future.result())
+            job, outcome = self._running.pop(future), future.result()
+            if _killed_from_outside(outcome) and job not in self._repeated:
+                self._repeated.add(job)
+                self.submit(job)
+            else:
+                self._record(job, outcome)
 
     def _take_back(self) -> None:
         for future in [future for future in self._running if future.cancel()]:
             del self._running[future]
+
+
+def _killed_from_outside(outcome: Outcome) -> bool:
+    """Whether SIGKILL ended the worker within its limits.
+
+    The candidate may be at fault (the kernel's out-of-memory killer) or not (somebody ends the process tree, workers
+    first): what does it again is at fault.
+    """
+    return isinstance(outcome, Failed) and outcome.reason == "crashed" and "SIGKILL" in outcome.detail
 
 
 def checked(outcome: Outcome, keys: Collection[str]) -> Outcome:

@@ -188,7 +188,7 @@ def test_the_dump_leaves_out_times_costs_and_the_order_of_completion(tmp_path):
                 archive.add_outcome(id_, Scored({"error": 0.5}, Cost(cpu_s=cpu_s)), seed=1, images=1)
             dumps.append(archive.dump())
     assert dumps[0] == dumps[1]
-    assert 'outcome ["x","validation",1,1,"{\\"error\\":0.5}",null,null,null]' in dumps[0]
+    assert 'outcome ["x","validation",1,1,"{\\"error\\":0.5}",null,null]' in dumps[0]
 
 
 def test_readers_see_each_commit_while_the_writer_goes_on(family):
