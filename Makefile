@@ -62,7 +62,7 @@ docs: $(VENV)/.installed ## write docs/cli.md again from the help texts
 
 bench: $(VENV)/.installed-dev ## run the experiments again and write their tables (hours)
 	$(PIP_INSTALL) -e '.[dev,bench]'
-	for script in experiments/*/run.py; do $(BIN)/python $$script || exit 1; done
+	for script in $$(grep -l __main__ experiments/*/*.py); do $(BIN)/python $$script || exit 1; done
 
 clean: ## remove caches, builds and best/ (keeps .venv and runs/)
 	rm -rf best build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info

@@ -31,3 +31,7 @@ def test_the_readme_names_targets_that_the_makefile_has():
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), flags=re.MULTILINE))
     named = set(re.findall(r"\bmake ([a-z]+)", (ROOT / "README.md").read_text("utf-8")))
     assert {"evolve", "test"} <= named <= targets
+
+
+def test_the_readme_has_no_gaps():
+    assert not re.search(r"^[A-Z]+(-[A-Z]+)+$", (ROOT / "README.md").read_text("utf-8"), flags=re.MULTILINE)
