@@ -9,10 +9,10 @@ class Net(nn.Module):
     def __init__(self):
         super().__init__()
         self.conv1 = nn.Conv2d(1, 20, 5, stride=2, padding=2)
-        self.conv2 = nn.Conv2d(20, 50, 5, padding=2)
+        self.conv2 = nn.Conv2d(20, 40, 3, padding=1)
         self.dropout1 = nn.Dropout2d(0.1)
         self.dropout2 = nn.Dropout(0.2)
-        self.fc1 = nn.Linear(2450, 128)
+        self.fc1 = nn.Linear(1960, 128)
         self.fc2 = nn.Linear(128, 10)
 
     def forward(self, x):
@@ -26,7 +26,7 @@ class Net(nn.Module):
 
 
 def recipe(net, steps):
-    optimizer = torch.optim.Adadelta(net.parameters(), lr=1.0)
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.004)
     scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=max(1, steps // 8), gamma=0.6)
     loss = nn.NLLLoss()
     augmentation = None

@@ -26,7 +26,7 @@ class Net(nn.Module):
 
 
 def recipe(net, steps):
-    optimizer = torch.optim.SGD(net.parameters(), lr=0.03, momentum=0.9, nesterov=True)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9, nesterov=True)
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
     loss = nn.CrossEntropyLoss()
     augmentation = None

@@ -1,0 +1,155 @@
+"""The main job with all defaults on MNIST, judged. Usage: python experiments/05-mnist/run.py [--seed 0] [--run RUN]"""
+
+import argparse
+import csv
+import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+from gi.archive import Archive
+
+HERE = Path(__file__).parent
+GI = str(Path(sys.executable).with_name("gi"))
+MEASURES = ("error", "params", "time")
+
+
+def evolved(seed: int, folder: Path) -> tuple[dict, float]:
+    """What `gi evolve` answers, and the CPU seconds of all of its processes as the kernel counts them."""
+    command = [GI, "evolve", "--dataset", "mnist", "--generations", "50", "--json", "--out", str(folder)]
+    command += ["--seed", str(seed)] if seed else []
+    before = children_cpu_s()
+    answer = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout
+    return json.loads(answer), children_cpu_s() - before
+
+
+def children_cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def asked(verb: str, folder: Path, *options: str) -> dict:
+    command = [GI, verb, str(folder), "--json", *options]
+    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout)
+
+
+def figures(summary: dict, kernel_cpu_s: float | None) -> dict:
+    """The figures that the experiment is about. The run's own CPU count and the kernel's: the larger one is judged."""
+    front = sorted(summary["front"], key=lambda member: member["error"])
+    best = front[0]
+    params = [member["params"] for member in front]
+    return {
+        "cpu_min": max(summary["cpu_s"], kernel_cpu_s or 0.0) / 60,
+        "cpu_min_by_gi": summary["cpu_s"] / 60,
+        "cpu_min_by_kernel": kernel_cpu_s and kernel_cpu_s / 60,
+        "wall_min": summary["wall_s"] / 60,
+        "evaluations": summary["evaluations"],
+        "cached": summary["cached"],
+        "failed": summary["failed"],
+        "overhead_share": summary["overhead_cpu_s"] / summary["cpu_s"],
+        "hypervolume": summary["hypervolume"],
+        "front_size": len(front),
+        "params_factor": max(params) / min(params),
+        "best_validation_error": best["error"],
+        "best_test_error_mean": best.get("test_error_mean"),
+        "best_test_error_sd": best.get("test_error_sd"),
+        "retrainings": best.get("seeds"),
+    }
+
+
+def verdicts(found: dict) -> list[tuple[str, str, str, bool]]:
+    """(what, rule, value, whether it holds) of every claim."""
+    return [
+        ("CPU-minutes", "at most 60", f"{found['cpu_min']:.1f}", found["cpu_min"] <= 60),
+        ("front", "at least 8", str(found["front_size"]), found["front_size"] >= 8),
+        (
+            "parameters, largest / smallest",
+            "at least 10",
+            f"{found['params_factor']:.0f}",
+            found["params_factor"] >= 10,
+        ),
+        (
+            "best validation error",
+            "at most 1.5 %",
+            f"{found['best_validation_error']:.2%}",
+            found["best_validation_error"] <= 0.015,
+        ),
+        ("its test error", "3 retrainings", shown_test_error(found, "best_"), found["retrainings"] == 3),
+        (
+            "CPU seconds outside training and measuring",
+            "at most 10 %",
+            f"{found['overhead_share']:.1%}",
+            found["overhead_share"] <= 0.10,
+        ),
+    ]
+
+
+def shown_test_error(member: dict, prefix: str) -> str:
+    mean, deviation = member.get(f"{prefix}test_error_mean"), member.get(f"{prefix}test_error_sd")
+    return "-" if mean is None else f"{mean:.2%} ± {deviation or 0:.2%}"
+
+
+def tables(found: dict, front: list[dict]) -> str:
+    """Both tables of the README, in Markdown."""
+    lines = ["| what | asked | found | holds |", "| --- | --- | --- | --- |"]
+    lines += [
+        f"| {what} | {rule} | {value} | {'yes' if holds else 'NO'} |" for what, rule, value, holds in verdicts(found)
+    ]
+    lines += [
+        "",
+        "| id | born in | validation error | parameters | time | test error |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for member in sorted(front, key=lambda m: m["params"]):
+        error, params, time = (member[key] for key in MEASURES)
+        lines.append(
+            f"| `{member['id'][:8]}` | {member['generation']} | {error:.2%} | {params:,.0f} | {time:.2f} "
+            f"| {shown_test_error(member, '')} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def write_generations(folder: Path, path: Path) -> None:
+    """One row for each generation: CPU seconds so far, hypervolume, size of the front, best error."""
+    with Archive.open(folder) as archive, path.open("w", newline="") as file:
+        errors = {
+            e.individual: e.outcome.values["error"]
+            for e in archive.evaluations("validation")
+            if hasattr(e.outcome, "values")
+        }
+        rows = csv.writer(file)
+        rows.writerow(["generation", "cpu_s", "hypervolume", "front", "best_error"])
+        for g in archive.generations():
+            best = min(errors[id_] for id_ in g.front)
+            rows.writerow([g.number, round(g.cpu_s, 1), round(g.hypervolume, 5), len(g.front), best])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=None, help="the new run's folder")
+    parser.add_argument("--run", type=Path, default=None, help="judge this finished run of gi evolve --json > RUN.json")
+    options = parser.parse_args()
+    kernel_cpu_s = None
+    if options.run is None:
+        folder = options.out or HERE / "runs" / f"seed-{options.seed}"
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        summary, kernel_cpu_s = evolved(options.seed, folder)
+    else:
+        folder = options.run
+        summary = json.loads(folder.with_suffix(".json").read_text())
+    found = figures(summary, kernel_cpu_s)
+    front = asked("front", folder, "--plot", str(HERE / f"front-{options.seed}.png"))
+    write_generations(folder, HERE / f"generations-{options.seed}.csv")
+    result = {"seed": options.seed, **found, "summary": summary, "objectives": front["objectives"]}
+    result["failures"] = asked("failures", folder)
+    (HERE / f"results-{options.seed}.json").write_text(json.dumps(result, indent=2) + "\n")
+    table = tables(found, front["front"])
+    (HERE / f"results-{options.seed}.md").write_text(table)
+    print(table)
+    return 0 if all(holds for *_, holds in verdicts(found)) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
