@@ -53,4 +53,6 @@ def default_corpus(cache: Path, *, workers: int | None = None, on_progress: Prog
 def _build(path: Path, seeds: Harvest, cache: Path, workers: int | None, on_progress: Progress | None) -> None:
     with Corpus.create(path) as corpus:
         corpus.add(seeds, workers=1)
-        corpus.add(harvest("torchvision", cache=cache), workers=workers, on_progress=on_progress)
+        corpus.add(
+            harvest("torchvision", cache=cache, on_progress=on_progress), workers=workers, on_progress=on_progress
+        )

@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 
 import gi
-from gi.corpus.typing import Typed
+from gi.corpus.calls import Typed
 from gi.harvest import Harvest, Refusal
 from gi.types import Program
 

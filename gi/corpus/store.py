@@ -13,11 +13,11 @@ from typing import Self
 
 from gi.config import default_workers
 from gi.corpus import schema
+from gi.corpus.calls import typed_programs
 from gi.corpus.draw import Draw
 from gi.corpus.insert import Added, digest_of, insert
 from gi.corpus.licences import PERMISSIVE, permits
 from gi.corpus.summary import Summary, summary
-from gi.corpus.typing import typed_programs
 from gi.errors import CorpusError
 from gi.harvest import Harvest, Progress
 from gi.types import Ingredient, LineType, Origin
@@ -49,9 +49,9 @@ class Corpus:
             with tempfile.TemporaryDirectory(dir=path.parent, prefix=".corpus-") as folder:
                 schema.create(Path(folder, "new.sqlite"))
                 os.link(Path(folder, "new.sqlite"), path)  # unlike a rename, replaces nothing
-        except FileExistsError as error:
-            raise CorpusError(f"{path} exists already: open it, or choose another name.") from error
         except (OSError, sqlite3.OperationalError) as error:
+            if path.exists():
+                raise CorpusError(f"{path} exists already: open it, or choose another name.") from error
             full = isinstance(error, OSError) and error.errno == errno.ENOSPC
             reason = "no space is left" if full else getattr(error, "strerror", None) or str(error)
             raise CorpusError(f"{path} cannot be written: {reason}. Choose another place.") from error
