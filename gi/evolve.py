@@ -6,15 +6,15 @@ a run gives the same archive at every number of workers and however often it was
 """
 
 import dataclasses
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from deap import base
 
-from gi.archive import WEIGHTS, Archive, Generation, Retraining, RunSummary, make_folder, refuse_unfit
+from gi.archive import WEIGHTS, Archive, Generation, RunSummary, make_folder, refuse_unfit
 from gi.config import RunConfig, default_workers
 from gi.errors import ConfigError, RunError, SourceError
+from gi.runtime.cost import RunCost
 from gi.runtime.cputime import CpuClock
 from gi.runtime.evaluations import Evaluations, checked
 from gi.runtime.events import (
@@ -28,9 +28,10 @@ from gi.runtime.events import (
     Varied,
 )
 from gi.runtime.parts import MakeParts, Parts, default_parts
+from gi.runtime.retraining import retraining, retraining_jobs
 from gi.runtime.stopping import Interrupted, stop_requests
 from gi.seams import CostModel, Job
-from gi.seeding import stream, stream_seed
+from gi.seeding import stream, torch_seed
 from gi.select import Matrix, hypervolume, non_dominated, reference_point, scaled, standing, survivors, tournament
 from gi.types import OBJECTIVES, Individual, Offspring, Outcome, Program, Refused, Scored, Try
 
@@ -113,7 +114,7 @@ def _driven(archive: Archive, parts: Parts, clock: CpuClock, on_event: OnEvent |
     with stop_requests() as stop_requested:
         search = Search(archive, parts, clock, notify, stop_requested)
         ended = _ended(search)
-        search.save_cost()
+        search.cost.save()
         archive.add_event(ended)
     summary = archive.summary()
     notify(Finished(summary))
@@ -142,13 +143,13 @@ class Search:
     ) -> None:
         """Takes up the state that the archive holds."""
         run = archive.run()
-        self.archive, self.parts, self.clock, self.notify = archive, parts, clock, notify
+        self.archive, self.parts, self.notify = archive, parts, notify
         self.config, self.objectives, self.reference = run.config, run.objectives, run.reference
         self.last = next(reversed(archive.generations()), None)
         self.accepted = dict.fromkeys(archive.ids())
         self.fitness: dict[str, Fitness] = {}
         self.evaluation_cpu_s: dict[str, float] = {}
-        self.started, self.cpu_before_s, self.worker_cpu_s = time.monotonic(), archive.cpu_s(), 0.0
+        self.cost = RunCost(archive, run.config, clock)
         self.toolbox = _toolbox(parts)
         self.evaluations = Evaluations(self.toolbox.evaluate, self._record, stop_requested)
         for evaluation in archive.evaluations("validation"):
@@ -255,7 +256,9 @@ class Search:
         front = self._selected(best)
         volume = hypervolume(self._values(best), self.reference, self.objectives)
         streams = {"seed": self.config.seed, "streams": ["mate", "vary"], "next": [number + 1, 0]}
-        self.last = Generation(number, tuple(self._selected(candidates)), tuple(front), volume, streams, self._cpu_s())
+        self.last = Generation(
+            number, tuple(self._selected(candidates)), tuple(front), volume, streams, self.cost.cpu_s
+        )
         self.archive.close_generation(self.last, reference=self.reference)
         self._tell(self.last)
 
@@ -285,32 +288,30 @@ class Search:
     # ------------------------------------------------------------------------------------------------ evaluations
 
     def _submit(self, individual: Individual) -> None:
-        seed = _torch_seed(self.config.seed, "train")
+        seed = torch_seed(self.config.seed, "train")
         self.evaluations.submit(Job(individual.id, individual.text, seed, self.config.images))
 
     def _record(self, job: Job, outcome: Outcome) -> None:
-        self.worker_cpu_s += outcome.cost.cpu_s
         if job.split == "test":
-            self._record_retraining(job, checked(outcome, ("error",)))
+            outcome = checked(outcome, ("error",))
+            self.archive.add_retraining(retraining(job, outcome), outcome)
+            self.notify(Retrained(job.id, job.seed, outcome))
         else:
             outcome = checked(outcome, self.config.objectives)
             self.archive.add_outcome(job.id, outcome, seed=job.seed, images=job.images)
             self._remember(job.id, outcome)
             self.notify(Evaluated(job.id, outcome))
-        self.save_cost()
+        self.cost.add(outcome.cost.cpu_s)
 
     def _remember(self, id_: str, outcome: Outcome) -> None:
         if isinstance(outcome, Scored):
             self.fitness[id_] = Fitness([outcome.values[objective.key] for objective in self.objectives])
             self.evaluation_cpu_s[id_] = outcome.cost.cpu_s
 
-    # ------------------------------------------------------------------------------------- the end: retraining, cost
-
     def retrain_front(self) -> None:
         """Trains the front from scratch on each of the final seeds and scores it once on the test split."""
         front = self.last.front if self.last else ()
-        done = {(r.individual, r.seed, r.images) for r in self.archive.retrainings()}
-        jobs = [job for id_ in front for job in self._retrainings(id_) if (job.id, job.seed, job.images) not in done]
+        jobs = retraining_jobs(self.archive, self.config, front)
         if jobs:
             make_folder(self.archive.folder / WEIGHTS)
             self.notify(RetrainingStarted(len(front), len(jobs)))
@@ -318,37 +319,8 @@ class Search:
             self.evaluations.submit(job)
         self.evaluations.finish()
 
-    def _retrainings(self, id_: str) -> list[Job]:
-        """The retrainings of a front member; the first one's weights are kept."""
-        text, images = self.archive.individual(id_).text, self.config.final_images
-        seeds = [_torch_seed(self.config.seed, "retrain", n) for n in range(self.config.final_seeds)]
-        kept = str(self.archive.folder / WEIGHTS / f"{id_}.pt")
-        return [Job(id_, text, seed, images, "test", None if n else kept) for n, seed in enumerate(seeds)]
-
-    def _record_retraining(self, job: Job, outcome: Outcome) -> None:
-        values = outcome.values if isinstance(outcome, Scored) else {}
-        weights = f"{WEIGHTS}/{job.id}.pt" if values and job.weights_path else None
-        errors = values.get("error"), values.get("validation_error")
-        self.archive.add_retraining(Retraining(job.id, job.seed, job.images, *errors, weights), outcome)
-        self.notify(Retrained(job.id, job.seed, outcome))
-
-    def _cpu_s(self) -> float:
-        """CPU seconds of the whole run so far, earlier sessions included."""
-        return self.cpu_before_s + self.clock.used_s(self.worker_cpu_s)
-
     def _spent(self) -> bool:
-        """Whether the budget is used up but for what retraining the front will take (at most half of it)."""
-        budget = self.config.budget_cpu_s
-        if budget is None:
-            return False
-        share = self.config.final_seeds * self.config.final_images / self.config.images
-        front = self.last.front if self.last else ()
-        retraining = share * sum(self.evaluation_cpu_s[id_] for id_ in front)
-        return self._cpu_s() + min(retraining, budget / 2) >= budget
-
-    def save_cost(self) -> None:
-        """Writes down the session's CPU and wall seconds so far."""
-        self.archive.set_session_cost(self._cpu_s() - self.cpu_before_s, time.monotonic() - self.started)
+        return self.cost.budget_is_spent(self.evaluation_cpu_s[id_] for id_ in (self.last.front if self.last else ()))
 
     def _starting(self, number: int, slots: int) -> None:
         self.notify(GenerationStarted(number, self.config.generations, slots))
@@ -379,8 +351,3 @@ def _toolbox(parts: Parts) -> base.Toolbox:
     toolbox.register("mate", tournament)
     toolbox.register("select", survivors)
     return toolbox
-
-
-def _torch_seed(run_seed: int, *name: str | int) -> int:
-    """A seed that fits every generator and SQLite's integers."""
-    return stream_seed(run_seed, *name) % 2**31

@@ -13,3 +13,8 @@ def stream_seed(run_seed: int, *name: str | int) -> int:
 def stream(run_seed: int, *name: str | int) -> random.Random:
     """The random stream called `name` of this run, the same on every machine."""
     return random.Random(stream_seed(run_seed, *name))
+
+
+def torch_seed(run_seed: int, *name: str | int) -> int:
+    """The seed of a training called `name`: 31 bits, which every generator and every database takes."""
+    return stream_seed(run_seed, *name) % 2**31

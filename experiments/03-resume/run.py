@@ -23,9 +23,10 @@ from gi.archive import Archive
 HERE = Path(__file__).parent
 GI = [sys.executable, "-c", "import sys; from gi.cli import main; sys.exit(main())"]
 SETTINGS = (
-    "--dataset digits --clock model --generations 4 --population 6 --images 400 --final-images 400 --final-seeds 2"
+    "--dataset digits --clock model --generations 8 --population 6 --images 400 --final-images 400 --final-seeds 2"
 )
 PAUSE_S = 0.02  # between one half of the tree and the other
+EARLIEST_S = 2.5  # by then the workers are up
 ORDERS = ("at once", "driver first", "workers first")
 
 
@@ -85,7 +86,7 @@ def killed_run(folder, rng, longest_s, kills_left, name):
     """One run, killed at random moments until it ends by itself: a row for each kill."""
     rows = []
     while True:
-        process, moment_s = start(folder, 2), rng.uniform(0.5, longest_s)
+        process, moment_s = start(folder, 2), rng.uniform(EARLIEST_S, longest_s)
         try:
             _, errors = process.communicate(timeout=moment_s if len(rows) < kills_left else None)
             assert process.returncode == 0, errors

@@ -1,0 +1,30 @@
+"""The end of a run: the front trained from scratch on several seeds, each scored once on the test split."""
+
+from collections.abc import Sequence
+
+from gi.archive import WEIGHTS, Archive, Retraining
+from gi.config import RunConfig
+from gi.seams import Job
+from gi.seeding import torch_seed
+from gi.types import Outcome, Scored
+
+
+def retraining_jobs(archive: Archive, config: RunConfig, front: Sequence[str]) -> list[Job]:
+    """The trainings of the front members (ids) that the archive does not hold yet."""
+    done = {(r.individual, r.seed, r.images) for r in archive.retrainings()}
+    jobs = [job for id_ in front for job in _jobs(archive, config, id_)]
+    return [job for job in jobs if (job.id, job.seed, job.images) not in done]
+
+
+def retraining(job: Job, outcome: Outcome) -> Retraining:
+    """What is kept of a retraining; the weights' path is relative to the run's folder."""
+    values = outcome.values if isinstance(outcome, Scored) else {}
+    weights = f"{WEIGHTS}/{job.id}.pt" if values and job.weights_path else None
+    return Retraining(job.id, job.seed, job.images, values.get("error"), values.get("validation_error"), weights)
+
+
+def _jobs(archive: Archive, config: RunConfig, id_: str) -> list[Job]:
+    """The retrainings of one front member; the first one's weights are kept."""
+    text, kept = archive.individual(id_).text, str(archive.folder / WEIGHTS / f"{id_}.pt")
+    seeds = [torch_seed(config.seed, "retrain", n) for n in range(config.final_seeds)]
+    return [Job(id_, text, seed, config.final_images, "test", None if n else kept) for n, seed in enumerate(seeds)]
