@@ -23,7 +23,7 @@ from gi.archive import Archive
 HERE = Path(__file__).parent
 GI = [sys.executable, "-c", "import sys; from gi.cli import main; sys.exit(main())"]
 SETTINGS = (
-    "--dataset digits --clock model --generations 8 --population 6 --images 400 --final-images 400 --final-seeds 2"
+    "--dataset digits --clock model --generations 20 --population 6 --images 400 --final-images 400 --final-seeds 2"
 )
 PAUSE_S = 0.02  # between one half of the tree and the other
 EARLIEST_S = 2.5  # by then the workers are up
