@@ -23,7 +23,9 @@ class Check(Protocol):
     The answer is the plain record `gi.source.trace.Trace`, or `gi.source.trace.Stopped` where the program stopped.
     """
 
-    def __call__(self, text: str, task: Task) -> Any: ...
+    def __call__(self, text: str, task: Task) -> Any:
+        """The answer for one program and the shape it has to fit."""
+        ...
 
 
 class Lookup(Protocol):
@@ -47,7 +49,9 @@ class Variation(Protocol):
 
     def __call__(
         self, parents: Sequence[str], *, rng: random.Random, known: frozenset[str] | set[str]
-    ) -> Offspring | Refused: ...
+    ) -> Offspring | Refused:
+        """An offspring that was accepted, or every try that was refused."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,9 @@ class Executor(Protocol):
         """How many jobs run at once."""
         ...
 
-    def submit(self, job: Job) -> "Future[Outcome]": ...
+    def submit(self, job: Job) -> "Future[Outcome]":
+        """The outcome to come; waits for nothing."""
+        ...
 
     def shutdown(self) -> None:
         """Kills what is running and lets go of every process."""
@@ -84,4 +90,6 @@ class Executor(Protocol):
 class CostModel(Protocol):
     """Stands in for the clock: figures computed from the program alone, equal on every machine."""
 
-    def __call__(self, job: Job) -> Mapping[str, float]: ...
+    def __call__(self, job: Job) -> Mapping[str, float]:
+        """The figures that take the clock's place, by objective key."""
+        ...

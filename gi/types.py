@@ -133,6 +133,7 @@ class Try:
 
     @property
     def accepted(self) -> bool:
+        """Whether the try became an offspring."""
         return not self.stage
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gi.seams import Signature
+from gi.source.tree import dotted
 from gi.types import Ingredient
 
 _UNKNOWN = object()
@@ -24,13 +25,14 @@ class Surroundings:
     """The place an ingredient goes to.
 
     `channels` is what a layer receives there (channels or features), `size` the image's (height, width) or ();
-    `width` the width that the place asks for, None where it is free; `widths` those of the host's other layers.
-    `net`, `optimizer`, `steps` are the recipe's names; `image` is the data set's (height, width).
+    `width` the width that the place asks for (`width_is_fixed` for the classes), None where it is free;
+    `widths` those of the host's other layers. `net`, `optimizer`, `steps` are the recipe's names; `image` is the data set's (height, width).
     """
 
     channels: int = 1
     size: tuple[int, ...] = ()
     width: int | None = None
+    width_is_fixed: bool = False
     widths: tuple[int, ...] = ()
     net: str = "net"
     optimizer: str = "optimizer"
@@ -77,7 +79,7 @@ def evaluated(node: ast.expr, names: Mapping[str, str]) -> Any:
     match node:
         case ast.Constant(value=value):
             return value
-        case ast.Name(id=name) if name in names:
+        case ast.Name() | ast.Attribute() if (name := dotted(node)) in names:
             return evaluated(ast.parse(names[name], mode="eval").body, {})
         case ast.Tuple(elts=elements) | ast.List(elts=elements):
             values = [evaluated(e, names) for e in elements]
@@ -151,7 +153,7 @@ DATA = Code("")
 def _width(slot: _Slot) -> int:
     """The donor's width where it is within reach of the host's, else one of the host's."""
     value, around, rng = slot.value, slot.around, slot.rng
-    if around.width is not None and rng.random() < 0.5:
+    if around.width is not None and (around.width_is_fixed or rng.random() < 0.5):
         return around.width
     reference = around.width or around.channels
     if isinstance(value, int) and reference / MAX_GROWTH <= value <= max(16, reference * MAX_GROWTH):

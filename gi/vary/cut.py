@@ -28,10 +28,15 @@ def cut(host: Host, other: Host, means: Means) -> Proposal | None:
 def _tail_swapped(host: Host, other: Host, tail: list[Gene], coming: list[Gene], means: Means) -> Proposal | None:
     made: list[Replacement] = []
     edits: list[Edit] = []
+    defined: set[str] = set()
     for gene, new in zip(tail, coming, strict=False):
         if isinstance(gene.place, (Functional, Attribute)) and gene.type != new.type:
             continue
         swapped = replacement(host, gene, other.ingredient(new), means)
+        name = swapped[0].partition("(")[0] if swapped and isinstance(gene.place, Functional) else ""
+        if name.startswith("self.") and name in defined:
+            continue  # two new layers of one name: the names are chosen before either is in the text
+        defined.add(name)
         if swapped and not same(swapped[0], host.source.code(gene.call)):
             made.extend(swapped[1])
             edits.append(edit("cut", host, gene, swapped[0], other.ingredient(new)))

@@ -53,7 +53,9 @@ class Host:
         free = gene.type != LineType.CONNECTION or not replaced
         width = None if free else (self.task.num_classes if gene is self.classifier else gene.output[0])
         channels = int(shape[0]) if shape else 1
-        return Surroundings(channels=channels, size=tuple(shape[1:]), width=width, widths=self.widths)
+        fixed = replaced and gene is self.classifier
+        size = tuple(shape[1:])
+        return Surroundings(channels=channels, size=size, width=width, width_is_fixed=fixed, widths=self.widths)
 
     @cached_property
     def recipe_names(self) -> Surroundings:
@@ -139,14 +141,42 @@ def fits(ingredient: Ingredient, shape: tuple[int, ...]) -> bool:
     return not (flat == "batchnorm1d" and len(shape) == 3)
 
 
+_OF_RECIPE = ("torch.optim.", "torch.nn.", "torchvision.transforms.")
+_NO_STEP = frozenset(  # needs a closure, sparse gradients, a metric, other labels, or a second data set
+    {
+        "Optimizer",
+        "LBFGS",
+        "SparseAdam",
+        "LRScheduler",
+        "ReduceLROnPlateau",
+        "LambdaLR",
+        "MultiplicativeLR",
+        "SequentialLR",
+    }
+    | {"ChainedScheduler", "SWALR", "Compose", "Lambda", "Normalize", "Transform", "RandomApply", "RandomChoice"}
+    | {"ToTensor", "ToPILImage", "PILToTensor", "ToImage", "ToDtype", "ToPureTensor", "ConvertImageDtype", "ToDevice"}
+    | {"AutoAugment", "RandAugment", "TrivialAugmentWide", "AugMix", "FiveCrop", "TenCrop", "Identity", "JPEG"}
+    | {"Resize", "CenterCrop", "RandomResize", "ScaleJitter", "RandomShortestSize", "RandomPosterize", "RandomIoUCrop"}
+    | {"MixUp", "CutMix", "RandomZoomOut", "RandomPhotometricDistort", "RandomChannelPermutation", "RGB"}
+)
+
+
+def fits_recipe(ingredient: Ingredient) -> bool:
+    """Whether a line of a recipe type can stand alone in `recipe`: a class that works on batches and class labels."""
+    name = ingredient.symbol.rpartition(".")[2]
+    if not ingredient.symbol.startswith(_OF_RECIPE) or not name[:1].isupper() or name in _NO_STEP:
+        return False
+    return ingredient.type != LineType.LOSS or name in ("CrossEntropyLoss", "NLLLoss", "MultiMarginLoss")
+
+
 def donor(
     stock: Ingredients, kind: LineType, shape: tuple[int, ...], rng: random.Random, draws: int = 30
 ) -> Ingredient | None:
-    """An ingredient of a type that fits a shape; for recipe types any."""
+    """An ingredient of a type that fits where a sample has this shape, or that fits a recipe."""
     for _ in range(draws):
         found = stock.sample(rng, kind)
         if found is None:
             return None
-        if kind not in MODEL_TYPES or fits(found, shape):
+        if fits(found, shape) if kind in MODEL_TYPES else fits_recipe(found):
             return found
     return None
