@@ -50,8 +50,9 @@ def tried(name: str, task: Task, stock: Corpus, options: argparse.Namespace) -> 
                 started = time.process_time() + check.cpu_s
                 verdict = vary.edited(text, 1, rng=rng).verdict
                 cpu_s = time.process_time() + check.cpu_s - started
-                rows.append({"task": name, "program": Path(program.origin.path).stem, "cpu_s": cpu_s,
-                             "operator": verdict.operator, "stage": verdict.stage, "reason": verdict.reason})  # fmt: skip
+                verdict_row = {"operator": verdict.operator, "stage": verdict.stage, "reason": verdict.reason}
+                program_name = Path(program.origin.path).stem
+                rows.append({"task": name, "program": program_name, "cpu_s": cpu_s, **verdict_row})
     return rows
 
 

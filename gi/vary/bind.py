@@ -26,7 +26,8 @@ class Surroundings:
 
     `channels` is what a layer receives there (channels or features), `size` the image's (height, width) or ();
     `width` the width that the place asks for (`width_is_fixed` for the classes), None where it is free;
-    `widths` those of the host's other layers. `net`, `optimizer`, `steps` are the recipe's names; `image` is the data set's (height, width).
+    `widths` those of the host's other layers. `net`, `optimizer`, `steps` are the
+    recipe's names; `image` is the data set's (height, width).
     """
 
     channels: int = 1
