@@ -7,7 +7,7 @@
 VENV ?= .venv
 PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13 python3.14 python; do \
   $$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
-EVOLVE ?= --dataset digits --generations 20 --budget 4m
+EVOLVE ?= --dataset digits --generations 12 --budget 3m
 RUN ?= runs/make-$(shell date +%Y%m%d-%H%M%S)
 TESTS ?= tests
 

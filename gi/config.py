@@ -19,7 +19,8 @@ class RunConfig:
 
     `images` is the number of training samples presented in one evaluation, `final_images` in each of the
     `final_seeds` retrainings of the front; `clock="model"` replaces measured times by a cost model, which makes the
-    run equal on every machine.
+    run equal on every machine. `cpu_limit_s` and `wall_limit_s` bound one training of `images` samples; a program whose
+    first steps show that it would take longer is refused, which keeps a search from spending itself on a few giants.
     """
 
     dataset: str
@@ -28,12 +29,12 @@ class RunConfig:
     seed: int = 0
     budget_cpu_s: float | None = None
     objectives: tuple[str, ...] = ("error", "params", "time")
-    images: int = 40_000
-    final_images: int = 120_000
+    images: int = 30_000
+    final_images: int = 90_000
     final_seeds: int = 3
     batch_size: int = 64
-    cpu_limit_s: float = 60.0
-    wall_limit_s: float = 240.0
+    cpu_limit_s: float = 8.0
+    wall_limit_s: float = 60.0
     memory_limit_mb: int = 4096
     clock: Literal["cpu", "model"] = "cpu"
     device: str = "cpu"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gi.archive import RunSummary
 
 BEST = "error"  # whose least value decides what a run exports
+_WALL_FOR_CPU = 8  # a busy machine may take this many times as long as the CPU does
 _DEFAULT: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(RunConfig)}
 
 
@@ -46,6 +47,14 @@ _DEFAULT: dict[str, Any] = {field.name: field.default for field in dataclasses.f
 )
 @click.option("--final-seeds", type=int, default=_DEFAULT["final_seeds"], show_default=True, help="Final trainings.")
 @click.option("--batch-size", type=int, default=_DEFAULT["batch_size"], show_default=True, help="Images of one step.")
+@click.option(
+    "--cpu-limit",
+    "cpu_limit_s",
+    type=float,
+    default=_DEFAULT["cpu_limit_s"],
+    show_default=True,
+    help="CPU seconds that one evaluation's training may take; slower programs are refused after a few steps.",
+)
 @click.option("--device", default=_DEFAULT["device"], show_default=True, help="Where networks train.")
 @click.option(
     "--clock",
@@ -164,6 +173,7 @@ def _config(*, budget: str | None, objectives: str, allow_licence: tuple[str, ..
         budget_cpu_s=None if budget is None else parse_duration(budget),
         objectives=tuple(key.strip() for key in objectives.split(",")),
         allow_licences=allow_licence,
+        wall_limit_s=max(_DEFAULT["wall_limit_s"], _WALL_FOR_CPU * same["cpu_limit_s"]),
         **same,
     )
 

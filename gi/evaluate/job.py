@@ -137,7 +137,7 @@ def _pace_check(request: Request, model_train_s: float, steps: int) -> Callable[
     if request.clock != "model":
         return pace_check(request.cpu_limit_s, steps)
     if model_train_s > request.cpu_limit_s:
-        detail = f"{model_train_s:.0f} CPU seconds by the cost model, {request.cpu_limit_s:.0f} allowed"
+        detail = f"{model_train_s:.0f} CPU seconds by the cost model, {request.cpu_limit_s:.0f} allowed (--cpu-limit)"
         raise CandidateError("train", "too slow", detail)
     return None
 
