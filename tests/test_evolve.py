@@ -427,7 +427,8 @@ def test_a_run_killed_at_random_moments_ends_as_if_nothing_had_happened(tmp_path
             child.wait()
             kills += 1
             lost += not evaluated <= _evaluated(run)
-    resume(run, workers=2, parts=parts())
+    started = (run / "run.sqlite").exists()
+    resume(run, workers=2, parts=parts()) if started else evolve(CONFIG, run, workers=2, parts=parts())
     assert kills > 0
     assert lost == 0
     assert dumped(run) == dumped(tmp_path / "whole")

@@ -20,7 +20,7 @@ from gi.archive.records import (
     RunSummary,
     Slot,
 )
-from gi.archive.schema import connect_reader, connect_writer, explained, fold_log, run_file, transaction, write_empty
+from gi.archive.schema import connect_reader, connect_writer, explained, fold_log, run_file, transaction, write_new
 from gi.archive.text import dump
 from gi.config import RunConfig
 from gi.types import Individual, Objective, Outcome, Program, Try
@@ -49,22 +49,13 @@ class Archive:
         """Starts the run file of a new run in `folder`. Raises `ArchiveError` where there is a run already."""
         refuse_existing(folder)
         make_folder(folder)
-        archive = cls._locked(folder, new=True)
-        try:
-            archive._session = archive._write(writes.start, config, objectives, seeds, command)
-        except BaseException:
-            archive.close()
-            archive.path.unlink(missing_ok=True)
-            raise
-        return archive
+        return cls._locked(folder, lambda db: writes.start(db, config, objectives, seeds, command))
 
     @classmethod
     def resume(cls, folder: Path, *, command: Sequence[str] = ()) -> "Archive":
         """Opens a run to go on with it. Raises `ArchiveError` where there is none or another process writes to it."""
         connect_reader(run_file(folder)).close()
-        archive = cls._locked(run_file(folder).parent, new=False)
-        archive._session = archive._write(writes.begin_session, "resumed", command)
-        return archive
+        return cls._locked(run_file(folder).parent, None, command)
 
     @classmethod
     def open(cls, folder: Path) -> "Archive":
@@ -73,15 +64,20 @@ class Archive:
         return cls(path, connect_reader(path))
 
     @classmethod
-    def _locked(cls, folder: Path, *, new: bool) -> "Archive":
+    def _locked(
+        cls, folder: Path, start: Callable[[sqlite3.Connection], int] | None, command: Sequence[str] = ()
+    ) -> "Archive":
+        """The archive that this process alone writes to: a new one where `start` begins it, else the one there."""
         held = lock(folder)
         try:
-            path = folder / run_file(folder).name
-            if new:
+            path, session = folder / run_file(folder).name, 0
+            if start is not None:
                 refuse_existing(folder)
                 with explained(path):
-                    write_empty(path)
-            return cls(path, connect_writer(path), held)
+                    session = write_new(path, start)
+            archive = cls(path, connect_writer(path), held)
+            archive._session = session or archive._write(writes.begin_session, "resumed", command)
+            return archive
         except BaseException:
             held.close()
             raise

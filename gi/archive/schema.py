@@ -7,12 +7,15 @@ read-only folder too.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import quote
 
 from gi.errors import ArchiveError, GiError, RunError
+
+T = TypeVar("T")
 
 APPLICATION_ID = 0x67695275  # "giRu"
 VERSION = 1
@@ -81,8 +84,11 @@ def run_file(folder: Path) -> Path:
     return folder if folder.name == FILE_NAME else folder / FILE_NAME
 
 
-def write_empty(path: Path) -> None:
-    """Writes a run file with no rows: under another name first, so that a run file is never half written."""
+def write_new(path: Path, fill: Callable[[sqlite3.Connection], T]) -> T:
+    """Writes a run file with what `fill` puts in, and returns what that returns.
+
+    Under another name first: a process killed in here leaves no run file, never one that holds no run.
+    """
     part = path.with_name(f"{path.name}.part")
     part.unlink(missing_ok=True)
     db = sqlite3.connect(part, isolation_level=None)
@@ -90,9 +96,14 @@ def write_empty(path: Path) -> None:
         db.executescript(
             f"BEGIN; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION}; {TABLES} COMMIT;"
         )
+        with transaction(db):
+            filled = fill(db)
+        db.close()
+        part.rename(path)
     finally:
         db.close()
-    part.rename(path)
+        part.unlink(missing_ok=True)
+    return filled
 
 
 def connect_writer(path: Path) -> sqlite3.Connection:

@@ -139,7 +139,8 @@ def pace_check(limit_s: float, steps: int) -> Callable[[int], None]:
             per_step = (used - first) / (step - 1)
         projected = used + per_step * (steps - step)
         if projected > limit_s * _PROJECTION_FACTOR:
-            detail = f"{projected:.0f} CPU seconds projected after {step} of {steps} steps, {limit_s:.0f} allowed (--cpu-limit)"
+            pace = f"{projected:.0f} CPU seconds projected after {step} of {steps} steps"
+            detail = f"{pace}, {limit_s:.0f} allowed (--cpu-limit)"
             raise CandidateError("train", "too slow", detail)
 
     return check
