@@ -28,7 +28,7 @@ SETTINGS = (
     "--dataset digits --clock model --generations 20 --population 6 --images 400 --final-images 400 --final-seeds 2"
 )
 PAUSE_S = 0.02  # between one half of the tree and the other
-EARLIEST_S = 2.5  # by then the workers are up
+EARLIEST_S = 0.3  # while the process is still starting
 ORDERS = ("at once", "driver first", "workers first")
 
 
