@@ -28,7 +28,6 @@ SETTINGS = (
     "--dataset digits --clock model --generations 20 --population 6 --images 400 --final-images 400 --final-seeds 2"
 )
 PAUSE_S = 0.02  # between one half of the tree and the other
-EARLIEST_S = 0.3  # while the process is still starting
 ORDERS = ("at once", "driver first", "workers first")
 
 
@@ -84,11 +83,11 @@ def whole(folder, workers):
     return dump(folder), time.monotonic() - begun
 
 
-def killed_run(folder, rng, longest_s, kills_left, name):
+def killed_run(folder, rng, span_s, kills_left, name):
     """One run, killed at random moments until it ends by itself: a row for each kill."""
     rows = []
     while True:
-        process, moment_s = start(folder, 2), rng.uniform(EARLIEST_S, longest_s)
+        process, moment_s = start(folder, 2), rng.uniform(*span_s)
         try:
             _, errors = process.communicate(timeout=moment_s if len(rows) < kills_left else None)
             assert process.returncode == 0, errors
@@ -105,6 +104,9 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--earliest", type=float, default=0.3, help="seconds before the first kill; 2.5: workers are up"
+    )
     options = parser.parse_args()
     rng, rows, same = random.Random(options.seed), [], []
     with tempfile.TemporaryDirectory() as scratch:
@@ -117,7 +119,7 @@ def main():
             same.append(text == expected)
         while len(rows) < options.kills:
             name = f"run {len(same) - 1}"
-            found = killed_run(Path(scratch, name), rng, wall_s, options.kills - len(rows), name)
+            found = killed_run(Path(scratch, name), rng, (options.earliest, wall_s), options.kills - len(rows), name)
             same.append(dump(Path(scratch, name)) == expected)
             rows += [[*row, "yes" if same[-1] else "NO"] for row in found]
             print(f"{name}: {len(found)} kills, {'the same archive' if same[-1] else 'ANOTHER ARCHIVE'}", flush=True)
