@@ -26,10 +26,20 @@ class CheckWorker:
     def __call__(self, text: str, task: Task) -> Answer:
         """What a run of the program's network and recipe on meta tensors shows."""
         try:
-            return answer_from_json(self._call("trace", text, list(task.input_shape), task.num_classes, self.entry))
+            return self._traced(text, task)
         except WorkerTimeout as error:
             return Stopped("worker", "timeout", 0, str(error))
-        except WorkerDied as error:
+        except WorkerDied:
+            return self._traced_again(text, task)
+
+    def _traced(self, text: str, task: Task) -> Answer:
+        return answer_from_json(self._call("trace", text, list(task.input_shape), task.num_classes, self.entry))
+
+    def _traced_again(self, text: str, task: Task) -> Answer:
+        """A second go in a fresh process: whoever killed the first may not have been the program."""
+        try:
+            return self._traced(text, task)
+        except (WorkerTimeout, WorkerDied) as error:
             return Stopped("worker", "crash", 0, str(error))
 
     def signature(self, symbol: str) -> Signature | None:
