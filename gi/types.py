@@ -88,8 +88,41 @@ class TypedLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Block:
+    """A harvested module class, and what trying it on meta tensors found.
+
+    `source` is the text of a module that defines the class `name` and everything that it uses. `arguments` give each
+    parameter that has to be given an expression over the names `channels_in`, `channels_out` and `stride`, or a
+    literal; `channels_in`, `channels_out` and `stride` are the parameters that set these (None where there is none),
+    and the output has `factor` times as many channels as the value of `channels_out`, or as the input where no
+    parameter sets them. `keeps_channels` says that the output must have as many channels as the input. Widths are
+    multiples of `channels_step`, images at least `least_size` high and wide and multiples of `size_step`.
+    `params` counts the parameters of the block from 64 to 64 channels, or as near as it can be built.
+    """
+
+    name: str
+    source: str
+    arguments: tuple[tuple[str, str], ...]
+    channels_in: str | None
+    channels_out: str | None
+    stride: str | None
+    factor: float
+    input: Literal["image", "features", "tokens"]
+    keeps_channels: bool
+    channels_step: int
+    size_step: int
+    least_size: int
+    params: int
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
 class Ingredient:
-    """What an edit brings: one typed call of a donor, with the line that it stood in and its origin."""
+    """What an edit brings: one typed call of a donor, with the line that it stood in and its origin.
+
+    `source` is the text of a module that defines what `call` uses, where it uses more than the installed libraries;
+    `block` is the block that is called, where `type` is `LineType.BLOCK` and the corpus tried it.
+    """
 
     type: LineType
     symbol: str
@@ -97,6 +130,8 @@ class Ingredient:
     call: str
     names: tuple[tuple[str, str | None], ...]
     origin: Origin
+    source: str = ""
+    block: Block | None = None
 
 
 @dataclass(frozen=True, slots=True)
