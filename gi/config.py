@@ -21,6 +21,7 @@ class RunConfig:
     `final_seeds` retrainings of the front; `clock="model"` replaces measured times by a cost model, which makes the
     run equal on every machine. `cpu_limit_s` and `wall_limit_s` bound one training of `images` samples; a program whose
     first steps show that it would take longer is refused, which keeps a search from spending itself on a few giants.
+    `entry` is the expression that builds the network among a program's names.
     """
 
     dataset: str
@@ -41,6 +42,7 @@ class RunConfig:
     data_root: str | None = None
     corpus: str | None = None
     allow_licences: tuple[str, ...] = ()
+    entry: str = "Net"
 
     def __post_init__(self) -> None:
         for name, least in _LEAST.items():

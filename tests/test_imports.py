@@ -25,6 +25,7 @@ SIBLINGS = {
     ("report", "archive"): "a report reads a run",
     ("export", "archive"): "an export reads a run",
     ("export", "report"): "an exported file tells the origins that a report shows",
+    ("export", "source"): "an exported file leaves out what the program does when run as a script",
     ("export", "evaluate"): "an exported file reads the run's data set, and ONNX is made in its worker",
 }
 #: Packages that one place alone may import; their weight or their licence stays there.

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gi.source.entry import entry_call, entry_name
 from gi.types import Stage, Task
 
 FILE_NAME = "<candidate>"
@@ -60,14 +61,15 @@ def load(text: str) -> ModuleType:
     return module
 
 
-def build(module: ModuleType) -> nn.Module:
-    """`Net()` of the program."""
+def build(module: ModuleType, entry: str = "Net") -> nn.Module:
+    """The network that `entry` builds among the program's names."""
+    name, call = entry_name(entry), entry_call(entry)
     with blame("build"):
-        if not hasattr(module, "Net"):
-            raise CandidateError("build", "no Net", "the program defines no class Net")
-        net = module.Net()
+        if not hasattr(module, name):
+            raise CandidateError("build", f"no {name}", f"the program defines no {name}")
+        net = eval(call, module.__dict__)
         if not isinstance(net, nn.Module):
-            raise CandidateError("build", "Net is no module", f"Net() is a {type(net).__name__}")
+            raise CandidateError("build", f"{name} is no module", f"{call} is a {type(net).__name__}")
     return net
 
 

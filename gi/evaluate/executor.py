@@ -155,6 +155,7 @@ class LocalExecutor:
             "cpu_limit_s": self._config.cpu_limit_s * factor,
             "clock": "cpu" if self._by_the_clock else "model",
             "device": self._config.device,
+            "entry": self._config.entry,
         }
 
     @property
@@ -172,7 +173,7 @@ class LocalExecutor:
         values = answer.get("values")
         if not isinstance(values, dict) or not all(_is_value(values.get(key)) for key in _MEASURED):
             return Failed("worker", "no valid answer", "the worker's answer lacks a finite value", cost)
-        known = {key: float(values[key]) for key in _MEASURED} | {"size": float(_size(job.text))}
+        known = {key: float(values[key]) for key in _MEASURED} | {"size": float(_size(job.text, self._config.entry))}
         if self._cost_model is not None:
             known |= self._cost_model(job)
         return Scored(known, cost)
@@ -214,16 +215,16 @@ def _is_value(value: Any) -> bool:
 
 
 @lru_cache(maxsize=1)
-def _normaliser() -> Callable[[str], str]:
+def _normaliser() -> Callable[[str, str], str]:
     from gi.source import normalise
 
     return normalise
 
 
-def _size(text: str) -> int:
+def _size(text: str, entry: str) -> int:
     """The length of the normalised text, which neither comments nor formatting change."""
     try:
-        return len(_normaliser()(text))
+        return len(_normaliser()(text, entry))
     except SourceError:
         return len(text)
 

@@ -38,6 +38,7 @@ class Request:
     cpu_limit_s: float
     clock: str
     device: str
+    entry: str = "Net"
 
 
 @dataclass(slots=True)
@@ -82,7 +83,7 @@ def _evaluate(request: Request, spent: Spent, enter: Callable[[Stage], None]) ->
     enter("build")
     seed_everything(request.seed, "weights")
     module = load(request.text)
-    net = build(module).to(request.device)
+    net = build(module, request.entry).to(request.device)
     enter("forward")
     macs = macs_per_sample(net, dataset.task, request.device)
     model = modelled(num_params(net), macs, task=dataset.task, images=request.images)

@@ -25,6 +25,7 @@ from gi.compat import allow_torchvision
 from gi.evaluate import fitting
 from gi.evaluate.fingerprint import Graph, digest, reached, recipe_digest
 from gi.evaluate.sites import CANDIDATE, NOWHERE, Sites, built_with, line_of
+from gi.source.entry import entry_call
 from gi.source.trace import Fix, Site, Stopped, Trace, Use
 
 BATCH = 3  # no common width, so that a batch dimension is not mistaken for a channel dimension
@@ -147,6 +148,7 @@ class _Run:
             model=model,
             fingerprint=digest(model, recipe),
             built_counts=tuple(self.built_counts()),
+            network=type(net).__qualname__ if type(net).__module__ == "candidate" else "",
         )
 
     def namespace(self) -> dict[str, Any]:
@@ -164,8 +166,7 @@ class _Run:
 
     def build(self, namespace: dict[str, Any], entry: str) -> nn.Module:
         with self.stops("build"):
-            target = eval(entry, namespace)
-            net = target if isinstance(target, nn.Module) else target()
+            net = eval(entry_call(entry), namespace)
         if not isinstance(net, nn.Module):
             raise Stop("build", "not a module", 0, f"{entry} gives a {type(net).__name__}, not an nn.Module")
         if sum(p.numel() for p in net.parameters()) > MAX_PARAMS:

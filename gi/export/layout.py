@@ -5,6 +5,9 @@ from collections.abc import Collection, Iterable
 
 import black
 
+from gi.source import without_dead_code
+from gi.source.tree import parse
+
 LINE_LENGTH = 120
 
 
@@ -19,6 +22,22 @@ def without_docstring(text: str) -> str:
     if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
         return _without_lines(text, [body[0]])
     return text
+
+
+def without_main(text: str, entry: str) -> str:
+    """The text less what it does when run as a script, and less what only that used.
+
+    An exported file has a main of its own, and what it is built from would run first.
+    """
+    source = parse(text)
+    guards = [node for node in source.tree.body if isinstance(node, ast.If) and _asks_for_main(node.test)]
+    if not guards:
+        return text
+    return without_dead_code(source.edited(source.delete_statements(guards)), before=text, entry=entry)
+
+
+def _asks_for_main(test: ast.expr) -> bool:
+    return any(isinstance(node, ast.Name) and node.id == "__name__" for node in ast.walk(test))
 
 
 def split_imports(text: str) -> tuple[tuple[str, ...], str]:

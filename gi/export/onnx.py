@@ -14,11 +14,11 @@ _WALL_LIMIT_S = 300.0
 _MEMORY_MB = 4096
 
 
-def onnx_bytes(text: str, weights: Path, task: Task) -> bytes:
+def onnx_bytes(text: str, weights: Path, task: Task, entry: str = "Net") -> bytes:
     """The trained network as an ONNX model with a free batch size. Raises `RunError` where it cannot be converted."""
     with WarmWorker("gi.export.onnx:convert", wall_limit_s=_WALL_LIMIT_S, memory_mb=_MEMORY_MB) as worker:
         try:
-            answer = worker.call(text, str(weights.resolve()), list(task.input_shape))
+            answer = worker.call(text, str(weights.resolve()), list(task.input_shape), entry)
         except (WorkerDied, WorkerTimeout) as error:
             raise RunError(f"the network cannot be written as ONNX: its worker ended ({error}).") from error
     if "error" in answer:
@@ -26,14 +26,14 @@ def onnx_bytes(text: str, weights: Path, task: Task) -> bytes:
     return base64.b64decode(answer["onnx"])
 
 
-def convert(text: str, weights: str, input_shape: list[int]) -> dict[str, str]:
+def convert(text: str, weights: str, input_shape: list[int], entry: str = "Net") -> dict[str, str]:
     """Runs in the worker: the ONNX model of a program with these weights in base 64, or why there is none."""
     import torch
 
     from gi.evaluate.candidate import CandidateError, build, load
 
     try:
-        net = build(load(text)).eval()
+        net = build(load(text), entry).eval()
         net.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
         with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
             warnings.simplefilter("ignore")  # the exporter on its own future, and on what it folds

@@ -18,8 +18,10 @@ from gi.export.layout import (
     used_names,
     with_free_names,
     without_docstring,
+    without_main,
 )
 from gi.report.origins import LineOrigin, borrowed_lines, carried_over, home_origin, origin_text
+from gi.source.entry import entry_call
 from gi.types import Task
 
 
@@ -51,12 +53,12 @@ class Figures:
     test_errors: tuple[float, ...] = ()
 
 
-def model_text(text: str, origins: Sequence[LineOrigin], data: DataFacts, figures: Figures) -> str:
+def model_text(text: str, origins: Sequence[LineOrigin], data: DataFacts, figures: Figures, entry: str = "Net") -> str:
     """The exported file's text: header, imports, the program as it is, a reader for its data, training and main."""
-    imports, program = split_imports(without_docstring(text))
+    imports, program = split_imports(without_docstring(without_main(text, entry)))
     program = formatted(program).strip("\n")
     reader_imports, reader = split_imports(without_docstring(_reader(data)))
-    own = f"{reader}\n{_constants(data, figures)}\n{_training(program)}"
+    own = f"{reader}\n{_constants(data, figures)}\n{_training(program, entry)}"
     body = f"{program}\n\n\n{with_free_names(own, defined_names(program))}"
     file_imports = _import_block([*imports, *reader_imports, "import argparse", "import torch"], body)
     layout = formatted(f"{file_imports}\n\n{body}")
@@ -84,9 +86,11 @@ BATCH_SIZE, STEPS = {figures.batch_size}, {figures.steps}
 """
 
 
-def _training(program: str) -> str:
+def _training(program: str, entry: str) -> str:
     """Training and main, with the two steps that few recipes need: a scheduler that reads the loss, and L-BFGS."""
-    text = _resource("main.py.txt")
+    text = _resource("main.py.txt").replace("Net()", entry_call(entry))
+    if entry != "Net":
+        text = text.replace("-> Net", "-> torch.nn.Module").replace("net: Net", "net: torch.nn.Module")
     if "ReduceLROnPlateau" in program:
         text = text.replace("scheduler.step()", "scheduler.step(value.item())")
     if "LBFGS" in program:

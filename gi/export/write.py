@@ -55,7 +55,7 @@ def export_model(
     if plan.onnx and trained:
         from gi.export.onnx import onnx_bytes
 
-        _write(plan.onnx, onnx_bytes(individual.text, trained, dataset.task))
+        _write(plan.onnx, onnx_bytes(individual.text, trained, dataset.task, config.entry))
     if plan.weights and trained:
         _write(plan.weights, trained.read_bytes())
     if plan.data:
@@ -68,7 +68,7 @@ def _source(archive: Archive, id_: str, dataset: Dataset) -> str:
     config = archive.run().config
     facts = data_facts(dataset, config.dataset)
     text = archive.individual(id_).text
-    return model_text(text, individual_origins(archive, id_), facts, _figures(archive, id_, dataset))
+    return model_text(text, individual_origins(archive, id_), facts, _figures(archive, id_, dataset), config.entry)
 
 
 def _figures(archive: Archive, id_: str, dataset: Dataset) -> Figures:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -47,6 +48,10 @@ def default_parts(config: RunConfig, *, workers: int, cost_model: CostModel | No
     dataset = load_dataset(config.dataset, data_root=config.data_root, cache=cache)
     stock = Corpus.open(Path(config.corpus) if config.corpus else default_corpus(cache))
     ingredients = stock.with_licences(config.allow_licences)
-    with CheckWorker() as check, LocalExecutor(dataset, config, workers=workers, cost_model=cost_model) as executor:
-        vary = Vary(ingredients, check, dataset.task)
-        yield Parts(dataset.task, seed_programs(), check, vary, executor, repair, digest)
+    with (
+        CheckWorker(entry=config.entry) as check,
+        LocalExecutor(dataset, config, workers=workers, cost_model=cost_model) as executor,
+    ):
+        vary = Vary(ingredients, check, dataset.task, entry=config.entry)
+        identity = partial(digest, entry=config.entry)
+        yield Parts(dataset.task, seed_programs(), check, vary, executor, repair, identity)

@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterator
 from typing import TypeAlias
 
+from gi.source.entry import entry_name
 from gi.source.tree import Source, parse
 
 Definition: TypeAlias = tuple[str, str, str]  # kind, owner, name
@@ -12,14 +13,14 @@ _ENTRIES = frozenset({"recipe", "forward", "__all__"})
 _MAX_ROUNDS = 20
 
 
-def dead(source: Source) -> dict[Definition, ast.stmt]:
+def dead(source: Source, entry: str = "Net") -> dict[Definition, ast.stmt]:
     """The statements that define what nothing in the module uses.
 
     Attributes of `self` that are never read, local names that are assigned and never read, imports, and private
-    functions and classes that nothing mentions. A class with a `forward` counts as used: it may be the network.
+    functions and classes that nothing mentions. What `entry` names is used, and so is a class with a `forward`.
     """
     found: dict[Definition, ast.stmt] = {}
-    loaded = _mentioned(source.tree)
+    loaded = _mentioned(source.tree) | {entry_name(entry)}
     for owner in (n for n in ast.walk(source.tree) if isinstance(n, ast.ClassDef)):
         found.update(_dead_attributes(source, owner))
     for function in (n for n in ast.walk(source.tree) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))):
@@ -31,12 +32,12 @@ def dead(source: Source) -> dict[Definition, ast.stmt]:
     return found
 
 
-def without_dead_code(text: str, before: str = "") -> str:
+def without_dead_code(text: str, before: str = "", entry: str = "Net") -> str:
     """The text without what is dead in it and was not dead in `before` (all that is dead, where that is empty)."""
-    spared = set(dead(parse(before))) if before else set()
+    spared = set(dead(parse(before), entry)) if before else set()
     for _ in range(_MAX_ROUNDS):
         source = parse(text)
-        going = {id(s): s for key, s in dead(source).items() if key not in spared}
+        going = {id(s): s for key, s in dead(source, entry).items() if key not in spared}
         if not going:
             return text
         text = source.edited(source.delete_statements(going.values()))

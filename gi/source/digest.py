@@ -12,9 +12,12 @@ _KEPT = frozenset({"self", "cls"})
 
 
 @lru_cache(maxsize=4096)
-def normalise(text: str) -> str:
-    """The text in its normal form: equal for programs that differ in spelling alone. Raises `SourceError`."""
-    source = parse(without_dead_code(text))
+def normalise(text: str, entry: str = "Net") -> str:
+    """The text in its normal form: equal for programs that differ in spelling alone. Raises `SourceError`.
+
+    `entry` builds the network: what neither it nor anything else uses is left out.
+    """
+    source = parse(without_dead_code(text, entry=entry))
     tree = _Plain(imported(source)).visit(ast.parse(source.text))
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
@@ -25,9 +28,9 @@ def normalise(text: str) -> str:
     return ast.unparse(ast.fix_missing_locations(tree))
 
 
-def digest(text: str) -> str:
+def digest(text: str, entry: str = "Net") -> str:
     """16 hexadecimal digits of SHA-256 over the normal form. Raises `SourceError`."""
-    return hashlib.sha256(normalise(text).encode()).hexdigest()[:16]
+    return hashlib.sha256(normalise(text, entry).encode()).hexdigest()[:16]
 
 
 class _Plain(ast.NodeTransformer):

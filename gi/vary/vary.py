@@ -37,8 +37,8 @@ class Tried:
 class Vary:
     """Makes offspring of programs that fit `task`. The same arguments and `rng` give the same offspring."""
 
-    def __init__(self, stock: Ingredients, check: Checker, task: Task, *, tries: int = 8) -> None:
-        self.stock, self.check, self.task, self.tries = stock, check, task, tries
+    def __init__(self, stock: Ingredients, check: Checker, task: Task, *, entry: str = "Net", tries: int = 8) -> None:
+        self.stock, self.check, self.task, self.entry, self.tries = stock, check, task, entry, tries
         self._host = lru_cache(maxsize=512)(self._checked_host)
 
     def __call__(
@@ -106,9 +106,9 @@ class Vary:
     def _judged(self, hosts: Sequence[Host], proposal: Proposal, known: frozenset[str] | set[str]) -> Tried:
         operator = proposal.edits[0].operator
         try:
-            text = without_dead_code(proposal.text, before=hosts[0].text)
+            text = without_dead_code(proposal.text, before=hosts[0].text, entry=self.entry)
             result = repaired(text, self.task, self.check)
-            text = without_dead_code(result.text, before=hosts[0].text)
+            text = without_dead_code(result.text, before=hosts[0].text, entry=self.entry)
             answer = result.answer if text == result.text else self.check(text, self.task)
         except SourceError as error:
             return Tried(
@@ -127,7 +127,7 @@ class Vary:
             return Try(operator, "gradient", "a parameter gets no gradient", ", ".join(answer.no_gradient))
         if any(answer.fingerprint == host.trace.fingerprint for host in hosts):
             return Try(operator, "identity", "equal to a parent")
-        if digest(text) in known:
+        if digest(text, self.entry) in known:
             return Try(operator, "identity", "known already")
         return Try(operator)
 
