@@ -14,6 +14,7 @@ _TARGET = "gi.evaluate.tracer:handle"
 class CheckWorker:
     """Runs programs on meta tensors in a confined process; the driver never imports them, nor torch.
 
+    `entry` is an expression over the program's names that builds the network: "Net", "ResNet18", "VGG('VGG11')".
     A program that crashes or does not end costs one process and is answered with `Stopped`. Use as a context manager.
     """
 
@@ -23,22 +24,23 @@ class CheckWorker:
         self._worker = WarmWorker(_TARGET, wall_limit_s=wall_limit_s, memory_mb=memory_mb)
         self._signatures: dict[str, Signature | None] = {}
 
-    def __call__(self, text: str, task: Task) -> Answer:
-        """What a run of the program's network and recipe on meta tensors shows."""
+    def __call__(self, text: str, task: Task, *, entry: str | None = None) -> Answer:
+        """What a run of the network that `entry` builds (`self.entry`) and of the recipe on meta tensors shows."""
+        entry = self.entry if entry is None else entry
         try:
-            return self._traced(text, task)
+            return self._traced(text, task, entry)
         except WorkerTimeout as error:
             return Stopped("worker", "timeout", 0, str(error))
         except WorkerDied:
-            return self._traced_again(text, task)
+            return self._traced_again(text, task, entry)
 
-    def _traced(self, text: str, task: Task) -> Answer:
-        return answer_from_json(self._call("trace", text, list(task.input_shape), task.num_classes, self.entry))
+    def _traced(self, text: str, task: Task, entry: str) -> Answer:
+        return answer_from_json(self._call("trace", text, list(task.input_shape), task.num_classes, entry))
 
-    def _traced_again(self, text: str, task: Task) -> Answer:
+    def _traced_again(self, text: str, task: Task, entry: str) -> Answer:
         """A second go in a fresh process: whoever killed the first may not have been the program."""
         try:
-            return self._traced(text, task)
+            return self._traced(text, task, entry)
         except (WorkerTimeout, WorkerDied) as error:
             return Stopped("worker", "crash", 0, str(error))
 

@@ -59,7 +59,8 @@ class Trace:
 
     `unused` are the constructor sites of layers that no data reached; `no_gradient` the names of parameters that the
     output does not depend on; `fingerprint` is equal for programs that compute and train the same, `model` the part
-    of it that stands for the network alone; `built_counts` says how many layers each constructor site built.
+    of it that stands for the network alone; `built_counts` says how many layers each constructor site built; `network`
+    is the name of the class whose object the entry built, "" where that class stands not in the text.
     """
 
     uses: tuple[Use, ...]
@@ -70,6 +71,7 @@ class Trace:
     model: str
     fingerprint: str
     built_counts: tuple[tuple[Site, int], ...]
+    network: str = ""
 
 
 @dataclass(frozen=True, slots=True)

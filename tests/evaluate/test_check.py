@@ -21,6 +21,14 @@ def test_answers_what_a_trace_in_this_process_says(worker):
     assert worker.cpu_s > 0
 
 
+def test_an_entry_may_be_given_with_each_call(worker):
+    named = TEXT.replace("class Net", "class Model")
+    answer = worker(named, SMALL, entry="Model")
+    assert isinstance(answer, Trace)
+    assert answer.network == "Model"
+    assert worker(named, SMALL) == Stopped("build", "undefined name", 0, "NameError: name 'Net' is not defined")
+
+
 def test_knows_the_installed_torch(worker):
     assert worker.signature("torch.nn.ReLU") == (("inplace", False),)
     assert worker.signature("torch.nn.Missing") is None

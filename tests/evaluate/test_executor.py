@@ -324,6 +324,7 @@ def test_nothing_is_left_when_the_driver_is_killed(digits: Dataset, processes: C
         driver.kill()
         driver.wait()
     wait_until(lambda: not any(map(alive, theirs)))
+    assert len(theirs) >= 5, "driver, server, two workers and a fork were alive before"
 
 
 def alive(pid: int) -> bool:

@@ -86,8 +86,9 @@ def test_a_start_factor_stays_a_factor(check):
         "scheduler = torch.optim.lr_scheduler.LinearLR(optimizer, start_factor=1.0, total_iters=steps)\n"
         "    return optimizer, scheduler,",
     )
-    for made in proposals(check, tweak, host, draws=150):
-        check.trace(made.text)
+    made = {m.text for m in proposals(check, tweak, host, draws=150)}
+    assert any("start_factor=1.0" not in text for text in made), "it is tweaked"
+    assert all(check.trace(text).num_params for text in made), "a start factor of nothing, or above 1, would stop it"
 
 
 def test_cut_joins_two_programs(check):
