@@ -34,6 +34,10 @@ class ArchiveError(GiError):
     """A run file that is missing, not ours, damaged or of a later version."""
 
 
+class WeightsError(GiError):
+    """An index of weights that is missing, not ours or of another version, or a question that it cannot answer."""
+
+
 class WorkerError(GiError):
     """The machinery that runs candidates cannot do its work here."""
 

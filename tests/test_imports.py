@@ -11,7 +11,19 @@ import gi
 
 ROOT = Path(gi.__file__).parent
 BASE = {"types", "seams", "errors", "seeding", "config", "compat", "__init__"}
-STAGES = {"source", "lines", "harvest", "corpus", "vary", "evaluate", "select", "archive", "report", "export"}
+STAGES = {
+    "source",
+    "lines",
+    "harvest",
+    "corpus",
+    "vary",
+    "evaluate",
+    "select",
+    "archive",
+    "report",
+    "export",
+    "weights",
+}
 TOP = {"runtime", "progress", "evolve"}
 
 #: A stage imports another one only where it stands here, and why.

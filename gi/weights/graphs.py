@@ -1,0 +1,210 @@
+"""A model file as plain records: operators with their attributes, stored tensors by name, inputs with their shapes."""
+
+import mmap
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import onnx
+from google.protobuf.message import DecodeError
+from onnx import AttributeProto, GraphProto, ModelProto, NodeProto
+
+from gi.weights.tensors import Array, Reader
+from gi.weights.wire import WireError, description
+
+MOST_OPERATORS = 200_000
+_FORMATS = (
+    (0, b"version https://git-lfs", "a git-LFS pointer, not the model: fetch it with `git lfs pull`"),
+    (0, b"PK\x03\x04", "a zip archive (a PyTorch checkpoint?), not an ONNX model: pass it with --model"),
+    (0, b"\x89HDF", "an HDF5 file, not an ONNX model"),
+    (0, b"\x80\x02", "a Python pickle, not an ONNX model"),
+    (0, b"\x80\x04", "a Python pickle, not an ONNX model"),
+    (0, b"\x1f\x8b", "a gzip file, not an ONNX model: unpack it first"),
+    (4, b"ORTM", "an ONNX Runtime flatbuffer, not an ONNX model: pass the .onnx that it was made from"),
+    (4, b"TFL3", "a TensorFlow Lite file, not an ONNX model"),
+)
+
+
+class ModelError(ValueError):
+    """A file that is no ONNX model, with the reason."""
+
+
+@dataclass(eq=False)
+class Operator:
+    """One node: `inputs` and `outputs` are value names, "" for what is left out."""
+
+    node: NodeProto
+
+    @cached_property
+    def type(self) -> str:
+        """Its operator type."""
+        return str(self.node.op_type)
+
+    @cached_property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of what it reads."""
+        return tuple(self.node.input)
+
+    @cached_property
+    def outputs(self) -> tuple[str, ...]:
+        """The names of what it makes."""
+        return tuple(self.node.output)
+
+    @cached_property
+    def attributes(self) -> Mapping[str, AttributeProto]:
+        """Its attributes by name."""
+        return {attribute.name: attribute for attribute in self.node.attribute}
+
+    def ints(self, name: str) -> tuple[int, ...]:
+        """A list of integers among its attributes, empty where there is none."""
+        found = self.attributes.get(name)
+        return tuple(found.ints) if found is not None else ()
+
+    def int(self, name: str, default: int = 0) -> "int":
+        """An integer among its attributes."""
+        found = self.attributes.get(name)
+        return default if found is None else int(found.i)
+
+    def float(self, name: str, default: float) -> "float":
+        """A real number among its attributes."""
+        found = self.attributes.get(name)
+        return default if found is None else float(found.f)
+
+    def text(self, name: str, default: str = "") -> str:
+        """A string among its attributes."""
+        found = self.attributes.get(name)
+        return default if found is None else bytes(found.s).decode("utf-8", "replace")
+
+
+@dataclass(eq=False)
+class Graph:
+    """A graph or subgraph; `stored` also has what the graphs around it store."""
+
+    operators: list[Operator]
+    stored: Mapping[str, "Stored"]
+    inputs: Mapping[str, tuple[int | None, ...] | None]
+    opset: int
+    prefix: str = ""
+    subgraphs: list["Graph"] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A tensor that the file holds, read when asked for."""
+
+    reader: Reader
+    tensor: Any
+
+    def array(self) -> Array:
+        """Its values. Raises `TensorError`."""
+        if isinstance(self.tensor, onnx.SparseTensorProto):
+            return self.reader.sparse(self.tensor)
+        if isinstance(self.tensor, onnx.TensorProto):
+            return self.reader.array(self.tensor)
+        return self.tensor  # type: ignore[no-any-return]
+
+    @property
+    def num_elements(self) -> int:
+        """How many elements its dimensions stand for."""
+        size = 1
+        for dim in self.tensor.shape if hasattr(self.tensor, "shape") else self.tensor.dims:
+            size *= int(dim)
+        return size
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One file, read."""
+
+    graph: Graph
+    producer: str
+    opset: int
+
+
+def read_model(path: Path) -> Model:
+    """The model in a file, its weights still on disk. Raises `ModelError`, `OSError`."""
+    data = _bytes_of(path)
+    try:
+        proto_bytes, bulk = description(data)
+        proto = ModelProto.FromString(proto_bytes)
+    except (WireError, DecodeError) as error:
+        raise ModelError(f"not an ONNX model: {error}") from error
+    if not proto.HasField("graph") or not (proto.graph.node or proto.graph.initializer):
+        raise ModelError("not an ONNX model: it has no graph")
+    opset = max((o.version for o in proto.opset_import if o.domain in ("", "ai.onnx")), default=0)
+    graph = _graph(proto.graph, Reader(path.parent, bulk), {}, opset or _opset_of(proto.ir_version), "")
+    producer = f"{proto.producer_name[:60]} {proto.producer_version[:30]}".strip()
+    return Model(graph, producer, int(opset))
+
+
+def _bytes_of(path: Path) -> memoryview:
+    size = path.stat().st_size
+    if not size:
+        raise ModelError("an empty file")
+    with path.open("rb") as file:
+        data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    for at, magic, reason in _FORMATS:
+        if data[at : at + len(magic)] == magic:
+            raise ModelError(reason)
+    return data
+
+
+def _opset_of(ir_version: int) -> int:
+    """The operator set of a file that does not tell: before IR version 3 there was only the first."""
+    return 1 if ir_version < 3 else 9
+
+
+def _graph(proto: GraphProto, reader: Reader, outer: Mapping[str, Stored], opset: int, prefix: str) -> Graph:
+    stored = dict(outer)
+    stored |= {tensor.name: Stored(reader, tensor) for tensor in proto.initializer}
+    stored |= {tensor.values.name: Stored(reader, tensor) for tensor in proto.sparse_initializer}
+    if len(proto.node) > MOST_OPERATORS:
+        raise ModelError(f"{len(proto.node)} operators: more than {MOST_OPERATORS} are refused")
+    graph = Graph([], stored, _inputs(proto, stored), opset, prefix)
+    for node in proto.node:
+        operator = Operator(node)
+        constant = _constant(operator, reader) if operator.type == "Constant" else None
+        if constant is not None and node.output:
+            stored[node.output[0]] = constant
+            continue
+        graph.operators.append(operator)
+        for attribute in node.attribute:
+            for inner in ([attribute.g] if attribute.HasField("g") else []) + list(attribute.graphs):
+                name = f"{prefix}{node.name or node.op_type}/{attribute.name}/"
+                graph.subgraphs.append(_graph(inner, reader, stored, opset, name))
+    return graph
+
+
+def _inputs(proto: GraphProto, stored: Mapping[str, Stored]) -> dict[str, tuple[int | None, ...] | None]:
+    found: dict[str, tuple[int | None, ...] | None] = {}
+    for value in proto.input:
+        if value.name in stored:  # up to IR version 3 initialisers are listed as inputs too
+            continue
+        kind = value.type.tensor_type
+        known = kind.HasField("shape")
+        found[value.name] = tuple(_dim(dim) for dim in kind.shape.dim) if known else None
+    return found
+
+
+def _dim(dim: Any) -> int | None:
+    return int(dim.dim_value) if dim.HasField("dim_value") and 0 < dim.dim_value < 1 << 20 else None
+
+
+def _constant(operator: Operator, reader: Reader) -> Stored | None:
+    """What a Constant node holds, None where that is no number."""
+    import numpy as np
+
+    for name, attribute in operator.attributes.items():
+        if name == "value":
+            return Stored(reader, attribute.t)
+        if name == "sparse_value":
+            return Stored(reader, attribute.sparse_tensor)
+        if name in ("value_int", "value_ints"):
+            ints = np.array(attribute.ints, np.int64)
+            return Stored(reader, np.int64(attribute.i).reshape(()) if name == "value_int" else ints)
+        if name in ("value_float", "value_floats"):
+            floats = np.array(attribute.floats, np.float32)
+            return Stored(reader, np.float32(attribute.f).reshape(()) if name == "value_float" else floats)
+    return None
