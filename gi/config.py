@@ -12,6 +12,9 @@ import platformdirs
 from gi.errors import ConfigError
 from gi.types import OBJECTIVES
 
+OWN_MODEL_FACTOR = 2.0
+WALL_FOR_CPU = 8  # a busy machine may take this many times as long as the CPU does
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunConfig:
@@ -21,7 +24,8 @@ class RunConfig:
     `final_seeds` retrainings of the front; `clock="model"` replaces measured times by a cost model, which makes the
     run equal on every machine. `cpu_limit_s` and `wall_limit_s` bound one training of `images` samples; a program whose
     first steps show that it would take longer is refused, which keeps a search from spending itself on a few giants.
-    `entry` is the expression that builds the network among a program's names.
+    Without `cpu_limit_s` the limit is `OWN_MODEL_FACTOR` times what the seed programs take. `entry` is the expression
+    that builds the network among a program's names.
     """
 
     dataset: str
@@ -34,7 +38,7 @@ class RunConfig:
     final_images: int = 90_000
     final_seeds: int = 3
     batch_size: int = 64
-    cpu_limit_s: float = 8.0
+    cpu_limit_s: float | None = 8.0
     wall_limit_s: float = 60.0
     memory_limit_mb: int = 4096
     clock: Literal["cpu", "model"] = "cpu"

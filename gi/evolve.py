@@ -14,7 +14,7 @@ from deap import base
 from gi.archive import WEIGHTS, Archive, Generation, RunSummary, make_folder, refuse_unfit
 from gi.config import RunConfig, default_workers
 from gi.errors import ConfigError, RunError, SourceError
-from gi.runtime.cost import RunCost
+from gi.runtime.cost import RunCost, own_limit_s
 from gi.runtime.cputime import CpuClock
 from gi.runtime.evaluations import Evaluations, checked
 from gi.runtime.events import (
@@ -32,7 +32,17 @@ from gi.runtime.retraining import retraining, retraining_jobs
 from gi.runtime.stopping import Interrupted, stop_requests
 from gi.seams import CostModel, Job
 from gi.seeding import stream, torch_seed
-from gi.select import Matrix, hypervolume, non_dominated, reference_point, scaled, standing, survivors, tournament
+from gi.select import (
+    Matrix,
+    hypervolume,
+    non_dominated,
+    reference_point,
+    scaled,
+    standing,
+    survivors,
+    tournament,
+    violations,
+)
 from gi.types import OBJECTIVES, Individual, Offspring, Outcome, Program, Refused, Scored, Try
 
 OnEvent = Callable[[RunEvent], None]
@@ -149,6 +159,7 @@ class Search:
         self.accepted = dict.fromkeys(archive.ids())
         self.fitness: dict[str, Fitness] = {}
         self.evaluation_cpu_s: dict[str, float] = {}
+        self.train_s: dict[str, float] = {}
         self.cost = RunCost(archive, run.config, clock)
         self.toolbox = _toolbox(parts)
         self.evaluations = Evaluations(self.toolbox.evaluate, self._record, stop_requested)
@@ -178,7 +189,7 @@ class Search:
         for slot in range(done, len(seeds)):
             self._decide(0, slot, *self._fitted(seeds[slot]))
         self.evaluations.finish()
-        parents = [slot.individual for slot in self.archive.slots(0)[: len(seeds)] if slot.individual in self.fitness]
+        parents = self._seeds()
         if not parents:
             raise RunError(self._no_seed())
         mutants = self.config.population - len(parents)
@@ -192,7 +203,7 @@ class Search:
         """A later generation: for each slot two parents by tournament, and what the variation makes of them."""
         assert self.last is not None
         population = self.last.population
-        ranking = standing(self._matrix(population))
+        ranking = standing(self._matrix(population), self._violations(population))
         self._starting(number, self.config.population)
         for slot in range(len(self.archive.slots(number)), self.config.population):
             if self._spent():
@@ -251,7 +262,7 @@ class Search:
         if not candidates:
             raise RunError(self._no_seed())
         if self.reference is None:
-            self.reference = reference_point(self._values(candidates), self.objectives)
+            self.reference = reference_point(self._values(candidates), self.objectives, self._values(self._seeds()))
         best = self._non_dominated()
         front = self._selected(best)
         volume = hypervolume(self._values(best), self.reference, self.objectives)
@@ -263,13 +274,22 @@ class Search:
         self._tell(self.last)
 
     def _selected(self, candidates: Sequence[str]) -> list[str]:
-        kept = self.toolbox.select(self._matrix(candidates), self.config.population)
+        kept = self.toolbox.select(self._matrix(candidates), self.config.population, self._violations(candidates))
         return [candidates[row] for row in kept]
 
     def _non_dominated(self) -> list[str]:
         """Of everything scored so far, what nothing dominates, in order of acceptance."""
         ids = [id_ for id_ in self.accepted if id_ in self.fitness]
-        return [ids[row] for row in non_dominated(self._matrix(ids))]
+        return [ids[row] for row in non_dominated(self._matrix(ids), self._violations(ids))]
+
+    def _seeds(self) -> list[str]:
+        """The seed programs that were scored."""
+        slots = self.archive.slots(0)[: len(self.archive.seeds())]
+        return [slot.individual for slot in slots if slot.individual in self.fitness]
+
+    def _violations(self, ids: Sequence[str]) -> list[float]:
+        """How far individuals lie beyond the reference point where that makes them infeasible."""
+        return violations(self._values(ids), self.reference or (), self.objectives)
 
     def _values(self, ids: Sequence[str]) -> list[tuple[float, ...]]:
         return [self.fitness[id_].values for id_ in ids]
@@ -289,7 +309,14 @@ class Search:
 
     def _submit(self, individual: Individual) -> None:
         seed = torch_seed(self.config.seed, "train")
-        self.evaluations.submit(Job(individual.id, individual.text, seed, self.config.images))
+        limit_s = self._cpu_limit_s() if individual.parents else None
+        self.evaluations.submit(Job(individual.id, individual.text, seed, self.config.images, cpu_limit_s=limit_s))
+
+    def _cpu_limit_s(self) -> float | None:
+        """The limit of one training, from what the seed programs took; None where the settings have one."""
+        if self.config.cpu_limit_s is not None:
+            return None
+        return own_limit_s(self.train_s[id_] for id_ in self._seeds())
 
     def _record(self, job: Job, outcome: Outcome) -> None:
         if job.split == "test":
@@ -307,11 +334,12 @@ class Search:
         if isinstance(outcome, Scored):
             self.fitness[id_] = Fitness([outcome.values[objective.key] for objective in self.objectives])
             self.evaluation_cpu_s[id_] = outcome.cost.cpu_s
+            self.train_s[id_] = outcome.values.get("train_time", outcome.cost.train_cpu_s)
 
     def retrain_front(self) -> None:
         """Trains the front from scratch on each of the final seeds and scores it once on the test split."""
         front = self.last.front if self.last else ()
-        jobs = retraining_jobs(self.archive, self.config, front)
+        jobs = retraining_jobs(self.archive, self.config, front, self._cpu_limit_s())
         if jobs:
             make_folder(self.archive.folder / WEIGHTS)
             self.notify(RetrainingStarted(len(front), len(jobs)))

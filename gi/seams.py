@@ -59,7 +59,8 @@ class Job:
     """One training and measurement: `seed` starts weights, batches and augmentation.
 
     `images` is how many training samples are presented (with repetition); `split` is what the network is scored on
-    afterwards; with `weights_path` the trained state dict is written there.
+    afterwards; with `weights_path` the trained state dict is written there. `cpu_limit_s` bounds a training of the
+    run's `images` where the run's settings do not.
     """
 
     id: str
@@ -68,6 +69,7 @@ class Job:
     images: int
     split: str = "validation"
     weights_path: str | None = None
+    cpu_limit_s: float | None = None
 
 
 class Executor(Protocol):

@@ -43,10 +43,14 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """The text of one Python module and where it comes from (`origin.line` is 1)."""
+    """The text of one Python module and where it comes from (`origin.line` is 1).
+
+    `original` is the file as it was, where the text is not all of it: a user's own model, as a seed program.
+    """
 
     text: str
     origin: Origin
+    original: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,7 @@ class Block:
     channels_out: str | None
     stride: str | None
     factor: float
-    input: Literal["image", "features", "tokens"]
+    input: Literal["image", "features", "tokens", "channels last"]
     keeps_channels: bool
     channels_step: int
     size_step: int
@@ -241,18 +245,21 @@ class Objective:
 
     `reference` is its coordinate of the hypervolume's reference point, None where it is fixed from the first
     generation's worst value; `log` objectives (parameter counts, times) enter the hypervolume as logarithms.
+    For a `bounded` objective the reference comes from the seed programs alone, with `reference` as its upper limit, and
+    individuals beyond it are infeasible.
     """
 
     key: str
     unit: str
     reference: float | None = None
     log: bool = False
+    bounded: bool = False
 
 
 OBJECTIVES: Mapping[str, Objective] = {
     o.key: o
     for o in (
-        Objective("error", "share of the validation samples", reference=1.0),
+        Objective("error", "share of the validation samples", reference=1.0, bounded=True),
         Objective("params", "parameters", log=True),
         Objective("time", "CPU time of inference, as a ratio to the reference network", log=True),
         Objective("macs", "multiply-adds per sample", log=True),

@@ -1,5 +1,6 @@
 """Questions to a run file, each a function of the connection."""
 
+import dataclasses
 import json
 import sqlite3
 from collections.abc import Sequence
@@ -53,7 +54,15 @@ def run(db: sqlite3.Connection) -> RunRecord:
 def seeds(db: sqlite3.Connection) -> tuple[Program, ...]:
     """The programs that the run started from, as they were given."""
     found = db.execute("SELECT text, repository, commit_hash, path, line, licence FROM seeds ORDER BY position")
-    return tuple(rows.program(row) for row in found)
+    contents = originals(db)
+    return tuple(dataclasses.replace(rows.program(row), original=contents.get(n)) for n, row in enumerate(found))
+
+
+def originals(db: sqlite3.Connection) -> dict[int, bytes]:
+    """The files that seed programs were made from, by position; none in a run that an earlier gi wrote."""
+    if not scalar(db, "SELECT count(*) FROM sqlite_master WHERE name = 'originals'"):
+        return {}
+    return dict(db.execute("SELECT position, content FROM originals"))
 
 
 def ids(db: sqlite3.Connection) -> tuple[str, ...]:

@@ -31,6 +31,7 @@ CREATE TABLE seeds (
     repository TEXT NOT NULL, commit_hash TEXT NOT NULL, path TEXT NOT NULL, line INTEGER NOT NULL,
     licence TEXT NOT NULL
 );
+CREATE TABLE originals (position INTEGER PRIMARY KEY REFERENCES seeds (position), content BLOB NOT NULL);
 CREATE TABLE individuals (
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, text TEXT NOT NULL, generation INTEGER NOT NULL,
     slot INTEGER NOT NULL,

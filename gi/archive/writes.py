@@ -27,6 +27,7 @@ def start(
         (*map(rows.to_json, made_of), time.time()),
     )
     _insert(db, "seeds", [(n, seed.text, *rows.origin_row(seed.origin)) for n, seed in enumerate(seeds)])
+    _insert(db, "originals", [(n, seed.original) for n, seed in enumerate(seeds) if seed.original is not None])
     return begin_session(db, "started", command)
 
 

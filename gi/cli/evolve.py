@@ -5,6 +5,7 @@ import itertools
 import re
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,17 +14,16 @@ import click
 from click.core import ParameterSource
 
 from gi.cli.corpus_file import build_default_corpus
-from gi.cli.model_file import individual_text
-from gi.cli.options import as_json, print_json, split_file_name
-from gi.config import RunConfig, cache_folder, default_workers, parse_duration
+from gi.cli.model_file import ModelFile, arguments_option, fitted_text, read_model, seed_program
+from gi.cli.options import as_json, print_json
+from gi.config import OWN_MODEL_FACTOR, WALL_FOR_CPU, RunConfig, cache_folder, default_workers, parse_duration
 from gi.errors import ConfigError
-from gi.types import OBJECTIVES, Origin, Program
+from gi.types import OBJECTIVES
 
 if TYPE_CHECKING:
     from gi.archive import RunSummary
 
 BEST = "error"  # whose least value decides what a run exports
-_WALL_FOR_CPU = 8  # a busy machine may take this many times as long as the CPU does
 _DEFAULT: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(RunConfig)}
 
 
@@ -51,8 +51,7 @@ _DEFAULT: dict[str, Any] = {field.name: field.default for field in dataclasses.f
     "--cpu-limit",
     "cpu_limit_s",
     type=float,
-    default=_DEFAULT["cpu_limit_s"],
-    show_default=True,
+    show_default=f"{_DEFAULT['cpu_limit_s']:g}; for MODEL.py {OWN_MODEL_FACTOR:g} times what it takes itself",
     help="CPU seconds that one evaluation's training may take; slower programs are refused after a few steps.",
 )
 @click.option("--device", default=_DEFAULT["device"], show_default=True, help="Where networks train.")
@@ -74,6 +73,7 @@ _DEFAULT: dict[str, Any] = {field.name: field.default for field in dataclasses.f
     help="Go on with a run; beside it: --generations, --budget.",
 )
 @as_json
+@arguments_option
 @click.argument("model", required=False, metavar="[MODEL.py[:NAME]]")
 @click.pass_context
 def evolve(
@@ -81,6 +81,7 @@ def evolve(
     /,
     *,
     model: str | None,
+    arguments: tuple[str, ...],
     workers: int | None,
     out: Path | None,
     resume: Path | None,
@@ -94,19 +95,24 @@ def evolve(
     """
     if workers is not None and workers < 1:
         raise ConfigError(f"workers is {workers}: it must be at least 1.")
-    job = _resumed(ctx, resume, settings) if resume else _new(model, out, settings)
+    if arguments and model is None:
+        raise ConfigError(f"--arg {arguments[0]}: it is for a model of your own; pass MODEL.py too.")
 
     from gi.progress import Progress
 
-    with Progress(sys.stderr) as progress:
+    with ExitStack() as held:
+        own = None if model is None or resume else read_model(model, arguments)
+        job = _resumed(ctx, resume, settings) if resume else _new(own, out, settings, held)
+        progress = held.enter_context(Progress(sys.stderr))
         summary = job(workers=workers or default_workers(), on_event=progress, command=tuple(sys.argv[1:]))
     return _finish(Path(summary.run), summary, as_json)
 
 
-def _new(model: str | None, out: Path | None, settings: dict[str, Any]) -> Callable[..., "RunSummary"]:
-    """A new run, ready to start."""
-    config = _config(**settings)
-    seeds = None if model is None else (_seed_program(*split_file_name(model)),)
+def _new(
+    model: ModelFile | None, out: Path | None, settings: dict[str, Any], held: ExitStack
+) -> Callable[..., "RunSummary"]:
+    """A new run, ready to start; what it keeps warm until it ends is put into `held`."""
+    config = _config(model, **settings)
     folder = out or next_run_folder(config.dataset)
 
     import gi.evolve
@@ -114,10 +120,16 @@ def _new(model: str | None, out: Path | None, settings: dict[str, Any]) -> Calla
     from gi.evaluate import load_dataset
 
     refuse_unfit(folder)  # what is wrong with the call is told before the first run's corpus is built
-    load_dataset(config.dataset, data_root=config.data_root, cache=cache_folder())
+    dataset = load_dataset(config.dataset, data_root=config.data_root, cache=cache_folder())
+    if dataset.source_kind in ("folder", "npz"):
+        config = dataclasses.replace(config, dataset=_absolute(config.dataset))
+    if model is not None:
+        from gi.evaluate.check import CheckWorker
+
+        fitted_text(model, dataset.task, held.enter_context(CheckWorker(entry=model.entry)))
     if config.corpus is None:
         build_default_corpus()
-    return partial(gi.evolve.evolve, config, folder, seeds=seeds)
+    return partial(gi.evolve.evolve, config, folder, seeds=None if model is None else (seed_program(model),))
 
 
 def _resumed(ctx: click.Context, folder: Path, settings: dict[str, Any]) -> Callable[..., "RunSummary"]:
@@ -144,10 +156,6 @@ def _was_given(ctx: click.Context, name: str) -> bool:
     return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
-def _seed_program(file: Path, name: str | None) -> Program:
-    return Program(individual_text(file, name), Origin(str(file.parent.absolute()), "", file.name, 1, "unknown"))
-
-
 def _finish(folder: Path, summary: "RunSummary", as_json: bool) -> int:
     """Exports the best of the front, prints what was found; the exit status."""
     from gi.archive import Archive
@@ -168,14 +176,34 @@ def _finish(folder: Path, summary: "RunSummary", as_json: bool) -> int:
     return 130 if summary.state == "interrupted" else 0
 
 
-def _config(*, budget: str | None, objectives: str, allow_licence: tuple[str, ...], **same: Any) -> RunConfig:
+def _config(
+    model: ModelFile | None,
+    *,
+    budget: str | None,
+    objectives: str,
+    allow_licence: tuple[str, ...],
+    cpu_limit_s: float | None,
+    data_root: str | None,
+    corpus: str | None,
+    **same: Any,
+) -> RunConfig:
+    """The settings of a new run. Its paths are absolute: it may be resumed from another folder."""
+    limit_s = _DEFAULT["cpu_limit_s"] if cpu_limit_s is None and model is None else cpu_limit_s
     return RunConfig(
+        data_root=data_root and _absolute(data_root),
+        corpus=corpus and _absolute(corpus),
+        entry="Net" if model is None else model.entry,
+        cpu_limit_s=limit_s,
         budget_cpu_s=None if budget is None else parse_duration(budget),
         objectives=tuple(key.strip() for key in objectives.split(",")),
         allow_licences=allow_licence,
-        wall_limit_s=max(_DEFAULT["wall_limit_s"], _WALL_FOR_CPU * same["cpu_limit_s"]),
+        wall_limit_s=max(_DEFAULT["wall_limit_s"], WALL_FOR_CPU * (limit_s or 0)),
         **same,
     )
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).expanduser().absolute())
 
 
 def next_run_folder(dataset: str) -> Path:

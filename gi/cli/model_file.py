@@ -1,82 +1,125 @@
-"""Reads a model file of the user's own, `FILE[:NAME]`, as the text of an individual."""
+"""Reads a model file of the user's own, `FILE[:NAME]`, and makes it fit a task."""
 
 import ast
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from gi.errors import SourceError
+import click
 
-_RECIPE = """
+from gi.errors import ConfigError, SourceError
+from gi.types import Origin, Program, Task
 
-def recipe(net, steps):
-    optimizer = torch.optim.AdamW(net.parameters(), lr=0.003, weight_decay=0.01)
-    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.01, total_steps=steps)
-    loss = nn.CrossEntropyLoss()
-    augmentation = None
-    return optimizer, scheduler, loss, augmentation
-"""
+if TYPE_CHECKING:
+    from gi.evaluate.check import CheckWorker
+    from gi.source.trace import Stopped
+
+arguments_option = click.option(
+    "--arg",
+    "arguments",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="An argument that the model is built with, as a literal; may be repeated.",
+)
 
 
-def individual_text(file: Path, name: str | None) -> str:
-    """The text of a model file with `Net` for its model `name`, and a plain recipe where it has none.
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A model file: its path and bytes, the text of the individual, and the entry that builds its network."""
 
-    Without a name the model is `Net`, else the file's last class with a base that can be built without arguments, else
-    its last such function. Raises `SourceError`.
+    path: Path
+    content: bytes
+    text: str
+    entry: str
+
+
+def read_model(given: str, arguments: Sequence[str] = ()) -> ModelFile:
+    """The model that "FILE[:NAME]" and the arguments ("width=8") stand for.
+
+    The text has plain line ends and, where the file has no recipe, a plain one. Raises `SourceError`, `ConfigError`.
     """
     from gi.lines import decode
+    from gi.source.models import entry_of, with_recipe
 
-    text = decode(file.read_bytes())
+    path, name = split_file_name(given)
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder: pass a Python file, as FILE or FILE:NAME.")
+    content = path.read_bytes()
     try:
-        tree = ast.parse(text)
+        text = re.sub(r"\r\n?", "\n", decode(content))
+        _refuse_unparsed(text)
+        entry = entry_of(text, name, arguments)
+    except SourceError as error:
+        between = ":" if re.match(r"\d", str(error)) else " "
+        raise SourceError(f"{path}{between}{error}") from None
+    return ModelFile(path, content, with_recipe(text), entry)
+
+
+def split_file_name(text: str) -> tuple[Path, str | None]:
+    """The file and the name of the model in it that "FILE[:NAME]" stands for."""
+    path, colon, name = text.rpartition(":")
+    return (Path(path), name) if colon and name.isidentifier() else (Path(text), None)
+
+
+def fitted_text(model: ModelFile, task: Task, check: "CheckWorker") -> str:
+    """The model's text made to fit a task; says so on stderr where that changed it. Raises `SourceError`."""
+    from gi.source import repaired
+    from gi.source.trace import Stopped
+
+    result = repaired(model.text, task, check)
+    if isinstance(result.answer, Stopped):
+        raise SourceError(_why(model, result.answer))
+    if result.text != model.text:
+        shape = " x ".join(map(str, task.input_shape))
+        message = f"gi: {model.path}: made to fit {shape} images and {task.num_classes} classes"
+        click.echo(f"{message} ({_changed_lines(model.text, result.text)} changed)", err=True)
+    return result.text
+
+
+def seed_program(model: ModelFile) -> Program:
+    """The model as a run's seed program. Its origin is the git work tree that holds the file, else its folder."""
+    path = model.path.absolute()
+    root = next((folder for folder in path.parents if (folder / ".git").exists()), path.parent)
+    origin = Origin(str(root), "", path.relative_to(root).as_posix(), 1, "unknown")
+    return Program(model.text, origin, model.content)
+
+
+def _refuse_unparsed(text: str) -> None:
+    try:
+        ast.parse(text)
     except SyntaxError as error:
-        raise SourceError(f"{file}:{error.lineno}:{error.offset}: {error.msg}: mend the file first.") from None
-    model = _model_name(tree, file, name)
-    parts = [text.rstrip("\n") + "\n"]
-    if model != "Net":
-        parts.append(f"\n\nNet = {model}\n")
-    if not any(isinstance(node, ast.FunctionDef) and node.name == "recipe" for node in tree.body):
-        parts.append(_RECIPE)
-    return _with_torch("".join(parts), tree) if len(parts) > 1 else text
-
-
-def _model_name(tree: ast.Module, file: Path, name: str | None) -> str:
-    classes = [n for n in tree.body if isinstance(n, ast.ClassDef) and n.bases]
-    functions = [n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name != "recipe"]
-    defined = [n.name for n in classes] + [n.name for n in functions]
-    if name is not None:
-        if name not in defined:
-            raise SourceError(f"{file} defines no model {name!r}: choose from {', '.join(defined) or 'none'}.")
-        return name
-    if "Net" in defined:
-        return "Net"
-    free = [c.name for c in classes if not _needs_arguments(c)] or [f.name for f in functions if not _required(f, 0)]
-    if not free:
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
         raise SourceError(
-            f"{file} defines no model that can be built without arguments: give its parameters defaults, "
-            f"or name a factory function: {file}:NAME."
-        )
-    return free[-1]
+            f"{error.lineno or 0}:{error.offset or 0}: {error.msg}: this is Python {version}; mend the file first."
+        ) from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise SourceError(f"cannot be parsed: {error or type(error).__name__}. Pass a Python file.") from None
 
 
-def _needs_arguments(model: ast.ClassDef) -> bool:
-    starts = [n for n in model.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"]
-    return any(_required(start, 1) for start in starts)
+_ADVICE = (
+    (r"ModuleNotFoundError|ImportError", "install it beside gi; a file of your own has to stand in this one."),
+    (r"relative import", "put what it imports into this file."),
+    (r"FileNotFoundError|PermissionError|OSError", "a model file must not read files when it is imported."),
+    (r"SystemExit", "what a script does belongs under `if __name__ == '__main__':`."),
+    (r"meta|data-dependent|aten::_local_scalar_dense", "what a network does must not depend on its data."),
+)
 
 
-def _required(function: ast.FunctionDef, skipped: int) -> bool:
-    """Whether a call must pass arguments, the first `skipped` aside."""
-    given = function.args
-    positional = len(given.posonlyargs) + len(given.args) - skipped - len(given.defaults)
-    return positional > 0 or any(default is None for default in given.kw_defaults)
+def _why(model: ModelFile, stopped: "Stopped") -> str:
+    """One line on a model that does not run: where, what it said, what to do."""
+    what = {"build": f"{model.entry} cannot be built", "forward": f"{model.entry} does not run"}
+    place = f"{model.path}:{stopped.line}" if stopped.line else str(model.path)
+    said = stopped.detail or stopped.reason
+    advice = next((f" ({text})" for pattern, text in reversed(_ADVICE) if re.search(pattern, said)), "")
+    return f"{place}: {what.get(stopped.stage, f'its {stopped.stage} fails')}: {said}{advice}"
 
 
-def _with_torch(text: str, tree: ast.Module) -> str:
-    """The text with the two imports that the plain recipe needs, after its docstring and `__future__` imports."""
-    after = 0
-    for node in tree.body:
-        docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-        if docstring or (isinstance(node, ast.ImportFrom) and node.module == "__future__"):
-            after = node.end_lineno or after
-        else:
-            break
-    lines = text.splitlines(keepends=True)
-    return "".join([*lines[:after], "import torch\nfrom torch import nn\n", *lines[after:]])
+def _changed_lines(before: str, after: str) -> str:
+    import difflib
+
+    delta = difflib.unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm="")
+    count = sum(line.startswith("+") and not line.startswith("+++") for line in delta)
+    return f"{count} line" + "s" * (count != 1)

@@ -32,9 +32,3 @@ def parse_task(input_shape: str, num_classes: int) -> Task:
         raise ConfigError(f"classes is {num_classes}: it must be at least 2.")
     channels, height, width = map(int, sizes)
     return Task((channels, height, width), num_classes)
-
-
-def split_file_name(text: str) -> tuple[Path, str | None]:
-    """The file and the name of the model in it that "FILE[:NAME]" stands for."""
-    path, colon, name = text.rpartition(":")
-    return (Path(path), name) if colon and name.isidentifier() else (Path(text), None)

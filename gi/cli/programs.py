@@ -1,18 +1,17 @@
 """Single files, to look at: `gi lines`, `gi vary`, `gi repair`."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from gi.cli.corpus_file import open_corpus
-from gi.cli.model_file import individual_text
-from gi.cli.options import as_json, parse_task, print_json, print_json_line, split_file_name
+from gi.cli.model_file import arguments_option, fitted_text, read_model
+from gi.cli.options import as_json, parse_task, print_json, print_json_line
 from gi.errors import ConfigError, RunError
 from gi.seeding import stream
-from gi.types import Edit, Task, Try
+from gi.types import Edit, Try
 
 if TYPE_CHECKING:
     from gi.vary import Vary
@@ -46,6 +45,7 @@ def lines(*, file: Path, as_json: bool) -> None:
 
 @click.command()
 @click.argument("file", metavar="FILE[:NAME]")
+@arguments_option
 @click.option("--edits", type=int, default=1, show_default=True, help="Edits in a row for each offspring.")
 @click.option("--count", type=int, default=1, show_default=True, help="How many offspring, or raw tries.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the random streams.")
@@ -57,6 +57,7 @@ def lines(*, file: Path, as_json: bool) -> None:
 def vary(
     *,
     file: str,
+    arguments: tuple[str, ...],
     edits: int,
     count: int,
     seed: int,
@@ -68,11 +69,15 @@ def vary(
     as_json: bool,
 ) -> None:
     """Print offspring of a model file; with --json one object a line."""
+    from gi.evaluate.check import CheckWorker
+    from gi.vary import Vary
+
     if edits < 1 or count < 1:
         raise ConfigError(f"edits is {edits} and count is {count}: both must be at least 1.")
-    text, task = individual_text(*split_file_name(file)), parse_task(input_shape, classes)
-    with _variation(task, corpus_path, allow_licence) as variation:
-        start = _fitted(variation, text)
+    model, task = read_model(file, arguments), parse_task(input_shape, classes)
+    with CheckWorker(entry=model.entry) as check, open_corpus(corpus_path) as stock:
+        start = fitted_text(model, task, check)
+        variation = Vary(stock.with_licences(allow_licence), check, task, entry=model.entry)
         make = _raw_try if raw else _offspring
         for number in range(count):
             answer = make(variation, start, edits, seed, number)
@@ -82,21 +87,6 @@ def vary(
                 from gi.report import print_offspring
 
                 print_offspring(answer, start)
-
-
-@contextmanager
-def _variation(task: Task, corpus_path: Path | None, licences: tuple[str, ...]) -> Iterator["Vary"]:
-    from gi.evaluate.check import CheckWorker
-    from gi.vary import Vary
-
-    with open_corpus(corpus_path) as stock, CheckWorker() as check:
-        yield Vary(stock.with_licences(licences), check, task)
-
-
-def _fitted(variation: "Vary", text: str) -> str:
-    from gi.source import repair
-
-    return repair(text, variation.task, variation.check)
 
 
 def _offspring(variation: "Vary", text: str, edits: int, seed: int, number: int) -> dict[str, Any]:
@@ -147,16 +137,16 @@ def _origin(edit: Edit) -> dict[str, Any] | None:
 
 @click.command()
 @click.argument("file", metavar="FILE[:NAME]")
+@arguments_option
 @_task_options
 @as_json
-def repair(*, file: str, input_shape: str, classes: int, as_json: bool) -> None:
+def repair(*, file: str, arguments: tuple[str, ...], input_shape: str, classes: int, as_json: bool) -> None:
     """Print a model file made to fit a data set's shape."""
     from gi.evaluate.check import CheckWorker
-    from gi.source import repair as repaired
 
-    text, task = individual_text(*split_file_name(file)), parse_task(input_shape, classes)
-    with CheckWorker() as check:
-        fitted = repaired(text, task, check)
+    model, task = read_model(file, arguments), parse_task(input_shape, classes)
+    with CheckWorker(entry=model.entry) as check:
+        fitted = fitted_text(model, task, check)
     if as_json:
         print_json({"text": fitted, "input_shape": task.input_shape, "classes": task.num_classes})
     else:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, get_args
 
-from gi.config import RunConfig
+from gi.config import WALL_FOR_CPU, RunConfig
 from gi.errors import ConfigError, SourceError, WorkerError
 from gi.evaluate.datasets import Dataset, open_dataset
 from gi.evaluate.limits import Limits
@@ -28,6 +28,7 @@ _MEASURED = ("error", "params", "macs", "time", "train_time")
 _ALLOWANCE_S = 5.0
 # With a cost model the clock must not decide, so its limit is there only to stop what hangs.
 _MODEL_CLOCK_FACTOR = 5.0
+_NO_LIMIT_S = 600.0  # for a training that nobody set a limit for
 
 
 class LocalExecutor:
@@ -97,11 +98,13 @@ class LocalExecutor:
         return Failed("worker", "server died", "the worker server ended twice while this candidate ran")
 
     def _run(self, job: Job) -> Outcome:
-        factor = max(1.0, job.images / self._config.images)
-        with self._forked(factor) as child:
+        train_limit_s = _train_limit_s(self._config, job)
+        process_limit_s = _process_limit_s(self._config, train_limit_s)
+        with self._forked(process_limit_s) as child:
             start = time.monotonic()
             try:
-                answer, stage, end = self._converse(child, job, start + self._config.wall_limit_s * factor, factor)
+                deadline = start + _wall_limit_s(self._config, job, train_limit_s)
+                answer, stage, end = self._converse(child, job, deadline, train_limit_s)
             finally:
                 with self._lock:
                     self._live.discard(child)
@@ -109,25 +112,24 @@ class LocalExecutor:
                 raise CancelledError
         wall_s = time.monotonic() - start
         if isinstance(answer, str):
-            limit = _cpu_limit_s(self._config, factor)
-            return _casualty(answer, stage, end, cpu_limit_s=limit, wall_s=wall_s)
+            return _casualty(answer, stage, end, cpu_limit_s=process_limit_s, wall_s=wall_s)
         return self._outcome(answer, job, end, wall_s)
 
-    def _forked(self, factor: float) -> Child:
+    def _forked(self, cpu_limit_s: float) -> Child:
         config = self._config
-        child = self._server.fork(_RUN, Limits(config.memory_limit_mb, _cpu_limit_s(config, factor), config.device))
+        child = self._server.fork(_RUN, Limits(config.memory_limit_mb, cpu_limit_s, config.device))
         with self._lock:
             self._live.add(child)
             if self._closed:
                 child.kill()
         return child
 
-    def _converse(self, child: Child, job: Job, deadline: float, factor: float) -> tuple[Any, Stage, Exit]:
+    def _converse(self, child: Child, job: Job, deadline: float, train_limit_s: float) -> tuple[Any, Stage, Exit]:
         """The worker's last message, or in one word why there is none; the stage it was in; how it ended."""
         stage: Stage = "build"
         answer: Any = "ended"
         try:
-            send(child.connection, self._request(job, factor))
+            send(child.connection, self._request(job, train_limit_s))
             while True:
                 message = receive(child.connection, deadline)
                 if not isinstance(message, dict) or "stage" not in message:
@@ -142,7 +144,7 @@ class LocalExecutor:
             child.kill()
         return answer, stage, _await_end(child)
 
-    def _request(self, job: Job, factor: float) -> dict[str, Any]:
+    def _request(self, job: Job, train_limit_s: float) -> dict[str, Any]:
         path = None if job.weights_path is None else str(Path(job.weights_path).absolute())
         return {
             "text": job.text,
@@ -152,7 +154,7 @@ class LocalExecutor:
             "weights_path": path,
             "dataset_path": str(self._dataset.path.absolute()),
             "batch_size": self._config.batch_size,
-            "cpu_limit_s": self._config.cpu_limit_s * factor,
+            "cpu_limit_s": train_limit_s,
             "clock": "cpu" if self._by_the_clock else "model",
             "device": self._config.device,
             "entry": self._config.entry,
@@ -179,9 +181,24 @@ class LocalExecutor:
         return Scored(known, cost)
 
 
-def _cpu_limit_s(config: RunConfig, factor: float) -> float:
+def _train_limit_s(config: RunConfig, job: Job) -> float:
+    """CPU seconds that a job's training may take."""
+    own_s = config.cpu_limit_s if job.cpu_limit_s is None else job.cpu_limit_s
+    return (_NO_LIMIT_S if own_s is None else own_s) * _factor(config, job)
+
+
+def _factor(config: RunConfig, job: Job) -> float:
+    return max(1.0, job.images / config.images)
+
+
+def _process_limit_s(config: RunConfig, train_limit_s: float) -> float:
     slack = _MODEL_CLOCK_FACTOR if config.clock == "model" else 1.0
-    return config.cpu_limit_s * factor * slack + _ALLOWANCE_S
+    return train_limit_s * slack + _ALLOWANCE_S
+
+
+def _wall_limit_s(config: RunConfig, job: Job, train_limit_s: float) -> float:
+    known_s = config.wall_limit_s * _factor(config, job)
+    return known_s if config.cpu_limit_s is not None else max(known_s, WALL_FOR_CPU * train_limit_s)
 
 
 def _await_end(child: Child) -> Exit:

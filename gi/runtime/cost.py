@@ -4,8 +4,16 @@ import time
 from collections.abc import Iterable
 
 from gi.archive import Archive
-from gi.config import RunConfig
+from gi.config import OWN_MODEL_FACTOR, RunConfig
 from gi.runtime.cputime import CpuClock
+
+_LEAST_LIMIT_S = 2.0  # below this a start that is slow once decides
+
+
+def own_limit_s(seed_train_s: Iterable[float]) -> float | None:
+    """The CPU seconds that one training may take, given what the seed programs' took; None before they ended."""
+    slowest_s = max(seed_train_s, default=None)
+    return None if slowest_s is None else max(_LEAST_LIMIT_S, OWN_MODEL_FACTOR * slowest_s)
 
 
 class RunCost:

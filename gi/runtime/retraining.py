@@ -9,10 +9,12 @@ from gi.seeding import torch_seed
 from gi.types import Outcome, Scored
 
 
-def retraining_jobs(archive: Archive, config: RunConfig, front: Sequence[str]) -> list[Job]:
+def retraining_jobs(
+    archive: Archive, config: RunConfig, front: Sequence[str], cpu_limit_s: float | None = None
+) -> list[Job]:
     """The trainings of the front members (ids) that the archive does not hold yet."""
     done = {(r.individual, r.seed, r.images) for r in archive.retrainings()}
-    jobs = [job for id_ in front for job in _jobs(archive, config, id_)]
+    jobs = [job for id_ in front for job in _jobs(archive, config, id_, cpu_limit_s)]
     return [job for job in jobs if (job.id, job.seed, job.images) not in done]
 
 
@@ -23,8 +25,11 @@ def retraining(job: Job, outcome: Outcome) -> Retraining:
     return Retraining(job.id, job.seed, job.images, values.get("error"), values.get("validation_error"), weights)
 
 
-def _jobs(archive: Archive, config: RunConfig, id_: str) -> list[Job]:
+def _jobs(archive: Archive, config: RunConfig, id_: str, cpu_limit_s: float | None) -> list[Job]:
     """The retrainings of one front member; the first one's weights are kept."""
     text, kept = archive.individual(id_).text, str(archive.folder / WEIGHTS / f"{id_}.pt")
     seeds = [torch_seed(config.seed, "retrain", n) for n in range(config.final_seeds)]
-    return [Job(id_, text, seed, config.final_images, "test", None if n else kept) for n, seed in enumerate(seeds)]
+    return [
+        Job(id_, text, seed, config.final_images, "test", None if n else kept, cpu_limit_s)
+        for n, seed in enumerate(seeds)
+    ]

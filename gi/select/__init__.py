@@ -5,7 +5,7 @@ Everything here minimises, is deterministic and refuses values that are not fini
 
 from gi.select.mating import Standing, standing, tournament
 from gi.select.survival import Matrix, crowding, non_dominated, ranks, survivors
-from gi.select.volume import hypervolume, reference_point, scaled
+from gi.select.volume import hypervolume, reference_point, scaled, violations
 
 __all__ = [
     "Matrix",
@@ -19,4 +19,5 @@ __all__ = [
     "standing",
     "survivors",
     "tournament",
+    "violations",
 ]

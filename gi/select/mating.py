@@ -16,9 +16,12 @@ class Standing:
     crowding: tuple[float, ...]
 
 
-def standing(values: ArrayLike) -> Standing:
-    """The standing of a population with objective values of shape (n, m). Raises `ValueError` for a NaN."""
-    return Standing(tuple(ranks(values)), tuple(crowding(values)))
+def standing(values: ArrayLike, violation: ArrayLike = ()) -> Standing:
+    """The standing of a population with objective values (n, m) and a violation as `ranks` takes it.
+
+    Raises `ValueError` for a NaN.
+    """
+    return Standing(tuple(ranks(values, violation)), tuple(crowding(values, violation)))
 
 
 def tournament(population: Standing, *, rng: random.Random, without: int | None = None) -> int:

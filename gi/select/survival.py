@@ -28,45 +28,63 @@ def objective_matrix(values: ArrayLike) -> Matrix:
     return matrix
 
 
-def ranks(values: ArrayLike) -> list[int]:
-    """The non-dominated rank of each of (n, m) rows, 0 for the first front; equal rows have equal ranks."""
+def ranks(values: ArrayLike, violation: ArrayLike = ()) -> list[int]:
+    """The non-dominated rank of each of (n, m) rows, 0 for the first front; equal rows have equal ranks.
+
+    With a `violation` (n,), 0 for a feasible row, dominance is constraint domination (Deb et al. 2002): a feasible row
+    dominates every infeasible one, and of two infeasible rows the one with the smaller violation dominates.
+    """
     matrix = objective_matrix(values)
-    found = np.zeros(len(matrix), dtype=int)
-    for rank, front in enumerate(_fronts(matrix)):
-        found[front] = rank
+    beyond = _violations(matrix, violation)
+    found, feasible = np.zeros(len(matrix), dtype=int), np.flatnonzero(beyond == 0)
+    fronts = _fronts(matrix[feasible])
+    for rank, front in enumerate(fronts):
+        found[feasible[front]] = rank
+    for rank, worse in enumerate(np.unique(beyond[beyond > 0]), start=len(fronts)):
+        found[beyond == worse] = rank
     return [int(rank) for rank in found]
 
 
-def non_dominated(values: ArrayLike) -> list[int]:
+def non_dominated(values: ArrayLike, violation: ArrayLike = ()) -> list[int]:
     """The rows that no other row dominates, in their order; of equal rows all are in."""
-    return [row for row, rank in enumerate(ranks(values)) if rank == 0]
+    return [row for row, rank in enumerate(ranks(values, violation)) if rank == 0]
 
 
-def crowding(values: ArrayLike) -> list[float]:
+def crowding(values: ArrayLike, violation: ArrayLike = ()) -> list[float]:
     """The crowding distance of each of (n, m) rows within its front; infinite at a front's ends.
 
     A repetition of an earlier row has distance 0 and takes no part in its neighbours' distances.
     """
     matrix = objective_matrix(values)
-    distances = np.zeros(len(matrix))
+    distances, rank = np.zeros(len(matrix)), np.array(ranks(matrix, violation))
     first = _first_occurrences(matrix)
-    for front in _fronts(matrix[first]):
-        rows = first[front]
+    for front in range(max(rank, default=-1) + 1):
+        rows = first[rank[first] == front]
         distances[rows] = _front_crowding(matrix[rows])
     return [float(distance) for distance in distances]
 
 
-def survivors(values: ArrayLike, k: int) -> list[int]:
+def survivors(values: ArrayLike, k: int, violation: ArrayLike = ()) -> list[int]:
     """The at most `k` rows of (n, m) `values` that NSGA-II keeps, best first: by rank, then by crowding distance.
 
     Equal rows count once until every different row has its place, so that copies cannot crowd others out; ties go to
-    the earlier row.
+    the earlier row. `violation` is that of `ranks`.
     """
     matrix = objective_matrix(values)
-    rank, distance = ranks(matrix), crowding(matrix)
+    rank, distance = ranks(matrix, violation), crowding(matrix, violation)
     first = set(_first_occurrences(matrix).tolist())
     order = sorted(range(len(matrix)), key=lambda row: (row not in first, rank[row], -distance[row], row))
     return order[:k]
+
+
+def _violations(matrix: Matrix, violation: ArrayLike) -> NDArray[np.float64]:
+    """The violation of each row, 0 throughout where none was given. Raises `ValueError` for NaN and for another n."""
+    given = np.asarray(violation, dtype=np.float64)
+    if not given.size:
+        return np.zeros(len(matrix))
+    if given.shape != (len(matrix),) or not (given >= 0).all():
+        raise ValueError(f"violations are {given.tolist()}: expected {len(matrix)} numbers of at least 0.")
+    return given
 
 
 def _fronts(matrix: Matrix) -> list[NDArray[np.intp]]:

@@ -12,6 +12,7 @@ from gi.types import Objective
 _LEAST = 1e-6  # a count or a time of zero has no logarithm
 _LINEAR_MARGIN = 0.1
 _LOG_MARGIN = 2.0
+_BOUND_FACTOR, _BOUND_MARGIN = 1.25, 0.005  # over the worst seed program, so that one noisy training bars nobody
 
 
 def scaled(values: ArrayLike, objectives: Sequence[Objective]) -> Matrix:
@@ -27,19 +28,32 @@ def scaled(values: ArrayLike, objectives: Sequence[Objective]) -> Matrix:
     return matrix
 
 
-def reference_point(values: ArrayLike, objectives: Sequence[Objective]) -> tuple[float, ...]:
+def reference_point(values: ArrayLike, objectives: Sequence[Objective], seeds: ArrayLike = ()) -> tuple[float, ...]:
     """The reference point of a run, unscaled, from its first generation's values of shape (n, m), n >= 1.
 
     An objective's own reference where it has one, else the worst value with a margin: twice it where the objective is
-    logarithmic, a tenth more otherwise. Raises `ValueError` where there are no values.
+    logarithmic, a tenth more otherwise. A bounded objective's comes from the worst of the `seeds`, whose values are of
+    shape (k, m): a quarter and half a point more, at most its own reference. Raises `ValueError` where there are no
+    values.
     """
-    matrix = objective_matrix(values)
+    matrix, first = objective_matrix(values), objective_matrix(seeds)
     if not len(matrix):
         raise ValueError("a reference point needs the values of at least one individual: got none.")
-    return tuple(
-        objective.reference if objective.reference is not None else _beyond(float(worst), objective)
-        for worst, objective in zip(matrix.max(axis=0), objectives, strict=True)
-    )
+    corner = [_reference(float(worst), o) for worst, o in zip(matrix.max(axis=0), objectives, strict=True)]
+    if len(first):
+        bounds = _BOUND_FACTOR * first.max(axis=0) + _BOUND_MARGIN
+        corner = [min(c, float(b)) if o.bounded else c for c, b, o in zip(corner, bounds, objectives, strict=True)]
+    return tuple(corner)
+
+
+def violations(values: ArrayLike, reference: Sequence[float], objectives: Sequence[Objective]) -> list[float]:
+    """How far each of (n, m) rows lies beyond the reference point in the bounded objectives; 0 for a feasible one."""
+    bounded = [column for column, objective in enumerate(objectives) if objective.bounded]
+    matrix = objective_matrix(values)
+    if not len(matrix) or not bounded:
+        return [0.0] * len(matrix)
+    beyond = matrix[:, bounded] - np.asarray(reference, dtype=np.float64)[bounded]
+    return [float(excess) for excess in np.maximum(beyond, 0.0).sum(axis=1)]
 
 
 def hypervolume(values: ArrayLike, reference: Sequence[float], objectives: Sequence[Objective] | None = None) -> float:
@@ -66,7 +80,9 @@ def _volume(points: Matrix, corner: Matrix) -> float:
     return float(HV(ref_point=corner)(points))
 
 
-def _beyond(worst: float, objective: Objective) -> float:
+def _reference(worst: float, objective: Objective) -> float:
+    if objective.reference is not None:
+        return objective.reference
     if objective.log:
         return max(worst, _LEAST) * _LOG_MARGIN
     return worst + _LINEAR_MARGIN * (math.fabs(worst) or 1.0)

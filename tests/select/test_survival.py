@@ -35,6 +35,39 @@ def test_ranks_equal_brute_force(rows):
     assert non_dominated(rows) == [i for i, rank in enumerate(brute_force_ranks(rows)) if rank == 0]
 
 
+def constrained(rows: list[list[float]], violation: list[float]) -> list[int]:
+    """Ranks by constraint domination, from its definition."""
+
+    def beats(a: int, b: int) -> bool:
+        if violation[a] or violation[b]:
+            return violation[a] < violation[b]
+        return dominates(rows[a], rows[b])
+
+    found: dict[int, int] = {}
+    while len(found) < len(rows):
+        left = [i for i in range(len(rows)) if i not in found]
+        front = [i for i in left if not any(beats(j, i) for j in left)]
+        found.update(dict.fromkeys(front, max(found.values(), default=-1) + 1))
+    return [found[i] for i in range(len(rows))]
+
+
+@given(matrices(3), st.data())
+def test_ranks_with_a_violation_equal_brute_force_and_the_feasible_survive_first(rows, data):
+    violation = data.draw(st.lists(st.sampled_from([0.0, 0.0, 1.0, 2.0]), min_size=len(rows), max_size=len(rows)))
+    assert ranks(rows, violation) == constrained(rows, violation)
+    different = len({tuple(row) for row in rows})
+    kept = survivors(rows, different, violation)
+    assert [ranks(rows, violation)[i] for i in kept] == sorted(ranks(rows, violation)[i] for i in kept)
+    best = non_dominated(rows, violation)
+    assert any(violation[i] for i in best) == all(violation)
+
+
+@pytest.mark.parametrize("bad", [[1.0], [0.0, -1.0], [0.0, float("nan")]])
+def test_refuses_a_violation_that_is_none(bad):
+    with pytest.raises(ValueError, match="expected 2 numbers of at least 0"):
+        ranks([[1.0], [2.0]], bad)
+
+
 @given(matrices(3), st.integers(1, 14))
 def test_survivors_are_different_rows_sorted_by_rank_as_long_as_there_are_any(rows, k):
     kept = survivors(rows, k)

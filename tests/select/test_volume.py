@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gi.select import hypervolume, reference_point, scaled
+from gi.select import hypervolume, reference_point, scaled, violations
 from gi.types import OBJECTIVES, Objective
 
 COORDINATE = st.floats(0, 10, allow_nan=False)
@@ -64,6 +64,22 @@ def test_the_reference_point_is_the_objectives_own_or_the_worst_with_a_margin():
     linear = Objective("loss", "nats")
     values = [[0.3, 1_000, 0.5, 2.0], [0.1, 50_000, 0.25, 4.0]]
     assert reference_point(values, [*THREE, linear]) == pytest.approx((1.0, 100_000, 1.0, 4.4))
+
+
+def test_a_bounded_objectives_reference_lies_a_margin_over_the_worst_seed_and_never_beyond_its_own():
+    bounded = [Objective("error", "share", reference=1.0, bounded=True), Objective("params", "", log=True)]
+    values = [[0.9, 100], [0.2, 100], [0.1, 100]]
+    assert reference_point(values, bounded, values[1:]) == pytest.approx((0.255, 200))
+    assert reference_point(values, bounded, values) == pytest.approx((1.0, 200))
+    assert reference_point(values, bounded) == pytest.approx((1.0, 200))
+
+
+def test_only_what_lies_beyond_a_bounded_reference_is_infeasible():
+    bounded = [Objective("error", "share", bounded=True), Objective("params", "", log=True)]
+    values = [[0.2, 10], [0.3, 10], [0.1, 10_000], [0.25, 1]]
+    assert violations(values, (0.25, 100), bounded) == pytest.approx([0, 0.05, 0, 0])
+    assert violations(values, (0.25, 100), [Objective("error", "share"), bounded[1]]) == [0, 0, 0, 0]
+    assert violations([], (0.25, 100), bounded) == []
 
 
 def test_refuses_a_reference_point_of_nobody():

@@ -1,0 +1,231 @@
+"""The models that a file defines: which one is meant, the entry that builds it, and a recipe where there is none."""
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from gi.errors import ConfigError, SourceError
+from gi.source.imports import resolve, spelling, with_import
+from gi.source.tree import Source, parse
+
+Model: TypeAlias = ast.ClassDef | ast.FunctionDef
+
+_RECIPE = """
+
+def recipe(net, steps):
+    optimizer = {AdamW}(net.parameters(), lr=0.003, weight_decay=0.01)
+    scheduler = {OneCycleLR}(optimizer, max_lr=0.01, total_steps=steps)
+    loss = {CrossEntropyLoss}()
+    augmentation = None
+    return optimizer, scheduler, loss, augmentation
+"""
+_SYMBOLS = ("torch.optim.AdamW", "torch.optim.lr_scheduler.OneCycleLR", "torch.nn.CrossEntropyLoss")
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """What a model can be built with: names in order, the defaults' texts, and whether others are taken too."""
+
+    positional_only: tuple[str, ...]
+    named: tuple[str, ...]
+    defaults: Mapping[str, str]
+    takes_any: bool
+
+    def missing(self, given: Mapping[str, str]) -> list[str]:
+        """The parameters that have no value yet."""
+        return [n for n in (*self.positional_only, *self.named) if n not in self.defaults and n not in given]
+
+    def unknown(self, given: Mapping[str, str]) -> list[str]:
+        """The given names that the model does not take."""
+        return [] if self.takes_any else [n for n in given if n not in (*self.positional_only, *self.named)]
+
+
+def entry_of(text: str, name: str | None, arguments: Sequence[str] = ()) -> str:
+    """The entry of the model `name` with `arguments` ("width=8"), or of the one that is meant where none is named.
+
+    That is `Net`, else the one class that can be built with these arguments and that no other class is built from,
+    else the one function. Raises `SourceError` for none and for several, `ConfigError` for arguments that are wrong.
+    """
+    source, given = parse(text), _given(arguments)
+    chosen = name or _meant(source, given)
+    if chosen not in bound_names(source.tree):
+        choice = ", ".join(m.name for m in _models(source)) or "none"
+        raise SourceError(f"defines no model {chosen!r}: choose from {choice}.")
+    parameters = _parameters(source, chosen)
+    if parameters is None:
+        return _expression(chosen, Parameters((), (), {}, takes_any=True), given)
+    if unknown := parameters.unknown(given):
+        takes = ", ".join((*parameters.positional_only, *parameters.named)) or "no arguments"
+        raise ConfigError(f"--arg {unknown[0]}={given[unknown[0]]}: {chosen} takes {takes}.")
+    if missing := parameters.missing(given):
+        raise SourceError(f"{_needs(chosen, missing)}.")
+    return _expression(chosen, parameters, given)
+
+
+def with_recipe(text: str) -> str:
+    """The text with a plain `recipe` at its end, and the imports that this needs, where it has none."""
+    source = parse(text)
+    if "recipe" in bound_names(source.tree):
+        return text
+    spelled = {}
+    for symbol in _SYMBOLS:
+        spelled[symbol.rpartition(".")[2]], line = spelling(source, symbol)
+        if line:
+            source = parse(source.edited([with_import(source, line)]))
+    return source.text.rstrip("\n") + "\n" + _RECIPE.format(**spelled)
+
+
+def bound_names(tree: ast.Module) -> set[str]:
+    """The names that a module binds at its top level, under conditions too."""
+    return set(_bound(tree.body))
+
+
+def _bound(body: Sequence[ast.stmt]) -> Iterator[str]:
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            yield from ((alias.asname or alias.name).partition(".")[0] for alias in node.names)
+        else:
+            yield from (n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
+            for inner in ("body", "orelse", "finalbody"):
+                yield from _bound(getattr(node, inner, []))
+            yield from (name for handler in getattr(node, "handlers", []) for name in _bound(handler.body))
+
+
+# Arguments -----------------------------------------------------------------------------------------------------------
+
+
+def _given(arguments: Sequence[str]) -> dict[str, str]:
+    """The arguments' values in Python's own spelling, by name."""
+    given = dict[str, str]()
+    for argument in arguments:
+        name, equals, value = (part.strip() for part in argument.partition("="))
+        if not equals or not name.isidentifier():
+            raise ConfigError(f"--arg {argument}: write it as name=value.")
+        if name in given:
+            raise ConfigError(f"--arg {argument}: {name} is given twice.")
+        try:
+            ast.literal_eval(value)
+            given[name] = ast.unparse(ast.parse(value, mode="eval"))
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            raise ConfigError(
+                f"--arg {argument}: {value} is no literal: write a number, True, None, a list, or a text in quotes "
+                f"of its own (--arg \"{name}='text'\")."
+            ) from None
+    return given
+
+
+def _expression(name: str, parameters: Parameters, given: Mapping[str, str]) -> str:
+    """The call that builds a model; its bare name where it takes no arguments."""
+    if not given:
+        return name
+    places = [n for n, only in enumerate(parameters.positional_only) if only in given]
+    first = parameters.positional_only[: places[-1] + 1] if places else ()
+    positional = [given.get(n) or parameters.defaults[n] for n in first]
+    return f"{name}({', '.join([*positional, *(f'{n}={v}' for n, v in given.items() if n not in first)])})"
+
+
+def _needs(name: str, missing: Sequence[str]) -> str:
+    return f"{name} needs {', '.join(missing)}: pass " + " ".join(f"--arg {n}=VALUE" for n in missing)
+
+
+def _parameters(source: Source, name: str) -> Parameters | None:
+    """What the model `name` takes; None where its text does not say (an import, a partial, an inherited start)."""
+    found = next((m for m in reversed(_models(source)) if m.name == name), None)
+    if isinstance(found, ast.FunctionDef):
+        return None if found.decorator_list else _signature(found, skipped=0)
+    return _class_parameters(source, found) if found is not None else None
+
+
+def _class_parameters(source: Source, model: ast.ClassDef) -> Parameters | None:
+    for owner in _line_of_bases(source, model):
+        start = next((n for n in owner.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
+        if start is not None:
+            return _signature(start, skipped=1)
+        if owner.decorator_list:  # a data class, say
+            return None
+    last = _line_of_bases(source, model)[-1]
+    plain = all(resolve(source, base) == "torch.nn.Module" for base in last.bases)
+    return Parameters((), (), {}, takes_any=False) if plain else None
+
+
+def _line_of_bases(source: Source, model: ast.ClassDef) -> list[ast.ClassDef]:
+    """A class and the first bases that stand in the same file."""
+    line, classes = [model], {n.name: n for n in source.tree.body if isinstance(n, ast.ClassDef)}
+    while True:
+        bases = [classes[b.id] for b in line[-1].bases if isinstance(b, ast.Name) and b.id in classes]
+        if not bases or bases[0] in line:
+            return line
+        line.append(bases[0])
+
+
+def _signature(function: ast.FunctionDef, *, skipped: int) -> Parameters:
+    a = function.args
+    ordered = [*a.posonlyargs, *a.args]
+    defaults = {p.arg: ast.unparse(d) for p, d in zip(ordered[::-1], a.defaults[::-1], strict=False)}
+    defaults |= {p.arg: ast.unparse(d) for p, d in zip(a.kwonlyargs, a.kw_defaults, strict=True) if d is not None}
+    only = a.posonlyargs[skipped:]
+    named = [*a.args[max(skipped - len(a.posonlyargs), 0) :], *a.kwonlyargs]
+    return Parameters(tuple(p.arg for p in only), tuple(p.arg for p in named), defaults, takes_any=a.kwarg is not None)
+
+
+# Which one is meant --------------------------------------------------------------------------------------------------
+
+
+def _models(source: Source) -> list[Model]:
+    """The classes that may be networks and the functions that give something back, in the order of the text."""
+    body = source.tree.body
+    return [n for n in body if (isinstance(n, ast.ClassDef) and n.bases) or _gives_something(n)]  # type: ignore[misc]
+
+
+def _gives_something(node: ast.stmt) -> bool:
+    if not isinstance(node, ast.FunctionDef) or node.name == "recipe":
+        return False
+    return any(isinstance(n, ast.Return) and n.value is not None for n in ast.walk(node))
+
+
+def _meant(source: Source, given: Mapping[str, str]) -> str:
+    """The name of the model that is meant where the user names none."""
+    models = _models(source)
+    networks = [m for m in models if isinstance(m, ast.ClassDef) and _is_network(source, m)]
+    if any(m.name == "Net" for m in models):
+        return "Net"
+    parts = {n.id for m in networks for n in ast.walk(m) if isinstance(n, ast.Name) and n.id != m.name}
+    whole = [m for m in networks if m.name not in parts]
+    factories = [m for m in models if isinstance(m, ast.FunctionDef) and _mentions(m, networks)]
+    for candidates in ([m.name for m in whole], [m.name for m in factories]):
+        free = [n for n in candidates if _can_be_built(source, n, given)]
+        if len(free) > 1:
+            raise SourceError(f"defines {len(free)} models: {', '.join(free)}: name one, as FILE:{free[0]}.")
+        if free:
+            return free[0]
+    raise SourceError(_nothing_to_build(source, whole or factories, given))
+
+
+def _is_network(source: Source, model: ast.ClassDef) -> bool:
+    line = _line_of_bases(source, model)
+    forward = any(isinstance(n, ast.FunctionDef) and n.name == "forward" for owner in line for n in owner.body)
+    return forward or any(resolve(source, base).startswith("torch.nn.") for owner in line for base in owner.bases)
+
+
+def _mentions(function: ast.FunctionDef, networks: Sequence[ast.ClassDef]) -> bool:
+    names = {m.name for m in networks}
+    return any(isinstance(n, ast.Name) and n.id in names for n in ast.walk(function))
+
+
+def _can_be_built(source: Source, name: str, given: Mapping[str, str]) -> bool:
+    parameters = _parameters(source, name)
+    return parameters is None or not (parameters.missing(given) or parameters.unknown(given))
+
+
+def _nothing_to_build(source: Source, models: Sequence[Model], given: Mapping[str, str]) -> str:
+    if given and models:
+        return f"defines no model that can be built with {', '.join(given)} alone: name one of them, as FILE:NAME."
+    for model in models:
+        parameters = _parameters(source, model.name)
+        if parameters is not None and (missing := parameters.missing({})):
+            needs = _needs(model.name, missing)
+            return f"defines no model that can be built without arguments: {needs}, or name another as FILE:NAME."
+    return "defines no model: a class with torch.nn.Module as its base, or a function that builds one."
