@@ -44,12 +44,13 @@ SIBLINGS = {
 OWNERS = {
     "deap": ("evolve.py",),
     "pymoo": ("select/",),
-    "torch": ("evaluate/", "compat.py", "export/readers/", "export/onnx.py"),
+    "torch": ("evaluate/", "compat.py", "export/readers/", "export/onnx.py", "weights/seed"),
     "torchvision": ("evaluate/", "compat.py", "export/readers/"),
     "git": ("harvest/",),
-    "sklearn": ("evaluate/",),
+    "sklearn": ("evaluate/", "weights/"),
+    "faiss": ("weights/",),
     "click": ("cli/",),
-    "matplotlib": ("report/",),
+    "matplotlib": ("report/", "weights/gallery.py"),
     "black": ("export/",),
 }
 FILES = sorted(ROOT.rglob("*.py"))
