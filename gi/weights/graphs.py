@@ -1,5 +1,6 @@
 """A model file as plain records: operators with their attributes, stored tensors by name, inputs with their shapes."""
 
+import math
 import mmap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto
@@ -106,12 +108,15 @@ class Stored:
         return self.tensor  # type: ignore[no-any-return]
 
     @property
+    def dims(self) -> tuple[int, ...]:
+        """Its dimensions, as the file tells them."""
+        dims = self.tensor.shape if isinstance(self.tensor, np.ndarray | np.generic) else self.tensor.dims
+        return tuple(int(size) for size in dims)
+
+    @property
     def num_elements(self) -> int:
         """How many elements its dimensions stand for."""
-        size = 1
-        for dim in self.tensor.shape if hasattr(self.tensor, "shape") else self.tensor.dims:
-            size *= int(dim)
-        return size
+        return math.prod(self.dims)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +199,6 @@ def _dim(dim: Any) -> int | None:
 
 def _constant(operator: Operator, reader: Reader) -> Stored | None:
     """What a Constant node holds, None where that is no number."""
-    import numpy as np
-
     for name, attribute in operator.attributes.items():
         if name == "value":
             return Stored(reader, attribute.t)

@@ -1,0 +1,86 @@
+"""Operators evaluated on small arrays by onnx's own reference, within limits that hostile files cannot pass."""
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from gi.weights.graphs import Operator
+from gi.weights.tensors import Array
+
+LARGEST_CONSTANT = 1 << 16
+_BROADCASTING = {
+    "Add", "Sub", "Mul", "Div", "Mod", "Min", "Max", "Equal", "Greater", "Less", "And", "Or", "Where", "Pow",
+    "GreaterOrEqual", "LessOrEqual",
+}  # fmt: skip
+_SAME_SIZE = {
+    "Cast", "Identity", "Floor", "Ceil", "Sqrt", "Neg", "Abs", "Not", "Reshape", "Transpose", "Squeeze", "Unsqueeze",
+    "Flatten", "Slice", "Split", "ReduceProd", "ReduceSum", "ReduceMax", "ReduceMin", "Shape", "Size", "NonZero",
+    "Round", "Concat", "Gather", "Range", "ConstantOfShape", "Reciprocal", "Sign", "Expand", "Tile",
+}  # fmt: skip
+FOLDED = _BROADCASTING | _SAME_SIZE
+
+
+class NotEvaluatedError(ValueError):
+    """An operator that cannot be evaluated here: unfit operands, or a result past the limit."""
+
+
+def fold(operator: Operator, opset: int, operands: Sequence[Array | None]) -> list[Array]:
+    """The results of an operator on constants. Raises `NotEvaluatedError`."""
+    if operator.type not in FOLDED or _bound(operator, operands) > LARGEST_CONSTANT:
+        raise NotEvaluatedError(operator.type)
+    return evaluate(operator, opset, operands)
+
+
+def evaluate(operator: Operator, opset: int, operands: Sequence[Array | None]) -> list[Array]:
+    """The results of an operator whose limits were looked at. Raises `NotEvaluatedError`."""
+    from onnx.reference import ReferenceEvaluator
+
+    if operator.int("num_outputs") > 4096:
+        raise NotEvaluatedError("Split")
+    given = dict(zip(operator.inputs, operands, strict=False))
+    feeds = {name: value for name, value in given.items() if name and value is not None}
+    try:
+        with np.errstate(all="ignore"):
+            made = ReferenceEvaluator(operator.node, opsets={"": max(opset, 1)}).run(None, feeds)
+    except Exception as error:  # the reference raises whatever its operator meets in a broken file
+        raise NotEvaluatedError(f"{operator.type}: {error}") from error
+    return [np.asarray(value) for value in made]
+
+
+def _bound(operator: Operator, operands: Sequence[Array | None]) -> float:
+    """No fewer elements than the operator's result has. Raises `NotEvaluatedError`."""
+    there = [value for value in operands if value is not None]
+    try:
+        size = _RESULT_SIZES.get(operator.type, _sum_of_sizes)
+        return size(there, operator.type in _BROADCASTING)
+    except (ValueError, TypeError, IndexError, OverflowError) as error:
+        raise NotEvaluatedError(str(error)) from error
+
+
+def _sum_of_sizes(there: list[Array], broadcasting: bool) -> float:
+    if broadcasting:
+        return float(math.prod(np.broadcast_shapes(*(value.shape for value in there))))
+    return float(sum(value.size for value in there))
+
+
+def _gathered(there: list[Array], _: bool) -> float:
+    return float(there[0].size) * max(1, there[1].size)
+
+
+def _made_by_shape(there: list[Array], _: bool) -> float:
+    return math.prod(float(max(0, size)) for size in there[-1].reshape(-1).tolist()) * max(1, there[0].size)
+
+
+def _ranged(there: list[Array], _: bool) -> float:
+    start, limit, step = (float(value.reshape(())) for value in there)
+    return abs((limit - start) / step) if step else math.inf
+
+
+_RESULT_SIZES: dict[str, Callable[[list[Array], bool], float]] = {
+    "Gather": _gathered,
+    "ConstantOfShape": _made_by_shape,
+    "Expand": _made_by_shape,
+    "Tile": _made_by_shape,
+    "Range": _ranged,
+}
