@@ -1,113 +1,15 @@
-"""Where a layer stands in a program, in each style that people write, and how it is put in or taken out there."""
+"""How a layer is put in or taken out where it stands, in each style that people write; see `gi.source.styles`."""
 
 import ast
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TypeAlias
 
-from gi.source.imports import resolve, spelling, with_import
+from gi.source.imports import spelling, with_import
+from gi.source.styles import Anywhere, Appended, Attribute, Element, Functional, Place, functional_place, place_of
 from gi.source.tree import Function, Replacement, Source
 
-
-@dataclass(frozen=True)
-class Element:
-    """One element among the arguments of a call, or of a list: `nn.Sequential(conv, relu)`, `[conv, relu]`."""
-
-    node: ast.expr  # the constructor call, or the ("name", call) pair around it
-    siblings: list[ast.expr]
-
-
-@dataclass(frozen=True)
-class Appended:
-    """A statement of its own that adds one layer: `layers.append(nn.ReLU())`, `self.net.add_module("a", nn.ReLU())`."""
-
-    node: ast.Call  # the constructor call
-    statement: ast.stmt
-
-
-@dataclass(frozen=True)
-class Attribute:
-    """`self.name = nn.Conv2d(...)` with the calls `self.name(x)` that use it."""
-
-    node: ast.Call
-    name: str
-    statement: ast.stmt
-    uses: tuple[ast.Call, ...]
-
-
-@dataclass(frozen=True)
-class Functional:
-    """A call that data flows through: `F.relu(x)`, `x.flatten(1)`; `data` is the operand."""
-
-    node: ast.Call
-    data: ast.expr
-
-
-Place: TypeAlias = Element | Appended | Attribute | Functional
-
-
-def place_of(source: Source, call: ast.Call) -> Place | None:
-    """The place of a constructor call, None where it stands in no style that can be edited."""
-    node: ast.expr = call
-    parent = source.parents.get(call)
-    if isinstance(parent, ast.Tuple) and len(parent.elts) == 2 and parent.elts[1] is call:
-        node, parent = parent, source.parents.get(parent)  # ("conv1", nn.Conv2d(...)) of an OrderedDict
-    if isinstance(parent, ast.List):
-        return Element(node, list(parent.elts))
-    if isinstance(parent, ast.Call) and node in parent.args:
-        return _in_call(source, parent, call, node)
-    if isinstance(parent, (ast.Assign, ast.AnnAssign)):
-        return _attribute(source, parent, call)
-    return None
-
-
-def _in_call(source: Source, parent: ast.Call, call: ast.Call, node: ast.expr) -> Place | None:
-    statement = source.parents.get(parent)
-    if isinstance(parent.func, ast.Attribute) and parent.func.attr in ("append", "add_module", "register_module"):
-        return Appended(call, statement) if isinstance(statement, ast.Expr) else None
-    if resolve(source, parent.func).endswith(("Sequential", "ModuleList")):
-        return Element(node, list(parent.args))
-    return None
-
-
-def _attribute(source: Source, statement: ast.Assign | ast.AnnAssign, call: ast.Call) -> Attribute | None:
-    targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-    target = targets[0]
-    if len(targets) > 1 or not isinstance(target, ast.Attribute) or not _is_self_attribute(target, target.attr):
-        return None
-    owner = source.enclosing(statement, ast.ClassDef)
-    if owner is None:
-        return None
-    references = [n for n in ast.walk(owner) if _is_self_attribute(n, target.attr) and n is not target]
-    calls = [source.parents.get(n) for n in references]
-    uses = tuple(c for c, n in zip(calls, references, strict=True) if isinstance(c, ast.Call) and c.func is n)
-    if len(uses) != len(references) or not all(_takes_one(use) for use in uses):
-        return None
-    return Attribute(call, target.attr, statement, uses)
-
-
-def _takes_one(call: ast.Call) -> bool:
-    return len(call.args) == 1 and not isinstance(call.args[0], ast.Starred)
-
-
-def _is_self_attribute(node: ast.AST, name: str) -> bool:
-    return (
-        isinstance(node, ast.Attribute)
-        and node.attr == name
-        and isinstance(node.value, ast.Name)
-        and node.value.id == "self"
-    )
-
-
-def functional_place(source: Source, call: ast.Call) -> Functional | None:
-    """The place of a call in `forward`: a function of torch or a method of a tensor."""
-    name = resolve(source, call.func)
-    if name.startswith("torch") and call.args:
-        return Functional(call, call.args[0])
-    if isinstance(call.func, ast.Attribute) and not name.startswith(("torch", "self.")):
-        return Functional(call, call.func.value)
-    return None
-
+__all__ = ["Anywhere", "Appended", "Attribute", "Element", "Functional", "Place", "attribute_names", "bypass"]
+__all__ += ["constructor_of", "definition", "fresh", "functional_place", "insertion", "place_of", "removal"]
+__all__ += ["spelled", "stem_of", "uses_of"]
 
 # Taking out ----------------------------------------------------------------------------------------------------------
 
@@ -125,11 +27,18 @@ def removal(source: Source, places: Iterable[Place]) -> list[Replacement]:
         elif isinstance(place, Attribute):
             statements.append(place.statement)
             made.extend(r for use in place.uses for r in bypass(source, use, use.args[0]))
+        elif isinstance(place, Anywhere):
+            made.extend(_replaced(source, place, "torch.nn.Identity", ""))
         else:
             made.extend(bypass(source, place.node, place.data))
     for group in elements.values():
         made.extend(_element_runs(source, group))
     return made + source.delete_statements(statements)
+
+
+def _replaced(source: Source, place: Anywhere, symbol: str, arguments: str) -> list[Replacement]:
+    code, imports = spelled(source, symbol, arguments)
+    return [source.replace(place.node, code), *imports]
 
 
 def _element_runs(source: Source, group: list[Element]) -> list[Replacement]:
@@ -167,6 +76,9 @@ def insertion(source: Source, place: Place, calls: list[tuple[str, str]], *, aft
     if isinstance(place, Appended):
         lines = [_statement_like(source, place, code, stem) for code, stem in calls]
         return [(source.insert_after if after else source.insert_before)(place.statement, *lines)]
+    if isinstance(place, Anywhere):
+        codes, own = [code for code, _ in calls], [source.code(place.node)]
+        return _replaced(source, place, "torch.nn.Sequential", ", ".join([*own, *codes] if after else [*codes, *own]))
     return _in_forward(source, place, calls, after=after)
 
 

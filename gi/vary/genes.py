@@ -17,8 +17,9 @@ from gi.types import RECIPE_TYPES, LineType
 class Gene:
     """One typed call of the host. `place` is None where the call can only be replaced as it stands.
 
-    `inputs` and `output` are shapes without the batch dimension, () for recipe genes; `settings` the literal values
-    that a layer was really built with; `instances` says how many layers this one call built.
+    `input` and `output` are shapes without the batch dimension, () for recipe genes, and `uses` those of every use;
+    `settings` the literal values that a layer was really built with; `instances` says how many layers this one call
+    built.
     """
 
     type: LineType
@@ -29,6 +30,12 @@ class Gene:
     output: Shape = ()
     settings: tuple[tuple[str, str], ...] = ()
     instances: int = 1
+    uses: tuple[tuple[Shape, Shape], ...] = ()
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether one line stands for several layers, or is reached by data of several shapes."""
+        return self.instances > 1 or len(set(self.uses)) > 1
 
     @property
     def site(self) -> Site:
@@ -43,20 +50,23 @@ class Gene:
 
 def model_genes(source: Source, trace: Trace) -> tuple[Gene, ...]:
     """The network's genes in the order in which data reaches them, each once."""
-    genes: dict[Site, Gene] = {}
-    counts = dict(trace.built_counts)
+    uses: dict[Site, list[Use]] = {}
     for use in trace.uses:
-        site = use.built[0] if use.built else use.site
-        call, kind = source.call_at(site), line_type(use.symbol)
-        if call is None or kind is None or kind in RECIPE_TYPES or site in genes:
-            continue
-        genes[site] = _gene(source, use, call, kind, counts.get(site, 1))
-    return tuple(genes.values())
+        uses.setdefault(use.built[0] if use.built else use.site, []).append(use)
+    counts = dict(trace.built_counts)
+    genes = (_gene(source, site, found, counts.get(site, 1)) for site, found in uses.items())
+    return tuple(gene for gene in genes if gene is not None)
 
 
-def _gene(source: Source, use: Use, call: ast.Call, kind: LineType, instances: int) -> Gene:
+def _gene(source: Source, site: Site, uses: list[Use], instances: int) -> Gene | None:
+    """The gene of a call with all its uses; None where it is not in the text, or has no type of a model's line."""
+    use = uses[0]
+    call, kind = source.call_at(site), line_type(use.symbol)
+    if call is None or kind is None or kind in RECIPE_TYPES:
+        return None
     place = places.place_of(source, call) if use.built else places.functional_place(source, call)
-    return Gene(kind, use.symbol, call, place, use.inputs[0][1:], use.output[1:], use.settings, instances)
+    shapes = tuple((u.inputs[0][1:], u.output[1:]) for u in uses)
+    return Gene(kind, use.symbol, call, place, *shapes[0], use.settings, instances, shapes)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """A program as variation sees it: source, trace, genes, and the names and widths in scope."""
 
 import ast
+import dataclasses
+import math
 import random
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,8 +11,9 @@ from gi.seams import Ingredients
 from gi.source.trace import Trace
 from gi.source.tree import Source, parse
 from gi.types import MODEL_TYPES, Ingredient, LineType, Origin, Task
-from gi.vary.bind import Surroundings
+from gi.vary import expressions
 from gi.vary.genes import Gene, Part, model_genes, recipe_parts
+from gi.vary.slots import Surroundings
 
 
 @dataclass(frozen=True)
@@ -52,10 +55,41 @@ class Host:
         shape = gene.input if replaced else gene.output
         free = gene.type != LineType.CONNECTION or not replaced
         width = None if free else (self.task.num_classes if gene is self.classifier else gene.output[0])
-        channels = int(shape[0]) if shape else 1
-        fixed = replaced and gene is self.classifier
-        size = tuple(shape[1:])
-        return Surroundings(channels=channels, size=size, width=width, width_is_fixed=fixed, widths=self.widths)
+        found = Surroundings(
+            channels=int(shape[0]) if shape else 1,
+            size=tuple(shape[1:]),
+            width=width,
+            width_is_fixed=replaced and gene is self.classifier,
+            widths=self.widths,
+            divisor=math.gcd(*(use[0 if replaced else 1][0] for use in gene.uses)),
+        )
+        if gene.is_shared:
+            return self._around_shared(gene, found, replaced=replaced)
+        if not replaced:
+            return found
+        codes = (
+            expressions.given(self.source, gene, expressions.INPUTS),
+            expressions.given(self.source, gene, expressions.OUTPUTS),
+        )
+        return dataclasses.replace(found, channels_code=codes[0], width_code=codes[1])
+
+    def _around_shared(self, gene: Gene, found: Surroundings, *, replaced: bool) -> Surroundings:
+        """The same for a line that stands for several layers: what the new line does must suit all of them."""
+        source = self.source
+        own = expressions.given(source, gene, expressions.INPUTS) if replaced else ""
+        channels = own or expressions.width_in(source, self.genes, gene, behind=not replaced)
+        if not replaced:
+            return dataclasses.replace(
+                found, is_shared=True, channels_code=channels, width=found.channels, width_code=channels
+            )
+        return dataclasses.replace(
+            found,
+            is_shared=True,
+            channels_code=channels,
+            width_code=expressions.given(source, gene, expressions.OUTPUTS),
+            stride=expressions.stride(source, gene),
+            window=expressions.window(source, gene),
+        )
 
     @cached_property
     def recipe_names(self) -> Surroundings:

@@ -9,9 +9,10 @@ from gi.seams import Ingredients, Lookup
 from gi.source.places import spelled
 from gi.source.tree import Replacement
 from gi.types import Edit, Ingredient, LineType
-from gi.vary.bind import Surroundings, bound_arguments
+from gi.vary.bind import bound_arguments
 from gi.vary.genes import Gene, Part
 from gi.vary.host import Host
+from gi.vary.slots import Surroundings
 
 
 @dataclass(frozen=True, slots=True)

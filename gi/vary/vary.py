@@ -2,26 +2,50 @@
 
 import dataclasses
 import random
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Protocol
 
 from gi.errors import SourceError
 from gi.seams import Check, Ingredients, Lookup
 from gi.source import digest, repaired, without_dead_code
-from gi.source.trace import Answer, Stopped
+from gi.source.trace import Answer, Stopped, Trace
 from gi.types import Edit, Offspring, Refused, Task, Try
 from gi.vary.host import Host
 from gi.vary.operators import OPERATORS, Means, Proposal, cut
 
 MAX_DRAWS = 40  # proposals that found nothing to do, before a host counts as barren
-_PARENT_SHARE = 0.5  # of crossovers take their lines from the other parent, where there is one
-_CUT_SHARE = 0.15
 
 
 class Checker(Check, Lookup, Protocol):
     """The check worker: it checks programs, and knows the installed torch."""
+
+    def __call__(self, text: str, task: Task, *, entry: str | None = None) -> Answer:
+        """The answer for one program; `entry` builds its network where that is another than the worker's own."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Donor:
+    """A second parent whose network is built by an entry of its own: another file, of any style."""
+
+    text: str
+    entry: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How often each operator is drawn, and how often it takes its lines from the other parent, not from the stock."""
+
+    shares: Mapping[str, float]
+    parent_share: float = 0.5
+
+
+ONE_PARENT = Plan({name: share for name, (_, share) in OPERATORS.items()})
+TWO_PARENTS = Plan({"cut": 0.18, **ONE_PARENT.shares})
+CROSSED = Plan({"cut": 0.5, "crossover": 0.3, "insertion": 0.2}, parent_share=1.0)
+BORROWED = Plan({"crossover": 0.6, "insertion": 0.4})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +56,12 @@ class Tried:
     edits: tuple[Edit, ...]
     verdict: Try
     before_repair: str = ""
+    answer: Answer | None = field(default=None, repr=False)
+
+    @property
+    def runs(self) -> bool:
+        """Whether the text fits the task as it stands, accepted or not: an equal program is refused and runs."""
+        return isinstance(self.answer, Trace) and not self.answer.fixes
 
 
 class Vary:
@@ -58,21 +88,33 @@ class Vary:
         return Refused(tuple(tries))
 
     def raw(
-        self, parents: Sequence[str], *, rng: random.Random, known: frozenset[str] | set[str] = frozenset()
+        self,
+        parents: Sequence[str | Donor],
+        *,
+        rng: random.Random,
+        known: frozenset[str] | set[str] = frozenset(),
+        plan: Plan | None = None,
     ) -> Iterator[Tried]:
-        """Single tries without end, each as it came; ends where no operator finds anything to do."""
-        hosts = [self._host(text) for text in parents]
-        while (proposal := self._proposal(hosts, rng)) is not None:
+        """Single tries without end, each as it came; ends where no operator finds anything to do.
+
+        `plan` says which operators are drawn (`CROSSED`: only what joins two parents), by default all.
+        """
+        hosts = [self._host(parent) for parent in parents]
+        plan = plan or (TWO_PARENTS if len(hosts) > 1 else ONE_PARENT)
+        while (proposal := self._proposal(hosts, rng, plan)) is not None:
             yield self._judged(hosts, proposal, known)
 
     def edited(self, text: str, edits: int, *, rng: random.Random) -> Tried:
-        """`edits` single tries in a row, each on the last one's text; stops at the first that is refused."""
+        """`edits` single tries in a row, each on the last one's text whatever came; a text that does not run ends it.
+
+        An edit that leaves the network as it was counts as one of them: nothing is tried again.
+        """
         tried = Tried(text, (), Try(""))
         for _ in range(edits):
             barren = Tried(tried.text, (), Try("", "propose", "nothing to change"))
             following = next(self.raw([tried.text], rng=rng), barren)
             tried = dataclasses.replace(following, edits=tried.edits + following.edits)
-            if not tried.verdict.accepted:
+            if not tried.runs:
                 break
         return tried
 
@@ -83,22 +125,21 @@ class Vary:
 
     # ----------------------------------------------------------------------------------------------------------------
 
-    def _checked_host(self, text: str) -> Host:
-        answer = self.check(text, self.task)
+    def _checked_host(self, parent: str | Donor) -> Host:
+        text, entry = (parent.text, parent.entry) if isinstance(parent, Donor) else (parent, None)
+        answer = self.check(text, self.task) if entry is None else self.check(text, self.task, entry=entry)
         if isinstance(answer, Stopped):
             raise SourceError(f"a parent does not run: {answer.reason} at line {answer.line}: {answer.detail}")
         return Host(text, answer, self.task)
 
-    def _proposal(self, hosts: Sequence[Host], rng: random.Random) -> Proposal | None:
+    def _proposal(self, hosts: Sequence[Host], rng: random.Random, plan: Plan) -> Proposal | None:
         """What the first operator that finds something to do makes of it."""
-        names, shares = list(OPERATORS), [share for _, share in OPERATORS.values()]
+        names, shares = list(plan.shares), list(plan.shares.values())
         for _ in range(MAX_DRAWS):
-            if len(hosts) > 1 and rng.random() < _CUT_SHARE:
-                proposal = cut(hosts[0], hosts[1], Means(self.stock, self.check, rng))
-            else:
-                operator = OPERATORS[rng.choices(names, shares)[0]][0]
-                stock = hosts[1] if len(hosts) > 1 and rng.random() < _PARENT_SHARE else self.stock
-                proposal = operator(hosts[0], Means(stock, self.check, rng))
+            name = rng.choices(names, shares)[0]
+            stock = hosts[1] if len(hosts) > 1 and rng.random() < plan.parent_share else self.stock
+            means = Means(stock, self.check, rng)
+            proposal = cut(hosts[0], hosts[1], means) if name == "cut" else OPERATORS[name][0](hosts[0], means)
             if proposal is not None and proposal.text != hosts[0].text:
                 return proposal
         return None
@@ -114,7 +155,8 @@ class Vary:
             return Tried(
                 proposal.text, proposal.edits, Try(operator, "parse", "syntax error", str(error)), proposal.text
             )
-        return Tried(text, proposal.edits, self._verdict(operator, text, answer, hosts, known), proposal.text)
+        verdict = self._verdict(operator, text, answer, hosts, known)
+        return Tried(text, proposal.edits, verdict, proposal.text, answer)
 
     def _verdict(
         self, operator: str, text: str, answer: Answer, hosts: Sequence[Host], known: frozenset[str] | set[str]
@@ -132,4 +174,4 @@ class Vary:
         return Try(operator)
 
 
-__all__ = ["Checker", "Tried", "Vary"]
+__all__ = ["BORROWED", "CROSSED", "Checker", "Donor", "Plan", "Tried", "Vary"]

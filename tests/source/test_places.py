@@ -18,7 +18,8 @@ def _calls(source, codes):
 
 
 def _place(source, call):
-    return places.place_of(source, call) or places.functional_place(source, call)
+    functional = source.code(call).startswith(("F.", "x.", "(x"))
+    return places.functional_place(source, call) if functional else places.place_of(source, call)
 
 
 def removed(text, *codes):
@@ -192,18 +193,58 @@ def test_puts_a_definition_and_a_use_behind_a_function():
 @pytest.mark.parametrize(
     ("init", "forward", "code"),
     [
-        ("self.a = self.b = nn.ReLU()", "return self.a(self.b(x))", "nn.ReLU()"),
-        ("self.a = nn.ReLU()\nself.c = [self.a]", "return self.a(x)", "nn.ReLU()"),
-        ("if 1:\n    self.a = nn.ReLU()\nelse:\n    self.a = nn.GELU()", "return self.a(x)", "nn.ReLU()"),
         ("self.a = nn.ReLU()", "return self.a(*x)", "nn.ReLU()"),
         ("self.a = nn.Bilinear(1, 2, 3)", "return self.a(x, x)", "nn.Bilinear(1, 2, 3)"),
-        ("a = nn.ReLU()", "return x", "nn.ReLU()"),
-        ("self.a = wrapped(nn.ReLU())", "return self.a(x)", "nn.ReLU()"),
+        ("self.a = nn.Linear(1, 2)", "return self.a(x) * self.a.weight", "nn.Linear(1, 2)"),
+        ("self.a = nn.utils.weight_norm(nn.Linear(1, 2))", "return self.a(x)", "nn.Linear(1, 2)"),
     ],
 )
-def test_leaves_what_has_no_plain_place_alone(init, forward, code):
+def test_leaves_what_is_no_plain_function_of_one_tensor_alone(init, forward, code):
     source = parse(program(init, forward))
     assert places.place_of(source, _calls(source, [code])[0]) is None
+
+
+ANYWHERE = {
+    "assigned twice": ("self.a = self.b = nn.ReLU()", "return self.a(self.b(x))"),
+    "handed on": ("self.a = nn.ReLU()\nself.c = [self.a]", "return self.a(x)"),
+    "one of two": ("if 1:\n    self.a = nn.ReLU()\nelse:\n    self.a = nn.GELU()", "return self.a(x)"),
+    "a local name": ("a = nn.ReLU()\nself.b = nn.Sequential(a)", "return self.b(x)"),
+    "an argument": ("self.a = wrapped(nn.ReLU())", "return self.a(x)"),
+    "a comprehension": ("self.a = nn.ModuleList([nn.ReLU() for _ in range(3)])", "return self.a[0](self.a[1](x))"),
+    "a dictionary": ('self.a = nn.ModuleDict({"a": nn.ReLU()})', 'return self.a["a"](x)'),
+    "added by name": ('self.add_module("a", nn.ReLU())', "return self.a(x)"),
+    "a choice": ("self.a = nn.ReLU() if 1 else None", "return self.a(x)"),
+}
+
+
+@pytest.mark.parametrize(("init", "forward"), ANYWHERE.values(), ids=ANYWHERE)
+def test_joins_a_layer_to_one_that_stands_in_no_plain_style(init, forward):
+    text = program(init, forward)
+    assert inserted(text, "nn.ReLU()", ("nn.Tanh()", "tanh")) == text.replace(
+        "nn.ReLU()", "nn.Sequential(nn.ReLU(), nn.Tanh())"
+    )
+    assert removed(text, "nn.ReLU()") == text.replace("nn.ReLU()", "nn.Identity()")
+
+
+def test_takes_the_layers_that_a_class_hands_to_its_base_as_a_list():
+    text = (
+        HEAD
+        + "class A(nn.Sequential):\n    def __init__(self):\n        super().__init__(nn.Conv2d(1, 8, 3), nn.ReLU())\n"
+    )
+    assert removed(text, "nn.ReLU()") == text.replace(", nn.ReLU()", "")
+    assert inserted(text, "nn.ReLU()", ("nn.Tanh()", "tanh")) == text.replace("nn.ReLU()", "nn.ReLU(), nn.Tanh()")
+
+
+@pytest.mark.parametrize(
+    "other",
+    ["    def reset(self, block):\n        block.a = 1\n", "\n\nclass B(A):\n    def f(self):\n        self.a\n"],
+)
+def test_keeps_an_attribute_that_others_read(other):
+    text = HEAD + (
+        "class A(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.a = nn.ReLU()\n"
+        "    def forward(self, x):\n        return self.a(x)\n"
+    )
+    assert removed(text + other, "nn.ReLU()") == (text + other).replace("nn.ReLU()", "nn.Identity()")
 
 
 @pytest.mark.parametrize("text", [APPEND, POSITIONAL, LINES, LIST, ORDERED, NESTED, ADD])

@@ -1,0 +1,120 @@
+"""One try of each kind (a row of the table) on one file, as a record of plain values."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from gi.corpus import Corpus
+from gi.evaluate.check import CheckWorker
+from gi.evaluate.workers import WarmWorker, WorkerDied, WorkerTimeout
+from gi.seeding import stream
+from gi.source.trace import Answer, Trace, answer_from_json
+from gi.types import Refused, Task, Try
+from gi.vary import BORROWED, CROSSED, Donor, Plan, Tried, Vary
+
+ROWS = ("single", "3 edits", "10 edits", "crossover", "donor lines", "blocks")
+EDITS = {"single": 1, "3 edits": 3, "10 edits": 10}
+GENERATIONS = 3  # edits that made each of the two descendants of a crossover
+COLUMNS = ("parse", "build", "forward", "different", "gradient")
+
+
+class ModelCheck(CheckWorker):
+    """Checks the network alone: these files hold no recipe of gi's, and none is given to them."""
+
+    def _traced(self, text: str, task: Task, entry: str) -> Answer:
+        shape = list(task.input_shape)
+        return answer_from_json(self._call("trace", text, shape, task.num_classes, entry, False))
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One file under test, fitted to its task, with the other files whose lines it may borrow."""
+
+    name: str
+    text: str
+    entry: str
+    task: Task
+    others: tuple[Donor, ...] = ()
+
+
+@dataclass
+class Bench:
+    """The variation of one subject, the judge beside it, and the streams that tries draw from."""
+
+    subject: Subject
+    vary: Vary
+    check: CheckWorker
+    judge: WarmWorker
+    seed: int
+    blocks: Any = None
+    _models: dict[str, str] = field(default_factory=dict)
+
+    def row(self, row: str, first: int, last: int) -> Iterator[dict[str, Any]]:
+        """The records of the tries `first` to `last` of a row."""
+        for index in range(first, last):
+            yield self.record(row, index)
+
+    def record(self, row: str, index: int) -> dict[str, Any]:
+        """One try, timed, then judged with the clock stopped."""
+        rng = stream(self.seed, "variation", self.subject.name, row, index)
+        parents, make = self.prepared(row, index, rng)
+        started = time.process_time() + self.check.cpu_s
+        tried = make()
+        cpu_s = time.process_time() + self.check.cpu_s - started
+        verdict = tried.verdict
+        record = {"file": self.subject.name, "row": row, "index": index, "cpu_ms": round(1000 * cpu_s, 2)}
+        record |= {"operators": [e.operator for e in tried.edits], "borrowed": sum(bool(e.origin) for e in tried.edits)}
+        record |= {"stage": verdict.stage, "reason": verdict.reason, "detail": verdict.detail[:300]}
+        record |= {"after": self.judged(tried.text, parents), "before": self.judged(tried.before_repair, parents)}
+        return record | {"model": self.model(tried.text) if record["after"]["forward"] else ""}
+
+    def prepared(self, row: str, index: int, rng: Any) -> tuple[list[str], Callable[[], Tried]]:
+        """The texts that the outcome must differ from, and what makes it."""
+        text, others = self.subject.text, self.subject.others
+        if row in EDITS:
+            return [text], lambda: self.vary.edited(text, EDITS[row], rng=rng)
+        if row == "crossover":
+            pair = [self.descendant(rng) for _ in range(2)]
+            return pair, lambda: self.first(pair, rng, CROSSED)
+        if row == "donor lines" and others and index % 2:
+            return [text], lambda: self.first([text, others[index // 2 % len(others)]], rng, CROSSED)
+        plan = BORROWED if row == "donor lines" else Plan({"block": 1.0})
+        return [text], lambda: self.first([text], rng, plan)
+
+    def descendant(self, rng: Any) -> str:
+        text = self.subject.text
+        for _ in range(GENERATIONS):
+            made = self.vary([text], rng=rng)
+            text = text if isinstance(made, Refused) else made.text
+        return text
+
+    def first(self, parents: list[Any], rng: Any, plan: Plan) -> Tried:
+        barren = Tried(str(parents[0]), (), Try("", "propose", "nothing to change"))
+        return next(self.vary.raw(parents, rng=rng, plan=plan), barren)
+
+    def judged(self, text: str, parents: list[str]) -> dict[str, Any]:
+        """The columns of one text; different is by fingerprint, and only of a text whose forward fits."""
+        task = self.subject.task
+        try:
+            answer = self.judge.call(text, self.subject.entry, list(task.input_shape), task.num_classes)
+        except (WorkerDied, WorkerTimeout) as error:
+            answer = {"parse": True, "build": False, "forward": False, "gradient": False, "error": str(error)}
+        model = self.model(text) if answer["forward"] else ""
+        return answer | {"different": bool(model) and all(model != self.model(parent) for parent in parents)}
+
+    def model(self, text: str) -> str:
+        """The fingerprint of what a text computes."""
+        if text not in self._models:
+            answer = self.check(text, self.subject.task)
+            self._models[text] = answer.model if isinstance(answer, Trace) else ""
+        return self._models[text]
+
+
+def opened(subject: Subject, stock: Corpus, seed: int) -> Bench:
+    """A bench for a subject; `close` it."""
+    check = ModelCheck(entry=subject.entry)
+    vary = Vary(stock, check, subject.task, entry=subject.entry)
+    fitted, _ = vary.fitted(subject.text)
+    judge = WarmWorker("judge:handle", wall_limit_s=30.0, memory_mb=4096)
+    return Bench(Subject(subject.name, fitted, subject.entry, subject.task, subject.others), vary, check, judge, seed)

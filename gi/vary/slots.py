@@ -1,0 +1,239 @@
+"""Each parameter's rule: what a donor's value becomes in the place that its line goes to."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+UNKNOWN = object()
+_DROPPED = frozenset({"device", "dtype", "inplace", "return_indices", "training", "foreach", "fused", "capturable"})
+_INPUTS = frozenset(
+    {"in_channels", "in_features", "num_features", "num_channels", "normalized_shape", "num_parameters"}
+)
+_RATES = (0.1, 0.2, 0.3, 0.5)
+MAX_KERNEL, MAX_STRIDE, MAX_GROWTH = 7, 3, 4
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The place an ingredient goes to.
+
+    `channels` is what a layer receives there (channels or features), `size` the image's (height, width) or ();
+    `width` the width that the place asks for (`width_is_fixed` for the classes), None where it is free;
+    `widths` those of the host's other layers. `net`, `optimizer`, `steps` are the
+    recipe's names; `image` is the data set's (height, width). Where one line stands for several layers (`is_shared`),
+    the image keeps its size but for `stride` and `window`, the (kernel size, padding) to keep where the host's are not
+    those that keep the size; `channels_code`, `width_code` are the host's expressions for all layers' numbers ("" where
+    there is none), and `divisor` divides the channels of all.
+    """
+
+    channels: int = 1
+    size: tuple[int, ...] = ()
+    width: int | None = None
+    width_is_fixed: bool = False
+    widths: tuple[int, ...] = ()
+    net: str = "net"
+    optimizer: str = "optimizer"
+    steps: str = "steps"
+    image: tuple[int, int] = (1, 1)
+    is_shared: bool = False
+    channels_code: str = ""
+    width_code: str = ""
+    stride: str = ""
+    window: tuple[str, str] | None = None
+    divisor: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One parameter to fill: the donor's value (`UNKNOWN` where it has none), and the values bound before it."""
+
+    name: str
+    value: Any
+    given: bool
+    required: bool
+    around: Surroundings
+    before: dict[str, Any]
+    rng: random.Random
+
+
+def bound(slot: Slot) -> Any:
+    """The value or `Code` that a parameter gets, `UNKNOWN` where it is left to its default."""
+    name, value = slot.name, slot.value
+    if name in _DROPPED:
+        return UNKNOWN
+    if name == "input" and slot.required:
+        return DATA
+    if name in _INPUTS and (slot.given or slot.required):
+        return UNKNOWN if name == "num_parameters" and value in (1, UNKNOWN) else _channels(slot.around)
+    if slot.around.is_shared and name in _SHARED:
+        return _SHARED[name](slot)
+    if name in _RECIPE:
+        return Code(_RECIPE[name](slot.around)) if slot.given or slot.required else UNKNOWN
+    if name in _SHAPED:
+        return _SHAPED[name](slot)
+    if not slot.given or value is UNKNOWN:
+        return _DEFAULTS.get(name, UNKNOWN) if slot.required else UNKNOWN
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """An argument that is source text rather than a value."""
+
+    text: str
+
+
+DATA = Code("")
+
+
+def _channels(around: Surroundings) -> Any:
+    return Code(around.channels_code) if around.channels_code else around.channels
+
+
+def _width(slot: Slot) -> Any:
+    """The donor's width where it is within reach of the host's, else one of the host's."""
+    value, around, rng = slot.value, slot.around, slot.rng
+    if around.width is not None and (around.width_is_fixed or around.is_shared or rng.random() < 0.5):
+        return Code(around.width_code) if around.width_code else around.width
+    reference = around.width or around.channels
+    if isinstance(value, int) and reference / MAX_GROWTH <= value <= max(16, reference * MAX_GROWTH):
+        return value
+    choices = sorted({around.channels, *around.widths, 2 * around.channels} - {1}) or [8]
+    near = [w for w in choices if w <= max(16, reference * MAX_GROWTH)] or choices[:1]
+    return around.width if around.width is not None else rng.choice(near)
+
+
+_RECIPE: dict[str, Callable[[Surroundings], str]] = {
+    "params": lambda a: f"{a.net}.parameters()",
+    "optimizer": lambda a: a.optimizer,
+    "T_max": lambda a: a.steps,
+    "total_steps": lambda a: a.steps,
+    "total_iters": lambda a: a.steps,
+    "steps_per_epoch": lambda a: a.steps,
+    "epochs": lambda _: "1",
+    "step_size": lambda a: f"max(1, {a.steps} // 3)",
+    "milestones": lambda a: f"[{a.steps} // 2, {a.steps} * 3 // 4]",
+    "T_0": lambda a: f"max(1, {a.steps} // 4)",
+    "step_size_up": lambda a: f"max(1, {a.steps} // 2)",
+    "size": lambda a: repr(a.image),
+}
+
+_DEFAULTS: dict[str, Any] = {
+    "gamma": 0.3,
+    "max_lr": 0.01,
+    "base_lr": 0.001,
+    "p": 0.2,
+    "dim": 1,
+    "num_groups": 4,
+    "output_size": 2,
+    "upscale_factor": 2,
+    "degrees": 10,
+    "threshold": 0.1,
+    "value": 0.0,
+    "norm_type": 2,
+}
+
+
+def _kernel(slot: Slot) -> Any:
+    value = slot.value[0] if isinstance(slot.value, tuple) and len(slot.value) == 1 else slot.value
+    sizes = value if isinstance(value, tuple) else (value,)
+    if not all(isinstance(v, int) and 1 <= v <= MAX_KERNEL for v in sizes):
+        return 3 if "in_channels" in slot.before else 2
+    return value
+
+
+def _stride(slot: Slot) -> Any:
+    if not slot.given or slot.value is UNKNOWN or slot.value is None:
+        return UNKNOWN
+    return slot.value if isinstance(slot.value, tuple) or slot.value <= MAX_STRIDE else 2
+
+
+def _padding(slot: Slot) -> Any:
+    if slot.given and slot.value is not UNKNOWN:
+        kernel = slot.before.get("kernel_size")
+        too_large = isinstance(slot.value, int) and isinstance(kernel, int) and slot.value > kernel // 2
+        return kernel // 2 if too_large else slot.value  # type: ignore[operator]
+    kernel = slot.before.get("kernel_size", 1)
+    half = tuple(k // 2 for k in kernel) if isinstance(kernel, tuple) else kernel // 2
+    return half if slot.given or "in_channels" in slot.before else UNKNOWN
+
+
+def _groups(slot: Slot) -> Any:
+    """Groups that only the donor knows are nearly always those of a depthwise convolution."""
+    around, value = slot.around, slot.value
+    if not slot.given or value == 1:
+        return UNKNOWN
+    if value is UNKNOWN and around.channels > 1 and around.width in (None, around.channels):
+        if around.is_shared and around.channels_code != around.width_code:
+            return UNKNOWN
+        slot.before["out_channels"] = _channels(around)
+        return _channels(around)
+    if not isinstance(value, int) or around.is_shared or isinstance(slot.before.get("out_channels"), Code):
+        return UNKNOWN
+    return UNKNOWN if around.channels % value or slot.before.get("out_channels", 1) % value else value
+
+
+def _rate(slot: Slot) -> Any:
+    return slot.value if isinstance(slot.value, float) and 0 < slot.value < 1 else slot.rng.choice(_RATES)
+
+
+def _lr(slot: Slot) -> Any:
+    return (
+        slot.value if isinstance(slot.value, float) and 0 < slot.value <= 1 else slot.rng.choice((0.001, 0.003, 0.01))
+    )
+
+
+def _num_groups(slot: Slot) -> Any:
+    channels = slot.around.divisor if slot.around.is_shared else slot.around.channels
+    if isinstance(slot.value, int) and not channels % slot.value:
+        return slot.value
+    return max(g for g in (1, 2, 4, 8) if not channels % g)
+
+
+_SHAPED: dict[str, Callable[[Slot], Any]] = {
+    "out_channels": _width,
+    "out_features": _width,
+    "kernel_size": _kernel,
+    "stride": _stride,
+    "padding": _padding,
+    "groups": _groups,
+    "p": _rate,
+    "lr": _lr,
+    "num_groups": _num_groups,
+}
+
+
+def _kept_kernel(slot: Slot) -> Any:
+    if slot.around.window:
+        return Code(slot.around.window[0])
+    kernel = _kernel(slot)
+    sizes = kernel if isinstance(kernel, tuple) else (kernel,)
+    return kernel if all(size % 2 for size in sizes) else 3
+
+
+def _kept_stride(slot: Slot) -> Any:
+    pools = "in_channels" not in slot.before  # whose stride is by default their kernel
+    return Code(slot.around.stride or "1") if slot.around.stride not in ("", "1") or pools else UNKNOWN
+
+
+def _kept_padding(slot: Slot) -> Any:
+    if slot.around.window:
+        return Code(slot.around.window[1]) if slot.around.window[1] != "0" else UNKNOWN
+    kernel = slot.before["kernel_size"]
+    half = tuple(k // 2 for k in kernel) if isinstance(kernel, tuple) else kernel // 2
+    return half or UNKNOWN
+
+
+def _left_out(_: Slot) -> Any:
+    return UNKNOWN
+
+
+_SHARED: dict[str, Callable[[Slot], Any]] = {
+    "kernel_size": _kept_kernel,
+    "stride": _kept_stride,
+    "padding": _kept_padding,
+    "dilation": _left_out,
+    "output_padding": _left_out,
+    "ceil_mode": _left_out,
+}
