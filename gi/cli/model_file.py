@@ -35,6 +35,13 @@ class ModelFile:
     text: str
     entry: str
 
+    def patched(self, text: str) -> bytes:
+        """The file with a text that came from this one's: less what was put in, in the file's own style."""
+        from gi.source.models import without_plain_recipe
+        from gi.source.original import patched, plain_text
+
+        return patched(self.content, without_plain_recipe(text, plain_text(self.content), self.entry))
+
 
 def read_model(given: str, arguments: Sequence[str] = ()) -> ModelFile:
     """The model that "FILE[:NAME]" and the arguments ("width=8") stand for.

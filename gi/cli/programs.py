@@ -143,11 +143,13 @@ def _origin(edit: Edit) -> dict[str, Any] | None:
 def repair(*, file: str, arguments: tuple[str, ...], input_shape: str, classes: int, as_json: bool) -> None:
     """Print a model file made to fit a data set's shape."""
     from gi.evaluate.check import CheckWorker
+    from gi.source.original import plain_text
 
     model, task = read_model(file, arguments), parse_task(input_shape, classes)
     with CheckWorker(entry=model.entry) as check:
-        fitted = fitted_text(model, task, check)
+        content = model.patched(fitted_text(model, task, check))
     if as_json:
-        print_json({"text": fitted, "input_shape": task.input_shape, "classes": task.num_classes})
+        text = plain_text(content)
+        print_json({"text": text, "input_shape": task.input_shape, "classes": task.num_classes})
     else:
-        click.echo(fitted, nl=False)
+        click.echo(content, nl=False)

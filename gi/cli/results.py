@@ -1,11 +1,15 @@
 """What a run found: `gi front`, `gi show`, `gi export`, `gi failures`."""
 
+import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gi.cli.options import as_json, print_json, run_folder
+
+if TYPE_CHECKING:
+    from gi.archive import Archive
 
 
 @click.command()
@@ -55,13 +59,28 @@ def show(*, run: Path, id_: str, view: str | None, as_json: bool) -> None:
     show_default=True,
     help="Which member of the front, where no ID is given.",
 )
-@click.option("-o", "--out", type=click.Path(path_type=Path), default="model.py", show_default=True, help="The file.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), show_default="model.py", help="The file.")
 @click.option("--weights", is_flag=True, help="Write the trained weights beside it, as a state dict (.pt).")
 @click.option("--onnx", is_flag=True, help="Write the trained network beside it as ONNX (.onnx).")
+@click.option(
+    "--patch",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.patch",
+    help="Write what changed in your own file, for `git apply`; model.py only where -o is given too.",
+)
 @click.option("--force", is_flag=True, help="Replace files that exist.")
 @as_json
 def export(
-    *, run: Path, id_: str | None, best: str, out: Path, weights: bool, onnx: bool, force: bool, as_json: bool
+    *,
+    run: Path,
+    id_: str | None,
+    best: str,
+    out: Path | None,
+    weights: bool,
+    onnx: bool,
+    patch: Path | None,
+    force: bool,
+    as_json: bool,
 ) -> None:
     """Write an individual as one plain PyTorch file.
 
@@ -72,19 +91,26 @@ def export(
 
     with Archive.open(run) as archive:
         chosen = id_ or best_member(archive.front(), archive.run().objectives, best).id
-        written = export_model(archive, chosen, out, weights=weights, onnx=onnx, force=force)
-    files: dict[str, Any] = {
-        "id": written.id,
-        "model": str(written.model),
-        "data": str(written.data) if written.data else None,
-        "weights": str(written.weights) if written.weights else None,
-        "onnx": str(written.onnx) if written.onnx else None,
-    }
+        files = _patch_written(archive, chosen, patch, force) if patch else {}
+        if out or weights or onnx or not patch:
+            model = out or Path("model.py")
+            written = export_model(archive, chosen, model, weights=weights, onnx=onnx, force=force)
+            files |= {key: path and str(path) for key, path in dataclasses.asdict(written).items()}
     if as_json:
         print_json(files)
     else:
-        for path in filter(None, (written.model, written.data, written.weights, written.onnx)):
+        for path in (path for key, path in files.items() if path and key != "id"):
             click.echo(path)
+
+
+def _patch_written(archive: "Archive", id_: str, out: Path, force: bool) -> dict[str, Any]:
+    """Writes the patch against the user's own file; says so where that is not what it was."""
+    from gi.export.patch import write_patch
+
+    patch = write_patch(archive, id_, out, force=force)
+    if patch.note:
+        click.echo(f"gi: {patch.note}", err=True)
+    return {"id": patch.id, "patch": str(out)}
 
 
 @click.command()

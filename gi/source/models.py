@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from gi.errors import ConfigError, SourceError
+from gi.source.dead import without_dead_code
 from gi.source.imports import resolve, spelling, with_import
 from gi.source.tree import Source, parse
 
@@ -74,6 +75,19 @@ def with_recipe(text: str) -> str:
         if line:
             source = parse(source.edited([with_import(source, line)]))
     return source.text.rstrip("\n") + "\n" + _RECIPE.format(**spelled)
+
+
+def without_plain_recipe(text: str, original: str, entry: str = "Net") -> str:
+    """A descendant of `with_recipe(original)` without the recipe, where `original` had none and it is still as put in.
+
+    With it go the imports that only it used.
+    """
+    source, first = parse(text), parse(with_recipe(original))
+    recipe, plain = source.functions.get("recipe"), first.functions.get("recipe")
+    if recipe is None or plain is None or first.text == original or ast.dump(recipe) != ast.dump(plain):
+        return text
+    rest = source.edited(source.delete_statements([recipe]))
+    return without_dead_code(rest, before=original, entry=entry).rstrip("\n") + "\n"
 
 
 def bound_names(tree: ast.Module) -> set[str]:

@@ -1,0 +1,80 @@
+"""An individual as a unified diff against the user's own file: it changes the lines that it must, and no other byte.
+
+The changes of the network are in it. Of the recipe there is in it what the user can have a use for: changes to a recipe
+of the file's own, and one that evolution changed, since the error that is claimed is that of the network as trained by
+it. A plain recipe that gi put in to be able to train the file says nothing about the user's training, and stays out.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import gi
+from gi.archive import Archive
+from gi.errors import ConfigError
+from gi.report.origins import borrowed_lines, individual_origins, origin_text
+from gi.source.models import without_plain_recipe
+from gi.source.original import patched, plain_text, unified
+from gi.types import Program
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """A patch for `git apply`, and one line on the user's file where that is not what the run started from."""
+
+    id: str
+    content: bytes
+    note: str = ""
+
+
+def model_patch(archive: Archive, id_: str) -> Patch:
+    """The patch that makes the individual whose id starts with `id_` out of the file that the run started from.
+
+    Raises `ConfigError` where the run started from none, or the individual is that file.
+    """
+    individual, seed = archive.individual(id_), _own_file(archive)
+    before = seed.original or b""
+    text = without_plain_recipe(individual.text, plain_text(before), archive.run().config.entry)
+    changes = unified(before, patched(before, text), seed.origin.path)
+    if not changes:
+        raise ConfigError(f"{individual.id[:8]} is {seed.origin.path} as it was: name another one of `gi front`.")
+    return Patch(individual.id, (_header(archive, individual.id) + "\n").encode() + changes, _note(seed))
+
+
+def write_patch(archive: Archive, id_: str, out: Path, *, force: bool = False) -> Patch:
+    """Writes `model_patch` to the file `out`. Raises `ConfigError` where that exists, without `force`."""
+    if out.is_dir() or (out.exists() and not force):
+        raise ConfigError(f"{out} exists: pass --force to replace a file, or another name as --patch.")
+    patch = model_patch(archive, id_)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    part = out.with_name(f".{out.name}.part")
+    try:
+        part.write_bytes(patch.content)
+        part.replace(out)
+    finally:
+        part.unlink(missing_ok=True)
+    return patch
+
+
+def _own_file(archive: Archive) -> Program:
+    """The user's file that a run started from."""
+    seed = next((seed for seed in archive.seeds() if seed.original is not None), None)
+    if seed is None:
+        raise ConfigError("--patch: the run started from gi's own programs; `gi evolve MODEL.py` starts from a file.")
+    return seed
+
+
+def _header(archive: Archive, id_: str) -> str:
+    """What git skips: who made it, and where borrowed lines come from, with their licences."""
+    borrowed = [o for o in borrowed_lines(individual_origins(archive, id_)) if o.origin]
+    rows = [f"  {o.code.strip()[:60]}: {origin_text(o.origin)}" for o in borrowed if o.origin]
+    about = f"{id_} of a run on {Path(archive.run().config.dataset).name}, by gi {gi.__version__}"
+    return "\n".join([about, *(["Borrowed:", *rows] if rows else []), ""])
+
+
+def _note(seed: Program) -> str:
+    path = Path(seed.origin.repository, seed.origin.path)
+    try:
+        same = path.read_bytes() == seed.original
+    except OSError as error:
+        return f"{path} cannot be read ({(error.strerror or '').lower()}): the patch is for the file that the run read."
+    return "" if same else f"{path} has changed since the run read it: the patch is for the file as it was then."
