@@ -30,6 +30,7 @@ from gi.runtime.events import (
 from gi.runtime.parts import MakeParts, Parts, default_parts
 from gi.runtime.retraining import retraining, retraining_jobs
 from gi.runtime.stopping import Interrupted, stop_requests
+from gi.runtime.twins import Twins
 from gi.seams import CostModel, Job
 from gi.seeding import stream, torch_seed
 from gi.select import (
@@ -157,6 +158,7 @@ class Search:
         self.config, self.objectives, self.reference = run.config, run.objectives, run.reference
         self.last = next(reversed(archive.generations()), None)
         self.accepted = dict.fromkeys(archive.ids())
+        self.twins = Twins(archive.fingerprints())
         self.fitness: dict[str, Fitness] = {}
         self.evaluation_cpu_s: dict[str, float] = {}
         self.train_s: dict[str, float] = {}
@@ -165,6 +167,7 @@ class Search:
         self.evaluations = Evaluations(self.toolbox.evaluate, self._record, stop_requested)
         for evaluation in archive.evaluations("validation"):
             self._remember(evaluation.individual, evaluation.outcome)
+            self.twins.settle(evaluation.individual, evaluation.outcome)
 
     # ------------------------------------------------------------------------------------------------ generations
 
@@ -224,20 +227,28 @@ class Search:
         if id_ in self.accepted:
             return None, (Try("seed", "identity", "known already", seed.origin.path),)
         tries = (Try("seed"),)
-        return Individual(id_, text, 0, tries=tries, origin=seed.origin), tries
+        return Individual(id_, text, 0, tries=tries, origin=seed.origin, fingerprint=self._fingerprint(text)), tries
+
+    def _fingerprint(self, text: str) -> str:
+        """What a fitted seed program computes; "" where the length of the text is an objective: that differs."""
+        if "size" in self.config.objectives:
+            return ""
+        return getattr(self.parts.check(text, self.parts.task), "fingerprint", "")
 
     def _varied(self, number: int, slot: int, parents: Sequence[str]) -> tuple[Individual | None, tuple[Try, ...]]:
         """The offspring of `parents` (ids; the second is the donor) in its slot, or None with the refused tries."""
         different = list(dict.fromkeys(parents))
         texts = [self.archive.individual(id_).text for id_ in different]
         rng = stream(self.config.seed, "vary", number, slot)
-        made: Offspring | Refused = self.toolbox.vary(texts, rng=rng, known=set(self.accepted))
+        known = self.twins.fingerprints.union(self.accepted)
+        made: Offspring | Refused = self.toolbox.vary(texts, rng=rng, known=known)
         if isinstance(made, Refused):
             return None, made.tries
         borrowed = any(edit.origin is None and edit.operator not in _SELF_MADE for edit in made.edits)
         used = tuple(different if borrowed else different[:1])
         id_ = self.parts.digest(made.text)
-        return Individual(id_, made.text, number, used, made.edits, made.tries), made.tries
+        fingerprint = "" if "size" in self.config.objectives else made.fingerprint
+        return Individual(id_, made.text, number, used, made.edits, made.tries, fingerprint=fingerprint), made.tries
 
     def _decide(self, number: int, slot: int, individual: Individual | None, tries: tuple[Try, ...]) -> None:
         """Writes down what a slot gave and has it evaluated; takes in what has ended meanwhile."""
@@ -308,6 +319,13 @@ class Search:
     # ------------------------------------------------------------------------------------------------ evaluations
 
     def _submit(self, individual: Individual) -> None:
+        """Has an individual evaluated; one that computes what an earlier one does gets that one's outcome."""
+        first = self.twins.first(individual)
+        if first != individual.id:
+            outcome = self.twins.outcome(first, individual)
+            if outcome is not None:
+                self._copy(individual, outcome, first)
+            return
         seed = torch_seed(self.config.seed, "train")
         limit_s = self._cpu_limit_s() if individual.parents else None
         self.evaluations.submit(Job(individual.id, individual.text, seed, self.config.images, cpu_limit_s=limit_s))
@@ -328,7 +346,15 @@ class Search:
             self.archive.add_outcome(job.id, outcome, seed=job.seed, images=job.images)
             self._remember(job.id, outcome)
             self.notify(Evaluated(job.id, outcome))
+            for twin in self.twins.settle(job.id, outcome):
+                self._copy(twin, outcome, job.id)
         self.cost.add(outcome.cost.cpu_s)
+
+    def _copy(self, twin: Individual, outcome: Outcome, first: str) -> None:
+        seed = torch_seed(self.config.seed, "train")
+        self.archive.add_outcome(twin.id, outcome, seed=seed, images=self.config.images, copied_from=first)
+        self._remember(twin.id, outcome)
+        self.notify(Evaluated(twin.id, outcome))
 
     def _remember(self, id_: str, outcome: Outcome) -> None:
         if isinstance(outcome, Scored):

@@ -178,11 +178,15 @@ class Try:
 
 @dataclass(frozen=True, slots=True)
 class Offspring:
-    """The result of one variation: an accepted text with its edits, and every try that led to it."""
+    """The result of one variation: an accepted text with its edits, and every try that led to it.
+
+    `fingerprint` is that of what the text computes, "" where nobody looked.
+    """
 
     text: str
     edits: tuple[Edit, ...]
     tries: tuple[Try, ...]
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +198,10 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Individual:
-    """One program of a run. `id` is the digest of its normalised text; `parents` are ids, empty for seed programs."""
+    """One program of a run. `id` is the digest of its normalised text; `parents` are ids, empty for seed programs.
+
+    `fingerprint` is equal for programs that compute and train the same, "" where nobody looked.
+    """
 
     id: str
     text: str
@@ -203,6 +210,7 @@ class Individual:
     edits: tuple[Edit, ...] = ()
     tries: tuple[Try, ...] = ()
     origin: Origin | None = None
+    fingerprint: str = ""
 
 
 Stage = Literal["parse", "build", "forward", "recipe", "train", "measure", "worker"]

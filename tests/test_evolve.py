@@ -1,3 +1,4 @@
+import dataclasses
 import os
 import random
 import signal
@@ -159,6 +160,67 @@ def test_the_archive_is_the_same_at_every_number_of_workers_and_order_of_complet
         evolve(CONFIG, tmp_path / str(workers), workers=workers, parts=parts(delay_s=shuffled_delay_s))
         dumps.add(dumped(tmp_path / str(workers)))
     assert len(dumps) == 1
+
+
+def twinned(parents, *, rng, known):
+    """Offspring with a fingerprint that many of them share; it takes no notice of what is known."""
+    made = vary(parents, rng=rng, known=known)
+    if isinstance(made, Refused):
+        return made
+    width, depth = map(int, made.text.split())
+    return dataclasses.replace(made, fingerprint=f"{width // 16}x{depth}")
+
+
+def test_what_computes_the_same_is_evaluated_once_and_shares_its_outcome(tmp_path):
+    executors = []
+    summary = evolve(CONFIG, tmp_path, workers=2, parts=parts(variation=twinned, executors=executors))
+    with Archive.open(tmp_path) as archive:
+        fingerprints, evaluations = archive.fingerprints(), archive.evaluations("validation")
+    trained = [
+        fingerprints[job.id] for job in executors[0].jobs if job.split == "validation" and job.id in fingerprints
+    ]
+    assert len(trained) == len(set(trained)) < len(fingerprints)
+    outcomes = {e.individual: e.outcome for e in evaluations}
+    copies = [e for e in evaluations if e.copied_from]
+    assert len(copies) == len(fingerprints) - len(trained) > 0
+    assert all(e.outcome == outcomes[e.copied_from] for e in copies)
+    assert all(fingerprints[e.individual] == fingerprints[e.copied_from] for e in copies)
+    with Archive.open(tmp_path) as archive:
+        refused = sum(g.count for g in archive.refusals() if g.reason == "known already")
+    assert summary.cached == len(copies) + refused
+
+
+def test_twins_are_the_same_at_every_number_of_workers_and_after_an_interruption(tmp_path):
+    dumps = set()
+    for workers in (1, 4):
+        made = parts(variation=twinned, delay_s=shuffled_delay_s)
+        evolve(CONFIG, tmp_path / str(workers), workers=workers, parts=made)
+        dumps.add(dumped(tmp_path / str(workers)))
+    run = tmp_path / "run"
+    evolve(CONFIG, run, workers=2, parts=parts(variation=twinned, evaluate=slow), on_event=Interrupting(7))
+    resume(run, workers=2, parts=parts(variation=twinned))
+    assert dumps == {dumped(run)}
+
+
+def test_variation_learns_what_is_known_by_text_and_by_meaning(tmp_path):
+    known = []
+
+    def listening(parents, **options):
+        known.append(options["known"])
+        return twinned(parents, **options)
+
+    evolve(CONFIG, tmp_path, workers=1, parts=parts(variation=listening))
+    with Archive.open(tmp_path) as archive:
+        assert known[-1] <= {*archive.ids(), *archive.fingerprints().values()}
+        assert set(archive.fingerprints().values()) & known[-1]
+
+
+def test_programs_of_one_meaning_differ_where_the_length_of_the_text_counts(tmp_path):
+    config = changed(objectives=["error", "params", "size"])
+    values = {"size": 3.0, "error": 0.5, "params": 1.0}
+    evolve(config, tmp_path, workers=1, parts=parts(variation=twinned, evaluate=lambda job: Scored(values)))
+    with Archive.open(tmp_path) as archive:
+        assert archive.fingerprints() == {}
 
 
 def test_the_module_level_random_generators_are_left_alone(tmp_path):

@@ -113,10 +113,11 @@ class Archive:
                     individual)  # fmt: skip
 
     def add_outcome(
-        self, individual: str, outcome: Outcome, *, seed: int, images: int, split: str = "validation"
-    ) -> None:
-        """Records what an evaluation gave."""
-        self._write(writes.add_outcome, Evaluation(individual, split, seed, images, outcome))
+        self, individual: str, outcome: Outcome, *, seed: int, images: int, split: str = "validation",
+        copied_from: str | None = None,
+    ) -> None:  # fmt: skip
+        """Records what an evaluation gave: its own, or that of an individual which computes the same."""
+        self._write(writes.add_outcome, Evaluation(individual, split, seed, images, outcome, copied_from))
 
     def add_retraining(self, retraining: Retraining, outcome: Outcome) -> None:
         """Records a retraining from scratch: the outcome on the test split, its errors and where the weights lie."""
@@ -147,6 +148,10 @@ class Archive:
     def ids(self) -> tuple[str, ...]:
         """Every individual ever accepted, in order."""
         return self._ask(queries.ids)
+
+    def fingerprints(self) -> dict[str, str]:
+        """The fingerprint of every individual that has one, by id in order of acceptance."""
+        return self._ask(queries.fingerprints)
 
     def individual(self, prefix: str) -> Individual:
         """The one individual whose id starts with `prefix`. Raises `ArchiveError` for none and for several."""

@@ -23,7 +23,9 @@ from gi.config import RunConfig
 from gi.errors import ArchiveError
 from gi.types import Individual, Objective, Program
 
-_INDIVIDUAL = "SELECT id, text, generation, slot, repository, commit_hash, path, line, licence FROM individuals"
+_INDIVIDUAL = (
+    "SELECT id, text, generation, slot, repository, commit_hash, path, line, licence, fingerprint FROM individuals"
+)
 _OUTCOME = "figures, stage, reason, detail, train_cpu_s, measure_cpu_s, cpu_s, wall_s"
 _LINEAGE = """
 WITH RECURSIVE ancestors (id) AS (
@@ -68,6 +70,11 @@ def originals(db: sqlite3.Connection) -> dict[int, bytes]:
 def ids(db: sqlite3.Connection) -> tuple[str, ...]:
     """Every individual ever accepted, in order."""
     return tuple(id_ for (id_,) in db.execute("SELECT id FROM individuals ORDER BY seq"))
+
+
+def fingerprints(db: sqlite3.Connection) -> dict[str, str]:
+    """The fingerprint of every individual that has one, by id in order of acceptance."""
+    return dict(db.execute("SELECT id, fingerprint FROM individuals WHERE fingerprint != '' ORDER BY seq"))
 
 
 def by_id(db: sqlite3.Connection, id_: str) -> Individual:
@@ -122,12 +129,14 @@ def pending(db: sqlite3.Connection, generation: int) -> tuple[Individual, ...]:
 def evaluations(db: sqlite3.Connection, split: str | None = None) -> tuple[Evaluation, ...]:
     """The outcomes on `split` (all without it) in order of the individuals' acceptance, then by seed."""
     found = db.execute(
-        f"SELECT individual, split, seed, images, {_OUTCOME} FROM outcomes JOIN individuals ON id = individual "
+        f"SELECT individual, split, seed, images, copied_from, {_OUTCOME} "
+        "FROM outcomes JOIN individuals ON id = individual "
         "WHERE split = coalesce(?, split) ORDER BY seq, split, images, seed",
         (split,),
     )
     return tuple(
-        Evaluation(id_, on, seed, images, rows.outcome(rest)) for id_, on, seed, images, *rest in found.fetchall()
+        Evaluation(id_, on, seed, images, rows.outcome(rest), copied)
+        for id_, on, seed, images, copied, *rest in found.fetchall()
     )
 
 
@@ -230,7 +239,7 @@ def summary(db: sqlite3.Connection, name: str) -> RunSummary:
     last, happened = last_generation(db), events(db)
     evaluated, failed, training_cpu_s = db.execute(
         "SELECT count(*), coalesce(sum(figures IS NULL), 0), coalesce(sum(train_cpu_s + measure_cpu_s), 0) "
-        "FROM outcomes"
+        "FROM outcomes WHERE copied_from IS NULL"
     ).fetchone()
     cpu_s, wall_s = db.execute("SELECT coalesce(sum(cpu_s), 0), coalesce(sum(wall_s), 0) FROM sessions").fetchone()
     return RunSummary(
@@ -238,7 +247,11 @@ def summary(db: sqlite3.Connection, name: str) -> RunSummary:
         state=happened[-1].kind if happened else "started",
         generations=last.number if last else -1,
         evaluations=evaluated,
-        cached=scalar(db, "SELECT count(*) FROM tries WHERE reason = 'known already'"),
+        cached=scalar(
+            db,
+            "SELECT (SELECT count(*) FROM tries WHERE reason = 'known already') "
+            "+ (SELECT count(*) FROM outcomes WHERE copied_from IS NOT NULL)",
+        ),
         failed=failed,
         cpu_s=cpu_s,
         training_cpu_s=training_cpu_s,

@@ -33,13 +33,17 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """One outcome of an individual: trained on `images` samples from `seed`, scored on `split`."""
+    """One outcome of an individual: trained on `images` samples from `seed`, scored on `split`.
+
+    `copied_from` is the id of the individual that was evaluated, where this one computes the same.
+    """
 
     individual: str
     split: str
     seed: int
     images: int
     outcome: Outcome
+    copied_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,8 +74,8 @@ def outcome(row: Sequence[Any]) -> Outcome:
 
 
 def individual(db: sqlite3.Connection, row: Sequence[Any]) -> Individual:
-    """An individual from (id, text, generation, slot, five origin columns) and the tables that hang on it."""
-    id_, text, generation, slot, *where = row
+    """An individual from (id, text, generation, slot, five origin columns, fingerprint) and what hangs on it."""
+    id_, text, generation, slot, *where, fingerprint = row
     parents = db.execute("SELECT parent FROM parents WHERE individual = ? ORDER BY position", (id_,))
     edits = db.execute(
         "SELECT operator, type, at_line, before, after, repository, commit_hash, path, line, licence "
@@ -90,6 +90,7 @@ def individual(db: sqlite3.Connection, row: Sequence[Any]) -> Individual:
         edits=tuple(edit(found) for found in edits),
         tries=tries(db, generation, slot),
         origin=origin(where),
+        fingerprint=fingerprint,
     )
 
 

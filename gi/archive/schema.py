@@ -18,7 +18,7 @@ from gi.errors import ArchiveError, GiError, RunError
 T = TypeVar("T")
 
 APPLICATION_ID = 0x67695275  # "giRu"
-VERSION = 1
+VERSION = 2
 FILE_NAME = "run.sqlite"
 
 TABLES = """
@@ -35,7 +35,7 @@ CREATE TABLE originals (position INTEGER PRIMARY KEY REFERENCES seeds (position)
 CREATE TABLE individuals (
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, text TEXT NOT NULL, generation INTEGER NOT NULL,
     slot INTEGER NOT NULL,
-    repository TEXT, commit_hash TEXT, path TEXT, line INTEGER, licence TEXT
+    repository TEXT, commit_hash TEXT, path TEXT, line INTEGER, licence TEXT, fingerprint TEXT NOT NULL DEFAULT ''
 );
 CREATE TABLE slots (
     generation INTEGER NOT NULL, slot INTEGER NOT NULL, individual TEXT REFERENCES individuals (id),
@@ -60,6 +60,7 @@ CREATE TABLE outcomes (
     individual TEXT NOT NULL REFERENCES individuals (id), split TEXT NOT NULL, seed INTEGER NOT NULL,
     images INTEGER NOT NULL, figures TEXT, stage TEXT, reason TEXT, detail TEXT,
     train_cpu_s REAL NOT NULL, measure_cpu_s REAL NOT NULL, cpu_s REAL NOT NULL, wall_s REAL NOT NULL,
+    copied_from TEXT REFERENCES individuals (id),
     PRIMARY KEY (individual, split, seed, images)
 );
 CREATE TABLE generations (
@@ -78,6 +79,21 @@ CREATE TABLE sessions (
 CREATE TABLE events (id INTEGER PRIMARY KEY, at REAL NOT NULL, kind TEXT NOT NULL, detail TEXT NOT NULL);
 CREATE INDEX individuals_by_generation ON individuals (generation, seq);
 """
+
+# How a run file of an earlier format becomes one of the next, by the earlier format's number; and how it is read while
+# nobody may write to it: a temporary view stands in front of the table.
+MIGRATIONS = {
+    1: """
+        ALTER TABLE individuals ADD COLUMN fingerprint TEXT NOT NULL DEFAULT '';
+        ALTER TABLE outcomes ADD COLUMN copied_from TEXT REFERENCES individuals (id);
+    """,
+}
+_VIEWS = {
+    1: """
+        CREATE TEMP VIEW individuals AS SELECT *, '' AS fingerprint FROM main.individuals;
+        CREATE TEMP VIEW outcomes AS SELECT *, NULL AS copied_from FROM main.outcomes;
+    """,
+}
 
 
 def run_file(folder: Path) -> Path:
@@ -108,7 +124,10 @@ def write_new(path: Path, fill: Callable[[sqlite3.Connection], T]) -> T:
 
 
 def connect_writer(path: Path) -> sqlite3.Connection:
-    """The connection of the one process that writes. Raises `ArchiveError` for a file that is not a run's."""
+    """The connection of the one process that writes; a file of an earlier format is brought up to date.
+
+    Raises `ArchiveError` for a file that is not a run's.
+    """
     with explained(path):
         db = _checked(sqlite3.connect(path, isolation_level=None, timeout=30), path)
         (state,) = db.execute("PRAGMA quick_check(1)").fetchone()
@@ -117,7 +136,20 @@ def connect_writer(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
         db.execute("PRAGMA foreign_keys = ON")
+        _migrate(db)
         return db
+
+
+def _migrate(db: sqlite3.Connection) -> None:
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    for earlier in range(version, VERSION):
+        db.executescript(f"BEGIN IMMEDIATE; {MIGRATIONS[earlier]} PRAGMA user_version = {earlier + 1}; COMMIT;")
+
+
+def _as_of_today(db: sqlite3.Connection) -> sqlite3.Connection:
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    db.executescript(_VIEWS.get(version, ""))
+    return db
 
 
 def connect_reader(path: Path) -> sqlite3.Connection:
@@ -126,12 +158,12 @@ def connect_reader(path: Path) -> sqlite3.Connection:
         raise ArchiveError(f"{path.parent} holds no run: expected {FILE_NAME}, which `gi evolve --out FOLDER` writes.")
     with explained(path):
         try:
-            return _checked(sqlite3.connect(_uri(path, "mode=ro"), uri=True, timeout=30), path)
+            return _as_of_today(_checked(sqlite3.connect(_uri(path, "mode=ro"), uri=True, timeout=30), path))
         except sqlite3.OperationalError:
             if path.with_name(f"{path.name}-wal").exists():
                 raise
             # Killed without its log: the header still asks for one, which SQLite cannot make in a read-only folder.
-            return _checked(sqlite3.connect(_uri(path, "immutable=1"), uri=True), path)
+            return _as_of_today(_checked(sqlite3.connect(_uri(path, "immutable=1"), uri=True), path))
 
 
 def fold_log(db: sqlite3.Connection) -> None:

@@ -1,6 +1,7 @@
 """A run as canonical text, to compare runs with: no times, no costs, no order of completion.
 
-The detail of a failed evaluation is left out too: it may tell after how many seconds a limit struck.
+The detail of a failed evaluation is left out too: it may tell after how many seconds a limit struck. So are
+fingerprints: the last digit of one may be this processor's.
 """
 
 import sqlite3
@@ -28,7 +29,7 @@ _CONTENT = (
     ),
     (
         "outcome",
-        "SELECT individual, split, seed, images, figures, stage, reason FROM outcomes "
+        "SELECT individual, split, seed, images, figures, stage, reason, copied_from FROM outcomes "
         "ORDER BY individual, split, seed, images",
     ),
     (

@@ -62,7 +62,8 @@ def add_slot(db: sqlite3.Connection, slot: Slot, individual: Individual | None) 
 def add_outcome(db: sqlite3.Connection, evaluation: Evaluation) -> None:
     """The outcome of one evaluation."""
     e = evaluation
-    _insert(db, "outcomes", [(e.individual, e.split, e.seed, e.images, *rows.outcome_row(e.outcome))])
+    where = (e.individual, e.split, e.seed, e.images)
+    _insert(db, "outcomes", [(*where, *rows.outcome_row(e.outcome), e.copied_from)])
 
 
 def add_retraining(db: sqlite3.Connection, retraining: Retraining, outcome: Outcome) -> None:
@@ -89,9 +90,10 @@ def add_event(db: sqlite3.Connection, kind: str, detail: Mapping[str, Any]) -> N
 def _add_individual(db: sqlite3.Connection, individual: Individual, slot: int) -> None:
     i = individual
     db.execute(
-        "INSERT INTO individuals (id, text, generation, slot, repository, commit_hash, path, line, licence) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (i.id, i.text, i.generation, slot, *rows.origin_row(i.origin)),
+        "INSERT INTO individuals "
+        "(id, text, generation, slot, repository, commit_hash, path, line, licence, fingerprint) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (i.id, i.text, i.generation, slot, *rows.origin_row(i.origin), i.fingerprint),
     )
     _insert(db, "parents", [(i.id, n, parent) for n, parent in enumerate(i.parents)])
     _insert(db, "edits", [(i.id, n, *rows.edit_row(edit)) for n, edit in enumerate(i.edits)])

@@ -75,6 +75,18 @@ def test_every_record_survives_the_round_trip(tmp_path_factory, text, edits, tri
         assert (slot.slot, slot.individual, slot.tries) == (7, "a0", tries)
 
 
+def test_keeps_fingerprints_and_whose_outcome_was_copied(archive):
+    for n, (id_, fingerprint) in enumerate([("aa01", "f1"), ("ab02", "f1"), ("cc03", "")]):
+        archive.add_slot(0, n, Individual(id_, id_, 0, fingerprint=fingerprint), ())
+    archive.add_outcome("aa01", scored(0.3), seed=1, images=10)
+    archive.add_outcome("ab02", scored(0.3), seed=1, images=10, copied_from="aa01")
+    assert archive.fingerprints() == {"aa01": "f1", "ab02": "f1"}
+    assert archive.individual("ab02").fingerprint == "f1"
+    assert [e.copied_from for e in archive.evaluations()] == [None, "aa01"]
+    summary = archive.summary()
+    assert (summary.evaluations, summary.cached, summary.training_cpu_s) == (1, 1, 1.5)
+
+
 def test_a_lone_surrogate_in_a_failure_does_not_stop_the_run(family):
     family.add_outcome("aa01", Failed("train", "bad \ud800", "\udfff"), seed=1, images=1)
     assert family.failures()[0].reason == "bad \\ud800"
@@ -188,7 +200,7 @@ def test_the_dump_leaves_out_times_costs_and_the_order_of_completion(tmp_path):
                 archive.add_outcome(id_, Scored({"error": 0.5}, Cost(cpu_s=cpu_s)), seed=1, images=1)
             dumps.append(archive.dump())
     assert dumps[0] == dumps[1]
-    assert 'outcome ["x","validation",1,1,"{\\"error\\":0.5}",null,null]' in dumps[0]
+    assert 'outcome ["x","validation",1,1,"{\\"error\\":0.5}",null,null,null]' in dumps[0]
 
 
 def test_readers_see_each_commit_while_the_writer_goes_on(family):
