@@ -1,7 +1,8 @@
 """Dead code: definitions that nothing uses, found by name alone, and their removal."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
+from functools import lru_cache
 from typing import TypeAlias
 
 from gi.source.entry import entry_name
@@ -13,18 +14,23 @@ _ENTRIES = frozenset({"recipe", "forward", "__all__"})
 _MAX_ROUNDS = 20
 
 
+@lru_cache(maxsize=256)
 def dead(source: Source, entry: str = "Net") -> dict[Definition, ast.stmt]:
     """The statements that define what nothing in the module uses.
 
     Attributes of `self` that are never read, local names that are assigned and never read, imports, and private
     functions and classes that nothing mentions. What `entry` names is used, and so is a class with a `forward`.
+    One source is looked through once: leave the answer as it is.
     """
     found: dict[Definition, ast.stmt] = {}
-    loaded = _mentioned(source.tree) | {entry_name(entry)}
-    for owner in (n for n in ast.walk(source.tree) if isinstance(n, ast.ClassDef)):
-        found.update(_dead_attributes(source, owner))
-    for function in (n for n in ast.walk(source.tree) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))):
-        found.update(_dead_locals(function))
+    nodes = source.under(source.tree)
+    loaded = _mentioned(nodes) | {entry_name(entry)}
+    read = {n.attr for n in nodes if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load)}
+    for node in nodes:
+        if isinstance(node, ast.ClassDef):
+            found.update(_dead_attributes(source, node, read))
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            found.update(_dead_locals(source, node))
     for statement in source.tree.body:
         for kind, name in _module_names(statement):
             if name not in loaded and name not in _ENTRIES:
@@ -44,18 +50,24 @@ def without_dead_code(text: str, before: str = "", entry: str = "Net") -> str:
     return text
 
 
-def _mentioned(tree: ast.AST) -> set[str]:
+def _mentioned(nodes: Iterable[ast.AST]) -> set[str]:
     """Names that are read anywhere, as a name or inside a string."""
-    names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
-    return names | {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+    names = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    return names | _strings(nodes)
 
 
-def _dead_attributes(source: Source, owner: ast.ClassDef) -> Iterator[tuple[Definition, ast.stmt]]:
-    read = {n.attr for n in ast.walk(source.tree) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load)}
-    read |= {n.value for n in ast.walk(owner) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
-    if _reads_by_computed_name(owner):
+def _strings(nodes: Iterable[ast.AST]) -> set[str]:
+    return {n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+
+
+def _dead_attributes(
+    source: Source, owner: ast.ClassDef, read: Collection[str]
+) -> Iterator[tuple[Definition, ast.stmt]]:
+    nodes = source.under(owner)
+    read = {*read, *_strings(nodes)}
+    if _reads_by_computed_name(nodes):
         return
-    for statement in ast.walk(owner):
+    for statement in nodes:
         if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
             target = statement.targets[0]
             if (
@@ -68,9 +80,8 @@ def _dead_attributes(source: Source, owner: ast.ClassDef) -> Iterator[tuple[Defi
                 yield ("attribute", owner.name, target.attr), statement
 
 
-def _reads_by_computed_name(owner: ast.ClassDef) -> bool:
+def _reads_by_computed_name(nodes: list[ast.AST]) -> bool:
     """Whether a class reaches its attributes in ways that no name shows: `getattr(self, f"conv{i}")`, `children()`."""
-    nodes = list(ast.walk(owner))
     calls = (n for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name))
     computed = (_is_computed(c) for c in calls)
     listings = ("children", "named_children", "_modules", "__dict__")
@@ -84,11 +95,14 @@ def _is_computed(call: ast.Call) -> bool:
     )
 
 
-def _dead_locals(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[tuple[Definition, ast.stmt]]:
-    read = {n.id for n in ast.walk(function) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Store)}
-    declared = {n for s in ast.walk(function) if isinstance(s, (ast.Global, ast.Nonlocal)) for n in s.names}
-    read |= {s.target.id for s in ast.walk(function) if isinstance(s, ast.AugAssign) and isinstance(s.target, ast.Name)}
-    for statement in ast.walk(function):
+def _dead_locals(
+    source: Source, function: ast.FunctionDef | ast.AsyncFunctionDef
+) -> Iterator[tuple[Definition, ast.stmt]]:
+    nodes = source.under(function)
+    read = {n.id for n in nodes if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Store)}
+    declared = {n for s in nodes if isinstance(s, (ast.Global, ast.Nonlocal)) for n in s.names}
+    read |= {s.target.id for s in nodes if isinstance(s, ast.AugAssign) and isinstance(s.target, ast.Name)}
+    for statement in nodes:
         if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
             target = statement.targets[0]
             if isinstance(target, ast.Name) and target.id not in read | declared:

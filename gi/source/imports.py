@@ -1,6 +1,7 @@
 """Names and what they stand for: the spelling of a symbol in one program, and the imports that it needs."""
 
 import ast
+from functools import lru_cache
 
 from gi.source.tree import Replacement, Source, dotted
 
@@ -15,6 +16,7 @@ _PREFERRED = (
 _NOT_LOADED = "torchvision.transforms.v2"  # `import torchvision` alone does not import it
 
 
+@lru_cache(maxsize=256)
 def imported(source: Source) -> dict[str, str]:
     """The names that the module's imports bind, with the qualified name each stands for."""
     names: dict[str, str] = {}
@@ -59,7 +61,7 @@ def spelling(source: Source, symbol: str) -> tuple[str, str]:
 
 def _bound(source: Source) -> set[str]:
     """Every name that the program binds by something else than an import."""
-    nodes = list(ast.walk(source.tree))
+    nodes = source.under(source.tree)
     stored = {n.id for n in nodes if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
     arguments = {n.arg for n in nodes if isinstance(n, ast.arg)}
     return stored | arguments | set(source.classes) | set(source.functions)

@@ -138,8 +138,8 @@ def constructor_of(source: Source, node: ast.AST) -> Function | None:
 
 def attribute_names(source: Source) -> set[str]:
     """Every attribute name that the program mentions."""
-    return {n.attr for n in ast.walk(source.tree) if isinstance(n, ast.Attribute)} | {
-        n.value for n in ast.walk(source.tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)
+    return {n.attr for n in source.under(source.tree) if isinstance(n, ast.Attribute)} | {
+        n.value for n in source.under(source.tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)
     }
 
 

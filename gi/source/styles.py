@@ -102,7 +102,7 @@ def _attribute(source: Source, statement: ast.Assign | ast.AnnAssign, call: ast.
     target, owner = targets[0], source.enclosing(statement, ast.ClassDef)
     if len(targets) > 1 or owner is None or not isinstance(target, ast.Attribute) or not _is_self(target.value):
         return Anywhere(call)
-    references = [n for n in ast.walk(owner) if _is_self_attribute(n, target.attr) and n is not target]
+    references = [n for n in source.under(owner) if _is_self_attribute(n, target.attr) and n is not target]
     around = [source.parents.get(n) for n in references]
     uses = tuple(c for c, n in zip(around, references, strict=True) if isinstance(c, ast.Call) and c.func is n)
     is_opened = any(isinstance(p, (ast.Attribute, ast.Subscript)) and p.value in references for p in around)
@@ -116,10 +116,10 @@ def _attribute(source: Source, statement: ast.Assign | ast.AnnAssign, call: ast.
 def _is_read_from_outside(source: Source, owner: ast.ClassDef, name: str) -> bool:
     """Whether something reads `block.name`, or `self.name` in a class that inherits it."""
     heirs = [c for c in source.classes.values() if any(owner.name == dotted(base) for base in c.bases)]
-    of_heirs = (n for heir in heirs for n in ast.walk(heir) if _is_self_attribute(n, name))
+    of_heirs = (n for heir in heirs for n in source.under(heir) if _is_self_attribute(n, name))
     of_others = (
         n
-        for n in ast.walk(source.tree)
+        for n in source.under(source.tree)
         if isinstance(n, ast.Attribute)
         and n.attr == name
         and not _is_self(n.value)

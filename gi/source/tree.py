@@ -70,7 +70,31 @@ class Source:
     @cached_property
     def parents(self) -> dict[ast.AST, ast.AST]:
         """Each node's parent."""
-        return {child: node for node in ast.walk(self.tree) for child in ast.iter_child_nodes(node)}
+        return {child: node for node in self._order[0] for child in ast.iter_child_nodes(node)}
+
+    @cached_property
+    def _order(self) -> tuple[list[ast.AST], dict[ast.AST, int]]:
+        """All nodes, each in front of its children, and where each node's own stretch of them ends."""
+        nodes: list[ast.AST] = []
+        ends: dict[ast.AST, int] = {}
+
+        def visit(node: ast.AST) -> None:
+            nodes.append(node)
+            for child in ast.iter_child_nodes(node):
+                visit(child)
+            ends[node] = len(nodes)
+
+        visit(self.tree)
+        return nodes, ends
+
+    @cached_property
+    def _starts(self) -> dict[ast.AST, int]:
+        return {node: at for at, node in enumerate(self._order[0])}
+
+    def under(self, node: ast.AST) -> list[ast.AST]:
+        """A node of the tree and all nodes in it, in the order of the text; the tree is walked once for all askings."""
+        nodes, ends = self._order
+        return nodes[self._starts[node] : ends[node]]
 
     @cached_property
     def _by_site(self) -> dict[Site, ast.AST]:
@@ -79,6 +103,18 @@ class Source:
             if isinstance(node, (ast.Call, ast.BinOp, ast.AugAssign)):
                 found.setdefault(site_of(node), node)
         return found
+
+    @cached_property
+    def _expressions(self) -> dict[Site, ast.expr]:
+        found: dict[Site, ast.expr] = {}
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.expr):
+                found.setdefault(site_of(node), node)
+        return found
+
+    def expression_at(self, site: Site) -> ast.expr | None:
+        """The expression at a site."""
+        return self._expressions.get(site)
 
     def node_at(self, site: Site) -> ast.AST | None:
         """The call or operation at a site."""

@@ -112,7 +112,9 @@ def _holds(source: Source, scope: Function, code: str, other: Gene, gene: Gene) 
         return False
     if not gene.is_function and source.statement(other.call) is source.statement(gene.call):
         return True
-    stores = [n for n in ast.walk(scope) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store) and n.id in names]
+    stores = [
+        n for n in source.under(scope) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store) and n.id in names
+    ]
     return all(_lasts(source, scope, n, stores) or _spares(source, n, other, gene) for n in stores)
 
 
@@ -136,7 +138,7 @@ def _is_set_again(source: Source, scope: Function, attribute: str) -> bool:
     owner = source.enclosing(scope, ast.ClassDef)
     stores = [
         n
-        for n in ast.walk(owner or scope)
+        for n in source.under(owner or scope)
         if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store) and n.attr == attribute
     ]
     return len(stores) > 1 or any(source.function(n) is not scope for n in stores)

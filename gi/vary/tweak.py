@@ -6,8 +6,9 @@ from collections.abc import Collection
 from typing import Any
 
 from gi.seams import Signature
-from gi.source.repair import add_argument
+from gi.source.repair import add_argument, find_argument
 from gi.source.tree import Replacement, Source
+from gi.vary import expressions
 from gi.vary.bind import evaluated
 from gi.vary.genes import Gene
 from gi.vary.host import Host
@@ -48,8 +49,9 @@ def tweaked(
     source: Source, gene: Gene, signature: Signature, rng: random.Random, *, fixed: Collection[str] = ()
 ) -> tuple[str, list[Replacement]] | None:
     """The call's new text with the replacements, None where it has no number to change; `fixed` parameters stay."""
+    fixed = {*fixed, *_settled(source, gene)}
     choices = [c for c in _numbers(gene, signature) if c[0] not in fixed]
-    optional = _optional(gene, signature)
+    optional = [c for c in _optional(gene, signature) if c[0] not in fixed]
     if not choices and not optional:
         return None
     if optional and (not choices or rng.random() < 0.2):
@@ -59,6 +61,13 @@ def tweaked(
         value = _other(name, evaluated(node, {}), int(dict(gene.settings).get("groups", "1")), rng)
         made = [source.replace(node, repr(value)), *_with_padding(source, gene, signature, name, node, value)]
     return _text_after(source, gene, made), made
+
+
+def _settled(source: Source, gene: Gene) -> set[str]:
+    """What stays in a line that builds several layers: their images are added up, so each must keep its size."""
+    if not gene.is_shared:
+        return set()
+    return {"stride"} if expressions.window(source, gene) is None else {"stride", "kernel_size"}
 
 
 def _numbers(gene: Gene, signature: Signature) -> list[tuple[str, ast.expr]]:
@@ -111,12 +120,13 @@ def _with_padding(
 ) -> list[Replacement]:
     """A padding that kept the image's size goes on keeping it when the kernel changes."""
     names = [n for n, _ in signature]
-    given = dict(zip(names, gene.call.args, strict=False)) | {k.arg or "": k.value for k in gene.call.keywords}
-    padding = given.get("padding")
-    if name != "kernel_size" or padding is None:
+    if name != "kernel_size" or "in_channels" not in names:
         return []
-    old = evaluated(node, {})
-    return [source.replace(padding, repr(int(value) // 2))] if evaluated(padding, {}) == old // 2 else []
+    padding = find_argument(gene.call, "padding", names.index("padding"))
+    old, half = evaluated(node, {}), repr(int(value) // 2)
+    if padding is None:
+        return [add_argument(source, gene.call, "padding", half)] if old == 1 else []
+    return [source.replace(padding, half)] if evaluated(padding, {}) == old // 2 else []
 
 
 def _text_after(source: Source, gene: Gene, made: list[Replacement]) -> str:

@@ -169,7 +169,7 @@ class Vary:
             return Try(operator, "gradient", "a parameter gets no gradient", ", ".join(answer.no_gradient))
         if any(answer.fingerprint == host.trace.fingerprint for host in hosts):
             return Try(operator, "identity", "equal to a parent")
-        if digest(text, self.entry) in known:
+        if known and digest(text, self.entry) in known:
             return Try(operator, "identity", "known already")
         return Try(operator)
 
