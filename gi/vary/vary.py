@@ -82,7 +82,7 @@ class Vary:
         for tried in self.raw(parents, rng=rng, known=known):
             tries.append(tried.verdict)
             if tried.verdict.accepted:
-                return Offspring(tried.text, tried.edits, tuple(tries))
+                return Offspring(tried.text, tried.edits, tuple(tries), getattr(tried.answer, "fingerprint", ""))
             if len(tries) >= self.tries:
                 break
         return Refused(tuple(tries))
@@ -169,7 +169,7 @@ class Vary:
             return Try(operator, "gradient", "a parameter gets no gradient", ", ".join(answer.no_gradient))
         if any(answer.fingerprint == host.trace.fingerprint for host in hosts):
             return Try(operator, "identity", "equal to a parent")
-        if known and digest(text, self.entry) in known:
+        if answer.fingerprint in known or (known and digest(text, self.entry) in known):
             return Try(operator, "identity", "known already")
         return Try(operator)
 

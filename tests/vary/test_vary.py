@@ -60,6 +60,8 @@ def test_known_programs_are_not_made_again(vary, parents):
     second = vary(parent, rng=random.Random(5), known=known)
     assert digest(second.text) not in known
     assert ("identity", "known already") in {(t.stage, t.reason) for t in second.tries}
+    third = vary(parent, rng=random.Random(5), known={first.fingerprint})
+    assert third.fingerprint not in ("", first.fingerprint), "one that computes the same is known too"
     assert len(second.tries) > len(first.tries)
 
 
