@@ -22,6 +22,10 @@ class SourceError(GiError):
     """Source text that cannot be parsed, built or made to fit."""
 
 
+class UnrepairableError(SourceError):
+    """A fix that a program's text cannot take: one line builds several layers that need different values, say."""
+
+
 class HarvestError(GiError):
     """A source of programs that cannot be reached or read."""
 

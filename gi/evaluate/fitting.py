@@ -31,26 +31,33 @@ _IMAGE_ONLY = (
 
 @dataclass(frozen=True, slots=True)
 class Misfit:
-    """What does not fit: kind, argument name and position, value, as in `gi.source.trace.Fix`."""
+    """What does not fit: kind, argument name and position, value, as in `gi.source.trace.Fix`.
+
+    `layer` is the layer whose argument it is, where that is not the one that was called.
+    """
 
     kind: str
     name: str = ""
     position: int = -1
     value: Any = None
+    layer: nn.Module | None = None
 
 
-def misfits(module: nn.Module, x: torch.Tensor) -> Iterator[Misfit]:
-    """What has to change before `module` can take `x`, in order; nothing where it fits."""
+def misfits(module: nn.Module, x: torch.Tensor, *, channels_last: bool = False) -> Iterator[Misfit]:
+    """What has to change before `module` can take `x`, in order; nothing where it fits.
+
+    `channels_last` says that the last dimension of an image holds its channels.
+    """
     if isinstance(module, _ConvNd):
         yield from _convolution(module, x)
     elif isinstance(module, nn.Linear):
-        yield from _dense(module, x)
+        yield from _dense(module, x, channels_last)
     elif isinstance(module, (_BatchNorm, _InstanceNorm)):
         yield from _batch_norm(module, x)
     elif isinstance(module, nn.GroupNorm):
         yield from _group_norm(module, x)
     elif isinstance(module, nn.LayerNorm):
-        yield from _layer_norm(module, x)
+        yield from _layer_norm(module, x, channels_last)
     elif isinstance(module, nn.PReLU) and module.num_parameters not in (1, _channels(x)):
         yield Misfit("argument", "num_parameters", 0, _channels(x))
     elif isinstance(module, _CHANNEL_DROPOUTS) and x.dim() != _rank(module):
@@ -113,9 +120,9 @@ def _window(module: Any, x: torch.Tensor) -> Iterator[Misfit]:
         yield Misfit("argument", "padding", 4, needed[0] if len(set(needed)) == 1 else tuple(needed))
 
 
-def _dense(module: nn.Linear, x: torch.Tensor) -> Iterator[Misfit]:
+def _dense(module: nn.Linear, x: torch.Tensor, channels_last: bool) -> Iterator[Misfit]:
     features = int(x.shape[-1])
-    if x.dim() == 4:
+    if x.dim() == 4 and not channels_last:
         _, channels, height, width = x.shape
         features = channels * height * width
         if features > MAX_FLAT and height * width > POOLED * POOLED:
@@ -147,10 +154,12 @@ def _group_norm(module: nn.GroupNorm, x: torch.Tensor) -> Iterator[Misfit]:
         yield Misfit("argument", "num_groups", 0, math.gcd(channels, module.num_groups))
 
 
-def _layer_norm(module: nn.LayerNorm, x: torch.Tensor) -> Iterator[Misfit]:
+def _layer_norm(module: nn.LayerNorm, x: torch.Tensor, channels_last: bool) -> Iterator[Misfit]:
     count = len(module.normalized_shape)
     if tuple(module.normalized_shape) != tuple(x.shape[-count:]) or count >= x.dim():
         shape = tuple(int(n) for n in x.shape[1:])
+        if count == 1 and (channels_last or x.dim() == 3):  # of each position, or of each token
+            shape = shape[-1:]
         yield Misfit("argument", "normalized_shape", 0, shape if len(shape) > 1 else shape[0])
 
 
@@ -158,14 +167,30 @@ def _image(module: nn.Module, x: torch.Tensor) -> Iterator[Misfit]:
     """A layer that works on images is left out where there is no image, or none of a size that it can take."""
     if x.dim() != _rank(module) or not _takes(module, x):
         yield Misfit("remove")
+    elif isinstance(module, _POOLS) and not getattr(module, "ceil_mode", False):
+        padding = getattr(module, "padding", 0)
+        kernel, stride = module.kernel_size, module.stride or module.kernel_size
+        yield from small_window(x, *(each_side(v, x) for v in (kernel, stride, padding)))
+
+
+def small_window(
+    x: torch.Tensor, kernel: tuple[int, ...], stride: tuple[int, ...], padding: tuple[int, ...]
+) -> Iterator[Misfit]:
+    """A pool whose kernel is larger than its image takes what there is; where that is nothing, it goes."""
+    sizes = [int(s) for s in x.shape[2:]]
+    gaps = [s + 2 * int(p) - int(k) for s, p, k in zip(sizes, padding, kernel, strict=False)]
+    if min(gaps, default=0) >= 0:
+        return
+    rounded = all(g + int(s) - 1 >= 0 for g, s in zip(gaps, stride, strict=False))
+    if rounded and max(sizes) > 1:
+        yield Misfit("argument", "ceil_mode", -1, True)
+    else:
+        yield Misfit("remove", "ceil_mode" if rounded else "")
 
 
 def _takes(module: Any, x: torch.Tensor) -> bool:
     sizes = [int(s) for s in x.shape[2:]]
     match module:
-        case _ if isinstance(module, _POOLS):
-            kernel, padding = _pair(module.kernel_size, x), _pair(getattr(module, "padding", 0), x)
-            return all(int(k) <= s + 2 * int(p) for k, s, p in zip(kernel, sizes, padding, strict=True))
         case nn.ReflectionPad2d():
             return max(module.padding) < min(sizes)
         case nn.PixelShuffle():
@@ -177,13 +202,16 @@ def _takes(module: Any, x: torch.Tensor) -> bool:
     return True
 
 
-def _pair(value: Any, x: torch.Tensor) -> tuple[int, ...]:
+def each_side(value: Any, x: torch.Tensor) -> tuple[int, ...]:
+    """A setting of a window for each side of the image."""
     return tuple(value) if isinstance(value, (tuple, list)) else (value,) * (x.dim() - 2)
 
 
 def _rebuild(module: Any, misfit: Misfit) -> None:
     """Sets one argument of a built layer, with the meta parameters that follow from it."""
     setattr(module, misfit.name, misfit.value)
+    if isinstance(module, _POOLS):
+        return
     if isinstance(module, _ConvNd):
         _rebuild_convolution(module)
     elif isinstance(module, nn.Linear):
@@ -219,84 +247,3 @@ def _resize_affine(module: Any, *shape: int) -> None:
     for name in ("running_mean", "running_var"):
         if getattr(module, name, None) is not None:
             setattr(module, name, torch.empty(*shape, device="meta"))
-
-
-# Functions -----------------------------------------------------------------------------------------------------------
-
-_ELEMENTWISE = frozenset(
-    {"add", "__add__", "__radd__", "add_", "__iadd__", "sub", "mul", "__mul__", "__imul__", "mul_"}
-)
-
-
-def function_misfit(name: str, args: tuple[Any, ...], kwargs: dict[str, Any], batch: int) -> Misfit | None:
-    """What has to change before function `name` can take its arguments, None where it fits."""
-    if not args or not isinstance(args[0], torch.Tensor):
-        return None
-    x = args[0]
-    if name in ("view", "reshape"):
-        return _view_misfit(x, args[1:], batch)
-    if name.startswith(("max_pool", "avg_pool")) or name in ("boolean_dispatch", "fn"):
-        return _pool_misfit(x, args, kwargs)
-    if name.startswith("adaptive_") and x.dim() == 2:
-        return Misfit("remove")
-    if name in ("dropout2d", "feature_dropout") and x.dim() == 2:
-        return Misfit("remove")
-    if name in _ELEMENTWISE and len(args) > 1 and isinstance(args[1], torch.Tensor):
-        return _sum_misfit(x, args[1])
-    return None
-
-
-def function_applied(misfit: Misfit, args: tuple[torch.Tensor, ...]) -> torch.Tensor:
-    """What the function gives once the text is mended."""
-    x = args[0]
-    if misfit.kind == "view":
-        return x.flatten(1) if len(misfit.value) == 2 else x.reshape(misfit.value)
-    if misfit.kind == "project":
-        left, right = args[0], args[1]
-        return left + 0 * left if misfit.name == "right" else right + 0 * right
-    return x
-
-
-def _view_misfit(x: torch.Tensor, sizes: tuple[Any, ...], batch: int) -> Misfit | None:
-    """A view to (-1, k) or (n, k) whose k is not what the image holds."""
-    if len(sizes) == 1 and isinstance(sizes[0], (tuple, list, torch.Size)):
-        sizes = tuple(sizes[0])
-    if len(sizes) != 2 or not all(isinstance(s, int) for s in sizes) or x.shape[:1] != (batch,):
-        return None
-    features = math.prod(x.shape[1:])
-    if sizes[1] in (features, -1) and sizes[0] in (batch, -1):
-        return None
-    return Misfit("view", value=(-1, features)) if sizes[0] in (batch, -1) else None
-
-
-def _pool_misfit(x: torch.Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Misfit | None:
-    kernel = args[1] if len(args) > 1 else kwargs.get("kernel_size")
-    padding = kwargs.get("padding", args[3] if len(args) > 3 else 0)
-    if kernel is None or x.dim() not in (2, 3, 4):
-        return None
-    if x.dim() == 2:
-        return Misfit("remove")
-    fits = (k <= s + 2 * p for k, s, p in zip(_pair(kernel, x), x.shape[2:], _pair(padding, x), strict=False))
-    return None if all(fits) else Misfit("remove")
-
-
-def _sum_misfit(left: torch.Tensor, right: torch.Tensor) -> Misfit | None:
-    """Two feature maps that do not broadcast: the smaller map's side is projected by a 1x1 convolution."""
-    if left.dim() == right.dim() == 2 and 1 not in (left.shape[1], right.shape[1]) and left.shape != right.shape:
-        return Misfit("project", "right", value=(int(right.shape[1]), int(left.shape[1]), 0))
-    if left.dim() != 4 or right.dim() != 4 or left.shape == right.shape:
-        return None
-    if all(a == b or 1 in (a, b) for a, b in zip(left.shape, right.shape, strict=True)):
-        return None
-    # The side with the larger image is brought to the smaller one's: strides shrink, nothing grows.
-    side, source, target = ("left", left, right) if left.shape[2] > right.shape[2] else ("right", right, left)
-    height, width = source.shape[2] / target.shape[2], source.shape[3] / target.shape[3]
-    stride = math.ceil(height)
-    if (
-        -(-source.shape[2] // stride) != target.shape[2]
-        or -(-source.shape[3] // stride) != target.shape[3]
-        or height < 1
-        or width < 1
-    ):
-        return None
-    return Misfit("project", side, value=(int(source.shape[1]), int(target.shape[1]), stride))

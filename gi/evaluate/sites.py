@@ -18,26 +18,38 @@ class Sites:
     def __init__(self) -> None:
         self._positions: dict[types.CodeType, list[Any]] = {}
 
-    def running(self, skip: nn.Module | None = None) -> tuple[Site, ...]:
-        """The candidate's own calls that are running, innermost first; without the frames of `skip`'s constructors."""
-        frame, found = sys._getframe(1), []
+    def running(self, skip: nn.Module | None = None) -> tuple[tuple[Site, ...], types.FrameType | None]:
+        """The candidate's own calls that are running, innermost first, without the frames of `skip`'s constructors.
+
+        Beside them the frame of the first.
+        """
+        frame, found, first = sys._getframe(1), list[Site](), None
         while frame is not None:
             code = frame.f_code
             if code.co_filename == CANDIDATE:
                 own = code.co_varnames[:1] and frame.f_locals.get(code.co_varnames[0]) is skip
                 if skip is None or not own:
+                    first = first or frame
                     found.append(self._position(code, frame.f_lasti))
             frame = frame.f_back  # type: ignore[assignment]
-        return tuple(found)
+        return tuple(found), first
 
     def innermost(self) -> Site:
         """The innermost of the candidate's calls that are running."""
-        frame = sys._getframe(1)
-        while frame is not None:
-            if frame.f_code.co_filename == CANDIDATE:
-                return self._position(frame.f_code, frame.f_lasti)
-            frame = frame.f_back  # type: ignore[assignment]
-        return NOWHERE
+        frame = self.frame()
+        return self._position(frame.f_code, frame.f_lasti) if frame else NOWHERE
+
+    def frame(self) -> types.FrameType | None:
+        """The frame of the innermost of the candidate's functions that are running."""
+        frame: types.FrameType | None = sys._getframe(1)
+        while frame is not None and frame.f_code.co_filename != CANDIDATE:
+            frame = frame.f_back
+        return frame
+
+    def owner(self) -> Any:
+        """The object whose method that is."""
+        frame = self.frame()
+        return frame.f_locals.get("self") if frame else None
 
     def _position(self, code: types.CodeType, lasti: int) -> Site:
         if code not in self._positions:
@@ -46,18 +58,9 @@ class Sites:
         return (line or 0, column or 0, end_line or 0, end_column or 0)
 
 
-def built_with(module: nn.Module) -> tuple[tuple[str, str], ...]:
-    """The literal values that a layer of torch's own was really built with, by parameter name."""
-    frame, own = sys._getframe(2), getattr(type(module).__init__, "__code__", None)
-    while frame is not None and frame.f_code is not own:
-        if frame.f_code.co_filename == CANDIDATE:
-            return ()
-        frame = frame.f_back  # type: ignore[assignment]
-    if frame is None or own is None:
-        return ()
-    names = own.co_varnames[1 : own.co_argcount + own.co_kwonlyargcount]
-    values = ((name, frame.f_locals.get(name)) for name in names)
-    return tuple((n, repr(v)) for n, v in values if isinstance(v, (int, float, str, bool, tuple, type(None))))
+def literals(given: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    """The texts of the literal values among those that a layer was built with."""
+    return tuple((n, repr(v)) for n, v in given.items() if isinstance(v, (int, float, str, bool, tuple, type(None))))
 
 
 def line_of(error: BaseException) -> int:

@@ -5,6 +5,7 @@ costs nothing), the fix is recorded, and the run goes on. So one answer names ev
 text. `gi.source.repair` turns the fixes into edits; a program fits as it is when a trace brings no fix.
 """
 
+import ast
 import builtins
 import contextlib
 import dataclasses
@@ -24,9 +25,13 @@ from torch.overrides import TorchFunctionMode, resolve_name
 from gi.compat import allow_torchvision
 from gi.evaluate import fitting
 from gi.evaluate.fingerprint import Graph, digest, reached, recipe_digest
-from gi.evaluate.sites import CANDIDATE, NOWHERE, Sites, built_with, line_of
+from gi.evaluate.flow import Flow
+from gi.evaluate.functions import function_misfits, made_to_fit
+from gi.evaluate.needs import Needs
+from gi.evaluate.routes import AT, Routes, constructor_values
+from gi.evaluate.sites import CANDIDATE, NOWHERE, Sites, line_of, literals
 from gi.source.entry import entry_call
-from gi.source.trace import Fix, Site, Stopped, Trace, Use
+from gi.source.trace import Site, Stopped, Trace, Use
 
 BATCH = 3  # no common width, so that a batch dimension is not mistaken for a channel dimension
 MAX_PARAMS = 100_000_000
@@ -119,12 +124,13 @@ class _Run:
     def __init__(self, text: str, input_shape: tuple[int, ...], num_classes: int) -> None:
         self.text, self.input_shape, self.num_classes = text, input_shape, num_classes
         self.sites = Sites()
+        self.routes = Routes()
+        self.needs = Needs(self.routes)
+        self.flow = Flow()
         self.built: dict[int, tuple[Site, ...]] = {}
-        self.settings: dict[int, tuple[tuple[str, str], ...]] = {}
         self.left_out: Any = None
         self.modules: list[nn.Module] = []
         self.uses: list[Use] = []
-        self.fixes: list[Fix] = []
         self.depth = 0  # inside how many layers of torch's own the run is
         self.forward_runs = False
         self.graph = Graph()
@@ -138,10 +144,11 @@ class _Run:
         params = list(net.named_parameters())
         leaves = reached(output)
         model = self.graph.digest_of(output)
-        recipe = self.recipe(namespace, net) if with_recipe and not self.fixes else ""
+        recipe = self.recipe(namespace, net) if with_recipe and not self.needs.fixes else ""
+        fixes, points = self.needs.told()
         return Trace(
             uses=tuple(self.uses),
-            fixes=tuple(dict.fromkeys(self.fixes)),
+            fixes=fixes,
             unused=tuple(self.unused()),
             no_gradient=tuple(name for name, p in params if p.requires_grad and id(p) not in leaves),
             num_params=sum(p.numel() for _, p in params),
@@ -149,6 +156,7 @@ class _Run:
             fingerprint=digest(model, recipe),
             built_counts=tuple(self.built_counts()),
             network=type(net).__qualname__ if type(net).__module__ == "candidate" else "",
+            points=points,
         )
 
     def namespace(self) -> dict[str, Any]:
@@ -157,9 +165,10 @@ class _Run:
         module.__file__ = CANDIDATE
         sys.modules["candidate"] = module
         try:
-            code = compile(self.text, CANDIDATE, "exec")
+            code = compile(self.routes.followed(ast.parse(self.text)), CANDIDATE, "exec")
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             raise Stop("parse", "syntax error", getattr(error, "lineno", 0) or 0, str(error)) from None
+        module.__dict__[AT] = self.routes.at
         with self.stops("build"):
             exec(code, module.__dict__)
         return module.__dict__
@@ -174,9 +183,10 @@ class _Run:
         return net
 
     def forward(self, net: nn.Module) -> torch.Tensor:
-        self.forward_runs = True
+        self.forward_runs = self.routes.over = True
         x = torch.empty(BATCH, *self.input_shape, device="meta")
         self.graph.name(x, "input")
+        self.flow.note("input", x, [])
         with self.stops("forward"):
             output = net(x)
         if not isinstance(output, torch.Tensor):
@@ -189,25 +199,15 @@ class _Run:
         """Records what makes the output (n, num_classes)."""
         if tuple(output.shape) == (BATCH, self.num_classes):
             return
-        last = next(
-            (u for u in reversed(self.uses) if u.symbol in fitting.DENSE or u.symbol in fitting.CONVOLUTIONS), None
-        )
         if output.shape[:1] != (BATCH,) or output.dim() not in (2, 4):
             raise Stop("forward", "output shape", 0, f"the output is {tuple(output.shape[1:])} for each sample")
-        if output.dim() == 2 and last and last.output[1:2] == (output.shape[1],) and last.built:
-            name, position = ("out_features", 1) if last.symbol in fitting.DENSE else ("out_channels", 1)
-            self.fixes.append(Fix("argument", last.built[0], last.built, name, position, self.num_classes))
+        last = self.flow.last_connection(output)
+        kind, width = ("image" if output.dim() == 4 else "flat"), int(output.shape[1])
+        if last is not None and self.built.get(id(last)) and output.dim() == 2:
+            name = "out_features" if isinstance(last, nn.Linear) else "out_channels"
+            self.needs.add(fitting.Misfit("argument", name, 1, self.num_classes), NOWHERE, last)
         else:
-            self.fixes.append(
-                Fix(
-                    "head",
-                    (0, 0, 0, 0),
-                    (),
-                    "image" if output.dim() == 4 else "flat",
-                    int(output.shape[1]),
-                    self.num_classes,
-                )
-            )
+            self.needs.add(fitting.Misfit("head", kind, width, self.num_classes), NOWHERE, None)
 
     # What the hooks call ---------------------------------------------------------------------------------------------
 
@@ -233,23 +233,26 @@ class _Run:
     def on_build(self, module: nn.Module) -> None:
         if self.forward_runs:
             raise Stop("forward", "builds a layer in forward", 0, type(module).__name__)
-        self.built[id(module)] = self.sites.running(skip=module)
-        self.settings[id(module)] = built_with(module)
+        self.built[id(module)], frame = self.sites.running(skip=module)
         self.modules.append(module)
+        if type(module).__module__ != "candidate":
+            scope = self.routes.scope(frame) if frame else None
+            self.needs.built(module, self.built[id(module)], scope, constructor_values(module))
 
     def on_call(self, module: nn.Module, call: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         own = type(module).__module__ == "candidate" or isinstance(module, _CONTAINERS)
         if own or self.depth or not args or not isinstance(args[0], torch.Tensor):
             return self.inside(not own, call, module, args, kwargs)
         built, site = self.built.get(id(module), ()), self.sites.innermost()
-        args = self.fitted(module, args, built, site)
+        args = self.fitted(module, args, site)
         if args is None:  # the call is left out
             return self.left_out
         inputs = tuple(tuple(a.shape) for a in args if isinstance(a, torch.Tensor))
         output = self.inside(True, call, module, args, kwargs)
         if isinstance(output, torch.Tensor):
             params = sum(p.numel() for p in module.parameters())
-            settings = self.settings.get(id(module), ())
+            settings = literals(self.needs.given.get(id(module), {}))
+            self.flow.note(type(module).__name__, output, _tensors(args, kwargs), module)
             self.uses.append(Use(symbol_of(type(module)), site, built, inputs, tuple(output.shape), params, settings))
         return output
 
@@ -260,11 +263,12 @@ class _Run:
         finally:
             self.depth -= torchs_own
 
-    def fitted(self, module: nn.Module, args: tuple[Any, ...], built: tuple[Site, ...], site: Site) -> Any:
+    def fitted(self, module: nn.Module, args: tuple[Any, ...], site: Site) -> Any:
         """The arguments after what `fitting` had to change, None where the call is to be left out."""
         x = args[0]
-        for misfit in fitting.misfits(module, x):
-            self.fixes.append(Fix(misfit.kind, site, built, misfit.name, misfit.position, misfit.value))
+        self.needs.used.add(id(module))
+        for misfit in fitting.misfits(module, x, channels_last=self.flow.is_channels_last(x)):
+            self.needs.add(misfit, site, module)
             if misfit.kind == "remove":
                 self.left_out = x
                 return None
@@ -275,12 +279,17 @@ class _Run:
         name = getattr(func, "__name__", "")
         outside = not self.depth and self.forward_runs
         site = self.sites.innermost() if outside else None
-        misfit = fitting.function_misfit(name, args, kwargs, BATCH) if outside else None
-        if misfit is not None:
-            self.fixes.append(Fix(misfit.kind, site or NOWHERE, (), misfit.name, misfit.position, misfit.value))
-            output = fitting.function_applied(misfit, args)
-        else:
-            output = func(*args, **kwargs)
+        misfits = function_misfits(name, args, kwargs, BATCH, self.flow) if outside else []
+        if outside and (misfits or (len(args) > 1 and isinstance(args[1], torch.Tensor))):
+            shapes = tuple(tuple(t.shape) for t in _tensors(args[:2], {}))
+            self.needs.summed(site or NOWHERE, self.sites.owner(), shapes, misfits)
+        for misfit in misfits:
+            self.needs.add(misfit, site or NOWHERE, misfit.layer)
+            if misfit.layer is not None and misfit.kind == "argument":
+                fitting.applied(misfit, misfit.layer, args[0])
+        output = made_to_fit(misfits, func, args, kwargs) if misfits else func(*args, **kwargs)
+        if outside:
+            self.flow.note(name, output, _tensors(args, kwargs))
         if self.forward_runs:
             self.graph.record(name, args, kwargs, output)
         else:
@@ -310,7 +319,8 @@ class _Run:
 
     def unused(self) -> Iterator[Site]:
         """Constructor sites none of whose layers was called."""
-        used = {use.built[0] for use in self.uses if use.built} | {fix.built[0] for fix in self.fixes if fix.built}
+        used = {use.built[0] for use in self.uses if use.built}
+        used |= {fix.built[0] for fix, _ in self.needs.fixes if fix.built}
         leaves = [m for m in self.modules if type(m).__module__ != "candidate" and not isinstance(m, _CONTAINERS)]
         sites = {self.built[id(m)][0] for m in leaves if self.built[id(m)]}
         return iter(sorted(sites - used))

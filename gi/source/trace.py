@@ -42,7 +42,9 @@ class Fix:
     first; "remove": the call is left out; "head": the output becomes (n, `value`) by pooling, flattening and one
     dense layer; "view": the sizes of a view become `value`; "project": operand `name` (left or right) of an
     elementwise operation passes through a 1x1 convolution whose (in, out, stride) is `value` (for stride 0, through a
-    dense layer).
+    dense layer); "resize": an operand is pooled to the size `value`, that of the other one or, without a `name`, of
+    the smallest element of a concatenation. `route` names the points, as indices, that could give the value: for an
+    argument from the expression in the constructor call outwards, the call itself last.
     """
 
     kind: str
@@ -51,6 +53,31 @@ class Fix:
     name: str = ""
     position: int = -1
     value: Any = None
+    route: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One time that a point gave a value: what it gave, what the layers that got it need (nothing where they are free,
+    several where they disagree), and the readable names of whole numbers in scope there, with their values."""
+
+    value: Any
+    wanted: tuple[Any, ...]
+    names: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A place of the text that gives a value: the expression at `site` or, with a `name`, an argument of the call there.
+
+    `position` is the argument's in the signature. For a sum or a concatenation the name is "sum", and a case's value
+    the shapes of the operands. `cases` are in order of time.
+    """
+
+    site: Site
+    name: str = ""
+    position: int = -1
+    cases: tuple[Case, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +87,8 @@ class Trace:
     `unused` are the constructor sites of layers that no data reached; `no_gradient` the names of parameters that the
     output does not depend on; `fingerprint` is equal for programs that compute and train the same, `model` the part
     of it that stands for the network alone; `built_counts` says how many layers each constructor site built; `network`
-    is the name of the class whose object the entry built, "" where that class stands not in the text.
+    is the name of the class whose object the entry built, "" where that class stands not in the text; `points` are the
+    places that the fixes' routes name.
     """
 
     uses: tuple[Use, ...]
@@ -72,6 +100,7 @@ class Trace:
     fingerprint: str
     built_counts: tuple[tuple[Site, int], ...]
     network: str = ""
+    points: tuple[Point, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,4 +127,10 @@ def answer_from_json(stored: dict[str, Any]) -> Answer:
         return Stopped(**fields)
     uses = tuple(Use(**{k: _tuples(v) for k, v in use.items()}) for use in fields.pop("uses"))
     fixes = tuple(Fix(**{k: _tuples(v) for k, v in fix.items()}) for fix in fields.pop("fixes"))
-    return Trace(uses=uses, fixes=fixes, **fields)
+    points = tuple(_point(**point) for point in fields.pop("points"))
+    return Trace(uses=uses, fixes=fixes, points=points, **fields)
+
+
+def _point(site: Any, name: Any, position: Any, cases: Any) -> Point:
+    made = tuple(Case(**{k: _tuples(v) for k, v in case.items()}) for case in cases)
+    return Point(_tuples(site), name, position, made)

@@ -79,8 +79,12 @@ ADDED = {
     ),
     "no pool of features": (["nn.Flatten()", "nn.MaxPool2d(2)", "nn.Linear(64, 10)"], ["-nn.MaxPool2d(2),"]),
     "no pool of too small an image": (
-        ["nn.MaxPool2d(4)", "nn.MaxPool2d(4)", "nn.Flatten()", "nn.Linear(4, 10)"],
+        ["nn.MaxPool2d(8)", "nn.MaxPool2d(4)", "nn.Flatten()", "nn.Linear(1, 10)"],
         ["-nn.MaxPool2d(4),"],
+    ),
+    "what there is of a small image": (
+        ["nn.MaxPool2d(4)", "nn.MaxPool2d(4)", "nn.Flatten()", "nn.Linear(1, 10)"],
+        ["-nn.MaxPool2d(4),", "+nn.MaxPool2d(4, ceil_mode=True),"],
     ),
     "no padding of features": (["nn.Flatten()", "nn.ZeroPad2d(1)", "nn.Linear(64, 10)"], ["-nn.ZeroPad2d(1),"]),
 }
@@ -165,16 +169,16 @@ def test_mends_what_forward_does(check, init, forward, mended):
 SUMS = {
     "an in-place sum of a sum": (
         "x = self.a(x)\nx += (self.c(x) + 1)",
-        "x = self.project1(x) + (self.c(x) + 1)\n",
-        "8, 8, 1, stride=2)",
+        "x = F.adaptive_avg_pool2d(x, 4) + (self.c(x) + 1)\n",
+        "",
     ),
     "another width": ("x = self.a(x)\nx = x + self.b(x)", "x = x + self.project1(self.b(x))", "16, 8, 1)"),
     "an in-place sum": ("x = self.a(x)\nx += self.b(x)", "x += self.project1(self.b(x))", "16, 8, 1)"),
-    "another size": ("x = self.a(x)\nx = self.c(x) + x", "x = self.c(x) + self.project1(x)", "8, 8, 1, stride=2)"),
+    "another size": ("x = self.a(x)\nx = self.c(x) + x", "x = self.c(x) + F.adaptive_avg_pool2d(x, 4)", ""),
     "an in-place sum of another size": (
         "x = self.a(x)\nx += self.c(x)",
-        "x = self.project1(x) + self.c(x)\n",
-        "8, 8, 1, stride=2)",
+        "x = F.adaptive_avg_pool2d(x, 4) + self.c(x)\n",
+        "",
     ),
     "features": (
         "x = x.flatten(1)\nx = self.d(x) + self.e(x)",
@@ -283,12 +287,12 @@ def test_repair_keeps_line_ends(check, name):
         (program("self.a = nn.ReLU()", "return x.sum()"), "gradient|output"),
         (
             program(
-                "self.n = nn.ModuleList(nn.Linear(n, n) for n in (3, 4))\nself.f = nn.Linear(64, 10)",
-                "for a in self.n:\n    x = torch.cat([a(x.flatten(1)), x.flatten(1)[:, :5]], 1)\nreturn self.f(x)",
+                "self.n = nn.ModuleList(nn.Linear(9, 7) for _ in (3, 4))\nself.f = nn.Linear(7, 10)",
+                "x = x.flatten(1)\nfor a in self.n:\n    x = a(x)\nreturn self.f(x)",
             ),
-            "several layers|cannot repair",
+            "line 9 builds several layers that need different values of in_features",
         ),
-        (program("self.a = nn.Conv2d(1, 4, 3)", "return torch.add(self.a(x), x)"), "."),
+        (program("self.a = nn.Linear(64, 9)", "x = x.flatten(1)\nreturn torch.addcmul(x, x, self.a(x))"), "."),
     ],
 )
 def test_says_why_a_program_cannot_be_made_to_fit(check, text, message):

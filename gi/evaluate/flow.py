@@ -1,0 +1,139 @@
+"""How data reached a tensor, so that a misfit can be mended in the layer where it arose. Check worker only."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
+
+_PERMUTING = frozenset({"permute", "transpose", "movedim", "swapaxes"})
+_WINDOWS = (nn.MaxPool1d, nn.MaxPool2d, nn.AvgPool1d, nn.AvgPool2d)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """One call that data passed: function or class, the layer (None for a function), the shapes before and after."""
+
+    name: str
+    layer: nn.Module | None
+    parents: tuple["Step", ...]
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+
+
+class Flow:
+    """The steps of one run. Tensors are told apart by id, so the run must keep them alive."""
+
+    def __init__(self) -> None:
+        self._steps: dict[int, Step] = {}
+        self._kept: list[torch.Tensor] = []
+
+    def note(self, name: str, output: Any, inputs: Iterable[torch.Tensor], layer: nn.Module | None = None) -> None:
+        """Call `name` made `output`, one tensor or several, out of `inputs`."""
+        given = list(inputs)
+        parents = tuple(self._steps[id(t)] for t in given if id(t) in self._steps)
+        before = tuple(given[0].shape) if given else ()
+        for tensor in output if isinstance(output, (list, tuple)) else [output]:
+            if isinstance(tensor, torch.Tensor):
+                self._steps[id(tensor)] = Step(name, layer, parents, before, tuple(tensor.shape))
+                self._kept.append(tensor)
+
+    def apart(self, tensors: Iterable[torch.Tensor]) -> list[list[Step]]:
+        """For each tensor the steps that led to it and to none of the others, latest first."""
+        ways = [list(_ancestors(self._steps.get(id(t)))) for t in tensors]
+        alone = []
+        for number, way in enumerate(ways):
+            others = {id(s) for n, other in enumerate(ways) if n != number for s in other}
+            alone.append([s for s in way if id(s) not in others])
+        return alone
+
+    def last_connection(self, tensor: torch.Tensor) -> nn.Module | None:
+        """The layer whose outputs are the tensor's channels: reached through layers and functions of one input."""
+        step = self._steps.get(id(tensor))
+        while step is not None:
+            if isinstance(step.layer, (_ConvNd, nn.Linear)):
+                return step.layer
+            if len(step.parents) != 1 or step.before[1:2] != step.after[1:2]:
+                return None
+            step = step.parents[0]
+        return None
+
+    def is_channels_last(self, tensor: torch.Tensor) -> bool:
+        """Whether an image's last dimension holds its channels: it was permuted, or a dense layer worked on it."""
+        step = self._steps.get(id(tensor))
+        while step is not None and len(step.after) == 4:
+            if step.name in _PERMUTING or (isinstance(step.layer, (nn.Linear, nn.LayerNorm)) and step.before[1:2]):
+                return step.name not in _PERMUTING or step.after[1:2] != step.before[1:2] or step.after == step.before
+            if isinstance(step.layer, _ConvNd) or len(step.parents) != 1:
+                return False
+            step = step.parents[0]
+        return False
+
+
+def connections(steps: Iterable[Step]) -> int:
+    """How many of the steps are convolutions or dense layers."""
+    return sum(isinstance(s.layer, (_ConvNd, nn.Linear)) for s in steps)
+
+
+def strided(steps: Iterable[Step], factor: int) -> tuple[nn.Module, int] | None:
+    """The first convolution among the steps, rather one that sees neighbours, with its stride times `factor`."""
+    found = [s.layer for s in steps if isinstance(s.layer, _ConvNd) and not isinstance(s.layer, _ConvTransposeNd)]
+    wide = [c for c in found if max(c.kernel_size) > 1] or found
+    strides = {int(s) for s in wide[-1].stride} if wide else set()
+    return (wide[-1], strides.pop() * factor) if len(strides) == 1 else None
+
+
+def shrinking(steps: Iterable[Step]) -> Iterator[tuple[nn.Module, str, Any]]:
+    """Each layer that makes an image smaller (or larger) than its stride does, with the argument that would not."""
+    for step in steps:
+        layer = step.layer
+        if isinstance(layer, (_ConvNd, *_WINDOWS)) and not isinstance(layer, _ConvTransposeNd):
+            padding = _keeping(layer, step.before[2:], step.after[2:])
+            if padding is not None:
+                yield layer, "padding", padding
+            elif isinstance(layer, _WINDOWS) and not layer.ceil_mode and step.after[2:] < _kept(layer, step.before[2:]):
+                yield layer, "ceil_mode", True
+
+
+def _keeping(layer: Any, before: tuple[int, ...], after: tuple[int, ...]) -> Any:
+    """The padding with which a window keeps the size up to its stride; None where it does, or none would."""
+    kernel, stride, padding = (_each(v, len(before)) for v in (layer.kernel_size, layer.stride, layer.padding))
+    dilation = _each(getattr(layer, "dilation", 1), len(before))
+    wanted = _kept(layer, before)
+    if isinstance(layer.padding, str) or wanted == after:
+        return None
+    reach = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
+    new = tuple(r // 2 for r in reach)
+    made = tuple((s + 2 * p - r - 1) // t + 1 for s, p, r, t in zip(before, new, reach, stride, strict=True))
+    if made != wanted:
+        plain = isinstance(layer, _ConvNd) and all(s == 1 for s in stride)
+        return "same" if plain and layer.padding_mode == "zeros" else None
+    if new == tuple(padding) or (
+        isinstance(layer, _WINDOWS) and any(2 * p > k for p, k in zip(new, kernel, strict=True))
+    ):
+        return None
+    return new[0] if len(set(new)) == 1 else new
+
+
+def _kept(layer: Any, size: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(-(-s // step) for s, step in zip(size, _each(layer.stride, len(size)), strict=True))
+
+
+def _each(value: Any, count: int) -> tuple[int, ...]:
+    return (
+        tuple(int(v) for v in value)
+        if isinstance(value, (tuple, list))
+        else (0 if isinstance(value, str) else int(value),) * count
+    )
+
+
+def _ancestors(step: Step | None) -> Iterator[Step]:
+    seen, waiting = set[int](), [step] if step else []
+    while waiting:
+        following = waiting.pop()
+        if id(following) not in seen:
+            seen.add(id(following))
+            yield following
+            waiting.extend(reversed(following.parents))

@@ -1,0 +1,207 @@
+"""What a function of torch needs its arguments to be, and what it gives once they are. Check worker only.
+
+A misfit of two feature maps is mended where it arose: a window whose padding loses the border, a gate whose last layer
+has another width; only what is left gets a projection or a pooling.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import nn
+
+from gi.evaluate.fitting import Misfit, each_side, small_window
+from gi.evaluate.flow import Flow, connections, shrinking, strided
+
+_SUMS = frozenset({"add", "__add__", "__radd__", "sub", "mul", "__mul__", "__rmul__"})
+_IN_PLACE = frozenset({"add_", "__iadd__", "mul_", "__imul__"})
+_CONCATENATIONS = frozenset({"cat", "concat", "concatenate"})
+
+
+def function_misfits(name: str, args: tuple[Any, ...], kwargs: dict[str, Any], batch: int, flow: Flow) -> list[Misfit]:
+    """What has to change before function `name` can take its arguments; nothing where it fits."""
+    if name in _CONCATENATIONS:
+        return list(_concatenation(args, flow))
+    if not args or not isinstance(args[0], torch.Tensor):
+        return []
+    x = args[0]
+    if name in ("view", "reshape"):
+        return list(_view(x, args[1:], batch, flow))
+    if name.startswith(("max_pool", "avg_pool")) or name in ("boolean_dispatch", "fn"):
+        return list(_pool(x, args, kwargs))
+    if name.startswith("adaptive_") and x.dim() == 2:
+        return [Misfit("remove")]
+    if name in ("dropout2d", "feature_dropout") and x.dim() == 2:
+        return [Misfit("remove")]
+    if name in _SUMS | _IN_PLACE and len(args) > 1 and isinstance(args[1], torch.Tensor):
+        return list(_sum(x, args[1], name in _IN_PLACE, flow))
+    return []
+
+
+def made_to_fit(misfits: list[Misfit], func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What the function gives once the text is mended."""
+    kind, name, value = misfits[-1].kind, misfits[-1].name, misfits[-1].value
+    x = args[0]
+    if kind == "view":
+        return x.flatten(1)
+    if kind == "becomes":
+        return _like(x, value)
+    if kind in ("resize", "sized") and not isinstance(x, torch.Tensor):
+        return func([_resized(t, value) for t in x], *args[1:], **kwargs)
+    if kind in ("project", "resize"):
+        return _target(args[0], args[1], name)
+    if name == "ceil_mode" and kind == "argument":
+        return func(*args, **{**kwargs, "ceil_mode": True})
+    return x
+
+
+def _like(x: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
+    """A tensor of a shape that depends on `x`."""
+    return x.flatten(1).sum(1).reshape(x.shape[0], *(1,) * (len(shape) - 1)).expand(shape)
+
+
+def _resized(x: torch.Tensor, size: Any) -> torch.Tensor:
+    return x if tuple(x.shape[2:]) == tuple(size) else nn.functional.adaptive_avg_pool2d(x, size)
+
+
+def _target(left: torch.Tensor, right: torch.Tensor, changed: str) -> torch.Tensor:
+    kept, other = (right, left) if changed == "left" else (left, right)
+    return kept + _like(other, tuple(kept.shape))
+
+
+# Views ---------------------------------------------------------------------------------------------------------------
+
+
+def _view(x: torch.Tensor, sizes: tuple[Any, ...], batch: int, flow: Flow) -> Iterator[Misfit]:
+    """A view to (-1, k) or (n, k) whose k is not what the image holds, or to sizes that the features do not fill."""
+    if len(sizes) == 1 and isinstance(sizes[0], (tuple, list, torch.Size)):
+        sizes = tuple(sizes[0])
+    if not all(isinstance(s, int) for s in sizes) or x.shape[:1] != (batch,):
+        return
+    features = math.prod(x.shape[1:])
+    if len(sizes) != 2:
+        yield from _filled(x, tuple(int(s) for s in sizes), batch, flow)
+    elif sizes[0] in (batch, -1) and (sizes[1] not in (features, -1)):
+        yield Misfit("view", value=(-1, features))
+
+
+def _filled(x: torch.Tensor, sizes: tuple[int, ...], batch: int, flow: Flow) -> Iterator[Misfit]:
+    """The layer that made the features gets as many as the view has room for: (n, c, 1, 1), (n, groups, c, h, w)."""
+    if len(sizes) < 3 or sizes[0] != batch or -1 in sizes or math.prod(sizes) == x.numel():
+        return
+    room = math.prod(sizes[1:]) if x.dim() == 2 else math.prod(sizes[1 : len(sizes) - x.dim() + 2])
+    layer = flow.last_connection(x)
+    if layer is not None and room and (x.dim() == 2 or tuple(sizes[-2:]) == tuple(x.shape[-2:])):
+        yield _width(layer, room)
+        yield Misfit("becomes", value=sizes)
+
+
+def _width(layer: nn.Module, value: int) -> Misfit:
+    name = "out_features" if isinstance(layer, nn.Linear) else "out_channels"
+    return Misfit("argument", name, 1, value, layer)
+
+
+# Pools ---------------------------------------------------------------------------------------------------------------
+
+
+def _pool(x: torch.Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[Misfit]:
+    kernel = args[1] if len(args) > 1 else kwargs.get("kernel_size")
+    stride = kwargs.get("stride", args[2] if len(args) > 2 else None) or kernel
+    padding = kwargs.get("padding", args[3] if len(args) > 3 else 0)
+    if kernel is None or x.dim() not in (2, 3, 4) or kwargs.get("ceil_mode"):
+        return
+    if x.dim() == 2:
+        yield Misfit("remove")
+    else:
+        yield from small_window(x, *(each_side(v, x) for v in (kernel, stride, padding)))
+
+
+# Sums and concatenations ---------------------------------------------------------------------------------------------
+
+
+def _sum(left: torch.Tensor, right: torch.Tensor, in_place: bool, flow: Flow) -> Iterator[Misfit]:
+    if left.dim() != right.dim() or left.dim() not in (2, 3, 4) or left.shape == right.shape:
+        return
+    pairs = list(zip(left.shape[1:], right.shape[1:], strict=True))
+    if all(a == b or (1 in (a, b) and not (in_place and a == 1)) for a, b in pairs):
+        return
+    if left.dim() < 4:
+        yield from _features(left, right, flow)
+    elif 1 in (left.shape[2] * left.shape[3], right.shape[2] * right.shape[3]) and left.shape[1] != right.shape[1]:
+        yield from _gate(left, right, flow)
+    else:
+        yield from _images(left, right, flow)
+
+
+def _features(left: torch.Tensor, right: torch.Tensor, flow: Flow) -> Iterator[Misfit]:
+    if left.shape[:-1] == right.shape[:-1]:
+        side, source, target = _changed(left, right, flow)
+        yield Misfit("project", side, value=(int(source.shape[-1]), int(target.shape[-1]), 0))
+
+
+def _gate(left: torch.Tensor, right: torch.Tensor, flow: Flow) -> Iterator[Misfit]:
+    """The layer that makes a gate, one value for each channel, gets the image's width."""
+    side, gate, image = ("left", left, right) if left.shape[2] * left.shape[3] == 1 else ("right", right, left)
+    layer = flow.last_connection(gate)
+    if layer is not None:
+        yield _width(layer, int(image.shape[1]))
+        yield Misfit("becomes", value=tuple(image.shape))
+    else:
+        yield Misfit("project", side, value=(int(gate.shape[1]), int(image.shape[1]), 1))
+
+
+def _images(left: torch.Tensor, right: torch.Tensor, flow: Flow) -> Iterator[Misfit]:
+    same_size, same_width = left.shape[2:] == right.shape[2:], left.shape[1] == right.shape[1]
+    windows = [] if same_size else _windows([left, right], flow)
+    if windows:
+        yield from windows
+        yield Misfit("becomes", value=tuple(max((left, right), key=lambda t: t.shape[2]).shape))
+    elif same_size:
+        side, source, target = _changed(left, right, flow)
+        yield Misfit("project", side, value=(int(source.shape[1]), int(target.shape[1]), 1))
+    else:
+        # The larger image is brought to the smaller one's size: strides shrink, nothing grows.
+        smaller_left = (left.shape[2], left.shape[3]) < (right.shape[2], right.shape[3])
+        side, source, target = ("right", right, left) if smaller_left else ("left", left, right)
+        stride = _stride(source, target)
+        if stride and not same_width:
+            yield Misfit("project", side, value=(int(source.shape[1]), int(target.shape[1]), stride))
+            return
+        change = strided(flow.apart([source, target])[0], stride) if stride else None
+        if change is not None:
+            yield Misfit("stride", "stride", 3, change[1], change[0])
+        yield Misfit("resize", side, value=tuple(int(s) for s in target.shape[2:]))
+
+
+def _windows(tensors: list[torch.Tensor], flow: Flow) -> list[Misfit]:
+    found = {}
+    for steps in flow.apart(tensors):
+        for layer, name, value in shrinking(steps):
+            found[id(layer)] = Misfit("argument", name, 4 if name == "padding" else -1, value, layer)
+    return list(found.values())
+
+
+def _changed(left: torch.Tensor, right: torch.Tensor, flow: Flow) -> tuple[str, torch.Tensor, torch.Tensor]:
+    """The operand to project: that with more layers of its own, so that what follows gets the width that it got."""
+    ways = flow.apart([left, right])
+    if connections(ways[0]) > connections(ways[1]):
+        return "left", left, right
+    return "right", right, left
+
+
+def _stride(source: torch.Tensor, target: torch.Tensor) -> int:
+    """The stride of a 1x1 convolution that brings one image to the other's size; 0 where none does."""
+    stride = math.ceil(source.shape[2] / target.shape[2])
+    fits = all(-(-s // stride) == t for s, t in zip(source.shape[2:], target.shape[2:], strict=True))
+    return stride if fits else 0
+
+
+def _concatenation(args: tuple[Any, ...], flow: Flow) -> Iterator[Misfit]:
+    tensors = [t for t in args[0] if isinstance(t, torch.Tensor)] if args and isinstance(args[0], (list, tuple)) else []
+    if len(tensors) < 2 or any(t.dim() != 4 for t in tensors) or len({t.shape[2:] for t in tensors}) == 1:
+        return
+    windows = _windows(tensors, flow)
+    yield from windows
+    sizes = [tuple(int(s) for s in t.shape[2:]) for t in tensors]
+    yield Misfit("sized", value=max(sizes)) if windows else Misfit("resize", value=min(sizes))

@@ -1,0 +1,157 @@
+"""What a run found that has to change, with every place of the text that could give it. Check worker only."""
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any
+
+from torch import nn
+
+from gi.evaluate.fitting import Misfit
+from gi.evaluate.names import Scope, numbers
+from gi.evaluate.routes import Evaluation, Number, Routes, route
+from gi.source.trace import Case, Fix, Point, Site
+
+_UNTOLD = frozenset({"becomes", "sized"})  # they only say what a function gives once its neighbours are mended
+_AT_SUMS = frozenset({"project", "resize"})
+
+
+class Needs:
+    """Gathers the fixes of one run, and what every layer was built with, at which place, with which names around."""
+
+    def __init__(self, routes: Routes) -> None:
+        self.routes = routes
+        self.fixes: list[tuple[Fix, Any]] = []
+        self.layers: list[nn.Module] = []
+        self.sites: dict[int, tuple[Site, ...]] = {}
+        self.given: dict[int, dict[str, Any]] = {}
+        self.scopes: dict[int, Scope | None] = {}
+        self.wanted: dict[tuple[int, str], Any] = {}
+        self.used: set[int] = set()
+        self.strides: dict[Site, list[Misfit]] = {}
+        self.sums: list[tuple[Site, Any, tuple[Any, ...], Misfit | None]] = []
+
+    def built(self, layer: nn.Module, sites: tuple[Site, ...], scope: Scope | None, given: dict[str, Any]) -> None:
+        """A layer of torch's own was built: by which calls, innermost first, and with what."""
+        self.layers.append(layer)
+        self.sites[id(layer)], self.scopes[id(layer)], self.given[id(layer)] = sites, scope, given
+
+    def add(self, misfit: Misfit, site: Site, layer: nn.Module | None) -> None:
+        """Something does not fit: at a call, or in a layer."""
+        if misfit.kind in _UNTOLD:
+            return
+        if misfit.kind == "stride":
+            self.strides.setdefault(site, []).append(misfit)
+            return
+        sites = self.sites.get(id(layer), ())
+        at_call = misfit.kind == "argument" and layer is None  # of the function that is called
+        built = (site,) if at_call else sites
+        self.fixes.append((Fix(misfit.kind, site, built, misfit.name, misfit.position, misfit.value), layer))
+        if layer is not None and misfit.kind == "argument":
+            self.wanted[id(layer), misfit.name] = misfit.value
+            self.used.add(id(layer))
+
+    def summed(self, site: Site, owner: Any, shapes: tuple[Any, ...], misfits: Iterable[Misfit]) -> None:
+        """Operands met, in a method of `owner`."""
+        misfit = next((m for m in misfits if m.kind in _AT_SUMS), None)
+        self.sums.append((site, owner, shapes, misfit))
+
+    # Telling ---------------------------------------------------------------------------------------------------------
+
+    def told(self) -> tuple[tuple[Fix, ...], tuple[Point, ...]]:
+        """The fixes, each once, and the points that they refer to."""
+        if not self.fixes:
+            return (), ()
+        self._take_strides()
+        self._ask_evaluations()
+        numbered: dict[Any, int] = {}
+        points: list[Point] = []
+
+        def index(key: Any, make: Any) -> int:
+            if key not in numbered:
+                numbered[key] = len(points)
+                points.append(make())
+            return numbered[key]
+
+        fixes: dict[Any, Fix] = {}
+        for fix, layer in self.fixes:
+            route_ = tuple(index(key, make) for key, make in self._route(fix, layer))
+            told = dataclasses.replace(fix, route=route_)
+            fixes.setdefault((fix.kind, fix.built[:1] or fix.site, fix.name, route_), told)
+        return tuple(fixes.values()), tuple(points)
+
+    def _take_strides(self) -> None:
+        """A stride mends a sum of two sizes if it does wherever that sum does not fit."""
+        for site, misfits in self.strides.items():
+            if len(misfits) == sum(at == site and m is not None and m.kind == "resize" for at, _, _, m in self.sums):
+                for misfit in misfits:
+                    self.add(dataclasses.replace(misfit, kind="argument"), site, misfit.layer)
+
+    def _ask_evaluations(self) -> None:
+        """Tells every evaluation what the layers that got its value need."""
+        for layer in self.layers:
+            if id(layer) in self.used:
+                for name, value in self.given[id(layer)].items():
+                    need = self.wanted.get((id(layer), name), value)
+                    for evaluation in route(value):
+                        evaluation.wanted.add(_plain(need))
+
+    def _route(self, fix: Fix, layer: Any) -> list[tuple[Any, Any]]:
+        if fix.kind in _AT_SUMS:
+            return [(("sum", fix.site), lambda: self._sum_point(fix.site))]
+        if fix.kind != "argument" or not fix.built:
+            return []
+        found: list[tuple[Any, Any]] = []
+        for evaluation in route(self.given.get(id(layer), {}).get(fix.name)):
+            point = evaluation.point
+            found.append((point, lambda point=point: self._point(point)))
+        key = (fix.built[0], fix.name)
+        return [*found, (key, lambda: self._argument(fix, layer))]
+
+    def _point(self, point: int) -> Point:
+        evaluations = self.routes.evaluations[point]
+        several = len({w for e in evaluations for w in e.wanted}) > 1
+        return Point(self.routes.sites[point], cases=tuple(_case(e, several) for e in evaluations))
+
+    def _argument(self, fix: Fix, layer: Any) -> Point:
+        """The place of an argument in a constructor call, given or not."""
+        if layer is None:
+            case = Case(None, (fix.value,), ())
+            return Point(fix.built[0], fix.name, fix.position, (case,))
+        there = [x for x in self.layers if self.sites[id(x)][:1] == fix.built[:1] and id(x) in self.used]
+        needs = [self.wanted.get((id(x), fix.name), self.given[id(x)].get(fix.name)) for x in there]
+        several = len({_plain(n) for n in needs}) > 1
+        cases = (
+            Case(_plain(self.given[id(x)].get(fix.name)), (_plain(n),), numbers(self.scopes[id(x)]) if several else ())
+            for x, n in zip(there, needs, strict=True)
+        )
+        return Point(fix.built[0], fix.name, fix.position, tuple(cases))
+
+    def _sum_point(self, site: Site) -> Point:
+        """The place of a sum, with the names at the end of the constructor of the object whose sum it is."""
+        cases = []
+        for at, owner, shapes, misfit in self.sums:
+            if at == site:
+                wanted = (misfit.value,) if misfit else ()
+                names = numbers(self._end_of_constructor(owner))
+                cases.append(Case(shapes, wanted, names))
+        return Point(site, "sum", -1, tuple(cases))
+
+    def _end_of_constructor(self, owner: Any) -> Scope | None:
+        if not isinstance(owner, nn.Module):
+            return None
+        names = self.routes.constructors.get(id(owner), {})
+        return names, dict(vars(owner)), dict(owner._modules), {}
+
+
+def _case(evaluation: Evaluation, several: bool) -> Case:
+    wanted = tuple(sorted(evaluation.wanted, key=repr))
+    return Case(evaluation.value, wanted, numbers(evaluation.scope) if several else ())
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON and sets can hold it."""
+    if isinstance(value, Number):
+        return int(value)
+    if isinstance(value, (list, tuple)):
+        return tuple(_plain(v) for v in value)
+    return value if isinstance(value, (int, float, str, bool, type(None))) else repr(value)

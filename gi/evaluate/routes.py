@@ -1,0 +1,184 @@
+"""Where a program's whole numbers come from: each remembers the expressions of the text that it passed through.
+
+The text runs with every expression that may hold a width (an argument, an assigned value, an element of a list, a
+default) sent through `Routes.at`, which gives an int that knows where it was evaluated, with the names in scope there,
+and where it was before. So a layer that needs another width names every place of the text that could give it, however
+the number came there: through a loop over a list, a helper method, an attribute. Check worker only.
+"""
+
+import ast
+import sys
+import types
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from gi.evaluate.names import Scope, scope_of
+from gi.source.trace import Site
+
+AT = "_gi_at"
+MAX_EVALUATIONS = 20_000
+
+_NOT_FOLLOWED = frozenset({"forward", "recipe"})  # they run on data, not to build layers
+
+
+@dataclass(slots=True)
+class Evaluation:
+    """One time that an expression gave a whole number; `wanted` gathers what the layers that got it need it to be."""
+
+    point: int
+    value: int
+    scope: Scope | None
+    before: "Evaluation | None"
+    wanted: set[Any] = field(default_factory=set)
+
+
+class Number(int):
+    """An int that knows its latest evaluation, and so all earlier ones. Arithmetic with it gives plain ints."""
+
+    at: Evaluation
+
+    def __copy__(self) -> "Number":
+        return self
+
+    def __deepcopy__(self, _: dict[int, Any]) -> "Number":
+        return self
+
+    def __reduce__(self) -> tuple[type[int], tuple[int]]:
+        return int, (int(self),)
+
+
+class Routes:
+    """The points of one program, and every evaluation of each while its network was built."""
+
+    def __init__(self) -> None:
+        self.sites: list[Site] = []
+        self.evaluations: list[list[Evaluation]] = []
+        self.constructors: dict[int, dict[str, Any]] = {}
+        self.count = 0
+        self.over = False
+
+    def followed(self, tree: ast.Module) -> ast.Module:
+        """The program with its points marked; as it is where it tells int from its subclasses."""
+        if any(
+            isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == "type" for n in ast.walk(tree)
+        ):
+            return tree
+        return _Points(self).visit(tree)  # type: ignore[no-any-return]
+
+    def point(self, node: ast.expr) -> ast.expr:
+        """The expression sent through `at`."""
+        site = (node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0)
+        self.sites.append(site)
+        self.evaluations.append([])
+        number = ast.copy_location(ast.Constant(len(self.sites) - 1), node)
+        call = ast.Call(ast.copy_location(ast.Name(AT, ast.Load()), node), [number, node], [])
+        return ast.copy_location(call, node)
+
+    def at(self, point: int, value: Any) -> Any:
+        """The value, as a `Number` where it is an int (and no bool) and the network is being built."""
+        kind = type(value)
+        if (kind is not int and kind is not Number) or self.over or self.count > MAX_EVALUATIONS:
+            return value
+        self.count += 1
+        number = Number(value)
+        before = value.at if kind is Number else None
+        number.at = Evaluation(point, int(value), self.scope(sys._getframe(1)), before)
+        self.evaluations[point].append(number.at)
+        return number
+
+    def scope(self, frame: types.FrameType) -> Scope | None:
+        """The names in a frame; those of a constructor are kept as the latest for the object that it makes."""
+        scope = scope_of(frame)
+        if scope is not None and frame.f_code.co_name == "__init__" and "self" in scope[0]:
+            self.constructors[id(scope[0]["self"])] = scope[0]
+        return scope
+
+
+def route(value: Any) -> list[Evaluation]:
+    """The evaluations that a number passed through, latest first."""
+    found, at = [], value.at if type(value) is Number else None
+    while at is not None:
+        found.append(at)
+        at = at.before
+    return found
+
+
+class _Points(ast.NodeTransformer):
+    """Marks what may hold a width: arguments, assigned and returned values, elements, defaults."""
+
+    def __init__(self, routes: Routes) -> None:
+        self.routes = routes
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        node.args.defaults = self._each(node.args.defaults)
+        node.args.kw_defaults = [d and self._marked(d) for d in node.args.kw_defaults]
+        if node.name not in _NOT_FOLLOWED:
+            node.body = [self.visit(statement) for statement in node.body]
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        node.value = node.value and self._marked(node.value)
+        return node
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST:
+        node.value = self._marked(node.value)
+        return node
+
+    def visit_Return(self, node: ast.Return) -> ast.AST:
+        node.value = node.value and self._marked(node.value)
+        return node
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.visit(node.func)
+        node.args = self._each(node.args)
+        for keyword in node.keywords:
+            keyword.value = self._marked(keyword.value) if keyword.arg else self.visit(keyword.value)
+        return node
+
+    def visit_List(self, node: ast.List) -> ast.AST:
+        if isinstance(node.ctx, ast.Load):
+            node.elts = self._each(node.elts)
+        return node
+
+    def visit_Tuple(self, node: ast.Tuple) -> ast.AST:
+        if isinstance(node.ctx, ast.Load):
+            node.elts = self._each(node.elts)
+        return node
+
+    def visit_Dict(self, node: ast.Dict) -> ast.AST:
+        node.values = self._each(node.values)
+        return node
+
+    def _each(self, nodes: Iterable[ast.expr]) -> list[ast.expr]:
+        return [self._marked(n) for n in nodes]
+
+    def _marked(self, node: ast.expr) -> ast.expr:
+        holds = _may_hold_a_width(node)
+        inner = self.visit(node)
+        return self.routes.point(inner) if holds else inner
+
+
+def _may_hold_a_width(node: ast.expr) -> bool:
+    match node:
+        case ast.Constant(value=value):
+            return type(value) is int
+        case ast.Name(id=name) | ast.Call(func=ast.Name(id=name)):
+            return not name[:1].isupper()
+        case ast.Attribute(attr=name) | ast.Call(func=ast.Attribute(attr=name)):
+            return not name[:1].isupper()
+        case ast.BinOp() | ast.Subscript() | ast.IfExp():
+            return True
+    return False
+
+
+def constructor_values(module: Any) -> dict[str, Any]:
+    """The values that a layer of torch's own is being built with, by parameter name; {} outside its constructor."""
+    own = getattr(type(module).__init__, "__code__", None)
+    frame: types.FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code is not own:
+        frame = frame.f_back
+    if frame is None or own is None:
+        return {}
+    values = frame.f_locals
+    return {n: values[n] for n in own.co_varnames[1 : own.co_argcount + own.co_kwonlyargcount] if n in values}

@@ -1,0 +1,91 @@
+"""Edits around one layer or call: another class, a flatten in front of it, another view, none at all."""
+
+import ast
+
+from gi.errors import UnrepairableError
+from gi.source import places
+from gi.source.imports import spelling, with_import
+from gi.source.trace import Fix, Site, Trace
+from gi.source.tree import Replacement, Source
+from gi.source.values import add_argument
+
+
+def call_at(source: Source, site: Site) -> ast.Call:
+    """The call at a site. Raises `UnrepairableError` where none stands."""
+    call = source.call_at(site)
+    if call is None:
+        raise UnrepairableError(f"no call stands at line {site[0]}")
+    return call
+
+
+def _place(source: Source, fix: Fix) -> places.Place:
+    if fix.built:
+        place = places.place_of(source, call_at(source, fix.built[0]))
+    else:
+        place = places.functional_place(source, call_at(source, fix.site))
+    if place is None:
+        raise UnrepairableError(f"the layer of line {fix.site[0]} stands in no style that can be edited")
+    return place
+
+
+def _instances(fix: Fix, trace: Trace) -> int:
+    return dict(trace.built_counts).get(fix.built[0], 1) if fix.built else 1
+
+
+def remove(source: Source, fix: Fix, trace: Trace) -> list[Replacement]:
+    """The call goes; a pool that other images can use takes what there is."""
+    if fix.name == "ceil_mode" and _instances(fix, trace) > 1:
+        return [add_argument(source, call_at(source, fix.built[0]), "ceil_mode", "True")]
+    return places.removal(source, [_place(source, fix)])
+
+
+def set_symbol(source: Source, fix: Fix, trace: Trace) -> list[Replacement]:
+    """The class that is called becomes another."""
+    call = call_at(source, fix.built[0])
+    wanted = {f.value for f in trace.fixes if f.kind == "symbol" and f.built[:1] == fix.built[:1]}
+    if len(wanted) > 1:
+        raise UnrepairableError(f"line {call.lineno} builds several layers that must be of different classes")
+    name, line = spelling(source, fix.value)
+    return [source.replace(call.func, name), *([with_import(source, line)] if line else [])]
+
+
+def flatten_first(source: Source, fix: Fix, _: Trace) -> list[Replacement]:
+    """A flatten, or a pool and a flatten, in front of a dense layer."""
+    place = _place(source, fix)
+    if isinstance(place, places.Attribute):
+        return _flatten_in_forward(source, fix)
+    flat, imports = places.spelled(source, "torch.nn.Flatten", "")
+    calls = [(flat, "flatten")]
+    if fix.kind == "pool":
+        pool, more = places.spelled(source, "torch.nn.AdaptiveAvgPool2d", str(fix.value))
+        calls, imports = [(pool, "pool"), *calls], [*imports, *more]
+    return [*places.insertion(source, place, calls, after=False), *imports]
+
+
+def _flatten_in_forward(source: Source, fix: Fix) -> list[Replacement]:
+    call = call_at(source, fix.site)
+    if not call.args:
+        raise UnrepairableError(f"the call of line {fix.site[0]} has no positional argument")
+    data, imports = source.code(call.args[0]), list[Replacement]()
+    if fix.kind == "pool":
+        name, line = spelling(source, "torch.nn.functional.adaptive_avg_pool2d")
+        imports = [with_import(source, line)] if line else []
+        data = f"{name}({data}, {fix.value})"
+    name, line = spelling(source, "torch.flatten")
+    imports += [with_import(source, line)] if line else []
+    statement = source.statement(call)
+    if isinstance(call.args[0], ast.Name) and isinstance(statement, (ast.Assign, ast.Return)):
+        return [source.insert_before(statement, f"{call.args[0].id} = {name}({data}, 1)"), *imports]
+    return [source.replace(call.args[0], f"{name}({data}, 1)"), *imports]
+
+
+def set_view(source: Source, fix: Fix, trace: Trace) -> list[Replacement]:
+    """The second size of a view to (n, k)."""
+    call = call_at(source, fix.site)
+    sizes = list(call.args)
+    if sizes and isinstance(sizes[-1], (ast.Tuple, ast.List)):  # x.view((n, k)), torch.reshape(x, (n, k))
+        sizes = list(sizes[-1].elts)
+    if len(sizes) != 2:
+        raise UnrepairableError(f"the view of line {fix.site[0]} has no two sizes")
+    wanted = {f.value for f in trace.fixes if f.kind == "view" and f.site == fix.site}
+    return [source.replace(sizes[1], str(fix.value[1])) if len(wanted) == 1 else source.replace(sizes[1], "-1")]

@@ -1,0 +1,151 @@
+"""Operands that do not fit together: one of them is projected or pooled, also in blocks that are built many times."""
+
+import ast
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from gi.errors import UnrepairableError
+from gi.source import places
+from gi.source.expressions import condition, expression
+from gi.source.imports import spelling, with_import
+from gi.source.trace import Case, Fix, Trace
+from gi.source.tree import Replacement, Source
+
+_POOL = "torch.nn.functional.adaptive_avg_pool2d"
+_OPERATORS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*"}
+
+
+def project(source: Source, fix: Fix, trace: Trace, taken: set[str]) -> list[Replacement]:
+    """One operand passes through a layer that gives it the other's width. The layer's name is added to `taken`."""
+    node = source.node_at(fix.site)
+    constructor = places.constructor_of(source, node) if node else None
+    if node is None or constructor is None:
+        raise UnrepairableError(f"the sum of line {fix.site[0]} stands in no class with a constructor")
+    code, imports = _projection(source, fix, trace.points[fix.route[0]].cases)
+    name = places.fresh("project", taken)
+    taken.add(name)
+    definition = source.insert_after(constructor.body[-1], f"self.{name} = {code}")
+    changed = _changed(source, node, fix.name, lambda operand: f"self.{name}({operand})", f"self.{name}(")
+    return [definition, *changed, *imports]
+
+
+def _projection(source: Source, fix: Fix, cases: Sequence[Case]) -> tuple[str, list[Replacement]]:
+    """The layer: where only some objects need it, under the condition that they do."""
+    needing = [c for c in cases if c.wanted]
+    scopes = [dict(c.names) for c in needing]
+    numbers = list(zip(*(c.wanted[0] for c in needing), strict=True))
+    texts = [expression(scopes, values) for values in numbers]
+    if any(t is None for t in texts):
+        raise UnrepairableError(f"the sum of line {fix.site[0]} needs different layers in objects of one class")
+    channels, out, stride = (t.text for t in texts if t is not None)
+    step = f", stride={stride}" if stride not in ("0", "1") else ""
+    symbol, rest = ("torch.nn.Linear", "") if stride == "0" else ("torch.nn.Conv2d", f", 1{step}")
+    code, imports = places.spelled(source, symbol, f"{channels}, {out}{rest}")
+    if len(needing) < len(cases):
+        held = condition([dict(c.names) for c in cases], [bool(c.wanted) for c in cases])
+        if held is None:
+            raise UnrepairableError(f"the sum of line {fix.site[0]} fits in some objects of its class, in others not")
+        plain, more = places.spelled(source, "torch.nn.Identity", "")
+        code, imports = f"{code} if {held} else {plain}", [*imports, *more]
+    return code, imports
+
+
+def _changed(
+    source: Source, node: ast.AST, side: str, through: Callable[[str], str], opening: str
+) -> list[Replacement]:
+    """One operand of a sum sent through a call."""
+    if isinstance(node, ast.BinOp):
+        return source.wrap(node.left if side == "left" else node.right, opening, through("")[len(opening) :])
+    if isinstance(node, ast.AugAssign) and side == "right":
+        return source.wrap(node.value, opening, through("")[len(opening) :])
+    if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+        return _as_assignment(source, node, node.target.id, through(node.target.id))
+    if isinstance(node, ast.Call) and _operands(node):
+        operand = _operands(node)[side == "right"]
+        return source.wrap(operand, opening, through("")[len(opening) :])
+    raise UnrepairableError(f"the sum of line {getattr(node, 'lineno', 0)} is no plain sum")
+
+
+def _operands(call: ast.Call) -> list[ast.expr]:
+    """The operands of `torch.add(a, b)` or `a.add(b)`."""
+    if len(call.args) == 2 and not any(isinstance(a, ast.Starred) for a in call.args):
+        return list(call.args)
+    return [call.func.value, call.args[0]] if len(call.args) == 1 and isinstance(call.func, ast.Attribute) else []
+
+
+def _as_assignment(source: Source, node: ast.AugAssign, target: str, changed: str) -> list[Replacement]:
+    """`x += f(x)` as `x = self.name(x) + f(x)`: a line above it would change what the right side reads."""
+    if type(node.op) not in _OPERATORS:
+        raise UnrepairableError(f"the sum of line {node.lineno} is no plain sum")
+    (start, end), (first, last) = source.bytes_of(node), source.bytes_of(node.value)
+    opening, closing = ("(", ")") if isinstance(node.value, (ast.BinOp, ast.IfExp)) else ("", "")
+    operation = f"{target} = {changed} {_OPERATORS[type(node.op)]} {opening}"
+    return [Replacement(start, first, operation), *([Replacement(last, end, closing)] if closing or last < end else [])]
+
+
+# Sizes ---------------------------------------------------------------------------------------------------------------
+
+
+def resize(source: Source, fix: Fix, trace: Trace) -> list[Replacement]:
+    """One operand of a sum, or the elements of a concatenation, pooled to the others' size."""
+    node, cases = source.node_at(fix.site), trace.points[fix.route[0]].cases
+    name, line = spelling(source, _POOL)
+    imports = [with_import(source, line)] if line else []
+    if isinstance(node, ast.Call) and not fix.name:
+        return [*_resized_elements(source, node, cases, name), *imports]
+    if node is None:
+        raise UnrepairableError(f"no sum stands at line {fix.site[0]}")
+    side, size, hoisted = _size(source, node, fix, cases)
+    changed = _changed(source, node, side, lambda operand: f"{name}({operand}, {size})", f"{name}(")
+    return [*changed, *hoisted, *imports]
+
+
+def _operand(node: ast.AST, side: str) -> ast.expr | None:
+    match node:
+        case ast.BinOp(left=left, right=right) | ast.AugAssign(target=left, value=right):
+            return left if side == "left" else right
+        case ast.Call() if _operands(node):
+            return _operands(node)[side == "right"]
+    return None
+
+
+def _size(source: Source, node: ast.AST, fix: Fix, cases: Sequence[Case]) -> tuple[str, str, list[Replacement]]:
+    """Which operand is resized, the size's text, and what else that needs.
+
+    The size is a number where it is always the same, else read off the other operand, which gets a name if it has none.
+    """
+    wanted = {c.wanted[0] for c in cases if c.wanted}
+    if len(wanted) == 1 and all(c.wanted for c in cases):
+        return fix.name, _number(wanted.pop()), []
+    other = "right" if fix.name == "left" else "left"
+    for side, kept in ((fix.name, other), (other, fix.name)):
+        operand = _operand(node, kept)
+        if isinstance(operand, (ast.Name, ast.Attribute)):
+            return side, f"{source.code(operand)}.shape[2:]", []
+    left = _operand(node, "left")
+    if not isinstance(node, ast.BinOp) or left is None:
+        raise UnrepairableError("two operands of a sum have different sizes, and neither has a name")
+    return "right", "first.shape[2:]", source.wrap(left, "(first := ", ")")
+
+
+def _number(size: Any) -> str:
+    return str(size[0]) if len(set(size)) == 1 else repr(tuple(size))
+
+
+def _resized_elements(source: Source, node: ast.Call, cases: Sequence[Case], pool: str) -> list[Replacement]:
+    """The elements of a concatenation that are larger than the smallest one."""
+    wanted = {c.wanted[0] for c in cases if c.wanted}
+    elements = node.args[0] if node.args else None
+    if isinstance(elements, ast.Name) and len(wanted) == 1:
+        size = _number(wanted.pop())
+        return [source.replace(elements, f"[{pool}(t, {size}) for t in {elements.id}]")]
+    if not isinstance(elements, (ast.List, ast.Tuple)) or any(isinstance(e, ast.Starred) for e in elements.elts):
+        raise UnrepairableError(f"the concatenation of line {node.lineno} is of no plain list")
+    needing = [c for c in cases if c.wanted]
+    larger = [i for i in range(len(elements.elts)) if any(c.value[i][2:] != c.wanted[0] for c in needing)]
+    kept = [e for i, e in enumerate(elements.elts) if i not in larger and isinstance(e, ast.Name)]
+    size = _number(wanted.pop()) if len(wanted) == 1 and len(needing) == len(cases) else ""
+    if not size and not kept:
+        raise UnrepairableError(f"the concatenation of line {node.lineno} is of different sizes in different objects")
+    size = size or f"{source.code(kept[0])}.shape[2:]"
+    return [r for i in larger for r in source.wrap(elements.elts[i], f"{pool}(", f", {size})")]

@@ -1,0 +1,115 @@
+"""Which place of the text gets which number: arguments that do not fit, settled for all layers that a line builds."""
+
+import ast
+import math
+import re
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from gi.errors import UnrepairableError
+from gi.source.expressions import Expression, expression
+from gi.source.trace import Case, Fix, Point, Site, Trace
+from gi.source.tree import Replacement, Source
+
+_LOOSE: dict[str, Callable[..., int]] = {"groups": math.gcd, "num_groups": math.gcd, "padding": max}
+"""Arguments for which one number serves every layer of a line, if each alone needs another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """One point's new text, and what it costs in reading: lower is plainer."""
+
+    point: int
+    expression: Expression
+    cost: float
+
+
+def arguments(source: Source, trace: Trace, fixes: Sequence[Fix], *, optional: Collection[Site]) -> list[Replacement]:
+    """The edits that give every layer the arguments that it needs; at `optional` sites there is another way.
+
+    Raises `UnrepairableError`.
+    """
+    made, pending = dict[int, Replacement](), list(fixes)
+    while pending:
+        fix = pending[0]
+        best = min(_settlements(source, trace, fix, made), key=lambda s: s.cost, default=None)
+        if best is None and fix.site in optional:
+            pending.remove(fix)
+            continue
+        if best is None:
+            raise UnrepairableError(
+                f"line {fix.built[0][0]} builds several layers that need different values of {fix.name}"
+            )
+        made[best.point] = _written(source, trace.points[best.point], best.expression.text)
+        pending = [f for f in pending if best.point not in f.route]
+    return list(made.values())
+
+
+def _settlements(source: Source, trace: Trace, fix: Fix, made: dict[int, Replacement]) -> list[Settled]:
+    """The points along a fix's route that can give all that is needed of them."""
+    found = []
+    for depth, index in enumerate(fix.route):
+        point = trace.points[index]
+        cases = [c for c in point.cases if c.wanted]
+        if any(len(c.wanted) > 1 for c in cases) or index in made or not cases:
+            continue
+        there = _there(source, point)
+        text = _expression(cases, fix.name)
+        if text is not None and (point.name or there is not None):
+            found.append(Settled(index, text, _cost(there, text) + depth / 10))
+    return found
+
+
+def _expression(cases: Sequence[Case], name: str) -> Expression | None:
+    wanted = [c.wanted[0] for c in cases]
+    found = expression([dict(c.names) for c in cases], wanted)
+    loose = _LOOSE.get(name)
+    if loose is not None and (found is None or found.rank > 3) and all(type(w) is int for w in wanted):
+        return Expression(str(loose(*wanted)), 0)
+    return found
+
+
+def _cost(there: ast.expr | None, new: Expression) -> float:
+    """A number for a number costs least; then a number for an expression, a name, arithmetic, a choice."""
+    if new.rank == 0:
+        return 0 if there is None or isinstance(there, (ast.Constant, ast.Tuple, ast.UnaryOp)) else 2
+    return 2.5 + new.rank
+
+
+def _there(source: Source, point: Point) -> ast.expr | None:
+    """The expression that stands at a point now; None for an argument that is not given."""
+    if not point.name:
+        return source.expression_at(point.site)
+    call = source.call_at(point.site)
+    return find_argument(call, point.name, point.position) if call else None
+
+
+def _written(source: Source, point: Point, text: str) -> Replacement:
+    there = _there(source, point)
+    if there is not None:
+        return source.replace(there, text)
+    call = source.call_at(point.site)
+    if call is None:
+        raise UnrepairableError(f"no call stands at line {point.site[0]}")
+    return add_argument(source, call, point.name, text)
+
+
+def find_argument(call: ast.Call, name: str, position: int) -> ast.expr | None:
+    """The expression that a call gives for a parameter, by keyword or by position."""
+    for keyword in call.keywords:
+        if keyword.arg == name:
+            return keyword.value
+    if 0 <= position < len(call.args) and not any(isinstance(a, ast.Starred) for a in call.args[: position + 1]):
+        return call.args[position]
+    return None
+
+
+def add_argument(source: Source, call: ast.Call, name: str, value: str) -> Replacement:
+    """A keyword argument behind the others."""
+    last = max((source.bytes_of(n)[1] for n in (*call.args, *(k.value for k in call.keywords))), default=0)
+    end = source.bytes_of(call)[1] - 1
+    if not last:
+        return Replacement(end, end, f"{name}={value}")
+    own = re.match(rb"[\s)]*\)", source.data[last:end])  # parentheses around the last argument
+    last += own.end() if own else 0
+    return Replacement(last, last, f", {name}={value}")
