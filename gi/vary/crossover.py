@@ -11,6 +11,7 @@ from gi.vary.bind import bound_arguments
 from gi.vary.genes import Gene
 from gi.vary.host import Host, donor
 from gi.vary.proposal import RECIPE_SHARE, Means, Proposal, as_layer, call_text, edit, editable, proposal, same
+from gi.vary.sameness import same_function, same_layer
 
 
 def crossover(host: Host, means: Means) -> Proposal | None:
@@ -31,13 +32,11 @@ def replaced(host: Host, gene: Gene, ingredient: Ingredient, means: Means) -> Pr
     if made is None:
         return None
     code, edits = made
-    if same(code, host.source.code(gene.call)):
-        return None
     return proposal(host, edits, edit("crossover", host, gene, code, ingredient))
 
 
 def replacement(host: Host, gene: Gene, ingredient: Ingredient, means: Means) -> tuple[str, list[Replacement]] | None:
-    """The new call's text, and the replacements that put it in the gene's place."""
+    """The new call's text, and the replacements that put it in the gene's place; None where nothing would change."""
     around, source = host.around(gene, replaced=True), host.source
     if isinstance(gene.place, Functional):
         return _functional_replacement(host, gene, gene.place, ingredient, means)
@@ -46,6 +45,8 @@ def replacement(host: Host, gene: Gene, ingredient: Ingredient, means: Means) ->
     if made is None or layer is None:
         return None
     code, imports = made
+    if same_layer(gene, layer.symbol, code, means.lookup.signature(layer.symbol) or ()):
+        return None
     renamed = (
         _renamed(source, gene.place, stem_of(layer.symbol)) if layer.type != gene.type or _misnamed(gene, layer) else []
     )
@@ -82,6 +83,8 @@ def _functional_replacement(
         arguments = bound_arguments(ingredient, around, own, means.rng) if own is not None else None
         if arguments is not None and _accepts(signature, arguments):
             code, imports = spelled(source, symbol, ", ".join(filter(None, (data, arguments))))
+            if symbol == gene.symbol and same_function(code, source.code(gene.call), signature or ()):
+                return None
             return code, [source.replace(gene.call, code), *imports]
     layer = as_layer(ingredient, means)
     made = call_text(host, layer, around, means) if layer else None

@@ -9,6 +9,7 @@ from gi.types import Edit, Ingredient, LineType
 from gi.vary.genes import Gene
 from gi.vary.host import Host, donor
 from gi.vary.proposal import RECIPE_SHARE, Means, Proposal, as_layer, call_text, edit, listed, proposal
+from gi.vary.sameness import is_idle
 
 _INSERTED = (
     LineType.CONNECTION,
@@ -42,7 +43,7 @@ def inserted(
     for ingredient in ingredients:
         layer = as_layer(ingredient, means)
         made = call_text(host, layer, host.around(gene, replaced=False), means) if layer else None
-        if layer is not None and made is not None:
+        if layer is not None and made is not None and not is_idle(layer.symbol, host.genes, gene):
             calls.append((made[0], stem_of(layer.symbol)))
             imports.extend(made[1])
             edits.append(edit("insertion", host, gene, made[0], ingredient))

@@ -138,8 +138,9 @@ _DEFAULTS: dict[str, Any] = {
 def _kernel(slot: Slot) -> Any:
     value = slot.value[0] if isinstance(slot.value, tuple) and len(slot.value) == 1 else slot.value
     sizes = value if isinstance(value, tuple) else (value,)
-    if not all(isinstance(v, int) and 1 <= v <= MAX_KERNEL for v in sizes):
-        return 3 if "in_channels" in slot.before else 2
+    convolves = "in_channels" in slot.before
+    if not all(isinstance(v, int) and v <= MAX_KERNEL and v >= (1 if convolves else 2) for v in sizes):
+        return 3 if convolves else 2  # a pool of 1x1 does nothing
     return value
 
 
