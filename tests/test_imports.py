@@ -21,20 +21,29 @@ STAGES = {
     "select",
     "archive",
     "report",
+    "explain",
     "export",
     "weights",
 }
-TOP = {"runtime", "progress", "evolve"}
+TOP = {"runtime", "progress", "evolve", "minimise"}
 
 #: A stage imports another one only where it stands here, and why.
 SIBLINGS = {
     ("harvest", "lines"): "the bytes of a file are decoded in one place",
     ("corpus", "harvest"): "the corpus takes in what a harvest gives",
     ("corpus", "lines"): "the corpus types what it takes in",
+    ("corpus", "source"): "a module class is brought out of its files as text",
+    ("corpus", "evaluate"): "whether a module class is a block is found by trying it in a worker",
     ("vary", "source"): "operators are edits of texts",
     ("vary", "lines"): "operators go by the types of lines",
     ("evaluate", "source"): "the check worker answers in the records that repair reads",
+    ("evaluate", "weights"): "a training starts from donors' weights",
+    ("explain", "source"): "changes are undone in the text, repaired and checked like offspring",
     ("report", "archive"): "a report reads a run",
+    ("weights", "archive"): "an index takes in the networks of a run",
+    ("weights", "export"): "a run's data set tells what its networks take",
+    ("weights", "harvest"): "licence files are read in one place",
+    ("weights", "evaluate"): "a program is traced in the confined worker",
     ("export", "archive"): "an export reads a run",
     ("export", "report"): "an exported file tells the origins that a report shows",
     ("export", "source"): "an exported file leaves out what the program does when run as a script",

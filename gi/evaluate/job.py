@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,12 +15,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from gi.evaluate.candidate import CandidateError, blame, build, load, make_recipe
+from gi.evaluate.candidate import CandidateError, Recipe, blame, build, load, make_recipe
 from gi.evaluate.clock import cpu_s
 from gi.evaluate.costmodel import modelled
 from gi.evaluate.datasets import SplitName, open_dataset
 from gi.evaluate.measure import macs_per_sample, num_params, relative_time
 from gi.evaluate.messages import receive, send
+from gi.evaluate.race import Entrant
+from gi.evaluate.seeding import UNSEEDED, Seeding, raced
 from gi.evaluate.training import Batches, batch_order, error_rate, fastest_layout, pace_check, seed_everything, train
 from gi.types import Stage
 
@@ -39,14 +42,16 @@ class Request:
     clock: str
     device: str
     entry: str = "Net"
+    donors: str | None = None
 
 
 @dataclass(slots=True)
 class Spent:
-    """CPU seconds, filled in as the job goes on, so that a failure has its cost too."""
+    """CPU seconds, filled in as the job goes on, so that a failure has its cost too; and what the network began as."""
 
     train_cpu_s: float = 0.0
     measure_cpu_s: float = 0.0
+    seeding: Seeding = UNSEEDED
 
 
 def run(connection: socket.socket) -> None:
@@ -64,6 +69,8 @@ def run(connection: socket.socket) -> None:
     except Exception as error:  # the worker's edge: not the candidate's fault, so it must be seen
         answer = {"failed": ["worker", type(error).__name__, str(error)]}
     answer["cost"] = [spent.train_cpu_s, spent.measure_cpu_s]
+    if spent.seeding is not UNSEEDED:
+        answer["seeding"] = spent.seeding.to_json()
     send(connection, answer)
 
 
@@ -89,7 +96,7 @@ def _evaluate(request: Request, spent: Spent, enter: Callable[[Stage], None]) ->
     model = modelled(num_params(net), macs, task=dataset.task, images=request.images)
     layout = fastest_layout(net, dataset.task, request.device)
     batches = Batches(dataset, "train", request.device)
-    _train(request, module, net, batches, layout, spent=spent, enter=enter, model_train_s=model["train_time"])
+    net = _train(request, module, net, batches, layout, spent=spent, enter=enter, model_train_s=model["train_time"])
     enter("measure")
     start = cpu_s()
     values = {"params": num_params(net), "macs": macs, "train_time": spent.train_cpu_s}
@@ -116,21 +123,35 @@ def _train(
     spent: Spent,
     enter: Callable[[Stage], None],
     model_train_s: float,
-) -> None:
+) -> nn.Module:
+    """The trained network: the given one, or its copy that started from donors and won its race."""
     size = min(request.batch_size, batches.num_samples)
     steps = max(1, request.images // size)
     enter("recipe")
-    seed_everything(request.seed, "recipe")
-    recipe = make_recipe(module, net, steps)
+    recipe = _recipe(request, module, steps, net)
     enter("train")
-    seed_everything(request.seed, "training")
     check_pace = _pace_check(request, model_train_s, steps)
     order = batch_order(batches.num_samples, size, steps, request.seed).to(request.device)
     start = cpu_s()
     try:
-        train(net, recipe, batches, order, layout=layout, check_pace=check_pace)
+        entrant = Entrant(net, recipe)
+        if request.donors is not None:
+            entrant, spent.seeding = raced(
+                entrant, partial(_recipe, request, module, steps), batches, order, Path(request.donors), layout=layout
+            )
+        left = order[len(entrant.losses) :]
+        train(entrant.net, entrant.recipe, batches, left, layout=layout, check_pace=check_pace)
     finally:
         spent.train_cpu_s = cpu_s() - start
+    return entrant.net
+
+
+def _recipe(request: Request, module: ModuleType, steps: int, net: nn.Module) -> Recipe:
+    """The recipe of a network, with the same random numbers for each."""
+    seed_everything(request.seed, "recipe")
+    recipe = make_recipe(module, net, steps)
+    seed_everything(request.seed, "training")
+    return recipe
 
 
 def _pace_check(request: Request, model_train_s: float, steps: int) -> Callable[[int], None] | None:

@@ -77,19 +77,28 @@ def train(
     finite.
     """
     net.train()
-    _fuse(recipe.optimizer)
+    fuse(recipe.optimizer)
     next_check = 1
     with blame("train"):
         for number, chosen in enumerate(order, start=1):
-            images, labels = batches.take(chosen)
-            images = _augmented(recipe, images).contiguous(memory_format=layout)
-            loss = _update(net, recipe, images, labels, batches.task)
+            loss = train_step(net, recipe, batches, chosen, layout=layout)
             if not math.isfinite(loss):
                 raise CandidateError("train", "nan", f"the loss is {loss} after {number} of {len(order)} steps")
-            _advance(recipe.scheduler, loss)
             if number == next_check and check_pace is not None:
                 next_check *= 2
                 check_pace(number)
+
+
+def train_step(
+    net: nn.Module, recipe: Recipe, batches: Batches, chosen: Tensor, *, layout: torch.memory_format
+) -> float:
+    """One step on the chosen samples; returns the loss before it."""
+    images, labels = batches.take(chosen)
+    images = _augmented(recipe, images).contiguous(memory_format=layout)
+    loss = _update(net, recipe, images, labels, batches.task)
+    if math.isfinite(loss):
+        _advance(recipe.scheduler, loss)
+    return loss
 
 
 def fastest_layout(net: nn.Module, task: Task, device: str) -> torch.memory_format:
@@ -167,7 +176,7 @@ def _update(net: nn.Module, recipe: Recipe, images: Tensor, labels: Tensor, task
     return loss
 
 
-def _fuse(optimizer: torch.optim.Optimizer) -> None:
+def fuse(optimizer: torch.optim.Optimizer) -> None:
     """Has torch's most used optimizers take their step in one kernel: same rule, a fifth of a small network's time."""
     if type(optimizer) in _FUSED:
         for group in optimizer.param_groups:

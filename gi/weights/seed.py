@@ -16,9 +16,10 @@ from gi.weights.seed_compensate import compensated
 from gi.weights.seed_trace import quiet, traced
 from gi.weights.seed_widened import Stand, activities, widened
 from gi.weights.target import Target, TargetLayer
-from gi.weights.transplant import Block, adapted, blocks, shares
+from gi.weights.transplant import Block, adapted, blocks, num_parts, shares
 
 _MOST_DONORS = 4
+_LOUDEST = 0.3  # deviation of the outputs of a network whose last layer is untrained
 ConvolutionHook = Callable[[nn.Conv2d, tuple[Tensor, ...]], None]
 NormHook = Callable[[nn.BatchNorm2d, tuple[Tensor, ...]], None]
 
@@ -61,7 +62,7 @@ def transplanted(
     model: nn.Module, target: Target, found: Sequence[Match], probe: Tensor, *, compensate: bool = True
 ) -> tuple[SeededLayer, ...]:
     """Fills the convolutions of `model` from these matches, the best first."""
-    alike = [match for match in found if match.layers.keys() == found[0].layers.keys()]
+    alike = [match for match in found if match.layers.keys() == found[0].layers.keys()][: num_parts(target, found[0])]
     stands = [widened(model, target, match, probe) for match in alike]
     parts = shares(target, alike, [activities(each) for each in stands])
     fillings = {layer.number: _Filling(layer, []) for layer in target.layers}
@@ -71,7 +72,7 @@ def transplanted(
             if len(block.rows) and (len(block.columns) or block.layer.depthwise):
                 fillings[block.number].pieces.append((block, seen.get(block.number)))
     filled = [filling for filling in fillings.values() if filling.pieces]
-    _write(model, filled, probe, compensate=compensate)
+    _calm(model, target, filled, _write(model, filled, probe, compensate=compensate))
     return tuple(row for filling in filled for row in _rows(filling, alone=len(filled) == 1))
 
 
@@ -88,8 +89,28 @@ def _rows(filling: _Filling, *, alone: bool) -> list[SeededLayer]:
     ]
 
 
-def _write(model: nn.Module, fillings: list[_Filling], probe: Tensor, *, compensate: bool) -> None:
-    """Writes all layers in one run of the model, so that each sees the data as the layers written before it give it."""
+def _calm(model: nn.Module, target: Target, fillings: list[_Filling], output: Tensor) -> None:
+    """Scales the last filled layers down where the model's output is too loud for layers after them that know nothing.
+
+    A trained network's last features are large; an untrained dense layer on top of them starts far off, and its first
+    hundred steps go into coming back.
+    """
+    loudness = float(output.std()) if isinstance(output, Tensor) else 0.0
+    if not loudness > _LOUDEST:
+        return
+    filled = {filling.layer.number for filling in fillings}
+    for filling in fillings:
+        if not any(reader.number in filled for reader in target.consumers(filling.layer.number)):
+            module = model.get_submodule(filling.layer.norm or filling.layer.name)
+            for parameter in module.parameters():
+                parameter.data *= _LOUDEST / loudness
+
+
+def _write(model: nn.Module, fillings: list[_Filling], probe: Tensor, *, compensate: bool) -> Tensor:
+    """Writes all layers in one run of the model, so that each sees the data as the layers written before it give it.
+
+    Returns what the model gives for the probe then.
+    """
     modules = dict(model.named_modules())
     hooks = []
     for filling in fillings:
@@ -99,10 +120,11 @@ def _write(model: nn.Module, fillings: list[_Filling], probe: Tensor, *, compens
             hooks.append(modules[filling.layer.norm].register_forward_pre_hook(_norm_hook(filling)))
     try:
         with quiet(model):
-            model(probe)
+            output: Tensor = model(probe)
     finally:
         for hook in hooks:
             hook.remove()
+    return output
 
 
 def _convolution_hook(filling: _Filling, compensate: bool) -> ConvolutionHook:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-_MOST_POSITIONS = 3000
+_MOST_POSITIONS = 2000
 _MOST_UNKNOWNS = 1000  # beyond it the solution costs more than it gains: then only the mean is made up for
 _SHRINKAGE = 0.03  # of the change, relative to the inputs' mean square: the donor's own weights are a good guess
 

@@ -73,7 +73,7 @@ def shares(target: Target, matches: Sequence[Match], activity: Sequence[Mapping[
     the donors do not reach they are taken again. `activity` has, for each match, the deviation of each output channel
     by number, where it was measured.
     """
-    parts = _num_parts(target, matches[0])
+    parts = num_parts(target, matches[0])
     places = {root: np.array_split(np.arange(_width(target, root)), parts) for root in set(target.ties.values())}
     made = []
     for n in range(parts):
@@ -89,8 +89,8 @@ def shares(target: Target, matches: Sequence[Match], activity: Sequence[Mapping[
     return made
 
 
-def _num_parts(target: Target, match: Match) -> int:
-    """How many donors of this width the target's widest layer takes."""
+def num_parts(target: Target, match: Match) -> int:
+    """How many donors of the widths of this match the target takes, by the layer that is widest beside its own."""
     ratios = [target.layers[number - 1].width / layer.width for number, layer in match.layers.items()]
     return min(MOST_SHARES, max(map(ceil, ratios)))
 

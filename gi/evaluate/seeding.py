@@ -1,0 +1,82 @@
+"""A training that starts from donors: the network and its seeded copy race, and the winner goes on."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from gi.evaluate.candidate import CandidateError, Recipe
+from gi.evaluate.clock import cpu_s
+from gi.evaluate.race import Entrant, race
+from gi.evaluate.training import Batches, fuse, train_step
+
+if TYPE_CHECKING:
+    from gi.weights.seed import SeededLayer
+
+PROBE_IMAGES = 48  # enough for the means and deviations of channels; more would cost whole steps of training
+
+
+@dataclass(frozen=True, slots=True)
+class Seeding:
+    """What came of it: `layers` as they were filled, empty where no donor fits; `won` says whether training went on
+    from there; `cpu_s` is what it cost beside the steps that count."""
+
+    layers: tuple["SeededLayer", ...]
+    won: bool
+    cpu_s: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values: each layer as [layer, network, donor's layer, channels, how]."""
+        rows = [[row.layer, row.network, row.donor_layer, row.channels, row.how] for row in self.layers]
+        return {"layers": rows, "won": self.won, "cpu_s": self.cpu_s}
+
+
+UNSEEDED = Seeding((), won=False, cpu_s=0.0)
+
+
+def raced(
+    plain: Entrant,
+    recipe_of: Callable[[nn.Module], Recipe],
+    batches: Batches,
+    order: Tensor,
+    donors: Path,
+    *,
+    layout: torch.memory_format,
+) -> tuple[Entrant, Seeding]:
+    """The entrant to train on with, trained for as many rows of `order` as it has losses, and what was tried.
+
+    `donors` is a pack (`gi.weights.donor_pack`). A network that cannot be copied or followed is left as it is.
+    """
+    start = cpu_s()
+    with torch.random.fork_rng(devices=[]):
+        seeded, layers = _seeded(plain.net, batches, order, donors)
+    if not layers:
+        return plain, Seeding((), won=False, cpu_s=cpu_s() - start)
+    try:
+        rival = Entrant(seeded, recipe_of(seeded))
+    except CandidateError:  # a recipe that knows its network by name, for one
+        return plain, Seeding((), won=False, cpu_s=cpu_s() - start)
+    for entrant in (plain, rival):
+        fuse(entrant.recipe.optimizer)
+    winner = race(rival, plain, order, lambda e, chosen: train_step(e.net, e.recipe, batches, chosen, layout=layout))
+    share = len(winner.losses) / max(1, len(plain.losses) + len(rival.losses))
+    return winner, Seeding(layers, won=winner is rival, cpu_s=(cpu_s() - start) * (1 - share))
+
+
+def _seeded(
+    net: nn.Module, batches: Batches, order: Tensor, donors: Path
+) -> tuple[nn.Module, "tuple[SeededLayer, ...]"]:
+    """A copy of the network with its convolutions filled from the donors; no layers where none fits."""
+    from gi.weights.donor_pack import read_pack
+    from gi.weights.seed import seed
+
+    images, _ = batches.take(order.flatten()[:PROBE_IMAGES])
+    try:
+        rival = copy.deepcopy(net)
+        return rival, seed(rival, read_pack(donors), images)
+    except (RuntimeError, ValueError, TypeError, AttributeError, IndexError, KeyError):  # the candidate's own doing
+        return net, ()

@@ -1,0 +1,58 @@
+"""The donors of an index: its networks with whole weights and the links between their layers."""
+
+from collections.abc import Iterator
+
+from gi.weights.donors import IMAGE, Donor, DonorLayer, Link, Norm
+from gi.weights.index import Index
+from gi.weights.records import Layer, Network
+
+
+def donors(index: Index) -> Iterator[Donor]:
+    """Each network of the index with at least one 2-D convolution of known scale that reads the image, in order."""
+    segments = _segments(index)
+    for row in range(index.networks.num_rows):
+        network = index.network(row)
+        donor = _donor(index, network, segments)
+        if any(IMAGE in layer.sources for layer in donor.layers):
+            yield donor
+
+
+def _donor(index: Index, network: Network, segments: dict[int, list[Link]]) -> Donor:
+    layers = [index.layer(int(id_)) for id_ in index.layer_ids(network.id)]
+    image = layers[0].reads if layers else ""
+    flat = [x for x in layers if len(x.shape) == 2 and x.scaled and x.kind != "transposed"]
+    made = tuple(_layer(index, layer, segments.get(layer.id, []), layer.reads == image) for layer in flat)
+    return Donor(network.name, made, network.licence)
+
+
+def _layer(index: Index, layer: Layer, links: list[Link], reads_image: bool) -> DonorLayer:
+    if not links and reads_image:
+        links = [Link(0, layer.in_channels, IMAGE)]
+    norm = index.batchnorm(layer.id)
+    return DonorLayer(
+        id=layer.id,
+        name=layer.name,
+        weight=index.weight(layer.id),
+        links=tuple(links),
+        bias=index.bias(layer.id),
+        norm=None if norm is None else Norm(*norm, layer.epsilon),
+        groups=layer.groups,
+        stride=(layer.strides[0], layer.strides[1]) if len(layer.strides) == 2 else (1, 1),
+    )
+
+
+def _segments(index: Index) -> dict[int, list[Link]]:
+    """The direct links of every layer, one input channel after another where a segment leaves gaps."""
+    found: dict[int, list[Link]] = {}
+    for row in index.segments.to_pylist():
+        if row["through"]:
+            continue
+        links = found.setdefault(row["layer"], [])
+        if row["step"] == 1:
+            links.append(Link(row["start"], row["length"], row["source"], row["source_start"], row["stride"]))
+        else:
+            links += [
+                Link(row["start"] + k * row["step"], 1, row["source"], row["source_start"] + k * row["stride"])
+                for k in range(row["length"])
+            ]
+    return found

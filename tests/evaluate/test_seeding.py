@@ -1,0 +1,83 @@
+import torch
+
+from gi.config import cache_folder
+from gi.evaluate import load_dataset
+from gi.evaluate.candidate import build, load, make_recipe
+from gi.evaluate.race import Entrant
+from gi.evaluate.seeding import raced
+from gi.evaluate.training import Batches, batch_order, train
+from gi.weights.donor_pack import write_pack
+from tests.weights.donor_nets import donor, stack
+
+PROGRAM = """
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(4),
+            nn.Flatten(), nn.Linear(32, 10),
+        )
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+def recipe(net, steps):
+    return torch.optim.Adam(net.parameters(), lr=0.003), None, nn.CrossEntropyLoss(), None
+"""
+
+
+def started(tmp_path, donors, images=200 * 32):
+    dataset = load_dataset("digits", data_root=None, cache=cache_folder())
+    write_pack(donors, tmp_path / "pack")
+    torch.manual_seed(1)
+    module = load(PROGRAM)
+    net = build(module)
+    batches = Batches(dataset, "train", "cpu")
+    steps = images // 32
+    order = batch_order(batches.num_samples, 32, steps, 1)
+    make = lambda n: make_recipe(module, n, steps)  # noqa: E731
+    plain = Entrant(net, make(net))
+    winner, seeding = raced(plain, make, batches, order, tmp_path / "pack", layout=torch.contiguous_format)
+    return plain, winner, seeding, (batches, order)
+
+
+def trained_donor():
+    """The network of the program, trained on the same digits: nothing can fit better."""
+    dataset = load_dataset("digits", data_root=None, cache=cache_folder())
+    torch.manual_seed(2)
+    module = load(PROGRAM)
+    net = build(module)
+    batches = Batches(dataset, "train", "cpu")
+    train(net, make_recipe(module, net, 300), batches, batch_order(batches.num_samples, 32, 300, 2))
+    return donor("digits", [*net.layers][:5])
+
+
+def test_a_donor_of_the_same_data_wins(tmp_path):
+    plain, winner, seeding, _ = started(tmp_path, [trained_donor()])
+    assert seeding.won
+    assert winner is not plain
+    assert {row.network for row in seeding.layers} == {"digits"}
+    assert seeding.cpu_s > 0
+
+
+def test_a_harmful_donor_loses_and_the_plain_network_goes_on(tmp_path):
+    harmful = stack(8, 8, image=1, pool=False)
+    with torch.no_grad():
+        harmful[2].weight.zero_()
+        harmful[2].bias.fill_(-9.0)  # nothing passes the rectifier
+    plain, winner, seeding, _ = started(tmp_path, [donor("dead", harmful)])
+    assert not seeding.won
+    assert winner is plain
+    assert len(winner.losses) >= 3
+
+
+def test_without_a_donor_that_fits_no_step_is_spent(tmp_path):
+    plain, winner, seeding, _ = started(tmp_path, [donor("other", stack(8, image=1, kernel=7))])
+    assert winner is plain
+    assert winner.losses == []
+    assert seeding.layers == ()
