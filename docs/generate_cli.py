@@ -18,10 +18,17 @@ def page() -> str:
     context = click.Context(group, info_name="gi", **looks)
     parts += ["## gi", "", *_block(group.get_help(context))]
     for name in group.list_commands(context):
-        command = group.commands[name]
-        inner = click.Context(command, parent=context, info_name=name, **looks)
-        parts += [f"## gi {name}", "", *_block(command.get_help(inner))]
+        parts += _verb(group.commands[name], context, name, looks)
     return "\n".join(parts)
+
+
+def _verb(command: click.Command, parent: click.Context, name: str, looks: dict[str, Any]) -> list[str]:
+    """The help text of a verb, and of the verbs in it."""
+    context = click.Context(command, parent=parent, info_name=name, **looks)
+    parts = [f"## {context.command_path}", "", *_block(command.get_help(context))]
+    for inner in command.list_commands(context) if isinstance(command, click.Group) else ():
+        parts += _verb(command.commands[inner], context, inner, looks)
+    return parts
 
 
 def _block(text: str) -> list[str]:

@@ -2,6 +2,7 @@ import re
 import runpy
 from pathlib import Path
 
+import click
 import pytest
 
 import gi
@@ -23,7 +24,12 @@ def test_documents_name_only_verbs_and_options_that_exist(page):
     assert commands
     for verb, rest in commands:
         assert verb in group.commands, f"{page} names gi {verb}"
-        options = {option for parameter in group.commands[verb].params for option in parameter.opts}
+        command = group.commands[verb]
+        if isinstance(command, click.Group):
+            inner = rest.split()[0]
+            assert inner in command.commands, f"{page} names gi {verb} {inner}"
+            command = command.commands[inner]
+        options = {option for parameter in command.params for option in parameter.opts}
         assert set(re.findall(r"(?<=\s)--[\w-]+", rest)) <= options, f"{page}: gi {verb}{rest}"
 
 

@@ -53,8 +53,16 @@ SIBLINGS = {
 OWNERS = {
     "deap": ("evolve.py",),
     "pymoo": ("select/",),
-    "torch": ("evaluate/", "compat.py", "export/readers/", "export/onnx.py", "weights/seed"),
-    "torchvision": ("evaluate/", "compat.py", "export/readers/"),
+    "torch": (
+        "evaluate/",
+        "compat.py",
+        "export/readers/",
+        "export/onnx.py",
+        "weights/seed",
+        "weights/tracing.py",
+        "weights/pretrained.py",
+    ),
+    "torchvision": ("evaluate/", "compat.py", "export/readers/", "weights/pretrained.py"),
     "git": ("harvest/",),
     "sklearn": ("evaluate/", "weights/"),
     "faiss": ("weights/",),
@@ -120,10 +128,26 @@ def test_every_permission_is_used():
     assert set(SIBLINGS) <= pairs
 
 
-HEAVY = {"torch", "torchvision", "onnx", "deap", "pymoo", "libcst", "matplotlib", "sklearn", "git", "black", "scipy"}
+HEAVY = {
+    "torch",
+    "torchvision",
+    "onnx",
+    "pyarrow",
+    "faiss",
+    "deap",
+    "pymoo",
+    "libcst",
+    "matplotlib",
+    "sklearn",
+    "git",
+    "black",
+    "scipy",
+}
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["evolve", "--help"], ["front", "RUN"], ["failures", "RUN"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["index", "build", "--help"], ["evolve", "--help"], ["front", "RUN"], ["failures", "RUN"]]
+)
 def test_light_verbs_start_without_heavy_packages(arguments, tmp_path):
     from tests.small_run import write_run
 

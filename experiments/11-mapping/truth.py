@@ -33,10 +33,12 @@ class Truth:
         found = {name: set() for name in self.reads}
         place = producer if producer in self._values else _shift(producer)
         kept = self._values[place]
-        for _ in range(DRAWS):
-            before = self._run()
+        before = self._run()
+        for draw in range(DRAWS):
             changed = kept.copy()
-            changed[:, channel] += self._rng.normal(0, 2, changed[:, channel].shape).astype(np.float32)
+            # All up, then all down: a channel of one number may stand on a rectifier's flat side.
+            size = np.abs(self._rng.normal(0, 1.5, changed[:, channel].shape)) + 0.1
+            changed[:, channel] = size if draw % 2 else -size
             self._values[place] = changed
             after = self._run()
             self._values[place] = kept

@@ -12,13 +12,14 @@ import click
 
 import gi
 from gi.cli.evolve import evolve
+from gi.cli.index import index
 from gi.cli.machine import doctor
 from gi.cli.programs import lines, repair, vary
 from gi.cli.results import export, failures, front, show
 from gi.cli.stock import corpus, harvest
 from gi.errors import GiError
 
-VERBS = (evolve, front, show, export, failures, harvest, corpus, lines, vary, repair, doctor)
+VERBS = (evolve, front, show, export, failures, harvest, corpus, lines, vary, repair, index, doctor)
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
 

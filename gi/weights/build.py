@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from gi.errors import GiError
 from gi.weights.convolutions import Convolution, Unreadable, convolutions
 from gi.weights.files import State
 from gi.weights.graphs import Graph, Model, ModelError, read_model
@@ -22,13 +23,19 @@ _MOST_BYTES_ANYWAY = 256 << 20
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A model file to take in, and what is known about it: where it comes from, and under which licence."""
+    """A model file to take in, and what is known about it: where it comes from, and under which licence.
+
+    With `prepare`, which may raise `GiError`, the file is made only when it is needed; `content` then tells beforehand
+    whether the index has it.
+    """
 
     path: Path
     name: str
     origin: str = ""
     licence: str = "unknown"
     format: str = "onnx"
+    content: str = ""
+    prepare: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +78,17 @@ def build(
 
 def _take(store: Store, source: Source, keep_untrained: bool) -> Taken:
     try:
-        content = file_content(source.path)
+        content = source.content or file_content(source.path)
     except (OSError, ValueError) as error:
         return Taken(source, None, reason=f"cannot be read: {getattr(error, 'strerror', '') or error}")
     if store.knows(content):
         return Taken(source, None, known=True)
     mark = store.mark()
     try:
+        if source.prepare is not None:
+            source.prepare()
         network = _Addition(store, source, content, keep_untrained).run()
-    except (ModelError, TensorError) as error:
+    except (ModelError, TensorError, GiError) as error:
         network = _refused(store, source, content, str(error), mark)
     except OSError:
         store.back_to(mark)
@@ -177,14 +186,24 @@ class _Addition:
             format=source.format, producer=model.producer, opset=model.opset, layers=layers,
             kernels=state.num_kernels - self._first.num_kernels, refused=len(self._refusals),
             opaque=", ".join(f"{name} {count}" for name, count in sorted(self._opaque.items())),
-            reason="" if layers else self._why_nothing(),
+            reason="" if layers else self._why_nothing(model.graph),
         )  # fmt: skip
 
-    def _why_nothing(self) -> str:
+    def _why_nothing(self, graph: Graph) -> str:
         if not self._refusals:
-            return "no convolution"
+            return self._missing_data(graph)
         (reason, _), *_ = Counter(refusal.reason for refusal in self._refusals).most_common(1)
         return f"no usable convolution of {len(self._refusals)}: {reason}"
+
+    @staticmethod
+    def _missing_data(graph: Graph) -> str:
+        for stored in graph.stored.values():
+            if stored.is_external:
+                try:
+                    stored.array()
+                except TensorError as error:
+                    return f"no convolution, and {error}"
+        return "no convolution"
 
 
 def _graphs(graph: Graph) -> Iterator[Graph]:

@@ -1,4 +1,4 @@
-"""Where the channels of a value come from: numbers of producing channels, in arrays that are as small as they can be."""
+"""Where the channels of a value come from: numbers of producing channels, in arrays as small as they can be."""
 
 import math
 from collections.abc import Sequence

@@ -108,6 +108,11 @@ class Stored:
         return self.tensor  # type: ignore[no-any-return]
 
     @property
+    def is_external(self) -> bool:
+        """Whether its data lies in another file."""
+        return isinstance(self.tensor, onnx.TensorProto) and self.tensor.data_location == onnx.TensorProto.EXTERNAL
+
+    @property
     def dims(self) -> tuple[int, ...]:
         """Its dimensions, as the file tells them."""
         dims = self.tensor.shape if isinstance(self.tensor, np.ndarray | np.generic) else self.tensor.dims

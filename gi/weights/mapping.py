@@ -38,7 +38,8 @@ _SAME = {
     "Neg", "Sign", "Floor", "Ceil", "Round", "Reciprocal", "Not", "Sin", "Cos", "Tan", "Atan", "Identity", "Dropout",
     "Cast", "CastLike", "BatchNormalization", "InstanceNormalization", "LayerNormalization", "GroupNormalization",
     "LRN", "MeanVarianceNormalization", "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "Scale",
-    "Affine", "ImageScaler", "ParametricSoftplus", "ScaledTanh", "FastGelu", "QuickGelu", "QLinearLeakyRelu", "QLinearSigmoid",
+    "Affine", "ImageScaler", "ParametricSoftplus", "ScaledTanh", "FastGelu", "QuickGelu", "QLinearLeakyRelu",
+    "QLinearSigmoid",
 }  # fmt: skip
 _JOINED = {
     "Add", "Sub", "Mul", "Div", "Pow", "Sum", "Mean", "Max", "Min", "Mod", "Where", "And", "Or", "Xor", "Equal",

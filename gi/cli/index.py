@@ -1,0 +1,253 @@
+"""The weight-search index: `gi index build`, `info`, `query`, `export`."""
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gi.cli.options import as_json, print_json
+from gi.errors import ConfigError
+
+if TYPE_CHECKING:
+    from gi.weights.build import Built, Source
+
+index_option = click.option(
+    "--index", "folder", type=click.Path(path_type=Path), required=True, metavar="DIR", help="The folder of the index."
+)
+
+
+@click.group()
+def index() -> None:
+    """Build and ask the index of trained convolution kernels.
+
+    Networks are taken apart to single kernels, with who feeds whom.
+    """
+
+
+@index.command()
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="FILE|FOLDER|RUN...")
+@index_option
+@click.option("--model", metavar="FILE[:NAME]", help="The program of the PyTorch checkpoint FILE.")
+@click.option("--input-shape", metavar="C,H,W", help="What the program of --model takes.")
+@click.option("--torchvision", "names", metavar="NAME,...", help="Pretrained networks, such as resnet18,vgg11.")
+@click.option("--licence", default="", metavar="SPDX", help="The licence, where no file beside the model tells.")
+@click.option("--origin", default="", metavar="URL", help="Where the files come from.")
+@click.option("--keep-untrained", is_flag=True, help="Take layers too whose weights look freshly drawn.")
+@as_json
+def build(
+    *,
+    files: tuple[Path, ...],
+    folder: Path,
+    model: str | None,
+    input_shape: str | None,
+    names: str | None,
+    licence: str,
+    origin: str,
+    keep_untrained: bool,
+    as_json: bool,
+) -> int:
+    """Add networks to an index; what it has already is left as it is.
+
+    A FILE is an ONNX model, or with --model a PyTorch checkpoint; a FOLDER is searched for models; a RUN is one of
+    gi's own, with weights.
+    """
+    _refuse_unclear(files, model, input_shape, names)
+    from gi.weights.build import build as add
+    from gi.weights.index import Index
+
+    with tempfile.TemporaryDirectory(prefix="gi-index-") as scratch:
+        sources = _sources(files, model, input_shape, names, licence=licence, origin=origin, scratch=Path(scratch))
+        with _bar() as bar:
+            built = add(_shown(sources, bar), folder, keep_untrained=keep_untrained)
+    refused = [taken for taken in built.taken if taken.reason]
+    answer = {**_built_json(built), "index": str(folder), "kernels": Index.open(folder).num_kernels}
+    if as_json:
+        print_json(answer)
+    else:
+        _print_built(answer)
+    return 1 if refused and len(refused) == len(built.taken) else 0
+
+
+@index.command()
+@index_option
+@as_json
+def info(*, folder: Path, as_json: bool) -> None:
+    """Say what an index holds: networks, layers, kernels by shape, and why files were refused."""
+    from gi.weights.answers import info as held
+    from gi.weights.index import Index
+
+    found = held(Index.open(folder))
+    if as_json:
+        print_json({"index": str(folder), **found})
+        return
+    from gi.report.table import show
+    from gi.report.weights import info_tables
+
+    for part in info_tables(found):
+        show(part)
+
+
+@index.command()
+@click.argument("kernel", type=int, required=False)
+@index_option
+@click.option("--values", metavar="V,V,...", help="In place of KERNEL: the numbers of one, row by row.")
+@click.option("--shape", metavar="3x3", help="The shape of --values, where it is not square.")
+@click.option("--nearest", type=click.IntRange(0, 1000), default=5, show_default=True, help="How many nearest kernels.")
+@click.option("--limit", type=click.IntRange(1), default=10, show_default=True, help="How many of each list to show.")
+@click.option("--direct", is_flag=True, help="Do not look through depthwise convolutions.")
+@as_json
+def query(
+    *,
+    kernel: int | None,
+    folder: Path,
+    values: str | None,
+    shape: str | None,
+    nearest: int,
+    limit: int,
+    direct: bool,
+    as_json: bool,
+) -> None:
+    """Ask about one kernel: its children, parents and nearest others, and the next layer's filters with their maps."""
+    if (kernel is None) == (values is None):
+        raise ConfigError("pass either the number of a KERNEL or --values.")
+    from gi.weights.answers import kernel_answer, nearest_to, values_of
+    from gi.weights.index import Index
+
+    opened = Index.open(folder)
+    answer: dict[str, Any]
+    if values is not None:
+        wanted = values_of(values, shape)
+        answer = {"values": wanted.tolist(), "nearest": nearest_to(opened, wanted, nearest)}
+    else:
+        answer = kernel_answer(opened, kernel or 0, limit=limit, nearest=nearest, through=not direct)
+    if as_json:
+        print_json(answer)
+        return
+    from gi.report.table import show
+    from gi.report.weights import kernel_tables
+
+    for part in kernel_tables(answer):
+        show(part)
+
+
+@index.command()
+@index_option
+@click.option("--to", "form", type=click.Choice(["cypher-csv"]), required=True, help="The form to write.")
+@click.option("-o", "out", type=click.Path(path_type=Path), required=True, metavar="FOLDER", help="Where to write it.")
+@click.option("--networks", metavar="TEXT,...", help="Only networks whose name has one of these in it.")
+@click.option("--layers", type=click.IntRange(1), help="Only the first so many layers of each network.")
+@click.option("--kernels", type=click.IntRange(1), help="Only so many kernels of each layer, evenly spaced.")
+@as_json
+def export(
+    *,
+    folder: Path,
+    form: str,  # noqa: ARG001 (one form so far)
+    out: Path,
+    networks: str | None,
+    layers: int | None,
+    kernels: int | None,
+    as_json: bool,
+) -> None:
+    """Write a part of an index for a graph database: CSV files for the bulk import of Neo4j and Ladybug."""
+    from gi.weights.cypher import export_csv
+    from gi.weights.index import Index
+
+    wanted = tuple(filter(None, (networks or "").split(",")))
+    made = export_csv(Index.open(folder), out, networks=wanted, layers=layers, kernels=kernels)
+    answer = {name: getattr(made, name) for name in ("networks", "layers", "kernels", "edges")}
+    if as_json:
+        print_json({"folder": str(out), **answer})
+    else:
+        click.echo(f"{out}: " + ", ".join(f"{count} {name}" for name, count in answer.items()))
+
+
+def _refuse_unclear(files: tuple[Path, ...], model: str | None, input_shape: str | None, names: str | None) -> None:
+    if not files and not names:
+        raise ConfigError("nothing to add: name ONNX files, folders or runs, or pass --torchvision.")
+    if (model is None) != (input_shape is None) or (model is not None and len(files) != 1):
+        raise ConfigError("--model and --input-shape go together, with exactly one FILE: its checkpoint.")
+
+
+def _sources(
+    files: tuple[Path, ...],
+    model: str | None,
+    input_shape: str | None,
+    names: str | None,
+    *,
+    licence: str,
+    origin: str,
+    scratch: Path,
+) -> "list[Source]":
+    from gi.weights import programs
+    from gi.weights.sources import file_sources
+
+    found: list[Source] = []
+    if model is not None:
+        found.append(_checkpoint(model, files[0], input_shape or "", scratch, licence=licence, origin=origin))
+        files = ()
+    for path in files:
+        if programs.is_run(path):
+            found += programs.run_sources(path, scratch, licence=licence)
+        else:
+            found += file_sources([path], origin=origin, licence=licence)
+    return found + list(programs.torchvision_sources(tuple(filter(None, (names or "").split(","))), scratch))
+
+
+def _checkpoint(model: str, weights: Path, input_shape: str, scratch: Path, *, licence: str, origin: str) -> "Source":
+    from gi.cli.model_file import read_model
+    from gi.cli.options import parse_task
+    from gi.weights.programs import checkpoint_source
+    from gi.weights.sources import licence_beside
+
+    read = read_model(model)
+    if not weights.is_file():
+        raise ConfigError(f"{weights} is no file: pass the checkpoint of {model}.")
+    return checkpoint_source(
+        read.text, weights, parse_task(input_shape, 2).input_shape, read.entry, scratch,
+        name=weights.name, origin=origin or str(weights), licence=licence or licence_beside(weights.absolute().parent),
+        format="checkpoint",
+    )  # fmt: skip
+
+
+def _bar() -> Any:
+    from gi.progress import Stages
+
+    return Stages(sys.stderr)
+
+
+def _shown(sources: "list[Source]", bar: Any) -> "Iterator[Source]":
+    bar.start("index")
+    for number, source in enumerate(sources):
+        bar(source.name, number, len(sources))
+        yield source
+
+
+def _built_json(built: "Built") -> dict[str, Any]:
+    files = [
+        {
+            "name": taken.source.name,
+            "known": taken.known,
+            "layers": taken.network.layers if taken.network else 0,
+            "kernels": taken.network.kernels if taken.network else 0,
+            "refused_layers": taken.network.refused if taken.network else 0,
+            "reason": taken.reason,
+        }
+        for taken in built.taken
+    ]
+    added = sum(1 for file in files if file["layers"])
+    known = sum(1 for file in files if file["known"])
+    return {"added": added, "known": known, "refused": sum(1 for file in files if file["reason"]), "files": files}
+
+
+def _print_built(answer: dict[str, Any]) -> None:
+    from gi.report.table import show
+    from gi.report.weights import built_table
+
+    show(built_table(answer["files"]))
+    click.echo(
+        f"{answer['index']}: {answer['added']} networks added, {answer['known']} known already, "
+        f"{answer['refused']} refused; {answer['kernels']:,} kernels"
+    )

@@ -1,0 +1,94 @@
+"""Tables of the weight-search index: what was added, what it holds, one kernel."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from gi.report.table import table
+
+
+def built_table(files: Sequence[Mapping[str, Any]]) -> Table:
+    """What became of each file."""
+    made = table("file", "layers", "kernels", "left out", "", right=("layers", "kernels", "left out"))
+    for file in files:
+        note = file["reason"] or ("known already" if file["known"] else "")
+        counts = [f"{file[key]:,}" if file[key] else "" for key in ("layers", "kernels", "refused_layers")]
+        made.add_row(Text(file["name"]), *counts, Text(note))
+    return made
+
+
+def info_tables(found: Mapping[str, Any]) -> Iterator[Table | str]:
+    """What an index holds."""
+    yield (
+        f"{found['networks']} networks, {found['layers']:,} layers, {found['kernels']:,} kernels; "
+        f"{found['refused_files']} files and {found['refused_layers']} layers refused"
+    )
+    shapes = table("kernel", "stored", right=("stored",))
+    for name, count in found["stored_kernels"].items():
+        shapes.add_row(name, f"{count:,}")
+    yield shapes
+    files = table("network", "layers", "kernels", "licence", "", right=("layers", "kernels"))
+    for file in found["files"]:
+        ends = f"ends at {file['opaque']}" if file["opaque"] else ""
+        counts = [f"{file[key]:,}" if file[key] else "" for key in ("layers", "kernels")]
+        files.add_row(Text(file["name"]), *counts, Text(file["licence"]), Text(file["reason"] or ends))
+    yield files
+
+
+def kernel_tables(answer: Mapping[str, Any]) -> Iterator[Table | str]:
+    """One kernel: its numbers, its kin, its nearest, and what reads it."""
+    if "kernel" in answer:
+        layer = f"layer {answer['layer']} {answer['layer_name']} ({answer['kind']} {answer['shape']})"
+        channels = f"output channel {answer['out']}, input channel {answer['in_channel']}"
+        yield f"kernel {answer['kernel']}: {answer['network']}, {layer}, {channels}"
+    yield _numbers(answer["values"])
+    for kin in ("children", "parents"):
+        if kin in answer:
+            ids = ", ".join(map(str, answer[kin]["ids"]))
+            yield f"{answer[kin]['count']} {kin}{': ' if ids else ''}{ids}{_more(answer[kin])}"
+    if answer.get("next_filters"):
+        yield _filters_table(answer["next_filters"])
+    if answer["nearest"]:
+        yield _nearest_table(answer["nearest"])
+
+
+def _numbers(values: Any) -> str:
+    rows = values if values and isinstance(values[0], list) else [values]
+    return "\n".join(
+        "  ".join(f"{value:9.4f}" if isinstance(value, float) else str(value) for value in row) for row in rows
+    )
+
+
+def _more(kin: Mapping[str, Any]) -> str:
+    return ", ..." if kin["count"] > len(kin["ids"]) else ""
+
+
+def _filters_table(filters: Sequence[Mapping[str, Any]]) -> Table:
+    made = table("read by layer", "kernels", "filters", "input", "its input maps", title="next filters")
+    for row in filters:
+        maps = ", ".join(_map_text(one) for one in row["maps"])
+        first, last = row["filters"]
+        made.add_row(
+            Text(f"{row['layer']} {row['name']}"), f"{row['kind']} {row['shape']}", f"{first} to {last}",
+            str(row["input_channel"]), Text(maps),
+        )  # fmt: skip
+    return made
+
+
+def _map_text(one: Mapping[str, Any]) -> str:
+    last = one["start"] + one["step"] * (one["length"] - 1)
+    by = f" by {one['step']}" if one["step"] != 1 else ""
+    return f"{one['start']} to {last}{by} from layer {one['source']}{' through depthwise' if one['through'] else ''}"
+
+
+def _nearest_table(nearest: Sequence[Mapping[str, Any]]) -> Table:
+    made = table("kernel", "similarity", "network", "layer", "out", "in", right=("kernel", "similarity", "out", "in"),
+                 title="nearest")  # fmt: skip
+    for row in nearest:
+        layer = Text(f"{row['layer']} {row['layer_name']}")
+        made.add_row(
+            str(row["kernel"]), f"{row['similarity']:.4f}", Text(row["network"]), layer, str(row["out"]), str(row["in"])
+        )
+    return made

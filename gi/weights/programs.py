@@ -1,0 +1,94 @@
+"""PyTorch programs with weights as model files: runs of gi, checkpoints with their text, torchvision's own."""
+
+import contextlib
+import hashlib
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from gi.errors import WeightsError
+from gi.weights.build import Source
+
+_WALL_LIMIT_S = 300.0
+_MEMORY_MB = 6144
+OWN = "own"
+
+
+def is_run(path: Path) -> bool:
+    """Whether a path is a run of gi."""
+    from gi.archive.schema import run_file
+
+    return run_file(path).is_file() and (path.is_dir() or run_file(path) == path)
+
+
+def run_sources(run: Path, scratch: Path, *, licence: str = "") -> Iterator[Source]:
+    """The networks of a run whose weights were kept: of each individual the first retraining."""
+    from gi.archive import Archive
+    from gi.export.data import run_dataset
+
+    with Archive.open(run) as archive:
+        config = archive.run().config
+        kept = {r.individual: archive.folder / r.weights for r in reversed(archive.retrainings()) if r.weights}
+        there = {id_: path for id_, path in kept.items() if path.is_file()}
+        if not there:
+            raise WeightsError(
+                f"{run} keeps no weights: only the front of a finished run is trained to the end. Go on with it by "
+                f"`gi evolve --resume {run}`."
+            )
+        shape = run_dataset(config).task.input_shape
+        for id_, weights in sorted(there.items()):
+            text = archive.individual(id_).text
+            yield checkpoint_source(
+                text, weights, shape, config.entry, scratch,
+                name=f"{archive.folder.name}/{id_[:8]}", origin=f"{run}#{id_}", licence=licence or OWN, format="run",
+            )  # fmt: skip
+
+
+def checkpoint_source(
+    text: str, weights: Path, input_shape: Sequence[int], entry: str, scratch: Path, **known: str
+) -> Source:
+    """A program's text and its state dict as a source; it is made into ONNX in a confined process, when needed."""
+    content = hashlib.sha256(text.encode())
+    with weights.open("rb") as file:
+        content.update(hashlib.file_digest(file, "sha256").digest())
+    path = scratch / f"{content.hexdigest()}.onnx"
+    prepare = partial(_convert, text, weights, list(input_shape), entry, path)
+    return Source(path, content=content.hexdigest(), prepare=prepare, **known)
+
+
+def _convert(text: str, weights: Path, input_shape: list[int], entry: str, path: Path) -> None:
+    from gi.evaluate.workers import WarmWorker, WorkerDied, WorkerTimeout
+
+    with WarmWorker("gi.weights.tracing:convert", wall_limit_s=_WALL_LIMIT_S, memory_mb=_MEMORY_MB) as worker:
+        try:
+            error = worker.call(text, str(weights.absolute()), input_shape, entry, str(path))
+        except (WorkerDied, WorkerTimeout) as ended:
+            error = f"its worker ended ({ended})"
+    if error:
+        raise WeightsError(f"cannot be traced: {error}")
+
+
+def torchvision_sources(names: Sequence[str], scratch: Path) -> Iterator[Source]:
+    """Networks of torchvision by name, with its newest pretrained weights. Raises `WeightsError` for other names."""
+    from gi.weights.pretrained import known_names, weights_of
+
+    for name in names:
+        if not name.isidentifier() or name not in known_names():
+            raise WeightsError(
+                f"torchvision has no network {name!r}: choose from {', '.join(sorted(known_names())[:8])}, ..."
+            )
+        weights: Any = weights_of(name)
+        path = scratch / f"{name}.onnx"
+        yield Source(
+            path, f"torchvision/{name}", origin=weights.url, licence="BSD-3-Clause", format="torchvision",
+            content=f"torchvision:{weights}", prepare=partial(_pretrained, name, path),
+        )  # fmt: skip
+
+
+def _pretrained(name: str, path: Path) -> None:
+    from gi.weights.pretrained import write_onnx
+
+    with contextlib.suppress(FileNotFoundError):
+        path.unlink()
+    write_onnx(name, path)

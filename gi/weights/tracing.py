@@ -1,0 +1,47 @@
+"""A program and its weights to ONNX for the index, in a confined process: normalisation kept apart, nothing folded."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from gi.evaluate.candidate import CandidateError, build, load
+
+OPSET = 17
+_WRAPPERS = ("state_dict", "model_state_dict", "model", "net")
+
+
+def convert(text: str, weights: str, input_shape: list[int], entry: str, path: str) -> str:
+    """Writes the ONNX model of a program with these weights to `path`; "" or why there is none."""
+    try:
+        net = build(load(text), entry)
+        net.load_state_dict(state_dict(torch.load(weights, map_location="cpu", weights_only=True)))
+        write(net, input_shape, Path(path))
+    except CandidateError as error:
+        return f"{error.stage}: {error.reason}"
+    except Exception as error:  # the worker's edge: whatever torch says goes back as text
+        lines = str(error).strip().splitlines() or [""]
+        return f"{type(error).__name__}: {lines[0][:200]}"
+    return ""
+
+
+def state_dict(loaded: Any) -> dict[str, torch.Tensor]:
+    """The tensors of a checkpoint by name: out of the wrappers that training programs put around them."""
+    for name in _WRAPPERS:
+        if isinstance(loaded, dict) and isinstance(loaded.get(name), dict):
+            loaded = loaded[name]
+    if not isinstance(loaded, dict) or not any(isinstance(value, torch.Tensor) for value in loaded.values()):
+        raise TypeError(f"the checkpoint holds a {type(loaded).__name__} and no state dict")
+    return {name.removeprefix("module.").removeprefix("_orig_mod."): value for name, value in loaded.items()}
+
+
+def write(net: nn.Module, input_shape: list[int], path: Path) -> None:
+    """Writes a network as ONNX with each BatchNormalization after its convolution, not folded into it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter on its own future, and on what it does not fold
+        torch.onnx.export(
+            net.eval(), (torch.zeros(1, *input_shape),), path, dynamo=False, opset_version=OPSET,
+            training=torch.onnx.TrainingMode.PRESERVE, do_constant_folding=False,
+        )  # fmt: skip
