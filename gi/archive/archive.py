@@ -1,11 +1,11 @@
 """Everything that happened in a run: one SQLite file, one writer, any number of readers."""
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from gi.archive import queries, writes
+from gi.archive import explanations, queries, writes
 from gi.archive.folder import make_folder, refuse_existing
 from gi.archive.lock import lock
 from gi.archive.records import (
@@ -62,6 +62,20 @@ class Archive:
         """Opens a run for queries; it may be running, and its folder may be read-only."""
         path = run_file(folder)
         return cls(path, connect_reader(path))
+
+    @classmethod
+    def annotate(cls, folder: Path) -> "Archive":
+        """Opens a run to add what is found out about it, with no session of its own.
+
+        Raises `ArchiveError` where there is none or another process writes to it.
+        """
+        connect_reader(run_file(folder)).close()
+        held = lock(run_file(folder).parent)
+        try:
+            return cls(run_file(folder), connect_writer(run_file(folder)), held)
+        except BaseException:
+            held.close()
+            raise
 
     @classmethod
     def _locked(
@@ -131,6 +145,14 @@ class Archive:
         """Records something that happened to the run as a whole."""
         self._write(writes.add_event, kind, detail)
 
+    def add_measurement(self, evaluation: Evaluation) -> None:
+        """Records the outcome of a program that is no individual; `evaluation.individual` is its text's digest."""
+        self._write(explanations.add_measurement, evaluation)
+
+    def set_explanation(self, individual: str, document: Mapping[str, Any]) -> None:
+        """Records what is known of the changes of an individual (full id), in place of what was."""
+        self._write(explanations.set_explanation, individual, document)
+
     def set_session_cost(self, cpu_s: float, wall_s: float) -> None:
         """Records what this process and all that it started have used so far."""
         self._write(writes.set_session_cost, self._session, cpu_s, wall_s)
@@ -196,6 +218,14 @@ class Archive:
     def refusals(self) -> tuple[FailureGroup, ...]:
         """Refused tries of the variation by stage and reason; `example` is the operator of the first."""
         return self._ask(queries.refusals)
+
+    def measurements(self) -> tuple[Evaluation, ...]:
+        """The outcomes of programs that are no individuals, which `gi export --minimise` trained."""
+        return self._ask(explanations.measurements)
+
+    def explanation(self, individual: str) -> dict[str, Any] | None:
+        """What was recorded of the changes of an individual (full id), None for nothing."""
+        return self._ask(explanations.explanation, individual)
 
     def events(self) -> tuple[Event, ...]:
         """What happened to the run as a whole, in order."""

@@ -1,0 +1,29 @@
+"""What a winner's changes are worth: the difference to its seed program, taken apart and dropped change by change."""
+
+from gi.explain.difference import Change, Difference, changes, difference
+from gi.explain.noise import Resolution
+from gi.explain.records import Effect, Explanation, Levels, Verdict
+from gi.explain.search import UNTRIED, Bench, OnVerdict, Rules, Search, untried
+from gi.explain.variants import Unfit, Variant, Variants, between
+
+__all__ = [
+    "UNTRIED",
+    "Bench",
+    "Change",
+    "Difference",
+    "Effect",
+    "Explanation",
+    "Levels",
+    "OnVerdict",
+    "Resolution",
+    "Rules",
+    "Search",
+    "Unfit",
+    "Variant",
+    "Variants",
+    "Verdict",
+    "between",
+    "changes",
+    "difference",
+    "untried",
+]

@@ -1,0 +1,155 @@
+"""The difference between a seed program and an individual, apart into changes that can be dropped one by one."""
+
+import itertools
+import re
+import textwrap
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from gi.errors import SourceError
+from gi.explain.alignment import Stretch, stretches
+from gi.explain.inline import parts
+from gi.explain.names import joined
+
+_IDENTIFIER = re.compile(r"[^\W\d]\w*")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of both texts, as the seed program has it and as the individual has it.
+
+    `change` is the number of the change that made one of the other; None where nobody need decide: the two are equal,
+    or differ in white space and comments. `names` marks support: what a statement of the module binds that only one
+    of the two has (an import, a class, a constant); it comes along where something else mentions one of them.
+    """
+
+    before: str
+    after: str
+    change: int | None = None
+    names: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change: the rows that it took from the seed program and that it brought, and the lines where they stand.
+
+    `lines` are those of `after` in the individual (1-based); `line` is the first of them, or where the rows that went
+    would stand.
+    """
+
+    number: int
+    line: int
+    lines: tuple[int, ...]
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Difference:
+    """All pieces of both texts in order. Keeping every change gives the individual, keeping none the seed program."""
+
+    pieces: tuple[Piece, ...]
+
+    @cached_property
+    def numbers(self) -> frozenset[int]:
+        """The numbers of the changes."""
+        return frozenset(p.change for p in self.pieces if p.change is not None)
+
+    @cached_property
+    def before(self) -> str:
+        """The seed program."""
+        return "".join(piece.before for piece in self.pieces)
+
+    @cached_property
+    def after(self) -> str:
+        """The individual."""
+        return "".join(piece.after for piece in self.pieces)
+
+    def text(self, kept: Collection[int]) -> str:
+        """The seed program with the changes `kept`, and the support that they need."""
+        if self.numbers <= set(kept):
+            return self.after
+        if not self.numbers & set(kept):
+            return self.before
+        chosen = ["" if p.names else _chosen(p, kept) for p in self.pieces]
+        mentioned = set(_IDENTIFIER.findall("".join(chosen)))
+        waiting = [n for n, p in enumerate(self.pieces) if p.names]
+        while found := [n for n in waiting if self.pieces[n].names & mentioned]:
+            for n in found:
+                chosen[n] = self.pieces[n].before or self.pieces[n].after
+                mentioned.update(_IDENTIFIER.findall(chosen[n]))
+            waiting = [n for n in waiting if n not in found]
+        return "".join(chosen)
+
+    def merged(self, one: int, other: int) -> "Difference":
+        """The same difference, where change `other` is part of change `one`."""
+        return Difference(tuple(replace(p, change=one) if p.change == other else p for p in self.pieces))
+
+    def settled(self, number: int) -> "Difference":
+        """The same difference, where change `number` is not to be decided on: its rows are the individual's."""
+        return Difference(tuple(replace(p, change=None) if p.change == number else p for p in self.pieces))
+
+
+def difference(seed: str, individual: str) -> Difference:
+    """The difference between two programs. Raises `SourceError` where one of them does not parse."""
+    try:
+        raw = list(_numbered(seed, individual))
+        roots = joined([(p.before, p.change) for p in raw], [(p.after, p.change) for p in raw])
+    except SyntaxError as error:
+        raise SourceError(f"line {error.lineno}: {error.msg}") from None
+    order = {root: n for n, root in enumerate(dict.fromkeys(roots[p.change] for p in raw if p.change is not None), 1)}
+    return Difference(tuple(p if p.change is None else replace(p, change=order[roots[p.change]]) for p in raw))
+
+
+def changes(found: Difference) -> tuple[Change, ...]:
+    """The changes by number, with whole rows: the rest of a row that holds one comes along."""
+    touched: dict[int, tuple[set[int], set[int]]] = {number: (set(), set()) for number in sorted(found.numbers)}
+    places: dict[int, int] = {}
+    old, new = "", ""
+    for piece in found.pieces:
+        if piece.change is not None:
+            touched[piece.change][0].update(_lines(old, piece.before))
+            touched[piece.change][1].update(_lines(new, piece.after))
+            places.setdefault(piece.change, new.count("\n") + 1)
+        old, new = old + piece.before, new + piece.after
+    sides = old.splitlines(), new.splitlines()
+    return tuple(
+        Change(number, min(now, default=places[number]), tuple(sorted(now)), _rows(sides[0], was), _rows(sides[1], now))
+        for number, (was, now) in touched.items()
+    )
+
+
+def _lines(text: str, piece: str) -> range:
+    """The numbers of the lines that a piece behind `text` stands in; none for an empty one between two lines."""
+    first = text.count("\n") + 1
+    if not piece:
+        return range(first, first + (text[-1:] not in ("", "\n")))
+    return range(first, first + piece.rstrip("\n").count("\n") + 1)
+
+
+def _rows(lines: list[str], numbers: Collection[int]) -> str:
+    return textwrap.dedent("\n".join(lines[n - 1] for n in sorted(numbers)))
+
+
+def _numbered(seed: str, individual: str) -> Iterator[Piece]:
+    """The pieces, each changed group of parts with a number of its own."""
+    count = itertools.count()
+    for stretch in stretches(seed, individual):
+        if stretch.names:
+            yield Piece(stretch.before, stretch.after, None, stretch.names)
+        elif stretch.equal:
+            yield Piece(stretch.before, stretch.after)
+        else:
+            yield from _cut(stretch, count)
+
+
+def _cut(stretch: Stretch, count: Iterator[int]) -> Iterator[Piece]:
+    numbers: dict[int, int] = {}
+    for part in parts(stretch.before, stretch.after):
+        number = None if part.group is None else numbers.setdefault(part.group, next(count))
+        yield Piece(part.before, part.after, number)
+
+
+def _chosen(piece: Piece, kept: Collection[int]) -> str:
+    return piece.after if piece.change is None or piece.change in kept else piece.before

@@ -1,0 +1,92 @@
+"""What an explanation says: the changes since the seed program, the verdict on each, and the figures behind it."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from gi.explain.difference import Change
+
+Status: TypeAlias = Literal["kept", "dropped"]
+Levels: TypeAlias = Mapping[str, tuple[float, ...]]
+"""The values of each objective, one for each training, in the order of the seeds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a change does to one objective: the mean with it less the mean without it, give or take `noise`.
+
+    `noise` is half of the difference's 95 % interval, 0 where the figure does not vary. Negative is better.
+    """
+
+    objective: str
+    difference: float
+    noise: float = 0.0
+
+    @property
+    def within_noise(self) -> bool:
+        """Whether the difference may be chance."""
+        return abs(self.difference) <= self.noise
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of one change, and why; `effects` holds what was measured by dropping it alone, `trainings` of it."""
+
+    change: Change
+    status: Status
+    reason: str = ""
+    effects: tuple[Effect, ...] = ()
+    trainings: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """An individual's changes since its seed program, and the program that is left of it.
+
+    `text` and `id` are the program that keeps the changes whose status is "kept": the individual itself where none
+    was dropped. `levels` are the individual's figures, `minimised_levels` those of `text`, from trainings on `images`
+    samples scored on the validation split; both are empty where nothing was trained. `tests` are the errors of `text`
+    on the test split, from the run's final trainings.
+    """
+
+    individual: str
+    seed_program: str
+    id: str
+    text: str
+    verdicts: tuple[Verdict, ...]
+    images: int = 0
+    levels: Levels = dataclasses.field(default_factory=dict)
+    minimised_levels: Levels = dataclasses.field(default_factory=dict)
+    tests: tuple[float, ...] = ()
+    trainings: int = 0
+    cpu_s: float = 0.0
+    finished: bool = True
+
+    @property
+    def kept(self) -> tuple[Verdict, ...]:
+        """The verdicts on the changes that are left."""
+        return tuple(v for v in self.verdicts if v.status == "kept")
+
+    @property
+    def dropped(self) -> tuple[Verdict, ...]:
+        """The verdicts on the changes that went."""
+        return tuple(v for v in self.verdicts if v.status == "dropped")
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> "Explanation":
+        """The record that `to_json` wrote."""
+        verdicts = tuple(_verdict(v) for v in stored["verdicts"])
+        levels = {
+            key: {name: tuple(values) for name, values in stored[key].items()} for key in ("levels", "minimised_levels")
+        }
+        return cls(**{**stored, **levels, "verdicts": verdicts, "tests": tuple(stored["tests"])})
+
+
+def _verdict(stored: dict[str, Any]) -> Verdict:
+    change = Change(**{**stored["change"], "lines": tuple(stored["change"]["lines"])})
+    return Verdict(**{**stored, "change": change, "effects": tuple(Effect(**e) for e in stored["effects"])})

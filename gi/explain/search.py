@@ -1,0 +1,205 @@
+"""Minimisation: changes are dropped one by one, first those that nothing depends on, then those within noise."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from gi.errors import RunError
+from gi.explain import noise
+from gi.explain.difference import Change, changes
+from gi.explain.records import Effect, Levels, Status, Verdict
+from gi.explain.variants import Unfit, Variant, Variants
+from gi.types import Failed, Outcome, Scored
+
+SAME = "computes and trains the same without it"
+CHANCE = "within noise without it"
+UNTRIED = "not tried: the trainings were used up"
+UNMEASURED = "not measured"
+_FIRST_LOOK = 2  # trainings that a clear case needs
+_CLEAR = 1.5  # times the noise
+
+
+class Bench(Protocol):
+    """Trains and measures programs, each on a seed once."""
+
+    def __call__(self, variant: Variant, seeds: Sequence[int]) -> tuple[Outcome, ...] | None:
+        """One outcome for each seed; None where what is left of the budget does not reach."""
+        ...
+
+    def known(self, variant: Variant) -> tuple[Outcome, ...]:
+        """The outcomes that are there already, in the order of their seeds."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What decides: the objectives, the seeds that each program is trained on, and what counts as no difference.
+
+    Differences within the share `tolerance` of the individual's own figure pass like those within noise.
+    """
+
+    objectives: tuple[str, ...]
+    seeds: tuple[int, ...]
+    resolution: noise.Resolution = field(default_factory=noise.Resolution)
+    tolerance: float = 0.0
+
+
+OnVerdict = Callable[[Verdict], None]
+
+
+class Search:
+    """One minimisation: what is kept so far, and the verdict on each change."""
+
+    def __init__(self, variants: Variants, bench: Bench, rules: Rules, on_verdict: OnVerdict = lambda _: None) -> None:
+        """Starts with every change kept."""
+        self.variants, self.bench, self.rules, self._notify = variants, bench, rules, on_verdict
+        self.kept = variants.difference.numbers
+        self.verdicts = {c.number: Verdict(c, "kept", UNTRIED) for c in changes(variants.difference)}
+        self.finished = False
+        self._whole = variants.whole
+
+    def run(self) -> None:
+        """Drops what can be dropped."""
+        self._drop_the_idle()
+        if not self.kept:
+            self.finished = True
+            return
+        reference = self.levels(self._whole, train=True)
+        if reference is not None:
+            self.finished = self._drop_within_noise(reference)
+        self._tell_effects()
+
+    def measure(self) -> None:
+        """Trains the individual without each of its changes in turn; drops none."""
+        reference = self.levels(self._whole, train=True)
+        for number in self._order() if reference is not None else ():
+            variant = self.variants.of(self.kept - {number})
+            if isinstance(variant, Variant) and self.bench(variant, self.rules.seeds) is None:
+                break
+        else:
+            self.finished = True
+        self._tell_effects()
+
+    @property
+    def program(self) -> Variant:
+        """The program that is left."""
+        left = self.variants.of(self.kept)
+        assert isinstance(left, Variant)
+        return left
+
+    def levels(self, variant: Variant, *, train: bool = False) -> Levels | None:
+        """The figures of a program, as far as they are known; None where it failed or the budget does not reach.
+
+        Raises `RunError` where the individual itself fails.
+        """
+        outcomes = self.bench(variant, self.rules.seeds) if train else self.bench.known(variant)
+        failed = next((o for o in outcomes or () if isinstance(o, Failed)), None)
+        if failed and variant is self._whole:
+            raise RunError(f"the individual fails when it is trained again ({failed.stage}: {failed.reason}): raise "
+                           f"--cpu-limit in a new run, or choose another individual.")  # fmt: skip
+        return None if failed or not outcomes else self._levels(outcomes)
+
+    # ----------------------------------------------------------------------------------------------------------------
+
+    def _drop_the_idle(self) -> None:
+        """Drops what leaves the fingerprint as it is: nothing has to be trained for that."""
+        for number in sorted(self.kept):
+            variant = self.variants.of(self.kept - {number})
+            if isinstance(variant, Variant) and variant.fingerprint == self._whole.fingerprint:
+                self._decide(number, "dropped", SAME)
+
+    def _drop_within_noise(self, reference: Levels) -> bool:
+        """Tries each change until none can be dropped; whether the budget sufficed."""
+        dropped = True
+        while dropped:
+            dropped = False
+            for number in self._order():
+                verdict = self._judged(number, reference)
+                if verdict is None:
+                    return False
+                status, reason = verdict
+                dropped |= status == "dropped"
+                self._decide(number, status, reason)
+        return True
+
+    def _order(self) -> list[int]:
+        """Cheap and promising first: what makes the network smaller when dropped, then the shortest change."""
+
+        def key(number: int) -> tuple[int, int, int]:
+            made, change = self.variants.of(self.kept - {number}), self.verdicts[number].change
+            params = made.num_params if isinstance(made, Variant) else 0
+            return params, len(change.before) + len(change.after), number
+
+        return sorted(self.kept, key=key)
+
+    def _judged(self, number: int, reference: Levels) -> tuple[Status, str] | None:
+        """Whether a change goes, and why; None where the budget does not reach."""
+        variant = self.variants.of(self.kept - {number})
+        if isinstance(variant, Unfit):
+            return "kept", f"nothing runs without it: {variant.reason}"
+        if variant.id == self.program.id:
+            return "dropped", SAME
+        if self._has_more_params(variant):
+            return "kept", "worse without it: params"
+        for seeds, doubts in ((self.rules.seeds[:_FIRST_LOOK], _CLEAR), (self.rules.seeds, 1.0)):
+            outcomes = self.bench(variant, seeds)
+            if outcomes is None:
+                return None
+            failed = next((o for o in outcomes if isinstance(o, Failed)), None)
+            if failed:
+                return "kept", f"fails without it: {failed.reason} ({failed.stage})"
+            if bad := self._worse(self._levels(outcomes), reference, doubts):
+                return "kept", f"worse without it: {', '.join(bad)}"
+        return "dropped", CHANCE
+
+    def _worse(self, levels: Levels, reference: Levels, doubts: float) -> tuple[str, ...]:
+        """The objectives that are worse than the individual's, so that nothing drifts, or than what is left of it."""
+        rules, found = self.rules, dict[str, None]()
+        for other in (reference, self.levels(self.program) or reference):
+            bad = noise.worse(levels, other, rules.resolution, tolerance=rules.tolerance, doubts=doubts)
+            found.update(dict.fromkeys(bad))
+        return tuple(found)
+
+    def _has_more_params(self, variant: Variant) -> bool:
+        """Whether the count of parameters, which takes no training, decides against a program."""
+        most = self._whole.num_params * (1 + self.rules.tolerance)
+        return "params" in self.rules.objectives and variant.num_params > most
+
+    def _decide(self, number: int, status: Status, reason: str) -> None:
+        verdict = replace(self.verdicts[number], status=status, reason=reason)
+        if status == "dropped":
+            without = self.variants.of(self.kept - {number})
+            assert isinstance(without, Variant)
+            verdict = replace(verdict, effects=self._effects(self.program, without), trainings=self._count(without))
+            self.kept -= {number}
+        self.verdicts[number] = verdict
+        self._notify(verdict)
+
+    def _tell_effects(self) -> None:
+        """Gives each change that is left the effects that dropping it alone would have."""
+        for number in self.kept:
+            without = self.variants.of(self.kept - {number})
+            if isinstance(without, Variant):
+                found, count = self._effects(self.program, without), self._count(without)
+                self.verdicts[number] = replace(self.verdicts[number], effects=found, trainings=count)
+
+    def _effects(self, program: Variant, without: Variant) -> tuple[Effect, ...]:
+        """What stands between two programs; the parameters are known of all, the rest of those that were trained."""
+        ours, theirs = self.levels(program), self.levels(without)
+        if ours is not None and theirs is not None:
+            return noise.effects(ours, theirs, self.rules.resolution)
+        if "params" in self.rules.objectives:
+            return (Effect("params", program.num_params - without.num_params),)
+        return ()
+
+    def _count(self, variant: Variant) -> int:
+        return len(self.bench.known(variant))
+
+    def _levels(self, outcomes: Sequence[Outcome]) -> Levels:
+        scored = [o.values for o in outcomes if isinstance(o, Scored)]
+        return {key: tuple(values[key] for values in scored) for key in self.rules.objectives}
+
+
+def untried(found: Sequence[Change]) -> tuple[Verdict, ...]:
+    """Verdicts on changes of which nothing is known."""
+    return tuple(Verdict(change, "kept", UNMEASURED) for change in found)

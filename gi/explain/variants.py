@@ -1,0 +1,116 @@
+"""The programs between a seed program and an individual: some changes kept, repaired and checked like an offspring."""
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+from gi.errors import SourceError
+from gi.explain.difference import Difference, difference
+from gi.seams import Check
+from gi.source import digest, repaired, without_dead_code
+from gi.source.trace import Answer, Stopped
+from gi.types import Task
+
+_MOST_PARTNERS = 6  # that are tried for a change without which nothing runs
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One program: the changes that it keeps, its text and identity, and what a run on meta tensors tells."""
+
+    kept: frozenset[int]
+    text: str
+    id: str
+    fingerprint: str
+    num_params: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """Changes that make no program: why, in a few words."""
+
+    reason: str
+
+
+class Variants:
+    """Makes the programs of a difference; each is made once."""
+
+    def __init__(self, found: Difference, task: Task, check: Check, *, entry: str = "Net") -> None:
+        """Takes the check that says whether a program fits `task`. Raises `SourceError` where the whole does not."""
+        self.difference, self.task, self.check, self.entry = found, task, check, entry
+        self._made: dict[frozenset[int], Variant | Unfit] = {}
+        whole = self.of(found.numbers)
+        if isinstance(whole, Unfit):
+            raise SourceError(f"the individual does not run here: {whole.reason}")
+        self.whole = whole
+        self._distance = _distance(found.before, found.after)
+
+    def of(self, kept: frozenset[int]) -> Variant | Unfit:
+        """The program that keeps these changes, or why there is none."""
+        if kept not in self._made:
+            self._made[kept] = self._fitted(kept)
+        return self._made[kept]
+
+    def _fitted(self, kept: frozenset[int]) -> Variant | Unfit:
+        whole = kept == self.difference.numbers
+        try:
+            text = self.difference.text(kept)
+            result = repaired(text if whole else self._cleaned(text), self.task, self.check)
+            text = text if whole else self._cleaned(result.text)
+            answer: Answer = result.answer if text == result.text else self.check(text, self.task)
+            identity = digest(text, entry=self.entry)
+        except SourceError as error:
+            return Unfit(f"it does not parse ({error})")
+        if isinstance(answer, Stopped):
+            return Unfit(f"{answer.reason} at line {answer.line}" if answer.line else answer.reason)
+        if answer.fixes or answer.no_gradient:
+            return Unfit("it cannot be made to fit" if answer.fixes else "a parameter gets no gradient")
+        if not whole and _distance(self.difference.before, text) > self._distance:
+            return Unfit("its repair changes more than that takes back")
+        return Variant(kept, text, identity, answer.fingerprint, answer.num_params)
+
+    def _cleaned(self, text: str) -> str:
+        return without_dead_code(text, before=self.difference.after, entry=self.entry)
+
+
+def between(seed: str, individual: str, task: Task, check: Check, *, entry: str = "Net") -> Variants:
+    """The variants of an individual, its changes settled: each can be dropped alone, as far as that can be had.
+
+    A row that only follows from other changes (a number that shape repair puts back) is no change of its own; changes
+    that run only together become one. Raises `SourceError` where one of the texts is no program that fits `task`.
+    """
+    found = Variants(difference(seed, individual), task, check, entry=entry)
+    following = [n for n in sorted(found.difference.numbers) if _follows(found, n)]
+    for number in following:
+        found = Variants(found.difference.settled(number), task, check, entry=entry)
+    return _together(found)
+
+
+def _follows(variants: Variants, number: int) -> bool:
+    made = variants.of(variants.difference.numbers - {number})
+    return isinstance(made, Variant) and made.text == variants.whole.text
+
+
+def _together(variants: Variants) -> Variants:
+    """The variants with each change that cannot be dropped joined to one that it can be dropped with."""
+    stuck = [n for n in sorted(variants.difference.numbers) if _is_stuck(variants, n)]
+    while stuck:
+        number = stuck.pop(0)
+        others = sorted(stuck, key=lambda n: abs(n - number))[:_MOST_PARTNERS]
+        whole = variants.difference.numbers
+        partner = next((n for n in others if isinstance(variants.of(whole - {number, n}), Variant)), None)
+        if partner is not None:
+            stuck.remove(partner)
+            merged = variants.difference.merged(number, partner)
+            variants = Variants(merged, variants.task, variants.check, entry=variants.entry)
+    return variants
+
+
+def _is_stuck(variants: Variants, number: int) -> bool:
+    return isinstance(variants.of(variants.difference.numbers - {number}), Unfit)
+
+
+def _distance(one: str, other: str) -> int:
+    """How many lines only one of the texts has; numbers, which follow from other lines, do not count."""
+    first, second = (Counter(re.sub(r"\d+", "0", text).split("\n")) for text in (one, other))
+    return (first - second).total() + (second - first).total()

@@ -1,0 +1,286 @@
+"""What follows a run: which of a winner's changes it needs, and what each of them is worth.
+
+The programs between a seed program and an individual are made and checked like offspring and trained by the run's own
+executor. What was trained is noted in the run, so that it is trained once and a budget that ran out can go on.
+"""
+
+import math
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from gi.archive import WEIGHTS, Archive, Evaluation, make_folder
+from gi.config import RunConfig, cache_folder, default_workers
+from gi.errors import ConfigError
+from gi.explain import (
+    UNTRIED,
+    Explanation,
+    OnVerdict,
+    Resolution,
+    Rules,
+    Search,
+    Variant,
+    Verdict,
+    between,
+    changes,
+    difference,
+    untried,
+)
+from gi.report.program import seed_of
+from gi.runtime.evaluations import Evaluations, checked
+from gi.runtime.stopping import Interrupted, stop_requests
+from gi.seams import Check, CostModel, Executor, Job
+from gi.seeding import torch_seed
+from gi.source import normalise
+from gi.types import Individual, Outcome, Scored, Task
+
+# A time measured again minutes later, beside other work, repeats within 1 to 5 % (experiments/02-workers): trainings
+# that follow each other at once differ by less and would make a difference of what the machine did meanwhile.
+_TIME_REPEATS = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What may be used: `trainings` and CPU seconds of training in all, `seeds` trainings of each program.
+
+    `tolerance` is the share by which a figure may get worse beyond noise. Raises `ConfigError`.
+    """
+
+    trainings: int = 60
+    seeds: int = 4
+    budget_cpu_s: float | None = None
+    tolerance: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.trainings < 0:
+            raise ConfigError(f"trainings is {self.trainings}: it must be at least 0.")
+        if self.seeds < 2:
+            raise ConfigError(f"seeds is {self.seeds}: noise shows in 2 trainings of one program or more.")
+        if not 0 <= self.tolerance < math.inf:
+            raise ConfigError(f"tolerance is {self.tolerance}: it must be a share of at least 0, such as 0.01.")
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What programs are checked and trained with, and the least difference that each figure can show."""
+
+    task: Task
+    check: Check
+    executor: Executor
+    resolution: Resolution
+
+
+class MakeTools(Protocol):
+    """Makes the tools for a run; leaving the context lets go of their processes."""
+
+    def __call__(
+        self, config: RunConfig, *, workers: int, cost_model: CostModel | None
+    ) -> AbstractContextManager[Tools]:
+        """The tools for these settings."""
+        ...
+
+
+@contextmanager
+def default_tools(config: RunConfig, *, workers: int, cost_model: CostModel | None) -> Iterator[Tools]:
+    """The run's own data set, check worker and executor. Raises `DatasetError` where the data set is gone."""
+    from gi.evaluate import LocalExecutor, load_dataset
+    from gi.evaluate.check import CheckWorker
+
+    dataset = load_dataset(config.dataset, data_root=config.data_root, cache=cache_folder())
+    with (
+        CheckWorker(entry=config.entry) as check,
+        LocalExecutor(dataset, config, workers=workers, cost_model=cost_model) as executor,
+    ):
+        by_clock = config.clock == "cpu" and cost_model is None
+        shares = dict.fromkeys(("time", "train_time"), _TIME_REPEATS) if by_clock else {}
+        yield Tools(dataset.task, check, executor, Resolution({"error": 1 / dataset.num_validation}, shares))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What it runs on: evaluations at once (one for each core by default), a stand-in for the clock, the tools."""
+
+    workers: int | None = None
+    cost_model: CostModel | None = None
+    tools: MakeTools = default_tools
+
+
+def minimise(
+    run: Path, id_: str, limits: Limits, *, means: Means = Means(), on_verdict: OnVerdict = lambda _: None
+) -> Explanation:
+    """The individual whose id starts with `id_`, less the changes since its seed program that it does not need.
+
+    The answer is noted in the run. A program that differs from the individual is trained and scored like a member of
+    the final front, its weights beside theirs. Raises `ArchiveError` where the run is under way, `RunError` where the
+    individual cannot be trained again.
+    """
+    with _opened(run, means) as (archive, tools, stop_requested):
+        individual, seed = _main_line(archive, id_)
+        bench = TrainingBench(archive, tools, limits, stop_requested)
+        search = _search(seed.text, individual.text, bench, on_verdict)
+        search.run()
+        tests = bench.final_errors(search.program) if search.program.id != individual.id else ()
+        made = _explanation(individual, seed, search, bench, tests)
+        archive.set_explanation(individual.id, made.to_json())
+        return made
+
+
+def measure(run: Path, id_: str, limits: Limits, *, means: Means = Means()) -> Explanation:
+    """What each change since the seed program is worth, measured by dropping it alone; none is dropped for good.
+
+    Of an individual that was minimised, the changes that are left are measured. The answer is noted in the run; it
+    raises what `minimise` does.
+    """
+    with _opened(run, means) as (archive, tools, stop_requested):
+        individual, seed = _main_line(archive, id_)
+        before = explanation(archive, individual.id)
+        bench = TrainingBench(archive, tools, limits, stop_requested)
+        search = _search(seed.text, before.text, bench, lambda _: None)
+        search.measure()
+        made = _explanation(individual, seed, search, bench, before.tests)
+        made = replace(made, verdicts=(*_with_reasons(made.kept, before.kept), *before.dropped))
+        archive.set_explanation(individual.id, made.to_json())
+        return made
+
+
+def explanation(archive: Archive, id_: str) -> Explanation:
+    """What is known of the changes of an individual (full id): what was noted, else the changes alone."""
+    noted = archive.explanation(id_)
+    if noted is not None:
+        return Explanation.from_json(noted)
+    individual, seed = _main_line(archive, id_)
+    found = changes(difference(seed.text, individual.text))
+    return Explanation(individual.id, seed.id, individual.id, individual.text, untried(found), finished=False)
+
+
+class TrainingBench:
+    """A `gi.explain.Bench` that notes every outcome in the run; programs with one fingerprint are trained once."""
+
+    def __init__(
+        self, archive: Archive, tools: Tools, limits: Limits, stop_requested: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Takes up the outcomes that the run holds."""
+        self.archive, self.tools, self.limits, self.config = archive, tools, limits, archive.run().config
+        self.trainings, self.cpu_s = 0, 0.0
+        self.seeds = tuple(torch_seed(self.config.seed, "explain", n) for n in range(limits.seeds))
+        self._stop_requested = stop_requested
+        self._ids: dict[str, str] = {}
+        self._outcomes = {(e.individual, e.split, e.seed, e.images): e.outcome for e in archive.measurements()}
+
+    def __call__(self, variant: Variant, seeds: Sequence[int]) -> tuple[Outcome, ...] | None:
+        """One outcome for each seed; None where what is left of the budget does not reach."""
+        id_ = self._id(variant)
+        jobs = [Job(id_, variant.text, seed, self.config.images) for seed in seeds]
+        missing = [job for job in jobs if self._key(job) not in self._outcomes]
+        if missing and not self._affords(len(missing)):
+            return None
+        self._train(missing, self.config.objectives)
+        return tuple(self._of(variant, self._outcomes[self._key(job)]) for job in jobs)
+
+    def known(self, variant: Variant) -> tuple[Outcome, ...]:
+        """The outcomes that are there already, in the order of their seeds."""
+        keys = [(self._id(variant), "validation", seed, self.config.images) for seed in self.seeds]
+        return tuple(self._of(variant, self._outcomes[key]) for key in keys if key in self._outcomes)
+
+    def final_errors(self, variant: Variant) -> tuple[float, ...]:
+        """The errors on the test split after the run's final trainings; the first one's weights are kept."""
+        make_folder(self.archive.folder / WEIGHTS)
+        kept = str(self.archive.folder / WEIGHTS / f"{variant.id}.pt")
+        seeds = [torch_seed(self.config.seed, "retrain", n) for n in range(self.config.final_seeds)]
+        images = self.config.final_images
+        jobs = [Job(variant.id, variant.text, s, images, "test", None if n else kept) for n, s in enumerate(seeds)]
+        self._train([job for job in jobs if self._key(job) not in self._outcomes], ("error",))
+        outcomes = [self._outcomes[self._key(job)] for job in jobs]
+        return tuple(o.values["error"] for o in outcomes if isinstance(o, Scored))
+
+    def _affords(self, trainings: int) -> bool:
+        budget_cpu_s = self.limits.budget_cpu_s
+        each = self.cpu_s / self.trainings if self.trainings else 0.0
+        in_time = budget_cpu_s is None or self.cpu_s + each * trainings <= budget_cpu_s
+        return in_time and self.trainings + trainings <= self.limits.trainings
+
+    def _train(self, jobs: Sequence[Job], keys: Collection[str]) -> None:
+        def record(job: Job, outcome: Outcome) -> None:
+            outcome = checked(outcome, keys)
+            self._outcomes[self._key(job)] = outcome
+            self.archive.add_measurement(Evaluation(job.id, job.split, job.seed, job.images, outcome))
+            self.trainings += 1
+            self.cpu_s += outcome.cost.cpu_s
+
+        evaluations = Evaluations(self.tools.executor.submit, record, self._stop_requested)
+        for job in jobs:
+            evaluations.submit(job)
+        evaluations.finish()
+
+    def _key(self, job: Job) -> tuple[str, str, int, int]:
+        return job.id, job.split, job.seed, job.images
+
+    def _id(self, variant: Variant) -> str:
+        return self._ids.setdefault(variant.fingerprint, variant.id)
+
+    def _of(self, variant: Variant, outcome: Outcome) -> Outcome:
+        """The outcome of a program, where it is that of another one with its fingerprint: its text has its own size."""
+        if variant.id == self._id(variant) or not isinstance(outcome, Scored) or "size" not in outcome.values:
+            return outcome
+        return replace(outcome, values={**outcome.values, "size": float(len(normalise(variant.text)))})
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _opened(run: Path, means: Means) -> Iterator[tuple[Archive, Tools, Callable[[], bool]]]:
+    """The run, open for notes, and what to train with; a request to stop comes out as `KeyboardInterrupt`."""
+    with Archive.annotate(run) as archive:
+        workers = means.workers or default_workers()
+        made = means.tools(archive.run().config, workers=workers, cost_model=means.cost_model)
+        with made as tools, stop_requests() as stop_requested:
+            try:
+                yield archive, tools, stop_requested
+            except Interrupted:
+                raise KeyboardInterrupt from None
+
+
+def _main_line(archive: Archive, id_: str) -> tuple[Individual, Individual]:
+    """An individual and the seed program at the end of its line of first parents."""
+    individual = archive.individual(id_)
+    return individual, seed_of(individual, {member.id: member for member in archive.lineage(individual.id)})
+
+
+def _search(seed: str, text: str, bench: TrainingBench, on_verdict: OnVerdict) -> Search:
+    config, tools = bench.config, bench.tools
+    variants = between(seed, text, tools.task, tools.check, entry=config.entry)
+    rules = Rules(
+        objectives=config.objectives,
+        seeds=bench.seeds,
+        resolution=tools.resolution,
+        tolerance=bench.limits.tolerance,
+    )
+    return Search(variants, bench, rules, on_verdict)
+
+
+def _explanation(
+    individual: Individual, seed: Individual, search: Search, bench: TrainingBench, tests: tuple[float, ...]
+) -> Explanation:
+    return Explanation(
+        individual.id,
+        seed.id,
+        search.program.id,
+        search.program.text,
+        tuple(search.verdicts[number] for number in sorted(search.verdicts)),
+        bench.config.images,
+        search.levels(search.variants.whole) or {},
+        search.levels(search.program) or {},
+        tests,
+        bench.trainings,
+        bench.cpu_s,
+        search.finished,
+    )
+
+
+def _with_reasons(verdicts: Sequence[Verdict], before: Sequence[Verdict]) -> tuple[Verdict, ...]:
+    """The verdicts, with the reasons that an earlier minimisation gave for the same changes."""
+    reasons = {(v.change.before, v.change.after): v.reason for v in before if v.reason != UNTRIED}
+    return tuple(replace(v, reason=reasons.get((v.change.before, v.change.after), "")) for v in verdicts)
