@@ -60,7 +60,7 @@ MISTAKES = {
     "one objective": (["evolve", "--objectives", "error"], "name at least two different ones"),
     "an unknown data set": (["evolve", "--dataset", "mnits"], "unknown data set 'mnits'"),
     "an empty image folder": (["evolve", "--dataset", "."], "has no folder train"),
-    "a missing corpus": (["evolve", "--corpus", "nowhere.sqlite"], "there is no corpus at nowhere.sqlite"),
+    "a missing corpus": (["evolve", "--corpus", "nowhere.sqlite"], "nowhere.sqlite: make one with"),
     "a run that is not there": (["front", "nowhere"], "nowhere holds no run"),
     "a resumed run that is not there": (["evolve", "--resume", "nowhere"], "nowhere holds no run"),
     "settings beside --resume": (["evolve", "--resume", "x", "--seed", "3"], "--seed beside --resume"),

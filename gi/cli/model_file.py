@@ -57,10 +57,10 @@ def read_model(given: str, arguments: Sequence[str] = ()) -> ModelFile:
     content = path.read_bytes()
     try:
         text = re.sub(r"\r\n?", "\n", decode(content))
-        _refuse_unparsed(text)
+        _refuse_siblings(path, _parsed(text))
         entry = entry_of(text, name, arguments)
     except SourceError as error:
-        between = ":" if re.match(r"\d", str(error)) else " "
+        between = ":" if re.match(r"\d", str(error)) else " " if str(error).startswith("defines") else ": "
         raise SourceError(f"{path}{between}{error}") from None
     return ModelFile(path, content, with_recipe(text), entry)
 
@@ -94,9 +94,27 @@ def seed_program(model: ModelFile) -> Program:
     return Program(model.text, origin, model.content)
 
 
-def _refuse_unparsed(text: str) -> None:
+def _refuse_siblings(path: Path, tree: ast.Module) -> None:
+    """An individual is one file: what it imports must be installed."""
+    for node in ast.walk(tree):
+        modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        modules += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        relative = isinstance(node, ast.ImportFrom) and node.level > 0
+        beside = [m for m in modules if relative or _stands_beside(path, m.partition(".")[0])]
+        if beside:
+            line = getattr(node, "lineno", 0)
+            what = ast.unparse(node)
+            raise SourceError(f"{line}:1: `{what}` takes in a file beside it: put what the model needs into this one.")
+
+
+def _stands_beside(path: Path, module: str) -> bool:
+    there = (path.parent / f"{module}.py").is_file() or (path.parent / module / "__init__.py").is_file()
+    return there and module not in sys.stdlib_module_names
+
+
+def _parsed(text: str) -> ast.Module:
     try:
-        ast.parse(text)
+        return ast.parse(text)
     except SyntaxError as error:
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         raise SourceError(
@@ -106,20 +124,24 @@ def _refuse_unparsed(text: str) -> None:
         raise SourceError(f"cannot be parsed: {error or type(error).__name__}. Pass a Python file.") from None
 
 
+_SAID_LENGTH = 200
 _ADVICE = (
-    (r"ModuleNotFoundError|ImportError", "install it beside gi; a file of your own has to stand in this one."),
-    (r"relative import", "put what it imports into this file."),
+    (r"ModuleNotFoundError|ImportError", "install it beside gi."),
     (r"FileNotFoundError|PermissionError|OSError", "a model file must not read files when it is imported."),
-    (r"SystemExit", "what a script does belongs under `if __name__ == '__main__':`."),
+    (r"SystemExit|no answer within", "what a script does belongs under `if __name__ == '__main__':`."),
     (r"meta|data-dependent|aten::_local_scalar_dense", "what a network does must not depend on its data."),
 )
 
 
 def _why(model: ModelFile, stopped: "Stopped") -> str:
     """One line on a model that does not run: where, what it said, what to do."""
-    what = {"build": f"{model.entry} cannot be built", "forward": f"{model.entry} does not run"}
+    what = {
+        "build": f"{model.entry} cannot be built",
+        "forward": f"{model.entry} does not run",
+        "worker": f"{model.entry} cannot be tried",
+    }
     place = f"{model.path}:{stopped.line}" if stopped.line else str(model.path)
-    said = stopped.detail or stopped.reason
+    said = " ".join((stopped.detail or stopped.reason).split())[:_SAID_LENGTH]
     advice = next((f" ({text})" for pattern, text in reversed(_ADVICE) if re.search(pattern, said)), "")
     return f"{place}: {what.get(stopped.stage, f'its {stopped.stage} fails')}: {said}{advice}"
 

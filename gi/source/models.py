@@ -209,13 +209,20 @@ def _meant(source: Source, given: Mapping[str, str]) -> str:
     parts = {n.id for m in networks for n in ast.walk(m) if isinstance(n, ast.Name) and n.id != m.name}
     whole = [m for m in networks if m.name not in parts]
     factories = [m for m in models if isinstance(m, ast.FunctionDef) and _mentions(m, networks)]
-    for candidates in ([m.name for m in whole], [m.name for m in factories]):
+    classes, functions = [m.name for m in whole], [m.name for m in factories]
+    for candidates in (classes, functions):
         free = [n for n in candidates if _can_be_built(source, n, given)]
         if len(free) > 1:
             raise SourceError(f"defines {len(free)} models: {', '.join(free)}: name one, as FILE:{free[0]}.")
         if free:
             return free[0]
-    raise SourceError(_nothing_to_build(source, whole or factories, given))
+    named = classes or functions
+    if not named:
+        raise SourceError("defines no model: a class with torch.nn.Module as its base, or a function that builds one.")
+    if len(named) > 1:
+        choice = ", ".join((*classes, *functions))
+        raise SourceError(f"defines no model that can be built {_with(given)}: name one of {choice}, as FILE:NAME.")
+    return named[0]
 
 
 def _is_network(source: Source, model: ast.ClassDef) -> bool:
@@ -234,12 +241,5 @@ def _can_be_built(source: Source, name: str, given: Mapping[str, str]) -> bool:
     return parameters is None or not (parameters.missing(given) or parameters.unknown(given))
 
 
-def _nothing_to_build(source: Source, models: Sequence[Model], given: Mapping[str, str]) -> str:
-    if given and models:
-        return f"defines no model that can be built with {', '.join(given)} alone: name one of them, as FILE:NAME."
-    for model in models:
-        parameters = _parameters(source, model.name)
-        if parameters is not None and (missing := parameters.missing({})):
-            needs = _needs(model.name, missing)
-            return f"defines no model that can be built without arguments: {needs}, or name another as FILE:NAME."
-    return "defines no model: a class with torch.nn.Module as its base, or a function that builds one."
+def _with(given: Mapping[str, str]) -> str:
+    return f"with {', '.join(given)} alone" if given else "without arguments"

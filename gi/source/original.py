@@ -34,7 +34,7 @@ def patched(before: bytes, text: str) -> bytes:
     raw = [(m[1], m[2]) for m in _LINE.finditer(before[len(mark) :]) if m[0]]
     old = [line.decode(encoding.removesuffix("-sig")) for line, _ in raw]
     blank = sum(1 for _ in itertools.takewhile(lambda line: not line, reversed(old)))
-    new = [*text.rstrip("\n").split("\n"), *[""] * blank]
+    new = [*text.rstrip("\n").split("\n"), *[""] * blank] if text else []
     end = next((e for _, e in raw if e), b"\n")
     lines = [line + (e or end) for line, e in _restyled(raw, old, new, encoding.removesuffix("-sig"), end)]
     whole = mark + b"".join(lines)
@@ -62,7 +62,9 @@ def _restyled(
         if tag == "equal":
             yield from raw[first:last]
         else:
-            yield from ((_encoded(line, encoding), end) for line in new[start:stop])
+            ends = [e for _, e in raw[first:last]]  # of the lines that these replace
+            for n, line in enumerate(new[start:stop]):
+                yield _encoded(line, encoding), ends[n] if n < len(ends) else end
 
 
 def _encoded(line: str, encoding: str) -> bytes:
