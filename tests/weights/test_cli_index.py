@@ -1,0 +1,79 @@
+"""The verbs of `gi index`."""
+
+import json
+
+import pytest
+
+from gi.cli import run
+from tests.weights.onnx_files import conv, model, node, trained, write
+
+
+@pytest.fixture
+def zoo(tmp_path):
+    made = model(
+        [conv("a", "x", trained(4, 3, 3, 3)), node("Relu", ["a"], "r"), conv("b", "r", trained(2, 4, 3, 3))], {}
+    )
+    (tmp_path / "zoo").mkdir()
+    write(tmp_path / "zoo", "net.onnx", made)
+    (tmp_path / "zoo" / "bad.onnx").write_bytes(b"version https://git-lfs")
+    return tmp_path / "zoo"
+
+
+def answer(capsys, *arguments):
+    assert run([*map(str, arguments), "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_builds_asks_and_exports(zoo, tmp_path, capsys):
+    index = tmp_path / "index"
+    built = answer(capsys, "index", "build", zoo, "--index", index)
+    assert (built["added"], built["refused"], built["kernels"]) == (1, 1, 20)
+    assert answer(capsys, "index", "build", zoo, "--index", index)["known"] == 2
+    held = answer(capsys, "index", "info", "--index", index)
+    assert (held["networks"], held["refused_files"], held["stored_kernels"]) == (1, 1, {"3x3": 20})
+    found = answer(capsys, "index", "query", 12, "--index", index, "--nearest", 2)
+    assert found["children"] == {"count": 3, "ids": [0, 1, 2]}
+    assert len(found["nearest"]) == 2
+    near = answer(capsys, "index", "query", "--values", "1,0,-1,2,0,-2,1,0,-1", "--index", index)
+    assert len(near["nearest"]) == 5
+    wrote = answer(capsys, "index", "export", "--index", index, "--to", "cypher-csv", "-o", tmp_path / "csv")
+    assert (wrote["kernels"], wrote["edges"]) == (20, 24)
+
+
+def test_prints_tables(zoo, tmp_path, capsys):
+    index = str(tmp_path / "index")
+    assert run(["index", "build", str(zoo), "--index", index]) == 0
+    assert "git-LFS pointer" in capsys.readouterr().out
+    assert run(["index", "info", "--index", index]) == 0
+    assert "1 networks, 2 layers, 20 kernels" in capsys.readouterr().out
+    assert run(["index", "query", "0", "--index", index]) == 0
+    shown = capsys.readouterr().out
+    assert "no children" in shown or "0 children" in shown
+    assert "0 to 3 from layer 0" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["build"], "nothing to add"),
+        (["build", "EMPTY"], "no model file in there"),
+        (["build", "EMPTY/none.onnx"], "no such file or folder"),
+        (["build", "EMPTY", "--model", "m.py"], "go together"),
+        (["info"], "holds no index"),
+        (["query"], "either the number of a KERNEL or --values"),
+        (["query", "3"], "holds no index"),
+    ],
+)
+def test_a_mistake_is_one_line(arguments, said, tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    given = [text.replace("EMPTY", str(tmp_path / "empty")) for text in arguments]
+    assert run(["index", *given, "--index", str(tmp_path / "index")]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+
+
+def test_a_build_of_nothing_but_refusals_fails(tmp_path, capsys):
+    (tmp_path / "bad.onnx").write_bytes(b"no model")
+    assert run(["index", "build", str(tmp_path / "bad.onnx"), "--index", str(tmp_path / "index")]) == 1
+    assert "not an ONNX model" in capsys.readouterr().out
