@@ -11,7 +11,7 @@ from gi.weights.convolutions import Convolution, Unreadable, convolutions
 from gi.weights.files import State
 from gi.weights.graphs import Graph, Model, ModelError, read_model
 from gi.weights.mapping import Mapped, map_channels
-from gi.weights.records import Layer, Network, Refused
+from gi.weights.records import Layer, Network, Refused, plain
 from gi.weights.store import Store, opened
 from gi.weights.tensors import TensorError
 from gi.weights.trained import statistics
@@ -88,18 +88,19 @@ def _take(store: Store, source: Source, keep_untrained: bool) -> Taken:
         if source.prepare is not None:
             source.prepare()
         network = _Addition(store, source, content, keep_untrained).run()
+        if not store.knows(content, network.reason):
+            store.add_network(network)
+            return Taken(source, network, reason=network.reason)
+        reason = network.reason
     except (ModelError, TensorError, GiError) as error:
-        network = _refused(store, source, content, str(error), mark)
-    except OSError:
+        reason = plain(str(error))
+    except OSError:  # not of the model, whose are told as `ModelError`, but of the index
         store.back_to(mark)
         raise
     except Exception as error:  # a hostile file must not stop the others, whatever it found
-        network = _refused(store, source, content, f"cannot be read: {type(error).__name__} {str(error)[:80]}", mark)
-    if network.reason and store.knows(content, network.reason):
-        store.back_to(mark)
-        return Taken(source, None, known=True, reason=network.reason)
-    store.add_network(network)
-    return Taken(source, network, reason=network.reason)
+        reason = plain(f"cannot be read: {type(error).__name__} {str(error)[:80]}")
+    store.back_to(mark)
+    return _refused(store, source, content, reason)
 
 
 def file_content(path: Path) -> str:
@@ -110,12 +111,16 @@ def file_content(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _refused(store: Store, source: Source, content: str, reason: str, mark: object) -> Network:
-    store.back_to(mark)  # type: ignore[arg-type]
-    return Network(
+def _refused(store: Store, source: Source, content: str, reason: str) -> Taken:
+    """The row of a file that gave nothing, unless it stands there already."""
+    if store.knows(content, reason):
+        return Taken(source, None, known=True, reason=reason)
+    network = Network(
         store.state.num_networks, source.name, source.origin, source.licence, content, source.format,
-        producer="", opset=0, layers=0, kernels=0, refused=0, opaque="", reason=" ".join(reason.split()),
+        producer="", opset=0, layers=0, kernels=0, refused=0, opaque="", reason=reason,
     )  # fmt: skip
+    store.add_network(network)
+    return Taken(source, network, reason=reason)
 
 
 class _Addition:
@@ -135,7 +140,10 @@ class _Addition:
 
     def run(self) -> Network:
         """Adds the network's layers and segments; the row that is still to be added. Raises `ModelError`."""
-        model = read_model(self._source.path)
+        try:
+            model = read_model(self._source.path)
+        except OSError as error:
+            raise ModelError(f"cannot be read: {error.strerror}") from error
         for graph in _graphs(model.graph):
             self._add_graph(graph)
         self._store.add_rows("refused", self._refusals)

@@ -15,6 +15,7 @@ ACTIVATIONS = {
     "Relu", "LeakyRelu", "PRelu", "Sigmoid", "Tanh", "Elu", "Selu", "Celu", "Clip", "HardSigmoid", "HardSwish",
     "Softplus", "Softsign", "Mish", "Gelu", "ThresholdedRelu", "Swish",
 }  # fmt: skip
+_LARGEST_STEP = 1 << 16
 _DOMAINS = {"", "ai.onnx", "com.microsoft"}
 
 
@@ -89,6 +90,7 @@ class _Finder:
             if found is None:
                 return Unreadable(name, operator, "weights that the network computes: none are stored")
             weight, scaled = found
+            _refuse_senseless(operator)
             groups = operator.int("group", 1)
             weight = _oriented(weight, groups, transposed=operator.type == "ConvTranspose")
             bias, after = self._bias(operator, len(weight), weight.ndim - 2, scaled=scaled)
@@ -184,6 +186,13 @@ class _Finder:
     def _sole_reader(self, value: str) -> Operator | None:
         readers = self._readers.get(value, [])
         return readers[0] if len(readers) == 1 and readers[0].outputs else None
+
+
+def _refuse_senseless(operator: Operator) -> None:
+    for name in ("strides", "dilations", "pads"):
+        found = operator.ints(name)
+        if len(found) > 6 or any(not -_LARGEST_STEP <= size <= _LARGEST_STEP for size in found):
+            raise TensorError(f"{name} of {list(found)[:6]}: no convolution has such")
 
 
 def _along_channels(adder: Operator, added: Array, out: int, axes: int) -> bool:

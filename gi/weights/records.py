@@ -130,6 +130,11 @@ REFUSED = _columns(network=_COUNT, layer=_TEXT, reason=_TEXT)
 TABLES = {"networks": NETWORKS, "layers": LAYERS, "segments": SEGMENTS, "refused": REFUSED}
 
 
+def plain(text: str) -> str:
+    """A text from a file as one line that any table can hold."""
+    return " ".join(text.encode("utf-8", "replace").decode("utf-8", "replace").split())
+
+
 def shape_name(shape: tuple[int, ...]) -> str:
     """The name of a kernel shape: (3, 3) is "3x3"."""
     return "x".join(map(str, shape))

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,7 +23,7 @@ from gi.weights.files import (
     write_state,
 )
 from gi.weights.index import Index
-from gi.weights.records import TABLES, Floats, Layer, shape_name
+from gi.weights.records import TABLES, Floats, Layer, Network, plain, shape_name
 
 _MOST_PARTS = 16
 _COMMIT_BYTES = 256 << 20
@@ -35,7 +35,8 @@ class Store:
     def __init__(self, folder: Path, state: State) -> None:
         self.folder = folder
         self.state = state
-        self._rows: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
+        self._rows: dict[str, list[Any]] = {name: [] for name in TABLES}  # of the network on its way
+        self._tables: dict[str, list[pa.Table]] = {name: [] for name in TABLES}  # of those not committed
         self._files: dict[Path, IO[bytes]] = {}
         self._pending_bytes = 0
         self._known_layers, self._known_networks = _known(folder) if state.parts else ({}, set())
@@ -71,16 +72,23 @@ class Store:
 
     def add_layer(self, layer: Layer) -> None:
         """Adds a row for a layer whose `id` is `state.num_layers`."""
-        self._rows["layers"].append(_as_row(layer))
+        self._rows["layers"].append(layer)
         self._advance(num_layers=self.state.num_layers + 1)
 
     def add_rows(self, table: str, rows: Iterable[Any]) -> None:
         """Adds rows of segments or of refused layers."""
-        self._rows[table] += map(_as_row, rows)
+        self._rows[table] += rows
 
-    def add_network(self, network: Any) -> None:
-        """Adds the row that ends a network; what was added for it may now be committed."""
-        self._rows["networks"].append(_as_row(network))
+    def add_network(self, network: Network) -> None:
+        """Adds the row that ends a network; what was added for it may now be committed.
+
+        Raises `pyarrow.ArrowException` for a value that no column can hold; nothing has changed then.
+        """
+        rows = {**self._rows, "networks": [network]}
+        tables = {name: pa.Table.from_pylist([_as_row(row) for row in rows[name]], TABLES[name]) for name in TABLES}
+        for name, table in tables.items():
+            self._tables[name].append(table)
+            self._rows[name].clear()
         self._known_networks.add((network.content, network.reason))
         self._advance(num_networks=self.state.num_networks + 1)
         if self._pending_bytes > _COMMIT_BYTES:
@@ -88,29 +96,29 @@ class Store:
 
     def mark(self) -> "_Mark":
         """Where the index stands; `back_to` undoes what was added since."""
-        return _Mark(self.state, {name: len(rows) for name, rows in self._rows.items()}, len(self._known_layers))
+        return _Mark(self.state, len(self._known_layers))
 
     def back_to(self, mark: "_Mark") -> None:
-        """Forgets what was added since the mark, where no commit came between."""
+        """Forgets what was added since the mark, which must be the end of a network."""
         self.state = mark.state
-        for name, length in mark.rows.items():
-            del self._rows[name][length:]
+        for rows in self._rows.values():
+            rows.clear()
         while len(self._known_layers) > mark.num_known:
             self._known_layers.popitem()  # the newest first
         self._trim()
 
     def commit(self) -> None:
         """Makes everything that was added count; readers that open the index from now on see it."""
-        if not any(self._rows.values()):
+        if not self._tables["networks"]:
             return
         for file in self._files.values():
             file.flush()
         part = f"{self.state.num_networks:08d}-{self.state.num_layers:08d}"
-        for name, rows in self._rows.items():
-            _write_table(self.folder, name, part, pa.Table.from_pylist(rows, TABLES[name]))
+        for name, tables in self._tables.items():
+            _write_table(self.folder, name, part, pa.concat_tables(tables))
         self._advance(parts=(*self.state.parts, part))
         write_state(self.folder, self.state)
-        self._rows = {name: [] for name in TABLES}
+        self._tables = {name: [] for name in TABLES}
         self._pending_bytes = 0
         if len(self.state.parts) > _MOST_PARTS:
             self._merge()
@@ -164,7 +172,6 @@ class Store:
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Mark:
     state: State
-    rows: Mapping[str, int]
     num_known: int
 
 
@@ -200,7 +207,8 @@ def _write_table(folder: Path, name: str, part: str, table: pa.Table) -> None:
 
 
 def _as_row(record: Any) -> dict[str, Any]:
-    return {field: getattr(record, field) for field in record.__slots__}
+    values = {field: getattr(record, field) for field in record.__slots__}
+    return {field: plain(value) if isinstance(value, str) else value for field, value in values.items()}
 
 
 def _num_values(shape: str) -> int:

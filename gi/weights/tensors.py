@@ -121,10 +121,13 @@ def external_path(folder: Path, location: str) -> Path:
 
 
 def _mapped(path: Path) -> memoryview:
-    with path.open("rb") as file:
-        if not path.stat().st_size:
-            return memoryview(b"")
-        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    try:
+        with path.open("rb") as file:
+            if not path.stat().st_size:
+                return memoryview(b"")
+            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except OSError as error:
+        raise TensorError(f"external data {path.name[:80]!r} cannot be read: {error.strerror}") from error
 
 
 def _entry(entries: dict[str, str], name: str, default: int) -> int:

@@ -41,12 +41,12 @@ def statistics(weight: Floats) -> Statistics:
     kernels = weight.reshape(-1, *weight.shape[2:])
     step = max(1, weight.size // _LARGEST_SAMPLE)
     sample = kernels[::step].astype(np.float64)
+    sample /= np.abs(sample).max() or 1
     sample -= sample.mean()
     variance = float((sample**2).mean())
-    if variance <= 1e-24 * float(np.abs(sample).max() or 1) or sample.max() == sample.min():
+    if variance < 1e-12:
         return Statistics(float("nan"), 0.0, weight.size, 0)
-    with np.errstate(all="ignore"):
-        kurtosis = float((sample**4).mean() / variance**2) - 3
+    kurtosis = float((sample**4).mean() / variance**2) - 3
     products = [_neighbour_products(sample, axis) for axis in range(1, sample.ndim) if sample.shape[axis] > 1]
     num_pairs = sum(part.size for part in products)
     total = sum(float(part.sum()) for part in products)
@@ -55,7 +55,7 @@ def statistics(weight: Floats) -> Statistics:
 
 def _neighbour_products(sample: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]", axis: int) -> Floats:
     moved = np.moveaxis(sample, axis, 0)
-    return np.asarray(moved[1:] * moved[:-1], np.float32)
+    return np.asarray(moved[1:] * moved[:-1])
 
 
 def _near(count: int, systematic: float) -> float:
