@@ -10,7 +10,7 @@ from gi.corpus.insert import digest_of
 from gi.corpus.schema import VERSION
 from gi.corpus.store import Corpus
 from gi.errors import CorpusError
-from gi.harvest import Harvest, Progress, bundled, harvest
+from gi.harvest import Harvest, Progress, bundled, harvest, package_terms
 from gi.types import Origin, Program
 
 _REPOSITORY = "gi"
@@ -33,9 +33,7 @@ def default_corpus(cache: Path, *, workers: int | None = None, on_progress: Prog
     Its name tells gi's and torchvision's versions, the file's version and the seed programs apart. It is built beside
     its place and renamed: two processes that build at once make the same file twice and either is whole.
     """
-    seeds = Harvest(_REPOSITORY, "", seed_programs())
-    versions = f"gi-{gi.__version__}-torchvision-{metadata.version('torchvision')}-{VERSION}-{digest_of(seeds)[:8]}"
-    path = cache / f"corpus-{versions}.sqlite"
+    path, seeds = default_corpus_file(cache), _seeds()
     if path.exists():
         return path
     try:
@@ -50,9 +48,19 @@ def default_corpus(cache: Path, *, workers: int | None = None, on_progress: Prog
     return path
 
 
+def default_corpus_file(cache: Path) -> Path:
+    """Where the default corpus of this gi lies, whether it is built or not."""
+    versions = f"gi-{gi.__version__}-torchvision-{metadata.version('torchvision')}-{VERSION}-{digest_of(_seeds())[:8]}"
+    return cache / f"corpus-{versions}.sqlite"
+
+
+def _seeds() -> Harvest:
+    return Harvest(_REPOSITORY, "", seed_programs(), licence_files=package_terms("gi"))
+
+
 def _build(path: Path, seeds: Harvest, cache: Path, workers: int | None, on_progress: Progress | None) -> None:
     with Corpus.create(path) as corpus:
-        corpus.add(seeds, workers=1)
+        corpus.add(seeds, workers=1, try_classes=False)  # whole networks
         corpus.add(
             harvest("torchvision", cache=cache, on_progress=on_progress), workers=workers, on_progress=on_progress
         )

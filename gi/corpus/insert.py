@@ -1,21 +1,25 @@
 """A typed harvest -> rows of the corpus."""
 
+import dataclasses
 import hashlib
 import json
 import sqlite3
 from dataclasses import dataclass
 
 import gi
+from gi.corpus.blocks import TriedClass
 from gi.corpus.calls import Typed
+from gi.corpus.terms import insert_terms
 from gi.harvest import Harvest, Refusal
-from gi.types import Program
+from gi.types import Block, Program
 
 
 @dataclass(frozen=True, slots=True)
 class Added:
     """What a harvest brought: programs, their typed lines, the calls that the corpus did not hold before, refusals.
 
-    All are zero where the corpus already held this harvest.
+    `classes` counts its module classes, `blocks` those that became blocks. All are zero where the corpus already held
+    this harvest.
     """
 
     repository: str
@@ -23,9 +27,13 @@ class Added:
     lines: int = 0
     ingredients: int = 0
     refused: tuple[Refusal, ...] = ()
+    classes: int = 0
+    blocks: int = 0
 
 
-def insert(connection: sqlite3.Connection, harvest: Harvest, typed: list[Typed], digest: str) -> Added:
+def insert(
+    connection: sqlite3.Connection, harvest: Harvest, typed: list[Typed], tried: list[TriedClass], digest: str
+) -> Added:
     """Replaces what the corpus holds of this repository and commit; the caller holds the transaction."""
     key = (harvest.repository, harvest.commit)
     connection.execute("DELETE FROM sources WHERE repository = ? AND commit_hash = ?", key)
@@ -38,7 +46,29 @@ def insert(connection: sqlite3.Connection, harvest: Harvest, typed: list[Typed],
     good = [(program, found) for program, found in pairs if not found.refusal]
     new = sum(_insert_program(connection, source, program, found) for program, found in good)
     connection.execute("DELETE FROM ingredients WHERE id NOT IN (SELECT ingredient FROM origins)")
-    return Added(harvest.repository, len(good), sum(found.num_lines for _, found in good), new, refused)
+    _insert_classes(connection, source, tried)
+    insert_terms(connection, source, harvest.licence_files)
+    blocks = sum(one.block is not None for one in tried)
+    lines = sum(found.num_lines for _, found in good)
+    return Added(harvest.repository, len(good), lines, new, refused, len(tried), blocks)
+
+
+def _insert_classes(connection: sqlite3.Connection, source: int, tried: list[TriedClass]) -> None:
+    programs = dict(connection.execute("SELECT path, id FROM programs WHERE source = ?", (source,)))
+    rows = (
+        (programs[one.origin.path], one.name, one.origin.line, one.reason, one.detail, *_block_columns(one.block))
+        for one in tried
+        if one.origin.path in programs
+    )
+    connection.executemany("INSERT INTO classes VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+
+
+def _block_columns(block: Block | None) -> tuple[str, str]:
+    """The block's source, and its other fields as JSON; empty texts where the class is none."""
+    if block is None:
+        return "", ""
+    fields = dataclasses.asdict(block)
+    return fields.pop("source"), json.dumps({k: v for k, v in fields.items() if k != "origin"})
 
 
 def _insert_program(connection: sqlite3.Connection, source: int, program: Program, found: Typed) -> int:
@@ -63,7 +93,8 @@ def digest_of(harvest: Harvest) -> str:
     """What a harvest holds and which gi types it."""
     files = [(p.origin.path, p.origin.licence, _text_digest(p.text)) for p in (*harvest.programs, *harvest.others)]
     refused = [(refusal.path, refusal.reason) for refusal in harvest.refused]
-    return _text_digest(json.dumps([gi.__version__, files, refused]))
+    terms = [(file.path, _text_digest(file.text)) for file in harvest.licence_files]
+    return _text_digest(json.dumps([gi.__version__, files, refused, terms]))
 
 
 def _text_digest(text: str) -> str:

@@ -3,11 +3,12 @@
 import sqlite3
 from pathlib import Path
 
+from gi.corpus.terms import TABLE as TERMS
 from gi.errors import CorpusError
 
 #: "giCo" in ASCII; `file` and SQLite both show it, so that no other program's file is taken for a corpus.
 APPLICATION_ID = 0x6769436F
-VERSION = 1
+VERSION = 2
 
 _TABLES = """
 CREATE TABLE sources (
@@ -47,6 +48,16 @@ CREATE TABLE origins (
     code TEXT NOT NULL,
     names TEXT NOT NULL
 );
+CREATE TABLE classes (
+    program INTEGER NOT NULL REFERENCES programs ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    line INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    source TEXT NOT NULL,
+    block TEXT NOT NULL,
+    UNIQUE (program, name, line)
+);
 CREATE INDEX origins_of_an_ingredient ON origins (ingredient);
 CREATE INDEX origins_of_a_program ON origins (program);
 """
@@ -57,7 +68,7 @@ def create(path: Path) -> None:
     connection = sqlite3.connect(path)
     try:
         connection.executescript(
-            f"BEGIN; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION}; {_TABLES} COMMIT;"
+            f"BEGIN; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION}; {_TABLES} {TERMS} COMMIT;"
         )
     finally:
         connection.close()

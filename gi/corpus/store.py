@@ -13,14 +13,19 @@ from typing import Self
 
 from gi.config import default_workers
 from gi.corpus import schema
+from gi.corpus.blocks import TriedClass, ingredient_of, stored_block, tried_classes
 from gi.corpus.calls import typed_programs
 from gi.corpus.draw import Draw
 from gi.corpus.insert import Added, digest_of, insert
 from gi.corpus.licences import PERMISSIVE, permits
 from gi.corpus.summary import Summary, summary
+from gi.corpus.terms import terms_of
 from gi.errors import CorpusError
-from gi.harvest import Harvest, Progress
-from gi.types import Ingredient, LineType, Origin
+from gi.harvest import Harvest, LicenceFile, Progress
+from gi.types import Block, Ingredient, LineType, Origin
+
+#: A block whose source is longer is kept and listed, but not drawn: one edit would bury the program under it.
+MAX_DRAWN_CHARACTERS = 12_000
 
 
 class Corpus:
@@ -71,8 +76,15 @@ class Corpus:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def add(self, harvest: Harvest, *, workers: int | None = None, on_progress: Progress | None = None) -> Added:
-        """Types the programs of a harvest and keeps them, all or none.
+    def add(
+        self,
+        harvest: Harvest,
+        *,
+        workers: int | None = None,
+        on_progress: Progress | None = None,
+        try_classes: bool = True,
+    ) -> Added:
+        """Types the programs of a harvest and keeps them, all or none; with `try_classes` its blocks are found, too.
 
         A harvest that is held already adds nothing; one of the same repository and commit with other contents (a folder
         that was edited, an older gi) takes its place. Raises `CorpusError` where the file cannot be written.
@@ -80,14 +92,17 @@ class Corpus:
         digest = digest_of(harvest)
         if self._holds(harvest, digest):
             return Added(harvest.repository)
-        typed = typed_programs(harvest, workers=workers or default_workers(), on_progress=on_progress)
+        workers = workers or default_workers()
+        typed = typed_programs(harvest, workers=workers, on_progress=on_progress)
+        tried = tried_classes(harvest, workers=workers, on_progress=on_progress) if try_classes else []
         with self._transaction():
-            return insert(self._connection, harvest, typed, digest)
+            return insert(self._connection, harvest, typed, tried, digest)
 
     def sample(self, rng: random.Random, line_type: LineType) -> Ingredient | None:
         """One ingredient of a type: a symbol by the root of its number of calls, then one of these; see `Draw`."""
         if line_type not in self._draws:
-            self._draws[line_type] = Draw.of(self.ingredients(line_type))
+            is_block = line_type == LineType.BLOCK
+            self._draws[line_type] = Draw.of(self._drawn_blocks() if is_block else self.ingredients(line_type))
         return self._draws[line_type](rng)
 
     def ingredients(self, line_type: LineType | None = None, *, symbol: str | None = None) -> Iterator[Ingredient]:
@@ -103,6 +118,33 @@ class Corpus:
             if row[0] != last:
                 last = row[0]
                 yield _ingredient(*row[1:])
+
+    def blocks(self) -> Iterator[Block]:
+        """The distinct blocks, by name, each with the first of its origins under an allowed licence."""
+        seen: set[tuple[str, str]] = set()
+        for block in self._all_blocks():
+            if (block.name, block.source) not in seen:
+                seen.add((block.name, block.source))
+                yield block
+
+    def classes(self) -> Iterator[TriedClass]:
+        """Every module class that was tried, under any licence, by name; its block where it became one."""
+        for name, block, source, reason, detail, *origin in self._connection.execute(_CLASSES):
+            where = Origin(*origin)
+            made = stored_block(source, block, where) if block else None
+            yield TriedClass(name, where, made, reason, detail)
+
+    def _all_blocks(self) -> Iterator[Block]:
+        allowed = self._allowed_licences()
+        return (c.block for c in self.classes() if c.block is not None and c.origin.licence in allowed)
+
+    def _drawn_blocks(self) -> Iterator[Ingredient]:
+        """The blocks that are drawn: those that a reader can take in."""
+        return (ingredient_of(b) for b in self.blocks() if len(b.source) <= MAX_DRAWN_CHARACTERS)
+
+    def terms(self, origin: Origin) -> tuple[LicenceFile, ...]:
+        """The licence files that hold the terms of a file's lines; empty where none came with its source."""
+        return terms_of(self._connection, origin)
 
     def summary(self) -> Summary:
         """What the corpus holds, by type, repository and licence."""
@@ -129,6 +171,14 @@ class Corpus:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
 
+
+_CLASSES = """
+SELECT name, block, classes.source, reason, detail, repository, commit_hash, path, line, licence
+FROM classes
+JOIN programs ON programs.id = classes.program
+JOIN sources ON sources.id = programs.source
+ORDER BY name, repository, commit_hash, path, line
+"""
 
 _INGREDIENTS = """
 SELECT ingredients.id, type, symbol, call, code, names, repository, commit_hash, path, line, licence

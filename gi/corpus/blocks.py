@@ -1,0 +1,103 @@
+"""Module classes of a harvest -> blocks: each made to stand alone, then tried in confined worker processes."""
+
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import Any
+
+from gi.corpus.classes import ModuleClass, module_classes
+from gi.corpus.flatten import UnusableError, flattened
+from gi.evaluate.trial import TrialWorker
+from gi.harvest import Harvest, Progress
+from gi.source.settle import settled
+from gi.types import Block, Ingredient, LineType, Origin
+
+_SAMPLE_CHANNELS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class TriedClass:
+    """One module class: where it stands, and its block, or why it is none (a short stable reason and the detail)."""
+
+    name: str
+    origin: Origin
+    block: Block | None = None
+    reason: str = ""
+    detail: str = ""
+
+
+def tried_classes(harvest: Harvest, *, workers: int, on_progress: Progress | None = None) -> list[TriedClass]:
+    """Every module class of a harvest, in order, the same for every number of workers."""
+    found = list(module_classes(harvest))
+    tried: list[TriedClass] = []
+    if not found:
+        return tried
+    with _trials(min(workers, len(found))) as trial, ThreadPoolExecutor(workers) as pool:
+        for one in pool.map(trial, found):
+            tried.append(one)
+            if on_progress:
+                on_progress("try", len(tried), len(found))
+    return tried
+
+
+@contextmanager
+def _trials(workers: int) -> Iterator["_Trials"]:
+    with ExitStack() as stack:
+        yield _Trials([stack.enter_context(TrialWorker()) for _ in range(workers)])
+
+
+class _Trials:
+    """A worker for each thread that asks; the parsed package is shared, so that one thread at a time reads it."""
+
+    def __init__(self, workers: list[TrialWorker]) -> None:
+        self._free: SimpleQueue[TrialWorker] = SimpleQueue()
+        for worker in workers:
+            self._free.put(worker)
+        self._reading = threading.Lock()
+
+    def __call__(self, found: ModuleClass) -> TriedClass:
+        try:
+            with self._reading:
+                source, name = flattened(found.package, found.module, found.name)
+        except UnusableError as error:
+            return TriedClass(found.name, found.origin, None, error.reason, error.detail)
+        worker = self._free.get()
+        try:
+            answer = worker(source, name, found.calls)
+        finally:
+            self._free.put(worker)
+        if "reason" in answer:
+            return TriedClass(found.name, found.origin, None, str(answer["reason"]), str(answer["detail"]))
+        return TriedClass(found.name, found.origin, block_of(name, source, answer, found.origin))
+
+
+def block_of(name: str, source: str, answer: Mapping[str, Any], origin: Origin) -> Block:
+    """The block that a trial found. Raises `KeyError` where the answer is none of a trial."""
+    fields = {k: v for k, v in answer.items() if k != "needs_nn"}
+    fields["arguments"] = tuple((str(n), str(e)) for n, e in fields["arguments"])
+    return Block(name=name, source=_with_nn(source) if answer["needs_nn"] else source, origin=origin, **fields)
+
+
+def stored_block(source: str, fields: str, origin: Origin) -> Block:
+    """The block that the corpus keeps as its source and its other fields as JSON."""
+    stored = json.loads(fields)
+    stored["arguments"] = tuple((name, expression) for name, expression in stored["arguments"])
+    return Block(source=source, origin=origin, **stored)
+
+
+def _with_nn(source: str) -> str:
+    """The module with `nn` imported, which the block's arguments name."""
+    future = "from __future__ import annotations\n"
+    first = future if source.startswith(future) else ""
+    return f"{first}from torch import nn\n{source[len(first) :]}"
+
+
+def ingredient_of(block: Block) -> Ingredient:
+    """A block as what variation borrows: a call that builds it from 64 to 64 channels."""
+    names = {"channels_in": _SAMPLE_CHANNELS, "channels_out": _SAMPLE_CHANNELS, "stride": 1}
+    call = f"{block.name}({', '.join(f'{n}={settled(e, names)}' for n, e in block.arguments)})"
+    return Ingredient(LineType.BLOCK, block.name, call, call, (), block.origin, block.source, block)

@@ -1,0 +1,104 @@
+"""The module classes of a harvest, with the literals that its programs call them with."""
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from gi.corpus.modules import modules, texts_below
+from gi.corpus.package import Defined, Inside, Package
+from gi.errors import SourceError
+from gi.harvest import Harvest
+from gi.source.module import Imported, Unit
+from gi.source.tree import Source, dotted
+from gi.types import Origin
+
+_MAX_CALLS = 12
+_MODULES = "torch.nn."
+
+Call = tuple[list[str | None], dict[str, str | None]]
+"""A call's positional and named arguments as literals, None for what is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleClass:
+    """A class of a harvest that derives from `torch.nn.Module`: its package and module there, and its origin."""
+
+    package: Package
+    module: str
+    name: str
+    origin: Origin
+    calls: tuple[Call, ...]
+
+
+def module_classes(harvest: Harvest) -> Iterator[ModuleClass]:
+    """The module classes at the top of a harvest's programs, in order."""
+    texts = {file.origin.path: file.text for file in (*harvest.programs, *harvest.others)}
+    places = modules(texts)
+    packages: dict[str, Package] = {}
+    calls = calls_by_class(texts.values())
+    for program in harvest.programs:
+        place = places[program.origin.path]
+        if place.root not in packages:
+            packages[place.root] = Package(texts_below(place.root, texts))
+        package, module, at = packages[place.root], place.name.removesuffix(".__init__"), program.origin
+        for unit in _classes(package, module):
+            name, line = unit.names[0], unit.statement.lineno
+            origin = Origin(at.repository, at.commit, at.path, line, at.licence)
+            yield ModuleClass(package, module, name, origin, tuple(calls.get(name, ())))
+
+
+def _classes(package: Package, module: str) -> list[Unit]:
+    scope = package.module(module)
+    last = {name: units[-1] for name, units in scope.units.items()} if scope else {}
+    found = (u for n, u in last.items() if isinstance(u.statement, ast.ClassDef) and _is_module(package, module, n, ()))
+    return sorted(found, key=lambda unit: unit.start)
+
+
+def _is_module(package: Package, module: str, name: str, below: tuple[str, ...]) -> bool:
+    """Whether a class derives from a module of torch; `below` are the classes that were asked about on the way."""
+    scope = package.module(module)
+    statements = [u.statement for u in scope.units.get(name, ())] if scope else []
+    bases = [b for s in statements if isinstance(s, ast.ClassDef) for b in s.bases]
+    key = f"{module}.{name}"
+    return key not in below and any(_is_module_base(package, module, dotted(b), (*below, key)) for b in bases)
+
+
+def _is_module_base(package: Package, module: str, chain: str, below: tuple[str, ...]) -> bool:
+    head, _, rest = chain.partition(".")
+    meaning = package.meaning(module, head)
+    while isinstance(meaning, Inside) and rest:
+        head, _, rest = rest.partition(".")
+        meaning = package.meaning(meaning.module, head)
+    if isinstance(meaning, Imported):
+        return f"{meaning.symbol}.{rest}".startswith(_MODULES)
+    return isinstance(meaning, Defined) and not rest and _is_module(package, meaning.module, meaning.name, below)
+
+
+def calls_by_class(texts: Iterable[str]) -> Mapping[str, list[Call]]:
+    """The arguments of calls by the called class's own name, a few of each, as literals."""
+    found: dict[str, list[Call]] = defaultdict(list)
+    for text in texts:
+        for call in _calls(text):
+            name = dotted(call.func).rpartition(".")[2]
+            if name[:1].isupper() and len(found[name]) < _MAX_CALLS:
+                named = {k.arg: _literal(k.value) for k in call.keywords if k.arg}
+                found[name].append(([_literal(a) for a in call.args], named))
+    return found
+
+
+def _calls(text: str) -> Iterator[ast.Call]:
+    try:
+        nodes = ast.walk(Source(text).tree)
+    except SourceError:
+        return
+    for node in nodes:
+        if isinstance(node, ast.Call) and not any(isinstance(a, ast.Starred) for a in node.args):
+            yield node
+
+
+def _literal(node: ast.expr) -> str | None:
+    try:
+        return repr(ast.literal_eval(node))
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        return None

@@ -1,0 +1,189 @@
+"""One class of a source -> the text of a module that stands alone: the class with everything that it uses."""
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from gi.corpus.package import Defined, Inside, Package
+from gi.source.module import Imported, Module, Unit, renaming
+from gi.source.tree import Replacement
+
+#: Packages that a block may import: what every run has anyway.
+AVAILABLE = frozenset({"torch", "torchvision", "numpy"}) | sys.stdlib_module_names
+MAX_CHARACTERS = 60_000
+
+
+class UnusableError(Exception):
+    """A class that cannot stand alone: a short stable reason, and the detail of this one."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(reason, detail)
+        self.reason, self.detail = reason, detail
+
+
+def flattened(package: Package, module: str, name: str) -> tuple[str, str]:
+    """The text of a module that defines the class `name` of `module` by itself, and the class's name there.
+
+    Raises `UnusableError` where it uses a package that not every run has, or more text than a reader would want.
+    """
+    flat = _Flat(package)
+    flat.need(Defined(module, name))
+    flat.spell(Defined(module, name))
+    text = flat.text(package.order(module))
+    if len(text) > MAX_CHARACTERS:
+        raise UnusableError("uses too much other code", f"{len(text):,} characters with all that it uses")
+    return text, flat.spelled[Defined(module, name)]
+
+
+@dataclass
+class _Flat:
+    """What is needed so far: definitions by place, imports from outside by symbol, with the names that they get."""
+
+    package: Package
+    units: dict[tuple[str, Unit], None] = field(default_factory=dict)
+    outside: dict[str, tuple[str, Imported]] = field(default_factory=dict)
+    future: bool = False
+    size: int = 0
+    spelled: dict[Defined | str, str] = field(default_factory=dict)
+
+    def need(self, start: Defined) -> None:
+        """Adds a definition with all that it uses."""
+        waiting, seen = [start], {start}
+        while waiting:
+            place = waiting.pop()
+            for unit in self._scope(place.module).units.get(place.name, ()):
+                if (place.module, unit) not in self.units:
+                    self._take(place.module, unit)
+                    found = [d for d in self._uses(place.module, unit) if d not in seen]
+                    seen.update(found)
+                    waiting.extend(found)
+
+    def _scope(self, module: str) -> Module:
+        scope = self.package.module(module)
+        assert scope is not None, "a definition stands in a module that parses"
+        return scope
+
+    def _take(self, module: str, unit: Unit) -> None:
+        self.units[module, unit] = None
+        self.size += unit.end - unit.start
+        self.future = self.future or self._scope(module).has_future
+        if self.size > 4 * MAX_CHARACTERS:
+            raise UnusableError("uses too much other code", f"more than {4 * MAX_CHARACTERS:,} characters")
+
+    def _uses(self, module: str, unit: Unit) -> Iterator[Defined]:
+        """The definitions of the source that a unit mentions; imports from outside are noted."""
+        for name in unit.names:
+            yield Defined(module, name)
+        for mention in unit.mentions:
+            meaning = self.package.meaning(module, mention.name)
+            if isinstance(meaning, Inside):
+                meaning = self._member(module, mention.node, meaning)
+            if isinstance(meaning, Imported):
+                self._import(mention.name, meaning)
+            elif isinstance(meaning, Defined):
+                yield meaning
+            elif mention.name in self._scope(module).imports:
+                raise UnusableError("imports what its source lacks", self._scope(module).imports[mention.name].symbol)
+
+    def _member(self, module: str, node: ast.AST, inside: Inside) -> Defined | Imported | None:
+        """What `layers.DropPath` stands for, where `layers` is a module of the source."""
+        chain = _chain(self._scope(module), node)
+        for part in chain[1:]:
+            meaning = self.package.meaning(inside.module, part.attr) if isinstance(part, ast.Attribute) else None
+            if not isinstance(meaning, Inside):
+                return meaning
+            inside = meaning
+        raise UnusableError("uses a module as a value", inside.module)
+
+    def _import(self, name: str, imported: Imported) -> None:
+        top = imported.symbol.split(".")[0]
+        if top not in AVAILABLE:
+            raise UnusableError("uses another package", top or imported.symbol)
+        before = self.outside.get(imported.symbol)
+        if before is not None:
+            name = before[0]
+            imported = Imported(imported.symbol, before[1].is_module, imported.loads | before[1].loads)
+        self.outside[imported.symbol] = (name, imported)
+
+    # Names and text ---------------------------------------------------------------------------------------------------
+
+    def spell(self, first: Defined) -> None:
+        """Gives every definition and import a name of its own; `first` keeps its own."""
+        places = [Defined(module, name) for module, unit in self.units for name in unit.names]
+        imported = [(symbol, name) for symbol, (name, _) in self.outside.items()]
+        wanted: list[tuple[Defined | str, str]] = [(place, place.name) for place in [first, *places]]
+        taken: set[str] = set()
+        for key, name in [*wanted, *imported]:
+            if key not in self.spelled:
+                self.spelled[key] = _free(name, taken)
+                taken.add(self.spelled[key])
+
+    def text(self, order: list[str]) -> str:
+        """The module's text: imports, then definitions in the order in which Python would have run them."""
+        ranks = {module: rank for rank, module in enumerate(order)}
+        units = sorted(self.units, key=lambda place: (ranks.get(place[0], len(ranks)), place[0], place[1].start))
+        parts = [self._unit_text(module, unit) for module, unit in units]
+        text = ""
+        for before, (_, unit), part in zip([None, *units], units, parts, strict=False):
+            blank = "" if before is None else "\n\n\n" if before[1].is_definition or unit.is_definition else "\n"
+            text += blank + part
+        imports = "".join(f"{line}\n" for line in self._import_lines())
+        return f"{imports}\n\n{text}\n" if imports else f"{text}\n"
+
+    def _import_lines(self) -> list[str]:
+        lines = ["from __future__ import annotations"] if self.future else []
+        for symbol, (_, imported) in sorted(self.outside.items()):
+            lines.append(imported.line(self.spelled[symbol]))
+            lines.extend(f"import {loaded}" for loaded in sorted(imported.loads))
+        return list(dict.fromkeys(lines))
+
+    def _unit_text(self, module: str, unit: Unit) -> str:
+        scope, names, chains = self._scope(module), dict[str, str](), list[Replacement]()
+        for mention in unit.mentions:
+            meaning = self.package.meaning(module, mention.name)
+            if isinstance(meaning, Inside):
+                chains.append(self._chain_replaced(scope, mention.node, meaning))
+            elif isinstance(meaning, Defined):
+                names[mention.name] = self.spelled[meaning]
+            elif isinstance(meaning, Imported):
+                names[mention.name] = self.spelled[meaning.symbol]
+        renamed = (renaming(scope.source, mention, names) for mention in unit.mentions)
+        return _edited(scope, unit, {*chains, *(r for r in renamed if r is not None)})
+
+    def _chain_replaced(self, scope: Module, node: ast.AST, inside: Inside) -> Replacement:
+        for part in _chain(scope, node)[1:]:
+            meaning = self.package.meaning(inside.module, part.attr) if isinstance(part, ast.Attribute) else None
+            if isinstance(meaning, Inside):
+                inside = meaning
+            elif isinstance(meaning, Defined):
+                return scope.source.replace(part, self.spelled[meaning])
+            elif isinstance(meaning, Imported):
+                return scope.source.replace(part, self.spelled[meaning.symbol])
+            else:
+                break
+        raise UnusableError("uses a module as a value", inside.module)
+
+
+def _chain(scope: Module, node: ast.AST) -> list[ast.AST]:
+    """A name with the attributes read of it, one after the other: a, a.b, a.b.c."""
+    chain = [node]
+    while isinstance(parent := scope.source.parents.get(chain[-1]), ast.Attribute):
+        chain.append(parent)
+    return chain
+
+
+def _edited(scope: Module, unit: Unit, edits: set[Replacement]) -> str:
+    data = scope.source.data[unit.start : unit.end]
+    for edit in sorted(edits, key=lambda r: r.start, reverse=True):
+        data = data[: edit.start - unit.start] + edit.text.encode() + data[edit.end - unit.start :]
+    return re.sub(r"\r\n|\r", "\n", data.decode())
+
+
+def _free(name: str, taken: set[str]) -> str:
+    number, free = 0, name
+    while free in taken:
+        number += 1
+        free = f"{name}{number}"
+    return free

@@ -1,0 +1,128 @@
+"""The files of one source as one namespace: where a name of a module is defined, through imports and re-exports."""
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from gi.errors import SourceError
+from gi.lines.index import absolute
+from gi.source.module import Imported, Module
+from gi.source.tree import Source
+
+_MAX_HOPS = 30  # of re-exports: more is a circle
+
+
+@dataclass(frozen=True, slots=True)
+class Defined:
+    """A name that a module of the source defines in its own text."""
+
+    module: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """A name that stands for a module of the source."""
+
+    module: str
+
+
+Meaning = Defined | Inside | Imported | None
+"""What a name stands for; `Imported` is what comes from outside the source, None what nothing binds."""
+
+
+class Package:
+    """The modules below one root, by dotted name as `gi.corpus.modules.texts_below` gives them; parsed when needed."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._texts = {name.removesuffix(".__init__"): text for name, text in texts.items()}
+        self._packages = {name.removesuffix(".__init__") for name in texts if name.endswith("__init__")}
+        self._modules: dict[str, Module | None] = {}
+        self._tops = {name.split(".")[0] for name in self._texts}
+
+    def module(self, name: str) -> Module | None:
+        """A module's scope, its relative and star imports written out; None where there is none that parses."""
+        if name not in self._modules:
+            self._modules[name] = None  # what a circle of star imports ends in
+            self._modules[name] = self._read(name)
+        return self._modules[name]
+
+    def names(self) -> list[str]:
+        """The modules' names."""
+        return sorted(self._texts)
+
+    def meaning(self, module: str, name: str) -> Meaning:
+        """What a name of a module stands for."""
+        for _ in range(_MAX_HOPS):
+            scope = self.module(module)
+            if scope is None:
+                return None
+            if name in scope.units:
+                return Defined(module, name)
+            imported = scope.imports.get(name)
+            if imported is None:
+                return Inside(f"{module}.{name}") if f"{module}.{name}" in self._texts else None
+            if imported.symbol.split(".")[0] not in self._tops:
+                return imported
+            found = self._split(imported.symbol)
+            if found is None:
+                return None
+            module, name = found
+            if not name:
+                return Inside(module)
+        return None
+
+    def order(self, start: str) -> list[str]:
+        """The modules in the order in which importing `start` would run them."""
+        done: dict[str, None] = {}
+        entered: set[str] = set()
+
+        def enter(name: str) -> None:
+            scope = self.module(name)
+            if name in entered or scope is None:
+                return
+            entered.add(name)
+            for imported in scope.imports.values():
+                found = self._split(imported.symbol)
+                if found is not None:
+                    enter(found[0])
+            done[name] = None
+
+        enter(start)
+        return list(done)
+
+    def _split(self, symbol: str) -> tuple[str, str] | None:
+        """The module that a symbol starts with and the one name behind it, "" where it is the module itself."""
+        module, _, name = symbol.rpartition(".")
+        scope = self.module(module) if module in self._texts else None
+        if scope is not None and name in scope.bound and scope.imports.get(name) != Imported(symbol, False):
+            return module, name  # a package may give a name of its own to what one of its modules is called
+        if symbol in self._texts:
+            return symbol, ""
+        return (module, name) if scope is not None else None
+
+    def _read(self, name: str) -> Module | None:
+        text = self._texts.get(name)
+        try:
+            return None if text is None else Module(self._written_out(name, Source(text)))
+        except SourceError:
+            return None
+
+    def _written_out(self, module: str, source: Source) -> Source:
+        """The source with its relative imports made absolute and the star imports of the package's own made plain."""
+        edits = []
+        for node in ast.walk(source.tree):
+            if not isinstance(node, ast.ImportFrom):
+                continue
+            base = absolute(module, module in self._packages, node.level, node.module or "")
+            names = [alias for a in node.names for alias in self._starred(base, a)]
+            if (node.level and base) or names != node.names:
+                edits.append(source.replace(node, ast.unparse(ast.ImportFrom(base, names, 0)) if names else "pass"))
+        return Source(source.edited(edits)) if edits else source
+
+    def _starred(self, base: str, alias: ast.alias) -> Iterator[ast.alias]:
+        scope = self.module(base) if alias.name == "*" and base in self._texts else None
+        if scope is None:
+            yield alias
+        else:
+            yield from (ast.alias(name) for name in sorted(scope.bound) if not name.startswith("_"))

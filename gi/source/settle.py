@@ -1,0 +1,35 @@
+"""An expression with values in the place of names, worked out where it is arithmetic."""
+
+import ast
+import operator
+from collections.abc import Callable, Mapping
+
+_ARITHMETIC: dict[type[ast.operator], Callable[[int, int], int]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.FloorDiv: operator.floordiv,
+}
+
+
+def settled(expression: str, names: Mapping[str, int]) -> str:
+    """The expression's text after that: "nn.Conv2d(w, w // 4)" becomes "nn.Conv2d(64, 16)" where w is 64."""
+    if not any(name in expression for name in names):
+        return expression
+    return ast.unparse(_Settled(names).visit(ast.parse(expression, mode="eval")))
+
+
+class _Settled(ast.NodeTransformer):
+    def __init__(self, names: Mapping[str, int]) -> None:
+        self.names = names
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        return ast.Constant(self.names[node.id]) if node.id in self.names else node
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        self.generic_visit(node)
+        left, right = node.left, node.right
+        numbers = [n.value for n in (left, right) if isinstance(n, ast.Constant) and isinstance(n.value, int)]
+        if len(numbers) == 2 and type(node.op) in _ARITHMETIC:
+            return ast.Constant(_ARITHMETIC[type(node.op)](*numbers))
+        return node
