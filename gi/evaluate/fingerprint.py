@@ -1,5 +1,6 @@
-"""What a program computes and how it trains, as digests: equal for equal programs, whatever their text looks like."""
+"""How a program trains, as digests: equal for equal recipes, whatever their text looks like."""
 
+import functools
 import hashlib
 import types
 from typing import Any
@@ -7,74 +8,22 @@ from typing import Any
 import torch
 from torch import nn
 
-_RESHAPES = frozenset({"view", "reshape", "flatten", "squeeze", "unsqueeze", "contiguous", "view_as", "unflatten"})
-_SETTINGS = (int, float, str, bool, type(None), types.EllipsisType, slice, torch.dtype, torch.device)
-
 
 def digest(*parts: Any) -> str:
     """16 hexadecimal digits for anything with a stable `repr`."""
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
-class Graph:
-    """What was computed, as digests: equal whatever the names, the order or the spelling in the text."""
-
-    def __init__(self) -> None:
-        self.names: dict[int, str] = {}
-        self.kept: list[Any] = []  # ids are only unique among the living
-        self.params = 0
-        self.starts: dict[int, list[Any]] = {}  # how weights were initialised, by id
-
-    def name(self, tensor: torch.Tensor, name: str) -> None:
-        """Gives a tensor its digest."""
-        self.names[id(tensor)] = name
-        self.kept.append(tensor)
-
-    def of(self, value: Any) -> str:
-        """The digest of a tensor, the text of a setting; a tensor that nothing computed counts by order of use."""
-        if isinstance(value, torch.Tensor):
-            if id(value) not in self.names:
-                kind = "parameter" if value.requires_grad else "constant"
-                start = self.starts.get(id(value), [])
-                self.name(value, digest(kind, self.params, tuple(value.shape), str(value.dtype), start))
-                self.params += 1
-            return self.names[id(value)]
-        if isinstance(value, (list, tuple)):
-            return "(" + ",".join(self.of(v) for v in value) + ")"
-        return repr(value) if isinstance(value, _SETTINGS) else type(value).__name__
-
-    def initialised(self, name: str, args: Any, kwargs: dict[str, Any]) -> None:
-        """Notes that `name` set a weight while the network was built: it counts, the order of definition does not."""
-        target = args[0] if args else kwargs.get("tensor")  # torch.nn.init gives it by name
-        if isinstance(target, torch.Tensor):
-            settings = (*args[1:], *(v for _, v in sorted(kwargs.items())))
-            self.starts.setdefault(id(target), []).append((name, [v for v in settings if isinstance(v, _SETTINGS)]))
-            self.kept.append(target)
-
-    def record(self, name: str, args: Any, kwargs: dict[str, Any], output: Any) -> None:
-        """Notes that function `name` made `output`. How an image was flattened, or `inplace`, does not count."""
-        outputs = [output] if isinstance(output, torch.Tensor) else output
-        if not isinstance(outputs, (list, tuple)) or not all(isinstance(o, torch.Tensor) for o in outputs):
-            return
-        plain = name.strip("_")
-        if plain in _RESHAPES and isinstance(output, torch.Tensor):
-            made = digest("reshape", self.of(args[0]), tuple(output.shape))
-        else:
-            settings = sorted((k, self.of(v)) for k, v in kwargs.items() if k != "inplace")
-            made = digest(plain, [self.of(a) for a in args], settings)
-        for place, tensor in enumerate(outputs):
-            self.name(tensor, f"{made}.{place}")
-
-    def digest_of(self, output: torch.Tensor) -> str:
-        """The digest of the computation that gave `output`."""
-        return digest(self.of(output))
-
-
 def recipe_digest(optimizer: Any, scheduler: Any, loss: Any, augmentation: Any) -> str:
     """The digest of a recipe: the parts' classes and settings."""
-    groups = [{k: v for k, v in g.items() if k != "params"} for g in optimizer.param_groups]
+    groups = [_group(g) for g in optimizer.param_groups]
     schedule = "" if scheduler is None else [type(scheduler).__name__, _plain(getattr(scheduler, "__dict__", {}))]
     return digest(type(optimizer).__name__, groups, schedule, _callable(loss), _callable(augmentation))
+
+
+def _group(group: dict[str, Any]) -> Any:
+    """The settings of a parameter group, and which shapes they are for."""
+    return sorted(tuple(p.shape) for p in group["params"]), {k: v for k, v in group.items() if k != "params"}
 
 
 def _callable(part: Any) -> Any:
@@ -82,12 +31,20 @@ def _callable(part: Any) -> Any:
     if isinstance(part, nn.Module):
         return [repr(part), _plain({**part.__dict__, **part._buffers}), [_callable(child) for child in part.children()]]
     if isinstance(part, types.FunctionType):
-        return [
-            _code(part.__code__),
-            repr(part.__defaults__),
-            [_value(c.cell_contents) for c in part.__closure__ or ()],
-        ]
+        cells = [_value(c.cell_contents) for c in part.__closure__ or ()]
+        return [_code(part.__code__), repr(part.__defaults__), cells, _globals(part)]
+    if isinstance(part, functools.partial):
+        return [_callable(part.func), _value(part.args), _plain(part.keywords)]
     return [repr(part) if " at 0x" not in repr(part) else type(part).__name__, _plain(getattr(part, "__dict__", {}))]
+
+
+def _globals(function: types.FunctionType) -> list[Any]:
+    """The module's names that a function of the program reads: constants by value, its own functions by their code."""
+    if function.__module__ != "candidate":
+        return []
+    names = [n for n in function.__code__.co_names if n in function.__globals__ and n != function.__name__]
+    values = [(n, function.__globals__[n]) for n in names]
+    return [(n, _value(v)) for n, v in values if isinstance(v, (*_BASIC, types.FunctionType))]
 
 
 def _code(code: types.CodeType) -> Any:

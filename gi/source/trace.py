@@ -5,7 +5,7 @@ A *site* is a stretch of the program's text as Python's `ast` counts it: (line, 
 1-based, columns 0-based in UTF-8 bytes.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, TypeAlias
 
 from gi.types import Stage
@@ -39,7 +39,7 @@ class Fix:
 
     kind "argument": argument `name` (position `position` in the signature) of the constructor becomes `value`;
     "symbol": the called class becomes `value`; "flatten", "pool": the input is flattened, or pooled and flattened,
-    first; "remove": the call is left out; "head": the output becomes (n, `value`) by pooling, flattening and one
+    first; "remove": the call is left out; "inplace": it makes a new tensor; "head": the output becomes (n, `value`) by pooling, flattening and one
     dense layer; "view": the sizes of a view become `value`; "project": operand `name` (left or right) of an
     elementwise operation passes through a 1x1 convolution whose (in, out, stride) is `value` (for stride 0, through a
     dense layer); "resize": an operand is pooled to the size `value`, that of the other one or, without a `name`, of
@@ -68,7 +68,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A place of the text that gives a value: the expression at `site` or, with a `name`, an argument of the call there.
+    """A place of the text that gives a value: the expression at `site` or, with a `name`, an argument of that call.
 
     `position` is the argument's in the signature. For a sum or a concatenation the name is "sum", and a case's value
     the shapes of the operands. `cases` are in order of time.
@@ -120,15 +120,28 @@ def _tuples(value: Any) -> Any:
     return tuple(_tuples(v) for v in value) if isinstance(value, list) else value
 
 
+def answer_as_json(answer: Answer) -> dict[str, Any]:
+    """The JSON values of a record: uses as lists in the order of their fields, for there are many."""
+    if isinstance(answer, Stopped):
+        return asdict(answer)
+    plain = {f.name: getattr(answer, f.name) for f in fields(answer)}
+    uses = [(u.symbol, u.site, u.built, u.inputs, u.output, u.params, u.settings) for u in answer.uses]
+    return plain | {
+        "uses": uses,
+        "fixes": [asdict(f) for f in answer.fixes],
+        "points": list(map(asdict, answer.points)),
+    }
+
+
 def answer_from_json(stored: dict[str, Any]) -> Answer:
     """The record that the worker's JSON stands for. Raises `TypeError` or `KeyError` where it stands for none."""
-    fields = {key: _tuples(value) for key, value in stored.items()}
-    if "stage" in fields:
-        return Stopped(**fields)
-    uses = tuple(Use(**{k: _tuples(v) for k, v in use.items()}) for use in fields.pop("uses"))
-    fixes = tuple(Fix(**{k: _tuples(v) for k, v in fix.items()}) for fix in fields.pop("fixes"))
-    points = tuple(_point(**point) for point in fields.pop("points"))
-    return Trace(uses=uses, fixes=fixes, points=points, **fields)
+    given = {key: _tuples(value) for key, value in stored.items()}
+    if "stage" in given:
+        return Stopped(**given)
+    uses = tuple(Use(*use) for use in given.pop("uses"))
+    fixes = tuple(Fix(**{k: _tuples(v) for k, v in fix.items()}) for fix in given.pop("fixes"))
+    points = tuple(_point(**point) for point in given.pop("points"))
+    return Trace(uses=uses, fixes=fixes, points=points, **given)
 
 
 def _point(site: Any, name: Any, position: Any, cases: Any) -> Point:

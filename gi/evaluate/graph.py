@@ -1,0 +1,245 @@
+"""What a network computes, as digests made while it runs on meta tensors: the cheap first half of a fingerprint.
+
+Equal digests mean equal networks, whatever the names, the order of definition or the spelling in the text. The
+converse does not hold: that two networks which compute the same in other steps are equal shows in numbers alone
+(`gi.evaluate.numeric`). What those numbers hide or round away is kept here as `invariants`.
+"""
+
+import inspect
+import math
+import types
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import nn
+
+from gi.evaluate.fingerprint import digest
+
+_RESHAPES = frozenset({"view", "reshape", "flatten", "squeeze", "unsqueeze", "contiguous", "view_as", "unflatten"})
+_SETTINGS = (int, float, str, bool, type(None), types.EllipsisType, slice, torch.dtype, torch.device)
+_PLAIN = {"iadd": "add", "radd": "add", "imul": "mul", "rmul": "mul", "multiply": "mul", "concat": "cat"}
+_COMMUTATIVE = frozenset({"add", "mul", "maximum", "minimum"})
+_IDEMPOTENT = frozenset({"relu", "relu6", "abs"})
+_ACTIVATIONS = frozenset({
+    "relu", "relu6", "elu", "selu", "celu", "leaky_relu", "rrelu", "gelu", "silu", "mish", "hardtanh", "hardswish",
+    "hardsigmoid", "hardshrink", "softshrink", "tanhshrink", "softplus", "softsign", "tanh", "sigmoid", "logsigmoid",
+    "threshold", "clamp", "glu", "prelu", "softmax", "log_softmax",
+})  # fmt: skip
+_NOTHING_LEFT = frozenset({
+    "uniform_", "normal_", "fill_", "zero_", "trunc_normal_", "copy_", "exponential_", "bernoulli_", "random_",
+})  # fmt: skip
+_VALUES = frozenset({
+    "mul_", "add_", "sub_", "div_", "pow_", "neg_", "abs_", "exp_", "sqrt_", "erfinv_", "clamp_", "clamp_min_",
+    "clamp_max_",
+})  # fmt: skip
+
+
+def sets_values(func: Callable[..., Any]) -> bool:
+    """Whether a function does no more than change the values of its first tensor."""
+    return _starts_anew(func) or getattr(func, "__name__", "") in _VALUES
+
+
+def _starts_anew(func: Callable[..., Any]) -> bool:
+    """Whether nothing is left of the values that were there before."""
+    return getattr(func, "__module__", "") == "torch.nn.init" or getattr(func, "__name__", "") in _NOTHING_LEFT
+
+
+class Graph:
+    """The digests of one run. Tensors and storages are told apart by address, so they are kept alive."""
+
+    def __init__(self) -> None:
+        """Starts with nothing computed."""
+        self.multiply_adds = 0
+        self.values = 0
+        self.drops = False
+        self._names: dict[int, str] = {}
+        self._kept: list[Any] = []
+        self._places: dict[str, int] = {}
+        self._starts: dict[int, list[Any]] = {}  # how the values in a storage came about, while the network was built
+        self._bases: dict[str, str] = {}  # of a name that a reshape gave
+        self._steps: dict[str, str] = {}  # the function that gave a name
+        self._settings: set[Any] = set()
+        self._weights: list[Any] = []
+
+    # While the network is built ------------------------------------------------------------------------------------
+
+    def started(self, func: Callable[..., Any], args: Any, kwargs: dict[str, Any], output: Any) -> None:
+        """Notes how the values of a tensor come about before forward runs: they count, the order of doing it does not.
+
+        A weight is known by its storage: `weight.data.normal_()` and `nn.Parameter(torch.zeros(3))` set it too.
+        """
+        name = getattr(func, "__name__", "")
+        target = kwargs.get("tensor", args[0] if args else None)
+        step = (
+            name,
+            self._history(args[1:]),
+            sorted((k, self._history(v)) for k, v in kwargs.items() if k != "tensor"),
+        )
+        if isinstance(target, torch.Tensor) and (sets_values(func) or name == "__setitem__"):
+            before = [] if _starts_anew(func) else self._starts.get(_storage(target), [])
+            self._start(target, [*before, step])
+        elif isinstance(output, torch.Tensor) and _storage(output) not in self._starts:
+            self._start(output, [(name, self._history(args), step[2])])
+
+    def _start(self, tensor: torch.Tensor, history: list[Any]) -> None:
+        self._starts[_storage(tensor)] = history
+        self._kept.append(tensor)
+
+    def _history(self, value: Any) -> Any:
+        if isinstance(value, torch.Tensor):
+            return self._start_of(value)
+        if isinstance(value, (tuple, list)):
+            return [self._history(v) for v in value]
+        return repr(value) if isinstance(value, _SETTINGS) else type(value).__name__
+
+    def _start_of(self, tensor: torch.Tensor) -> Any:
+        if not tensor.is_meta:
+            return digest(tuple(tensor.shape), tensor.detach().reshape(-1)[:_COMPARED].tolist())
+        return self._starts.get(_storage(tensor), [])
+
+    # While it runs --------------------------------------------------------------------------------------------------
+
+    def name(self, tensor: torch.Tensor, name: str) -> None:
+        """Gives a tensor its digest."""
+        self._names[id(tensor)] = name
+        self._kept.append(tensor)
+
+    def record(self, func: Callable[..., Any], args: Any, kwargs: dict[str, Any], output: Any) -> None:
+        """Notes that `func` made `output`. How an image was flattened, or `inplace`, does not count."""
+        outputs = [output] if isinstance(output, torch.Tensor) else output
+        if not isinstance(outputs, (list, tuple)) or not all(isinstance(o, torch.Tensor) for o in outputs):
+            return
+        name, plain = getattr(func, "__name__", ""), _plain(func)
+        self._name_weights(args, kwargs, outputs)
+        given = _given(func, args, kwargs)
+        for place, tensor in enumerate(outputs):
+            made = self._made(plain, args, given, tensor)
+            self.name(tensor, made if len(outputs) == 1 else f"{made}.{place}")
+        if (_is_in_place(name) or given.get("inplace")) and isinstance(args[0], torch.Tensor):
+            self.name(args[0], self._names[id(outputs[0])])
+        self.values += sum(o.numel() for o in outputs)
+
+    def _made(self, plain: str, args: Any, given: dict[str, Any], output: torch.Tensor) -> str:
+        first = self.of(args[0]) if args and isinstance(args[0], torch.Tensor) else ""
+        if plain in _RESHAPES and first:
+            return self._reshaped(first, args[0], output)
+        if "dropout" in plain and (_at(given, "p", 1) == 0 or _at(given, "training", 2) is False):
+            return first
+        if plain in _IDEMPOTENT and self._steps.get(first) == plain:
+            return first
+        self._note(plain, given)
+        named = [("" if n == 0 else k, self.of(v)) for n, (k, v) in enumerate(given.items()) if k != "inplace"]
+        if plain in _COMMUTATIVE and all(isinstance(v, torch.Tensor) for v in given.values()):
+            named = sorted((("", value) for _, value in named))
+        made = digest(plain, named)
+        self._steps[made] = plain
+        return made
+
+    def _reshaped(self, first: str, source: torch.Tensor, output: torch.Tensor) -> str:
+        base = self._bases.get(first, f"{first} {tuple(source.shape)}")
+        if base.endswith(f" {tuple(output.shape)}"):
+            return base.partition(" ")[0]
+        made = digest("reshape", base, tuple(output.shape))
+        self._bases[made] = base
+        return made
+
+    def _note(self, plain: str, given: dict[str, Any]) -> None:
+        """Keeps the settings that numbers may round away, and the activations that may never be seen to saturate."""
+        self.drops = self.drops or "dropout" in plain
+        if plain in _ACTIVATIONS:
+            self._settings.add(plain)
+        self._settings.update((plain, k, repr(v)) for k, v in given.items() if type(v) is float)
+
+    def _name_weights(self, args: Any, kwargs: dict[str, Any], outputs: Any) -> None:
+        """Names what a call uses first, a weight or a constant, by the data that it meets and by how it was set."""
+        tensors = list(_tensors((args, kwargs)))
+        new = list({id(t): t for t in tensors if id(t) not in self._names}.values())
+        met = [self._names[id(t)] for t in tensors if id(t) in self._names]
+        place = digest(met, [self._described(t) for t in new]) if new else ""
+        self._places[place] = self._places.get(place, 0) + 1
+        for number, tensor in enumerate(new):
+            self.name(tensor, digest(place, self._places[place], number))
+            self._weights.append(repr(self._described(tensor)))
+        self.multiply_adds += sum(_multiply_adds(t, outputs[0]) for t in tensors if isinstance(t, nn.Parameter))
+
+    def _described(self, tensor: torch.Tensor) -> Any:
+        return tensor.requires_grad, tuple(tensor.shape), str(tensor.dtype), self._start_of(tensor)
+
+    def of(self, value: Any) -> str:
+        """The digest of a tensor, the text of a setting."""
+        if isinstance(value, torch.Tensor):
+            return self._names[id(value)]
+        if isinstance(value, (list, tuple)):
+            return "(" + ",".join(self.of(v) for v in value) + ")"
+        return repr(value) if isinstance(value, _SETTINGS) else type(value).__name__
+
+    # In the end -----------------------------------------------------------------------------------------------------
+
+    def digest_of(self, output: torch.Tensor) -> str:
+        """The digest of the computation that gave `output`."""
+        return digest(self._names.get(id(output), ""))
+
+    def invariants(self) -> str:
+        """What equal networks have in common beside numbers: weights with their initialisation, fine settings."""
+        return digest(sorted(self._weights), sorted(map(repr, self._settings)))
+
+
+_COMPARED = 4096  # values of a constant: a longer one is known by its start
+
+
+def _storage(tensor: torch.Tensor) -> int:
+    return int(tensor.untyped_storage()._cdata)
+
+
+def _is_in_place(name: str) -> bool:
+    return name in ("__setitem__", "__iadd__", "__imul__") or (name.endswith("_") and not name.endswith("__"))
+
+
+@lru_cache(maxsize=4096)
+def _plain(func: Callable[..., Any]) -> str:
+    name = getattr(func, "__name__", "")
+    if name == "__get__":  # a property: x.T
+        name = getattr(getattr(func, "__self__", None), "__name__", name)
+    name = name.strip("_")
+    return _PLAIN.get(name, name)
+
+
+def _tensors(value: Any) -> Iterator[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, (tuple, list)):
+        for part in value:
+            yield from _tensors(part)
+    elif isinstance(value, dict):
+        yield from _tensors(list(value.values()))
+
+
+def _multiply_adds(weight: torch.Tensor, output: torch.Tensor) -> int:
+    return output.numel() * math.prod(weight.shape[1:]) if weight.dim() > 1 else 0
+
+
+def _given(func: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a call by name, defaults included, so that how a call is spelled does not count."""
+    names = _parameters(func)
+    if names is None or len(args) > len(names):
+        return {str(n): a for n, a in enumerate(args)} | kwargs
+    return dict(names) | {name: a for (name, _), a in zip(names, args, strict=False)} | kwargs
+
+
+def _at(given: dict[str, Any], name: str, place: int) -> Any:
+    """An argument by its name, or by its place where the function is C code."""
+    return given.get(name, given.get(str(place)))
+
+
+@lru_cache(maxsize=4096)
+def _parameters(func: Callable[..., Any]) -> tuple[tuple[str, Any], ...] | None:
+    """The parameters of a Python function with their defaults (None for one that must be given); None for C code."""
+    if not isinstance(func, types.FunctionType):
+        return None
+    func = torch._jit_internal.boolean_dispatched.get(func, {}).get("if_false", func)  # F.max_pool2d, ...
+    parameters = inspect.signature(func).parameters.values()
+    if any(p.kind not in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) for p in parameters):
+        return None
+    return tuple((p.name, None if p.default is p.empty else p.default) for p in parameters)

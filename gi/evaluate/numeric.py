@@ -1,0 +1,191 @@
+"""What a program computes, as numbers: output and gradients for one fixed batch and fixed weights. Check worker only.
+
+The program is built on the CPU without its initialisation (the symbolic digest holds that) and runs once forward and
+once backward. A weight is filled where it is first used, by its shape and by the data that it meets there, so that
+neither names nor the order of definition count, nor the order of two branches. What comes out is rounded to three
+digits: programs that compute the same agree to about six.
+"""
+
+import contextlib
+import hashlib
+import math
+import random
+import types
+from collections.abc import Iterator
+from typing import Any
+
+import numpy
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from gi.evaluate.program import built, namespace, stops
+
+BATCH = 3  # a batch norm of a 1x1 map shows nothing of a batch of two: it gives +-1
+_INPUT_SCALE = 3.0  # so that what only large values show (a ReLU6, a clamp) is shown
+_NOISE_LENGTH = 1_000_003  # a prime: a weight longer than the noise does not repeat in step with its rows
+_SMALL = 1 << 15  # weights of at most this many values: the others' gradients cost as much as all of forward
+_SAMPLE = 512  # values of the data that a weight meets, to tell the places of equal weights apart
+
+_INITS = frozenset({"uniform_", "normal_", "fill_", "zero_", "trunc_normal_", "exponential_", "log_normal_", "cauchy_"})
+
+
+def numeric(code: types.CodeType, entry: str, input_shape: tuple[int, ...], *, two_modes: bool) -> str | None:
+    """The rounded numbers as text; None where they would tell nothing (not finite, or the same for every input).
+
+    With `two_modes` the network also runs in evaluation mode. Raises `Stop` where the program fails on real tensors.
+    """
+    with _fixed_randomness():
+        net = _built(code, entry)
+        fill = _Fill()
+        x = _noise("input", BATCH * math.prod(input_shape)).reshape(BATCH, *input_shape) * _INPUT_SCALE
+        with stops("forward"), fill:
+            output = net(x)
+        with stops("backward"):
+            weights = {id(p): p for p in net.parameters() if p.requires_grad and p.numel() <= _SMALL}
+            keys = [(fill.keys[i], p) for i, p in weights.items() if i in fill.keys]
+            gradients = _gradients(output, [p for _, p in keys]) if keys else []
+        parts = [_digits(output), _gradient_digits([key for key, _ in keys], gradients)]
+        if two_modes:
+            net.eval()
+            with stops("forward"), torch.no_grad():
+                parts.append(_digits(net(x)))
+    return None if not _tells(output) or None in parts else " ".join(map(str, parts))
+
+
+@contextlib.contextmanager
+def _fixed_randomness() -> Iterator[None]:
+    """What the program draws while it is built and run is the same each time, and nobody else's draws move."""
+    states = torch.get_rng_state(), random.getstate(), numpy.random.get_state()
+    torch.manual_seed(0)
+    random.seed(0)
+    numpy.random.seed(0)
+    try:
+        yield
+    finally:
+        torch.set_rng_state(states[0])
+        random.setstate(states[1])
+        numpy.random.set_state(states[2])
+
+
+def _built(code: types.CodeType, entry: str) -> nn.Module:
+    with _Uninitialised():
+        net = built(namespace(code), entry)
+    torch.manual_seed(0)
+    return net.train()
+
+
+class _Uninitialised(TorchFunctionMode):
+    """While a network is built: its weights are left zero."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func is torch.empty:
+            return torch.zeros(*args, **kwargs)
+        name = getattr(func, "__name__", "")
+        if getattr(func, "__module__", "") == "torch.nn.init" or name in _INITS:
+            target = args[0] if args else kwargs.get("tensor")
+            if isinstance(target, nn.Parameter):
+                return target
+        return func(*args, **kwargs)
+
+
+class _Fill(TorchFunctionMode):
+    """While a network runs: every weight gets its values where it is first used."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.keys: dict[int, str] = {}
+        self._counts: dict[str, int] = {}
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        new = [p for p in _parameters((args, kwargs)) if id(p) not in self.keys]
+        if new:
+            with torch.no_grad():
+                self._fill(new, args)
+        return func(*args, **(kwargs or {}))
+
+    def _fill(self, weights: list[nn.Parameter], args: Any) -> None:
+        """Fills weights that are used by one call together; `args` holds the data that they meet."""
+        place = f"{_met(args)}{[tuple(p.shape) for p in weights]}"
+        count = self._counts[place] = self._counts.get(place, 0) + 1
+        for number, weight in enumerate(weights):
+            if id(weight) not in self.keys:
+                self.keys[id(weight)] = key = f"{place}{count}.{number}"
+                _set(weight, key)
+
+
+def _parameters(value: Any) -> Iterator[nn.Parameter]:
+    if isinstance(value, nn.Parameter):
+        yield value
+    elif isinstance(value, (tuple, list)):
+        for part in value:
+            yield from _parameters(part)
+    elif isinstance(value, dict):
+        yield from _parameters(list(value.values()))
+
+
+def _met(args: Any) -> str:
+    """Two digits of the data of a call: enough to tell its place, too few for rounding errors to show."""
+    for value in args:
+        if isinstance(value, torch.Tensor) and not isinstance(value, nn.Parameter) and value.is_floating_point():
+            return f"{float(value.detach().reshape(-1)[:_SAMPLE].abs().sum()):.1e}{tuple(value.shape)}"
+    return ""
+
+
+def _set(weight: nn.Parameter, key: str) -> None:
+    """Noise of the size that keeps activations as large as they were; about one half where there is no fan-in."""
+    if not weight.is_floating_point():
+        return
+    values = _noise(key, weight.numel()).reshape(weight.shape)
+    weight.data.copy_(values * math.sqrt(2 / math.prod(weight.shape[1:])) if weight.dim() > 1 else values + 0.5)
+
+
+_NOISE = torch.from_numpy(numpy.random.default_rng(0).standard_normal(_NOISE_LENGTH, dtype=numpy.float32))
+
+
+def _noise(key: str, count: int) -> torch.Tensor:
+    """`count` values of the fixed noise from where `key` says, round and round."""
+    start = int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest()) % _NOISE_LENGTH
+    if start + count <= _NOISE_LENGTH:
+        return _NOISE[start : start + count]
+    rounds = -(-(start + count) // _NOISE_LENGTH)
+    return _NOISE.repeat(rounds)[start : start + count]
+
+
+def _gradients(output: torch.Tensor, weights: list[nn.Parameter]) -> list[torch.Tensor | None]:
+    scalar = (output * _noise("direction", output.numel()).reshape(output.shape)).sum()
+    return list(torch.autograd.grad(scalar, weights, allow_unused=True))
+
+
+def _digits(output: torch.Tensor) -> str | None:
+    """The size of an output and its direction along four fixed ones, to three digits; None where it is not finite."""
+    values = output.detach().double().reshape(-1)
+    size = float(values.norm())
+    if not math.isfinite(size) or not size:
+        return None
+    along = [float(values @ _noise(f"output {n}", values.numel()).double()) for n in range(4)]
+    return _rounded(size, along)
+
+
+def _gradient_digits(keys: list[str], gradients: list[torch.Tensor | None]) -> str | None:
+    """The same of all gradients together: one that is zero but for rounding errors does not show."""
+    squares, along = 0.0, [0.0, 0.0]
+    for key, gradient in zip(keys, gradients, strict=True):
+        if gradient is None:
+            continue
+        values = gradient.double().reshape(-1)
+        squares += float(values @ values)
+        for n in range(2):
+            along[n] += float(values @ _noise(f"{key} {n}", values.numel()).double())
+    return _rounded(math.sqrt(squares), along) if math.isfinite(squares) else None
+
+
+def _rounded(size: float, along: list[float]) -> str:
+    return " ".join([f"{size:.2e}", *(f"{value / size:.3f}" if size else "0" for value in along)])
+
+
+def _tells(output: torch.Tensor) -> bool:
+    """Whether the output depends on the input: that of a network whose activations all died does not."""
+    values = output.detach()
+    return bool(values.isfinite().all()) and float((values - values[:1]).abs().max()) > 1e-5 * float(values.abs().max())

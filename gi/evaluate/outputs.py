@@ -1,0 +1,110 @@
+"""What functions of torch give on meta tensors, remembered by shape. Check worker only.
+
+Most of torch's kernels for meta tensors are Python: a batch norm takes a millisecond to find that its output looks like
+its input. The programs that one check worker sees are variants of each other, so nearly every call has been seen.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+MAX_REMEMBERED = 50_000
+_SETTINGS = (int, float, str, bool, type(None), torch.dtype)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a call gave: a new tensor of this form, or its first tensor changed in place."""
+
+    shape: tuple[int, ...]
+    stride: tuple[int, ...]
+    dtype: torch.dtype
+    requires_grad: bool
+    in_place: bool
+
+
+class Outputs:
+    """Calls functions; of one called before with arguments that look the same, only the output's form is made."""
+
+    def __init__(self) -> None:
+        """Starts with nothing remembered."""
+        self._seen: dict[Any, _Seen] = {}
+        self._answers: set[Callable[..., Any]] = set()  # functions that give no tensor
+
+    def __call__(self, func: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
+        """What `func` gives. A tensor changed in place may come back as another that looks the same.
+
+        Nothing else of a call is remembered: it must not matter but for its output.
+        """
+        if func in self._answers:
+            return func(*args, **kwargs)
+        tensors: list[torch.Tensor] = []
+        form = _form((args, tuple(kwargs.items())), tensors)
+        if form is None or not tensors:
+            return func(*args, **kwargs)
+        key = (func, torch.is_grad_enabled(), form)
+        seen = self._seen.get(key)
+        return self._called(key, func, args, kwargs, tensors) if seen is None else _made(seen, tensors)
+
+    def _called(self, key: Any, func: Any, args: Any, kwargs: Any, tensors: list[torch.Tensor]) -> Any:
+        first = tensors[0]
+        before = (tuple(first.shape), first.stride(), first.requires_grad)
+        output = func(*args, **kwargs)
+        if not isinstance(output, (torch.Tensor, tuple, list)):
+            self._answers.add(func)
+        found = _seen(output, tensors, before)
+        if found is not None and len(self._seen) < MAX_REMEMBERED:
+            self._seen[key] = found
+        return output
+
+
+def _form(value: Any, tensors: list[torch.Tensor]) -> Any:
+    """A hashable stand-in for arguments, equal for those that give outputs of one form; None where there is none."""
+    if isinstance(value, torch.Tensor):
+        if not value.is_meta:
+            return None
+        tensors.append(value)
+        return value.shape, value.stride(), value.dtype, value.requires_grad
+    if isinstance(value, (tuple, list)):
+        parts = [_form(part, tensors) for part in value]
+        return None if None in parts else (type(value), *parts)
+    if isinstance(value, int) and type(value) is not bool:  # an int that knows its history is an int here
+        return int, int(value)
+    return (type(value), value) if isinstance(value, _SETTINGS) else None
+
+
+def _seen(output: Any, tensors: list[torch.Tensor], before: tuple[Any, ...]) -> _Seen | None:
+    """What to remember of an output: nothing of several, of one on another device, of a view, of a changed form."""
+    if not isinstance(output, torch.Tensor) or not output.is_meta:
+        return None
+    shape, stride, requires_grad = before
+    in_place = output is tensors[0]
+    found = _Seen(tuple(output.shape), output.stride(), output.dtype, output.requires_grad, in_place)
+    if in_place:
+        others = any(t.requires_grad for t in tensors[1:])
+        same = (found.shape, found.stride, found.requires_grad) == (shape, stride, requires_grad or others)
+        return found if same else None
+    shared = {t.untyped_storage()._cdata for t in tensors}
+    return None if output.untyped_storage()._cdata in shared else found
+
+
+def _made(seen: _Seen, tensors: list[torch.Tensor]) -> torch.Tensor:
+    if not seen.requires_grad:
+        return tensors[0] if seen.in_place else _empty(seen)
+    made: torch.Tensor = _Made.apply(seen, *tensors)  # type: ignore[no-untyped-call]
+    return made
+
+
+def _empty(seen: _Seen) -> torch.Tensor:
+    return torch.empty_strided(seen.shape, seen.stride, dtype=seen.dtype, device="meta")
+
+
+class _Made(torch.autograd.Function):
+    """A tensor that was computed from others, for the autograd graph to know; never run backwards."""
+
+    @staticmethod
+    def forward(_ctx: Any, seen: _Seen, *_: torch.Tensor) -> torch.Tensor:
+        """The output's form."""
+        return _empty(seen)

@@ -1,0 +1,229 @@
+"""Watches one program being built and run on meta tensors: every layer built or called, every function of torch called.
+
+Where a layer or function does not fit its input, it is made to fit on the fly, what was wrong is noted, and the run
+goes on. Check worker only.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+from torch.utils._device import _device_constructors
+
+from gi.evaluate import fitting
+from gi.evaluate.flow import Flow
+from gi.evaluate.functions import function_misfits, made_to_fit
+from gi.evaluate.graph import Graph, sets_values
+from gi.evaluate.inplace import Kept
+from gi.evaluate.needs import Needs
+from gi.evaluate.outputs import Outputs
+from gi.evaluate.program import Stop
+from gi.evaluate.routes import Routes, constructor_values
+from gi.evaluate.sites import NOWHERE, Sites, literals
+from gi.evaluate.symbols import symbol_of
+from gi.source.trace import Site, Use
+
+BATCH = 3  # no common width, so that a batch dimension is not mistaken for a channel dimension
+
+_CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+_CONSTRUCTORS = _device_constructors()
+_OUTPUTS = Outputs()  # of every program that this process has seen
+
+
+class Recorder:
+    """What one run showed: what was built, what was used, what had to be fixed, what was computed."""
+
+    def __init__(self, routes: Routes, num_classes: int) -> None:
+        """Takes the routes that the program's text is followed by."""
+        self.num_classes = num_classes
+        self.sites = Sites()
+        self.routes = routes
+        self.needs = Needs(self.routes)
+        self.flow = Flow()
+        self.graph = Graph()
+        self.kept = Kept()
+        self.uses: list[Use] = []
+        self.forward_runs = False
+        self._built: dict[int, tuple[Site, ...]] = {}
+        self._modules: list[nn.Module] = []
+        self._left_out: Any = None
+        self._depth = 0  # inside how many layers of torch's own the run is
+
+    @contextlib.contextmanager
+    def recording(self) -> Iterator[None]:
+        """While it lasts, what the program builds and calls is seen, and new tensors are meta tensors."""
+        init, call = nn.Module.__init__, nn.Module.__call__
+
+        def recorded_init(module: nn.Module, *args: Any, **kwargs: Any) -> None:
+            init(module, *args, **kwargs)
+            self._on_build(module)
+
+        def recorded_call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+            return self._on_call(module, call, args, kwargs)
+
+        nn.Module.__init__, nn.Module.__call__ = recorded_init, recorded_call  # type: ignore[method-assign, assignment]
+        try:
+            with _Functions(self):
+                yield
+        finally:
+            nn.Module.__init__, nn.Module.__call__ = init, call  # type: ignore[method-assign]
+
+    def input(self, shape: tuple[int, ...]) -> torch.Tensor:
+        """A batch for the network; from here on it runs forward."""
+        self.forward_runs = self.routes.over = True
+        x = torch.empty(BATCH, *shape, device="meta")
+        self.graph.name(x, "input")
+        self.flow.note("input", x, [])
+        return x
+
+    def output(self, output: torch.Tensor) -> None:
+        """Notes what makes the output (n, num_classes)."""
+        if tuple(output.shape) == (BATCH, self.num_classes):
+            return
+        if output.shape[:1] != (BATCH,) or output.dim() not in (2, 4):
+            raise Stop("forward", "output shape", 0, f"the output is {tuple(output.shape[1:])} for each sample")
+        last = self.flow.last_connection(output)
+        kind, width = ("image" if output.dim() == 4 else "flat"), int(output.shape[1])
+        if last is not None and self._built.get(id(last)) and output.dim() == 2:
+            name = "out_features" if isinstance(last, nn.Linear) else "out_channels"
+            self.needs.add(fitting.Misfit("argument", name, 1, self.num_classes), NOWHERE, last)
+        else:
+            self.needs.add(fitting.Misfit("head", kind, width, self.num_classes), NOWHERE, None)
+
+    # What the hooks call ---------------------------------------------------------------------------------------------
+
+    def _on_build(self, module: nn.Module) -> None:
+        if self.forward_runs:
+            raise Stop("forward", "builds a layer in forward", 0, type(module).__name__)
+        self._built[id(module)], frame = self.sites.running(skip=module)
+        self._modules.append(module)
+        if type(module).__module__ != "candidate":
+            scope = self.routes.scope(frame) if frame else None
+            self.needs.built(module, self._built[id(module)], scope, constructor_values(module))
+
+    def _on_call(self, module: nn.Module, call: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        own = type(module).__module__ == "candidate" or isinstance(module, _CONTAINERS)
+        if own or self._depth or not args or not isinstance(args[0], torch.Tensor):
+            return self._inside(not own, call, module, args, kwargs)
+        site = self.sites.innermost()
+        args = self._fitted(module, args, site)
+        if args is None:  # the call is left out
+            return self._left_out
+        output = self._inside(True, call, module, args, kwargs)
+        if isinstance(output, torch.Tensor):
+            self.flow.note(type(module).__name__, output, _data(args, kwargs), module)
+            self.uses.append(self._use(module, site, args, output))
+        return output
+
+    def _use(self, module: nn.Module, site: Site, args: Any, output: torch.Tensor) -> Use:
+        inputs = tuple(tuple(a.shape) for a in args if isinstance(a, torch.Tensor))
+        params = sum(p.numel() for p in module.parameters())
+        settings = literals(self.needs.given.get(id(module), {}))
+        built = self._built.get(id(module), ())
+        return Use(symbol_of(type(module)), site, built, inputs, tuple(output.shape), params, settings)
+
+    def _inside(self, torchs_own: bool, call: Callable[..., Any], module: nn.Module, args: Any, kwargs: Any) -> Any:
+        self._depth += torchs_own
+        try:
+            return call(module, *args, **kwargs)
+        finally:
+            self._depth -= torchs_own
+
+    def _fitted(self, module: nn.Module, args: tuple[Any, ...], site: Site) -> Any:
+        """The arguments after what `fitting` had to change, None where the call is to be left out."""
+        x = args[0]
+        self.needs.used.add(id(module))
+        for misfit in fitting.misfits(module, x, channels_last=self.flow.is_channels_last(x)):
+            self.needs.add(misfit, site, module)
+            if misfit.kind == "remove":
+                self._left_out = x
+                return None
+            x = fitting.applied(misfit, module, x)
+        overwriting = self.kept.overwriting_layer(module, x)
+        if overwriting is not None:
+            self.needs.add(overwriting, site, module)
+        return (x, *args[1:])
+
+    def on_start(self, func: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
+        """A function is called before forward runs: what sets values of meta tensors is noted, and not run."""
+        target = kwargs.get("tensor", args[0] if args else None)
+        unreal = sets_values(func) and isinstance(target, torch.Tensor) and target.is_meta
+        output = target if unreal else func(*args, **kwargs)
+        self.graph.started(func, args, kwargs, output)
+        return output
+
+    def on_function(self, func: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
+        """A function is called by the program (`outside` any layer of torch's own) or by a layer."""
+        site = NOWHERE if self._depth else self.sites.innermost()
+        misfits = [] if self._depth else self._misfits(func, site, args, kwargs)
+        output = made_to_fit(misfits, func, args, kwargs) if misfits else _OUTPUTS(func, args, kwargs)
+        if not isinstance(output, (torch.Tensor, tuple, list)):
+            return output
+        self.graph.record(func, args, kwargs, output)
+        self.kept.note(func, output)
+        if not self._depth:
+            data = _data(args, kwargs)
+            self.flow.note(getattr(func, "__name__", ""), output, data)
+            if data and isinstance(output, torch.Tensor):
+                inputs = tuple(tuple(t.shape) for t in data)
+                self.uses.append(Use(symbol_of(func), site, (), inputs, tuple(output.shape)))
+        return output
+
+    def _misfits(self, func: Any, site: Site, args: Any, kwargs: dict[str, Any]) -> list[fitting.Misfit]:
+        """What a function's arguments need, noted."""
+        misfits = function_misfits(getattr(func, "__name__", ""), args, kwargs, BATCH, self.flow)
+        overwriting = self.kept.overwriting_function(func, args, kwargs)
+        if overwriting is not None:
+            self.needs.add(overwriting, site, None)
+        if misfits or (len(args) > 1 and isinstance(args[1], torch.Tensor)):
+            shapes = tuple(tuple(t.shape) for t in _data(args[:2], {}))
+            self.needs.summed(site, self.sites.owner(), shapes, misfits)
+        for misfit in misfits:
+            self.needs.add(misfit, site, misfit.layer)
+            if misfit.layer is not None and misfit.kind == "argument":
+                fitting.applied(misfit, misfit.layer, args[0])
+        return misfits
+
+    # What is said in the end ----------------------------------------------------------------------------------------
+
+    def unused(self) -> tuple[Site, ...]:
+        """Constructor sites none of whose layers was called."""
+        used = {use.built[0] for use in self.uses if use.built}
+        used |= {fix.built[0] for fix, _ in self.needs.fixes if fix.built}
+        leaves = [m for m in self._modules if type(m).__module__ != "candidate" and not isinstance(m, _CONTAINERS)]
+        sites = {self._built[id(m)][0] for m in leaves if self._built[id(m)]}
+        return tuple(sorted(sites - used))
+
+    def built_counts(self) -> tuple[tuple[Site, int], ...]:
+        """How many layers each constructor site built."""
+        counts: dict[Site, int] = {}
+        for module in self._modules:
+            if self._built[id(module)]:
+                site = self._built[id(module)][0]
+                counts[site] = counts.get(site, 0) + 1
+        return tuple(sorted(counts.items()))
+
+
+class _Functions(TorchFunctionMode):
+    """Shows every torch function that the program calls, directly or through a layer, to the recorder."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__()
+        self.recorder = recorder
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func in _CONSTRUCTORS and kwargs.get("device") is None:
+            kwargs["device"] = "meta"
+        return (self.recorder.on_function if self.recorder.forward_runs else self.recorder.on_start)(func, args, kwargs)
+
+
+def _data(args: Any, kwargs: Any) -> list[torch.Tensor]:
+    """The tensors among a call's arguments that are no parameters."""
+    flat: list[Any] = []
+    for value in (*args, *kwargs.values()):
+        flat.extend(value if isinstance(value, (list, tuple)) else [value])
+    return [v for v in flat if isinstance(v, torch.Tensor) and not isinstance(v, nn.Parameter)]
