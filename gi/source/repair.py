@@ -7,6 +7,7 @@ from gi.errors import SourceError, UnrepairableError
 from gi.seams import Check
 from gi.source import layers, places, sums, values
 from gi.source.head import add_head
+from gi.source.inplace import out_of_place
 from gi.source.trace import Answer, Fix, Stopped, Trace
 from gi.source.tree import Replacement, Source, parse
 from gi.source.values import add_argument, find_argument
@@ -101,6 +102,7 @@ _STRUCTURAL = frozenset({"project", "resize", "head"})
 _PLAIN: dict[str, Callable[[Source, Fix, Trace], list[Replacement]]] = {
     "symbol": layers.set_symbol,
     "flatten": layers.flatten_first,
+    "inplace": out_of_place,
     "pool": layers.flatten_first,
     "remove": layers.remove,
     "view": layers.set_view,
