@@ -12,10 +12,12 @@ import click
 
 import gi
 from gi.cli.evolve import evolve
+from gi.cli.export import export
 from gi.cli.index import index
 from gi.cli.machine import doctor
+from gi.cli.mining import gallery, predict
 from gi.cli.programs import lines, repair, vary
-from gi.cli.results import export, failures, front, show
+from gi.cli.results import failures, front, show
 from gi.cli.stock import corpus, harvest
 from gi.errors import GiError
 
@@ -40,6 +42,8 @@ def group() -> None:
     """
 
 
+for mined in (predict, gallery):
+    index.add_command(mined)
 for verb in VERBS:
     group.add_command(verb)
 

@@ -1,0 +1,159 @@
+"""What an index teaches: `gi index predict`, `gi index gallery`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gi.cli.index import index_option
+from gi.cli.options import as_json, print_json
+from gi.errors import ConfigError
+
+_k_option = click.option("--k", type=click.IntRange(2), default=64, show_default=True, help="How many classes.")
+_seed_option = click.option("--seed", type=int, default=0, show_default=True, help="Of classes and samples.")
+
+
+@click.command()
+@click.argument("kernel", type=int, required=False)
+@index_option
+@click.option("--children", metavar="FILE.npy", type=click.Path(path_type=Path), help="In place of KERNEL: (n, h, w).")
+@click.option("--shape", default="3x3", show_default=True, help="Of the parents to predict, beside --children.")
+@click.option("--depth", type=int, default=2, show_default=True, help="2: children; 3: their children too.")
+@_k_option
+@click.option("--count", type=click.IntRange(1), default=4, show_default=True, help="How many parents to answer.")
+@click.option("--most-likely", is_flag=True, help="Answer the likeliest class each time, in place of drawing.")
+@_seed_option
+@click.option("--scores", is_flag=True, help="Say how good the classifier is on networks held out (minutes).")
+@as_json
+def predict(
+    *,
+    kernel: int | None,
+    folder: Path,
+    children: Path | None,
+    shape: str,
+    depth: int,
+    k: int,
+    count: int,
+    most_likely: bool,
+    seed: int,
+    scores: bool,
+    as_json: bool,
+) -> None:
+    """Predict the class of a KERNEL from its children, as though it were not known: probabilities and centres.
+
+    With --children for kernels of your own. Drawn answers differ from parent to parent; the likeliest class gives all
+    parents the same kernel, which makes a layer of rank 1 that hardly trains.
+    """
+    if not scores and (kernel is None) == (children is None):
+        raise ConfigError("pass either the number of a KERNEL or --children FILE.npy, or --scores.")
+    from gi.weights.index import Index
+
+    index = Index.open(folder)
+    answer: dict[str, Any] = {"index": str(folder), "depth": depth, "k": k}
+    if kernel is not None or children is not None:
+        answer |= _predicted(index, kernel, children, shape, depth, k, count, most_likely, seed)
+    if scores:
+        answer["scores"] = _scores(index, shape, depth, k, seed)
+    if as_json:
+        print_json(answer)
+    else:
+        _print(answer)
+
+
+def _predicted(
+    index: Any, kernel: int | None, children: Path | None, shape: str, depth: int, k: int, count: int,
+    most_likely: bool, seed: int,
+) -> dict[str, Any]:  # fmt: skip
+    import numpy as np
+
+    from gi.weights.mined import mine
+    from gi.weights.predict import answer, sampled
+    from gi.weights.predict import most_likely as likeliest
+
+    place: dict[str, Any] = {}
+    if kernel is not None:
+        layer, _, channel = index.kinship.channels(kernel)
+        mined = mine(index, index.layer(layer).shape, depth=depth, k=k, seed=seed)
+        probabilities = mined.probabilities(index, layer, channel)
+        place = {"kernel": kernel, "class": int(mined.classes.labels(index.kernel(kernel)[None])[0])}
+    else:
+        mined = mine(index, _shape(shape), depth=depth, k=k, seed=seed)
+        probabilities = mined.probabilities_of(_kernels(children))
+    rows = probabilities[None]
+    if most_likely:
+        kernels = likeliest(mined.classes, rows, count)[0]
+    else:
+        kernels = sampled(mined.classes, rows, count, np.random.default_rng(seed))[0]
+    return {
+        **place,
+        "answered": "most likely" if most_likely else "sampled",
+        "kernels": np.round(kernels, 5).tolist(),
+        "classes": answer(mined.classes, probabilities, top=5),
+        "probabilities": [round(float(each), 6) for each in probabilities],
+    }
+
+
+def _scores(index: Any, shape: str, depth: int, k: int, seed: int) -> dict[str, Any]:
+    import dataclasses
+
+    from gi.weights.mined import held_out_scores
+
+    return dataclasses.asdict(held_out_scores(index, _shape(shape), depth=depth, k=k, seed=seed))
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    parts = text.split("x")
+    if len(parts) != 2 or not all(part.isdigit() and int(part) for part in parts):
+        raise ConfigError(f"shape {text!r} is not of the form 3x3: write height x width.")
+    return tuple(map(int, parts))
+
+
+def _kernels(path: Path | None) -> Any:
+    import numpy as np
+
+    assert path is not None
+    try:
+        found = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} is no file of numpy's ({error}): write kernels with numpy.save.") from error
+    if found.ndim != 3 or not len(found) or found.dtype.kind not in "fiu" or not np.isfinite(found).all():
+        raise ConfigError(f"{path} holds {found.dtype} {found.shape}: expected finite kernels (n, height, width).")
+    return found.astype(np.float32)
+
+
+def _print(answer: dict[str, Any]) -> None:
+    if "classes" in answer:
+        click.echo("class  probability  frequency  centre")
+        for row in answer["classes"]:
+            mark = " <- its own" if row["class"] == answer.get("class") else ""
+            centre = " / ".join(" ".join(f"{v:+.2f}" for v in line) for line in row["centre"])
+            click.echo(f"{row['class']:5}  {row['probability']:11.1%}  {row['frequency']:9.1%}  {centre}{mark}")
+        if "class" in answer:
+            click.echo(f"its own class is {answer['class']}")
+    if "scores" in answer:
+        found = answer["scores"]
+        click.echo(f"{found['parents']:,} parents in {found['networks']} groups of networks, each held out once:")
+        click.echo(
+            f"classifier  top-1 {found['top1']:.1%}  top-5 {found['top5']:.1%}  log loss {found['log_loss']:.3f}"
+        )
+        click.echo(
+            f"majority    top-1 {found['majority_top1']:.1%}  top-5 {found['majority_top5']:.1%}  "
+            f"log loss {found['prior_log_loss']:.3f}"
+        )
+
+
+@click.command()
+@index_option
+@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, metavar="FILE.png|html", help="Where to.")
+@click.option(
+    "--shape", "shapes", multiple=True, show_default="the most frequent", help="Such as 3x3; may be repeated."
+)
+@_k_option
+@_seed_option
+def gallery(*, folder: Path, out: Path, shapes: tuple[str, ...], k: int, seed: int) -> None:
+    """Show the standard kernels: classes with their frequency, the networks they come from and the nearest kernels."""
+    from gi.weights.gallery import write_gallery
+    from gi.weights.index import Index
+
+    shown = write_gallery(Index.open(folder), out, shapes=[_shape(each) for each in shapes], k=k, seed=seed)
+    click.echo(f"{out}: {shown} classes", err=True)
