@@ -23,7 +23,8 @@ def scope_of(frame: types.FrameType) -> Scope | None:
     lists = {name: value[-1] for name, value in names.items() if type(value) is list and value}
     if not isinstance(own, nn.Module):
         return names, {}, {}, lists
-    return names, dict(vars(own)), dict(own._modules), lists
+    layers = vars(own).get("_modules", {})  # not there yet where layers are built before super().__init__(*layers)
+    return names, dict(vars(own)), dict(layers), lists
 
 
 def numbers(scope: Scope | None) -> tuple[tuple[str, int], ...]:
