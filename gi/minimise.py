@@ -24,11 +24,9 @@ from gi.explain import (
     Variant,
     Verdict,
     between,
-    changes,
-    difference,
-    untried,
 )
-from gi.report.program import seed_of
+from gi.report.origins import seed_of
+from gi.report.sources import individual_explanation, with_sources
 from gi.runtime.evaluations import Evaluations, checked
 from gi.runtime.stopping import Interrupted, stop_requests
 from gi.seams import Check, CostModel, Executor, Job
@@ -43,13 +41,13 @@ _TIME_REPEATS = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What may be used: `trainings` and CPU seconds of training in all, `seeds` trainings of each program.
+    """What may be used: `trainings` and CPU seconds of training in all, up to `seeds` trainings of each program.
 
     `tolerance` is the share by which a figure may get worse beyond noise. Raises `ConfigError`.
     """
 
-    trainings: int = 60
-    seeds: int = 4
+    trainings: int = 80
+    seeds: int = 8
     budget_cpu_s: float | None = None
     tolerance: float = 0.0
 
@@ -122,7 +120,7 @@ def minimise(
         search = _search(seed.text, individual.text, bench, on_verdict)
         search.run()
         tests = bench.final_errors(search.program) if search.program.id != individual.id else ()
-        made = _explanation(individual, seed, search, bench, tests)
+        made = with_sources(_explanation(individual, seed, search, bench, tests), archive)
         archive.set_explanation(individual.id, made.to_json())
         return made
 
@@ -135,24 +133,14 @@ def measure(run: Path, id_: str, limits: Limits, *, means: Means = Means()) -> E
     """
     with _opened(run, means) as (archive, tools, stop_requested):
         individual, seed = _main_line(archive, id_)
-        before = explanation(archive, individual.id)
+        before = individual_explanation(archive, individual.id)
         bench = TrainingBench(archive, tools, limits, stop_requested)
         search = _search(seed.text, before.text, bench, lambda _: None)
         search.measure()
-        made = _explanation(individual, seed, search, bench, before.tests)
+        made = with_sources(_explanation(individual, seed, search, bench, before.minimised_tests), archive)
         made = replace(made, verdicts=(*_with_reasons(made.kept, before.kept), *before.dropped))
         archive.set_explanation(individual.id, made.to_json())
         return made
-
-
-def explanation(archive: Archive, id_: str) -> Explanation:
-    """What is known of the changes of an individual (full id): what was noted, else the changes alone."""
-    noted = archive.explanation(id_)
-    if noted is not None:
-        return Explanation.from_json(noted)
-    individual, seed = _main_line(archive, id_)
-    found = changes(difference(seed.text, individual.text))
-    return Explanation(individual.id, seed.id, individual.id, individual.text, untried(found), finished=False)
 
 
 class TrainingBench:
@@ -194,6 +182,11 @@ class TrainingBench:
         self._train([job for job in jobs if self._key(job) not in self._outcomes], ("error",))
         outcomes = [self._outcomes[self._key(job)] for job in jobs]
         return tuple(o.values["error"] for o in outcomes if isinstance(o, Scored))
+
+    def individual_errors(self, id_: str) -> tuple[float, ...]:
+        """The errors of an individual on the test split, as the run's final trainings left them."""
+        errors = [r.test_error for r in self.archive.retrainings() if r.individual == id_]
+        return tuple(error for error in errors if error is not None)
 
     def _affords(self, trainings: int) -> bool:
         budget_cpu_s = self.limits.budget_cpu_s
@@ -269,10 +262,12 @@ def _explanation(
         seed.id,
         search.program.id,
         search.program.text,
+        search.program.num_params,
         tuple(search.verdicts[number] for number in sorted(search.verdicts)),
         bench.config.images,
         search.levels(search.variants.whole) or {},
         search.levels(search.program) or {},
+        bench.individual_errors(individual.id),
         tests,
         bench.trainings,
         bench.cpu_s,

@@ -1,15 +1,13 @@
-"""What a run found: `gi front`, `gi show`, `gi export`, `gi failures`."""
+"""What a run found: `gi front`, `gi show`, `gi failures`."""
 
-import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from gi.cli.limits import parse_limits, refuse_unused_limits, training_limits
 from gi.cli.options import as_json, print_json, run_folder
-
-if TYPE_CHECKING:
-    from gi.archive import Archive
+from gi.errors import ConfigError
 
 
 @click.command()
@@ -35,13 +33,26 @@ def front(*, run: Path, plot: Path | None, as_json: bool) -> None:
 @click.argument("id_", metavar="ID")
 @click.option("--diff", "view", flag_value="diff", help="What changed since its seed program.")
 @click.option("--lineage", "view", flag_value="lineage", help="Its ancestors and the edits that made them.")
-@click.option("--provenance", "view", flag_value="provenance", help="Where each of its lines comes from.")
+@click.option(
+    "--provenance", "view", flag_value="provenance", help="Each change since its seed program: origin and effect."
+)
+@click.option("--measure", is_flag=True, help="With --provenance: train it without each change, to tell the effects.")
+@training_limits
 @as_json
-def show(*, run: Path, id_: str, view: str | None, as_json: bool) -> None:
+@click.pass_context
+def show(
+    ctx: click.Context, /, *, run: Path, id_: str, view: str | None, measure: bool, as_json: bool, **limits: Any
+) -> None:
     """Print an individual of a run: its source by default."""
     from gi.archive import Archive
     from gi.report import print_individual, show_json
 
+    if measure:
+        if view != "provenance":
+            raise ConfigError("--measure goes with --provenance, whose effects it measures.")
+        _measured(run, id_, limits)
+    else:
+        refuse_unused_limits(ctx, "--measure")
     with Archive.open(run) as archive:
         if as_json:
             print_json(show_json(archive, id_))
@@ -49,68 +60,11 @@ def show(*, run: Path, id_: str, view: str | None, as_json: bool) -> None:
             print_individual(archive, id_, view or "source")
 
 
-@click.command()
-@run_folder
-@click.argument("id_", metavar="[ID]", required=False)
-@click.option(
-    "--best",
-    type=click.Choice(["error", "params", "time", "knee"]),
-    default="error",
-    show_default=True,
-    help="Which member of the front, where no ID is given.",
-)
-@click.option("-o", "--out", type=click.Path(path_type=Path), show_default="model.py", help="The file.")
-@click.option("--weights", is_flag=True, help="Write the trained weights beside it, as a state dict (.pt).")
-@click.option("--onnx", is_flag=True, help="Write the trained network beside it as ONNX (.onnx).")
-@click.option(
-    "--patch",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE.patch",
-    help="Write what changed in your own file, for `git apply`; model.py only where -o is given too.",
-)
-@click.option("--force", is_flag=True, help="Replace files that exist.")
-@as_json
-def export(
-    *,
-    run: Path,
-    id_: str | None,
-    best: str,
-    out: Path | None,
-    weights: bool,
-    onnx: bool,
-    patch: Path | None,
-    force: bool,
-    as_json: bool,
-) -> None:
-    """Write an individual as one plain PyTorch file.
+def _measured(run: Path, id_: str, limits: dict[str, Any]) -> None:
+    from gi.minimise import Means, measure
 
-    The file builds, trains and scores the network without gi: python model.py --data DIR.
-    """
-    from gi.archive import Archive
-    from gi.export import best_member, export_model
-
-    with Archive.open(run) as archive:
-        chosen = id_ or best_member(archive.front(), archive.run().objectives, best).id
-        files = _patch_written(archive, chosen, patch, force) if patch else {}
-        if out or weights or onnx or not patch:
-            model = out or Path("model.py")
-            written = export_model(archive, chosen, model, weights=weights, onnx=onnx, force=force)
-            files |= {key: path and str(path) for key, path in dataclasses.asdict(written).items()}
-    if as_json:
-        print_json(files)
-    else:
-        for path in (path for key, path in files.items() if path and key != "id"):
-            click.echo(path)
-
-
-def _patch_written(archive: "Archive", id_: str, out: Path, force: bool) -> dict[str, Any]:
-    """Writes the patch against the user's own file; says so where that is not what it was."""
-    from gi.export.patch import write_patch
-
-    patch = write_patch(archive, id_, out, force=force)
-    if patch.note:
-        click.echo(f"gi: {patch.note}", err=True)
-    return {"id": patch.id, "patch": str(out)}
+    click.echo(f"gi: training {id_[:8]} without each of its changes", err=True)
+    measure(run, id_, parse_limits(limits), means=Means(workers=limits["workers"]))
 
 
 @click.command()

@@ -3,10 +3,11 @@
 from gi.explain.difference import Change, Difference, changes, difference
 from gi.explain.noise import Resolution
 from gi.explain.records import Effect, Explanation, Levels, Verdict
-from gi.explain.search import UNTRIED, Bench, OnVerdict, Rules, Search, untried
+from gi.explain.search import UNMEASURED, UNTRIED, Bench, OnVerdict, Rules, Search, untried
 from gi.explain.variants import Unfit, Variant, Variants, between
 
 __all__ = [
+    "UNMEASURED",
     "UNTRIED",
     "Bench",
     "Change",

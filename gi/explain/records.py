@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from gi.explain.difference import Change
+from gi.types import Origin
 
 Status: TypeAlias = Literal["kept", "dropped"]
 Levels: TypeAlias = Mapping[str, tuple[float, ...]]
@@ -31,34 +32,42 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of one change, and why; `effects` holds what was measured by dropping it alone, `trainings` of it."""
+    """What became of one change, and why; `effects` holds what was measured by dropping it alone, `trainings` of it.
+
+    `operators` are those of the edits that made it, `origins` where they took lines from.
+    """
 
     change: Change
     status: Status
     reason: str = ""
     effects: tuple[Effect, ...] = ()
     trainings: int = 0
+    operators: tuple[str, ...] = ()
+    origins: tuple[Origin, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """An individual's changes since its seed program, and the program that is left of it.
 
-    `text` and `id` are the program that keeps the changes whose status is "kept": the individual itself where none
-    was dropped. `levels` are the individual's figures, `minimised_levels` those of `text`, from trainings on `images`
-    samples scored on the validation split; both are empty where nothing was trained. `tests` are the errors of `text`
-    on the test split, from the run's final trainings.
+    `text`, `id` and `num_params` are the program that keeps the changes whose status is "kept": the individual itself
+    where none was dropped (`num_params` 0 where it was not built). `levels` are the individual's figures,
+    `minimised_levels` those of `text`, from trainings on `images` samples scored on the validation split; both are
+    empty where nothing was trained. `tests` and `minimised_tests` are their errors on the test split, from the run's
+    final trainings.
     """
 
     individual: str
     seed_program: str
     id: str
     text: str
+    num_params: int
     verdicts: tuple[Verdict, ...]
     images: int = 0
     levels: Levels = dataclasses.field(default_factory=dict)
     minimised_levels: Levels = dataclasses.field(default_factory=dict)
     tests: tuple[float, ...] = ()
+    minimised_tests: tuple[float, ...] = ()
     trainings: int = 0
     cpu_s: float = 0.0
     finished: bool = True
@@ -84,9 +93,14 @@ class Explanation:
         levels = {
             key: {name: tuple(values) for name, values in stored[key].items()} for key in ("levels", "minimised_levels")
         }
-        return cls(**{**stored, **levels, "verdicts": verdicts, "tests": tuple(stored["tests"])})
+        tests = {key: tuple(stored[key]) for key in ("tests", "minimised_tests")}
+        return cls(**{**stored, **levels, **tests, "verdicts": verdicts})
 
 
 def _verdict(stored: dict[str, Any]) -> Verdict:
     change = Change(**{**stored["change"], "lines": tuple(stored["change"]["lines"])})
-    return Verdict(**{**stored, "change": change, "effects": tuple(Effect(**e) for e in stored["effects"])})
+    effects, origins = (
+        tuple(made(**e) for e in stored[key]) for made, key in ((Effect, "effects"), (Origin, "origins"))
+    )
+    operators = tuple(stored["operators"])
+    return Verdict(**{**stored, "change": change, "effects": effects, "operators": operators, "origins": origins})

@@ -15,8 +15,8 @@ SAME = "computes and trains the same without it"
 CHANCE = "within noise without it"
 UNTRIED = "not tried: the trainings were used up"
 UNMEASURED = "not measured"
-_FIRST_LOOK = 2  # trainings that a clear case needs
-_CLEAR = 1.5  # times the noise
+_FIRST_LOOK = 2  # trainings
+_CLEARLY_WORSE, _CLEARLY_EQUAL = 1.5, 0.5  # times the noise
 
 
 class Bench(Protocol):
@@ -141,16 +141,24 @@ class Search:
             return "dropped", SAME
         if self._has_more_params(variant):
             return "kept", "worse without it: params"
-        for seeds, doubts in ((self.rules.seeds[:_FIRST_LOOK], _CLEAR), (self.rules.seeds, 1.0)):
-            outcomes = self.bench(variant, seeds)
+        for count in self._looks():
+            outcomes = self.bench(variant, self.rules.seeds[:count])
             if outcomes is None:
                 return None
             failed = next((o for o in outcomes if isinstance(o, Failed)), None)
             if failed:
                 return "kept", f"fails without it: {failed.reason} ({failed.stage})"
-            if bad := self._worse(self._levels(outcomes), reference, doubts):
+            levels = self._levels(outcomes)
+            if bad := self._worse(levels, reference, 1.0 if count == len(self.rules.seeds) else _CLEARLY_WORSE):
                 return "kept", f"worse without it: {', '.join(bad)}"
+            if count > _FIRST_LOOK and not self._worse(levels, reference, _CLEARLY_EQUAL):
+                break
         return "dropped", CHANCE
+
+    def _looks(self) -> list[int]:
+        """After how many trainings a program is judged: 2, 4, 8, ... and all; a clear case takes few."""
+        seeds = len(self.rules.seeds)
+        return [*(n for n in (_FIRST_LOOK * 2**k for k in range(seeds)) if n < seeds), seeds]
 
     def _worse(self, levels: Levels, reference: Levels, doubts: float) -> tuple[str, ...]:
         """The objectives that are worse than the individual's, so that nothing drifts, or than what is left of it."""

@@ -11,7 +11,8 @@ from pathlib import Path
 import gi
 from gi.archive import Archive
 from gi.errors import ConfigError
-from gi.report.origins import borrowed_lines, individual_origins, origin_text
+from gi.export.subject import Subject
+from gi.report.origins import borrowed_lines, origin_text
 from gi.source.models import without_plain_recipe
 from gi.source.original import patched, plain_text, unified
 from gi.types import Program
@@ -26,25 +27,25 @@ class Patch:
     note: str = ""
 
 
-def model_patch(archive: Archive, id_: str) -> Patch:
-    """The patch that makes the individual whose id starts with `id_` out of the file that the run started from.
+def model_patch(archive: Archive, subject: Subject) -> Patch:
+    """The patch that makes a program of the run out of the file that the run started from.
 
-    Raises `ConfigError` where the run started from none, or the individual is that file.
+    Raises `ConfigError` where the run started from none, or the program is that file.
     """
-    individual, seed = archive.individual(id_), _own_file(archive)
+    seed = _own_file(archive)
     before = seed.original or b""
-    text = without_plain_recipe(individual.text, plain_text(before), archive.run().config.entry)
+    text = without_plain_recipe(subject.text, plain_text(before), archive.run().config.entry)
     changes = unified(before, patched(before, text), seed.origin.path)
     if not changes:
-        raise ConfigError(f"{individual.id[:8]} is {seed.origin.path} as it was: name another one of `gi front`.")
-    return Patch(individual.id, (_header(archive, individual.id) + "\n").encode() + changes, _note(seed))
+        raise ConfigError(f"{subject.id[:8]} is {seed.origin.path} as it was: name another one of `gi front`.")
+    return Patch(subject.id, (_header(archive, subject) + "\n").encode() + changes, _note(seed))
 
 
-def write_patch(archive: Archive, id_: str, out: Path, *, force: bool = False) -> Patch:
+def write_patch(archive: Archive, subject: Subject, out: Path, *, force: bool = False) -> Patch:
     """Writes `model_patch` to the file `out`. Raises `ConfigError` where that exists, without `force`."""
     if out.is_dir() or (out.exists() and not force):
         raise ConfigError(f"{out} exists: pass --force to replace a file, or another name as --patch.")
-    patch = model_patch(archive, id_)
+    patch = model_patch(archive, subject)
     out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_name(f".{out.name}.part")
     try:
@@ -63,12 +64,12 @@ def _own_file(archive: Archive) -> Program:
     return seed
 
 
-def _header(archive: Archive, id_: str) -> str:
+def _header(archive: Archive, subject: Subject) -> str:
     """What git skips: who made it, and where borrowed lines come from, with their licences."""
-    borrowed = [o for o in borrowed_lines(individual_origins(archive, id_)) if o.origin]
+    borrowed = [o for o in borrowed_lines(subject.origins) if o.origin]
     rows = [f"  {o.code.strip()[:60]}: {origin_text(o.origin)}" for o in borrowed if o.origin]
-    about = f"{id_} of a run on {Path(archive.run().config.dataset).name}, by gi {gi.__version__}"
-    return "\n".join([about, *(["Borrowed:", *rows] if rows else []), ""])
+    about = f"{subject.id} of a run on {Path(archive.run().config.dataset).name}, by gi {gi.__version__}"
+    return "\n".join([about, *subject.notes, *(["Borrowed:", *rows] if rows else []), ""])
 
 
 def _note(seed: Program) -> str:

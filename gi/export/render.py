@@ -49,8 +49,9 @@ class Figures:
     num_params: int
     batch_size: int
     steps: int
-    validation_error: float
+    validation_errors: tuple[float, ...]
     test_errors: tuple[float, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def model_text(text: str, origins: Sequence[LineOrigin], data: DataFacts, figures: Figures, entry: str = "Net") -> str:
@@ -144,8 +145,8 @@ def _header(origins: Sequence[LineOrigin], data: DataFacts, figures: Figures, *,
     return f'''"""A network for the data set {data.name}, evolved by gi {gi.__version__}.
 
 test error        {_test_error(figures)}
-validation error  {figures.validation_error:.2%} (1 training; the fitness during the search)
-parameters        {figures.num_params:,}
+validation error  {_validation_error(figures)}
+parameters        {figures.num_params:,}{_notes(figures)}
 
 python model.py               builds the network, prints its parameters and its output's shape
 python model.py --data DIR    trains it again and prints its error on the test split;
@@ -159,10 +160,21 @@ python model.py --data DIR    trains it again and prints its error on the test s
 
 def _test_error(figures: Figures) -> str:
     errors = figures.test_errors
-    if not errors:
-        return "not measured: the run did not reach its final training"
+    return _spread(errors) if errors else "not measured: the run did not reach its final training"
+
+
+def _validation_error(figures: Figures) -> str:
+    errors = figures.validation_errors
+    return _spread(errors) if len(errors) > 1 else f"{errors[0]:.2%} (1 training; the fitness during the search)"
+
+
+def _spread(errors: Sequence[float]) -> str:
     spread = statistics.stdev(errors) if len(errors) > 1 else 0.0
     return f"{statistics.mean(errors):.2%} +- {spread:.2%} (mean and deviation over {len(errors)} trainings)"
+
+
+def _notes(figures: Figures) -> str:
+    return "".join(f"\n{note}" for note in figures.notes)
 
 
 def _origin_comments(origins: Sequence[LineOrigin], shift: int) -> str:

@@ -1,15 +1,19 @@
-"""An individual of a run to files: the program, its data where it needs them, its weights, its ONNX model."""
+"""An individual of a run to files: the program, its data where it needs them, its weights, its ONNX model, a NOTICE."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from gi.archive import Archive
-from gi.errors import ConfigError, RunError
+from gi.config import RunConfig, cache_folder
+from gi.corpus import Corpus, default_corpus_file
+from gi.errors import ConfigError, CorpusError
 from gi.evaluate.datasets import Dataset
 from gi.export.data import companion_name, data_facts, run_dataset, write_splits
+from gi.export.notice import Terms, notice_text
 from gi.export.render import Figures, model_text
-from gi.report.origins import individual_origins
-from gi.types import Scored
+from gi.export.subject import Subject, individual_subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,90 +25,106 @@ class Exported:
     data: Path | None = None
     weights: Path | None = None
     onnx: Path | None = None
+    notice: Path | None = None
 
 
 def model_source(archive: Archive, id_: str) -> str:
     """The text of the plain PyTorch file of the individual whose id starts with `id_`."""
-    return _source(archive, archive.individual(id_).id, run_dataset(archive.run().config))
+    return _source(archive.run().config, individual_subject(archive, id_), run_dataset(archive.run().config))
 
 
 def export_model(
     archive: Archive, id_: str, out: Path, *, weights: bool = False, onnx: bool = False, force: bool = False
 ) -> Exported:
-    """Writes the file `out` for an individual and what goes beside it, each whole or not at all.
+    """Writes the file `out` for an individual and what goes beside it: see `export_subject`."""
+    return export_subject(archive, individual_subject(archive, id_), out, weights=weights, onnx=onnx, force=force)
+
+
+def export_subject(
+    archive: Archive, subject: Subject, out: Path, *, weights: bool = False, onnx: bool = False, force: bool = False
+) -> Exported:
+    """Writes the file `out` for a program and what goes beside it, each whole or not at all.
 
     Weights become `out` with the suffix .pt, the ONNX model with .onnx; a data set that has no test files of its own
-    is written to data/. Raises `ConfigError` for files that exist (without `force`), `RunError` for weights that the
-    run does not have.
+    is written to data/, and what the licences of borrowed lines ask for to NOTICE. Raises `ConfigError` for files that
+    exist (without `force`), `RunError` for weights that the run does not have.
     """
-    individual = archive.individual(id_)
     config = archive.run().config
     dataset = run_dataset(config)
     companion = companion_name(dataset, config.dataset)
+    notice = _notice(archive, subject)
     plan = Exported(
-        individual.id,
+        subject.id,
         out,
         out.parent / "data" / companion if companion else None,
         out.with_suffix(".pt") if weights else None,
         out.with_suffix(".onnx") if onnx else None,
+        out.with_name("NOTICE") if notice else None,
     )
-    trained = _weights(archive, individual.id) if weights or onnx else None
-    _refuse_existing(plan, force=force)
-    text = _source(archive, individual.id, dataset)
+    trained = subject.trained(archive.folder) if weights or onnx else None
+    refuse_existing(out, weights=weights, onnx=onnx, force=force)
+    text = _source(config, subject, dataset)
     out.parent.mkdir(parents=True, exist_ok=True)
     if plan.onnx and trained:
         from gi.export.onnx import onnx_bytes
 
-        _write(plan.onnx, onnx_bytes(individual.text, trained, dataset.task, config.entry))
+        _write(plan.onnx, onnx_bytes(subject.text, trained, dataset.task, config.entry))
     if plan.weights and trained:
         _write(plan.weights, trained.read_bytes())
     if plan.data:
         write_splits(dataset, plan.data)
+    if plan.notice:
+        _write(plan.notice, notice.encode())
     _write(out, text.encode())
     return plan
 
 
-def _source(archive: Archive, id_: str, dataset: Dataset) -> str:
-    config = archive.run().config
+def _notice(archive: Archive, subject: Subject) -> str:
+    """What the licences of a program's borrowed lines ask for, quoted from the corpus that the run borrowed from."""
+    own = {seed.origin.repository for seed in archive.seeds() if seed.original is not None}
+    with _terms(archive.run().config) as terms:
+        return notice_text(subject.origins, terms, own=own)
+
+
+@contextmanager
+def _terms(config: RunConfig) -> Iterator[Terms]:
+    try:
+        corpus = Corpus.open(Path(config.corpus) if config.corpus else default_corpus_file(cache_folder()))
+    except CorpusError:  # it went since, or is of another version: a NOTICE then says where the terms are to be had
+        yield lambda _: ()
+        return
+    with corpus:
+        yield corpus.terms
+
+
+def _source(config: RunConfig, subject: Subject, dataset: Dataset) -> str:
     facts = data_facts(dataset, config.dataset)
-    text = archive.individual(id_).text
-    return model_text(text, individual_origins(archive, id_), facts, _figures(archive, id_, dataset), config.entry)
+    return model_text(subject.text, subject.origins, facts, _figures(config, subject, dataset), config.entry)
 
 
-def _figures(archive: Archive, id_: str, dataset: Dataset) -> Figures:
-    config = archive.run().config
-    outcome = next((e.outcome for e in archive.evaluations("validation") if e.individual == id_), None)
-    if not isinstance(outcome, Scored):
-        raise ConfigError(f"{id_[:8]} was not evaluated or failed: `gi front` lists individuals that can be exported.")
+def _figures(config: RunConfig, subject: Subject, dataset: Dataset) -> Figures:
     batch_size = min(config.batch_size, dataset.num_train)
-    tests = [r.test_error for r in archive.retrainings() if r.individual == id_]
     return Figures(
-        num_params=int(outcome.values["params"]),
+        num_params=subject.num_params,
         batch_size=batch_size,
         steps=max(1, config.final_images // batch_size),
-        validation_error=outcome.values["error"],
-        test_errors=tuple(error for error in tests if error is not None),
+        validation_errors=subject.validation_errors,
+        test_errors=subject.test_errors,
+        notes=subject.notes,
     )
 
 
-def _weights(archive: Archive, id_: str) -> Path:
-    """The weights of an individual's first retraining."""
-    found = [archive.folder / r.weights for r in archive.retrainings() if r.individual == id_ and r.weights]
-    kept = [path for path in found if path.is_file()]
-    if not kept:
-        raise RunError(
-            f"the run has no weights of {id_[:8]}: only the front of a finished run is trained to the end. "
-            f"Go on with it by `gi evolve --resume {archive.folder}`, or export without weights."
-        )
-    return kept[0]
-
-
-def _refuse_existing(plan: Exported, *, force: bool) -> None:
-    taken = [path for path in (plan.model, plan.weights, plan.onnx) if path and path.exists()]
-    if plan.model.is_dir():
-        raise ConfigError(f"{plan.model} is a folder: pass a file as -o.")
-    if taken and not force:
-        raise ConfigError(f"{taken[0]} exists: pass --force to replace it, or another name as -o.")
+def refuse_existing(
+    out: Path | None, patch: Path | None = None, *, weights: bool = False, onnx: bool = False, force: bool = False
+) -> None:
+    """Raises `ConfigError` where a file is there that an export would replace, without `force`."""
+    beside = {".pt": weights, ".onnx": onnx}
+    planned = [out, *(out.with_suffix(suffix) for suffix, asked in beside.items() if asked)] if out else []
+    if out is not None and out.is_dir():
+        raise ConfigError(f"{out} is a folder: pass a file as -o.")
+    for path, flag in (*((path, "-o") for path in planned), (patch, "--patch")):
+        if path is not None and path.exists() and not force:
+            raise ConfigError(f"{path} exists: pass --force to replace it, or another name as {flag}.")
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -8,19 +8,21 @@ from pathlib import Path
 from gi.errors import HarvestError
 from gi.harvest.bundled import bundled
 from gi.harvest.catalogue import repositories
-from gi.harvest.package import package_tree
+from gi.harvest.package import package_terms, package_tree
 from gi.harvest.programs import read_programs
-from gi.harvest.records import Harvest, Progress, Refusal, Repository
+from gi.harvest.records import Harvest, LicenceFile, Progress, Refusal, Repository
 from gi.harvest.tree import Tree, folder_tree
 
 __all__ = [
     "Harvest",
+    "LicenceFile",
     "Progress",
     "Refusal",
     "Repository",
     "bundled",
     "harvest",
     "harvest_all",
+    "package_terms",
     "repositories",
 ]
 

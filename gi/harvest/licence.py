@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path, PurePosixPath
 
+from gi.harvest.records import LicenceFile
 from gi.harvest.tree import Tree
 
 UNKNOWN = "unknown"
 
 _MAIN = re.compile(r"(licen[cs]e|copying|unlicense)(\.(md|txt|rst))?", re.IGNORECASE)
 _VARIANT = re.compile(r"(licen[cs]e|copying)[-_.][\w.-]+", re.IGNORECASE)
+_NOTICE = re.compile(r"(notice|authors|copyright)(\.(md|txt|rst))?", re.IGNORECASE)
 _COPYRIGHT_LINE = re.compile(r"^\s*(copyright|\(c\)|©).*(\d{4}|\(c\)|©).*$", re.IGNORECASE | re.MULTILINE)
 _TAG = re.compile(r"SPDX-License-Identifier:\s*([\w.+() -]+)")
 _TAG_WITHIN_CHARACTERS = 2000
@@ -54,6 +56,23 @@ def is_licence_file(name: str) -> bool:
     return bool(_MAIN.fullmatch(name) or _VARIANT.fullmatch(name))
 
 
+def is_notice_file(name: str) -> bool:
+    """Whether a file of this name holds attributions that Apache-2.0 wants to be passed on."""
+    return bool(_NOTICE.fullmatch(name))
+
+
+def licence_files(tree: Tree) -> tuple[LicenceFile, ...]:
+    """The licence and notice files of a tree that can be read, by path; those beside it have a name alone."""
+    paths = sorted(path for path in tree.sizes if _holds_terms(path) and tree.sizes[path] <= _MAX_LICENCE_BYTES)
+    found = [LicenceFile(path, text) for path in paths if (text := _text(tree, path)) is not None]
+    return (*found, *(LicenceFile(*beside) for beside in sorted(tree.licence_texts.items())))
+
+
+def _holds_terms(path: str) -> bool:
+    file = PurePosixPath(path)
+    return (is_licence_file(file.name) or is_notice_file(file.name)) and file.suffix != ".py"
+
+
 def licences(tree: Tree) -> Callable[[str, str], str]:
     """A function of a program's path and text that gives its licence.
 
@@ -88,7 +107,12 @@ def _main(paths: list[str]) -> list[str]:
 def _read_licence(tree: Tree, path: str) -> str:
     if tree.sizes[path] > _MAX_LICENCE_BYTES:
         return UNKNOWN
+    text = _text(tree, path)
+    return UNKNOWN if text is None else licence_of_text(text)
+
+
+def _text(tree: Tree, path: str) -> str | None:
     try:
-        return licence_of_text(tree.read(path).decode())
+        return tree.read(path).decode()
     except (OSError, UnicodeDecodeError):
-        return UNKNOWN
+        return None

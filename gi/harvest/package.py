@@ -6,7 +6,8 @@ from importlib import metadata, util
 from pathlib import Path
 
 from gi.errors import HarvestError
-from gi.harvest.licence import UNKNOWN, is_licence_file, joined, licence_of_text
+from gi.harvest.licence import UNKNOWN, is_licence_file, is_notice_file, joined, licence_of_text
+from gi.harvest.records import LicenceFile
 from gi.harvest.tree import Tree, folder_tree
 
 _CLASSIFIERS = {
@@ -37,7 +38,20 @@ def package_tree(name: str) -> Tree:
         )
     version = distribution.version if distribution else ""
     repository = f"{name}=={version}" if version else name
-    return folder_tree(top.parent, top, repository=repository, commit=version, licence=_licence(distribution))
+    return folder_tree(
+        top.parent,
+        top,
+        repository=repository,
+        commit=version,
+        licence=_licence(distribution),
+        licence_texts=_licence_texts(distribution) if distribution else {},
+    )
+
+
+def package_terms(name: str) -> tuple[LicenceFile, ...]:
+    """The licence files of an installed package; empty where it is not installed or brings none."""
+    distribution = _distribution(name)
+    return tuple(LicenceFile(*file) for file in sorted(_licence_texts(distribution).items())) if distribution else ()
 
 
 def _module(name: str) -> Path | None:
@@ -76,15 +90,17 @@ def _licence(distribution: metadata.Distribution | None) -> str:
     expressions = distribution.metadata.get_all("License-Expression")
     if expressions:
         return str(expressions[0])
-    texts = _licence_texts(distribution)
+    texts = [text for name, text in _licence_texts(distribution).items() if is_licence_file(name)]
     found = joined(licence_of_text(text) for text in texts) if texts else UNKNOWN
     return found if found != UNKNOWN else _classified(distribution.metadata.get_all("Classifier") or [])
 
 
-def _licence_texts(distribution: metadata.Distribution) -> list[str]:
+def _licence_texts(distribution: metadata.Distribution) -> dict[str, str]:
+    """What the package's files of terms and attributions say, by name."""
     files = [file for file in distribution.files or [] if re.search(r"\.dist-info/(licenses/)?[^/]+$", file.as_posix())]
-    texts = (file.read_text(encoding="utf-8") for file in files if is_licence_file(file.name))
-    return [text for text in texts if text]
+    told = [file for file in files if is_licence_file(file.name) or is_notice_file(file.name)]
+    texts = {file.name: file.read_text(encoding="utf-8") for file in told}
+    return {name: text for name, text in texts.items() if text}
 
 
 def _classified(classifiers: Iterable[str]) -> str:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 
 from gi.errors import HarvestError, SourceError
-from gi.harvest.licence import licences
+from gi.harvest.licence import licence_files, licences
 from gi.harvest.records import Harvest, Progress, Refusal
 from gi.harvest.tree import Tree
 from gi.lines.decode import decode
@@ -56,4 +56,4 @@ def _harvest(tree: Tree, files: list[Program], refused: Iterable[Refusal]) -> Ha
         found = f"none of its {len(others)} Python files mentions torch" if others else "it holds no Python files"
         skipped = f" ({len(refused)} could not be read)" if refused else ""
         raise HarvestError(f"{tree.repository} is empty to gi: {found}{skipped}. Pass a source of PyTorch programs.")
-    return Harvest(tree.repository, tree.commit, programs, refused, others)
+    return Harvest(tree.repository, tree.commit, programs, refused, others, licence_files(tree))

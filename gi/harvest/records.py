@@ -19,6 +19,14 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class LicenceFile:
+    """A file of licence terms, copyright lines or attributions, with what it says; `path` is as in a tree."""
+
+    path: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Harvest:
     """The programs of one source at one commit, in the order of their paths.
 
@@ -31,6 +39,7 @@ class Harvest:
     programs: tuple[Program, ...]
     refused: tuple[Refusal, ...] = ()
     others: tuple[Program, ...] = ()
+    licence_files: tuple[LicenceFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 _NOT_SOURCE = frozenset({"__pycache__", "node_modules", "site-packages", "dist-packages"})
@@ -13,7 +13,7 @@ class Tree:
     """The regular files of one source, `sizes` in bytes by path with "/" between folders, and its symbolic links.
 
     `read` gives a file's bytes and may raise `OSError`, until `close` lets go of what it reads from; `licence` stands
-    for files that no licence file covers.
+    for files that no licence file covers, and `licence_texts` for what it says, by file name.
     """
 
     repository: str
@@ -22,10 +22,19 @@ class Tree:
     links: tuple[str, ...]
     read: Callable[[str], bytes]
     licence: str = "unknown"
+    licence_texts: Mapping[str, str] = field(default_factory=dict)
     close: Callable[[], None] = lambda: None
 
 
-def folder_tree(root: Path, top: Path, *, repository: str = "", commit: str = "", licence: str = "unknown") -> Tree:
+def folder_tree(
+    root: Path,
+    top: Path,
+    *,
+    repository: str = "",
+    commit: str = "",
+    licence: str = "unknown",
+    licence_texts: Mapping[str, str] | None = None,
+) -> Tree:
     """The files below `top`, with paths relative to `root`; `repository` is by default the folder itself.
 
     Hidden folders, virtual environments and caches are left out. Links are listed, never followed: what they point
@@ -39,7 +48,8 @@ def folder_tree(root: Path, top: Path, *, repository: str = "", commit: str = ""
             links.append(path)
         elif file.is_file():
             sizes[path] = file.stat().st_size
-    return Tree(repository or str(top), commit, sizes, tuple(links), lambda path: (root / path).read_bytes(), licence)
+    name, texts = repository or str(top), licence_texts or {}
+    return Tree(name, commit, sizes, tuple(links), lambda path: (root / path).read_bytes(), licence, texts)
 
 
 def _files(top: Path) -> Iterator[Path]:

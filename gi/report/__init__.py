@@ -1,9 +1,12 @@
 """What a run holds, for people and for programs: tables, a picture, JSON."""
 
 from gi.report.answers import failures_json, front_json, member_json, show_json, summary_json
+from gi.report.explanation import explanation_json
+from gi.report.own_model import own_model_text
 from gi.report.printing import (
     front_plot,
     print_corpus,
+    print_explanation,
     print_failures,
     print_front,
     print_harvests,
@@ -15,12 +18,15 @@ from gi.report.printing import (
 from gi.report.table import front_table
 
 __all__ = [
+    "explanation_json",
     "failures_json",
     "front_json",
     "front_plot",
     "front_table",
     "member_json",
+    "own_model_text",
     "print_corpus",
+    "print_explanation",
     "print_failures",
     "print_front",
     "print_harvests",

@@ -6,7 +6,9 @@ from dataclasses import asdict
 from typing import Any
 
 from gi.archive import Archive, FailureGroup, FrontMember, RunSummary
+from gi.report.explanation import explanation_json
 from gi.report.origins import individual_origins
+from gi.report.sources import individual_explanation
 from gi.types import Failed, Individual, Objective, Scored
 
 
@@ -74,6 +76,7 @@ def show_json(archive: Archive, id_: str) -> dict[str, Any]:
         else None,
         "lineage": [_individual_json(member) for member in archive.lineage(individual.id)],
         "provenance": [asdict(line) for line in lines],
+        "explanation": explanation_json(individual_explanation(archive, individual.id)),
     }
 
 

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
+from typing import TypeAlias
 
 from gi.archive import Archive
 from gi.types import Edit, Individual, Origin
@@ -42,6 +43,25 @@ def individual_origins(archive: Archive, id_: str) -> tuple[LineOrigin, ...]:
     """Where each line of an individual (full id) comes from."""
     lineage = archive.lineage(id_)
     return line_origins(lineage[-1], {member.id: member for member in lineage})
+
+
+def program_origins(archive: Archive, id_: str, text: str) -> tuple[LineOrigin, ...]:
+    """The origins of a program between an individual (full id) and the seed program of its main line."""
+    lineage = {member.id: member for member in archive.lineage(id_)}
+    origins = line_origins(lineage[id_], lineage)
+    if text == lineage[id_].text:
+        return origins
+    seed = line_origins(seed_of(lineage[id_], lineage), {})
+    rows = zip(_alignment([o.code for o in origins], text.splitlines()),
+               _alignment([o.code for o in seed], text.splitlines()), strict=True)  # fmt: skip
+    return tuple(_between(origins, seed, one, other) for one, other in rows)
+
+
+def seed_of(individual: Individual, lineage: Mapping[str, Individual]) -> Individual:
+    """The seed program at the end of the line of first parents."""
+    while individual.parents and individual.parents[0] in lineage:
+        individual = lineage[individual.parents[0]]
+    return individual
 
 
 def borrowed_lines(origins: Sequence[LineOrigin]) -> tuple[LineOrigin, ...]:
@@ -103,6 +123,16 @@ def _traced(individual: Individual, parents: Sequence[tuple[LineOrigin, ...]]) -
     )
 
 
+def _between(origins: Sequence[LineOrigin], seed: Sequence[LineOrigin], one: "_Row", other: "_Row") -> LineOrigin:
+    """The origin of one line: the individual's where it has it, the seed program's where that has it."""
+    line, code, source, equal = one
+    if source is not None and (equal or not other[3]):
+        return replace(origins[source], line=line, code=code, changed=origins[source].changed or not equal)
+    if other[2] is not None:
+        return replace(seed[other[2]], line=line, code=code, changed=not other[3])
+    return LineOrigin(line, code, None, "repair" if code.strip() else "")
+
+
 def _seed_line(line: int, code: str, origin: Origin | None) -> LineOrigin:
     return LineOrigin(line, code, replace(origin, line=line) if origin else None, "seed")
 
@@ -113,9 +143,9 @@ def _new_line(
     """Explains a line that the first parent does not have: an edit brought it, the other parent, or a rewriting."""
     if not code.strip():
         return LineOrigin(line, code, None, "")
-    edit = max((e for e in edits if e.origin), key=lambda e: _closeness(code, e.after), default=None)
-    if edit and _closeness(code, edit.after) >= _SIMILAR:
-        return LineOrigin(line, code, edit.origin, edit.operator, changed=_closeness(code, edit.after) < 1)
+    edit = max((e for e in edits if e.origin), key=lambda e: closeness(code, e.after), default=None)
+    if edit and closeness(code, edit.after) >= _SIMILAR:
+        return LineOrigin(line, code, edit.origin, edit.operator, changed=closeness(code, edit.after) < 1)
     for origin in (o for other in others for o in other):
         if origin.code.strip() == code.strip():
             return replace(origin, line=line, code=code, operator="crossover")
@@ -124,10 +154,13 @@ def _new_line(
     return LineOrigin(line, code, None, next((e.operator for e in edits if code.strip() in e.after), "repair"))
 
 
-def _alignment(before: Sequence[str], after: Sequence[str]) -> list[tuple[int, str, int | None, bool]]:
+_Row: TypeAlias = tuple[int, str, int | None, bool]
+
+
+def _alignment(before: Sequence[str], after: Sequence[str]) -> list[_Row]:
     """For each line of `after`: number, text, the index of its counterpart in `before`, whether the two are equal."""
     old, new = [b.strip() for b in before], [a.strip() for a in after]
-    rows: list[tuple[int, str, int | None, bool]] = []
+    rows: list[_Row] = []
     for tag, i1, i2, j1, j2 in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         for j in range(j1, j2):
             source = i1 + j - j1 if tag == "equal" else _closest(new[j], old, i1, i2)
@@ -140,7 +173,8 @@ def _closest(line: str, candidates: Sequence[str], start: int, end: int) -> int 
     return best if best is not None and _ratio(line, candidates[best]) >= _SIMILAR else None
 
 
-def _closeness(code: str, text: str) -> float:
+def closeness(code: str, text: str) -> float:
+    """How alike a line is to the line of `text` that is most like it, 0 to 1."""
     return max((_ratio(code.strip(), line.strip()) for line in text.splitlines()), default=0.0)
 
 

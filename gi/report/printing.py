@@ -7,10 +7,13 @@ from typing import Any
 
 from gi.archive import Archive, FailureGroup
 from gi.errors import ConfigError
+from gi.explain import Explanation
 from gi.report import program, stock
+from gi.report.explanation import explanation_text
 from gi.report.machine import machine_table
-from gi.report.origins import individual_origins
+from gi.report.origins import seed_of
 from gi.report.plot import Point, draw_front
+from gi.report.sources import individual_explanation
 from gi.report.table import console, failures_table, front_table, show
 from gi.types import Scored, TypedLine
 
@@ -33,7 +36,7 @@ def front_plot(archive: Archive, path: Path) -> None:
     if not on_front:
         raise ConfigError(f"{summary.run} has no front yet: let its first generation end.")
     panels = [(key, _points(archive, key, on_front)) for key in ("params", "time")]
-    title = f"{run.config.dataset}: front of {len(on_front)} after generation {summary.generations}"
+    title = f"{run.config.dataset_name}: front of {len(on_front)} after generation {summary.generations}"
     draw_front([panel for panel in panels if panel[1]], path, title=title)
 
 
@@ -45,11 +48,16 @@ def print_individual(archive: Archive, id_: str, view: str) -> None:
         outcomes = {e.individual: e.outcome for e in archive.evaluations("validation")}
         show(program.lineage_table([*lineage.values()], outcomes))
     elif view == "provenance":
-        show(program.provenance_table(individual_origins(archive, individual.id)))
+        show(explanation_text(individual_explanation(archive, individual.id)))
     elif view == "diff":
-        _print_code(program.diff(program.seed_of(individual, lineage), individual, coloured=out.is_terminal))
+        _print_code(program.diff(seed_of(individual, lineage), individual, coloured=out.is_terminal))
     else:
         _print_code(program.source(individual.text, coloured=out.is_terminal))
+
+
+def print_explanation(explanation: Explanation) -> None:
+    """Prints what became of each change of an individual, and what it is worth."""
+    show(explanation_text(explanation))
 
 
 def print_failures(groups: Sequence[FailureGroup]) -> None:

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gi.report.figures import value_text
-from gi.report.origins import LineOrigin, origin_text
+from gi.report.origins import origin_text
 from gi.report.table import table
 from gi.types import Edit, Failed, Individual, Outcome
 
@@ -27,13 +27,6 @@ def diff(seed: Individual, individual: Individual, *, coloured: bool) -> Syntax 
     return _highlighted(text, "diff") if coloured else text
 
 
-def seed_of(individual: Individual, lineage: Mapping[str, Individual]) -> Individual:
-    """The seed program at the end of the line of first parents."""
-    while individual.parents and individual.parents[0] in lineage:
-        individual = lineage[individual.parents[0]]
-    return individual
-
-
 def lineage_table(lineage: Sequence[Individual], outcomes: Mapping[str, Outcome]) -> Table:
     """The ancestors, oldest first, with the edits that made each."""
     made = table("id", "generation", "parents", "edits", "error", "params", right=("generation", "error", "params"))
@@ -42,16 +35,6 @@ def lineage_table(lineage: Sequence[Individual], outcomes: Mapping[str, Outcome]
         parents = " ".join(parent[:8] for parent in member.parents) or "-"
         cells = [_value(outcomes.get(member.id), key) for key in ("error", "params")]
         made.add_row(member.id[:8], str(member.generation), parents, Text(edits), *cells)
-    return made
-
-
-def provenance_table(lines: Sequence[LineOrigin]) -> Table:
-    """Each line of a text with where it comes from."""
-    made = table("line", "code", "by", "from", right=("line",))
-    for line in lines:
-        by = f"{line.operator}{', changed' if line.changed else ''}"
-        told = (by, Text(origin_text(line.origin) if line.origin else "-")) if line.code.strip() else ("", "")
-        made.add_row(str(line.line), Text(line.code), *told)
     return made
 
 

@@ -133,7 +133,7 @@ def test_names_that_the_program_defines_itself_do_not_clash(tmp_path):
 
     text = SMALL + "\n\ndef train(x):\n    return x\n\n\nclass error:\n    pass\n"
     facts = data_facts(run_dataset(CONFIG), "digits")
-    made = model_text(text, (), facts, Figures(num_params=650, batch_size=64, steps=5, validation_error=0.1))
+    made = model_text(text, (), facts, Figures(num_params=650, batch_size=64, steps=5, validation_errors=(0.1,)))
     names = [node.name for node in ast.parse(made).body if hasattr(node, "name")]
     assert len(set(names)) == len(names)
     assert {"train", "error", "train_", "error_"} <= set(names)
@@ -173,7 +173,7 @@ def test_recipes_of_every_kind_train(tmp_path, line, other):
 
     text = SMALL.replace(line, other).replace("import nn\n", "import nn\nfrom torchvision.transforms import v2\n", 1)
     dataset = run_dataset(CONFIG)
-    figures = Figures(num_params=650, batch_size=64, steps=5, validation_error=0.1)
+    figures = Figures(num_params=650, batch_size=64, steps=5, validation_errors=(0.1,))
     made = model_text(text, (), data_facts(dataset, "digits"), figures)
     assert ("torchvision" in imported(made)) == ("v2" in other)
     (tmp_path / "model.py").write_text(made)

@@ -132,10 +132,12 @@ def test_the_lineage_names_every_edit_with_its_origin(archive, capsys):
     assert "torchvision/models/resnet.py:177 (BSD-3-Clause)" in out
 
 
-def test_the_provenance_names_the_donor_of_each_line(archive, capsys):
+def test_the_provenance_names_the_donor_of_each_change(archive, capsys):
     print_individual(archive, DEEP_ID, "provenance")
-    (line,) = [line for line in capsys.readouterr().out.splitlines() if "nn.Hardswish()" in line]
-    assert line.endswith("insertion, changed  torchvision==0.28.0 torchvision/models/resnet.py:177 (BSD-3-Clause)")
+    out = capsys.readouterr().out
+    assert out.startswith(f"{DEEP_ID[:8]}: 3 changes since its seed program {SMALL_ID[:8]}\n")
+    assert "   + nn.Hardswish(),\n   from torchvision==0.28.0 torchvision/models/resnet.py:177 (BSD-3-Clause)\n" in out
+    assert "not measured" in out
 
 
 def test_show_json_has_the_text_the_values_and_the_origins(archive):

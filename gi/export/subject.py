@@ -1,0 +1,85 @@
+"""What is written out: an individual of a run, or what minimisation left of one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gi.archive import WEIGHTS, Archive
+from gi.errors import ConfigError, RunError
+from gi.explain import Explanation
+from gi.report.origins import LineOrigin, individual_origins, program_origins
+from gi.types import Scored
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A program to write out, with what is known of it.
+
+    `id` is the digest of its text; `individual` the full id of the individual that it is, or is what is left of;
+    `test_errors` are those of the run's final trainings, `weights` the file of the first of them, None where there was
+    none.
+    """
+
+    id: str
+    individual: str
+    text: str
+    origins: tuple[LineOrigin, ...]
+    num_params: int
+    validation_errors: tuple[float, ...]
+    test_errors: tuple[float, ...] = ()
+    weights: Path | None = None
+    notes: tuple[str, ...] = ()
+
+    def trained(self, run: Path) -> Path:
+        """The file of its weights. Raises `RunError` where the run has none."""
+        if self.weights is None or not self.weights.is_file():
+            raise RunError(
+                f"the run has no weights of {self.id[:8]}: only the front of a finished run is trained to the end. "
+                f"Go on with it by `gi evolve --resume {run}`, or export without weights."
+            )
+        return self.weights
+
+
+def individual_subject(archive: Archive, id_: str) -> Subject:
+    """The individual whose id starts with `id_`. Raises `ConfigError` where it was not evaluated, or failed."""
+    individual = archive.individual(id_)
+    outcome = next((e.outcome for e in archive.evaluations("validation") if e.individual == individual.id), None)
+    if not isinstance(outcome, Scored):
+        raise ConfigError(
+            f"{individual.id[:8]} was not evaluated or failed: `gi front` lists individuals that can be exported."
+        )
+    trained = [r for r in archive.retrainings() if r.individual == individual.id]
+    paths = [archive.folder / r.weights for r in trained if r.weights]
+    return Subject(
+        individual.id,
+        individual.id,
+        individual.text,
+        individual_origins(archive, individual.id),
+        int(outcome.values["params"]),
+        (outcome.values["error"],),
+        tuple(r.test_error for r in trained if r.test_error is not None),
+        next((path for path in paths if path.is_file()), None),
+    )
+
+
+def minimised_subject(archive: Archive, explanation: Explanation) -> Subject:
+    """What a minimisation left of an individual; the individual itself where that is all of it."""
+    whole = individual_subject(archive, explanation.individual)
+    if explanation.id == whole.id:
+        return whole
+    errors = explanation.minimised_levels.get("error") or whole.validation_errors
+    return Subject(
+        explanation.id,
+        whole.id,
+        explanation.text,
+        program_origins(archive, whole.id, explanation.text),
+        explanation.num_params,
+        errors,
+        explanation.minimised_tests,
+        archive.folder / WEIGHTS / f"{explanation.id}.pt",
+        (f"minimised from {whole.id[:8]}: {_counted(explanation.dropped)} dropped, {len(explanation.kept)} kept",),
+    )
+
+
+def _counted(dropped: Sequence[object]) -> str:
+    return f"{len(dropped)} change{'s' if len(dropped) != 1 else ''}"

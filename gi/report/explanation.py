@@ -1,0 +1,130 @@
+"""An explanation for a person, at 80 columns: the figures of both programs, then each change with its effects."""
+
+import statistics
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from gi.explain import UNMEASURED, Effect, Explanation, Levels, Verdict
+from gi.report.figures import count_text, spread_text, value_text
+from gi.report.origins import origin_text
+from gi.report.table import table
+
+_COUNTS = ("params", "macs", "size")
+_SHOWN_ROWS = 12  # of one side of a change; a class that was brought along has more
+
+
+def explanation_text(explanation: Explanation) -> Group:
+    """What became of each change, and what it is worth."""
+    parts: list[RenderableType] = [heading(explanation)]
+    if explanation.minimised_levels and explanation.dropped:
+        parts += ["", _figures(explanation)]
+    for status in ("kept", "dropped"):
+        verdicts = [v for v in explanation.verdicts if v.status == status]
+        if verdicts and explanation.dropped:
+            parts += ["", Text(status, style="bold")]
+        for verdict in verdicts:
+            parts += ["", _change(verdict)]
+    return Group(*parts, *(["", _legend(explanation)] if explanation.verdicts else []))
+
+
+def heading(explanation: Explanation) -> str:
+    """One line: how many changes there are, and what became of them."""
+    count = len(explanation.verdicts)
+    if not count:
+        return f"{explanation.individual[:8]} is a seed program: nothing changed."
+    changes = f"{count} change{'s' if count > 1 else ''}"
+    text = f"{explanation.individual[:8]}: {changes} since its seed program {explanation.seed_program[:8]}"
+    if explanation.dropped:
+        text += f", {len(explanation.kept)} kept, {len(explanation.dropped)} dropped"
+    return text
+
+
+def effect_text(effect: Effect) -> str:
+    """An effect in a few words: `error -0.52% ± 0.31`, with what is within noise marked as that."""
+    key, sign = effect.objective, "+" if effect.difference > 0 else ""
+    if key in _COUNTS:
+        return f"{key} {sign}{count_text(effect.difference)}"
+    scale, unit = (100, "%") if key == "error" else (1, "")
+    digits = 2 if key == "error" else 3
+    told = f"{key} {sign}{scale * effect.difference:.{digits}f}{unit}"
+    if effect.noise:
+        told += f" ± {scale * effect.noise:.{digits}f}"
+    return f"{told} (noise)" if effect.within_noise else told
+
+
+def effects_text(verdict: Verdict) -> str:
+    """All effects of a change; what was not measured says so."""
+    if not verdict.effects:
+        return "" if verdict.status == "dropped" else UNMEASURED
+    rest = "" if verdict.trainings else f"; other effects {UNMEASURED}"
+    return "; ".join(map(effect_text, verdict.effects)) + rest
+
+
+def explanation_json(explanation: Explanation) -> dict[str, Any]:
+    """The same for a program."""
+    stored = explanation.to_json()
+    for verdict, told in zip(explanation.verdicts, stored["verdicts"], strict=True):
+        for effect, values in zip(verdict.effects, told["effects"], strict=True):
+            values["within_noise"] = effect.within_noise
+    return {**stored, "changes": stored.pop("verdicts")}
+
+
+def _figures(explanation: Explanation) -> RenderableType:
+    """The figures of the individual and of what is left of it, side by side."""
+    keys = [key for key in explanation.levels if explanation.minimised_levels.get(key)]
+    made = table("", *keys, "test error", right=keys)
+    for name, levels, tests in (
+        (explanation.individual[:8], explanation.levels, explanation.tests),
+        (f"{explanation.id[:8]}, minimised", explanation.minimised_levels, explanation.minimised_tests),
+    ):
+        made.add_row(name, *_cells(levels, keys), spread_text(tests))
+    return made
+
+
+def _cells(levels: Levels, keys: Sequence[str]) -> Iterator[str]:
+    for key in keys:
+        values = levels[key]
+        yield spread_text(values) if key == "error" else value_text(key, statistics.fmean(values))
+
+
+def _change(verdict: Verdict) -> RenderableType:
+    """One change: where, by which operators, its rows, where they come from, its effects, why it stays or went."""
+    change = verdict.change
+    by = f", by {' and '.join(verdict.operators)}" if verdict.operators else ""
+    rows = [*_rows("-", change.before, "red"), *_rows("+", change.after, "green")]
+    notes = [Text(f"from {origin_text(origin)}") for origin in verdict.origins]
+    notes += [Text(text) for text in (effects_text(verdict), _reason(verdict)) if text]
+    head = Text(f"{change.number}. line {change.line}{by}", style="bold")
+    return Group(head, *(Padding(row, (0, 0, 0, 3)) for row in (*rows, *notes)))
+
+
+def _reason(verdict: Verdict) -> str:
+    return "" if verdict.reason == UNMEASURED else verdict.reason
+
+
+def _rows(sign: str, text: str, style: str) -> Iterator[Text]:
+    rows = text.splitlines()
+    for row in rows[:_SHOWN_ROWS]:
+        yield Text(f"{sign} {row}", style=style)
+    if len(rows) > _SHOWN_ROWS:
+        yield Text(f"{sign} ... {len(rows) - _SHOWN_ROWS} more lines", style=style)
+
+
+def _legend(explanation: Explanation) -> str:
+    """What the figures are, and what is left to do."""
+    told = []
+    trained = max((v.trainings for v in explanation.verdicts), default=0)
+    if trained:
+        told.append(
+            f"An effect is the mean with the change less the mean without it, over up to {trained} trainings of "
+            f"{explanation.images:,} images, on the validation split, ± half of its 95 % interval. Less is better."
+        )
+    if not explanation.levels:
+        told.append("--measure trains the program without each change in turn and tells what that does.")
+    elif not explanation.finished:
+        told.append("The trainings were used up: the same command goes on, with as many again.")
+    return " ".join(told)
