@@ -59,6 +59,11 @@ class RunConfig:
         if len(set(self.objectives)) < max(len(self.objectives), 2):
             raise ConfigError(f"objectives are {', '.join(self.objectives)}: name at least two different ones.")
 
+    @property
+    def dataset_name(self) -> str:
+        """The data set's name, or the last part of its path."""
+        return Path(self.dataset).name or self.dataset
+
     def to_json(self) -> dict[str, Any]:
         """The settings as plain JSON values."""
         return dataclasses.asdict(self)

@@ -160,7 +160,7 @@ def _finish(folder: Path, summary: "RunSummary", as_json: bool) -> int:
     """Exports the best of the front, prints what was found; the exit status."""
     from gi.archive import Archive
     from gi.export import best_member, export_model
-    from gi.report import print_front, summary_json
+    from gi.report import own_model_text, print_front, summary_json
 
     if summary.state == "interrupted":
         click.echo(f"gi: interrupted; go on with: gi evolve --resume {folder}", err=True)
@@ -169,6 +169,8 @@ def _finish(folder: Path, summary: "RunSummary", as_json: bool) -> int:
             chosen = best_member(archive.front(), archive.run().objectives, BEST)
             export_model(archive, chosen.id, folder / "best" / "model.py", weights=bool(chosen.weights), force=True)
             click.echo(f"gi: {folder}/best/model.py holds {chosen.id[:8]}, the front's best {BEST}", err=True)
+        if own := own_model_text(archive):
+            click.echo(f"gi: {own}", err=True)
         if as_json:
             print_json(summary_json(summary))
         else:

@@ -1,6 +1,7 @@
 """Single files, to look at: `gi lines`, `gi vary`, `gi repair`."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -75,8 +76,10 @@ def vary(
     if edits < 1 or count < 1:
         raise ConfigError(f"edits is {edits} and count is {count}: both must be at least 1.")
     model, task = read_model(file, arguments), parse_task(input_shape, classes)
-    with CheckWorker(entry=model.entry) as check, open_corpus(corpus_path) as stock:
+    with ExitStack() as held:
+        check = held.enter_context(CheckWorker(entry=model.entry))
         start = fitted_text(model, task, check)
+        stock = held.enter_context(open_corpus(corpus_path))
         variation = Vary(stock.with_licences(allow_licence), check, task, entry=model.entry)
         make = _raw_try if raw else _offspring
         for number in range(count):

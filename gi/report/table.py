@@ -45,7 +45,7 @@ def front_table(run: RunRecord, front: Sequence[FrontMember], hypervolume: float
     num_seeds = max((len(member.test_errors) for member in front), default=0)
     made = table("id", *names, test_heading(num_seeds), "generation", right=(*names, "generation"))
     made.title = (
-        f"{run.config.dataset}: front of {len(front)} after generation {generation}, hypervolume {hypervolume:.4f}"
+        f"{run.config.dataset_name}: front of {len(front)} after generation {generation}, hypervolume {hypervolume:.4f}"
     )
     for member in sorted(front, key=lambda m: m.values[run.objectives[0].key]):
         cells = [value_text(o.key, member.values[o.key]) for o in run.objectives]
