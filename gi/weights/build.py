@@ -1,41 +1,19 @@
 """Model files into an index: one row for each, with its layers or with the reason why there are none."""
 
 import hashlib
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from gi.errors import GiError
-from gi.weights.convolutions import Convolution, Unreadable, convolutions
+from gi.weights.addition import Addition, Source
 from gi.weights.files import State
-from gi.weights.graphs import Graph, Model, ModelError, read_model
-from gi.weights.mapping import Mapped, map_channels
-from gi.weights.records import Layer, Network, Refused, plain
+from gi.weights.graphs import ModelError
+from gi.weights.records import Network, plain
 from gi.weights.store import Store, opened
 from gi.weights.tensors import TensorError
-from gi.weights.trained import statistics
 
-#: How many bytes of weights a file may stand for, for each of its own: shared and sparse weights are legal.
-_MOST_TIMES_ITS_SIZE = 64
-_MOST_BYTES_ANYWAY = 256 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A model file to take in, and what is known about it: where it comes from, and under which licence.
-
-    With `prepare`, which may raise `GiError`, the file is made only when it is needed; `content` then tells beforehand
-    whether the index has it.
-    """
-
-    path: Path
-    name: str
-    origin: str = ""
-    licence: str = "unknown"
-    format: str = "onnx"
-    content: str = ""
-    prepare: Callable[[], None] | None = None
+__all__ = ["Built", "Source", "Taken", "build", "file_content"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +65,12 @@ def _take(store: Store, source: Source, keep_untrained: bool) -> Taken:
     try:
         if source.prepare is not None:
             source.prepare()
-        network = _Addition(store, source, content, keep_untrained).run()
-        if not store.knows(content, network.reason):
+        network = Addition(store, source, content, keep_untrained).run()
+        if not store.knows(network.content, network.reason):
             store.add_network(network)
             return Taken(source, network, reason=network.reason)
-        reason = network.reason
+        store.back_to(mark)
+        return Taken(source, None, known=True, reason=network.reason)
     except (ModelError, TensorError, GiError) as error:
         reason = plain(str(error))
     except OSError:  # not of the model, whose are told as `ModelError`, but of the index
@@ -121,104 +100,3 @@ def _refused(store: Store, source: Source, content: str, reason: str) -> Taken:
     )  # fmt: skip
     store.add_network(network)
     return Taken(source, network, reason=reason)
-
-
-class _Addition:
-    """One network on its way into the index."""
-
-    def __init__(self, store: Store, source: Source, content: str, keep_untrained: bool) -> None:
-        self._store = store
-        self._source = source
-        self._content = content
-        self._keep_untrained = keep_untrained
-        self._id = store.state.num_networks
-        self._first = store.state
-        self._position = 0
-        self._bytes = max(_MOST_BYTES_ANYWAY, _MOST_TIMES_ITS_SIZE * source.path.stat().st_size)
-        self._refusals: list[Refused] = []
-        self._opaque: Counter[str] = Counter()
-
-    def run(self) -> Network:
-        """Adds the network's layers and segments; the row that is still to be added. Raises `ModelError`."""
-        try:
-            model = read_model(self._source.path)
-        except OSError as error:
-            raise ModelError(f"cannot be read: {error.strerror}") from error
-        for graph in _graphs(model.graph):
-            self._add_graph(graph)
-        self._store.add_rows("refused", self._refusals)
-        return self._row(model)
-
-    def _add_graph(self, graph: Graph) -> None:
-        mapped: list[Mapped] = []
-        for found in convolutions(graph):
-            layer = self._add_layer(found)
-            if layer is not None:
-                mapped.append(Mapped(found.operator, layer))
-        if mapped:
-            segments, opaque = map_channels(graph, mapped)
-            self._store.add_rows("segments", segments)
-            self._opaque.update(opaque)
-
-    def _add_layer(self, found: Convolution | Unreadable) -> Layer | None:
-        """The layer that was added, None where it was refused."""
-        self._position += 1
-        if isinstance(found, Unreadable):
-            self._refusals.append(Refused(self._id, found.name, found.reason))
-            return None
-        self._bytes -= found.weight.nbytes
-        if self._bytes < 0:
-            raise ModelError(f"its weights are more than {_MOST_TIMES_ITS_SIZE} times as large as the file: refused")
-        stats = statistics(found.weight)
-        if stats.untrained and not self._keep_untrained:
-            self._refusals.append(Refused(self._id, found.name, stats.untrained))
-            return None
-        layer = Layer(
-            id=self._store.state.num_layers, network=self._id, position=self._position - 1, name=found.name,
-            kind=found.kind, shape=found.weight.shape[2:], out_channels=len(found.weight),
-            in_channels=found.in_channels, groups=found.groups, strides=found.sizes("strides"),
-            dilations=found.sizes("dilations"), pads=found.operator.ints("pads"), activation=found.activation,
-            **self._store.add_weight(found.weight), bias=self._store.add_vector(found.bias),
-            norm=self._store.add_vector(found.norm.values if found.norm else None),
-            epsilon=found.norm.epsilon if found.norm else 0.0, kurtosis=stats.kurtosis, correlation=stats.correlation,
-            scaled=found.scaled, reads=_first(found.operator.inputs), writes=_first(found.operator.outputs),
-        )  # fmt: skip
-        self._store.add_layer(layer)
-        return layer
-
-    def _row(self, model: Model) -> Network:
-        state, source = self._store.state, self._source
-        layers = state.num_layers - self._first.num_layers
-        return Network(
-            id=self._id, name=source.name, origin=source.origin, licence=source.licence, content=self._content,
-            format=source.format, producer=model.producer, opset=model.opset, layers=layers,
-            kernels=state.num_kernels - self._first.num_kernels, refused=len(self._refusals),
-            opaque=", ".join(f"{name} {count}" for name, count in sorted(self._opaque.items())),
-            reason="" if layers else self._why_nothing(model.graph),
-        )  # fmt: skip
-
-    def _why_nothing(self, graph: Graph) -> str:
-        if not self._refusals:
-            return self._missing_data(graph)
-        (reason, _), *_ = Counter(refusal.reason for refusal in self._refusals).most_common(1)
-        return f"no usable convolution of {len(self._refusals)}: {reason}"
-
-    @staticmethod
-    def _missing_data(graph: Graph) -> str:
-        for stored in graph.stored.values():
-            if stored.is_external:
-                try:
-                    stored.array()
-                except TensorError as error:
-                    return f"no convolution, and {error}"
-        return "no convolution"
-
-
-def _graphs(graph: Graph) -> Iterator[Graph]:
-    yield graph
-    for inner in graph.subgraphs:
-        yield from _graphs(inner)
-
-
-def _first(names: tuple[str, ...]) -> str:
-    return names[0] if names else ""

@@ -2,7 +2,7 @@
 
 import math
 import mmap
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,10 +13,11 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto
 
+from gi.weights.functions import Functions, functions_of, inlined
 from gi.weights.tensors import Array, Reader
 from gi.weights.wire import WireError, description
 
-MOST_OPERATORS = 200_000
+MOST_OPERATORS = 50_000
 _FORMATS = (
     (0, b"version https://git-lfs", "a git-LFS pointer, not the model: fetch it with `git lfs pull`"),
     (0, b"PK\x03\x04", "a zip archive (a PyTorch checkpoint?), not an ONNX model: pass it with --model"),
@@ -144,7 +145,8 @@ def read_model(path: Path) -> Model:
     if not proto.HasField("graph") or not (proto.graph.node or proto.graph.initializer):
         raise ModelError("not an ONNX model: it has no graph")
     opset = max((o.version for o in proto.opset_import if o.domain in ("", "ai.onnx")), default=0)
-    graph = _graph(proto.graph, Reader(path.parent, bulk), {}, opset or _opset_of(proto.ir_version), "")
+    reading = _Reading(Reader(path.parent, bulk), functions_of(proto.functions), opset or _opset_of(proto.ir_version))
+    graph = reading.graph(proto.graph, {}, "")
     producer = f"{proto.producer_name[:60]} {proto.producer_version[:30]}".strip()
     return Model(graph, producer, int(opset))
 
@@ -166,25 +168,36 @@ def _opset_of(ir_version: int) -> int:
     return 1 if ir_version < 3 else 9
 
 
-def _graph(proto: GraphProto, reader: Reader, outer: Mapping[str, Stored], opset: int, prefix: str) -> Graph:
-    stored = dict(outer)
-    stored |= {tensor.name: Stored(reader, tensor) for tensor in proto.initializer}
-    stored |= {tensor.values.name: Stored(reader, tensor) for tensor in proto.sparse_initializer}
-    if len(proto.node) > MOST_OPERATORS:
-        raise ModelError(f"{len(proto.node)} operators: more than {MOST_OPERATORS} are refused")
-    graph = Graph([], stored, _inputs(proto, stored), opset, prefix)
-    for node in proto.node:
-        operator = Operator(node)
-        constant = _constant(operator, reader) if operator.type == "Constant" else None
-        if constant is not None and node.output:
-            stored[node.output[0]] = constant
-            continue
-        graph.operators.append(operator)
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What all graphs of one file share."""
+
+    reader: Reader
+    functions: Functions
+    opset: int
+
+    def graph(self, proto: GraphProto, outer: Mapping[str, Stored], prefix: str) -> Graph:
+        """A graph with its subgraphs; `outer` is what the graphs around it store."""
+        stored = dict(outer)
+        stored |= {tensor.name: Stored(self.reader, tensor) for tensor in proto.initializer}
+        stored |= {tensor.values.name: Stored(self.reader, tensor) for tensor in proto.sparse_initializer}
+        graph = Graph([], stored, _inputs(proto, stored), self.opset, prefix)
+        for node in inlined(proto.node, self.functions):
+            operator = Operator(node)
+            constant = _constant(operator, self.reader) if operator.type == "Constant" else None
+            if constant is not None and node.output:
+                stored[node.output[0]] = constant
+                continue
+            graph.operators.append(operator)
+            if len(graph.operators) > MOST_OPERATORS:
+                raise ModelError(f"more than {MOST_OPERATORS} operators: refused")
+            graph.subgraphs += self._subgraphs(node, stored, prefix)
+        return graph
+
+    def _subgraphs(self, node: NodeProto, stored: Mapping[str, Stored], prefix: str) -> Iterator[Graph]:
         for attribute in node.attribute:
             for inner in ([attribute.g] if attribute.HasField("g") else []) + list(attribute.graphs):
-                name = f"{prefix}{node.name or node.op_type}/{attribute.name}/"
-                graph.subgraphs.append(_graph(inner, reader, stored, opset, name))
-    return graph
+                yield self.graph(inner, stored, f"{prefix}{node.name or node.op_type}/{attribute.name}/")
 
 
 def _inputs(proto: GraphProto, stored: Mapping[str, Stored]) -> dict[str, tuple[int | None, ...] | None]:

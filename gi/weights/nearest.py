@@ -12,7 +12,8 @@ from gi.weights.index import Index
 from gi.weights.records import Floats, Ints, shape_name
 
 _SMALLEST_INVERTED = 100_000
-_CHUNK = 1 << 20
+_ADDED_AT_ONCE = 1 << 20
+_COMPARED_AT_ONCE = 1 << 22
 _PROBES = 16
 _TRAINING = 100_000
 
@@ -51,8 +52,9 @@ class Nearest:
         """Every stored kernel compared, a chunk at a time."""
         rows: Ints = np.zeros((len(wanted), 0), np.int64)
         scores: Floats = np.zeros((len(wanted), 0), np.float32)
-        for start in range(0, len(self._kernels), _CHUNK):
-            chunk = self._kernels[start : start + _CHUNK].reshape(-1, wanted.shape[1])
+        size = max(count, _COMPARED_AT_ONCE // len(wanted))
+        for start in range(0, len(self._kernels), size):
+            chunk = self._kernels[start : start + size].reshape(-1, wanted.shape[1])
             near = -np.abs(wanted - chunk.T) if self._is_number else wanted @ unit(chunk).T
             best = np.argsort(-near, axis=1, kind="stable")[:, :count] if len(chunk) <= count else _top(near, count)
             rows = np.hstack([rows, best + start])
@@ -98,8 +100,8 @@ def _inverted(kernels: Floats) -> Any:
     lists = faiss.IndexIVFFlat(faiss.IndexFlatIP(size), size, num_lists, faiss.METRIC_INNER_PRODUCT)
     sample = kernels[:: max(1, len(kernels) // _TRAINING)].reshape(-1, size)
     lists.train(unit(sample))
-    for start in range(0, len(kernels), _CHUNK):
-        lists.add(unit(kernels[start : start + _CHUNK].reshape(-1, size)))
+    for start in range(0, len(kernels), _ADDED_AT_ONCE):
+        lists.add(unit(kernels[start : start + _ADDED_AT_ONCE].reshape(-1, size)))
     return lists
 
 

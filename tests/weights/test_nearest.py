@@ -31,7 +31,7 @@ def test_finds_the_nearest_by_direction(index):
 
 def test_chunks_do_not_show(index, monkeypatch):
     whole = Nearest(index, (3, 3)).search(index.kernels((3, 3))[:4], 7)
-    monkeypatch.setattr(nearest, "_CHUNK", 100)
+    monkeypatch.setattr(nearest, "_COMPARED_AT_ONCE", 400)
     assert np.array_equal(Nearest(index, (3, 3)).search(index.kernels((3, 3))[:4], 7)[0], whole[0])
 
 

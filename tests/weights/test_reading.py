@@ -234,8 +234,8 @@ def test_reads_convolutions_inside_subgraphs(tmp_path):
 
 
 def test_refuses_weights_that_stand_for_far_more_than_the_file(tmp_path, monkeypatch):
-    monkeypatch.setattr("gi.weights.build._MOST_BYTES_ANYWAY", 0)
-    monkeypatch.setattr("gi.weights.build._MOST_TIMES_ITS_SIZE", 2)
+    monkeypatch.setattr("gi.weights.addition._MOST_BYTES_ANYWAY", 0)
+    monkeypatch.setattr("gi.weights.addition._MOST_TIMES_ITS_SIZE", 2)
     stored = {"w": WEIGHT}
     nodes = [node("Conv", ["x", "w"], f"c{i}") for i in range(40)]
     assert "times as large" in only_network(tmp_path, model(nodes, stored)).reason
@@ -253,3 +253,32 @@ def test_one_bad_file_does_not_stop_the_others(tmp_path):
     good = write(tmp_path, "good.onnx", one_conv())
     built = build([Source(tmp_path / "bad.onnx", "bad"), Source(good, "good")], tmp_path / "index")
     assert [bool(taken.reason) for taken in built.taken] == [True, False]
+
+
+def with_function(body, *, inputs=("v", "w"), outputs=("made",), attributes=(), name="Block"):
+    """A model that calls its own function twice: with one weight, then with another."""
+    second = trained(4, 4, 3, 3, seed=1)
+    calls = [helper.make_node(name, ["x", "w1"], ["first"], domain="own"),
+             helper.make_node(name, ["first", "w2"], ["second"], domain="own", name="again", steps=[2, 2])]  # fmt: skip
+    made = model(calls, {"w1": WEIGHT, "w2": second}, domains=["own"])
+    imports = [helper.make_opsetid("", 17), helper.make_opsetid("own", 1)]
+    made.functions.append(helper.make_function("own", name, inputs, outputs, body, imports, attributes))
+    return made
+
+
+def test_calls_of_the_models_own_functions_are_followed(tmp_path):
+    inner = node("Conv", ["v", "w"], "c")
+    inner.attribute.add(name="strides", ref_attr_name="steps", type=onnx.AttributeProto.INTS)
+    index = index_of(tmp_path, with_function([inner, node("Relu", ["c"], "made")], attributes=["steps"]))
+    assert [index.layer(0).strides, index.layer(1).strides] == [(1, 1), (2, 2)]
+    assert len(index.children(index.layer(1).base)) == 3
+
+
+def test_a_function_that_calls_itself_ends(tmp_path):
+    call = helper.make_node("Block", ["v", "w"], ["made"], domain="own")
+    assert only_network(tmp_path, with_function([call])).reason == "no convolution"
+
+
+def test_a_function_that_doubles_without_end_is_refused(tmp_path):
+    calls = [helper.make_node("Block", ["v", "w"], [f"d{n}"], domain="own") for n in range(8)]
+    assert "operators: refused" in only_network(tmp_path, with_function(calls, outputs=["d0"])).reason

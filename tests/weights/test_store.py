@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import numpy as np
+import onnx
 import pytest
 
 from gi.errors import WeightsError
@@ -134,6 +135,31 @@ def test_refuses_a_file_as_its_folder(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(WeightsError, match="cannot be made"):
         build([], tmp_path / "file")
+
+
+def test_other_external_data_is_another_network(tmp_path):
+    made = sources(tmp_path, 1)[0]
+    onnx.save(onnx.load(made.path), made.path, save_as_external_data=True, location="data.bin", size_threshold=0)
+    assert not build([made], tmp_path / "index").taken[0].known
+    assert build([made], tmp_path / "index").taken[0].known
+    (tmp_path / "data.bin").write_bytes(trained(4, 3, 3, 3, seed=9).tobytes())
+    assert not build([made], tmp_path / "index").taken[0].known
+    assert Index.open(tmp_path / "index").network(1).layers == 1
+
+
+def test_a_model_of_more_than_two_gigabytes_is_read_in_place(tmp_path):
+    weight = trained(4, 3, 3, 3)
+    made = model([conv("c", "x", weight)], {})
+    tensor = made.graph.initializer[0]
+    tensor.ClearField("raw_data")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    for key, value in {"location": "large.bin", "offset": 5 << 29, "length": weight.nbytes}.items():
+        tensor.external_data.add(key=key, value=str(value))
+    with (tmp_path / "large.bin").open("wb") as file:
+        file.seek(5 << 29)  # a sparse file: 2.5 GB that take no room
+        file.write(weight.tobytes())
+    build([Source(write(tmp_path, "m.onnx", made), "m")], tmp_path / "index")
+    assert np.array_equal(Index.open(tmp_path / "index").weight(0), weight)
 
 
 def test_a_file_that_went_away_is_told_and_the_rest_goes_on(tmp_path):
