@@ -100,8 +100,9 @@ class Block:
     literal; `channels_in`, `channels_out` and `stride` are the parameters that set these (None where there is none),
     and the output has `factor` times as many channels as the value of `channels_out`, or as the input where no
     parameter sets them. `keeps_channels` says that the output must have as many channels as the input. Widths are
-    multiples of `channels_step`, images at least `least_size` high and wide and multiples of `size_step`.
-    `params` counts the parameters of the block from 64 to 64 channels, or as near as it can be built.
+    multiples of `channels_step`, images at least `least_size` high and wide and multiples of `size_step`; they come out
+    `size_factor` times as high and wide. `params` counts the parameters of the block from 64 to 64 channels, or as near
+    as it can be built.
     """
 
     name: str
@@ -116,6 +117,7 @@ class Block:
     channels_step: int
     size_step: int
     least_size: int
+    size_factor: float
     params: int
     origin: Origin
 

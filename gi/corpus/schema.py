@@ -8,7 +8,7 @@ from gi.errors import CorpusError
 
 #: "giCo" in ASCII; `file` and SQLite both show it, so that no other program's file is taken for a corpus.
 APPLICATION_ID = 0x6769436F
-VERSION = 2
+VERSION = 3
 
 _TABLES = """
 CREATE TABLE sources (

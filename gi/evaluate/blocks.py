@@ -136,6 +136,7 @@ class _Class:
             "channels_step": step,
             "size_step": size_step,
             "least_size": least,
+            "size_factor": self._size_factor(way),
             "params": self._num_params(way),
             "needs_nn": self.namespace.get("nn") is not nn and any("nn." in e for e in way.arguments.values()),
         }
@@ -308,6 +309,13 @@ class _Class:
                 least = (s for s in (1, 2, 3, 4, 5, 6, 7, 8, 14, 16) if not s % step)
                 return step, next((s for s in least if self._takes(way, s, s)), 16)
         raise Unfit(4, "fits one size only", way.kind)
+
+    def _size_factor(self, way: _Way) -> float:
+        """How many times as high an image comes out."""
+        point = self._point(way)
+        shape = self._run(way.arguments, point, way.kind)
+        at = {"image": 2, "channels last": 1}.get(way.kind)
+        return shape[at] / point.height if at else 1.0
 
     def _takes(self, way: _Way, height: int, width: int) -> bool:
         return self._gives(way, replace(self._point(way), height=height, width=width))

@@ -1,0 +1,163 @@
+"""Blocks: a harvested module class goes behind a gene or in a connection's place, with all that it uses."""
+
+import ast
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gi.source import places
+from gi.source.carry import carried
+from gi.source.places import stem_of
+from gi.source.settle import settled
+from gi.source.tree import Replacement, parse
+from gi.types import Block, Edit, Ingredient, LineType
+from gi.vary.genes import Gene
+from gi.vary.host import Host
+from gi.vary.proposal import Means, Proposal, proposal
+
+MAX_DRAWS = 40
+_REPLACED_SHARE = 0.4
+_FREE_WORK = 2_000_000
+"""Multiply-adds that a block may add to any host; more only where the whole host takes as many."""
+_LEAST_WIDTH = 4
+"""Of the input: no block was tried with less, and many divide it."""
+_KINDS = {"image": 3, "features": 1, "tokens": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class _Spot:
+    """The place that a block goes to: the shapes of all its uses there, and what the host writes for the widths.
+
+    `wide` says that the channels change there; `stride` is how many times smaller the image becomes.
+    """
+
+    gene: Gene
+    replaced: bool
+    shapes: tuple[tuple[int, ...], ...]
+    channels_in: int | str
+    channels_out: int | str
+    divisor: int
+    wide: bool
+    stride: int | str
+
+
+def block(host: Host, means: Means) -> Proposal | None:
+    """A harvested module class behind a gene, or in the place of a connection."""
+    spots = list(_spots(host, replaced=means.rng.random() < _REPLACED_SHARE))
+    if not spots:
+        return None
+    spot = means.rng.choice(spots)
+    for _ in range(MAX_DRAWS):
+        found = means.stock.sample(means.rng, LineType.BLOCK)
+        if found is None or found.block is None:
+            return None
+        if fits(found.block, spot) and _work(found.block, spot) <= max(_FREE_WORK, _host_work(host)):
+            return _placed(host, spot, found, found.block)
+    return None
+
+
+# Where ---------------------------------------------------------------------------------------------------------------
+
+
+def _spots(host: Host, *, replaced: bool) -> Iterator[_Spot]:
+    """The places of a host where a block may go."""
+    for gene in host.genes:
+        is_place = gene.type == LineType.CONNECTION and not gene.is_function if replaced else gene.place is not None
+        if is_place and gene is not host.classifier and gene.uses:
+            spot = _replacing(host, gene) if replaced else _behind(host, gene)
+            if spot is not None:
+                yield spot
+
+
+def _behind(host: Host, gene: Gene) -> _Spot | None:
+    around, shapes = host.around(gene, replaced=False), tuple(out for _, out in gene.uses)
+    alike = len({shape[:1] for shape in shapes}) == 1
+    width: int | str = shapes[0][0] if alike else around.channels_code
+    if not width or not shapes[0]:
+        return None
+    return _Spot(gene, False, shapes, width, width, math.gcd(*(s[0] for s in shapes)), False, 1)
+
+
+def _replacing(host: Host, gene: Gene) -> _Spot | None:
+    around, shapes = host.around(gene, replaced=True), tuple(given for given, _ in gene.uses)
+    if any(len(given) != len(out) for given, out in gene.uses):
+        return None
+    widths = [{given[0] for given in shapes}, {out[0] for _, out in gene.uses}]
+    codes = (around.channels_code, around.width_code)
+    names: list[int | str] = [min(w) if len(w) == 1 else code for w, code in zip(widths, codes, strict=True)]
+    strides = {_stride(given, out) for given, out in gene.uses}
+    stride: int | str = min(strides) if len(strides) == 1 else around.stride
+    if not all(names) or not stride or 0 in strides:
+        return None
+    wide = any(given[0] != out[0] for given, out in gene.uses)
+    divisor = math.gcd(*(shape[0] for use in gene.uses for shape in use))
+    return _Spot(gene, True, shapes, names[0], names[1], divisor, wide, stride)
+
+
+def _stride(given: tuple[int, ...], out: tuple[int, ...]) -> int:
+    """How many times smaller an image becomes, as a stride makes it; 0 where no stride does."""
+    strides = (s for s in (1, 2, 3, 4) if all(-(-g // s) == o for g, o in zip(given[1:], out[1:], strict=True)))
+    return next(strides, 0)
+
+
+# What ----------------------------------------------------------------------------------------------------------------
+
+
+def fits(block: Block, spot: _Spot) -> bool:
+    """Whether a block can stand in a place: it takes what comes, and gives what is expected there."""
+    if any(len(shape) != _KINDS.get(block.input) for shape in spot.shapes) or spot.divisor % block.channels_step:
+        return False
+    if min(shape[0] for shape in spot.shapes) < _LEAST_WIDTH:
+        return False
+    sizes = {size for shape in spot.shapes for size in shape[1:]} if block.input == "image" else set[int]()
+    if any(size < block.least_size or size % block.size_step for size in sizes):
+        return False
+    if block.channels_out is None and block.factor != 1:
+        return False
+    if spot.wide and (block.channels_out is None or block.keeps_channels):
+        return False
+    return block.size_factor == 1 and (spot.stride == 1 or block.stride is not None)
+
+
+def _work(block: Block, spot: _Spot) -> float:
+    """About how many multiply-adds the block takes there: its parameters grow with the square of the width."""
+    instances = max(spot.gene.instances, 1)
+    areas = (math.prod(shape[1:]) * (shape[0] / 64) ** 2 for shape in spot.shapes)
+    return block.params * max(areas, default=0) * instances
+
+
+def _host_work(host: Host) -> float:
+    return float(sum(use.params * math.prod(use.output[2:]) for use in host.trace.uses))
+
+
+def _placed(host: Host, spot: _Spot, ingredient: Ingredient, block: Block) -> Proposal | None:
+    arguments = _arguments(block, spot)
+    if arguments is None:
+        return None
+    source = host.source
+    needed = {n.id for _, e in arguments for n in ast.walk(ast.parse(e)) if isinstance(n, ast.Name)}
+    used = {n.id for _, e in block.arguments for n in ast.walk(ast.parse(e)) if isinstance(n, ast.Name)}
+    brought = carried(source, parse(block.source), [block.name, *sorted(needed & used)])
+    names = {name: spelled for name, spelled in brought.spelled.items() if name in used}
+    code = f"{brought.spelled[block.name]}({', '.join(f'{n}={settled(e, names)}' for n, e in arguments)})"
+    placed = _put(host, spot, code)
+    if not placed:
+        return None
+    before = source.code(spot.gene.call) if spot.replaced else ""
+    edit = Edit("block", LineType.BLOCK, spot.gene.call.lineno, before, code, ingredient.origin)
+    return proposal(host, [*placed, *brought.replacements], edit)
+
+
+def _put(host: Host, spot: _Spot, code: str) -> list[Replacement]:
+    if spot.replaced:
+        return [host.source.replace(spot.gene.call, code)]
+    assert spot.gene.place is not None, "a gene that something can stand behind"
+    return places.insertion(host.source, spot.gene.place, [(code, stem_of(code.partition("(")[0]))])
+
+
+def _arguments(block: Block, spot: _Spot) -> list[tuple[str, str]] | None:
+    """The block's arguments for the place, None where a width would be none."""
+    names = {"channels_in": spot.channels_in, "channels_out": spot.channels_out, "stride": spot.stride}
+    made = [(name, settled(expression, names)) for name, expression in block.arguments]
+    widths = [e for (_, e), (_, was) in zip(made, block.arguments, strict=True) if "channels" in was]
+    return None if any(w.lstrip("-").isdigit() and int(w) < 1 for w in widths) else made
