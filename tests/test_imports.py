@@ -25,7 +25,7 @@ STAGES = {
     "export",
     "weights",
 }
-TOP = {"runtime", "progress", "evolve", "minimise"}
+TOP = {"runtime", "progress", "evolve", "minimise", "grow"}
 
 #: A stage imports another one only where it stands here, and why.
 SIBLINGS = {

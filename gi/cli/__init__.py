@@ -13,6 +13,7 @@ import click
 import gi
 from gi.cli.evolve import evolve
 from gi.cli.export import export
+from gi.cli.grow import grow
 from gi.cli.index import index
 from gi.cli.machine import doctor
 from gi.cli.mining import gallery, predict
@@ -21,7 +22,7 @@ from gi.cli.results import failures, front, show
 from gi.cli.stock import corpus, harvest
 from gi.errors import GiError
 
-VERBS = (evolve, front, show, export, failures, harvest, corpus, lines, vary, repair, index, doctor)
+VERBS = (evolve, front, show, export, failures, harvest, corpus, lines, vary, repair, index, grow, doctor)
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
 

@@ -1,0 +1,86 @@
+"""`gi grow`: a network from the bottom up."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gi.cli.index import index_option
+from gi.cli.options import as_json, print_json
+from gi.errors import ConfigError
+
+
+@click.command()
+@click.option("--dataset", default="digits", show_default=True, metavar="NAME|FOLDER", help="What to learn.")
+@index_option
+@click.option("--widths", default="32,64,96", show_default=True, help="Channels of each convolution, from the bottom.")
+@click.option("--candidates", type=int, default=24, show_default=True, help="Kernel sets tried for each layer.")
+@click.option("--probe-images", type=int, default=1500, show_default=True, help="Images that candidates are tried on.")
+@click.option("--images", type=int, default=60_000, show_default=True, help="Images of the training of all layers.")
+@click.option("--k", type=int, default=64, show_default=True, help="Classes of kernels to draw from.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of every random stream.")
+@click.option("--data-root", metavar="DIR", show_default="$GI_DATA or the cache folder", help="Where data sets lie.")
+@click.option("--no-control", is_flag=True, help="Leave out the same network trained from Kaiming.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), default="model.py", show_default=True, help="Where to.")
+@click.option("--force", is_flag=True, help="Replace files that exist.")
+@as_json
+def grow(
+    *,
+    dataset: str,
+    folder: Path,
+    widths: str,
+    candidates: int,
+    probe_images: int,
+    images: int,
+    k: int,
+    seed: int,
+    data_root: str | None,
+    no_control: bool,
+    out: Path,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Grow a network from the bottom up out of an index: plain PyTorch with weights, like any individual.
+
+    One convolution, a thick pooling and a linear layer; of the kernel sets that the index suggests the best is kept,
+    then a second layer on top of it, a third; then all of it is trained. Beside it its control: the same network from
+    Kaiming, trained for as many CPU seconds as all of that took.
+    """
+    from gi.export.write import refuse_existing
+
+    refuse_existing(out, weights=True, force=force)
+    import gi.grow
+
+    settings = gi.grow.Settings(
+        dataset=dataset, index=folder, widths=_widths(widths), candidates=candidates, probe_images=probe_images,
+        images=images, k=k, seed=seed, data_root=data_root,
+    )  # fmt: skip
+    tell = lambda stage: click.echo(f"gi: {stage} ...", err=True) if sys.stderr.isatty() else None  # noqa: E731
+    answer = gi.grow.grow(settings, out, control=not no_control, on_stage=tell)
+    if as_json:
+        print_json({"model": str(out), **answer})
+    else:
+        _print(answer, out)
+
+
+def _widths(text: str) -> tuple[int, ...]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdigit() for part in parts):
+        raise ConfigError(f"widths {text!r} are not numbers of channels: write them with commas, such as 32,64,96.")
+    return tuple(map(int, parts))
+
+
+def _print(answer: dict[str, Any], out: Path) -> None:
+    grown = answer["grown"]
+    for number, (how, network, layer, channels) in enumerate(grown["layers"], start=1):
+        source = f" of {network}, {layer}" if network else ""
+        click.echo(f"layer {number}: {channels} channels, {how}{source}")
+    click.echo(f"search {grown['search_cpu_s']:.1f} CPU s, {len(grown['tried'])} kernel sets tried")
+    for name, found in (("grown", grown), ("from Kaiming", answer.get("control"))):
+        if found:
+            click.echo(
+                f"{name:13} validation error {found['validation']:.2%}, test error {found['test']:.2%}, "
+                f"{found['steps']} steps, training {found['train_cpu_s']:.1f} CPU s"
+            )
+    click.echo(f"{out}: {grown['num_params']:,} parameters; weights in {out.with_suffix('.pt').name}")

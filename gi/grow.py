@@ -1,0 +1,161 @@
+"""Grows a network from the bottom up out of an index, and trains its control beside it."""
+
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gi.config import cache_folder
+from gi.errors import ConfigError, RunError
+from gi.evaluate import Dataset, WarmWorker, WorkerDied, WorkerTimeout, load_dataset
+from gi.export.data import companion_name, data_facts, write_splits
+from gi.export.render import Figures, model_text
+from gi.types import Task
+from gi.weights.donor_pack import write_pack
+from gi.weights.donor_reading import donors
+from gi.weights.index import Index
+
+BATCH_SIZE = 64
+_WALL_LIMIT_S = 24 * 3600.0
+_MEMORY_MB = 8192
+_LEAST_SIDE = 8  # a feature map smaller than this is not pooled any further
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What decides a growth. Raises `ConfigError` for a value out of range."""
+
+    dataset: str
+    index: Path
+    widths: tuple[int, ...] = (32, 64, 96)
+    candidates: int = 24
+    probe_images: int = 1500
+    images: int = 60_000
+    k: int = 64
+    seed: int = 0
+    data_root: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.widths or min(self.widths) < 1:
+            raise ConfigError(f"widths are {self.widths}: name at least one layer, each of at least one channel.")
+        least = {"candidates": 2, "probe_images": 30, "images": 1, "k": 2}
+        for name, bound in least.items():
+            if getattr(self, name) < bound:
+                raise ConfigError(f"{name.replace('_', ' ')} is {getattr(self, name)}: it must be at least {bound}.")
+
+
+def grow(
+    settings: Settings, out: Path, *, control: bool = True, on_stage: Callable[[str], None] = lambda _: None
+) -> dict[str, Any]:
+    """Grows a network, writes it to `out` with its weights beside it, and returns its figures and its control's.
+
+    The control is the same program trained from its own start for as many CPU seconds as the growth took, search
+    included. Raises `WeightsError` for an index that gives nothing, `RunError` where the worker ends.
+    """
+    dataset = load_dataset(settings.dataset, data_root=settings.data_root, cache=cache_folder())
+    text = program(dataset.task, settings.widths)
+    with tempfile.TemporaryDirectory(prefix="gi-grow-") as scratch:
+        weights = Path(scratch, "model.pt")
+        order = _order(settings, dataset, text, Path(scratch, "donors"), weights)
+        with WarmWorker("gi.evaluate.growing:handle", wall_limit_s=_WALL_LIMIT_S, memory_mb=_MEMORY_MB) as worker:
+            on_stage("growing")
+            grown = _called(worker, "grow", order)
+            spent = grown["search_cpu_s"] + grown["train_cpu_s"]
+            answer = {"grown": grown, "cpu_s": spent}
+            if control:
+                on_stage("control")
+                step_cpu_s = grown["train_cpu_s"] / grown["steps"]
+                answer["control"] = _called(worker, "control", order, spent, step_cpu_s)
+        _write(out, text, weights.read_bytes(), dataset, settings, grown)
+    return answer
+
+
+def program(task: Task, widths: Sequence[int]) -> str:
+    """The text of the network: convolutions of 3x3, each with a ReLU, pooling, and one linear layer at the end."""
+    channels, side = task.input_shape[0], min(task.input_shape[1:])
+    lines = []
+    for width in widths:
+        lines += [f"nn.Conv2d({channels}, {width}, 3, padding=1),", "nn.ReLU(),"]
+        if side >= _LEAST_SIDE:
+            lines.append("nn.MaxPool2d(2),")
+            side //= 2
+        channels = width
+    lines += ["nn.AdaptiveAvgPool2d(4),", "nn.Flatten(),", f"nn.Linear({channels * 16}, {task.num_classes}),"]
+    return _PROGRAM.replace("LAYERS", "\n            ".join(lines))
+
+
+_PROGRAM = '''"""A network grown from the bottom up."""
+
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(
+            LAYERS
+        )
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+def recipe(net, steps):
+    optimizer = torch.optim.AdamW(net.parameters(), lr=0.001, weight_decay=0.01)
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.004, total_steps=steps)
+    loss = nn.CrossEntropyLoss()
+    augmentation = None
+    return optimizer, scheduler, loss, augmentation
+'''
+
+
+def _order(settings: Settings, dataset: Dataset, text: str, pack: Path, weights: Path) -> dict[str, Any]:
+    index = Index.open(settings.index)
+    write_pack(list(donors(index)), pack)
+    return {
+        "text": text,
+        "dataset": str(dataset.path.absolute()),
+        "index": str(settings.index.absolute()),
+        "donors": str(pack),
+        "widths": list(settings.widths),
+        "seed": settings.seed,
+        "candidates": settings.candidates,
+        "probe_images": min(settings.probe_images, dataset.num_train),
+        "images": settings.images,
+        "batch_size": min(BATCH_SIZE, dataset.num_train),
+        "k": settings.k,
+        "weights": str(weights),
+    }
+
+
+def _called(worker: WarmWorker, *call: Any) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = worker.call(*call)
+    except (WorkerDied, WorkerTimeout) as error:
+        raise RunError(f"the worker that grows the network ended ({error}): is there enough memory?") from error
+    if "refused" in found:
+        raise ConfigError(found["refused"])
+    return found
+
+
+def _write(out: Path, text: str, weights: bytes, dataset: Dataset, settings: Settings, grown: dict[str, Any]) -> None:
+    """The model file, its weights, and the data that it needs beside it; each whole or not at all."""
+    figures = Figures(
+        num_params=int(grown["num_params"]),
+        batch_size=min(BATCH_SIZE, dataset.num_train),
+        steps=int(grown["steps"]),
+        validation_errors=(grown["validation"],),
+        test_errors=(grown["test"],),
+    )
+    whole = model_text(text, (), data_facts(dataset, settings.dataset), figures)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    companion = companion_name(dataset, settings.dataset)
+    if companion:
+        write_splits(dataset, out.parent / "data" / companion)
+    for path, content in ((out.with_suffix(".pt"), weights), (out, whole.encode())):
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        draft.write_bytes(content)
+        draft.replace(path)
