@@ -154,6 +154,31 @@ def test_the_limit_grows_with_the_images_of_a_retraining(server: ForkServer, dig
         assert isinstance(executor.submit(Job("1", slow, 0, 6400)).result(60), Scored)
 
 
+def test_a_job_brings_its_limit_where_the_settings_have_none(server: ForkServer, digits: Dataset) -> None:
+    slow = in_forward("import time; t = time.thread_time()\n        while time.thread_time() < t + 0.02: pass")
+    config = RunConfig(dataset="digits", cpu_limit_s=None, images=640)
+    with LocalExecutor(digits, config, workers=1) as executor:
+        assert isinstance(executor.submit(Job("1", slow, 0, 640)).result(60), Scored)
+        bounded = executor.submit(Job("1", slow, 0, 640, cpu_limit_s=0.1)).result(60)
+    assert isinstance(bounded, Failed)
+    assert (bounded.reason, "0 allowed (--cpu-limit)" in bounded.detail) == ("too slow", True)
+
+
+@pytest.mark.parametrize(
+    ("entry", "outcome"), [("small", 650.0), ("Wide(width=3)", 10 * 64 + 10 + 3), ("nothing", "nothing is no module")]
+)
+def test_the_network_is_what_the_runs_entry_builds(
+    server: ForkServer, digits: Dataset, entry: str, outcome: float | str
+) -> None:
+    wide = PROGRAM.replace("class Net", "class Wide").replace("def __init__(self):", "def __init__(self, width):")
+    wide = wide.replace("nn.Linear(64, 10)", "nn.Linear(64, 10)\n        self.free = nn.Parameter(torch.zeros(width))")
+    factories = "\n\ndef small():\n    return Wide(0)\n\n\ndef nothing():\n    return None\n"
+    config = RunConfig(dataset="digits", entry=entry, images=640)
+    with LocalExecutor(digits, config, workers=1) as executor:
+        found = executor.submit(Job("1", wide + factories, 0, 640)).result(60)
+    assert (found.values["params"] if isinstance(found, Scored) else found.reason) == outcome
+
+
 def test_the_same_job_gives_the_same_weights(evaluate: Evaluate, tmp_path: Path) -> None:
     text = PROGRAM.replace("x.flatten(1)", "torch.dropout(x.flatten(1), 0.5, self.training)").replace(
         "nn.CrossEntropyLoss(), None", "nn.CrossEntropyLoss(), v2.RandomCrop(8, padding=1)"

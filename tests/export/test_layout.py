@@ -8,6 +8,7 @@ from gi.export.layout import (
     used_names,
     with_free_names,
     without_docstring,
+    without_main,
 )
 
 
@@ -69,3 +70,15 @@ def test_used_names_are_those_that_are_read():
 
 def test_layout_is_blacks():
     assert formatted("x = { 'a':1 }\n") == 'x = {"a": 1}\n'
+
+
+def test_what_a_script_does_when_run_goes_with_what_only_that_used():
+    script = (
+        "import torch\n\n\nclass Net(torch.nn.Module):\n    pass\n\n\ndef helper():\n    return 1\n\n\ndef main():\n"
+        "    helper()\n\n\ndef unused():\n    pass\n\n\nif __name__ == '__main__':\n    main()\n"
+    )
+    kept = without_main(script, "Net")
+    assert "main" not in kept
+    assert "helper" not in kept
+    assert "def unused" in kept
+    assert without_main(kept, "Net") == kept
