@@ -141,6 +141,20 @@ def external_data(data, rng, outside):
     return _changed(data, change)
 
 
+def external_attributes(data, rng, outside):
+    """Tensors in attributes that are said to lie in other files, of operators that are evaluated when read."""
+
+    def change(model):
+        for node in _some(list(model.graph.node), rng):
+            if node.op_type not in ("Conv", "Constant"):
+                node.op_type = "ConstantOfShape"
+            tensor = TensorProto(dims=[1], data_type=1, data_location=TensorProto.EXTERNAL)
+            tensor.external_data.add(key="location", value=rng.choice(PATHS).format(outside=outside))
+            node.attribute.add(name="value", type=onnx.AttributeProto.TENSOR).t.CopyFrom(tensor)
+
+    return _changed(data, change)
+
+
 def nested(data, rng, _):
     """Subgraphs inside subgraphs, and attributes that hold graphs."""
 
@@ -172,6 +186,6 @@ MUTATIONS = {
     function.__name__: function
     for function in (
         flip_bits, flip_bits_in_front, cut_short, cut_out, repeat, noise, splice, sizes_of_tensors, types_of_tensors,
-        attributes, wiring, constants, external_data, nested,
+        attributes, wiring, constants, external_data, external_attributes, nested,
     )
 }  # fmt: skip

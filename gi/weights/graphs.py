@@ -145,7 +145,7 @@ def read_model(path: Path) -> Model:
     if not proto.HasField("graph") or not (proto.graph.node or proto.graph.initializer):
         raise ModelError("not an ONNX model: it has no graph")
     opset = max((o.version for o in proto.opset_import if o.domain in ("", "ai.onnx")), default=0)
-    reading = _Reading(Reader(path.parent, bulk), functions_of(proto.functions), opset or _opset_of(proto.ir_version))
+    reading = _Reading(Reader(path.parent, bulk), functions_of(proto.functions), opset or 1)
     graph = reading.graph(proto.graph, {}, "")
     producer = f"{proto.producer_name[:60]} {proto.producer_version[:30]}".strip()
     return Model(graph, producer, int(opset))
@@ -161,11 +161,6 @@ def _bytes_of(path: Path) -> memoryview:
         if data[at : at + len(magic)] == magic:
             raise ModelError(reason)
     return data
-
-
-def _opset_of(ir_version: int) -> int:
-    """The operator set of a file that does not tell: before IR version 3 there was only the first."""
-    return 1 if ir_version < 3 else 9
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
 """Operators evaluated on small arrays by onnx's own reference, within limits that hostile files cannot pass."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
+import onnx
 
 from gi.weights.graphs import Operator
 from gi.weights.tensors import Array
@@ -36,16 +37,30 @@ def evaluate(operator: Operator, opset: int, operands: Sequence[Array | None]) -
     """The results of an operator whose limits were looked at. Raises `NotEvaluatedError`."""
     from onnx.reference import ReferenceEvaluator
 
-    if operator.int("num_outputs") > 4096:
-        raise NotEvaluatedError("Split")
+    if operator.int("num_outputs") > 4096 or any(_leads_outside(a) for a in operator.node.attribute):
+        raise NotEvaluatedError(operator.type)
     given = dict(zip(operator.inputs, operands, strict=False))
     feeds = {name: value for name, value in given.items() if name and value is not None}
     try:
         with np.errstate(all="ignore"):
-            made = ReferenceEvaluator(operator.node, opsets={"": max(opset, 1)}).run(None, feeds)
+            made = ReferenceEvaluator(_graph(operator, feeds), opsets={"": max(opset, 1)}).run(None, feeds)
     except Exception as error:  # the reference raises whatever its operator meets in a broken file
         raise NotEvaluatedError(f"{operator.type}: {error}") from error
     return [np.asarray(value) for value in made]
+
+
+def _graph(operator: Operator, given: Iterable[str]) -> onnx.GraphProto:
+    """The operator as a graph of its own: of a bare node the evaluator takes the newest version there is."""
+    graph = onnx.GraphProto(node=[operator.node])
+    graph.input.extend(onnx.ValueInfoProto(name=name) for name in given)
+    graph.output.extend(onnx.ValueInfoProto(name=name) for name in operator.outputs if name)
+    return graph
+
+
+def _leads_outside(attribute: onnx.AttributeProto) -> bool:
+    """Whether an attribute is a tensor in another file, which the evaluator would open wherever it lies."""
+    tensors = [attribute.t, *attribute.tensors, attribute.sparse_tensor.values, attribute.sparse_tensor.indices]
+    return any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in tensors)
 
 
 def _bound(operator: Operator, operands: Sequence[Array | None]) -> float:

@@ -2,7 +2,10 @@
 
 import numpy as np
 import pytest
+from onnx import AttributeProto, TensorProto
 
+from gi.weights.graphs import Operator
+from gi.weights.reference import NotEvaluatedError, fold
 from tests.weights.onnx_files import conv, index_of, model, node, trained
 
 
@@ -198,6 +201,26 @@ def test_senseless_operators_end_the_graph(tmp_path, nodes):
               "nan": np.float32([np.nan] * 4)}  # fmt: skip
     index = index_of(tmp_path, model([A, *nodes, end("v", 4)], stored))
     assert index.network(0).layers == 2
+
+
+def test_a_tensor_of_an_attribute_is_not_fetched_from_another_file(tmp_path):
+    made = node("ConstantOfShape", ["one"], "k")
+    tensor = TensorProto(dims=[1], data_type=TensorProto.FLOAT, data_location=TensorProto.EXTERNAL)
+    tensor.external_data.add(key="location", value=str(tmp_path / "outside.bin"))
+    made.attribute.add(name="value", type=AttributeProto.TENSOR).t.CopyFrom(tensor)
+    (tmp_path / "outside.bin").write_bytes(bytes(4))
+    with pytest.raises(NotEvaluatedError, match="ConstantOfShape"):
+        fold(Operator(made), 17, [np.int64([1])])
+
+
+@pytest.mark.parametrize("opset", [1, 7, 11, 13, 18])
+def test_each_operator_set_is_read_by_its_own_rules(tmp_path, opset):
+    old = opset < 13
+    squeeze = [node("Unsqueeze", ["a"], "u", axes=[2]), node("Squeeze", ["u"], "v", axes=[2])]
+    if not old:
+        squeeze = [node("Unsqueeze", ["a", "two"], "u"), node("Squeeze", ["u", "two"], "v")]
+    index = index_of(tmp_path, model([A, *squeeze, end("v", 4)], STORED, opset=opset))
+    assert sources(index, "end") == same("a", 4)
 
 
 def test_values_that_double_stay_small(tmp_path):
