@@ -55,7 +55,7 @@ class Recorder:
     @contextlib.contextmanager
     def recording(self) -> Iterator[None]:
         """While it lasts, what the program builds and calls is seen, and new tensors are meta tensors."""
-        init, call = nn.Module.__init__, nn.Module.__call__
+        init, call, register = nn.Module.__init__, nn.Module.__call__, nn.Module.register_parameter
 
         def recorded_init(module: nn.Module, *args: Any, **kwargs: Any) -> None:
             init(module, *args, **kwargs)
@@ -64,12 +64,19 @@ class Recorder:
         def recorded_call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
             return self._on_call(module, call, args, kwargs)
 
+        def recorded_parameter(module: nn.Module, name: str, param: nn.Parameter | None) -> None:
+            if self.forward_runs and param is not None and name not in module._parameters:  # else it is made to fit
+                raise Stop("forward", "builds a layer in forward", 0, type(module).__name__)
+            register(module, name, param)
+
         nn.Module.__init__, nn.Module.__call__ = recorded_init, recorded_call  # type: ignore[method-assign, assignment]
+        nn.Module.register_parameter = recorded_parameter  # type: ignore[method-assign, assignment]
         try:
             with _Functions(self):
                 yield
         finally:
             nn.Module.__init__, nn.Module.__call__ = init, call  # type: ignore[method-assign]
+            nn.Module.register_parameter = register  # type: ignore[method-assign]
 
     def input(self, shape: tuple[int, ...]) -> torch.Tensor:
         """A batch for the network; from here on it runs forward."""
@@ -90,14 +97,13 @@ class Recorder:
         if last is not None and self._built.get(id(last)) and output.dim() == 2:
             name = "out_features" if isinstance(last, nn.Linear) else "out_channels"
             self.needs.add(fitting.Misfit("argument", name, 1, self.num_classes), NOWHERE, last)
-        else:
-            self.needs.add(fitting.Misfit("head", kind, width, self.num_classes), NOWHERE, None)
+        self.needs.add(fitting.Misfit("head", kind, width, self.num_classes), NOWHERE, None)  # if that cannot be
 
     # What the hooks call ---------------------------------------------------------------------------------------------
 
     def _on_build(self, module: nn.Module) -> None:
-        if self.forward_runs:
-            raise Stop("forward", "builds a layer in forward", 0, type(module).__name__)
+        if self.forward_runs:  # of no parameters, or `recorded_parameter` stops it
+            return
         self._built[id(module)], frame = self.sites.running(skip=module)
         self._modules.append(module)
         if type(module).__module__ != "candidate":

@@ -27,21 +27,22 @@ class Settled:
 def arguments(source: Source, trace: Trace, fixes: Sequence[Fix], *, optional: Collection[Site]) -> list[Replacement]:
     """The edits that give every layer the arguments that it needs; at `optional` sites there is another way.
 
-    Raises `UnrepairableError`.
+    What cannot be settled waits for the next round, since what is settled now may change it. Raises
+    `UnrepairableError` where nothing can.
     """
-    made, pending = dict[int, Replacement](), list(fixes)
+    made, pending, failed = dict[int, Replacement](), list(fixes), list[Fix]()
     while pending:
         fix = pending[0]
         best = min(_settlements(source, trace, fix, made), key=lambda s: s.cost, default=None)
-        if best is None and fix.site in optional:
-            pending.remove(fix)
-            continue
         if best is None:
-            raise UnrepairableError(
-                f"line {fix.built[0][0]} builds several layers that need different values of {fix.name}"
-            )
+            pending.remove(fix)
+            failed.extend([fix] if fix.site not in optional else [])
+            continue
         made[best.point] = _written(source, trace.points[best.point], best.expression.text)
         pending = [f for f in pending if best.point not in f.route]
+    if failed and not made:
+        line, name = failed[0].built[0][0], failed[0].name
+        raise UnrepairableError(f"line {line} builds several layers that need different values of {name}")
     return list(made.values())
 
 
