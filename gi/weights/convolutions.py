@@ -72,7 +72,7 @@ def convolutions(graph: Graph) -> Iterator[Convolution | Unreadable]:
     finder = _Finder(graph)
     for number, operator in enumerate(graph.operators):
         if is_convolution(operator):
-            name = graph.prefix + (operator.node.name or (operator.outputs or (f"{operator.type}_{number}",))[0])
+            name = graph.prefix + (operator.name or f"{operator.type}_{number}")
             yield finder.convolution(operator, name)
 
 

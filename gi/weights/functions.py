@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from onnx import AttributeProto, FunctionProto, NodeProto
 
+from gi.weights.records import plain
+
 _DEEPEST = 24
 
 Functions = Mapping[tuple[str, str], FunctionProto]
@@ -24,7 +26,7 @@ def inlined(nodes: Iterable[NodeProto], functions: Functions, prefix: str = "", 
         if called is None or depth >= _DEEPEST:
             yield node
         else:
-            place = f"{prefix}{node.name or f'{node.op_type}_{number}'}/"
+            place = f"{prefix}{plain(node.name or node.op_type)}_{number}/"
             yield from inlined(_body(node, called, place), functions, place, depth + 1)
 
 
@@ -34,7 +36,7 @@ def _body(call: NodeProto, called: FunctionProto, prefix: str) -> Iterator[NodeP
     names |= {name: call.input[at] if at < len(call.input) else "" for at, name in enumerate(called.input)}
     given = {a.name: a for a in called.attribute_proto} | {a.name: a for a in call.attribute}
     for node in called.node:
-        inner = NodeProto(op_type=node.op_type, domain=node.domain, name=prefix + node.name if node.name else "")
+        inner = NodeProto(op_type=node.op_type, domain=node.domain, name=prefix + plain(node.name) if node.name else "")
         inner.input.extend(_renamed(name, names, prefix) for name in node.input)
         inner.output.extend(_renamed(name, names, prefix) for name in node.output)
         inner.attribute.extend(filter(None, (_attribute(attribute, given) for attribute in node.attribute)))
@@ -42,7 +44,7 @@ def _body(call: NodeProto, called: FunctionProto, prefix: str) -> Iterator[NodeP
 
 
 def _renamed(name: str, names: Mapping[str, str], prefix: str) -> str:
-    return names.get(name, prefix + name) if name else ""
+    return names.get(name, prefix + plain(name)) if name else ""
 
 
 def _attribute(attribute: AttributeProto, given: Mapping[str, AttributeProto]) -> AttributeProto | None:

@@ -14,6 +14,7 @@ from google.protobuf.message import DecodeError
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto
 
 from gi.weights.functions import Functions, functions_of, inlined
+from gi.weights.records import plain
 from gi.weights.tensors import Array, Reader
 from gi.weights.wire import WireError, description
 
@@ -43,7 +44,12 @@ class Operator:
     @cached_property
     def type(self) -> str:
         """Its operator type."""
-        return str(self.node.op_type)
+        return plain(self.node.op_type)
+
+    @property
+    def name(self) -> str:
+        """Its name, or that of the first value that it makes; "" where it has neither."""
+        return plain(self.node.name or (self.node.output or [""])[0])
 
     @cached_property
     def inputs(self) -> tuple[str, ...]:
@@ -147,7 +153,7 @@ def read_model(path: Path) -> Model:
     opset = max((o.version for o in proto.opset_import if o.domain in ("", "ai.onnx")), default=0)
     reading = _Reading(Reader(path.parent, bulk), functions_of(proto.functions), opset or 1)
     graph = reading.graph(proto.graph, {}, "")
-    producer = f"{proto.producer_name[:60]} {proto.producer_version[:30]}".strip()
+    producer = f"{plain(proto.producer_name)[:60]} {plain(proto.producer_version)[:30]}".strip()
     return Model(graph, producer, int(opset))
 
 
@@ -192,7 +198,7 @@ class _Reading:
     def _subgraphs(self, node: NodeProto, stored: Mapping[str, Stored], prefix: str) -> Iterator[Graph]:
         for attribute in node.attribute:
             for inner in ([attribute.g] if attribute.HasField("g") else []) + list(attribute.graphs):
-                yield self.graph(inner, stored, f"{prefix}{node.name or node.op_type}/{attribute.name}/")
+                yield self.graph(inner, stored, f"{prefix}{plain(node.name or node.op_type)}/{plain(attribute.name)}/")
 
 
 def _inputs(proto: GraphProto, stored: Mapping[str, Stored]) -> dict[str, tuple[int | None, ...] | None]:

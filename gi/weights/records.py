@@ -130,9 +130,10 @@ REFUSED = _columns(network=_COUNT, layer=_TEXT, reason=_TEXT)
 TABLES = {"networks": NETWORKS, "layers": LAYERS, "segments": SEGMENTS, "refused": REFUSED}
 
 
-def plain(text: str) -> str:
-    """A text from a file as one line that any table can hold."""
-    return " ".join(text.encode("utf-8", "replace").decode("utf-8", "replace").split())
+def plain(text: str | bytes) -> str:
+    """A text from a file as one line that any table can hold; protobuf gives bytes for what is no UTF-8."""
+    raw = text if isinstance(text, bytes) else text.encode("utf-8", "replace")
+    return " ".join(raw.decode("utf-8", "replace").split())
 
 
 def shape_name(shape: tuple[int, ...]) -> str:

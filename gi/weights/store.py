@@ -208,7 +208,7 @@ def _write_table(folder: Path, name: str, part: str, table: pa.Table) -> None:
 
 def _as_row(record: Any) -> dict[str, Any]:
     values = {field: getattr(record, field) for field in record.__slots__}
-    return {field: plain(value) if isinstance(value, str) else value for field, value in values.items()}
+    return {field: plain(value) if isinstance(value, str | bytes) else value for field, value in values.items()}
 
 
 def _num_values(shape: str) -> int:

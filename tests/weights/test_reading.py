@@ -241,6 +241,13 @@ def test_refuses_weights_that_stand_for_far_more_than_the_file(tmp_path, monkeyp
     assert "times as large" in only_network(tmp_path, model(nodes, stored)).reason
 
 
+def test_names_that_are_no_text_are_read(tmp_path):
+    data = one_conv().SerializeToString().replace(b"c.weight", b"c.w\xefight")
+    (tmp_path / "m.onnx").write_bytes(data)
+    build([Source(tmp_path / "m.onnx", "m")], tmp_path / "index")
+    assert Index.open(tmp_path / "index").network(0).layers == 1
+
+
 def test_a_checker_is_not_needed(tmp_path):
     made = model([conv("c", "nowhere", WEIGHT)], {})
     with pytest.raises(onnx.checker.ValidationError):
