@@ -100,6 +100,8 @@ def _added_json(added: "Added") -> dict[str, Any]:
         "programs": added.programs,
         "lines": added.lines,
         "ingredients": added.ingredients,
+        "classes": added.classes,
+        "blocks": added.blocks,
         "refused": refused,
     }
 
@@ -116,14 +118,19 @@ def _print_harvests(answers: list[dict[str, Any]], path: Path, as_json: bool) ->
 @click.command()
 @_corpus_option
 @click.option("--allow-licence", multiple=True, metavar="SPDX", help="Count this licence as allowed too.")
+@click.option("--blocks", "of_blocks", is_flag=True, help="List the module classes that can be borrowed whole.")
 @as_json
-def corpus(*, corpus_path: Path | None, allow_licence: tuple[str, ...], as_json: bool) -> None:
-    """Say what the corpus holds, by type, repository and licence."""
+def corpus(*, corpus_path: Path | None, allow_licence: tuple[str, ...], of_blocks: bool, as_json: bool) -> None:
+    """Say what the corpus holds, by type, repository and licence.
+
+    With --blocks: each module class that works as a layer, with its parameters, and why the others do not.
+    """
+    from gi.report import print_blocks, print_corpus
+
     with open_corpus(corpus_path) as stock:
-        found = stock.with_licences(allow_licence).summary().to_json()
+        borrowed = stock.with_licences(allow_licence)
+        found = borrowed.block_summary() if of_blocks else borrowed.summary().to_json()
         if as_json:
             print_json({"corpus": str(stock.path), **found})
         else:
-            from gi.report import print_corpus
-
-            print_corpus(found, stock.path)
+            (print_blocks if of_blocks else print_corpus)(found, stock.path)

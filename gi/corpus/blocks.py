@@ -1,5 +1,6 @@
 """Module classes of a harvest -> blocks: each made to stand alone, then tried in confined worker processes."""
 
+import dataclasses
 import json
 import threading
 from collections.abc import Iterator, Mapping
@@ -87,6 +88,13 @@ def stored_block(source: str, fields: str, origin: Origin) -> Block:
     stored = json.loads(fields)
     stored["arguments"] = tuple((name, expression) for name, expression in stored["arguments"])
     return Block(source=source, origin=origin, **stored)
+
+
+def block_json(block: Block) -> dict[str, Any]:
+    """A block as plain JSON values, with its origin's fields beside its own and the length of its source."""
+    fields = dataclasses.asdict(block)
+    source, origin = fields.pop("source"), fields.pop("origin")
+    return {**fields, "arguments": dict(block.arguments), "characters": len(source), **origin}
 
 
 def _with_nn(source: str) -> str:

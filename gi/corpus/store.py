@@ -6,14 +6,15 @@ import os
 import random
 import sqlite3
 import tempfile
+from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from gi.config import default_workers
 from gi.corpus import schema
-from gi.corpus.blocks import TriedClass, ingredient_of, stored_block, tried_classes
+from gi.corpus.blocks import TriedClass, block_json, ingredient_of, stored_block, tried_classes
 from gi.corpus.calls import typed_programs
 from gi.corpus.draw import Draw
 from gi.corpus.insert import Added, digest_of, insert
@@ -149,6 +150,17 @@ class Corpus:
     def summary(self) -> Summary:
         """What the corpus holds, by type, repository and licence."""
         return summary(self._connection, self._allowed_licences())
+
+    def block_summary(self) -> dict[str, Any]:
+        """The distinct blocks, how many classes were tried, and why the others are none, as plain JSON values."""
+        classes, allowed = list(self.classes()), self._allowed_licences()
+        reasons = Counter(
+            one.reason or "licence" for one in classes if not (one.block and one.origin.licence in allowed)
+        )
+        blocks = [block_json(block) for block in self.blocks()]
+        found = [{"reason": reason, "classes": count} for reason, count in reasons.most_common()]
+        usable = len(classes) - sum(reasons.values())
+        return {"tried": len(classes), "usable": usable, "distinct": len(blocks), "reasons": found, "blocks": blocks}
 
     def _allowed_licences(self) -> frozenset[str]:
         held = (licence for (licence,) in self._connection.execute("SELECT DISTINCT licence FROM programs"))

@@ -5,6 +5,7 @@ from gi.report.explanation import explanation_json
 from gi.report.own_model import own_model_text
 from gi.report.printing import (
     front_plot,
+    print_blocks,
     print_corpus,
     print_explanation,
     print_failures,
@@ -25,6 +26,7 @@ __all__ = [
     "front_table",
     "member_json",
     "own_model_text",
+    "print_blocks",
     "print_corpus",
     "print_explanation",
     "print_failures",

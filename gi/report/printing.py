@@ -89,6 +89,15 @@ def print_corpus(summary: Mapping[str, Any], corpus: Path) -> None:
     show(f"corpus: {corpus}")
 
 
+def print_blocks(found: Mapping[str, Any], corpus: Path) -> None:
+    """Prints the blocks of a corpus, and how many classes were tried and became none, by reason."""
+    if found["blocks"]:
+        show(stock.blocks_table(found["blocks"]))
+    if found["reasons"]:
+        show(stock.summary_table(found["reasons"], title="module classes that are no blocks"))
+    show(f"{found['usable']} of {found['tried']} module classes are blocks; corpus: {corpus}")
+
+
 def print_machine(found: Mapping[str, Any]) -> None:
     """Prints what this machine offers."""
     show(machine_table(found))

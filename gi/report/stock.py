@@ -44,6 +44,16 @@ def harvests_table(answers: Sequence[Mapping[str, Any]]) -> Table:
     return made
 
 
+def blocks_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Blocks with what they take, what sets their widths and stride, and where they come from."""
+    made = table("block", "takes", "in", "out", "stride", "parameters", "from", right=("parameters",), title="blocks")
+    for row in rows:
+        setters = (row[key] or "-" for key in ("channels_in", "channels_out", "stride"))
+        place = f"{row['repository']} {row['path']}:{row['line']} ({row['licence']})"
+        made.add_row(row["name"], row["input"], *setters, f"{row['params']:,}", Text(place))
+    return made
+
+
 def summary_table(rows: Sequence[Mapping[str, Any]], *, title: str) -> Table:
     """Rows of a corpus's summary, numbers to the right."""
     names = list(rows[0]) if rows else ["nothing"]
