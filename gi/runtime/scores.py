@@ -1,0 +1,67 @@
+"""What the scored individuals of a run measure, and how they compare."""
+
+from collections.abc import Callable, Sequence
+
+from gi.select import Matrix, Standing, hypervolume, non_dominated, reference_point, scaled, standing, violations
+from gi.types import Objective, Scored
+
+Select = Callable[[Matrix, int, Sequence[float]], list[int]]
+"""The rows that survive, best first, of values, how many, and how far each row lies beyond what is feasible."""
+
+
+class Scores:
+    """The objective values of every individual that was scored, by id.
+
+    `reference` is the run's reference point, unscaled, once generation 0 has ended: beyond it an individual is
+    infeasible in the bounded objectives.
+    """
+
+    def __init__(self, objectives: Sequence[Objective], reference: tuple[float, ...] | None) -> None:
+        """Starts with nobody; `reference` is what the archive holds."""
+        self.objectives, self.reference = objectives, reference
+        self._values: dict[str, tuple[float, ...]] = {}
+
+    def add(self, id_: str, scored: Scored) -> None:
+        """Takes in an individual's values."""
+        self._values[id_] = tuple(scored.values[objective.key] for objective in self.objectives)
+
+    def __contains__(self, id_: object) -> bool:
+        return id_ in self._values
+
+    def known(self, ids: Sequence[str | None]) -> list[str]:
+        """Those of `ids` that were scored, in their order."""
+        return [id_ for id_ in ids if id_ is not None and id_ in self._values]
+
+    def set_reference(self, first: Sequence[str], seeds: Sequence[str]) -> None:
+        """Fixes the reference point from the first generation and the seed programs in it, unless it is fixed."""
+        if self.reference is None:
+            self.reference = reference_point(self._of(first), self.objectives, self._of(seeds))
+
+    def standing(self, ids: Sequence[str]) -> Standing:
+        """How individuals compare for mating."""
+        return standing(self._matrix(ids), self._violations(ids))
+
+    def selected(self, ids: Sequence[str], k: int, select: Select) -> list[str]:
+        """The at most `k` that `select` keeps, best first."""
+        return [ids[row] for row in select(self._matrix(ids), k, self._violations(ids))]
+
+    def non_dominated(self, ids: Sequence[str]) -> list[str]:
+        """What none of the others dominates, in its order."""
+        return [ids[row] for row in non_dominated(self._matrix(ids), self._violations(ids))]
+
+    def hypervolume(self, ids: Sequence[str]) -> float:
+        """The volume between individuals and the reference point."""
+        return hypervolume(self._of(ids), self.reference or (), self.objectives)
+
+    def best(self) -> dict[str, float]:
+        """The least value of each objective."""
+        return {o.key: min(values[n] for values in self._values.values()) for n, o in enumerate(self.objectives)}
+
+    def _of(self, ids: Sequence[str]) -> list[tuple[float, ...]]:
+        return [self._values[id_] for id_ in ids]
+
+    def _matrix(self, ids: Sequence[str]) -> Matrix:
+        return scaled(self._of(ids), self.objectives)
+
+    def _violations(self, ids: Sequence[str]) -> list[float]:
+        return violations(self._of(ids), self.reference or (), self.objectives)
