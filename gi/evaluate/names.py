@@ -1,7 +1,7 @@
 """The names that an expression could use at a place of the text, with the whole numbers they stand for there."""
 
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 from torch import nn
@@ -27,14 +27,14 @@ def scope_of(frame: types.FrameType) -> Scope | None:
     return names, dict(vars(own)), dict(layers), lists
 
 
-def numbers(scope: Scope | None) -> tuple[tuple[str, int], ...]:
-    """Each readable expression for a whole number in a scope, simplest first.
+def numbers(scope: Scope | None, read: Callable[[int], int] = int) -> tuple[tuple[str, int], ...]:
+    """Each readable expression for a whole number in a scope, simplest first, with its number as `read`.
 
     A layer's widths are read when this is asked: after the run, they are those that the mended text will give.
     """
     if scope is None:
         return ()
-    found = {name: int(value) for name, value in _all(*scope) if isinstance(value, int) and type(value) is not bool}
+    found = {name: read(value) for name, value in _all(*scope) if isinstance(value, int) and type(value) is not bool}
     return tuple(found.items())[:_MAX_NAMES]
 
 

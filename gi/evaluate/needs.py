@@ -8,7 +8,7 @@ from torch import nn
 
 from gi.evaluate.fitting import Misfit
 from gi.evaluate.names import Scope, numbers
-from gi.evaluate.routes import Evaluation, Number, Routes, route
+from gi.evaluate.routes import Evaluation, Number, Routes, mended, route
 from gi.source.trace import Case, Fix, Point, Site
 
 _UNTOLD = frozenset({"becomes", "sized"})  # they only say what a function gives once its neighbours are mended
@@ -109,7 +109,7 @@ class Needs:
 
     def _point(self, point: int) -> Point:
         evaluations = self.routes.evaluations[point]
-        several = len({w for e in evaluations for w in e.wanted}) > 1
+        several = len({w for e in evaluations for w in e.mended()}) > 1
         return Point(self.routes.sites[point], cases=tuple(_case(e, several) for e in evaluations))
 
     def _argument(self, fix: Fix, layer: Any) -> Point:
@@ -121,7 +121,7 @@ class Needs:
         needs = [self.wanted.get((id(x), fix.name), self.given[id(x)].get(fix.name)) for x in there]
         several = len({_plain(n) for n in needs}) > 1
         cases = (
-            Case(_plain(self.given[id(x)].get(fix.name)), (_plain(n),), numbers(self.scopes[id(x)]) if several else ())
+            Case(_plain(self.given[id(x)].get(fix.name)), (_plain(n),), *_names(self.scopes[id(x)], several))
             for x, n in zip(there, needs, strict=True)
         )
         return Point(fix.built[0], fix.name, fix.position, tuple(cases))
@@ -132,8 +132,7 @@ class Needs:
         for at, owner, shapes, misfit in self.sums:
             if at == site:
                 wanted = (misfit.value,) if misfit else ()
-                names = numbers(self._end_of_constructor(owner))
-                cases.append(Case(shapes, wanted, names))
+                cases.append(Case(shapes, wanted, *_names(self._end_of_constructor(owner), True)))
         return Point(site, "sum", -1, tuple(cases))
 
     def _end_of_constructor(self, owner: Any) -> Scope | None:
@@ -144,8 +143,13 @@ class Needs:
 
 
 def _case(evaluation: Evaluation, several: bool) -> Case:
-    wanted = tuple(sorted(evaluation.wanted, key=repr))
-    return Case(evaluation.value, wanted, numbers(evaluation.scope) if several else ())
+    wanted = tuple(sorted(evaluation.mended(), key=repr))
+    return Case(evaluation.value, wanted, *_names(evaluation.scope, several))
+
+
+def _names(scope: Scope | None, several: bool) -> tuple[Any, Any]:
+    """The names where an expression may be needed, as the run had them and as the mended text will."""
+    return (numbers(scope), numbers(scope, mended)) if several else ((), ())
 
 
 def _plain(value: Any) -> Any:

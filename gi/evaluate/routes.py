@@ -7,6 +7,7 @@ the number came there: through a loop over a list, a helper method, an attribute
 """
 
 import ast
+import operator
 import sys
 import types
 from collections.abc import Iterable
@@ -17,6 +18,7 @@ from gi.evaluate.names import Scope, scope_of
 from gi.source.trace import Site
 
 AT = "_gi_at"
+ADDED = "_gi_added"
 MAX_EVALUATIONS = 20_000
 
 _NOT_FOLLOWED = frozenset({"forward", "recipe"})  # they run on data, not to build layers
@@ -24,13 +26,22 @@ _NOT_FOLLOWED = frozenset({"forward", "recipe"})  # they run on data, not to bui
 
 @dataclass(slots=True)
 class Evaluation:
-    """One time that an expression gave a whole number; `wanted` gathers what the layers that got it need it to be."""
+    """One time that an expression gave a whole number; `wanted` gathers what the layers that got it need it to be.
+
+    With a `base` the layers got the sum of both: `width += growth`.
+    """
 
     point: int
     value: int
     scope: Scope | None
     before: "Evaluation | None"
     wanted: set[Any] = field(default_factory=set)
+    base: int | None = None
+
+    def mended(self) -> set[Any]:
+        """What the expression itself should give."""
+        base = self.base
+        return self.wanted if base is None else {w - mended(base) for w in self.wanted if isinstance(w, int)}
 
 
 class Number(int):
@@ -66,13 +77,13 @@ class Routes:
             return tree
         return _Points(self).visit(tree)  # type: ignore[no-any-return]
 
-    def point(self, node: ast.expr) -> ast.expr:
-        """The expression sent through `at`."""
+    def point(self, node: ast.expr, through: str = AT, *others: ast.expr) -> ast.expr:
+        """The expression sent through `at` or `added`."""
         site = (node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0)
         self.sites.append(site)
         self.evaluations.append([])
         number = ast.copy_location(ast.Constant(len(self.sites) - 1), node)
-        call = ast.Call(ast.copy_location(ast.Name(AT, ast.Load()), node), [number, node], [])
+        call = ast.Call(ast.copy_location(ast.Name(through, ast.Load()), node), [number, *others, node], [])
         return ast.copy_location(call, node)
 
     def at(self, point: int, value: Any) -> Any:
@@ -84,6 +95,16 @@ class Routes:
         number = Number(value)
         before = value.at if kind is Number else None
         number.at = Evaluation(point, int(value), self.scope(sys._getframe(1)), before)
+        self.evaluations[point].append(number.at)
+        return number
+
+    def added(self, point: int, base: Any, value: Any) -> Any:
+        """The sum, as a `Number` that the second summand could change."""
+        total = operator.iadd(base, value)  # type: ignore[no-untyped-call] # lists grow in place
+        if self.over or not all(type(v) in (int, Number) for v in (base, value)):
+            return total
+        number = Number(total)
+        number.at = Evaluation(point, int(value), self.scope(sys._getframe(1)), None, base=base)
         self.evaluations[point].append(number.at)
         return number
 
@@ -102,6 +123,13 @@ def route(value: Any) -> list[Evaluation]:
         found.append(at)
         at = at.before
     return found
+
+
+def mended(value: int) -> int:
+    """The number after the text is mended: what the layers that got it need, if they agree."""
+    wanted = value.at.wanted if type(value) is Number else set[Any]()
+    agreed = next(iter(wanted)) if len(wanted) == 1 else None
+    return agreed if type(agreed) is int else int(value)
 
 
 class _Points(ast.NodeTransformer):
@@ -124,6 +152,15 @@ class _Points(ast.NodeTransformer):
     def visit_Assign(self, node: ast.Assign) -> ast.AST:
         node.value = self._marked(node.value)
         return node
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
+        base = _loaded(node.target) if isinstance(node.op, ast.Add) and _may_hold_a_width(node.value) else None
+        value = self.visit(node.value)
+        if base is None:
+            node.value = value
+            return node
+        total = self.routes.point(value, ADDED, ast.copy_location(base, node))
+        return ast.copy_location(ast.Assign([node.target], total), node)
 
     def visit_Return(self, node: ast.Return) -> ast.AST:
         node.value = node.value and self._marked(node.value)
@@ -157,6 +194,16 @@ class _Points(ast.NodeTransformer):
         holds = _may_hold_a_width(node)
         inner = self.visit(node)
         return self.routes.point(inner) if holds else inner
+
+
+def _loaded(target: ast.expr) -> ast.expr | None:
+    """The value of what is assigned to, where reading it twice does no harm."""
+    match target:
+        case ast.Name(id=name):
+            return ast.Name(name, ast.Load())
+        case ast.Attribute(value=ast.Name() as owner, attr=name):
+            return ast.Attribute(owner, name, ast.Load())
+    return None
 
 
 def _may_hold_a_width(node: ast.expr) -> bool:

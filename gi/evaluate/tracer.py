@@ -23,7 +23,7 @@ from gi.evaluate.numeric import numeric
 from gi.evaluate.program import Stop, built, compiled, namespace, stops
 from gi.evaluate.recipes import tried_recipe
 from gi.evaluate.recording import BATCH, Recorder
-from gi.evaluate.routes import AT, Routes
+from gi.evaluate.routes import ADDED, AT, Routes
 from gi.evaluate.symbols import counterparts, signature
 from gi.source.trace import Trace, answer_as_json
 
@@ -43,16 +43,23 @@ def handle(verb: str, *args: Any) -> dict[str, Any]:
 
 
 def trace(
-    text: str, input_shape: list[int], num_classes: int, entry: str = "Net", with_recipe: bool = True
+    text: str,
+    input_shape: list[int],
+    num_classes: int,
+    entry: str = "Net",
+    with_recipe: bool = True,
+    with_numbers: bool = True,
 ) -> dict[str, Any]:
     """The JSON form of a `Trace`, or of a `Stopped` where the program did not run to the end.
 
     `entry` is an expression that builds the network, evaluated in the program's namespace and called without
-    arguments unless it is a call itself. Never raises for the program's fault.
+    arguments unless it is a call itself. Without numbers, a fingerprint is that of the network's steps. Never raises
+    for the program's fault.
     """
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()), _torchs_own_state():
         try:
-            return answer_as_json(_Run(text, tuple(input_shape), num_classes, entry).answer(with_recipe))
+            run = _Run(text, tuple(input_shape), num_classes, entry)
+            return answer_as_json(run.answer(with_recipe, with_numbers))
         except Stop as stop:
             return answer_as_json(stop.record)
 
@@ -75,7 +82,7 @@ class _Run:
         self.text, self.input_shape, self.num_classes, self.entry = text, input_shape, num_classes, entry
         self.code = compiled(text)
 
-    def answer(self, with_recipe: bool) -> Trace:
+    def answer(self, with_recipe: bool, with_numbers: bool) -> Trace:
         """The trace. Raises `Stop`."""
         names, net, output, seen = self._recorded(self.code, Routes())
         if seen.needs.fixes:
@@ -86,7 +93,7 @@ class _Run:
         fixes, points = seen.needs.told()
         recipe = self._recipe(names, net) if with_recipe and not fixes else ""
         model = seen.graph.digest_of(output)
-        if not fixes and not no_gradient:
+        if with_numbers and not fixes and not no_gradient:
             model = self._meaning(seen, model)
         return Trace(
             uses=tuple(seen.uses),
@@ -106,7 +113,7 @@ class _Run:
     ) -> tuple[dict[str, Any], nn.Module, torch.Tensor, Recorder]:
         """The program's names, its network, the output for a batch, and what was seen on the way."""
         seen = Recorder(routes, self.num_classes)
-        names = namespace(code, {AT: routes.at})
+        names = namespace(code, {AT: routes.at, ADDED: routes.added})
         with seen.recording():
             net = built(names, self.entry)
             output = self._forward(net, seen)

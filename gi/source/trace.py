@@ -59,11 +59,13 @@ class Fix:
 @dataclass(frozen=True, slots=True)
 class Case:
     """One time that a point gave a value: what it gave, what the layers that got it need (nothing where they are free,
-    several where they disagree), and the readable names of whole numbers in scope there, with their values."""
+    several where they disagree), and the readable names of whole numbers in scope there, with their values in the run
+    and after all fixes."""
 
     value: Any
     wanted: tuple[Any, ...]
     names: tuple[tuple[str, int], ...] = ()
+    mended: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,15 +55,19 @@ def _settlements(source: Source, trace: Trace, fix: Fix, made: dict[int, Replace
         if any(len(c.wanted) > 1 for c in cases) or index in made or not cases:
             continue
         there = _there(source, point)
-        text = _expression(cases, fix.name)
+        text = _expression(cases, fix.name, source.code(there) if there is not None else "")
         if text is not None and (point.name or there is not None):
             found.append(Settled(index, text, _cost(there, text) + depth / 10))
     return found
 
 
-def _expression(cases: Sequence[Case], name: str) -> Expression | None:
+def _expression(cases: Sequence[Case], name: str, there: str) -> Expression | None:
+    """What gives all that is wanted under the names of the run; else under those that they will have once mended."""
     wanted = [c.wanted[0] for c in cases]
     found = expression([dict(c.names) for c in cases], wanted)
+    if found is None or found.rank > 3:
+        later = expression([dict(c.mended) for c in cases], wanted)
+        found = later if later is not None and later.rank <= 3 and later.text != there else found
     loose = _LOOSE.get(name)
     if loose is not None and (found is None or found.rank > 3) and all(type(w) is int for w in wanted):
         return Expression(str(loose(*wanted)), 0)
