@@ -4,28 +4,28 @@ import argparse
 import dataclasses
 import json
 import math
-import os
 import resource
 import statistics
 import subprocess
 import sys
-import tarfile
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+
+from images import cifar_folder
+from table import show_in_readme
 
 from gi.archive import Archive
 from gi.config import RunConfig, cache_folder
 from gi.evaluate import Dataset, LocalExecutor, load_dataset
 from gi.seams import Job
-from gi.seeding import stream, torch_seed
+from gi.seeding import torch_seed
 from gi.source.models import with_recipe
 from gi.source.original import plain_text
 from gi.types import Scored
 
 HERE = Path(__file__).parent
 GI = [sys.executable, "-c", "import sys; from gi.cli import run; sys.exit(run(sys.argv[1:]))"]
-PER_CLASS = 1_000  # of CIFAR-10's 50,000 training images
 CANDIDATES = 3
 SEEDS = 3
 FASTER = 0.95  # of the original's time: below that it is no noise
@@ -72,18 +72,19 @@ def main() -> int:
     scratch.mkdir(parents=True, exist_ok=True)
     file = checkout(case, scratch / "searched") / case.path
     before = file.read_bytes()
-    dataset = "mnist" if case.dataset == "mnist" else str(cifar_folder(scratch))
+    dataset = "mnist" if case.dataset == "mnist" else str(cifar_folder(scratch / "cifar-10000"))
     run = options.run or evolved(case, file, dataset, options.seed, scratch / f"run-{options.case}-{options.seed}")
     assert file.read_bytes() == before, "the user's file was written to"
     result = {"case": options.case, "seed": options.seed, **judged(case, run, dataset, scratch)}
     result["cpu_min"] = sum(cpu_s()) / 60
     name = f"results-{options.case}{'' if options.seed < 1000 else f'-{options.seed}'}.json"
     (HERE / name).write_text(json.dumps(result, indent=2) + "\n")
+    show_in_readme()
     print(json.dumps(result, indent=2))
     return 0 if result["holds"] else 1
 
 
-# The files and the images --------------------------------------------------------------------------------------------
+# The files --------------------------------------------------------------------------------------------
 
 
 def checkout(case: Case, folder: Path) -> Path:
@@ -99,39 +100,6 @@ def checkout(case: Case, folder: Path) -> Path:
 
 def git(*arguments: str) -> None:
     subprocess.run(["git", *arguments], check=True)
-
-
-def cifar_folder(scratch: Path) -> Path:
-    """10,000 training images of CIFAR-10 as train/CLASS/*.png, drawn with seed 0 from $GI_DATA."""
-    folder = scratch / "cifar-10000"
-    if not folder.exists():
-        images = images_by_class(Path(os.environ["GI_DATA"]))
-        for name, found in sorted(images.items()):
-            (folder / "train" / name).mkdir(parents=True)
-            for number in sorted(stream(0, "cifar", name).sample(range(len(found)), PER_CLASS)):
-                found[number].save(folder / "train" / name / f"{number:05}.png")
-    return folder
-
-
-def images_by_class(root: Path) -> dict:
-    """The training images by class, from cifar10-jpeg.tar.gz (train/CLASS/*.jpg) or from torchvision's files."""
-    from PIL import Image
-
-    found: dict = {}
-    if (root / "cifar10-jpeg.tar.gz").exists():
-        with tarfile.open(root / "cifar10-jpeg.tar.gz") as tar:
-            for member in sorted((m for m in tar if m.isfile()), key=lambda m: m.name):
-                part, name, _ = member.name.split("/")[-3:]
-                if part == "train":
-                    image = Image.open(tar.extractfile(member))
-                    found.setdefault(name, []).append(image.convert("RGB"))
-    else:
-        from torchvision.datasets import CIFAR10
-
-        data = CIFAR10(root, train=True)
-        for image, label in data:
-            found.setdefault(data.classes[label], []).append(image)
-    return found
 
 
 # The run -------------------------------------------------------------------------------------------------------------
