@@ -1,0 +1,51 @@
+import pytest
+
+from gi.runtime.cost import own_limit_s
+from gi.runtime.scores import Scores
+from gi.select import survivors
+from gi.types import Objective, Scored
+
+OBJECTIVES = [Objective("error", "share", reference=1.0, bounded=True), Objective("params", "", log=True)]
+
+
+def scores(**values):
+    found = Scores(OBJECTIVES, None)
+    for id_, (error, params) in values.items():
+        found.add(id_, Scored({"error": error, "params": params, "other": 7.0}))
+    return found
+
+
+@pytest.fixture
+def three():
+    found = scores(seed=(0.2, 1000), tiny=(0.8, 10), good=(0.1, 2000))
+    found.set_reference(["seed", "good"], ["seed"])
+    return found
+
+
+def test_only_the_scored_are_known_in_the_order_asked_for(three):
+    assert three.known(["good", None, "failed", "seed"]) == ["good", "seed"]
+    assert "failed" not in three
+
+
+def test_the_reference_point_is_fixed_once(three):
+    assert three.reference == pytest.approx((0.255, 4000))
+    three.set_reference(["tiny"], ["tiny"])
+    assert three.reference == pytest.approx((0.255, 4000))
+
+
+def test_what_lies_beyond_the_bound_is_on_no_front_and_survives_last(three):
+    assert three.non_dominated(["tiny", "seed", "good"]) == ["seed", "good"]
+    assert three.selected(["tiny", "seed", "good"], 2, survivors) == ["seed", "good"]
+    assert three.selected(["tiny", "seed", "good"], 3, survivors)[2] == "tiny"
+    assert three.standing(["tiny", "seed", "good"]).ranks == (1, 0, 0)
+    assert three.hypervolume(["tiny"]) == 0.0
+
+
+def test_the_best_of_each_objective_is_that_of_everything_scored(three):
+    assert three.best() == {"error": 0.1, "params": 10}
+
+
+def test_a_limit_of_the_users_own_is_twice_the_slowest_seeds_time():
+    assert own_limit_s([3.0, 5.0]) == 10.0
+    assert own_limit_s([0.01]) == 2.0
+    assert own_limit_s([]) is None
