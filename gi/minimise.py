@@ -119,7 +119,7 @@ def minimise(
         bench = TrainingBench(archive, tools, limits, stop_requested)
         search = _search(seed.text, individual.text, bench, on_verdict)
         search.run()
-        tests = bench.final_errors(search.program) if search.program.id != individual.id else ()
+        tests = bench.final_errors(search.program) if search.program.text != individual.text else ()
         made = with_sources(_explanation(individual, seed, search, bench, tests), archive)
         archive.set_explanation(individual.id, made.to_json())
         return made
@@ -199,8 +199,9 @@ class TrainingBench:
             outcome = checked(outcome, keys)
             self._outcomes[self._key(job)] = outcome
             self.archive.add_measurement(Evaluation(job.id, job.split, job.seed, job.images, outcome))
-            self.trainings += 1
-            self.cpu_s += outcome.cost.cpu_s
+            if job.split == "validation":  # the final trainings are beside the budget, as they must come
+                self.trainings += 1
+                self.cpu_s += outcome.cost.cpu_s
 
         evaluations = Evaluations(self.tools.executor.submit, record, self._stop_requested)
         for job in jobs:
@@ -257,16 +258,17 @@ def _search(seed: str, text: str, bench: TrainingBench, on_verdict: OnVerdict) -
 def _explanation(
     individual: Individual, seed: Individual, search: Search, bench: TrainingBench, tests: tuple[float, ...]
 ) -> Explanation:
+    program = search.program
     return Explanation(
         individual.id,
         seed.id,
-        search.program.id,
-        search.program.text,
-        search.program.num_params,
+        individual.id if program.text == individual.text else program.id,
+        program.text,
+        program.num_params,
         tuple(search.verdicts[number] for number in sorted(search.verdicts)),
         bench.config.images,
         search.levels(search.variants.whole) or {},
-        search.levels(search.program) or {},
+        search.levels(program) or {},
         bench.individual_errors(individual.id),
         tests,
         bench.trainings,

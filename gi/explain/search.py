@@ -57,16 +57,16 @@ class Search:
         self.verdicts = {c.number: Verdict(c, "kept", UNTRIED) for c in changes(variants.difference)}
         self.finished = False
         self._whole = variants.whole
+        self._dropped_from: dict[int, frozenset[int]] = {}
 
     def run(self) -> None:
         """Drops what can be dropped."""
         self._drop_the_idle()
-        if not self.kept:
-            self.finished = True
-            return
-        reference = self.levels(self._whole, train=True)
+        reference = self.levels(self._whole, train=True) if self.kept else None
+        self.finished = not self.kept
         if reference is not None:
             self.finished = self._drop_within_noise(reference)
+            self.bench(self.program, self.rules.seeds)  # as often as the individual, beside which it is shown
         self._tell_effects()
 
     def measure(self) -> None:
@@ -149,8 +149,8 @@ class Search:
             if failed:
                 return "kept", f"fails without it: {failed.reason} ({failed.stage})"
             levels = self._levels(outcomes)
-            if bad := self._worse(levels, reference, 1.0 if count == len(self.rules.seeds) else _CLEARLY_WORSE):
-                return "kept", f"worse without it: {', '.join(bad)}"
+            if reason := self._worse(levels, reference, 1.0 if count == len(self.rules.seeds) else _CLEARLY_WORSE):
+                return "kept", reason
             if count > _FIRST_LOOK and not self._worse(levels, reference, _CLEARLY_EQUAL):
                 break
         return "dropped", CHANCE
@@ -160,13 +160,14 @@ class Search:
         seeds = len(self.rules.seeds)
         return [*(n for n in (_FIRST_LOOK * 2**k for k in range(seeds)) if n < seeds), seeds]
 
-    def _worse(self, levels: Levels, reference: Levels, doubts: float) -> tuple[str, ...]:
-        """The objectives that are worse than the individual's, so that nothing drifts, or than what is left of it."""
-        rules, found = self.rules, dict[str, None]()
-        for other in (reference, self.levels(self.program) or reference):
+    def _worse(self, levels: Levels, reference: Levels, doubts: float) -> str:
+        """In what a program is worse than what is left, or than the individual, so that nothing drifts; else ""."""
+        rules, current = self.rules, self.levels(self.program) or reference
+        for other, than in ((current, ""), (reference, "than the individual ")):
             bad = noise.worse(levels, other, rules.resolution, tolerance=rules.tolerance, doubts=doubts)
-            found.update(dict.fromkeys(bad))
-        return tuple(found)
+            if bad:
+                return f"worse {than}without it: {', '.join(bad)}"
+        return ""
 
     def _has_more_params(self, variant: Variant) -> bool:
         """Whether the count of parameters, which takes no training, decides against a program."""
@@ -176,20 +177,22 @@ class Search:
     def _decide(self, number: int, status: Status, reason: str) -> None:
         verdict = replace(self.verdicts[number], status=status, reason=reason)
         if status == "dropped":
-            without = self.variants.of(self.kept - {number})
-            assert isinstance(without, Variant)
-            verdict = replace(verdict, effects=self._effects(self.program, without), trainings=self._count(without))
+            self._dropped_from[number] = self.kept
             self.kept -= {number}
-        self.verdicts[number] = verdict
-        self._notify(verdict)
+        before, self.verdicts[number] = self.verdicts[number], verdict
+        if (before.status, before.reason) != (status, reason):
+            self._notify(verdict)
 
     def _tell_effects(self) -> None:
-        """Gives each change that is left the effects that dropping it alone would have."""
-        for number in self.kept:
-            without = self.variants.of(self.kept - {number})
-            if isinstance(without, Variant):
-                found, count = self._effects(self.program, without), self._count(without)
-                self.verdicts[number] = replace(self.verdicts[number], effects=found, trainings=count)
+        """Gives each change the effects of dropping it alone: from what is left, or from what was left when it went."""
+        for number, verdict in self.verdicts.items():
+            if verdict.reason == SAME:
+                continue
+            kept = self._dropped_from.get(number, self.kept)
+            whole, without = self.variants.of(kept), self.variants.of(kept - {number})
+            if isinstance(whole, Variant) and isinstance(without, Variant):
+                found, count = self._effects(whole, without), self._count(without)
+                self.verdicts[number] = replace(verdict, effects=found, trainings=count)
 
     def _effects(self, program: Variant, without: Variant) -> tuple[Effect, ...]:
         """What stands between two programs; the parameters are known of all, the rest of those that were trained."""

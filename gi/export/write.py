@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 from gi.archive import Archive
@@ -14,6 +15,8 @@ from gi.export.data import companion_name, data_facts, run_dataset, write_splits
 from gi.export.notice import Terms, notice_text
 from gi.export.render import Figures, model_text
 from gi.export.subject import Subject, individual_subject
+from gi.harvest import LicenceFile, package_terms
+from gi.types import Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +91,26 @@ def _notice(archive: Archive, subject: Subject) -> str:
 
 @contextmanager
 def _terms(config: RunConfig) -> Iterator[Terms]:
+    """The licence files of an origin: the corpus's, else those of the installed package that it names."""
     try:
         corpus = Corpus.open(Path(config.corpus) if config.corpus else default_corpus_file(cache_folder()))
     except CorpusError:  # it went since, or is of another version: a NOTICE then says where the terms are to be had
-        yield lambda _: ()
+        yield _installed_terms
         return
     with corpus:
-        yield corpus.terms
+        yield lambda origin: corpus.terms(origin) or _installed_terms(origin)
+
+
+def _installed_terms(origin: Origin) -> tuple[LicenceFile, ...]:
+    name, _, version = origin.repository.partition("==")
+    return package_terms(name) if name == "gi" or (version and _version(name) == version) else ()
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def _source(config: RunConfig, subject: Subject, dataset: Dataset) -> str:
