@@ -21,6 +21,11 @@ _RESHAPES = frozenset({"view", "reshape", "flatten", "squeeze", "unsqueeze", "co
 _SETTINGS = (int, float, str, bool, type(None), types.EllipsisType, slice, torch.dtype, torch.device)
 _PLAIN = {"iadd": "add", "radd": "add", "imul": "mul", "rmul": "mul", "multiply": "mul", "concat": "cat"}
 _COMMUTATIVE = frozenset({"add", "mul", "maximum", "minimum"})
+_DRAWS = frozenset({"rand", "randn", "randint", "normal", "rand_like", "randn_like", "bernoulli"})
+_CONNECTIONS = frozenset({
+    "linear", "conv1d", "conv2d", "conv3d", "conv_transpose2d", "matmul", "rmatmul", "mm", "bmm", "addmm", "einsum",
+    "bilinear",
+})  # fmt: skip
 _IDEMPOTENT = frozenset({"relu", "relu6", "abs"})
 _ACTIVATIONS = frozenset({
     "relu", "relu6", "elu", "selu", "celu", "leaky_relu", "rrelu", "gelu", "silu", "mish", "hardtanh", "hardswish",
@@ -54,6 +59,7 @@ class Graph:
         self.multiply_adds = 0
         self.values = 0
         self.drops = False
+        self.draws_weights = False
         self._names: dict[int, str] = {}
         self._kept: list[Any] = []
         self._places: dict[str, int] = {}
@@ -62,6 +68,7 @@ class Graph:
         self._steps: dict[str, str] = {}  # the function that gave a name
         self._settings: set[Any] = set()
         self._weights: list[Any] = []
+        self._drawn: set[int] = set()
 
     # While the network is built ------------------------------------------------------------------------------------
 
@@ -113,6 +120,7 @@ class Graph:
             return
         name, plain = getattr(func, "__name__", ""), _plain(func)
         self._name_weights(args, kwargs, outputs)
+        self._note_draws(plain, args, kwargs, outputs)
         given = _given(func, args, kwargs)
         for place, tensor in enumerate(outputs):
             made = self._made(plain, args, given, tensor)
@@ -163,6 +171,14 @@ class Graph:
             self.name(tensor, digest(place, self._places[place], number))
             self._weights.append(repr(self._described(tensor)))
         self.multiply_adds += sum(_multiply_adds(t, outputs[0]) for t in tensors if isinstance(t, nn.Parameter))
+
+    def _note_draws(self, plain: str, args: Any, kwargs: dict[str, Any], outputs: Any) -> None:
+        """What is drawn while forward runs, or computed of that alone, is no weight."""
+        drawn = [id(t) in self._drawn for t in _tensors((args, kwargs))]
+        if plain in _CONNECTIONS and any(drawn):
+            self.draws_weights = True
+        if plain in _DRAWS or (drawn and all(drawn)):
+            self._drawn.update(map(id, outputs))
 
     def _described(self, tensor: torch.Tensor) -> Any:
         return tensor.requires_grad, tuple(tensor.shape), str(tensor.dtype), self._start_of(tensor)

@@ -89,6 +89,8 @@ class _Run:
             names, net, output, seen = self._followed()
         params = list(net.named_parameters())
         leaves = reached(output)
+        if seen.graph.draws_weights or leaves - {id(p) for _, p in params}:
+            raise Stop("forward", "builds a weight in forward", 0, "a weight is no parameter of the network")
         no_gradient = tuple(name for name, p in params if p.requires_grad and id(p) not in leaves)
         fixes, points = seen.needs.told()
         recipe = self._recipe(names, net) if with_recipe and not fixes else ""
@@ -127,12 +129,11 @@ class _Run:
 
     def _forward(self, net: nn.Module, seen: Recorder) -> torch.Tensor:
         x = seen.input(self.input_shape)
-        own = {id(p) for p in net.parameters()}
         with stops("forward"):
             output = net(x)
         if not isinstance(output, torch.Tensor):
             raise Stop("forward", "output is no tensor", 0, f"the output is a {type(output).__name__}")
-        if not output.requires_grad and own:
+        if not output.requires_grad and any(True for _ in net.parameters()):
             raise Stop("forward", "no gradient", 0, "the output does not depend on any parameter")
         return output
 

@@ -184,6 +184,22 @@ STOPPED = {
     "a layer in forward": (
         program(INIT, "return nn.Linear(64, 10)(x.flatten(1))"), "forward", "builds a layer in forward", 0
     ),
+    "a parameter in forward": (
+        program(INIT, "return self.fc(self.bn(self.conv(x)).flatten(1)) * nn.Parameter(torch.ones(10))"),
+        "forward", "builds a weight in forward", 0,
+    ),
+    "a parameter registered in forward": (
+        program(INIT, "self.gain = nn.Parameter(torch.ones(10))\nreturn self.fc(self.bn(self.conv(x)).flatten(1)) * self.gain"),
+        "forward", "builds a layer in forward", 0,
+    ),
+    "weights drawn in forward": (
+        program(INIT, "x = self.bn(self.conv(x)).flatten(1)\nreturn F.linear(x, 0.1 * torch.randn(10, 512))"),
+        "forward", "builds a weight in forward", 0,
+    ),
+    "weights drawn like others": (
+        program(INIT, "x = self.bn(self.conv(x)).flatten(1)\nreturn x @ torch.randn_like(self.fc.weight).T + self.fc(x)"),
+        "forward", "builds a weight in forward", 0,
+    ),
     "five dimensions": (program(INIT, "return self.conv(x)[None]"), "forward", "output shape", 0),
     "no recipe": (program(INIT, FORWARD, recipe=""), "recipe", "no recipe", 0),
     "three parts": (with_recipe(parts="optimizer, None, loss"), "recipe", "not four parts", 0),
