@@ -17,7 +17,7 @@ BATCH = 2
 
 
 def handle(text: str, entry: str, shape: list[int], classes: int) -> dict[str, Any]:
-    """How far the program comes: booleans by column, and the error that stopped it."""
+    """How far the program comes: booleans by column, the error that stopped it, `classes` where it gives others."""
     sink = io.StringIO()
     with contextlib.redirect_stdout(sink), contextlib.redirect_stderr(sink):
         return judged(text, entry, shape, classes)
@@ -31,8 +31,10 @@ def judged(text: str, entry: str, shape: list[int], classes: int) -> dict[str, A
         net = built(text, entry)
         passed["build"] = True
         output = net(torch.empty(BATCH, *shape, device="meta"))
-        if not isinstance(output, torch.Tensor) or tuple(output.shape) != (BATCH, classes):
-            return {**passed, "error": f"output {tuple(getattr(output, 'shape', ()))}"}
+        shape = tuple(output.shape) if isinstance(output, torch.Tensor) else ()
+        if shape != (BATCH, classes):
+            fits = len(shape) == 2 and shape[0] == BATCH and output.requires_grad
+            return {**passed, "error": f"output {shape}", "classes": shape[1] if fits else 0}
         passed["forward"] = True
         output.sum().backward()
         without = [name for name, p in net.named_parameters() if p.requires_grad and p.grad is None]

@@ -38,6 +38,16 @@ class Gene:
         return self.instances > 1 or len(set(self.uses)) > 1
 
     @property
+    def is_idle(self) -> bool:
+        """Whether it is a pool that does nothing: of 1x1 windows, or of images of one pixel."""
+        pixels = all(size == 1 for shape, _ in self.uses for size in shape[1:])
+        return self.type == LineType.POOLING and bool(self.input) and (pixels or self._has_no_window)
+
+    @property
+    def _has_no_window(self) -> bool:
+        return dict(self.settings).get("kernel_size") == "1" and self.input == self.output
+
+    @property
     def site(self) -> Site:
         """Where the call stands."""
         return site_of(self.call)

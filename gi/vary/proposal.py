@@ -43,8 +43,9 @@ FIXED = frozenset({LineType.RESHAPE})
 
 
 def editable(host: Host, *, place: bool) -> list[Gene]:
-    """The genes that variation may change; with `place`, those that can be taken out."""
-    return [g for g in host.genes if g.type not in FIXED and (g.place is not None or not place)]
+    """The genes that variation may change to some effect; with `place`, those that can be taken out."""
+    genes = (g for g in host.genes if g.type not in FIXED and not g.is_idle)
+    return [g for g in genes if g.place is not None or not place]
 
 
 def call_text(

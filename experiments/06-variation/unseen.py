@@ -1,0 +1,174 @@
+"""The same figures on files that nobody looked at while the operators were built, drawn from harvested repositories.
+
+    python experiments/06-variation/unseen.py --tries 40 --seed 0 --jobs 2
+
+A file may be drawn if it is Python of at most 60,000 characters with the word `nn.Module`, and its model, unedited, takes
+a batch of one of `SHAPES` and gives (n, k) with k of at least 2: the first such shape, and k, are its task. Its model is
+the one that `gi` takes it for; where gi finds several, the first of the file's that so works when built without
+arguments. The repositories of the five files of variation.py are left out. The files in order of path are shuffled by
+stream `unseen` of seed 0; at most 3 of a repository are taken. The first `--files` are the draw; `--development` takes
+those behind them, for tuning.
+"""
+
+import argparse
+import ast
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+from files import CIFAR, EXAMPLES, tree_of
+from tables import printed, summarised
+from tries import Subject
+from variation import HERE, read, run
+
+from gi.errors import GiError
+from gi.evaluate.workers import WarmWorker, WorkerDied, WorkerTimeout
+from gi.harvest.catalogue import repositories
+from gi.lines import decode
+from gi.seeding import stream
+from gi.source.models import entry_of
+from gi.types import Task
+
+SHAPES = ((3, 32, 32), (1, 28, 28), (3, 64, 64), (3, 224, 224))
+MAX_CHARACTERS, MAX_OF_ONE = 60_000, 3
+MAX_NAMES, NO_MODELS = 12, frozenset({"main", "test", "train", "demo"})
+SUITABLE = HERE / "suitable.json"
+ROWS = "single,3 edits,10 edits,crossover,donor lines"
+
+
+def main() -> None:
+    options = arguments()
+    found = suitable(options)
+    subjects = drawn(found, options)
+    print("\n".join(f"{s.name}: {s.entry}, {'x'.join(map(str, s.task.input_shape))}" for s in subjects), flush=True)
+    if options.tries:
+        rows = options.rows.split(",")
+        run(subjects, rows, options)
+        records = [r for r in read(options.out) if r["seed"] == options.seed and r["row"] in rows]
+        summary = summarised(r for r in records if r["index"] < options.tries)
+        options.out.with_suffix(".json").write_text(json.dumps(summary, indent=1) + "\n")
+        print(printed(summary))
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tries", type=int, default=40, help="for each file and row; 0 only draws")
+    parser.add_argument("--files", type=int, default=16)
+    parser.add_argument("--development", action="store_true", help="the files behind the draw")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--rows", default=ROWS)
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--repositories", type=Path, help="a folder of clones: NAME, OWNER/NAME or OWNER+NAME")
+    parser.add_argument("--scratch", type=Path, default=Path(tempfile.gettempdir(), "gi-variation"))
+    parser.add_argument("--out", type=Path, default=HERE / "unseen.jsonl")
+    return parser.parse_args()
+
+
+def suitable(options: argparse.Namespace) -> list[dict]:
+    """The files that may be drawn, found once and kept beside this script (names and tasks, no code)."""
+    if not SUITABLE.exists():
+        with WarmWorker("judge:handle", wall_limit_s=30.0, memory_mb=4096) as judge:
+            found = [asdict_of(s) for s in candidates(options, judge)]
+        SUITABLE.write_text(json.dumps(found, indent=1) + "\n")
+    return json.loads(SUITABLE.read_text())
+
+
+def asdict_of(subject: Subject) -> dict:
+    return {k: v for k, v in asdict(subject).items() if k not in ("text", "others")}
+
+
+def candidates(options: argparse.Namespace, judge: WarmWorker) -> Iterator[Subject]:
+    texts: set[str] = set()
+    for name, text in sources(options):
+        if text in texts:
+            continue
+        texts.add(text)
+        subject = fitting(name, text, judge)
+        if subject is not None:
+            yield subject
+
+
+def sources(options: argparse.Namespace) -> Iterator[tuple[str, str]]:
+    for repository in repositories():
+        if repository.url in (EXAMPLES[0], CIFAR[0]):
+            continue
+        try:
+            tree = tree_of(repository.url, repository.commit, options.repositories, options.scratch)
+        except GiError as error:
+            print(f"left out: {error}", flush=True)
+            continue
+        for path in sorted(p for p in tree.sizes if p.endswith(".py")):
+            yield from source(f"{'/'.join(repository.url.split('/')[-2:])}/{path}", partial(tree.read, path))
+        tree.close()
+
+
+def source(name: str, content: Callable[[], bytes]) -> Iterator[tuple[str, str]]:
+    try:
+        text = decode(content())
+    except (OSError, GiError):
+        return
+    if len(text) <= MAX_CHARACTERS and "nn.Module" in text:
+        yield name, text
+
+
+def fitting(name: str, text: str, judge: WarmWorker) -> Subject | None:
+    """The file with its task, None where it may not be drawn."""
+    for entry in entries(text):
+        for shape in SHAPES:
+            try:
+                answer = judge.call(text, entry, list(shape), 0)
+            except (WorkerDied, WorkerTimeout):
+                break
+            if not answer["build"]:
+                break
+            if answer.get("classes", 0) >= 2:
+                return Subject(name, text, entry, Task(shape, answer["classes"]))
+    return None
+
+
+def entries(text: str) -> Iterator[str]:
+    """What may build the file's network."""
+    try:
+        yield entry_of(text, None)
+        return
+    except GiError:
+        pass
+    try:
+        body = ast.parse(text).body
+    except (SyntaxError, ValueError):
+        return
+    named = [n.name for n in body if isinstance(n, (ast.ClassDef, ast.FunctionDef))]
+    for name in [n for n in named if n not in NO_MODELS][:MAX_NAMES]:
+        try:
+            yield entry_of(text, name)
+        except GiError:
+            continue
+
+
+def drawn(found: list[dict], options: argparse.Namespace) -> list[Subject]:
+    names = sorted(f["name"] for f in found)
+    stream(0, "unseen").shuffle(names)
+    count: Counter[str] = Counter()
+    taken = []
+    for name in names:
+        repository = "/".join(name.split("/")[:2])
+        count[repository] += 1
+        if count[repository] <= MAX_OF_ONE:
+            taken.append(name)
+    chosen = taken[options.files :][: options.files] if options.development else taken[: options.files]
+    texts = dict(pair for pair in sources(options) if pair[0] in chosen)
+    known = {f["name"]: f for f in found}
+    return [subject_of(known[name], texts[name]) for name in chosen]
+
+
+def subject_of(stored: dict, text: str) -> Subject:
+    task = Task(tuple(stored["task"]["input_shape"]), stored["task"]["num_classes"])
+    return Subject(stored["name"], text, stored["entry"], task)
+
+
+if __name__ == "__main__":
+    main()
