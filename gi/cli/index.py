@@ -55,10 +55,12 @@ def build(
     gi's own, with weights.
     """
     _refuse_unclear(files, model, input_shape, names)
+    from gi.evaluate.server import warm_server
     from gi.weights.build import build as add
     from gi.weights.index import Index
 
-    with tempfile.TemporaryDirectory(prefix="gi-index-") as scratch:
+    # Programs are traced in workers; the server of these starts with the first and stays until the last.
+    with tempfile.TemporaryDirectory(prefix="gi-index-") as scratch, warm_server():
         sources = _sources(files, model, input_shape, names, licence=licence, origin=origin, scratch=Path(scratch))
         with _bar() as bar:
             built = add(_shown(sources, bar), folder, keep_untrained=keep_untrained)

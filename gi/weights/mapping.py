@@ -64,6 +64,7 @@ _RULES: Mapping[str, passing.Rule] = (
         "Expand": passing.broadcast,
         "Tile": passing.tiled,
         "GridSample": passing.sampled,
+        "AdaptivePool": passing.pooled_to_size,
         "Gemm": ending.affine,
     }
 )
@@ -72,7 +73,7 @@ _SHAPE_ONLY = {
     "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Slice", "Split", "Gather", "DepthToSpace",
     "SpaceToDepth",
 }  # fmt: skip
-_DOMAINS = {"", "ai.onnx", "com.microsoft"}
+_DOMAINS = {"", "ai.onnx", "com.microsoft", "gi"}  # gi: what `gi.weights.tracing` writes
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,15 @@ def pooled_to_one(_: Operator, given: Sequence[Value], __: int) -> Value:
     return Flow((*flow.shape[:2], *(1 for _ in flow.shape[2:])), spread_evenly(flow).planes)
 
 
+def pooled_to_size(operator: Operator, given: Sequence[Value], _: int) -> Value:
+    """An adaptive pool, which is told what it makes."""
+    flow, sizes = as_flow(given[0]), operator.ints("sizes")
+    if flow is None or len(flow.shape) < 3:
+        return OPAQUE
+    spatial = sizes if len(sizes) == len(flow.shape) - 2 else (None,) * (len(flow.shape) - 2)
+    return Flow((*flow.shape[:2], *spatial), spread_evenly(flow).planes)
+
+
 def resized(operator: Operator, given: Sequence[Value], _: int) -> Value:
     """Resize and Upsample: within the channel."""
     flow = as_flow(given[0])

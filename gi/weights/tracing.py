@@ -1,4 +1,7 @@
-"""A program and its weights to ONNX for the index, in a confined process: normalisation kept apart, nothing folded."""
+"""A program and its weights to ONNX for the index, in a confined process: normalisation kept apart, nothing folded.
+
+Operators that ONNX does not have go into the file by torch's names: they end the graph there, like any unknown one.
+"""
 
 import warnings
 from pathlib import Path
@@ -10,6 +13,7 @@ from torch import nn
 from gi.evaluate.candidate import CandidateError, build, load
 
 OPSET = 17
+_ADAPTIVE_POOLS = ("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d")
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "net")
 
 
@@ -39,9 +43,19 @@ def state_dict(loaded: Any) -> dict[str, torch.Tensor]:
 
 def write(net: nn.Module, input_shape: list[int], path: Path) -> None:
     """Writes a network as ONNX with each BatchNormalization after its convolution, not folded into it."""
+    for name in _ADAPTIVE_POOLS:
+        torch.onnx.register_custom_op_symbolic(f"aten::{name}", _adaptive_pool, OPSET)  # type: ignore[attr-defined]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter on its own future, and on what it does not fold
         torch.onnx.export(
             net.eval(), (torch.zeros(1, *input_shape),), path, dynamo=False, opset_version=OPSET,
             training=torch.onnx.TrainingMode.PRESERVE, do_constant_folding=False,
+            operator_export_type=torch.onnx.OperatorExportTypes.ONNX_FALLTHROUGH,
         )  # fmt: skip
+
+
+def _adaptive_pool(graph: Any, x: Any, sizes: Any) -> Any:
+    """A pool to a fixed size, which ONNX has for some sizes only; the mapping needs no more than its name."""
+    shape = torch.onnx.symbolic_helper._maybe_get_const(sizes, "is")
+    known = [int(size) for size in shape] if isinstance(shape, list | tuple) else []
+    return graph.op("gi::AdaptivePool", x, sizes_i=known)
