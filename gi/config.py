@@ -25,7 +25,8 @@ class RunConfig:
     run equal on every machine. `cpu_limit_s` and `wall_limit_s` bound one training of `images` samples; a program whose
     first steps show that it would take longer is refused, which keeps a search from spending itself on a few giants.
     Without `cpu_limit_s` the limit is `OWN_MODEL_FACTOR` times what the seed programs take. `entry` is the expression
-    that builds the network among a program's names.
+    that builds the network among a program's names. `index` is the folder of the weight-search index whose networks
+    trainings start from.
     """
 
     dataset: str
@@ -47,6 +48,7 @@ class RunConfig:
     corpus: str | None = None
     allow_licences: tuple[str, ...] = ()
     entry: str = "Net"
+    index: str | None = None
 
     def __post_init__(self) -> None:
         for name, least in _LEAST.items():

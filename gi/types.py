@@ -229,11 +229,40 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
+class SeededLayer:
+    """Which layer of a network came from which layer of which network of an index, and how many of its channels.
+
+    `how` is "connected" (what it reads came along), "first layer" (nothing after it did) or "rescaled" (connected, its
+    scale fitted to the data).
+    """
+
+    layer: str
+    network: str
+    donor_layer: str
+    channels: int
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seeding:
+    """How a training began: the layers filled from an index, none where no donor fits.
+
+    `won` says whether the seeded network won its race and was trained on; `cpu_s` is what the attempt cost beside the
+    steps that count.
+    """
+
+    layers: tuple[SeededLayer, ...]
+    won: bool
+    cpu_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Scored:
-    """An evaluation that succeeded: a finite value for every objective's name."""
+    """An evaluation that succeeded: a finite value for every objective's name; `seeding` where an index was asked."""
 
     values: Mapping[str, float]
     cost: Cost = field(default_factory=Cost)
+    seeding: Seeding | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from gi.archive import explanations, queries, writes
+from gi.archive import explanations, queries, seedings, writes
 from gi.archive.folder import make_folder, refuse_existing
 from gi.archive.lock import lock
 from gi.archive.records import (
@@ -23,7 +23,7 @@ from gi.archive.records import (
 from gi.archive.schema import connect_reader, connect_writer, explained, fold_log, run_file, transaction, write_new
 from gi.archive.text import dump
 from gi.config import RunConfig
-from gi.types import Individual, Objective, Outcome, Program, Try
+from gi.types import Individual, Objective, Outcome, Program, Seeding, Try
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -226,6 +226,10 @@ class Archive:
     def explanation(self, individual: str) -> dict[str, Any] | None:
         """What was recorded of the changes of an individual (full id), None for nothing."""
         return self._ask(explanations.explanation, individual)
+
+    def seeding(self, individual: str, split: str = "validation") -> Seeding | None:
+        """How an individual's (full id) training began; None where the run has no index."""
+        return self._ask(seedings.seeding, individual, split)
 
     def events(self) -> tuple[Event, ...]:
         """What happened to the run as a whole, in order."""

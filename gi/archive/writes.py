@@ -8,6 +8,7 @@ from typing import Any
 
 from gi.archive import rows
 from gi.archive.records import Evaluation, Generation, Retraining, Slot
+from gi.archive.seedings import add_seeding
 from gi.archive.versions import machine, versions
 from gi.config import RunConfig
 from gi.types import Individual, Objective, Outcome, Program
@@ -64,6 +65,7 @@ def add_outcome(db: sqlite3.Connection, evaluation: Evaluation) -> None:
     e = evaluation
     where = (e.individual, e.split, e.seed, e.images)
     _insert(db, "outcomes", [(*where, *rows.outcome_row(e.outcome), e.copied_from)])
+    add_seeding(db, e)
 
 
 def add_retraining(db: sqlite3.Connection, retraining: Retraining, outcome: Outcome) -> None:

@@ -65,6 +65,13 @@ _DEFAULT: dict[str, Any] = {field.name: field.default for field in dataclasses.f
 @click.option("--data-root", metavar="DIR", show_default="$GI_DATA or the cache folder", help="Where data sets lie.")
 @click.option("--corpus", metavar="FILE", show_default="torchvision and gi's own programs", help="What to borrow from.")
 @click.option("--allow-licence", multiple=True, metavar="SPDX", help="Borrow from this licence too; may be repeated.")
+@click.option(
+    "--index",
+    default="none",
+    show_default=True,
+    metavar="DIR|none",
+    help="Start trainings from these networks' weights.",
+)
 @click.option("--out", type=click.Path(path_type=Path), show_default="runs/DATASET-N", help="The run's folder; new.")
 @click.option(
     "--resume",
@@ -127,6 +134,11 @@ def _new(
         from gi.evaluate.check import CheckWorker
 
         fitted_text(model, dataset.task, held.enter_context(CheckWorker(entry=model.entry)))
+    if config.index is not None:
+        from gi.weights.donor_reading import index_pack
+        from gi.weights.index import Index
+
+        index_pack(Index.open(config.index), cache_folder() / "donors")
     if config.corpus is None:
         build_default_corpus()
     return partial(gi.evolve.evolve, config, folder, seeds=None if model is None else (seed_program(model),))
@@ -187,6 +199,7 @@ def _config(
     cpu_limit_s: float | None,
     data_root: str | None,
     corpus: str | None,
+    index: str,
     **same: Any,
 ) -> RunConfig:
     """The settings of a new run. Its paths are absolute: it may be resumed from another folder."""
@@ -194,6 +207,7 @@ def _config(
     return RunConfig(
         data_root=data_root and _absolute(data_root),
         corpus=corpus and _absolute(corpus),
+        index=None if index == "none" else _absolute(index),
         entry="Net" if model is None else model.entry,
         cpu_limit_s=limit_s,
         budget_cpu_s=None if budget is None else parse_duration(budget),

@@ -14,6 +14,7 @@ from typing import Any, get_args
 
 from gi.config import WALL_FOR_CPU, RunConfig
 from gi.errors import ConfigError, SourceError, WorkerError
+from gi.evaluate.answers import seeding_from_json
 from gi.evaluate.datasets import Dataset, open_dataset
 from gi.evaluate.limits import Limits
 from gi.evaluate.messages import PeerGoneError, receive, send
@@ -35,18 +36,25 @@ class LocalExecutor:
     """A `seams.Executor` for this machine. Close it with `shutdown`, or use it as a context manager.
 
     With a `cost_model`, or with `config.clock` "model", no clock's value enters `Scored.values`. The limits of a job
-    that presents more samples than `config.images` grow in proportion. Raises `ConfigError` for a device that is not
-    there.
+    that presents more samples than `config.images` grow in proportion. `donors` is a pack of networks to start
+    trainings from (`gi.weights.donor_pack`). Raises `ConfigError` for a device that is not there.
     """
 
     def __init__(
-        self, dataset: Dataset, config: RunConfig, *, workers: int, cost_model: CostModel | None = None
+        self,
+        dataset: Dataset,
+        config: RunConfig,
+        *,
+        workers: int,
+        cost_model: CostModel | None = None,
+        donors: Path | None = None,
     ) -> None:
         if workers < 1:
             raise ConfigError(f"workers is {workers}: it must be at least 1.")
         self._dataset = dataset
         self._config = config
         self._cost_model = cost_model
+        self._donors = donors
         self._capacity = workers
         self._live: set[Child] = set()
         self._lock = threading.Lock()
@@ -158,6 +166,7 @@ class LocalExecutor:
             "clock": "cpu" if self._by_the_clock else "model",
             "device": self._config.device,
             "entry": self._config.entry,
+            "donors": None if self._donors is None else str(self._donors.absolute()),
         }
 
     @property
@@ -178,7 +187,7 @@ class LocalExecutor:
         known = {key: float(values[key]) for key in _MEASURED} | {"size": float(_size(job.text, self._config.entry))}
         if self._cost_model is not None:
             known |= self._cost_model(job)
-        return Scored(known, cost)
+        return Scored(known, cost, seeding_from_json(answer.get("seeding")))
 
 
 def _train_limit_s(config: RunConfig, job: Job) -> float:

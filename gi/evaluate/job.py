@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from gi.evaluate.answers import seeding_json
 from gi.evaluate.candidate import CandidateError, Recipe, blame, build, load, make_recipe
 from gi.evaluate.clock import cpu_s
 from gi.evaluate.costmodel import modelled
@@ -22,9 +23,9 @@ from gi.evaluate.datasets import SplitName, open_dataset
 from gi.evaluate.measure import macs_per_sample, num_params, relative_time
 from gi.evaluate.messages import receive, send
 from gi.evaluate.race import Entrant
-from gi.evaluate.seeding import UNSEEDED, Seeding, raced
+from gi.evaluate.seeding import UNSEEDED, raced
 from gi.evaluate.training import Batches, batch_order, error_rate, fastest_layout, pace_check, seed_everything, train
-from gi.types import Stage
+from gi.types import Seeding, Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def run(connection: socket.socket) -> None:
         answer = {"failed": ["worker", type(error).__name__, str(error)]}
     answer["cost"] = [spent.train_cpu_s, spent.measure_cpu_s]
     if spent.seeding is not UNSEEDED:
-        answer["seeding"] = spent.seeding.to_json()
+        answer["seeding"] = seeding_json(spent.seeding)
     send(connection, answer)
 
 

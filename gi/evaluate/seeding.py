@@ -2,9 +2,7 @@
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -13,26 +11,9 @@ from gi.evaluate.candidate import CandidateError, Recipe
 from gi.evaluate.clock import cpu_s
 from gi.evaluate.race import Entrant, race
 from gi.evaluate.training import Batches, fuse, train_step
-
-if TYPE_CHECKING:
-    from gi.weights.seed import SeededLayer
+from gi.types import SeededLayer, Seeding
 
 PROBE_IMAGES = 48  # enough for the means and deviations of channels; more would cost whole steps of training
-
-
-@dataclass(frozen=True, slots=True)
-class Seeding:
-    """What came of it: `layers` as they were filled, empty where no donor fits; `won` says whether training went on
-    from there; `cpu_s` is what it cost beside the steps that count."""
-
-    layers: tuple["SeededLayer", ...]
-    won: bool
-    cpu_s: float
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON values: each layer as [layer, network, donor's layer, channels, how]."""
-        rows = [[row.layer, row.network, row.donor_layer, row.channels, row.how] for row in self.layers]
-        return {"layers": rows, "won": self.won, "cpu_s": self.cpu_s}
 
 
 UNSEEDED = Seeding((), won=False, cpu_s=0.0)
@@ -67,9 +48,7 @@ def raced(
     return winner, Seeding(layers, won=winner is rival, cpu_s=(cpu_s() - start) * (1 - share))
 
 
-def _seeded(
-    net: nn.Module, batches: Batches, order: Tensor, donors: Path
-) -> tuple[nn.Module, "tuple[SeededLayer, ...]"]:
+def _seeded(net: nn.Module, batches: Batches, order: Tensor, donors: Path) -> tuple[nn.Module, tuple[SeededLayer, ...]]:
     """A copy of the network with its convolutions filled from the donors; no layers where none fits."""
     from gi.weights.donor_pack import read_pack
     from gi.weights.seed import seed

@@ -48,10 +48,21 @@ def default_parts(config: RunConfig, *, workers: int, cost_model: CostModel | No
     dataset = load_dataset(config.dataset, data_root=config.data_root, cache=cache)
     stock = Corpus.open(Path(config.corpus) if config.corpus else default_corpus(cache))
     ingredients = stock.with_licences(config.allow_licences)
+    donors = _donors(config, cache)
     with (
         CheckWorker(entry=config.entry) as check,
-        LocalExecutor(dataset, config, workers=workers, cost_model=cost_model) as executor,
+        LocalExecutor(dataset, config, workers=workers, cost_model=cost_model, donors=donors) as executor,
     ):
         vary = Vary(ingredients, check, dataset.task, entry=config.entry)
         identity = partial(digest, entry=config.entry)
         yield Parts(dataset.task, seed_programs(), check, vary, executor, repair, identity)
+
+
+def _donors(config: RunConfig, cache: Path) -> Path | None:
+    """The pack of the run's donors, written anew where the index has grown; None for a run without an index."""
+    if config.index is None:
+        return None
+    from gi.weights.donor_reading import index_pack
+    from gi.weights.index import Index
+
+    return index_pack(Index.open(config.index), cache / "donors")

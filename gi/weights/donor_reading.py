@@ -1,7 +1,11 @@
 """The donors of an index: its networks with whole weights and the links between their layers."""
 
+import hashlib
 from collections.abc import Iterator
+from pathlib import Path
 
+from gi.errors import WeightsError
+from gi.weights.donor_pack import write_pack
 from gi.weights.donors import IMAGE, Donor, DonorLayer, Link, Norm
 from gi.weights.index import Index
 from gi.weights.records import Layer, Network
@@ -15,6 +19,22 @@ def donors(index: Index) -> Iterator[Donor]:
         donor = _donor(index, network, segments)
         if any(IMAGE in layer.sources for layer in donor.layers):
             yield donor
+
+
+def index_pack(index: Index, folder: Path) -> Path:
+    """The pack of an index's donors in `folder`, written where there is none of just these networks.
+
+    Raises `WeightsError` for an index without a network that a training could start from.
+    """
+    contents = "\n".join(index.column("networks", "content"))
+    path = folder / f"{hashlib.sha256(contents.encode()).hexdigest()[:16]}.pack"
+    if not path.exists() and not write_pack(list(donors(index)), path):
+        path.unlink()
+        raise WeightsError(
+            f"no network of the index {index.folder} can start a training: none has a 2-D convolution that reads the "
+            "image. Add networks with `gi index build`, or leave --index out."
+        )
+    return path
 
 
 def _donor(index: Index, network: Network, segments: dict[int, list[Link]]) -> Donor:

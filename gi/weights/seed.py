@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from gi.types import SeededLayer
 from gi.weights.donors import Donor
 from gi.weights.matching import Match, matches
 from gi.weights.seed_compensate import compensated
@@ -22,21 +23,6 @@ _MOST_DONORS = 4
 _LOUDEST = 0.3  # deviation of the outputs of a network whose last layer is untrained
 ConvolutionHook = Callable[[nn.Conv2d, tuple[Tensor, ...]], None]
 NormHook = Callable[[nn.BatchNorm2d, tuple[Tensor, ...]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class SeededLayer:
-    """Which layer of the target came from which layer of which network, how many of its channels, and how.
-
-    `how` is "connected" (its inputs came along), "first layer" (nothing after it did) or "rescaled" (connected, but
-    with its scale fitted to the data).
-    """
-
-    layer: str
-    network: str
-    donor_layer: str
-    channels: int
-    how: str
 
 
 @dataclass(slots=True)

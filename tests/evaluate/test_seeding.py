@@ -1,11 +1,12 @@
 import torch
 
-from gi.config import cache_folder
-from gi.evaluate import load_dataset
+from gi.config import RunConfig, cache_folder
+from gi.evaluate import LocalExecutor, load_dataset
 from gi.evaluate.candidate import build, load, make_recipe
 from gi.evaluate.race import Entrant
 from gi.evaluate.seeding import raced
 from gi.evaluate.training import Batches, batch_order, train
+from gi.seams import Job
 from gi.weights.donor_pack import write_pack
 from tests.weights.donor_nets import donor, stack
 
@@ -81,3 +82,14 @@ def test_without_a_donor_that_fits_no_step_is_spent(tmp_path):
     assert winner is plain
     assert winner.losses == []
     assert seeding.layers == ()
+
+
+def test_a_job_tells_how_its_training_began(tmp_path):
+    dataset = load_dataset("digits", data_root=None, cache=cache_folder())
+    config = RunConfig(dataset="digits", images=3200, batch_size=32)
+    write_pack([trained_donor()], tmp_path / "pack")
+    with LocalExecutor(dataset, config, workers=1, donors=tmp_path / "pack") as executor:
+        outcome = executor.submit(Job("a", PROGRAM, 1, 3200)).result()
+    assert outcome.seeding.layers[0].network == "digits"
+    with LocalExecutor(dataset, config, workers=1) as executor:
+        assert executor.submit(Job("a", PROGRAM, 1, 3200)).result().seeding is None

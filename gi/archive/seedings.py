@@ -1,0 +1,59 @@
+"""Which layers of an individual's training began as layers of an index's networks, in tables of their own.
+
+The tables are made when first written to, so that the file of a run without an index stays as it is.
+"""
+
+import sqlite3
+
+from gi.archive.records import Evaluation
+from gi.types import Scored, SeededLayer, Seeding
+
+_TABLES = (
+    """
+    CREATE TABLE IF NOT EXISTS seedings (
+        individual TEXT NOT NULL, split TEXT NOT NULL, seed INTEGER NOT NULL, images INTEGER NOT NULL,
+        won INTEGER NOT NULL, cpu_s REAL NOT NULL, PRIMARY KEY (individual, split, seed, images)
+    )
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS seeded_layers (
+        individual TEXT NOT NULL, split TEXT NOT NULL, seed INTEGER NOT NULL, images INTEGER NOT NULL,
+        position INTEGER NOT NULL, layer TEXT NOT NULL, network TEXT NOT NULL, donor_layer TEXT NOT NULL,
+        channels INTEGER NOT NULL, how TEXT NOT NULL, PRIMARY KEY (individual, split, seed, images, position)
+    )
+    """,
+)
+
+
+def add_seeding(db: sqlite3.Connection, evaluation: Evaluation) -> None:
+    """Writes how the training of an evaluation began; nothing where no index was asked."""
+    e = evaluation
+    seeding = e.outcome.seeding if isinstance(e.outcome, Scored) else None
+    if seeding is None:
+        return
+    for table in _TABLES:
+        db.execute(table)
+    where = (e.individual, e.split, e.seed, e.images)
+    db.execute("INSERT OR REPLACE INTO seedings VALUES (?, ?, ?, ?, ?, ?)", (*where, seeding.won, seeding.cpu_s))
+    db.executemany(
+        "INSERT OR REPLACE INTO seeded_layers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [(*where, n, x.layer, x.network, x.donor_layer, x.channels, x.how) for n, x in enumerate(seeding.layers)],
+    )
+
+
+def seeding(db: sqlite3.Connection, individual: str, split: str) -> Seeding | None:
+    """How the first training of an individual (full id) that was scored on `split` began; None where nobody asked."""
+    if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'seedings'").fetchone():
+        return None
+    row = db.execute(
+        "SELECT seed, images, won, cpu_s FROM seedings WHERE individual = ? AND split = ? ORDER BY rowid LIMIT 1",
+        (individual, split),
+    ).fetchone()
+    if row is None:
+        return None
+    layers = db.execute(
+        "SELECT layer, network, donor_layer, channels, how FROM seeded_layers "
+        "WHERE individual = ? AND split = ? AND seed = ? AND images = ? ORDER BY position",
+        (individual, split, row[0], row[1]),
+    )
+    return Seeding(tuple(SeededLayer(*layer) for layer in layers), bool(row[2]), row[3])

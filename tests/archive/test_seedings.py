@@ -1,0 +1,35 @@
+import pytest
+
+from gi.archive import Archive
+from gi.types import Cost, Failed, Scored, SeededLayer, Seeding
+from tests.small_run import BROKEN_ID, DEEP_ID, SMALL_ID, write_run
+
+SEEDING = Seeding(
+    (SeededLayer("conv1", "resnet18", "conv1", 16, "connected"), SeededLayer("conv2", "net", "3", 8, "rescaled")),
+    won=True,
+    cpu_s=0.125,
+)
+
+
+@pytest.fixture
+def run(tmp_path):
+    return write_run(tmp_path / "run", finished=False)
+
+
+def test_the_archive_tells_which_layer_came_from_which_network(run):
+    with Archive.annotate(run) as archive:
+        archive.add_outcome(SMALL_ID, Scored({"error": 0.1}, Cost(), SEEDING), seed=9, images=99)
+        assert archive.seeding(SMALL_ID) == SEEDING
+        assert archive.seeding(DEEP_ID) is None
+        assert archive.seeding(SMALL_ID, "test") is None
+
+
+def test_a_failure_leaves_no_seeding(run):
+    with Archive.annotate(run) as archive:
+        archive.add_outcome(BROKEN_ID, Failed("train", "nan"), seed=9, images=99)
+        assert archive.seeding(BROKEN_ID) is None
+
+
+def test_a_run_without_an_index_has_no_such_tables(run):
+    with Archive.open(run) as archive:
+        assert archive.seeding(SMALL_ID) is None
