@@ -16,6 +16,7 @@ from gi.vary import BORROWED, CROSSED, Donor, Plan, Tried, Vary
 ROWS = ("single", "3 edits", "10 edits", "crossover", "donor lines", "blocks")
 EDITS = {"single": 1, "3 edits": 3, "10 edits": 10}
 GENERATIONS = 3  # edits that made each of the two descendants of a crossover
+PER_POOL, POOL = 25, 8  # tries that draw their two parents from one pool of descendants, and how many it holds
 COLUMNS = ("parse", "build", "forward", "different", "gradient")
 
 
@@ -47,8 +48,8 @@ class Bench:
     check: CheckWorker
     judge: WarmWorker
     seed: int
-    blocks: Any = None
     _models: dict[str, str] = field(default_factory=dict)
+    _descendants: dict[tuple[int, int], str] = field(default_factory=dict)
 
     def row(self, row: str, first: int, last: int) -> Iterator[dict[str, Any]]:
         """The records of the tries `first` to `last` of a row."""
@@ -75,19 +76,22 @@ class Bench:
         if row in EDITS:
             return [text], lambda: self.vary.edited(text, EDITS[row], rng=rng)
         if row == "crossover":
-            pair = [self.descendant(rng) for _ in range(2)]
+            pair = [self.descendant(index // PER_POOL, k) for k in rng.sample(range(POOL), 2)]
             return pair, lambda: self.first(pair, rng, CROSSED)
         if row == "donor lines" and others and index % 2:
             return [text], lambda: self.first([text, others[index // 2 % len(others)]], rng, CROSSED)
         plan = BORROWED if row == "donor lines" else Plan({"block": 1.0})
         return [text], lambda: self.first([text], rng, plan)
 
-    def descendant(self, rng: Any) -> str:
-        text = self.subject.text
-        for _ in range(GENERATIONS):
-            made = self.vary([text], rng=rng)
-            text = text if isinstance(made, Refused) else made.text
-        return text
+    def descendant(self, pool: int, number: int) -> str:
+        """A text that accepted edits in a row made; made once in a process."""
+        if (pool, number) not in self._descendants:
+            rng, text = stream(self.seed, "descendant", self.subject.name, pool, number), self.subject.text
+            for _ in range(GENERATIONS):
+                made = self.vary([text], rng=rng)
+                text = text if isinstance(made, Refused) else made.text
+            self._descendants[pool, number] = text
+        return self._descendants[pool, number]
 
     def first(self, parents: list[Any], rng: Any, plan: Plan) -> Tried:
         barren = Tried(str(parents[0]), (), Try("", "propose", "nothing to change"))

@@ -2,12 +2,12 @@
 
     python experiments/06-variation/unseen.py --tries 40 --seed 0 --jobs 2
 
-A file may be drawn if it is Python of at most 60,000 characters with the word `nn.Module`, and its model, unedited, takes
-a batch of one of `SHAPES` and gives (n, k) with k of at least 2: the first such shape, and k, are its task. Its model is
-the one that `gi` takes it for; where gi finds several, the first of the file's that so works when built without
-arguments. The repositories of the five files of variation.py are left out. The files in order of path are shuffled by
-stream `unseen` of seed 0; at most 3 of a repository are taken. The first `--files` are the draw; `--development` takes
-those behind them, for tuning.
+A file may be drawn if it is Python of at most 60,000 characters with the word `nn.Module`, and its model,
+unedited, takes a batch of one of `SHAPES` and gives (n, k) with k of at least 2: the first such shape, and k,
+are its task. Its model is the one that `gi` takes it for; where gi finds several, the first of the file's that
+so works when built without arguments. The repositories of the five files of variation.py are left out. The
+files in order of path are shuffled by stream `unseen` of seed 0; at most 3 of a repository are taken. The first
+`--files` are the draw; `--development` takes those behind them, for tuning.
 """
 
 import argparse

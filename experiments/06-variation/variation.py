@@ -16,14 +16,13 @@ from pathlib import Path
 
 from files import FIVE, text_of
 from tables import printed, summarised
-from tries import ROWS, Subject, opened
+from tries import PER_POOL, ROWS, Subject, opened
 
 from gi.config import cache_folder
 from gi.corpus import Corpus, default_corpus
 from gi.vary import Donor
 
 HERE = Path(__file__).parent
-CHUNK = 25  # tries of one file and row for one process at a time
 
 
 def main() -> None:
@@ -68,10 +67,10 @@ def run(subjects: list[Subject], rows: list[str], options: argparse.Namespace) -
         (
             subject,
             row,
-            [i for i in range(first, min(first + CHUNK, options.tries)) if (subject.name, row, i) not in done],
+            [i for i in range(first, min(first + PER_POOL, options.tries)) if (subject.name, row, i) not in done],
         )
         for row in rows
-        for first in range(0, options.tries, CHUNK)
+        for first in range(0, options.tries, PER_POOL)
         for subject in subjects
     ]
     waiting = [(*chunk, options.seed) for chunk in chunks if chunk[2]]
