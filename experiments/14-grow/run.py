@@ -1,0 +1,120 @@
+"""Does a grown network beat its control at equal CPU seconds? Usage: python experiments/14-grow/run.py --cifar FOLDER
+
+Resumable: each (case, seed) in results.jsonl is not run again. The donors are those of experiments/13-seeding.
+"""
+
+import argparse
+import statistics
+import sys
+import tempfile
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent / "13-seeding"))
+from run import Experiment  # noqa: E402
+
+from gi.grow import Settings, grow  # noqa: E402
+from gi.weights.build import Source, build  # noqa: E402
+
+SEEDS = range(5)
+MARKS = "<!-- result -->\n", "<!-- end -->"
+WIDTHS = (16, 32, 64)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A data set and the donors of the index that a network for it is grown from."""
+
+    name: str
+    data: str
+    donors: tuple[str, ...]
+    images: int
+
+
+CASES = (
+    Case("MNIST, donors of CIFAR-10's classes 0-4 and third parties", "mnist", ("a", "b"), 15_000),
+    Case("CIFAR-10, donors of its own classes 0-4 and third parties", "cifar", ("a", "b"), 20_000),
+    Case("CIFAR-10, donors of MNIST and third parties", "cifar", ("m", "n"), 20_000),
+)
+
+
+def index_of(experiment: Experiment, case: Case) -> Path:
+    folder = experiment.cache / f"grow-{'-'.join(case.donors)}"
+    sources = [Source(experiment.exported(name), f"donor-{name}") for name in case.donors]
+    if experiment.onnx:
+        sources += [Source(path, path.stem) for path in sorted(experiment.onnx.glob("**/*.onnx"))]
+    build(sources, folder)
+    return folder
+
+
+def one(experiment: Experiment, case: Case, dataset: str, seed: int) -> dict:
+    settings = Settings(
+        dataset=dataset, index=index_of(experiment, case), widths=WIDTHS, images=case.images, seed=seed,
+        candidates=16, probe_images=900,
+    )  # fmt: skip
+    with tempfile.TemporaryDirectory() as scratch:
+        found = grow(settings, Path(scratch, "model.py"))
+    grown = found["grown"]
+    tried = {}
+    for number, how, error in grown.pop("tried"):
+        tried.setdefault(f"{number} {how}", []).append(error)
+    grown["tried"] = {key: [len(errors), round(min(errors), 4)] for key, errors in tried.items()}
+    return {"case": case.name, "seed": seed, **found}
+
+
+def table(rows: list[dict]) -> str:
+    lines = [
+        "| case | seeds | grown: test error | control: test error | better in | search CPU s | training CPU s | "
+        "grown before training | layers from |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for case in CASES:
+        found = [row for row in rows if row["case"] == case.name]
+        if not found:
+            continue
+        pairs = [(row["grown"]["test"], row["control"]["test"]) for row in found]
+        cells = [
+            case.name,
+            str(len(found)),
+            spread([a for a, _ in pairs]),
+            spread([b for _, b in pairs]),
+            f"{sum(a < b for a, b in pairs)} of {len(pairs)}",
+            f"{statistics.mean(r['grown']['search_cpu_s'] for r in found):.1f}",
+            f"{statistics.mean(r['grown']['train_cpu_s'] for r in found):.1f}",
+            f"{statistics.mean(r['grown']['start_error'] for r in found):.1%}",
+            ", ".join(f"{n} x {how}" for how, n in Counter(x[0] for r in found for x in r["grown"]["layers"]).items()),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def spread(errors: list[float]) -> str:
+    deviation = statistics.stdev(errors) if len(errors) > 1 else 0.0
+    return f"{statistics.mean(errors):.2%} ± {deviation:.2%}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cifar", default="cifar10", help="CIFAR-10, by name or as an image folder")
+    parser.add_argument("--onnx", type=Path, help="a folder of third-party ONNX files")
+    parser.add_argument("--case", type=int, action="append", help="only this case, from 1")
+    parser.add_argument("--seeds", type=int, default=len(SEEDS), help="how many of the seeds 0 to 4")
+    parser.add_argument("--out", type=Path, default=HERE / "results.jsonl")
+    options = parser.parse_args()
+    experiment = Experiment(options.cifar, options.onnx, options.out)
+    for number, case in enumerate(CASES, start=1):
+        for seed in SEEDS[: options.seeds] if not options.case or number in options.case else ():
+            if not any((row["case"], row["seed"]) == (case.name, seed) for row in experiment.rows):
+                experiment.add(one(experiment, case, {"cifar": options.cifar, "mnist": "mnist"}[case.data], seed))
+    text = table(experiment.rows)
+    print(text)
+    readme = HERE / "README.md"
+    if readme.exists() and options.out.parent == HERE:
+        before, _, rest = readme.read_text().partition(MARKS[0])
+        readme.write_text(before + MARKS[0] + text + MARKS[1] + rest.partition(MARKS[1])[2])
+
+
+if __name__ == "__main__":
+    main()
