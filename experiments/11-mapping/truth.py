@@ -10,52 +10,49 @@ import onnx
 import onnxruntime as ort
 
 MIXING = {"Conv", "ConvTranspose", "Gemm", "MatMul", "LSTM", "GRU", "RNN", "If", "Loop", "Scan", "Einsum"}
-DRAWS = 4
+DRAWS = 6
 
 
 class Truth:
     """One cut network, ready to be asked."""
 
     def __init__(self, path, seed):
-        self._rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(seed)
         model = onnx.load(path)
         del model.graph.value_info[:]
-        shapes = _shapes_of_cuts(model, self._rng)
-        self.model, self.cuts, self.reads = _cut(model, shapes)
+        shapes = _shapes_of_cuts(model, rng)
+        self.model, self.reads = _cut(model, shapes)
         self._session = _session(self.model)
-        self._inputs = {value.name for value in self._session.get_inputs()}
-        self._values = {name: self._drawn(shape) for name, shape in shapes.items() if name in self._inputs}
-        self._values |= {name: np.zeros(shape, np.float32) for name, shape in self._shifts(shapes).items()}
-        self._values |= _network_inputs(self.model, self._inputs - set(self._values), self._rng)
+        inputs = {value.name for value in self._session.get_inputs()}
+        self._values = [_values(self.model, inputs, shapes, rng) for _ in range(DRAWS)]
+        self._before = [self._session.run(self.reads, values) for values in self._values]
+        self._rng = rng
 
     def moved(self, producer, channel):
-        """The channels of each read value that move with one channel of the value `producer`: name -> set."""
+        """The channels of each read value that move with one channel of the value `producer`: name -> set.
+
+        Each draw has other values all over, since a gated value may be zero, and the channel goes all up or all down,
+        since one number may stand on a rectifier's flat side.
+        """
         found = {name: set() for name in self.reads}
-        place = producer if producer in self._values else _shift(producer)
-        kept = self._values[place]
-        before = self._run()
-        for draw in range(DRAWS):
-            changed = kept.copy()
-            # All up, then all down: a channel of one number may stand on a rectifier's flat side.
+        place = producer if producer in self._values[0] else _shift(producer)
+        for draw, (values, before) in enumerate(zip(self._values, self._before, strict=True)):
+            changed = values[place].copy()
             size = np.abs(self._rng.normal(0, 1.5, changed[:, channel].shape)) + 0.1
             changed[:, channel] = size if draw % 2 else -size
-            self._values[place] = changed
-            after = self._run()
-            self._values[place] = kept
+            after = self._session.run(self.reads, {**values, place: changed})
             for name, old, new in zip(self.reads, before, after, strict=True):
                 if old.ndim >= 2:
                     moves = np.moveaxis(old != new, 1, 0).reshape(old.shape[1], -1).any(axis=1)
                     found[name] |= set(np.flatnonzero(moves).tolist())
         return found
 
-    def _run(self):
-        return self._session.run(self.reads, self._values)
 
-    def _drawn(self, shape):
-        return self._rng.normal(0, 1.5, shape).astype(np.float32)
-
-    def _shifts(self, shapes):
-        return {_shift(name): shape for name, shape in shapes.items() if _shift(name) in self._inputs}
+def _values(model, inputs, shapes, rng):
+    """Random numbers for what was cut, nothing for shifts, random numbers for the network's own inputs."""
+    cut = {name: rng.normal(0, 1.5, shape).astype(np.float32) for name, shape in shapes.items() if name in inputs}
+    shifts = {_shift(name): np.zeros(shape, np.float32) for name, shape in shapes.items() if _shift(name) in inputs}
+    return {**cut, **shifts, **_network_inputs(model, inputs - set(cut) - set(shifts), rng)}
 
 
 def _shift(name):
@@ -81,7 +78,7 @@ def _shapes_of_cuts(model, rng):
 
 
 def _cut(model, shapes):
-    """The cut model, the names that may be changed, and the names that convolutions read."""
+    """The cut model and the names that convolutions read."""
     weights = {tensor.name: tensor.dims for tensor in model.graph.initializer}
     nodes, inputs, reads = [], [], []
     for node in model.graph.node:
@@ -107,12 +104,15 @@ def _cut(model, shapes):
     cut.graph.node.extend(nodes)
     cut.graph.input.extend(inputs)
     cut.graph.output.extend(onnx.ValueInfoProto(name=name) for name in reads)
-    return cut, [value.name for value in inputs], reads
+    return cut, reads
 
 
 def _network_inputs(model, names, rng):
     dims = {value.name: value.type.tensor_type.shape.dim for value in model.graph.input}
-    sizes = {name: [d.dim_value or (1 if at == 0 else 64) for at, d in enumerate(dims[name])] for name in names}
+    sizes = {
+        name: [d.dim_value if d.dim_value > 0 else (1 if at == 0 else 64) for at, d in enumerate(dims[name])]
+        for name in names
+    }
     return {name: rng.normal(0, 1, size).astype(np.float32) for name, size in sizes.items()}
 
 
