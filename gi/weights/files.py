@@ -61,7 +61,10 @@ def read_state(folder: Path) -> State:
         raise WeightsError(
             f"{folder} is an index of version {version}, this gi reads version {VERSION}: build it again elsewhere."
         )
-    return State(**{**found, "parts": tuple(found["parts"])})
+    try:
+        return State(**{**found, "parts": tuple(found["parts"])})
+    except (KeyError, TypeError) as error:
+        raise WeightsError(f"{folder / _STATE} is damaged ({error}): build the index again elsewhere.") from error
 
 
 def write_state(folder: Path, state: State) -> None:

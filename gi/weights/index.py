@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from gi.errors import WeightsError
 from gi.weights.files import State, kernel_file, part_file, read_state, vector_file
 from gi.weights.kinship import Kinship
 from gi.weights.records import TABLES, Floats, Ints, Layer, Network, shape_name, shape_of
@@ -171,8 +172,21 @@ class Index:
     def _mapped(self, path: Path, shape: tuple[int, ...]) -> Floats:
         if not shape[0]:
             return np.zeros(shape, np.float32)
-        return np.memmap(path, np.float32, "r", shape=shape)
+        try:
+            return np.memmap(path, np.float32, "r", shape=shape)
+        except (OSError, ValueError) as error:
+            raise self._damaged(path, error) from error
 
     def _table(self, name: str) -> pa.Table:
-        parts = [pq.read_table(part_file(self.folder, name, part)) for part in self._state.parts]
+        parts = [self._part(part_file(self.folder, name, part)) for part in self._state.parts]
         return pa.concat_tables([TABLES[name].empty_table(), *parts]).combine_chunks()
+
+    def _part(self, path: Path) -> pa.Table:
+        try:
+            return pq.read_table(path)
+        except (OSError, pa.ArrowException) as error:
+            raise self._damaged(path, error) from error
+
+    def _damaged(self, path: Path, error: Exception) -> WeightsError:
+        said = str(error).splitlines()[0][:120]
+        return WeightsError(f"{path} is missing or damaged ({said}): build the index {self.folder} again elsewhere.")

@@ -102,7 +102,19 @@ def test_refuses_an_index_of_another_version(tmp_path):
         Index.open(tmp_path)
 
 
-def test_refuses_a_damaged_state(tmp_path):
-    (tmp_path / "index.json").write_text("{")
-    with pytest.raises(WeightsError, match="cannot be read"):
+@pytest.mark.parametrize("text", ["{", "[]", '{"version": 1}', '{"version": 1, "parts": [], "more": 2}', "\0"])
+def test_refuses_a_damaged_state(tmp_path, text):
+    (tmp_path / "index.json").write_text(text)
+    with pytest.raises(WeightsError, match=r"cannot be read|is damaged"):
         Index.open(tmp_path)
+
+
+def test_refuses_damaged_arrays_and_tables(tmp_path):
+    index_of(tmp_path, model([conv("a", "x", trained(4, 3, 3, 3))], {}))
+    folder = tmp_path / "index"
+    (folder / "kernels" / "3x3.f32").write_bytes(b"short")
+    (next((folder / "segments").iterdir())).write_bytes(b"no parquet")
+    opened = Index.open(folder)
+    for ask in (lambda: opened.weight(0), lambda: opened.segments):
+        with pytest.raises(WeightsError, match="missing or damaged"):
+            ask()
