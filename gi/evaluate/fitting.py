@@ -83,6 +83,22 @@ def applied(misfit: Misfit, module: nn.Module, x: torch.Tensor) -> torch.Tensor:
     return x
 
 
+def promised(misfit: Misfit, module: Any) -> None:
+    """Tells a layer that ran already what the text will give it; its weights stay, since data went through them."""
+    if misfit.name != "padding":
+        setattr(module, misfit.name, misfit.value)
+    elif isinstance(misfit.value, str) or not isinstance(module, _ConvNd):
+        module.padding = misfit.value
+    else:
+        module.padding = each_side_of(module, misfit.value)
+        module._reversed_padding_repeated_twice = [p for p in reversed(module.padding) for _ in range(2)]
+
+
+def each_side_of(module: _ConvNd, value: Any) -> tuple[int, ...]:
+    """A setting of a convolution for each dimension of its kernel."""
+    return tuple(value) if isinstance(value, tuple) else (value,) * len(module.kernel_size)
+
+
 def _channels(x: torch.Tensor) -> int:
     return int(x.shape[1]) if x.dim() > 1 else int(x.shape[0])
 

@@ -1,6 +1,6 @@
 """How data reached a tensor, so that a misfit can be mended in the layer where it arose. Check worker only."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,9 @@ class Step:
 class Flow:
     """The steps of one run. Tensors are told apart by id, so the run must keep them alive."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_odd: Callable[[nn.Module | None], bool] = lambda _: False) -> None:
+        """`is_odd` says of a layer that its width is a number of its own, which no other line shares."""
+        self.is_odd = is_odd
         self._steps: dict[int, Step] = {}
         self._kept: list[torch.Tensor] = []
 

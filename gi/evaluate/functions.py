@@ -183,7 +183,13 @@ def _windows(tensors: list[torch.Tensor], flow: Flow) -> list[Misfit]:
 
 
 def _changed(left: torch.Tensor, right: torch.Tensor, flow: Flow) -> tuple[str, torch.Tensor, torch.Tensor]:
-    """The operand to project: that with more layers of its own, so that what follows gets the width that it got."""
+    """The operand to project: that whose width nobody shares, else that with more layers of its own.
+
+    What follows then gets the width that it got.
+    """
+    odd = [flow.is_odd(flow.last_connection(t)) for t in (left, right)]
+    if odd[0] != odd[1]:
+        return ("left", left, right) if odd[0] else ("right", right, left)
     ways = flow.apart([left, right])
     if connections(ways[0]) > connections(ways[1]):
         return "left", left, right

@@ -55,6 +55,12 @@ class Needs:
         misfit = next((m for m in misfits if m.kind in _AT_SUMS), None)
         self.sums.append((site, owner, shapes, misfit))
 
+    def is_odd(self, layer: nn.Module | None) -> bool:
+        """Whether the width of what a layer gives is a number of its own, and no name that others share."""
+        given = self.given.get(id(layer), {})
+        width = given.get("out_channels", given.get("out_features"))
+        return len(self.sites.get(id(layer), ())) > 1 and self.routes.is_constant(width)
+
     # Telling ---------------------------------------------------------------------------------------------------------
 
     def told(self) -> tuple[tuple[Fix, ...], tuple[Point, ...]]:
@@ -92,8 +98,10 @@ class Needs:
             if id(layer) in self.used:
                 for name, value in self.given[id(layer)].items():
                     need = self.wanted.get((id(layer), name), value)
-                    for evaluation in route(value):
+                    evaluations = route(value)
+                    for number, evaluation in enumerate(evaluations):
                         evaluation.wanted.add(_plain(need))
+                        evaluation.derives |= number > 0 and evaluations[number - 1].derives
 
     def _route(self, fix: Fix, layer: Any) -> list[tuple[Any, Any]]:
         if fix.kind in _AT_SUMS:
@@ -110,7 +118,8 @@ class Needs:
     def _point(self, point: int) -> Point:
         evaluations = self.routes.evaluations[point]
         several = len({w for e in evaluations for w in e.mended()}) > 1
-        return Point(self.routes.sites[point], cases=tuple(_case(e, several) for e in evaluations))
+        derives = any(e.derives for e in evaluations)
+        return Point(self.routes.sites[point], cases=tuple(_case(e, several) for e in evaluations), derives=derives)
 
     def _argument(self, fix: Fix, layer: Any) -> Point:
         """The place of an argument in a constructor call, given or not."""

@@ -42,7 +42,7 @@ class Recorder:
         self.sites = Sites()
         self.routes = routes
         self.needs = Needs(self.routes)
-        self.flow = Flow()
+        self.flow = Flow(self.needs.is_odd)
         self.graph = Graph()
         self.kept = Kept()
         self.uses: list[Use] = []
@@ -190,7 +190,7 @@ class Recorder:
         for misfit in misfits:
             self.needs.add(misfit, site, misfit.layer)
             if misfit.layer is not None and misfit.kind == "argument":
-                fitting.applied(misfit, misfit.layer, args[0])
+                fitting.promised(misfit, misfit.layer)
         return misfits
 
     # What is said in the end ----------------------------------------------------------------------------------------

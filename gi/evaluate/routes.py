@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gi.evaluate.names import Scope, scope_of
+from gi.evaluate.sites import CANDIDATE
 from gi.source.trace import Site
 
 AT = "_gi_at"
@@ -28,7 +29,8 @@ _NOT_FOLLOWED = frozenset({"forward", "recipe"})  # they run on data, not to bui
 class Evaluation:
     """One time that an expression gave a whole number; `wanted` gathers what the layers that got it need it to be.
 
-    With a `base` the layers got the sum of both: `width += growth`.
+    With a `base` the layers got the sum of both: `width += growth`. `derives` says that other numbers were computed
+    from it.
     """
 
     point: int
@@ -37,6 +39,7 @@ class Evaluation:
     before: "Evaluation | None"
     wanted: set[Any] = field(default_factory=set)
     base: int | None = None
+    derives: bool = False
 
     def mended(self) -> set[Any]:
         """What the expression itself should give."""
@@ -48,6 +51,25 @@ class Number(int):
     """An int that knows its latest evaluation, and so all earlier ones. Arithmetic with it gives plain ints."""
 
     at: Evaluation
+
+    def __mul__(self, other: Any) -> Any:
+        return self._derived(int.__mul__(self, other))
+
+    def __rmul__(self, other: Any) -> Any:
+        return self._derived(int.__rmul__(self, other))
+
+    def __floordiv__(self, other: Any) -> Any:
+        return self._derived(int.__floordiv__(self, other))
+
+    def __add__(self, other: Any) -> Any:
+        return self._derived(int.__add__(self, other))
+
+    def __radd__(self, other: Any) -> Any:
+        return self._derived(int.__radd__(self, other))
+
+    def _derived(self, value: Any) -> Any:
+        self.at.derives |= sys._getframe(2).f_code.co_filename == CANDIDATE  # torch's own arithmetic does not count
+        return value
 
     def __copy__(self) -> "Number":
         return self
@@ -65,6 +87,7 @@ class Routes:
     def __init__(self) -> None:
         self.sites: list[Site] = []
         self.evaluations: list[list[Evaluation]] = []
+        self.constants: set[int] = set()
         self.constructors: dict[int, dict[str, Any]] = {}
         self.count = 0
         self.over = False
@@ -80,6 +103,7 @@ class Routes:
     def point(self, node: ast.expr, through: str = AT, *others: ast.expr) -> ast.expr:
         """The expression sent through `at` or `added`."""
         site = (node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0)
+        self.constants.update([len(self.sites)] if isinstance(node, ast.Constant) else [])
         self.sites.append(site)
         self.evaluations.append([])
         number = ast.copy_location(ast.Constant(len(self.sites) - 1), node)
@@ -107,6 +131,10 @@ class Routes:
         number.at = Evaluation(point, int(value), self.scope(sys._getframe(1)), None, base=base)
         self.evaluations[point].append(number.at)
         return number
+
+    def is_constant(self, value: Any) -> bool:
+        """Whether a number stands as such where it is given."""
+        return type(value) is Number and value.at.point in self.constants
 
     def scope(self, frame: types.FrameType) -> Scope | None:
         """The names in a frame; those of a constructor are kept as the latest for the object that it makes."""

@@ -73,13 +73,14 @@ class Point:
     """A place of the text that gives a value: the expression at `site` or, with a `name`, an argument of that call.
 
     `position` is the argument's in the signature. For a sum or a concatenation the name is "sum", and a case's value
-    the shapes of the operands. `cases` are in order of time.
+    the shapes of the operands. `cases` are in order of time; `derives` says that others were computed from these.
     """
 
     site: Site
     name: str = ""
     position: int = -1
     cases: tuple[Case, ...] = ()
+    derives: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,6 @@ def answer_from_json(stored: dict[str, Any]) -> Answer:
     return Trace(uses=uses, fixes=fixes, points=points, **given)
 
 
-def _point(site: Any, name: Any, position: Any, cases: Any) -> Point:
+def _point(site: Any, name: Any, position: Any, cases: Any, derives: Any) -> Point:
     made = tuple(Case(**{k: _tuples(v) for k, v in case.items()}) for case in cases)
-    return Point(_tuples(site), name, position, made)
+    return Point(_tuples(site), name, position, made, derives)

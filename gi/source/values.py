@@ -13,6 +13,8 @@ from gi.source.tree import Replacement, Source
 
 _LOOSE: dict[str, Callable[..., int]] = {"groups": math.gcd, "num_groups": math.gcd, "padding": max}
 """Arguments for which one number serves every layer of a line, if each alone needs another."""
+_DERIVES = 5.0
+"""More than a name or arithmetic costs: what is computed from a number changes with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,12 @@ def arguments(source: Source, trace: Trace, fixes: Sequence[Fix], *, optional: C
         best = min(_settlements(source, trace, fix, made), key=lambda s: s.cost, default=None)
         if best is None:
             pending.remove(fix)
-            failed.extend([fix] if fix.site not in optional else [])
+            grouped = _grouped(source, trace, fix, fixes) if fix.name == "out_channels" else None
+            if grouped is not None:
+                made[grouped[0]] = grouped[1]
+                pending = [f for f in pending if grouped[0] not in f.route]
+            elif fix.site not in optional:
+                failed.append(fix)
             continue
         made[best.point] = _written(source, trace.points[best.point], best.expression.text)
         pending = [f for f in pending if best.point not in f.route]
@@ -44,6 +51,17 @@ def arguments(source: Source, trace: Trace, fixes: Sequence[Fix], *, optional: C
         line, name = failed[0].built[0][0], failed[0].name
         raise UnrepairableError(f"line {line} builds several layers that need different values of {name}")
     return list(made.values())
+
+
+def _grouped(source: Source, trace: Trace, fix: Fix, fixes: Sequence[Fix]) -> tuple[int, Replacement] | None:
+    """Groups that go into the widths as they are, for convolutions that were depthwise and would need other outputs."""
+    points = {f.name: f.route[-1] for f in fixes if f.built[:1] == fix.built[:1]}
+    if "groups" not in points:
+        return None
+    ins = trace.points[points["in_channels"]].cases if "in_channels" in points else ()
+    outs = trace.points[points["out_channels"]].cases
+    groups = math.gcd(*(w for c in ins for w in c.wanted), *(c.value for c in outs))
+    return points["groups"], _written(source, trace.points[points["groups"]], str(groups))
 
 
 def _settlements(source: Source, trace: Trace, fix: Fix, made: dict[int, Replacement]) -> list[Settled]:
@@ -57,7 +75,7 @@ def _settlements(source: Source, trace: Trace, fix: Fix, made: dict[int, Replace
         there = _there(source, point)
         text = _expression(cases, fix.name, source.code(there) if there is not None else "")
         if text is not None and (point.name or there is not None):
-            found.append(Settled(index, text, _cost(there, text) + depth / 10))
+            found.append(Settled(index, text, _cost(there, text) + depth / 10 + _DERIVES * point.derives))
     return found
 
 
