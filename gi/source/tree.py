@@ -8,36 +8,17 @@ edit is then a replacement of a few bytes, so that every other byte of the user'
 import ast
 import re
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TypeAlias, TypeVar
 
 from gi.errors import SourceError
+from gi.source.replacement import Replacement
 from gi.source.trace import Site
+
+__all__ = ["Function", "Replacement", "Source", "dotted", "parse", "site_of"]
 
 Node = TypeVar("Node", bound=ast.AST)
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
-
-
-@dataclass(frozen=True, slots=True)
-class Replacement:
-    """Bytes `start` to `end` become `text`.
-
-    Of what is put in at one byte, first comes what closes (`closes` bytes before it, fewest first), last what opens
-    (`opens` bytes behind it, most first), so that wrapped stretches nest.
-    """
-
-    start: int
-    end: int
-    text: str
-    closes: int = 0
-    opens: int = 0
-
-    @property
-    def rank(self) -> tuple[int, ...]:
-        """The order in which replacements apply."""
-        phase, inner = (0, self.closes) if self.closes else (2, -self.opens) if self.opens else (1, 0)
-        return (self.start, self.start != self.end, phase, inner, -self.end)
 
 
 class Source:
