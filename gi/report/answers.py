@@ -67,6 +67,7 @@ def show_json(archive: Archive, id_: str) -> dict[str, Any]:
     individual = archive.individual(id_)
     outcome = next((e.outcome for e in archive.evaluations("validation") if e.individual == individual.id), None)
     lines = individual_origins(archive, individual.id)
+    seeding = archive.seeding(individual.id)
     return {
         **_individual_json(individual),
         "text": individual.text,
@@ -77,6 +78,7 @@ def show_json(archive: Archive, id_: str) -> dict[str, Any]:
         "lineage": [_individual_json(member) for member in archive.lineage(individual.id)],
         "provenance": [asdict(line) for line in lines],
         "explanation": explanation_json(individual_explanation(archive, individual.id)),
+        "seeding": None if seeding is None else asdict(seeding),
     }
 
 

@@ -49,6 +49,8 @@ def print_individual(archive: Archive, id_: str, view: str) -> None:
         show(program.lineage_table([*lineage.values()], outcomes))
     elif view == "provenance":
         show(explanation_text(individual_explanation(archive, individual.id)))
+        if (seeding := archive.seeding(individual.id)) is not None:
+            show(program.seeding_text(seeding))
     elif view == "diff":
         _print_code(program.diff(seed_of(individual, lineage), individual, coloured=out.is_terminal))
     else:

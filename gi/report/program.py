@@ -10,7 +10,7 @@ from rich.text import Text
 from gi.report.figures import value_text
 from gi.report.origins import origin_text
 from gi.report.table import table
-from gi.types import Edit, Failed, Individual, Outcome
+from gi.types import Edit, Failed, Individual, Outcome, Seeding
 
 
 def source(text: str, *, coloured: bool) -> Syntax | str:
@@ -56,3 +56,14 @@ def _value(outcome: Outcome | None, key: str) -> str:
 
 def _highlighted(text: str, language: str) -> Syntax:
     return Syntax(text, language, theme="ansi_dark", background_color="default", word_wrap=True)
+
+
+def seeding_text(seeding: Seeding) -> str:
+    """Which layers began as which layers of the index's networks, or that the training began as the program says."""
+    if not seeding.layers:
+        return "Its training began as the program says: no network of the index fits."
+    if not seeding.won:
+        network = seeding.layers[0].network
+        return f"Its training began as the program says: weights of {network} lost their race against that."
+    lines = [f"  {x.layer}: {x.channels} channels of {x.donor_layer} in {x.network} ({x.how})" for x in seeding.layers]
+    return "\n".join(["Its training began with weights of the index:", *lines])

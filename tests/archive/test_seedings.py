@@ -1,6 +1,7 @@
 import pytest
 
 from gi.archive import Archive
+from gi.cli import run as gi
 from gi.types import Cost, Failed, Scored, SeededLayer, Seeding
 from tests.small_run import BROKEN_ID, DEEP_ID, SMALL_ID, write_run
 
@@ -33,3 +34,10 @@ def test_a_failure_leaves_no_seeding(run):
 def test_a_run_without_an_index_has_no_such_tables(run):
     with Archive.open(run) as archive:
         assert archive.seeding(SMALL_ID) is None
+
+
+def test_show_tells_where_the_weights_came_from(run, capsys):
+    with Archive.annotate(run) as archive:
+        archive.add_outcome(SMALL_ID, Scored({"error": 0.1}, Cost(), SEEDING), seed=9, images=99)
+    assert gi(["show", str(run), SMALL_ID, "--provenance"]) == 0
+    assert "conv1: 16 channels of conv1 in resnet18 (connected)" in capsys.readouterr().out
