@@ -165,7 +165,8 @@ def test_an_individual_is_shown(view, finished_run, capsys):
 def test_an_export_names_its_files(finished_run, tmp_path, capsys):
     out = tmp_path / "out" / "model.py"
     assert run(["export", str(finished_run), "--best", "params", "-o", str(out)]) == 0
-    assert capsys.readouterr().out.split() == [str(out), str(out.parent / "data" / "digits.npz")]
+    beside = [out.parent / "data" / "digits.npz", out.parent / "NOTICE"]
+    assert capsys.readouterr().out.split() == [str(out), *map(str, beside)]
     assert run(["export", str(finished_run), DEEP_ID, "-o", str(out)]) == 2
     assert "exists: pass --force" in capsys.readouterr().err
     assert run(["export", str(finished_run), DEEP_ID, "-o", str(out), "--force", "--json"]) == 0

@@ -53,7 +53,7 @@ def effect_text(effect: Effect) -> str:
     told = f"{key} {sign}{scale * effect.difference:.{digits}f}{unit}"
     if effect.noise:
         told += f" ± {scale * effect.noise:.{digits}f}"
-    return f"{told} (noise)" if effect.within_noise else told
+    return f"{told} (noise)" if effect.noise and effect.within_noise else told
 
 
 def effects_text(verdict: Verdict) -> str:

@@ -60,3 +60,21 @@ def test_a_non_commercial_licence_is_not_taken_for_its_free_sister() -> None:
 def test_a_licence_is_known_however_its_lines_are_wrapped(spdx: str, width: int) -> None:
     paragraphs = dict(LICENSES)[spdx].split("\n\n")
     assert licence_of_text("\n\n".join(textwrap.fill(paragraph, width) for paragraph in paragraphs)) == spdx
+
+
+def test_files_of_terms_and_attributions_come_along(write: Callable[..., Path], tmp_path: Path) -> None:
+    files = {"net.py": "import torch\n", "LICENSE": "terms", "NOTICE": "by A", "part/COPYING.md": "more", "b.txt": "x"}
+    found = harvest(str(write("repo", files)), cache=tmp_path).licence_files
+    assert [(file.path, file.text) for file in found] == [
+        ("LICENSE", "terms"),
+        ("NOTICE", "by A"),
+        ("part/COPYING.md", "more"),
+    ]
+
+
+def test_a_packages_terms_lie_beside_its_source() -> None:
+    from gi.harvest import package_terms
+
+    assert [file.path for file in package_terms("torchvision")] == ["LICENSE"]
+    assert "Soumith Chintala" in package_terms("torchvision")[0].text
+    assert package_terms("no-such-package") == ()

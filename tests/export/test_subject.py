@@ -1,0 +1,97 @@
+import pytest
+
+from gi.archive import Archive
+from gi.errors import ConfigError, RunError
+from gi.explain import Change, Explanation, Verdict
+from gi.export import export_subject, individual_subject, minimised_subject, refuse_existing
+from tests.small_run import BROKEN_ID, DEEP, DEEP_ID, DONOR, SEED_ORIGIN, SMALL_ID, write_run
+
+LESS = DEEP.replace("            nn.Hardswish(),\n", "")
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("GI_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture
+def archive(tmp_path):
+    with Archive.open(write_run(tmp_path / "run")) as opened:
+        yield opened
+
+
+def explanation(**changed):
+    dropped = Verdict(Change(1, 13, (13,), "", "nn.Hardswish(),"), "dropped", "within noise without it")
+    levels = {"error": (0.02, 0.04)}
+    made = {"id": "aa11bb22cc33dd44", "text": LESS, "num_params": 2410, "minimised_levels": levels}
+    return Explanation(DEEP_ID, SMALL_ID, verdicts=(dropped,), minimised_tests=(0.05, 0.07), **{**made, **changed})
+
+
+def test_an_individual_has_its_figures_and_origins(archive):
+    subject = individual_subject(archive, DEEP_ID[:4])
+    assert (subject.id, subject.num_params, subject.test_errors) == (DEEP_ID, 2410, (0.04, 0.05))
+    assert DONOR in {o.origin for o in subject.origins}
+
+
+def test_an_individual_that_failed_is_refused(archive):
+    with pytest.raises(ConfigError, match="was not evaluated or failed"):
+        individual_subject(archive, BROKEN_ID)
+
+
+def test_what_minimisation_left_has_figures_and_origins_of_its_own(archive):
+    subject = minimised_subject(archive, explanation())
+    assert (subject.id, subject.individual) == ("aa11bb22cc33dd44", DEEP_ID)
+    assert (subject.validation_errors, subject.test_errors) == ((0.02, 0.04), (0.05, 0.07))
+    assert DONOR not in {o.origin for o in subject.origins}
+    assert subject.origins[0].origin == SEED_ORIGIN
+
+
+def test_nothing_dropped_is_the_individual_itself(archive):
+    made = minimised_subject(archive, explanation(id=DEEP_ID, text=DEEP))
+    assert made == individual_subject(archive, DEEP_ID)
+
+
+def test_a_line_that_the_seed_program_gave_back_is_its_line(archive):
+    from gi.report.origins import program_origins
+    from tests.small_run import SMALL
+
+    origins = program_origins(archive, DEEP_ID, SMALL)
+    assert {o.origin.path for o in origins if o.origin} == {SEED_ORIGIN.path}
+    assert not any(o.changed for o in origins)
+
+
+def test_a_minimised_program_is_written_with_its_figures(archive, tmp_path):
+    written = export_subject(archive, minimised_subject(archive, explanation()), tmp_path / "out" / "model.py")
+    text = written.model.read_text()
+    assert "Hardswish" not in text
+    assert "validation error  3.00% +- 1.41% (mean and deviation over 2 trainings)" in text
+    assert "test error        6.00% +- 1.41%" in text
+    assert "minimised from dee90000: 1 change dropped, 0 kept" in text
+
+
+def test_its_weights_are_those_of_its_own_training(archive, tmp_path):
+    subject = minimised_subject(archive, explanation())
+    with pytest.raises(RunError, match="no weights of aa11bb22"):
+        export_subject(archive, subject, tmp_path / "m.py", weights=True)
+    subject.weights.parent.mkdir()
+    subject.weights.write_bytes(b"own")
+    assert export_subject(archive, subject, tmp_path / "m.py", weights=True).weights.read_bytes() == b"own"
+
+
+def test_a_notice_stands_beside_the_file_where_a_licence_asks_for_it(archive, tmp_path):
+    written = export_subject(archive, individual_subject(archive, DEEP_ID), tmp_path / "out" / "model.py")
+    assert written.notice == tmp_path / "out" / "NOTICE"
+    notice = written.notice.read_text()
+    assert "torchvision==0.28.0, licence BSD-3-Clause" in notice
+    assert "gi, licence Apache-2.0" in notice
+    assert "Apache License" in notice  # gi's own terms come with gi
+
+
+def test_files_that_are_there_are_refused_before_anything_is_trained(tmp_path):
+    (tmp_path / "m.pt").write_text("mine")
+    refuse_existing(tmp_path / "m.py")
+    with pytest.raises(ConfigError, match=r"m\.pt exists: pass --force"):
+        refuse_existing(tmp_path / "m.py", weights=True)
+    with pytest.raises(ConfigError, match="another name as --patch"):
+        refuse_existing(None, tmp_path / "m.pt")
+    refuse_existing(tmp_path / "m.py", weights=True, force=True)
