@@ -155,7 +155,9 @@ class Corpus:
         """The distinct blocks, how many classes were tried, and why the others are none, as plain JSON values."""
         classes, allowed = list(self.classes()), self._allowed_licences()
         reasons = Counter(
-            one.reason or "licence" for one in classes if not (one.block and one.origin.licence in allowed)
+            one.reason or "its licence is not allowed"
+            for one in classes
+            if not (one.block and one.origin.licence in allowed)
         )
         blocks = [block_json(block) for block in self.blocks()]
         found = [{"reason": reason, "classes": count} for reason, count in reasons.most_common()]

@@ -12,7 +12,7 @@ _TARGET = "gi.evaluate.blocks:handle"
 class TrialWorker:
     """Tries classes in a confined process; the driver never imports them, nor torch. Use as a context manager."""
 
-    def __init__(self, *, wall_limit_s: float = 30.0, memory_mb: int = 2048) -> None:
+    def __init__(self, *, wall_limit_s: float = 60.0, memory_mb: int = 2048) -> None:
         self.cpu_s = 0.0
         self._worker = WarmWorker(_TARGET, wall_limit_s=wall_limit_s, memory_mb=memory_mb, recycle_after=200)
 

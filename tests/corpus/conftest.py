@@ -3,9 +3,29 @@ from pathlib import Path
 
 import pytest
 
-from gi.corpus import Corpus
+from gi.corpus import Corpus, blocks
 from gi.harvest import Harvest, Refusal
 from gi.types import Origin, Program
+
+
+class NoTrial:
+    """Stands in for the worker that tries classes: every class is refused."""
+
+    def __call__(self, *_: object) -> dict[str, str]:
+        return {"reason": "was not tried", "detail": ""}
+
+    def __enter__(self) -> "NoTrial":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(autouse=True)
+def no_trials(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker takes seconds to start; only slow tests and those of blocks need one."""
+    if "slow" not in request.keywords:
+        monkeypatch.setattr(blocks, "TrialWorker", NoTrial)
 
 
 @pytest.fixture
