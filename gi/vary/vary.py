@@ -165,7 +165,7 @@ class Vary:
             return Try(operator, answer.stage, answer.reason, f"line {answer.line}: {answer.detail}")
         if answer.fixes:
             return Try(operator, "forward", "cannot repair", answer.fixes[0].kind)
-        if answer.no_gradient:
+        if len(answer.no_gradient) > len(hosts[0].trace.no_gradient):  # a user's own file may leave some without
             return Try(operator, "gradient", "a parameter gets no gradient", ", ".join(answer.no_gradient))
         if any(answer.fingerprint == host.trace.fingerprint for host in hosts):
             return Try(operator, "identity", "equal to a parent")
