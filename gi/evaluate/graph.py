@@ -27,11 +27,8 @@ _CONNECTIONS = frozenset({
     "bilinear",
 })  # fmt: skip
 _IDEMPOTENT = frozenset({"relu", "relu6", "abs"})
-_ACTIVATIONS = frozenset({
-    "relu", "relu6", "elu", "selu", "celu", "leaky_relu", "rrelu", "gelu", "silu", "mish", "hardtanh", "hardswish",
-    "hardsigmoid", "hardshrink", "softshrink", "tanhshrink", "softplus", "softsign", "tanh", "sigmoid", "logsigmoid",
-    "threshold", "clamp", "glu", "prelu", "softmax", "log_softmax",
-})  # fmt: skip
+_LIMITED = frozenset({"relu6", "hardtanh", "hardswish", "hardsigmoid", "clamp"})  # what they do may never show
+_NEUTRAL = (0.0, 1.0)
 _NOTHING_LEFT = frozenset({
     "uniform_", "normal_", "fill_", "zero_", "trunc_normal_", "copy_", "exponential_", "bernoulli_", "random_",
 })  # fmt: skip
@@ -66,7 +63,7 @@ class Graph:
         self._starts: dict[int, list[Any]] = {}  # how the values in a storage came about, while the network was built
         self._bases: dict[str, str] = {}  # of a name that a reshape gave
         self._steps: dict[str, str] = {}  # the function that gave a name
-        self._settings: set[Any] = set()
+        self._settings: list[Any] = []
         self._weights: list[Any] = []
         self._drawn: set[int] = set()
 
@@ -154,11 +151,14 @@ class Graph:
         return made
 
     def _note(self, plain: str, given: dict[str, Any]) -> None:
-        """Keeps the settings that numbers may round away, and the activations that may never be seen to saturate."""
+        """Keeps what numbers may round away: fine settings, and activations that may never be seen at their limit."""
         self.drops = self.drops or "dropout" in plain
-        if plain in _ACTIVATIONS:
-            self._settings.add(plain)
-        self._settings.update((plain, k, repr(v)) for k, v in given.items() if type(v) is float)
+        if plain in _LIMITED:
+            self._settings.append(plain)
+        fine = (v for v in given.items() if (type(v[1]) is float and v[1] not in _NEUTRAL) or v[0] == "approximate")
+        self._settings.extend((plain, k, repr(v)) for k, v in fine)
+        if given.get("running_mean") is not None:
+            self._settings.append((plain, "running"))
 
     def _name_weights(self, args: Any, kwargs: dict[str, Any], outputs: Any) -> None:
         """Names what a call uses first, a weight or a constant, by the data that it meets and by how it was set."""
@@ -169,7 +169,8 @@ class Graph:
         self._places[place] = self._places.get(place, 0) + 1
         for number, tensor in enumerate(new):
             self.name(tensor, digest(place, self._places[place], number))
-            self._weights.append(repr(self._described(tensor)))
+            if isinstance(tensor, nn.Parameter):
+                self._weights.append(repr(self._described(tensor)))
         self.multiply_adds += sum(_multiply_adds(t, outputs[0]) for t in tensors if isinstance(t, nn.Parameter))
 
     def _note_draws(self, plain: str, args: Any, kwargs: dict[str, Any], outputs: Any) -> None:
@@ -199,7 +200,7 @@ class Graph:
 
     def invariants(self) -> str:
         """What equal networks have in common beside numbers: weights with their initialisation, fine settings."""
-        return digest(sorted(self._weights), sorted(map(repr, self._settings)))
+        return digest(sorted(self._weights), self._settings)
 
 
 _COMPARED = 4096  # values of a constant: a longer one is known by its start

@@ -95,8 +95,11 @@ class _Run:
         fixes, points = seen.needs.told()
         recipe = self._recipe(names, net) if with_recipe and not fixes else ""
         model = seen.graph.digest_of(output)
+        two_modes = seen.graph.drops or _knows_its_mode(self.code)
+        if two_modes:  # its steps are those in training: only its numbers tell what it does in evaluation
+            model = digest(model, self.text)
         if with_numbers and not fixes and not no_gradient:
-            model = self._meaning(seen, model)
+            model = self._meaning(seen, model, two_modes)
         return Trace(
             uses=tuple(seen.uses),
             fixes=fixes,
@@ -140,19 +143,19 @@ class _Run:
     def _recipe(self, names: dict[str, Any], net: nn.Module) -> str:
         return tried_recipe(names, net, self.input_shape, self.num_classes, batch=BATCH)
 
-    def _meaning(self, seen: Recorder, model: str) -> str:
+    def _meaning(self, seen: Recorder, model: str, two_modes: bool) -> str:
         """The digest of the numbers that the network gives, where they tell anything, else that of its steps."""
         if model not in _MEANINGS:
             if len(_MEANINGS) >= _MAX_REMEMBERED:
                 _MEANINGS.clear()
-            _MEANINGS[model] = self._numbers(seen) or model
+            _MEANINGS[model] = self._numbers(seen, two_modes) or model
         return _MEANINGS[model]
 
-    def _numbers(self, seen: Recorder) -> str | None:
+    def _numbers(self, seen: Recorder, two_modes: bool) -> str | None:
         graph = seen.graph
         if graph.multiply_adds > MAX_MULTIPLY_ADDS or graph.values > MAX_VALUES:
             return None
-        numbers = numeric(self.code, self.entry, self.input_shape, two_modes=graph.drops or _knows_its_mode(self.code))
+        numbers = numeric(self.code, self.entry, self.input_shape, two_modes=two_modes)
         return numbers and digest(numbers, graph.invariants())
 
 

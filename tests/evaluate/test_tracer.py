@@ -1,6 +1,9 @@
 """What a trace says of a program: uses, fixes, what is unused, fingerprints, and why a program stopped."""
 
+import random
+
 import pytest
+import torch
 
 from gi.evaluate import tracer
 from gi.source.trace import Stopped, Trace
@@ -91,6 +94,12 @@ SAME = {
     "a sequential": sequential(
         "nn.Conv2d(1, 8, 3, padding=1)", "nn.BatchNorm2d(8)", "nn.ReLU()", "nn.Flatten()", "nn.Linear(512, 10)"
     ),
+    "relu twice": BASE.replace("F.relu(self", "F.relu(F.relu(self").replace("(x)))", "(x))))"),
+    "a dropout of nothing": BASE.replace("x.flatten(1)", "F.dropout(x, 0.0).flatten(1)"),
+    "an identity": BASE.replace("self.fc(x.flatten(1))", "self.fc(nn.Identity()(x).flatten(1))"),
+    "times one": BASE.replace("x.flatten(1)", "(x * 1).flatten(1)"),
+    "a threshold for an activation": BASE.replace("F.relu(", "torch.maximum(torch.zeros(()), "),
+    "another way to pad": BASE.replace("padding=1", "padding='same'"),
     "a printed line": BASE.replace("x = F.relu", "print(x.shape)\n        x = F.relu"),
 }  # fmt: skip
 
@@ -115,7 +124,34 @@ OTHER = {
     "another slice": BASE.replace("x.flatten(1)", "(x * x[:, 1:2]).flatten(1)"),
     "a constant": BASE.replace("x.flatten(1)", "(x * 2).flatten(1)"),
     "another constant": BASE.replace("x.flatten(1)", "(x * 3).flatten(1)"),
+    "a ReLU6": BASE.replace("F.relu", "F.relu6"),
+    "a LeakyReLU": BASE.replace("F.relu", "F.leaky_relu"),
+    "another LeakyReLU": BASE.replace("F.relu(self.bn(self.conv(x)))", "F.leaky_relu(self.bn(self.conv(x)), 0.0101)"),
+    "eps": BASE.replace("2d(8)", "2d(8, eps=1e-6)"),
+    "no running statistics": BASE.replace("2d(8)", "2d(8, track_running_stats=False)"),
+    "a dropout in training": BASE.replace("F.relu(self.bn", "F.dropout(training=self.training, input=self.bn"),
+    "half of a gradient": BASE.replace("x.flatten(1)", "(x / 2 + x.detach() / 2).flatten(1)"),
+    "weights by their data": BASE.replace("self.fc =", "self.conv.weight.data.normal_(0, 0.1)\n        self.fc ="),
+    "other weights by their data": BASE.replace(
+        "self.fc =", "self.conv.weight.data.normal_(0, 0.2)\n        self.fc ="
+    ),
+    "a weight of ones": BASE.replace("(x.flatten(1))", "(x.flatten(1)) * self.a").replace(
+        "self.fc =", "self.a = nn.Parameter(torch.ones(10))\n        self.fc ="
+    ),
+    "a weight of zeros": BASE.replace("(x.flatten(1))", "(x.flatten(1)) * self.a").replace(
+        "self.fc =", "self.a = nn.Parameter(torch.zeros(10))\n        self.fc ="
+    ),
     "initial weights": BASE.replace("self.fc =", "nn.init.normal_(self.conv.weight, 0, 0.1)\n        self.fc ="),
+    "a group of weights without decay": BASE.replace(
+        "net.parameters(), lr",
+        "[{'params': net.conv.parameters(), 'weight_decay': 0.1}, "
+        "{'params': [*net.bn.parameters(), *net.fc.parameters()]}], lr",
+    ),
+    "another group": BASE.replace(
+        "net.parameters(), lr",
+        "[{'params': net.bn.parameters(), 'weight_decay': 0.1}, "
+        "{'params': [*net.conv.parameters(), *net.fc.parameters()]}], lr",
+    ),
     "learning rate": BASE.replace("lr=0.1", "lr=0.2"),
     "optimizer": BASE.replace("SGD", "Adam"),
     "loss": BASE.replace("CrossEntropyLoss()", "CrossEntropyLoss(label_smoothing=0.1)"),
@@ -127,6 +163,74 @@ OTHER = {
 @pytest.mark.parametrize("text", OTHER.values(), ids=OTHER)
 def test_a_program_that_computes_something_else_has_another_fingerprint(check, text):
     assert check.trace(text).fingerprint != check.trace(BASE).fingerprint
+
+
+RESIDUAL = program(
+    "self.a = nn.Conv2d(1, 8, 3, padding=1)\nself.b = nn.Conv2d(1, 8, 1)\nself.c = nn.Conv2d(1, 8, 3, padding=1)\n"
+    "self.fc = nn.Linear(512, 10)",
+    "x = F.gelu(self.a(x) + self.b(x)) * self.c(x)\nreturn self.fc(x.flatten(1))",
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        RESIDUAL.replace("self.a(x) + self.b(x)", "self.b(x) + self.a(x)"),
+        RESIDUAL.replace("self.a(x)", "self.c(x)").replace("* self.c(x)", "* self.a(x)"),
+    ],
+)
+def test_the_order_of_branches_does_not_count(check, text):
+    assert text != RESIDUAL
+    assert check.trace(text).fingerprint == check.trace(RESIDUAL).fingerprint
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        RESIDUAL.replace("self.a(x) + self.b(x)", "self.a(x) - self.b(x)"),
+        RESIDUAL.replace("* self.c(x)", "* self.a(x) + 0 * self.c(x)"),
+        RESIDUAL.replace("F.gelu(", "F.gelu(approximate='tanh', input="),
+    ],
+)
+def test_which_branch_is_which_counts(check, text):
+    assert check.trace(text).fingerprint != check.trace(RESIDUAL).fingerprint
+
+
+def test_what_a_loss_reads_beside_its_arguments_counts(check):
+    head = HEAD + "K = {}\n\n\ndef scaled(a, b):\n    return K * F.cross_entropy(a, b)\n\n\n"
+    lines = "loss = lambda logits, labels: scaled(logits, labels)"
+    one, other = (check.trace(with_recipe(lines, head=head.format(k))) for k in (1.0, 2.0))
+    assert one.model == other.model
+    assert one.fingerprint != other.fingerprint
+
+
+def test_the_random_numbers_of_the_process_are_left_alone(check):
+    torch.manual_seed(3)
+    random.seed(3)
+    states = torch.get_rng_state(), random.getstate()
+    InProcess().trace(program(INIT + "\nself.d = nn.Dropout()", FORWARD.replace("F.relu(", "self.d(")))
+    assert torch.equal(torch.get_rng_state(), states[0])
+    assert random.getstate() == states[1]
+
+
+def test_a_program_that_runs_on_meta_tensors_alone_stops(check):
+    answer = check(
+        program(INIT, FORWARD.replace("F.relu(", "torch.index_select(index=torch.tensor([9] * 8), dim=1, input=")),
+        SMALL,
+    )
+    assert isinstance(answer, Stopped)
+    assert answer.stage == "forward"
+    assert answer.line == 14
+
+
+def test_what_a_program_does_in_evaluation_counts(check):
+    always, training = (
+        program(INIT, FORWARD.replace("x.flatten(1)", f"F.dropout(x.flatten(1), 0.3, {when})"))
+        for when in ("True", "self.training")
+    )
+    assert check.trace(always).fingerprint != check.trace(training).fingerprint
+    layer = program(INIT + "\nself.d = nn.Dropout(0.3)", FORWARD.replace("x.flatten(1)", "self.d(x.flatten(1))"))
+    assert check.trace(layer).fingerprint == check.trace(training).fingerprint
 
 
 def test_fingerprints_of_different_programs_differ(check):
@@ -189,7 +293,7 @@ STOPPED = {
         "forward", "builds a weight in forward", 0,
     ),
     "a parameter registered in forward": (
-        program(INIT, "self.gain = nn.Parameter(torch.ones(10))\nreturn self.fc(self.bn(self.conv(x)).flatten(1)) * self.gain"),
+        program(INIT, "self.a = nn.Parameter(torch.ones(1))\nreturn self.fc(self.conv(x).flatten(1)) * self.a"),
         "forward", "builds a layer in forward", 0,
     ),
     "weights drawn in forward": (
@@ -197,7 +301,7 @@ STOPPED = {
         "forward", "builds a weight in forward", 0,
     ),
     "weights drawn like others": (
-        program(INIT, "x = self.bn(self.conv(x)).flatten(1)\nreturn x @ torch.randn_like(self.fc.weight).T + self.fc(x)"),
+        program(INIT, "x = self.conv(x).flatten(1)\nreturn self.fc(x) + x @ torch.rand_like(self.fc.weight).T"),
         "forward", "builds a weight in forward", 0,
     ),
     "five dimensions": (program(INIT, "return self.conv(x)[None]"), "forward", "output shape", 0),
