@@ -220,3 +220,15 @@ def test_reads_a_run_in_a_read_only_folder(make, found):
         base.chmod(0o755)
         (base / "run").chmod(0o755)
         shutil.rmtree(base)
+
+
+def test_a_folder_with_other_files_becomes_no_run(tmp_path):
+    (tmp_path / "thesis.tex").write_text("mine")
+    with pytest.raises(ArchiveError, match=r"holds other files \(thesis\.tex, \.\.\.\): pass a new or empty folder"):
+        refuse_unfit(tmp_path)
+
+
+def test_what_a_killed_start_leaves_is_no_other_file(tmp_path):
+    (tmp_path / "run.lock").touch()
+    (tmp_path / "run.sqlite.part").touch()
+    refuse_unfit(tmp_path)
