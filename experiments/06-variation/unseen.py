@@ -6,8 +6,9 @@ A file may be drawn if it is Python of at most 60,000 characters with the word `
 unedited, takes a batch of one of `SHAPES` and gives (n, k) with k of at least 2: the first such shape, and k,
 are its task. Its model is the one that `gi` takes it for; where gi finds several, the first of the file's that
 so works when built without arguments. The repositories of the five files of variation.py are left out. The
-files in order of path are shuffled by stream `unseen` of seed 0; at most 3 of a repository are taken. The first
-`--files` are the draw; `--development` takes those behind them, for tuning.
+files in order of path are shuffled by stream `unseen` of seed 0; at most 4 of a repository are taken. The first
+`--files` are the draw. `--development` takes the files of a repository that is not in the corpus: the operators
+were tuned on those.
 """
 
 import argparse
@@ -34,9 +35,11 @@ from gi.source.models import entry_of
 from gi.types import Task
 
 SHAPES = ((3, 32, 32), (1, 28, 28), (3, 64, 64), (3, 224, 224))
-MAX_CHARACTERS, MAX_OF_ONE = 60_000, 3
+MAX_CHARACTERS, MAX_OF_ONE = 60_000, 4
 MAX_NAMES, NO_MODELS = 12, frozenset({"main", "test", "train", "demo"})
 SUITABLE = HERE / "suitable.json"
+DEVELOPMENT = ("https://github.com/weiaicunzai/pytorch-cifar100", "11d8418f415b261e4ae3cb1ffe20d06ec95b98e4")
+SEEN = ("bearpaw/pytorch-classification/models/cifar/vgg.py",)  # looked at while the operators were built
 ROWS = "single,3 edits,10 edits,crossover,donor lines"
 
 
@@ -58,7 +61,9 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tries", type=int, default=40, help="for each file and row; 0 only draws")
     parser.add_argument("--files", type=int, default=16)
-    parser.add_argument("--development", action="store_true", help="the files behind the draw")
+    parser.add_argument(
+        "--development", action="store_true", help="files of a repository outside the corpus, for tuning"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rows", default=ROWS)
     parser.add_argument("--jobs", type=int, default=1)
@@ -70,11 +75,13 @@ def arguments() -> argparse.Namespace:
 
 def suitable(options: argparse.Namespace) -> list[dict]:
     """The files that may be drawn, found once and kept beside this script (names and tasks, no code)."""
-    if not SUITABLE.exists():
+    file = options.scratch / "development.json" if options.development else SUITABLE
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
         with WarmWorker("judge:handle", wall_limit_s=30.0, memory_mb=4096) as judge:
             found = [asdict_of(s) for s in candidates(options, judge)]
-        SUITABLE.write_text(json.dumps(found, indent=1) + "\n")
-    return json.loads(SUITABLE.read_text())
+        file.write_text(json.dumps(found, indent=1) + "\n")
+    return json.loads(file.read_text())
 
 
 def asdict_of(subject: Subject) -> dict:
@@ -93,16 +100,16 @@ def candidates(options: argparse.Namespace, judge: WarmWorker) -> Iterator[Subje
 
 
 def sources(options: argparse.Namespace) -> Iterator[tuple[str, str]]:
-    for repository in repositories():
-        if repository.url in (EXAMPLES[0], CIFAR[0]):
-            continue
+    """Name and text of the files that may hold a model."""
+    harvested = [(r.url, r.commit) for r in repositories() if r.url not in (EXAMPLES[0], CIFAR[0])]
+    for url, commit in [DEVELOPMENT] if options.development else harvested:
         try:
-            tree = tree_of(repository.url, repository.commit, options.repositories, options.scratch)
+            tree = tree_of(url, commit, options.repositories, options.scratch)
         except GiError as error:
             print(f"left out: {error}", flush=True)
             continue
         for path in sorted(p for p in tree.sizes if p.endswith(".py")):
-            yield from source(f"{'/'.join(repository.url.split('/')[-2:])}/{path}", partial(tree.read, path))
+            yield from source(f"{'/'.join(url.split('/')[-2:])}/{path}", partial(tree.read, path))
         tree.close()
 
 
@@ -150,16 +157,16 @@ def entries(text: str) -> Iterator[str]:
 
 
 def drawn(found: list[dict], options: argparse.Namespace) -> list[Subject]:
-    names = sorted(f["name"] for f in found)
+    names = sorted(f["name"] for f in found if f["name"] not in SEEN)
     stream(0, "unseen").shuffle(names)
     count: Counter[str] = Counter()
     taken = []
     for name in names:
         repository = "/".join(name.split("/")[:2])
         count[repository] += 1
-        if count[repository] <= MAX_OF_ONE:
+        if count[repository] <= MAX_OF_ONE or options.development:
             taken.append(name)
-    chosen = taken[options.files :][: options.files] if options.development else taken[: options.files]
+    chosen = taken[: options.files]
     texts = dict(pair for pair in sources(options) if pair[0] in chosen)
     known = {f["name"]: f for f in found}
     return [subject_of(known[name], texts[name]) for name in chosen]
