@@ -19,8 +19,8 @@ def dead(source: Source, entry: str = "Net") -> dict[Definition, ast.stmt]:
     """The statements that define what nothing in the module uses.
 
     Attributes of `self` that are never read, local names that are assigned and never read, imports, and private
-    functions and classes that nothing mentions. What `entry` names is used, and so is a class with a `forward`.
-    One source is looked through once: leave the answer as it is.
+    functions and classes that nothing mentions. What `entry` names is used, and so is a class with a `forward` where
+    the module does not define what `entry` names. One source is looked through once: leave the answer as it is.
     """
     found: dict[Definition, ast.stmt] = {}
     nodes = source.under(source.tree)
@@ -35,7 +35,18 @@ def dead(source: Source, entry: str = "Net") -> dict[Definition, ast.stmt]:
         for kind, name in _module_names(statement):
             if name not in loaded and name not in _ENTRIES:
                 found[(kind, "", name)] = statement
+    if entry_name(entry) in {*source.classes, *source.functions}:
+        found.update(_dead_modules(source, entry_name(entry)))
     return found
+
+
+def _dead_modules(source: Source, entry: str) -> Iterator[tuple[Definition, ast.stmt]]:
+    """Classes with a `forward` that nothing outside of them mentions: blocks whose last line went."""
+    mentioned = [(s, _mentioned(source.under(s))) for s in source.tree.body]
+    for name, owner in source.classes.items():
+        is_used = any(name in names for statement, names in mentioned if statement is not owner)
+        if _has_forward(owner) and not owner.decorator_list and name != entry and not is_used:
+            yield ("definition", "", name), owner
 
 
 def without_dead_code(text: str, before: str = "", entry: str = "Net") -> str:
@@ -115,6 +126,11 @@ def _dead_locals(
                 yield ("itself", function.name, target.id), statement
 
 
+def _has_forward(statement: ast.stmt) -> bool:
+    body = statement.body if isinstance(statement, ast.ClassDef) else []
+    return any(isinstance(n, ast.FunctionDef) and n.name == "forward" for n in body)
+
+
 def _module_names(statement: ast.stmt) -> Iterator[tuple[str, str]]:
     """The names that a statement of the module binds, if it does nothing else than bind one."""
     if isinstance(statement, (ast.Import, ast.ImportFrom)) and len(statement.names) == 1:
@@ -122,8 +138,7 @@ def _module_names(statement: ast.stmt) -> Iterator[tuple[str, str]]:
         if alias.name != "*" and getattr(statement, "module", "") != "__future__":
             yield "import", alias.asname or alias.name.split(".")[0]
     elif isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
-        has_forward = any(isinstance(n, ast.FunctionDef) and n.name == "forward" for n in statement.body)
-        if not statement.decorator_list and not (has_forward and isinstance(statement, ast.ClassDef)):
+        if not statement.decorator_list and not _has_forward(statement):
             yield "definition", statement.name
     elif (
         isinstance(statement, ast.Assign) and len(statement.targets) == 1 and isinstance(statement.targets[0], ast.Name)

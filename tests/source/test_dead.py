@@ -87,3 +87,22 @@ def test_what_is_left_parses_and_holds_nothing_dead(lines, nested):
     kept = without_dead_code(text)
     parse(kept)
     assert without_dead_code(kept) == kept
+
+
+BLOCK = "\n\ndef half(x):\n    return x / 2\n\n\nclass Block(nn.Module):\n    def forward(self, x):\n        return half(x)\n"
+
+
+def test_a_block_goes_with_its_last_line_and_takes_along_what_it_used():
+    used = program("self.a = Block()", "return self.a(x)") + BLOCK
+    unused = used.replace("self.a = Block()", "pass").replace("return self.a(x)", "return x")
+    assert "class Block" in without_dead_code(used)
+    kept = without_dead_code(unused, before=used)
+    assert "class Block" not in kept
+    assert "def half" not in kept
+
+
+def test_a_module_class_stays_where_the_entry_is_unknown_or_it_was_unused_before():
+    text = program("pass", "return x") + BLOCK
+    assert "class Block" in without_dead_code(text, entry="Other")
+    assert "class Net" not in without_dead_code(text, entry="Block()")
+    assert "class Block" in without_dead_code(text.replace("pass", "a = 1"), before=text)
