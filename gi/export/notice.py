@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Collection, Sequence
 
 from gi.harvest import LicenceFile
-from gi.report.origins import LineOrigin, borrowed_lines, home_origin, origin_text
+from gi.report.origins import LineOrigin, borrowed_parts, home_origin, origin_text
 from gi.types import Origin
 
 #: Licences that ask for nothing to be passed on.
@@ -21,7 +21,7 @@ def notice_text(origins: Sequence[LineOrigin], terms: Terms, *, own: Collection[
 
     `terms` gives the licence files of an origin, `own` are repositories of the user's own.
     """
-    parts = [(o.origin, o.code.strip()) for o in borrowed_lines(origins) if o.origin]
+    parts = [(o.origin, o.code.strip()) for o, _ in borrowed_parts(origins) if o.origin]
     home = home_origin(origins)
     if home is not None:
         parts.insert(0, (home, "the program that it started as"))

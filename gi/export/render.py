@@ -20,7 +20,7 @@ from gi.export.layout import (
     without_docstring,
     without_main,
 )
-from gi.report.origins import LineOrigin, borrowed_lines, carried_over, home_origin, origin_text
+from gi.report.origins import LineOrigin, borrowed_parts, carried_over, home_origin, origin_text
 from gi.source.entry import entry_call
 from gi.types import Task
 
@@ -185,8 +185,12 @@ def _origin_comments(origins: Sequence[LineOrigin], shift: int) -> str:
         else "# The program has no seed program on record."
     )
     rows = [
-        f"#   line {o.line + shift}, {o.code.strip()[:60]}: {origin_text(o.origin)}"
-        for o in borrowed_lines(origins)
+        f"#   {_place(o.line + shift, last + shift)}, {o.code.strip()[:60]}: {origin_text(o.origin)}"
+        for o, last in borrowed_parts(origins)
         if o.origin
     ]
     return "\n".join([start, *(["# Borrowed since:", *rows] if rows else [])])
+
+
+def _place(first: int, last: int) -> str:
+    return f"line {first}" if first == last else f"lines {first}-{last}"

@@ -8,6 +8,7 @@ from graphlib import TopologicalSorter
 from typing import TypeAlias
 
 from gi.archive import Archive
+from gi.report.brought import brought_lines
 from gi.types import Edit, Individual, Origin
 
 _SIMILAR = 0.6  # a line whose numbers were repaired stays above it, another layer with the same name falls below
@@ -70,6 +71,20 @@ def borrowed_lines(origins: Sequence[LineOrigin]) -> tuple[LineOrigin, ...]:
     return tuple(o for o in origins if o.origin and o.code.strip() and not (home and same_file(o.origin, home)))
 
 
+def borrowed_parts(origins: Sequence[LineOrigin]) -> tuple[tuple[LineOrigin, int], ...]:
+    """The borrowed lines, each run of one origin as its first line with the number of its last."""
+    made: list[tuple[LineOrigin, int]] = []
+    borrowed = {o.line: o for o in borrowed_lines(origins)}
+    blank = {o.line for o in origins if not o.code.strip()}
+    for line, found in borrowed.items():
+        gap = range(made[-1][1] + 1, line) if made else ()
+        if made and made[-1][0].origin == found.origin and blank.issuperset(gap):
+            made[-1] = (made[-1][0], line)
+        else:
+            made.append((found, line))
+    return tuple(made)
+
+
 def home_origin(origins: Sequence[LineOrigin]) -> Origin | None:
     """The seed program that most lines come from, at its first line; None where no line has one."""
     files = [replace(o.origin, line=1) for o in origins if o.origin is not None and o.operator == "seed"]
@@ -115,12 +130,19 @@ def _traced(individual: Individual, parents: Sequence[tuple[LineOrigin, ...]]) -
     if not individual.parents:
         return tuple(_seed_line(n, code, individual.origin) for n, code in enumerate(lines, 1))
     first: Sequence[LineOrigin] = parents[0] if parents else ()
+    brought = brought_lines(individual.text, ["\n".join(o.code for o in p) for p in parents], individual.edits)
     return tuple(
-        replace(first[source], line=n, code=code)
+        _brought_line(n, code, brought[n])
+        if n in brought
+        else replace(first[source], line=n, code=code)
         if equal and source is not None
         else _new_line(n, code, individual.edits, parents[1:], first[source] if source is not None else None)
         for n, code, source, equal in _alignment([o.code for o in first], lines)
     )
+
+
+def _brought_line(line: int, code: str, edit: Edit) -> LineOrigin:
+    return LineOrigin(line, code, edit.origin if code.strip() else None, edit.operator if code.strip() else "")
 
 
 def _between(origins: Sequence[LineOrigin], seed: Sequence[LineOrigin], one: "_Row", other: "_Row") -> LineOrigin:

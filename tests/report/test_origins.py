@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from gi.report.origins import borrowed_lines, carried_over, home_origin, line_origins, origin_text
+from gi.report.origins import borrowed_lines, borrowed_parts, carried_over, home_origin, line_origins, origin_text
 from gi.types import Edit, Individual, LineType, Origin
 
 SEED = Origin("gi", "", "corpus/seeds/small.py", 1, "Apache-2.0")
@@ -98,3 +98,41 @@ def test_origins_carry_over_to_another_layout_of_the_text():
 )
 def test_an_origin_is_told_in_words(origin, text):
     assert origin_text(origin) == text
+
+
+BLOCK = """\
+def half(x):
+    return x / 2
+
+
+class Half(nn.Module):
+    def __init__(self):
+        super().__init__()
+
+    def forward(self, x):
+        return half(x)
+
+
+"""
+
+
+def with_block() -> Individual:
+    text = SEED_TEXT.replace("class Net", f"{BLOCK}class Net").replace("nn.ReLU(),", "nn.ReLU(),\n            Half(),")
+    return child(text, Edit("block", LineType.BLOCK, 10, "", "Half()", DONOR))
+
+
+def test_a_class_that_was_brought_along_comes_from_its_donor():
+    origins = line_origins(with_block(), {"seed": seed()})
+    assert [(o.line, last, o.origin) for o, last in borrowed_parts(origins)] == [(4, 13, DONOR), (22, 22, DONOR)]
+    assert {o.operator for o in borrowed_lines(origins)} == {"block"}
+
+
+def test_a_brought_class_keeps_its_origin_in_later_generations():
+    first = with_block()
+    later = child(first.text.replace("Conv2d(1, 8, 3)", "Conv2d(1, 8, 5)"), parents=(first.id,), generation=2)
+    assert len(borrowed_parts(line_origins(later, {"seed": seed(), first.id: first}))) == 2
+
+
+def test_a_definition_that_nothing_borrowed_has_no_origin():
+    text = SEED_TEXT.replace("class Net", "K = 3\n\nclass Net")
+    assert borrowed_lines(line_origins(child(text), {"seed": seed()})) == ()

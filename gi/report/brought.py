@@ -1,0 +1,39 @@
+"""Definitions that an edit brought along: the class of a block, and the functions and constants that it uses."""
+
+import ast
+from collections.abc import Mapping, Sequence
+
+from gi.types import Edit
+
+
+def brought_lines(text: str, before: Sequence[str], edits: Sequence[Edit]) -> Mapping[int, Edit]:
+    """The lines (1-based) of the module's definitions that no parent's text (`before`) has, each with its edit.
+
+    That is the edit that borrowed something and mentions the definition; of what it uses in turn, the first that did.
+    """
+    borrowing = [edit for edit in edits if edit.origin is not None]
+    if not borrowing:
+        return {}
+    known = {name for parent in before for name, _, _ in _definitions(parent)}
+    found: dict[int, Edit] = {}
+    for name, first, last in _definitions(text):
+        if name not in known:
+            edit = next((edit for edit in borrowing if name in edit.after), borrowing[0])
+            found.update(dict.fromkeys(range(first, last + 1), edit))
+    return found
+
+
+def _definitions(text: str) -> list[tuple[str, int, int]]:
+    """The names of a module's classes, functions and constants, with the lines that they fill."""
+    try:
+        body = ast.parse(text).body
+    except SyntaxError:
+        return []
+    found = []
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
+            found.append((node.name, first, node.end_lineno or node.lineno))
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            found.append((node.targets[0].id, node.lineno, node.end_lineno or node.lineno))
+    return found
