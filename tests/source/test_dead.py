@@ -89,7 +89,16 @@ def test_what_is_left_parses_and_holds_nothing_dead(lines, nested):
     assert without_dead_code(kept) == kept
 
 
-BLOCK = "\n\ndef half(x):\n    return x / 2\n\n\nclass Block(nn.Module):\n    def forward(self, x):\n        return half(x)\n"
+BLOCK = """
+
+def half(x):
+    return x / 2
+
+
+class Block(nn.Module):
+    def forward(self, x):
+        return half(x)
+"""
 
 
 def test_a_block_goes_with_its_last_line_and_takes_along_what_it_used():
