@@ -15,7 +15,7 @@ _SMALLEST_INVERTED = 100_000
 _ADDED_AT_ONCE = 1 << 20
 _COMPARED_AT_ONCE = 1 << 22
 _PROBES = 16
-_TRAINING = 100_000
+_TRAINED_FOR_EACH = 40  # faiss warns on stderr below 39
 
 
 class Nearest:
@@ -96,9 +96,9 @@ def _inverted(kernels: Floats) -> Any:
     import faiss
 
     size = int(np.prod(kernels.shape[1:]))
-    num_lists = 1 << int(np.log2(2 * np.sqrt(len(kernels))))
+    num_lists = 1 << int(np.log2(np.sqrt(len(kernels))))
     lists = faiss.IndexIVFFlat(faiss.IndexFlatIP(size), size, num_lists, faiss.METRIC_INNER_PRODUCT)
-    sample = kernels[:: max(1, len(kernels) // _TRAINING)].reshape(-1, size)
+    sample = kernels[:: max(1, len(kernels) // (_TRAINED_FOR_EACH * num_lists))].reshape(-1, size)
     lists.train(unit(sample))
     for start in range(0, len(kernels), _ADDED_AT_ONCE):
         lists.add(unit(kernels[start : start + _ADDED_AT_ONCE].reshape(-1, size)))

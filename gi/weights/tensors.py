@@ -85,7 +85,11 @@ class Reader:
 def checked_dims(dims: Any) -> tuple[int, ...]:
     """The dimensions of a stored tensor. Raises `TensorError` for what no file could hold."""
     sizes = tuple(int(size) for size in dims)
-    if any(size < 0 for size in sizes) or len(sizes) > 8 or math.prod(sizes) > LARGEST_ELEMENTS:
+    if (
+        any(not 0 <= size <= LARGEST_ELEMENTS for size in sizes)
+        or len(sizes) > 8
+        or math.prod(sizes) > LARGEST_ELEMENTS
+    ):
         raise TensorError(f"dimensions {list(sizes)[:8]} are more than {LARGEST_ELEMENTS} elements, or negative")
     return sizes
 

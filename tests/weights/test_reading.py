@@ -182,7 +182,7 @@ def test_names_what_is_no_onnx_model(tmp_path, content, reason):
     assert reason in Index.open(tmp_path / "index").network(0).reason
 
 
-@pytest.mark.parametrize("dims", [[4, 3, 3, 4], [1 << 40, 1 << 40], [-1, 3, 3, 3], [1] * 20])
+@pytest.mark.parametrize("dims", [[4, 3, 3, 4], [1 << 40, 1 << 40], [0, 1 << 62, 4], [-1, 3, 3, 3], [1] * 20])
 def test_refuses_data_that_does_not_fit_its_dimensions(tmp_path, dims):
     tensor = TensorProto(name="c.weight", dims=dims, data_type=1, raw_data=WEIGHT.tobytes())
     network = only_network(tmp_path, one_conv(stored={"c.weight": tensor}))
