@@ -1,0 +1,31 @@
+from gi.runtime.twins import Twins
+from gi.types import Individual, Scored
+
+OUTCOME = Scored({"error": 0.5})
+
+
+def individual(id_, fingerprint=""):
+    return Individual(id_, id_, 0, fingerprint=fingerprint)
+
+
+def test_the_first_of_a_fingerprint_is_the_first_that_was_accepted():
+    twins = Twins({"a": "f", "b": "f", "c": ""})
+    assert twins.first(individual("b", "f")) == "a"
+    assert twins.first(individual("d", "g")) == "d"
+    assert twins.first(individual("e", "g")) == "d"
+    assert twins.fingerprints == {"f", "g"}
+
+
+def test_an_individual_without_a_fingerprint_is_nobodys_twin():
+    twins = Twins({"a": "", "b": ""})
+    assert twins.first(individual("b")) == "b"
+    assert twins.fingerprints == frozenset()
+
+
+def test_twins_wait_for_an_outcome_that_is_under_way():
+    twins = Twins({"a": "f"})
+    waiting = individual("b", "f")
+    assert twins.outcome("a", waiting) is None
+    assert twins.settle("a", OUTCOME) == [waiting]
+    assert twins.settle("a", OUTCOME) == []
+    assert twins.outcome("a", individual("c", "f")) == OUTCOME
