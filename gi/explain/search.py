@@ -163,10 +163,10 @@ class Search:
     def _worse(self, levels: Levels, reference: Levels, doubts: float) -> str:
         """In what a program is worse than what is left, or than the individual, so that nothing drifts; else ""."""
         rules, current = self.rules, self.levels(self.program) or reference
-        for other, than in ((current, ""), (reference, "than the individual ")):
+        for other, than in ((current, ""), (reference, " than the individual")):
             bad = noise.worse(levels, other, rules.resolution, tolerance=rules.tolerance, doubts=doubts)
             if bad:
-                return f"worse {than}without it: {', '.join(bad)}"
+                return f"worse without it{than}: {', '.join(bad)}"
         return ""
 
     def _has_more_params(self, variant: Variant) -> bool:
