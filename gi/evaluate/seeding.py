@@ -13,7 +13,7 @@ from gi.evaluate.race import Entrant, race
 from gi.evaluate.training import Batches, fuse, train_step
 from gi.types import SeededLayer, Seeding
 
-PROBE_IMAGES = 48  # enough for the means and deviations of channels; more would cost whole steps of training
+PROBE_IMAGES = 32  # enough for the means and deviations of channels; more would cost whole steps of training
 
 
 UNSEEDED = Seeding((), won=False, cpu_s=0.0)
