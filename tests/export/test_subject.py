@@ -95,3 +95,18 @@ def test_files_that_are_there_are_refused_before_anything_is_trained(tmp_path):
     with pytest.raises(ConfigError, match="another name as --patch"):
         refuse_existing(None, tmp_path / "m.pt")
     refuse_existing(tmp_path / "m.py", weights=True, force=True)
+
+
+def test_a_patch_is_of_what_is_left(archive, tmp_path, monkeypatch):
+    from gi.export import patch
+    from gi.types import Program
+    from tests.small_run import SMALL
+
+    own = Program(SMALL, SEED_ORIGIN, original=SMALL.encode())
+    monkeypatch.setattr(archive, "seeds", lambda: (own,))
+    whole = patch.model_patch(archive, individual_subject(archive, DEEP_ID)).content.decode()
+    left = patch.model_patch(archive, minimised_subject(archive, explanation())).content.decode()
+    assert "+            nn.Hardswish()," in whole
+    assert "Hardswish" not in left
+    assert "+            nn.Linear(64, 32)," in left
+    assert "minimised from dee90000: 1 change dropped" in left
