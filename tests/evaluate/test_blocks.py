@@ -4,9 +4,10 @@ import warnings
 
 import pytest
 
-from gi.evaluate.blocks import MAX_PARAMS, tried
+from gi.evaluate.blocks import tried
 from gi.evaluate.guesses import Parameter, assignments
 from gi.evaluate.trial import TrialWorker
+from gi.evaluate.trying import MAX_PARAMS
 
 HEAD = "import torch\nfrom torch import nn\nimport torch.nn.functional as F\n\n\n"
 

@@ -1,0 +1,160 @@
+"""Runs one untrusted module class on meta tensors with given arguments, and says how far it came. Only in a worker."""
+
+import inspect
+import sys
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+KINDS = ("image", "features", "tokens", "channels last")
+MAX_PARAMS = 1_500_000
+_BATCH = 7  # no width that people write, so that a batch is not taken for the channels of one image
+_TOKENS = 64
+
+
+class Unfit(Exception):  # noqa: N818 (no error of ours)
+    """One try that did not work: how far it came (a rank to compare by), a short stable reason, the detail."""
+
+    def __init__(self, rank: int, reason: str, detail: str = "") -> None:
+        super().__init__(reason)
+        self.rank, self.reason, self.detail = rank, reason, detail
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Widths, image size and stride that a class is tried at."""
+
+    channels_in: int = 32
+    channels_out: int = 32
+    height: int = 16
+    width: int = 16
+    stride: int = 1
+
+    @property
+    def names(self) -> dict[str, int]:
+        """What the names in a guess stand for."""
+        return {"channels_in": self.channels_in, "channels_out": self.channels_out, "stride": self.stride}
+
+
+SAME, WIDER = Point(), Point(channels_out=64)
+
+
+class Candidate:
+    """The class under trial. Raises `Unfit` where the module does not run."""
+
+    def __init__(self, source: str, name: str) -> None:
+        self.namespace = _namespace(source)
+        made = self.namespace.get(name)
+        if not (isinstance(made, type) and issubclass(made, nn.Module)):
+            raise Unfit(0, "is no module class", f"{name} is {type(made).__name__}")
+        self.made: type[nn.Module] = made
+        self.built = 0  # modules in the network that was built last
+        if self.made.forward is nn.Module.forward:
+            raise Unfit(0, "has no forward", name)
+        required = _required(self.made.forward)
+        if len(required) > 1:
+            raise Unfit(0, "takes several inputs", ", ".join(required))
+
+    def signature(self) -> inspect.Signature:
+        """The constructor's parameters. Raises `Unfit` where Python cannot tell."""
+        try:
+            return inspect.signature(self.made)
+        except (TypeError, ValueError) as error:
+            raise Unfit(0, "cannot be built", str(error)) from None
+
+    def passes_on(self, name: str) -> bool:
+        """Whether the constructor takes a parameter only to pass it on."""
+        own = inspect.signature(self.made).parameters.values()
+        return all(p.name != name for p in own) and any(p.kind is p.VAR_KEYWORD for p in own)
+
+    def any_kind(self, arguments: Mapping[str, str], point: Point) -> tuple[str, tuple[int, ...]]:
+        """The first kind of input that works, and the output's shape."""
+        net, furthest = self.build(arguments, point), Unfit(-1, "")
+        for kind in KINDS:
+            try:
+                return kind, self.forward(net, point, kind)
+            except Unfit as unfit:
+                furthest = max(furthest, unfit, key=lambda u: u.rank)
+        raise furthest
+
+    def run(self, arguments: Mapping[str, str], point: Point, kind: str) -> tuple[int, ...]:
+        """The output's shape."""
+        return self.forward(self.build(arguments, point), point, kind)
+
+    def build(self, arguments: Mapping[str, str], point: Point) -> nn.Module:
+        """The network that these guesses make at a point."""
+        try:
+            values = {n: eval(e, {"nn": nn, **point.names}) for n, e in arguments.items()}
+            if any(v < 1 for n, v in values.items() if "channels" in arguments[n]):
+                raise ValueError("no channels are left")
+            net: nn.Module = self.made(**values)
+        except BaseException as error:
+            raise Unfit(1, "cannot be built", said(error)) from None
+        self.built = sum(1 for _ in net.modules())
+        count = sum(p.numel() for p in net.parameters() if not isinstance(p, nn.UninitializedParameter))
+        if count > MAX_PARAMS:
+            raise Unfit(2, "is too large", f"{count:,} parameters at {point.channels_in} to {point.channels_out}")
+        return net
+
+    def forward(self, net: nn.Module, point: Point, kind: str) -> tuple[int, ...]:
+        """The output's shape, of the same kind as the input."""
+        x = torch.empty(shape_at(point, kind))
+        try:
+            output = net(x)
+        except BaseException as error:
+            raise Unfit(2, "takes no image, features or tokens", said(error)) from None
+        if not isinstance(output, torch.Tensor):
+            raise Unfit(3, "gives no tensor", type(output).__name__)
+        if output.dim() != x.dim() or output.shape[0] != _BATCH or 0 in output.shape:
+            raise Unfit(3, "gives another kind of tensor", f"{tuple(x.shape)} becomes {tuple(output.shape)}")
+        if output is x:
+            raise Unfit(3, "does nothing", "the output is the input")
+        return tuple(output.shape)
+
+
+def _namespace(source: str) -> dict[str, Any]:
+    """The globals of the class's module after it ran; the module is real to `inspect` and to `super()`."""
+    module = types.ModuleType("block")
+    module.__file__ = "<block>"
+    sys.modules["block"] = module
+    torch._jit_internal._overloaded_methods.clear()  # those of the last module, which was called the same
+    torch._jit_internal._overloaded_method_class_fileno.clear()
+    try:
+        exec(compile(source, "<block>", "exec"), module.__dict__)
+    except BaseException as error:
+        raise Unfit(0, "its module does not run", said(error)) from None
+    return module.__dict__
+
+
+def _required(forward: Any) -> list[str]:
+    try:
+        own = list(inspect.signature(forward).parameters.values())[1:]
+    except (TypeError, ValueError):
+        return []
+    return [
+        p.name
+        for p in own
+        if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+    ]
+
+
+def shape_at(point: Point, kind: str) -> tuple[int, ...]:
+    """An input's shape with its batch."""
+    image = (point.height, point.width)
+    shapes = {"image": (point.channels_in, *image), "features": (point.channels_in,)}
+    shapes |= {"tokens": (_TOKENS, point.channels_in), "channels last": (*image, point.channels_in)}
+    return (_BATCH, *shapes[kind])
+
+
+def channels_of(shape: tuple[int, ...], kind: str) -> int:
+    """The channels of a shape."""
+    return shape[1] if kind == "image" else shape[-1]
+
+
+def said(error: BaseException) -> str:
+    """What an exception of the class says."""
+    return f"{type(error).__name__}: {error}"[:300]

@@ -1,0 +1,78 @@
+"""Which arguments make a module class work: guesses for all its parameters, tried together, likely ones first."""
+
+import contextlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from gi.evaluate.guesses import Call, assignments, parameters
+from gi.evaluate.trying import SAME, WIDER, Candidate, Unfit, channels_of
+
+MAX_TRIES = 100
+PATIENCE = 25  # more tries for a free width, once one was found that keeps the width
+_MODULES_OF_A_TRY = 25  # a larger network counts as several tries
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Arguments that work, for which kind of input, and whether the output's width is free, kept or a multiple."""
+
+    arguments: Mapping[str, str]
+    kind: str
+    width: str
+    factor: float = 1.0
+
+
+def working(candidate: Candidate, calls: Sequence[Call]) -> Way:
+    """The best way that was found; `calls` are the arguments of real calls. Raises `Unfit` with what came furthest."""
+    extra: list[str] = []
+    for _ in range(3):
+        try:
+            return _search(candidate, calls, extra)
+        except Unfit as unfit:
+            missing = [n for n in _missing(unfit.detail) if n not in extra and candidate.passes_on(n)]
+            if not missing:
+                raise
+            extra += missing
+    raise Unfit(1, "cannot be built", "parameters that are passed on")
+
+
+def _search(candidate: Candidate, calls: Sequence[Call], extra: Sequence[str]) -> Way:
+    """The first arguments that leave the width free, else those that keep it, else those that multiply it."""
+    furthest, kept, left = Unfit(-1, "cannot be built"), dict[str, Way](), MAX_TRIES
+    for arguments in assignments(parameters(candidate.signature(), calls, extra), MAX_TRIES):
+        try:
+            way = _works(candidate, arguments)
+            if way.width == "free":
+                return way
+            left = left if way.width in kept else min(left, PATIENCE)
+            kept.setdefault(way.width, way)
+        except Unfit as unfit:
+            furthest = max(furthest, unfit, key=lambda u: u.rank)
+        left -= 1 + candidate.built // _MODULES_OF_A_TRY
+        if left <= 0:
+            break
+    if not kept:
+        raise furthest
+    return kept.get("kept") or kept["multiple"]
+
+
+def _works(candidate: Candidate, arguments: Mapping[str, str]) -> Way:
+    with contextlib.suppress(Unfit):
+        kind, shape = candidate.any_kind(arguments, WIDER)
+        if channels_of(shape, kind) == WIDER.channels_out:
+            return Way(arguments, kind, "free")
+    kind, shape = candidate.any_kind(arguments, SAME)
+    factor = channels_of(shape, kind) / SAME.channels_in
+    if factor == 1:
+        return Way(arguments, kind, "kept")
+    more = candidate.run(arguments, replace(SAME, channels_in=64, channels_out=64), kind)
+    if channels_of(more, kind) != 64 * factor:
+        raise Unfit(3, "its width cannot be set", f"{SAME.channels_in} channels become {channels_of(shape, kind)}")
+    return Way(arguments, kind, "multiple", factor)
+
+
+def _missing(detail: str) -> Iterator[str]:
+    """The parameters that a call lacks, as Python's message names them."""
+    if "missing" in detail and "required" in detail:
+        yield from re.findall(r"'(\w+)'", detail)
