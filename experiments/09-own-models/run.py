@@ -92,7 +92,8 @@ def checkout(case: Case, folder: Path) -> Path:
     place = folder / case.url.rpartition("/")[2]
     if not place.exists():
         place.parent.mkdir(parents=True, exist_ok=True)
-        git("clone", "--quiet", case.url, str(place))
+        git("clone", "--quiet", "--no-checkout", case.url, str(place))
+        git("-C", str(place), "sparse-checkout", "set", case.path.rpartition("/")[0])
         git("-C", str(place), "checkout", "--quiet", case.commit)
     git("-C", str(place), "checkout", "--quiet", "--", ".")
     return place
