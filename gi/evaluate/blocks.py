@@ -100,9 +100,10 @@ def _with_stride(candidate: Candidate, way: Way) -> Way:
 def _every_parameter_learns(candidate: Candidate, way: Way) -> None:
     point = _point(way)
     net = candidate.build(way.arguments, point)
-    output = net(torch.empty(shape_at(point, way.kind), requires_grad=True))
+    x = torch.empty(shape_at(point, way.kind), requires_grad=True)
     named = [(n, p) for n, p in net.named_parameters() if p.requires_grad]
     try:
+        output = net(x.clone())  # it may write to what it is given
         grads = torch.autograd.grad(output.float().sum(), [p for _, p in named], allow_unused=True) if named else ()
     except BaseException as error:
         raise Unfit(4, "has no gradient", said(error)) from None

@@ -90,6 +90,13 @@ def test_parameters_that_are_passed_on_are_found():
     assert dict(block["arguments"])["kernel_size"] == "3"
 
 
+def test_a_block_may_write_to_its_input():
+    block = found(
+        "dim", "self.act = nn.ReLU(inplace=True)\nself.net = nn.Conv2d(dim, dim, 1)", "return self.net(self.act(x))"
+    )
+    assert block["input"] == "image"
+
+
 def test_arguments_may_be_classes_of_torch():
     block = tried(source("dim, norm_layer", "self.net = norm_layer(dim)").replace("from torch import nn", "from torch.nn import Module\nimport torch.nn").replace("nn.Module)", "Module)"), "Block")  # fmt: skip  # noqa: E501
     assert dict(block["arguments"])["norm_layer"] == "nn.BatchNorm2d"
