@@ -2,6 +2,8 @@
 
 from gi.source import places
 from gi.types import Edit, LineType
+from gi.vary.expressions import is_joined
+from gi.vary.genes import Gene
 from gi.vary.host import Host
 from gi.vary.proposal import RECIPE_SHARE, Means, Proposal, edit, editable, listed, proposal
 
@@ -10,12 +12,18 @@ def deletion(host: Host, means: Means) -> Proposal | None:
     """One layer, or one optional part of the recipe, goes."""
     if means.rng.random() < RECIPE_SHARE:
         return _recipe_deletion(host, means)
-    genes = [g for g in editable(host, place=True) if g is not host.classifier]
+    genes = [g for g in editable(host, place=True) if g is not host.classifier and not _sizes_a_branch(host, g)]
     if not genes:
         return None
     gene = means.rng.choice(genes)
     assert gene.place is not None
     return proposal(host, places.removal(host.source, [gene.place]), edit("deletion", host, gene, ""))
+
+
+def _sizes_a_branch(host: Host, gene: Gene) -> bool:
+    """Whether a pool makes an image as small as the one that it is added to or put beside."""
+    shrinks = gene.type == LineType.POOLING and gene.input[1:] != gene.output[1:]
+    return shrinks and not gene.is_function and is_joined(host.source, gene)
 
 
 def _recipe_deletion(host: Host, means: Means) -> Proposal | None:

@@ -58,6 +58,18 @@ def window(source: Source, gene: Gene) -> tuple[str, str] | None:
     return texts[0], texts[1]
 
 
+def is_joined(source: Source, gene: Gene) -> bool:
+    """Whether the class of a gene adds up or concatenates what its layers give."""
+    owner = source.enclosing(gene.call, ast.ClassDef)
+    methods = [f for f in (owner.body if owner else []) if isinstance(f, ast.FunctionDef) and f.name == "forward"]
+    nodes = (n for method in methods for n in source.under(method))
+    return any(
+        (isinstance(n, (ast.BinOp, ast.AugAssign)) and isinstance(n.op, ast.Add))
+        or (isinstance(n, ast.Attribute) and n.attr in ("cat", "concat", "add"))
+        for n in nodes
+    )
+
+
 def width_in(source: Source, genes: tuple[Gene, ...], gene: Gene, *, behind: bool) -> str:
     """What stands for the channels in front of a gene, or `behind` it; "" where nothing does.
 

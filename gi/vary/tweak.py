@@ -64,8 +64,8 @@ def tweaked(
 
 
 def _settled(source: Source, gene: Gene) -> set[str]:
-    """What stays in a line that builds several layers: their images are added up, so each must keep its size."""
-    if not gene.is_shared:
+    """What stays where images are joined, by a sum or a concatenation: each must keep its size."""
+    if not gene.is_shared and not expressions.is_joined(source, gene):
         return set()
     return {"stride"} if expressions.window(source, gene) is None else {"stride", "kernel_size"}
 
@@ -97,7 +97,8 @@ def _other(name: str, value: float, groups: int, rng: random.Random) -> float:
         widths = [w for w in _scaled(value) if w != value and not w % groups]
         return rng.choice(widths or [2 * int(value)])
     if name == "kernel_size":
-        return rng.choice([k for k in ((1, 3, 5, 7) if value % 2 else (2, 3, 4)) if k != value])
+        kernels = (1, 3, 5, 7) if value % 2 else (2, 3, 4)
+        return rng.choice([k for k in kernels if k != value and abs(k - value) <= 2] or [3])
     if name == "stride":
         return 1 if value > 1 else 2
     if isinstance(value, int):
