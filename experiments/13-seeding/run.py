@@ -26,7 +26,7 @@ from gi.weights.index import Index
 HERE = Path(__file__).parent
 SEEDS = range(5)
 TUNING_SEEDS = (1000, 1001)
-RATES = (1e-3, 2e-3, 4e-3, 8e-3)
+RATES = (2e-3, 4e-3, 8e-3)
 MARKS = "<!-- result -->\n", "<!-- end -->"
 FEW = ("Kaiming", "connected sub-network", RACED)
 
@@ -45,6 +45,16 @@ class Case:
     steps: int = 240
     arms: tuple[str, ...] = FEW
     least: tuple[float, float] = (2.0, 0.0)
+
+    @property
+    def target(self) -> str:
+        """What is trained without donors: cases that share it share its learning rate and its runs from Kaiming."""
+        norm = " norm" if self.norm else ""
+        return f"{self.data} {self.classes[0]}-{self.classes[-1]} {self.images} {self.widths}{norm}"
+
+    def key(self, arm: str) -> str:
+        """The name under which an arm's results are kept."""
+        return self.name if arm in (*ARMS, RACED) and arm != "Kaiming" else self.target
 
 
 @dataclass(frozen=True)
@@ -121,8 +131,8 @@ class Experiment:
         draft.replace(path)
         return path
 
-    def done(self, case: str, arm: str, seed: int) -> bool:
-        return any((r["case"], r["arm"], r["seed"]) == (case, arm, seed) for r in self.rows)
+    def done(self, case: Case, arm: str, seed: int) -> bool:
+        return any((r["case"], r["arm"], r["seed"]) == (case.key(arm), arm, seed) for r in self.rows)
 
     def add(self, row: dict) -> None:
         self.rows.append(row)
@@ -134,30 +144,31 @@ class Experiment:
         held = samples(data, "validation", case.classes, SCORED, seed=0)
         net = network(case.widths, case.norm, case.data, seed)
         pair = samples(data, "train", case.classes, case.images, seed=seed)
-        training, done, charged, note = started(arm, net, self.index(case), pair, lr=lr, seed=seed, steps=case.steps)
+        index = None if arm == "Kaiming" else self.index(case)
+        training, done, charged, note = started(arm, net, index, pair, lr=lr, seed=seed, steps=case.steps)
         points = training.curve(held, done=done)
         points = [(step + charged, a) for step, a in points]
         return {"curve": [(round(s, 2), round(a, 4)) for s, a in points], "note": str(note), "final": final(points)}
 
     def rate(self, case: Case) -> float:
         """The learning rate that is best for Kaiming, on seeds that are not reported."""
+        finals: dict[float, list[float]] = {}
         for lr in RATES:
+            arm = f"rate {lr:g}"
             for seed in TUNING_SEEDS:
-                if not self.done(case.name, f"rate {lr:g}", seed):
-                    self.add({"case": case.name, "arm": f"rate {lr:g}", "seed": seed}
-                             | self.curve(case, "Kaiming", seed, lr))  # fmt: skip
-        return max(RATES, key=lambda lr: statistics.mean(
-            r["final"] for r in self.rows if (r["case"], r["arm"]) == (case.name, f"rate {lr:g}")
-        ))  # fmt: skip
+                if not self.done(case, arm, seed):
+                    self.add({"case": case.target, "arm": arm, "seed": seed} | self.curve(case, "Kaiming", seed, lr))
+            finals[lr] = [r["final"] for r in self.rows if (r["case"], r["arm"]) == (case.target, arm)]
+        return max(RATES, key=lambda lr: statistics.mean(finals[lr]))
 
-    def run(self, case: Case) -> None:
+    def run(self, case: Case, arms: tuple[str, ...]) -> None:
         lr = self.rate(case)
         for seed in SEEDS:
-            for arm in case.arms:
-                if not self.done(case.name, arm, seed):
+            for arm in arms:
+                if not self.done(case, arm, seed):
                     start = time.time()
                     found = self.curve(case, arm, seed, lr)
-                    self.add({"case": case.name, "arm": arm, "seed": seed, "lr": lr} | found)
+                    self.add({"case": case.key(arm), "arm": arm, "seed": seed, "lr": lr} | found)
                     print(case.name, arm, seed, f"{found['final']:.3f} {time.time() - start:.0f} s", flush=True)
 
 
@@ -168,7 +179,7 @@ def network(widths, norm, data, seed) -> Net:
 
 def speed_ups(rows: list[dict], case: Case, arm: str, share: float) -> list[tuple[float, float | None]]:
     """(Kaiming's steps, the arm's steps) to a share of Kaiming's final accuracy, seed by seed."""
-    by = {(r["arm"], r["seed"]): r for r in rows if r["case"] == case.name}
+    by = {(r["arm"], r["seed"]): r for r in rows if r["case"] == case.key(r["arm"])}
     pairs = []
     for seed in SEEDS:
         if ("Kaiming", seed) in by and (arm, seed) in by:
@@ -185,7 +196,7 @@ def table(rows: list[dict]) -> str:
     ]
     for case in CASES:
         for arm in case.arms:
-            found = [r for r in rows if (r["case"], r["arm"]) == (case.name, arm)]
+            found = [r for r in rows if (r["case"], r["arm"]) == (case.key(arm), arm)]
             if found:
                 lines.append(_line(rows, case, arm, found))
     return "\n".join(lines) + "\n"
@@ -216,6 +227,7 @@ def main() -> None:
         "--onnx", type=Path, help="a folder of third-party ONNX files; without it that case is left out"
     )
     parser.add_argument("--case", type=int, action="append", help="only this case, from 1")
+    parser.add_argument("--few", action="store_true", help="only Kaiming and the connected sub-networks")
     parser.add_argument("--out", type=Path, default=HERE / "results.jsonl")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -223,7 +235,7 @@ def main() -> None:
     experiment = Experiment(options.cifar, options.onnx, options.out)
     for number, case in enumerate(CASES, start=1):
         if (not options.case or number in options.case) and (case.donors != ("third-party",) or options.onnx):
-            experiment.run(case)
+            experiment.run(case, FEW if options.few else case.arms)
     text = table(experiment.rows)
     print(text)
     readme = HERE / "README.md"
