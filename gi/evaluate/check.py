@@ -9,6 +9,7 @@ from gi.source.trace import Answer, Stopped, answer_from_json
 from gi.types import Task
 
 _TARGET = "gi.evaluate.tracer:handle"
+_MAX_REMEMBERED = 256  # texts: an offspring that was accepted is a parent soon
 
 
 class CheckWorker:
@@ -22,11 +23,23 @@ class CheckWorker:
         self.entry = entry
         self.cpu_s = 0.0
         self._worker = WarmWorker(_TARGET, wall_limit_s=wall_limit_s, memory_mb=memory_mb)
+        self._answers: dict[tuple[str, Task, str], Answer] = {}
         self._signatures: dict[str, Signature | None] = {}
 
     def __call__(self, text: str, task: Task, *, entry: str | None = None) -> Answer:
         """What a run of the network that `entry` builds (`self.entry`) and of the recipe on meta tensors shows."""
         entry = self.entry if entry is None else entry
+        key = (text, task, entry)
+        if key not in self._answers:
+            answer = self._checked(text, task, entry)
+            if isinstance(answer, Stopped) and answer.stage == "worker":
+                return answer  # of this moment, perhaps
+            if len(self._answers) >= _MAX_REMEMBERED:
+                self._answers.clear()
+            self._answers[key] = answer
+        return self._answers[key]
+
+    def _checked(self, text: str, task: Task, entry: str) -> Answer:
         try:
             return self._traced(text, task, entry)
         except WorkerTimeout as error:

@@ -138,7 +138,11 @@ def _set(weight: nn.Parameter, key: str) -> None:
     if not weight.is_floating_point():
         return
     values = _noise(key, weight.numel()).reshape(weight.shape)
-    weight.data.copy_(values * math.sqrt(2 / math.prod(weight.shape[1:])) if weight.dim() > 1 else values + 0.5)
+    weight.data.copy_(values)
+    if weight.dim() > 1:
+        weight.data.mul_(math.sqrt(2 / math.prod(weight.shape[1:])))
+    else:
+        weight.data.add_(0.5)
 
 
 _NOISE = torch.from_numpy(numpy.random.default_rng(0).standard_normal(_NOISE_LENGTH, dtype=numpy.float32))

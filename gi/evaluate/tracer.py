@@ -30,6 +30,7 @@ from gi.source.trace import Trace, answer_as_json
 MAX_MULTIPLY_ADDS = (
     4_000_000_000  # of a batch: a larger network's numbers cost seconds, and its fingerprint does without
 )
+MAX_WEIGHTS = 40_000_000  # each is held a few times over, and the worker's memory is limited
 MAX_VALUES = 100_000_000  # that a batch computes on its way: they are all kept for the backward pass
 _MAX_REMEMBERED = 20_000
 
@@ -95,17 +96,18 @@ class _Run:
         fixes, points = seen.needs.told()
         recipe = self._recipe(names, net) if with_recipe and not fixes else ""
         model = seen.graph.digest_of(output)
+        num_params = sum(p.numel() for _, p in params)
         two_modes = seen.graph.drops or _knows_its_mode(self.code)
         if two_modes:  # its steps are those in training: only its numbers tell what it does in evaluation
             model = digest(model, self.text)
         if with_numbers and not fixes and not no_gradient:
-            model = self._meaning(seen, model, two_modes)
+            model = self._meaning(seen, model, num_params, two_modes)
         return Trace(
             uses=tuple(seen.uses),
             fixes=fixes,
             unused=seen.unused(),
             no_gradient=no_gradient,
-            num_params=sum(p.numel() for _, p in params),
+            num_params=num_params,
             model=model,
             fingerprint=digest(model, recipe),
             built_counts=seen.built_counts(),
@@ -143,17 +145,17 @@ class _Run:
     def _recipe(self, names: dict[str, Any], net: nn.Module) -> str:
         return tried_recipe(names, net, self.input_shape, self.num_classes, batch=BATCH)
 
-    def _meaning(self, seen: Recorder, model: str, two_modes: bool) -> str:
+    def _meaning(self, seen: Recorder, model: str, num_params: int, two_modes: bool) -> str:
         """The digest of the numbers that the network gives, where they tell anything, else that of its steps."""
         if model not in _MEANINGS:
             if len(_MEANINGS) >= _MAX_REMEMBERED:
                 _MEANINGS.clear()
-            _MEANINGS[model] = self._numbers(seen, two_modes) or model
+            _MEANINGS[model] = self._numbers(seen, num_params, two_modes) or model
         return _MEANINGS[model]
 
-    def _numbers(self, seen: Recorder, two_modes: bool) -> str | None:
+    def _numbers(self, seen: Recorder, num_params: int, two_modes: bool) -> str | None:
         graph = seen.graph
-        if graph.multiply_adds > MAX_MULTIPLY_ADDS or graph.values > MAX_VALUES:
+        if graph.multiply_adds > MAX_MULTIPLY_ADDS or graph.values > MAX_VALUES or num_params > MAX_WEIGHTS:
             return None
         numbers = numeric(self.code, self.entry, self.input_shape, two_modes=two_modes)
         return numbers and digest(numbers, graph.invariants())

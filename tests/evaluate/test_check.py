@@ -29,6 +29,13 @@ def test_an_entry_may_be_given_with_each_call(worker):
     assert worker(named, SMALL) == Stopped("build", "undefined name", 0, "NameError: name 'Net' is not defined")
 
 
+def test_one_text_is_checked_once(worker):
+    first = worker(TEXT, SMALL)
+    spent = worker.cpu_s
+    assert worker(TEXT, SMALL) is first
+    assert worker.cpu_s == spent
+
+
 def test_knows_the_installed_torch(worker):
     assert worker.signature("torch.nn.ReLU") == (("inplace", False),)
     assert worker.signature("torch.nn.Missing") is None
