@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gi.corpus import Corpus
+from gi.errors import SourceError
 from gi.evaluate.check import CheckWorker
 from gi.evaluate.workers import WarmWorker, WorkerDied, WorkerTimeout
 from gi.seeding import stream
@@ -95,7 +96,10 @@ class Bench:
 
     def first(self, parents: list[Any], rng: Any, plan: Plan) -> Tried:
         barren = Tried(str(parents[0]), (), Try("", "propose", "nothing to change"))
-        return next(self.vary.raw(parents, rng=rng, plan=plan), barren)
+        try:
+            return next(self.vary.raw(parents, rng=rng, plan=plan), barren)
+        except SourceError as error:  # the other file does not run for this one's task
+            return Tried(str(parents[0]), (), Try("", "propose", "no second parent", str(error)))
 
     def judged(self, text: str, parents: list[str]) -> dict[str, Any]:
         """The columns of one text; different is by fingerprint, and only of a text whose forward fits."""
