@@ -8,6 +8,7 @@ from gi.weights.target import IMAGE_NUMBER, Target, TargetLayer
 
 _MOST_VISITS = 4000  # of the search in one donor: real networks need tens
 _STRIDE_PENALTY = 0.5
+_IMAGE_CHANNELS = (1, 3)  # of an image; a donor that reads 16 has seen something else
 _EMBEDDED_PENALTY = 0.25  # a 3x3 kernel in the middle of a 5x5 one
 
 
@@ -73,6 +74,7 @@ class _Search:
             for each in self.donor.layers
             if each.id not in taken
             and fed_by <= each.sources
+            and (IMAGE not in fed_by or each.num_inputs in (*_IMAGE_CHANNELS, self.target.image_channels))
             and (width is None or each.width == width)
             and (worth := likeness(layer, each)) > 0
         ]

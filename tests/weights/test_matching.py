@@ -53,6 +53,13 @@ def test_grey_takes_the_sum_of_a_colour_donors_filters():
     assert original.layers[0].weight.shape == (8, 3, 3, 3)
 
 
+def test_what_reads_sixteen_channels_has_not_seen_images():
+    events = donor("events", stack(8, 8, image=16))
+    assert matches(target(4, 4), [events]) == []
+    sixteen = traced(stack(4, 4, image=16), torch.randn(2, 16, 16, 16))
+    assert len(matches(sixteen, [events])) == 1
+
+
 def test_keeps_the_channels_that_the_kept_ones_read_most():
     net = stack(6, 4)
     with torch.no_grad():
