@@ -256,7 +256,10 @@ def _parameters(func: Callable[..., Any]) -> tuple[tuple[str, Any], ...] | None:
     if not isinstance(func, types.FunctionType):
         return None
     func = torch._jit_internal.boolean_dispatched.get(func, {}).get("if_false", func)  # F.max_pool2d, ...
-    parameters = inspect.signature(func).parameters.values()
+    try:
+        parameters = inspect.signature(func).parameters.values()
+    except ValueError:  # `**` and its kin: a Python function around one of C
+        return None
     if any(p.kind not in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) for p in parameters):
         return None
     return tuple((p.name, None if p.default is p.empty else p.default) for p in parameters)

@@ -390,3 +390,9 @@ def test_knows_no_other_signatures(check, symbol):
 )
 def test_knows_which_layer_does_what_a_function_does(check, symbol, counterpart):
     assert check.counterpart(symbol) == counterpart
+
+
+@pytest.mark.parametrize("expression", ["x ** 2", "2 ** x", "x.pow(2)", "x % 3", "1 - x", "x / 2 + x @ x.T @ x"])
+def test_operators_are_recorded_like_functions(check, expression):
+    trace = check.trace(program("self.fc = nn.Linear(64, 10)", f"x = self.fc(x.flatten(1))\nreturn {expression}"))
+    assert not trace.fixes
