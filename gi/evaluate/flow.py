@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
+
+Says: TypeAlias = Callable[[nn.Module | None], bool]
 
 _PERMUTING = frozenset({"permute", "transpose", "movedim", "swapaxes"})
 _WINDOWS = (nn.MaxPool1d, nn.MaxPool2d, nn.AvgPool1d, nn.AvgPool2d)
@@ -26,9 +28,9 @@ class Step:
 class Flow:
     """The steps of one run. Tensors are told apart by id, so the run must keep them alive."""
 
-    def __init__(self, is_odd: Callable[[nn.Module | None], bool] = lambda _: False) -> None:
-        """`is_odd` says of a layer that its width is a number of its own, which no other line shares."""
-        self.is_odd = is_odd
+    def __init__(self, is_odd: Says = lambda _: False, is_mended: Says = lambda _: False) -> None:
+        """`is_odd` says of a layer that its width is its own number, `is_mended` that it gets another input width."""
+        self.is_odd, self.is_mended = is_odd, is_mended
         self._steps: dict[int, Step] = {}
         self._kept: list[torch.Tensor] = []
 
@@ -50,6 +52,11 @@ class Flow:
             others = {id(s) for n, other in enumerate(ways) if n != number for s in other}
             alone.append([s for s in way if id(s) not in others])
         return alone
+
+    def led_to(self, tensor: torch.Tensor, other: torch.Tensor) -> bool:
+        """Whether `other` was made out of a tensor."""
+        step = self._steps.get(id(tensor))
+        return step is None or any(s is step for s in _ancestors(self._steps.get(id(other))))
 
     def last_connection(self, tensor: torch.Tensor) -> nn.Module | None:
         """The layer whose outputs are the tensor's channels: reached through layers and functions of one input."""

@@ -183,17 +183,23 @@ def _windows(tensors: list[torch.Tensor], flow: Flow) -> list[Misfit]:
 
 
 def _changed(left: torch.Tensor, right: torch.Tensor, flow: Flow) -> tuple[str, torch.Tensor, torch.Tensor]:
-    """The operand to project: that whose width nobody shares, else that with more layers of its own.
+    """The operand to project, so that what follows gets the width that it got before the text was changed.
 
-    What follows then gets the width that it got.
+    That is the one whose width nobody shares; else the longer branch, unless what came in has changed, or was changed
+    on its short way by something without weights.
     """
     odd = [flow.is_odd(flow.last_connection(t)) for t in (left, right)]
     if odd[0] != odd[1]:
         return ("left", left, right) if odd[0] else ("right", right, left)
     ways = flow.apart([left, right])
-    if connections(ways[0]) > connections(ways[1]):
-        return "left", left, right
-    return "right", right, left
+    left_is_longer = connections(ways[0]) > connections(ways[1])
+    longer, short = (0, 1) if left_is_longer else (1, 0)
+    first = next((s.layer for s in reversed(ways[longer]) if connections([s])), None)
+    tensors = (left, right)
+    transformed = not connections(ways[short]) and not flow.led_to(tensors[short], tensors[longer])
+    if first is not None and (flow.is_mended(first) or transformed):
+        longer, short = short, longer
+    return ("left", "right")[longer], tensors[longer], tensors[short]
 
 
 def _stride(source: torch.Tensor, target: torch.Tensor) -> int:

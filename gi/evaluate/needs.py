@@ -61,6 +61,10 @@ class Needs:
         width = given.get("out_channels", given.get("out_features"))
         return len(self.sites.get(id(layer), ())) > 1 and self.routes.is_constant(width)
 
+    def is_mended(self, layer: nn.Module | None) -> bool:
+        """Whether a layer gets another width than it was built for."""
+        return any((id(layer), name) in self.wanted for name in ("in_channels", "in_features"))
+
     # Telling ---------------------------------------------------------------------------------------------------------
 
     def told(self) -> tuple[tuple[Fix, ...], tuple[Point, ...]]:

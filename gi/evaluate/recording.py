@@ -42,7 +42,7 @@ class Recorder:
         self.sites = Sites()
         self.routes = routes
         self.needs = Needs(self.routes)
-        self.flow = Flow(self.needs.is_odd)
+        self.flow = Flow(self.needs.is_odd, self.needs.is_mended)
         self.graph = Graph()
         self.kept = Kept()
         self.uses: list[Use] = []

@@ -35,7 +35,8 @@ def arguments(source: Source, trace: Trace, fixes: Sequence[Fix], *, optional: C
     made, pending, failed = dict[int, Replacement](), list(fixes), list[Fix]()
     while pending:
         fix = pending[0]
-        best = min(_settlements(source, trace, fix, made), key=lambda s: s.cost, default=None)
+        stale = {i for f in fixes if made.keys() & set(f.route) for i in f.route}
+        best = min(_settlements(source, trace, fix, stale), key=lambda s: s.cost, default=None)
         if best is None:
             pending.remove(fix)
             grouped = _grouped(source, trace, fix, fixes) if fix.name == "out_channels" else None
@@ -64,17 +65,22 @@ def _grouped(source: Source, trace: Trace, fix: Fix, fixes: Sequence[Fix]) -> tu
     return points["groups"], _written(source, trace.points[points["groups"]], str(groups))
 
 
-def _settlements(source: Source, trace: Trace, fix: Fix, made: dict[int, Replacement]) -> list[Settled]:
-    """The points along a fix's route that can give all that is needed of them."""
+def _settlements(source: Source, trace: Trace, fix: Fix, stale: Collection[int]) -> list[Settled]:
+    """The points along a fix's route that can give all that is needed of them.
+
+    Of those `stale`, numbers came from a place that changes: only a number for all is still right there.
+    """
     found = []
     for depth, index in enumerate(fix.route):
         point = trace.points[index]
         cases = [c for c in point.cases if c.wanted]
-        if any(len(c.wanted) > 1 for c in cases) or index in made or not cases:
+        if any(len(c.wanted) > 1 for c in cases) or not cases:
             continue
         there = _there(source, point)
         text = _expression(cases, fix.name, source.code(there) if there is not None else "")
-        if text is not None and (point.name or there is not None):
+        if text is None or (index in stale and text.rank):
+            continue
+        if point.name or there is not None:
             found.append(Settled(index, text, _cost(there, text) + depth / 10 + _DERIVES * point.derives))
     return found
 
