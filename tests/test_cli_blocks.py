@@ -62,3 +62,15 @@ def test_a_corpus_without_classes_says_so(tmp_path, capsys):
     Corpus.create(tmp_path / "c.sqlite").close()
     assert run(["corpus", "--blocks", "--corpus", str(tmp_path / "c.sqlite")]) == 0
     assert "0 of 0 module classes are blocks" in capsys.readouterr().out
+
+
+def test_a_harvest_says_how_many_blocks_it_brought(capsys):
+    from gi.report import print_harvests
+
+    brought = {"source": "nets", "commit": "", "programs": 3, "lines": 9, "ingredients": 5, "blocks": 4, "refused": []}
+    print_harvests([brought, {"source": "gone", "error": "is gone"}], "c.sqlite")
+    printed = capsys.readouterr().out
+    assert "blocks" in printed
+    assert [row.split() for row in printed.splitlines() if row.startswith("nets")] == [
+        ["nets", "-", "3", "9", "5", "4", "0"]
+    ]

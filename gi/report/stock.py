@@ -32,14 +32,13 @@ def offspring_text(answer: Mapping[str, Any], parent: str) -> str:
 
 def harvests_table(answers: Sequence[Mapping[str, Any]]) -> Table:
     """What each source added to a corpus."""
-    made = table(
-        "source", "commit", "programs", "lines", "new", "refused", right=("programs", "lines", "new", "refused")
-    )
+    counted = ("programs", "lines", "new", "blocks", "refused")
+    made = table("source", "commit", *counted, right=counted)
     for answer in answers:
         if "error" in answer:
-            made.add_row(answer["source"], "-", "could not be had", "", "", "")
+            made.add_row(answer["source"], "-", "could not be had", "", "", "", "")
             continue
-        counts = [str(answer[key]) for key in ("programs", "lines", "ingredients")]
+        counts = [str(answer[key]) for key in ("programs", "lines", "ingredients", "blocks")]
         made.add_row(answer["source"], answer["commit"][:12] or "-", *counts, str(len(answer["refused"])))
     return made
 
