@@ -17,7 +17,7 @@ from gi.vary.proposal import Means, Proposal, proposal
 
 MAX_DRAWS = 40
 _REPLACED_SHARE = 0.4
-_FREE_WORK = 2_000_000
+_FREE_WORK = 1_000_000
 """Multiply-adds that a block may add to any host; more only where the whole host takes as many."""
 _LEAST_WIDTH = 4
 """Of the input: no block was tried with less, and many divide it."""
@@ -138,6 +138,9 @@ def _placed(host: Host, spot: _Spot, ingredient: Ingredient, block: Block) -> Pr
     needed = {n.id for _, e in arguments for n in ast.walk(ast.parse(e)) if isinstance(n, ast.Name)}
     used = {n.id for _, e in block.arguments for n in ast.walk(ast.parse(e)) if isinstance(n, ast.Name)}
     brought = carried(source, parse(block.source), [block.name, *sorted(needed & used)])
+    owner = source.enclosing(spot.gene.call, ast.ClassDef)
+    if owner is not None and owner.name in brought.spelled.values():
+        return None  # a class that the host has already would be built in itself, without end
     names = {name: spelled for name, spelled in brought.spelled.items() if name in used}
     code = f"{brought.spelled[block.name]}({', '.join(f'{n}={settled(e, names)}' for n, e in arguments)})"
     placed = _put(host, spot, code)
