@@ -20,6 +20,7 @@ class Truth:
         rng = np.random.default_rng(seed)
         model = onnx.load(path)
         del model.graph.value_info[:]
+        _redraw_depthwise(model, rng)
         shapes = _shapes_of_cuts(model, rng)
         self.model, self.reads = _cut(model, shapes)
         self._session = _session(self.model)
@@ -63,6 +64,17 @@ def _is_depthwise(node, weights):
     group = next((a.i for a in node.attribute if a.name == "group"), 1)
     dims = weights.get(node.input[1])
     return node.op_type == "Conv" and group > 1 and dims is not None and dims[1] == 1
+
+
+def _redraw_depthwise(model, rng):
+    """Other weights for the convolutions that stay: training may have brought a channel's to nothing."""
+    weights = {tensor.name: tensor for tensor in model.graph.initializer}
+    dims = {name: tensor.dims for name, tensor in weights.items()}
+    for node in model.graph.node:
+        if node.op_type == "Conv" and _is_depthwise(node, dims):
+            for name in node.input[1:]:
+                drawn = rng.normal(0, 1, dims[name]).astype(np.float32)
+                weights[name].CopyFrom(onnx.numpy_helper.from_array(drawn, name))
 
 
 def _shapes_of_cuts(model, rng):
