@@ -12,7 +12,7 @@ def deletion(host: Host, means: Means) -> Proposal | None:
     """One layer, or one optional part of the recipe, goes."""
     if means.rng.random() < RECIPE_SHARE:
         return _recipe_deletion(host, means)
-    genes = [g for g in editable(host, place=True) if g is not host.classifier and not _sizes_a_branch(host, g)]
+    genes = [g for g in editable(host, place=True) if g is not host.classifier and not _holds_together(host, g)]
     if not genes:
         return None
     gene = means.rng.choice(genes)
@@ -20,8 +20,11 @@ def deletion(host: Host, means: Means) -> Proposal | None:
     return proposal(host, places.removal(host.source, [gene.place]), edit("deletion", host, gene, ""))
 
 
-def _sizes_a_branch(host: Host, gene: Gene) -> bool:
-    """Whether a pool makes an image as small as the one that it is added to or put beside."""
+def _holds_together(host: Host, gene: Gene) -> bool:
+    """Whether the rest cannot do without it: a pool that makes an image as small as the one that it is joined with, a
+    convolution that brings the width of a block down again, without which it would grow with every block."""
+    if gene.type == LineType.CONNECTION:
+        return gene.instances > 1 and any(given[0] > out[0] for given, out in gene.uses)
     shrinks = gene.type == LineType.POOLING and gene.input[1:] != gene.output[1:]
     return shrinks and not gene.is_function and is_joined(host.source, gene)
 

@@ -15,7 +15,7 @@ from gi.vary.insertion import insertion
 from gi.vary.operators import OPERATORS
 from gi.vary.proposal import Means
 from gi.vary.tweak import tweak
-from tests.checking import SMALL, Stock, program, sequential
+from tests.checking import HEAD, SMALL, Stock, program, sequential
 
 SEQUENTIAL = sequential("nn.Conv2d(1, 8, 3, padding=1)", "nn.ReLU()", "nn.Flatten()", "nn.Linear(512, 10)")
 ATTRIBUTES = program(
@@ -153,3 +153,16 @@ def test_an_ingredient_of_a_host_carries_the_values_of_its_run(check):
     )
     host = Host(text, check.trace(text), SMALL)
     assert host.ingredient(host.genes[0]).call == "torch.nn.Conv2d(1, 8, 3)"
+
+
+def test_deletion_keeps_what_brings_a_width_down_again(check):
+    text = program(
+        "self.net = nn.Sequential(*[Wide(w) for w in (2, 4)])\nself.fc = nn.Linear(256, 10)",
+        "return self.fc(self.net(torch.cat([x, x], 1)).flatten(1))",
+        head=HEAD + "class Wide(nn.Module):\n    def __init__(self, width):\n        super().__init__()\n"
+        "        self.up = nn.Conv2d(width, 6 * width, 1)\n        self.down = nn.Conv2d(6 * width, 2 * width, 1)\n"
+        "        self.act = nn.ReLU()\n\n    def forward(self, x):\n        return self.act(self.down(self.up(x)))\n\n\n",
+    ).replace("nn.Linear(256", "nn.Linear(512")
+    gone = {before for _, before, _ in edits(check, deletion, text)}
+    assert any("6 * width, 1" in before for before in gone)
+    assert not any("2 * width, 1" in before for before in gone)
