@@ -30,24 +30,37 @@ def project(source: Source, fix: Fix, trace: Trace, taken: set[str]) -> list[Rep
 
 
 def _projection(source: Source, fix: Fix, cases: Sequence[Case]) -> tuple[str, list[Replacement]]:
-    """The layer: where only some objects need it, under the condition that they do."""
+    """The layer: where only some objects need it, under the condition that they do; else in all of them."""
     needing = [c for c in cases if c.wanted]
-    scopes = [dict(c.names) for c in needing]
-    numbers = list(zip(*(c.wanted[0] for c in needing), strict=True))
-    texts = [expression(scopes, values) for values in numbers]
+    held = None
+    if len(needing) < len(cases):
+        held = condition([dict(c.names) for c in cases], [bool(c.wanted) for c in cases])
+    of_all = len(needing) < len(cases) and held is None
+    code, imports = _layer(source, fix, cases if of_all else needing)
+    if held is not None:
+        plain, more = places.spelled(source, "torch.nn.Identity", "")
+        code, imports = f"{code} if {held} else {plain}", [*imports, *more]
+    return code, imports
+
+
+def _layer(source: Source, fix: Fix, cases: Sequence[Case]) -> tuple[str, list[Replacement]]:
+    """A 1x1 convolution, or a dense layer for features, with the widths that each case needs or has."""
+    scopes = [dict(c.names) for c in cases]
+    wanted = [c.wanted[0] if c.wanted else _own_widths(c, fix.name) for c in cases]
+    texts = [expression(scopes, values) for values in zip(*wanted, strict=True)]
     if any(t is None for t in texts):
         raise UnrepairableError(f"the sum of line {fix.site[0]} needs different layers in objects of one class")
     channels, out, stride = (t.text for t in texts if t is not None)
     step = f", stride={stride}" if stride not in ("0", "1") else ""
     symbol, rest = ("torch.nn.Linear", "") if stride == "0" else ("torch.nn.Conv2d", f", 1{step}")
-    code, imports = places.spelled(source, symbol, f"{channels}, {out}{rest}")
-    if len(needing) < len(cases):
-        held = condition([dict(c.names) for c in cases], [bool(c.wanted) for c in cases])
-        if held is None:
-            raise UnrepairableError(f"the sum of line {fix.site[0]} fits in some objects of its class, in others not")
-        plain, more = places.spelled(source, "torch.nn.Identity", "")
-        code, imports = f"{code} if {held} else {plain}", [*imports, *more]
-    return code, imports
+    return places.spelled(source, symbol, f"{channels}, {out}{rest}")
+
+
+def _own_widths(case: Case, side: str) -> tuple[int, int, int]:
+    """What a projection that changes no width is built with."""
+    shape = case.value[side == "right"]
+    width = shape[1] if len(shape) == 4 else shape[-1]
+    return width, width, int(len(shape) == 4)
 
 
 def _changed(
