@@ -150,10 +150,14 @@ def _print(answer: dict[str, Any]) -> None:
 )
 @_k_option
 @_seed_option
-def gallery(*, folder: Path, out: Path, shapes: tuple[str, ...], k: int, seed: int) -> None:
+@as_json
+def gallery(*, folder: Path, out: Path, shapes: tuple[str, ...], k: int, seed: int, as_json: bool) -> None:
     """Show the standard kernels: classes with their frequency, the networks they come from and the nearest kernels."""
     from gi.weights.gallery import write_gallery
     from gi.weights.index import Index
 
     shown = write_gallery(Index.open(folder), out, shapes=[_shape(each) for each in shapes], k=k, seed=seed)
-    click.echo(f"{out}: {shown} classes", err=True)
+    if as_json:
+        print_json({"gallery": str(out), "classes": shown})
+    else:
+        click.echo(f"{out}: {shown} classes", err=True)
