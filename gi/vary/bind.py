@@ -9,7 +9,7 @@ from typing import Any
 from gi.seams import Signature
 from gi.source.tree import dotted
 from gi.types import Ingredient, LineType
-from gi.vary.slots import DATA, UNKNOWN, Code, Slot, Surroundings, bound
+from gi.vary.slots import DATA, INPUTS, UNKNOWN, Code, Slot, Surroundings, bound
 
 
 def bound_arguments(
@@ -38,7 +38,7 @@ def _keeps_size(ingredient: Ingredient, around: Surroundings, signature: Signatu
     name, names = ingredient.symbol.rpartition(".")[2].lower(), {n for n, _ in signature}
     if not around.is_shared:
         return True
-    if name == "layernorm" and around.size:
+    if (name == "layernorm" and around.size) or (around.is_varied and names & INPUTS):
         return False
     if ingredient.type == LineType.POOLING:
         return "kernel_size" in names and (

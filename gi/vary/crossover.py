@@ -11,7 +11,7 @@ from gi.vary.bind import bound_arguments
 from gi.vary.genes import Gene
 from gi.vary.host import Host, donor
 from gi.vary.proposal import RECIPE_SHARE, Means, Proposal, as_layer, call_text, edit, editable, proposal, same
-from gi.vary.sameness import same_function, same_layer
+from gi.vary.sameness import same_as_function, same_function, same_layer, same_pixel
 
 
 def crossover(host: Host, means: Means) -> Proposal | None:
@@ -45,7 +45,8 @@ def replacement(host: Host, gene: Gene, ingredient: Ingredient, means: Means) ->
     if made is None or layer is None:
         return None
     code, imports = made
-    if same_layer(gene, layer.symbol, code, means.lookup.signature(layer.symbol) or ()):
+    signature = means.lookup.signature(layer.symbol) or ()
+    if same_layer(gene, layer.symbol, code, signature) or same_pixel(gene, layer.symbol, code):
         return None
     renamed = (
         _renamed(source, gene.place, stem_of(layer.symbol)) if layer.type != gene.type or _misnamed(gene, layer) else []
@@ -85,12 +86,17 @@ def _functional_replacement(
             code, imports = spelled(source, symbol, ", ".join(filter(None, (data, arguments))))
             if symbol == gene.symbol and same_function(code, source.code(gene.call), signature or ()):
                 return None
+            if same_pixel(gene, symbol, code):
+                return None
             return code, [source.replace(gene.call, code), *imports]
     layer = as_layer(ingredient, means)
     made = call_text(host, layer, around, means) if layer else None
     if made is None or layer is None or places.constructor_of(source, gene.call) is None:
         return None
     code, imports = made
+    signatures = (means.lookup.signature(s) or () for s in (layer.symbol, gene.symbol))
+    if same_as_function(gene, layer.symbol, code, *signatures) or same_pixel(gene, layer.symbol, code):
+        return None
     defined, name = places.definition(source, gene.call, code, stem_of(layer.symbol))
     return code, [defined, source.replace(gene.call, f"self.{name}({data})"), *imports]
 

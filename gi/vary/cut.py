@@ -5,6 +5,7 @@ from gi.source.places import Appended, Attribute, Element, Functional
 from gi.source.tree import Replacement
 from gi.types import Edit
 from gi.vary.crossover import replacement
+from gi.vary.deletion import holds_together
 from gi.vary.genes import Gene
 from gi.vary.host import Host
 from gi.vary.insertion import inserted
@@ -40,7 +41,7 @@ def _tail_swapped(host: Host, other: Host, tail: list[Gene], coming: list[Gene],
         if swapped and not same(swapped[0], host.source.code(gene.call)):
             made.extend(swapped[1])
             edits.append(edit("cut", host, gene, swapped[0], other.ingredient(new)))
-    gone = [g for g in tail[len(coming) :] if g.place is not None]
+    gone = [g for g in tail[len(coming) :] if g.place is not None and not holds_together(host, g)]
     made.extend(places.removal(host.source, [g.place for g in gone if g.place is not None]))
     edits.extend(edit("cut", host, g, "") for g in gone)
     if len(coming) > len(tail) and isinstance(tail[-1].place, (Element, Appended)):

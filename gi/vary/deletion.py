@@ -12,7 +12,7 @@ def deletion(host: Host, means: Means) -> Proposal | None:
     """One layer, or one optional part of the recipe, goes."""
     if means.rng.random() < RECIPE_SHARE:
         return _recipe_deletion(host, means)
-    genes = [g for g in editable(host, place=True) if g is not host.classifier and not _holds_together(host, g)]
+    genes = [g for g in editable(host, place=True) if g is not host.classifier and not holds_together(host, g)]
     if not genes:
         return None
     gene = means.rng.choice(genes)
@@ -20,7 +20,7 @@ def deletion(host: Host, means: Means) -> Proposal | None:
     return proposal(host, places.removal(host.source, [gene.place]), edit("deletion", host, gene, ""))
 
 
-def _holds_together(host: Host, gene: Gene) -> bool:
+def holds_together(host: Host, gene: Gene) -> bool:
     """Whether the rest cannot do without it: a pool that makes an image as small as the one that it is joined with, a
     convolution that brings the width of a block down again, without which it would grow with every block."""
     if gene.type == LineType.CONNECTION:

@@ -78,13 +78,12 @@ class Host:
         source = self.source
         own = expressions.given(source, gene, expressions.INPUTS) if replaced else ""
         channels = own or expressions.width_in(source, self.genes, gene, behind=not replaced)
+        is_varied = not channels and len({use[0 if replaced else 1][:1] for use in gene.uses}) > 1
+        found = dataclasses.replace(found, is_shared=True, is_varied=is_varied)
         if not replaced:
-            return dataclasses.replace(
-                found, is_shared=True, channels_code=channels, width=found.channels, width_code=channels
-            )
+            return dataclasses.replace(found, channels_code=channels, width=found.channels, width_code=channels)
         return dataclasses.replace(
             found,
-            is_shared=True,
             channels_code=channels,
             width_code=expressions.given(source, gene, expressions.OUTPUTS),
             stride=expressions.stride(source, gene),

@@ -70,13 +70,35 @@ _PASSES_ON = (LineType.POOLING, LineType.REGULARIZATION, LineType.RESHAPE)
 
 
 def is_idle(symbol: str, genes: tuple[Gene, ...], behind: Gene) -> bool:
-    """Whether an activation behind a gene does nothing: a ReLU of what has no negative values."""
-    if _plain(symbol) not in _IDLE:
-        return False
-    at = genes.index(behind)
+    """Whether an activation behind a gene does nothing: a ReLU of what is never negative, or in front of a ReLU."""
+    name, at = _plain(symbol), genes.index(behind)
+    following = next((g for g in genes[at + 1 :] if g.type not in _PASSES_ON), behind)
     while at > 0 and genes[at].type in _PASSES_ON:
         at -= 1
-    return _plain(genes[at].symbol) in _NOT_NEGATIVE
+    is_repeated = name == "relu" == _plain(following.symbol)
+    return is_repeated or (name in _IDLE and _plain(genes[at].symbol) in _NOT_NEGATIVE)
+
+
+def same_as_function(gene: Gene, symbol: str, code: str, own: Signature, function: Signature) -> bool:
+    """Whether a layer class `symbol`, called as `code`, does what the gene's function does: `F.avg_pool2d(x, 4)`."""
+    if _plain(symbol) != _plain(gene.symbol):
+        return False
+    one, two = arguments(code, own), arguments(ast.unparse(gene.call), function)
+    names = {*one, *two} - _NEVER_COUNT
+    return all(one.get(n, _DEFAULTS.get(n)) == two.get(n, _DEFAULTS.get(n)) for n in names)
+
+
+def same_pixel(gene: Gene, symbol: str, code: str) -> bool:
+    """Whether a pool to one pixel takes the place of a pool that gives one pixel already, of the same kind."""
+    kinds = [{k for k in ("avg", "max") if k in _plain(s)} for s in (gene.symbol, symbol)]
+    to_one = all(set(out[1:]) == {1} for _, out in gene.uses)
+    return kinds[0] == kinds[1] != set() and to_one and "adaptive" in _plain(symbol) and _asks_for_one(code)
+
+
+def _asks_for_one(code: str) -> bool:
+    call = ast.parse(code, mode="eval").body
+    values = [*call.args, *(k.value for k in call.keywords)] if isinstance(call, ast.Call) else []
+    return any(evaluated(v, {}) in (1, (1, 1)) for v in values)
 
 
 def _plain(symbol: str) -> str:

@@ -7,9 +7,7 @@ from typing import Any
 
 UNKNOWN = object()
 _DROPPED = frozenset({"device", "dtype", "inplace", "return_indices", "training", "foreach", "fused", "capturable"})
-_INPUTS = frozenset(
-    {"in_channels", "in_features", "num_features", "num_channels", "normalized_shape", "num_parameters"}
-)
+INPUTS = frozenset({"in_channels", "in_features", "num_features", "num_channels", "normalized_shape", "num_parameters"})
 _RATES = (0.1, 0.2, 0.3, 0.5)
 MAX_KERNEL, MAX_STRIDE, MAX_GROWTH = 7, 3, 4
 
@@ -24,7 +22,7 @@ class Surroundings:
     recipe's names; `image` is the data set's (height, width). Where one line stands for several layers (`is_shared`),
     the image keeps its size but for `stride` and `window`, the (kernel size, padding) to keep where the host's are not
     those that keep the size; `channels_code`, `width_code` are the host's expressions for all layers' numbers ("" where
-    there is none), and `divisor` divides the channels of all.
+    there is none, which `is_varied` says where the numbers differ), and `divisor` divides the channels of all.
     """
 
     channels: int = 1
@@ -42,6 +40,7 @@ class Surroundings:
     stride: str = ""
     window: tuple[str, str] | None = None
     divisor: int = 1
+    is_varied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ def bound(slot: Slot) -> Any:
         return UNKNOWN
     if name == "input" and slot.required:
         return DATA
-    if name in _INPUTS and (slot.given or slot.required):
+    if name in INPUTS and (slot.given or slot.required):
         return UNKNOWN if name == "num_parameters" and value in (1, UNKNOWN) else _channels(slot.around)
     if slot.around.is_shared and name in _SHARED:
         return _SHARED[name](slot)

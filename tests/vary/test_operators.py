@@ -161,7 +161,8 @@ def test_deletion_keeps_what_brings_a_width_down_again(check):
         "return self.fc(self.net(torch.cat([x, x], 1)).flatten(1))",
         head=HEAD + "class Wide(nn.Module):\n    def __init__(self, width):\n        super().__init__()\n"
         "        self.up = nn.Conv2d(width, 6 * width, 1)\n        self.down = nn.Conv2d(6 * width, 2 * width, 1)\n"
-        "        self.act = nn.ReLU()\n\n    def forward(self, x):\n        return self.act(self.down(self.up(x)))\n\n\n",
+        "        self.act = nn.ReLU()\n\n    def forward(self, x):\n"
+        "        return self.act(self.down(self.up(x)))\n\n\n",
     ).replace("nn.Linear(256", "nn.Linear(512")
     gone = {before for _, before, _ in edits(check, deletion, text)}
     assert any("6 * width, 1" in before for before in gone)

@@ -5,7 +5,7 @@ import pytest
 from gi.types import LineType
 from gi.vary.host import Host
 from gi.vary.proposal import editable
-from gi.vary.sameness import is_idle, same_function, same_layer
+from gi.vary.sameness import is_idle, same_as_function, same_function, same_layer, same_pixel
 from tests.checking import SMALL, program, sequential
 
 
@@ -48,10 +48,10 @@ def test_tells_whether_a_function_is_called_with_the_same_settings(check, one, o
     assert same_function(one, other, check.signature("torch.nn.functional.max_pool2d")) is same
 
 
-def test_a_relu_behind_what_is_not_negative_is_idle(check):
+def test_a_relu_next_to_a_relu_is_idle(check):
     text = sequential("nn.Conv2d(1, 8, 3)", "nn.ReLU()", "nn.MaxPool2d(2)", "nn.Flatten()", "nn.Linear(72, 10)")
     genes = Host(text, check.trace(text), SMALL).genes
-    assert [is_idle("torch.nn.ReLU", genes, g) for g in genes] == [False, True, True, True, False]
+    assert [is_idle("torch.nn.ReLU", genes, g) for g in genes] == [True, True, True, True, False]
     assert not is_idle("torch.nn.Tanh", genes, genes[1])
 
 
@@ -64,3 +64,16 @@ def test_a_pool_that_does_nothing_is_left_alone(check, pool):
     host = Host(text, check.trace(text), SMALL)
     pools = [g for g in editable(host, place=True) if g.type == LineType.POOLING]
     assert [g.symbol for g in pools] == (["torch.nn.AdaptiveAvgPool2d"] if "Max" in pool else [])
+
+
+def test_a_pool_to_one_pixel_is_no_other_for_a_pool_that_gives_one(check):
+    text = program(
+        "self.conv = nn.Conv2d(1, 8, 3)\nself.fc = nn.Linear(8, 10)",
+        "return self.fc(F.avg_pool2d(self.conv(x), 6).flatten(1))",
+    )
+    pool = Host(text, check.trace(text), SMALL).genes[1]
+    layer, function = check.signature("torch.nn.AvgPool2d"), check.signature("torch.nn.functional.avg_pool2d")
+    assert same_pixel(pool, "torch.nn.AdaptiveAvgPool2d", "nn.AdaptiveAvgPool2d((1, 1))")
+    assert not same_pixel(pool, "torch.nn.AdaptiveMaxPool2d", "nn.AdaptiveMaxPool2d(1)")
+    assert same_as_function(pool, "torch.nn.AvgPool2d", "nn.AvgPool2d(6)", layer, function)
+    assert not same_as_function(pool, "torch.nn.AvgPool2d", "nn.AvgPool2d(3)", layer, function)
