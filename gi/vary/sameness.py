@@ -79,11 +79,14 @@ def is_idle(symbol: str, genes: tuple[Gene, ...], behind: Gene) -> bool:
     return is_repeated or (name in _IDLE and _plain(genes[at].symbol) in _NOT_NEGATIVE)
 
 
-def same_as_function(gene: Gene, symbol: str, code: str, own: Signature, function: Signature) -> bool:
-    """Whether a layer class `symbol`, called as `code`, does what the gene's function does: `F.avg_pool2d(x, 4)`."""
+def same_as_function(gene: Gene, symbol: str, code: str, own: Signature, function: Signature | None) -> bool:
+    """Whether a layer class `symbol`, called as `code`, does what the gene's function does: `F.avg_pool2d(x, 4)`.
+
+    A function whose parameters Python cannot tell takes its data and then what the class takes.
+    """
     if _plain(symbol) != _plain(gene.symbol):
         return False
-    one, two = arguments(code, own), arguments(ast.unparse(gene.call), function)
+    one, two = arguments(code, own), arguments(ast.unparse(gene.call), function or (("input", True), *own))
     names = {*one, *two} - _NEVER_COUNT
     return all(one.get(n, _DEFAULTS.get(n)) == two.get(n, _DEFAULTS.get(n)) for n in names)
 
