@@ -72,7 +72,7 @@ def _redraw_depthwise(model, rng):
     dims = {name: tensor.dims for name, tensor in weights.items()}
     for node in model.graph.node:
         if node.op_type == "Conv" and _is_depthwise(node, dims):
-            for name in node.input[1:]:
+            for name in [name for name in node.input[1:] if name in weights]:  # an equal bias may come from elsewhere
                 drawn = rng.normal(0, 1, dims[name]).astype(np.float32)
                 weights[name].CopyFrom(onnx.numpy_helper.from_array(drawn, name))
 

@@ -8,7 +8,7 @@ from gi.archive.schema import FILE_NAME, run_file
 from gi.errors import ArchiveError
 
 WEIGHTS = "weights"
-_LEFTOVERS = frozenset({LOCK_NAME, f"{FILE_NAME}.part"})  # of a run that was killed before it began
+_LEFTOVERS = (LOCK_NAME, f"{FILE_NAME}.part")  # with SQLite's own files beside them: of a run killed before it began
 
 
 def refuse_unfit(folder: Path) -> None:
@@ -19,7 +19,11 @@ def refuse_unfit(folder: Path) -> None:
         raise ArchiveError(f"{nearest} is a file: pass a folder as --out.")
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise ArchiveError(f"{nearest} is read-only: pass a writable folder as --out.")
-    foreign = sorted(path.name for path in folder.iterdir() if path.name not in _LEFTOVERS) if folder.is_dir() else []
+    foreign = (
+        sorted(path.name for path in folder.iterdir() if not path.name.startswith(_LEFTOVERS))
+        if folder.is_dir()
+        else []
+    )
     if foreign:
         raise ArchiveError(f"{folder} holds other files ({foreign[0]}, ...): pass a new or empty folder as --out.")
 

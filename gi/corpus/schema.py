@@ -67,9 +67,8 @@ def create(path: Path) -> None:
     """Writes an empty corpus to a file that does not exist yet."""
     connection = sqlite3.connect(path)
     try:
-        connection.executescript(
-            f"BEGIN; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION}; {_TABLES} {TERMS} COMMIT;"
-        )
+        marks = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};"
+        connection.executescript(f"BEGIN; {marks} {_TABLES} {TERMS} COMMIT;")
     finally:
         connection.close()
 

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import HEAD, NET, PROGRAM, RECIPE
 
 from gi.config import RunConfig
 from gi.errors import ConfigError, DatasetError
@@ -23,6 +22,7 @@ from gi.evaluate.limits import Limits
 from gi.evaluate.server import ForkServer
 from gi.seams import Job
 from gi.types import OBJECTIVES, Failed, Outcome, Scored
+from tests.evaluate.conftest import HEAD, NET, PROGRAM, RECIPE
 
 Evaluate = Callable[..., Outcome]
 
