@@ -76,7 +76,7 @@ def main() -> int:
     run = options.run or evolved(case, file, dataset, options.seed, scratch / f"run-{options.case}-{options.seed}")
     assert file.read_bytes() == before, "the user's file was written to"
     result = {"case": options.case, "seed": options.seed, **judged(case, run, dataset, scratch)}
-    result["cpu_min"] = sum(cpu_s()) / 60
+    result["cpu_min"] = sum(cpu_s()) / 60 + (result["search"]["cpu_min"] if options.run else 0.0)
     name = f"results-{options.case}{'' if options.seed < 1000 else f'-{options.seed}'}.json"
     (HERE / name).write_text(json.dumps(result, indent=2) + "\n")
     show_in_readme()
