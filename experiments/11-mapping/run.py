@@ -32,16 +32,20 @@ def main():
         for name, path in files(Path(folder), options):
             rows.append(tested(name, path, Path(folder, "index", name.replace("/", "-")), options))
             print(rows[-1], file=sys.stderr)
-    with (HERE / options.out).open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+            write_csv(HERE / options.out, rows)
     wrong = sum(row["wrong"] for row in rows)
     print(
         f"{len(rows)} networks, {sum(row['pairs'] for row in rows)} layer pairs, "
         f"{sum(row['channels'] for row in rows)} channels changed, {wrong} wrong"
     )
     return 1 if wrong else 0
+
+
+def write_csv(path, rows):
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def parsed():
