@@ -39,6 +39,10 @@ class Lookup(Protocol):
         """The layer class of a function ("torch.nn.functional.relu": "torch.nn.ReLU") or the function of a class."""
         ...
 
+    def block(self, source: str, name: str, calls: Sequence[object]) -> Mapping[str, Any]:
+        """What trying a module class of a text found, as the fields of a `Block`; {"reason", "detail"} for none."""
+        ...
+
 
 Signature = tuple[tuple[str, bool], ...]
 """Each parameter's name, and whether it must be given."""

@@ -14,6 +14,7 @@ from gi.types import Ingredient, LineType, Origin, Task
 allow_torchvision()
 
 from gi.evaluate import tracer  # noqa: E402 (its torchvision must be allowed first)
+from gi.evaluate.blocks import tried  # noqa: E402 (likewise)
 
 SMALL = Task((1, 8, 8), 10)
 SEEDS = {path.stem: path.read_text() for path in sorted((Path(__file__).parents[1] / "corpus/seeds").glob("*.py"))}
@@ -67,6 +68,7 @@ class InProcess:
         self._answers: dict[tuple[str, Task], Answer] = {}
         self._counterparts = tracer.counterparts()
         self._signatures = {}
+        self._blocks = {}
 
     def __call__(self, text: str, task: Task) -> Answer:
         if (text, task) not in self._answers:
@@ -87,6 +89,11 @@ class InProcess:
             found = tracer.signature(symbol)
             self._signatures[symbol] = None if found is None else tuple((name, needed) for name, needed in found)
         return self._signatures[symbol]
+
+    def block(self, source: str, name: str, calls):
+        if (source, name) not in self._blocks:
+            self._blocks[source, name] = json.loads(json.dumps(tried(source, name, calls)))
+        return self._blocks[source, name]
 
     def counterpart(self, symbol: str) -> str | None:
         return self._counterparts.get(symbol)

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -14,10 +14,8 @@ from gi.corpus.classes import ModuleClass, module_classes
 from gi.corpus.flatten import UnusableError, flattened
 from gi.evaluate.trial import TrialWorker
 from gi.harvest import Harvest, Progress
-from gi.source.settle import settled
-from gi.types import Block, Ingredient, LineType, Origin
-
-_SAMPLE_CHANNELS = 64
+from gi.source.blocks import block_of
+from gi.types import Block, Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +74,6 @@ class _Trials:
         return TriedClass(found.name, found.origin, block_of(name, source, answer, found.origin))
 
 
-def block_of(name: str, source: str, answer: Mapping[str, Any], origin: Origin) -> Block:
-    """The block that a trial found. Raises `KeyError` where the answer is none of a trial."""
-    fields = {k: v for k, v in answer.items() if k != "needs_nn"}
-    fields["arguments"] = tuple((str(n), str(e)) for n, e in fields["arguments"])
-    return Block(name=name, source=_with_nn(source) if answer["needs_nn"] else source, origin=origin, **fields)
-
-
 def stored_block(source: str, fields: str, origin: Origin) -> Block:
     """The block that the corpus keeps as its source and its other fields as JSON."""
     stored = json.loads(fields)
@@ -95,17 +86,3 @@ def block_json(block: Block) -> dict[str, Any]:
     fields = dataclasses.asdict(block)
     source, origin = fields.pop("source"), fields.pop("origin")
     return {**fields, "arguments": dict(block.arguments), "characters": len(source), **origin}
-
-
-def _with_nn(source: str) -> str:
-    """The module with `nn` imported, which the block's arguments name."""
-    future = "from __future__ import annotations\n"
-    first = future if source.startswith(future) else ""
-    return f"{first}from torch import nn\n{source[len(first) :]}"
-
-
-def ingredient_of(block: Block) -> Ingredient:
-    """A block as what variation borrows: a call that builds it from 64 to 64 channels."""
-    names = {"channels_in": _SAMPLE_CHANNELS, "channels_out": _SAMPLE_CHANNELS, "stride": 1}
-    call = f"{block.name}({', '.join(f'{n}={settled(e, names)}' for n, e in block.arguments)})"
-    return Ingredient(LineType.BLOCK, block.name, call, call, (), block.origin, block.source, block)

@@ -1,23 +1,18 @@
 """The module classes of a harvest, with the literals that its programs call them with."""
 
 import ast
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gi.corpus.modules import modules, texts_below
 from gi.corpus.package import Defined, Inside, Package
-from gi.errors import SourceError
 from gi.harvest import Harvest
+from gi.source.blocks import Call, calls_by_class
 from gi.source.module import Imported, Unit
-from gi.source.tree import Source, dotted
+from gi.source.tree import dotted
 from gi.types import Origin
 
-_MAX_CALLS = 12
 _MODULES = "torch.nn."
-
-Call = tuple[list[str | None], dict[str, str | None]]
-"""A call's positional and named arguments as literals, None for what is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,32 +68,3 @@ def _is_module_base(package: Package, module: str, chain: str, below: tuple[str,
     if isinstance(meaning, Imported):
         return f"{meaning.symbol}.{rest}".startswith(_MODULES)
     return isinstance(meaning, Defined) and not rest and _is_module(package, meaning.module, meaning.name, below)
-
-
-def calls_by_class(texts: Iterable[str]) -> Mapping[str, list[Call]]:
-    """The arguments of calls by the called class's own name, a few of each, as literals."""
-    found: dict[str, list[Call]] = defaultdict(list)
-    for text in texts:
-        for call in _calls(text):
-            name = dotted(call.func).rpartition(".")[2]
-            if name[:1].isupper() and len(found[name]) < _MAX_CALLS:
-                named = {k.arg: _literal(k.value) for k in call.keywords if k.arg}
-                found[name].append(([_literal(a) for a in call.args], named))
-    return found
-
-
-def _calls(text: str) -> Iterator[ast.Call]:
-    try:
-        nodes = ast.walk(Source(text).tree)
-    except SourceError:
-        return
-    for node in nodes:
-        if isinstance(node, ast.Call) and not any(isinstance(a, ast.Starred) for a in node.args):
-            yield node
-
-
-def _literal(node: ast.expr) -> str | None:
-    try:
-        return repr(ast.literal_eval(node))
-    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
-        return None

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from gi.config import default_workers
 from gi.corpus import schema
-from gi.corpus.blocks import TriedClass, block_json, ingredient_of, stored_block, tried_classes
+from gi.corpus.blocks import TriedClass, block_json, stored_block, tried_classes
 from gi.corpus.calls import typed_programs
 from gi.corpus.draw import Draw
 from gi.corpus.insert import Added, digest_of, insert
@@ -23,6 +23,7 @@ from gi.corpus.summary import Summary, summary
 from gi.corpus.terms import terms_of
 from gi.errors import CorpusError
 from gi.harvest import Harvest, LicenceFile, Progress
+from gi.source.blocks import ingredient_of
 from gi.types import Block, Ingredient, LineType, Origin
 
 #: A block whose source is longer is kept and listed, but not drawn: one edit would bury the program under it.

@@ -1,5 +1,6 @@
 """The check worker as the driver sees it: a text goes in, a `Trace` or a `Stopped` comes out in milliseconds."""
 
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -25,6 +26,7 @@ class CheckWorker:
         self._worker = WarmWorker(_TARGET, wall_limit_s=wall_limit_s, memory_mb=memory_mb)
         self._answers: dict[tuple[str, Task, str], Answer] = {}
         self._signatures: dict[str, Signature | None] = {}
+        self._blocks: dict[tuple[str, str], Mapping[str, Any]] = {}
 
     def __call__(self, text: str, task: Task, *, entry: str | None = None) -> Answer:
         """What a run of the network that `entry` builds (`self.entry`) and of the recipe on meta tensors shows."""
@@ -67,6 +69,15 @@ class CheckWorker:
     def counterpart(self, symbol: str) -> str | None:
         """The layer class of a function, or the function of a layer class."""
         return self._counterparts.get(symbol)
+
+    def block(self, source: str, name: str, calls: Sequence[object]) -> Mapping[str, Any]:
+        """What the module class `name` of a text is as a block, or {"reason", "detail"}; each is tried once."""
+        if (source, name) not in self._blocks:
+            try:
+                self._blocks[source, name] = self._call("block", source, name, list(calls))
+            except (WorkerTimeout, WorkerDied) as error:
+                self._blocks[source, name] = {"reason": "cannot be tried", "detail": str(error)}
+        return self._blocks[source, name]
 
     @cached_property
     def _counterparts(self) -> dict[str, str]:

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from gi.evaluate.blocks import tried
 from gi.evaluate.fingerprint import digest, reached
 from gi.evaluate.numeric import numeric
 from gi.evaluate.program import Stop, built, compiled, namespace, stops
@@ -38,8 +39,7 @@ _MAX_REMEMBERED = 20_000
 def handle(verb: str, *args: Any) -> dict[str, Any]:
     """Answers one call of the check worker: the value, and the CPU seconds that it took."""
     start = time.process_time()
-    verbs: dict[str, Callable[..., Any]] = {"trace": trace, "signature": signature, "counterparts": counterparts}
-    value = verbs[verb](*args)
+    value = _VERBS[verb](*args)
     return {"value": value, "cpu_s": time.process_time() - start}
 
 
@@ -74,6 +74,14 @@ def _torchs_own_state() -> Iterator[None]:
             yield
     finally:
         torch.set_default_dtype(dtype)
+
+
+_VERBS: dict[str, Callable[..., Any]] = {
+    "trace": trace,
+    "signature": signature,
+    "counterparts": counterparts,
+    "block": tried,
+}
 
 
 class _Run:

@@ -147,7 +147,8 @@ def _placed(host: Host, spot: _Spot, ingredient: Ingredient, block: Block) -> Pr
     if not placed:
         return None
     before = source.code(spot.gene.call) if spot.replaced else ""
-    edit = Edit("block", LineType.BLOCK, spot.gene.call.lineno, before, code, ingredient.origin)
+    origin = ingredient.origin if ingredient.origin.repository else None
+    edit = Edit("block", LineType.BLOCK, spot.gene.call.lineno, before, code, origin)
     return proposal(host, [*placed, *brought.replacements], edit)
 
 

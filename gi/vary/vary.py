@@ -14,6 +14,7 @@ from gi.source.trace import Answer, Stopped, Trace
 from gi.types import Edit, Offspring, Refused, Task, Try
 from gi.vary.host import Host
 from gi.vary.operators import OPERATORS, Means, Proposal, cut
+from gi.vary.parent import Parent
 
 MAX_DRAWS = 40  # proposals that found nothing to do, before a host counts as barren
 
@@ -44,7 +45,7 @@ class Plan:
 
 ONE_PARENT = Plan({name: share for name, (_, share) in OPERATORS.items()})
 TWO_PARENTS = Plan({"cut": 0.18, **ONE_PARENT.shares})
-CROSSED = Plan({"cut": 0.5, "crossover": 0.3, "insertion": 0.2}, parent_share=1.0)
+CROSSED = Plan({"cut": 0.45, "crossover": 0.27, "insertion": 0.18, "block": 0.1}, parent_share=1.0)
 BORROWED = Plan({"crossover": 0.6, "insertion": 0.4})
 
 
@@ -137,7 +138,8 @@ class Vary:
         names, shares = list(plan.shares), list(plan.shares.values())
         for _ in range(MAX_DRAWS):
             name = rng.choices(names, shares)[0]
-            stock = hosts[1] if len(hosts) > 1 and rng.random() < plan.parent_share else self.stock
+            from_parent = len(hosts) > 1 and rng.random() < plan.parent_share
+            stock = Parent(hosts[1], self.check) if from_parent else self.stock
             means = Means(stock, self.check, rng)
             proposal = cut(hosts[0], hosts[1], means) if name == "cut" else OPERATORS[name][0](hosts[0], means)
             if proposal is not None and proposal.text != hosts[0].text:

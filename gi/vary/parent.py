@@ -1,0 +1,49 @@
+"""The other parent as a stock: its own lines, and its own module classes as blocks."""
+
+import ast
+import random
+from dataclasses import dataclass
+from functools import lru_cache
+
+from gi.seams import Lookup
+from gi.source.blocks import block_of, calls_by_class, ingredient_of
+from gi.source.carry import carried
+from gi.source.tree import parse
+from gi.types import Ingredient, LineType, Origin
+from gi.vary.host import Host
+
+_NOWHERE = Origin("", "", "", 0, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """A program that lines and module classes are taken from."""
+
+    host: Host
+    lookup: Lookup
+
+    def sample(self, rng: random.Random, line_type: LineType) -> Ingredient | None:
+        """One of its lines of a type; for a block, one of its classes that trying shows to be one."""
+        if line_type != LineType.BLOCK:
+            return self.host.sample(rng, line_type)
+        names = [n for n in _module_classes(self.host.text) if n != self.host.trace.network]
+        rng.shuffle(names)
+        return next((found for n in names if (found := self._block(n)) is not None), None)
+
+    def _block(self, name: str) -> Ingredient | None:
+        text = _alone(self.host.text, name)
+        answer = self.lookup.block(text, name, calls_by_class([self.host.text]).get(name, []))
+        return None if "reason" in answer else ingredient_of(block_of(name, text, answer, _NOWHERE))
+
+
+@lru_cache(maxsize=256)
+def _module_classes(text: str) -> list[str]:
+    """The classes of a program that derive from something."""
+    return [s.name for s in parse(text).tree.body if isinstance(s, ast.ClassDef) and s.bases]
+
+
+@lru_cache(maxsize=256)
+def _alone(text: str, name: str) -> str:
+    """A class of a program with all that it uses, as a program of its own: equal whatever stands around it there."""
+    nothing = parse("")
+    return nothing.edited(carried(nothing, parse(text), [name]).replacements)

@@ -1,0 +1,94 @@
+"""Crossover with another file: what the other parent wrote itself comes along, with all that it uses."""
+
+import random
+
+from gi.types import LineType
+from gi.vary import CROSSED, Vary
+from gi.vary.host import Host
+from gi.vary.parent import Parent
+from gi.vary.vary import Plan
+from tests.checking import SMALL, Stock, program, sequential
+
+DONOR = program(
+    "self.stem = nn.Conv2d(1, 8, 3, padding=1)\nself.one = Unit(8, 8)\nself.two = Unit(8, 16, stride=2)\n"
+    "self.fc = nn.Linear(256, 10)",
+    "return self.fc(self.two(self.one(self.stem(x))).flatten(1))",
+    head="""import math
+
+import torch
+from torch import nn
+
+SLOPE = 0.2
+UNUSED = 3
+
+
+def half(width):
+    return math.ceil(width / 2)
+
+
+class Leaky(nn.Module):
+    def forward(self, x):
+        return torch.where(x > 0, x, SLOPE * x)
+
+
+class Unit(nn.Module):
+    def __init__(self, width, out, stride=1):
+        super().__init__()
+        self.down = nn.Conv2d(width, half(out), 1)
+        self.up = nn.Conv2d(half(out), out, 3, stride, 1)
+        self.act = Leaky()
+
+    def forward(self, x):
+        return self.act(self.up(self.down(x)))
+
+
+""",
+)
+HOST = sequential("nn.Conv2d(1, 8, 3, padding=1)", "nn.ReLU()", "nn.Flatten()", "nn.Linear(512, 10)")
+BLOCKS = Plan({"block": 1.0}, parent_share=1.0)
+
+
+def tries(check, host=HOST, donor=DONOR, plan=BLOCKS, count=12):
+    vary = Vary(Stock(), check, SMALL)
+    return [next(vary.raw([host, donor], rng=random.Random(seed), plan=plan)) for seed in range(count)]
+
+
+def test_a_class_of_the_other_parent_crosses_over_with_all_that_it_uses(check):
+    accepted = [t for t in tries(check) if t.verdict.accepted and "Unit(" in t.edits[0].after]
+    assert len(accepted) >= 3
+    for tried in accepted:
+        assert all(tried.text.count(f"{line}\n") == 1 for line in ("import math", "SLOPE = 0.2", "def half(width):"))
+        assert tried.text.count("class Unit(") == tried.text.count("class Leaky(") == 1
+        assert "UNUSED" not in tried.text
+        assert [(e.operator, e.type, e.origin) for e in tried.edits] == [("block", LineType.BLOCK, None)]
+
+
+def test_what_means_something_else_in_the_host_is_renamed(check):
+    head = "SLOPE = 8\n\n\ndef half(width):\n    return 7\n\n\n"
+    host = HOST.replace("class Net", f"{head}class Net").replace("Conv2d(1, 8", "Conv2d(1, SLOPE")
+    texts = [t.text for t in tries(check, host=host) if t.verdict.accepted and "Unit(" in t.edits[0].after]
+    assert texts
+    assert all("def half1(width)" in t and "SLOPE1 = 0.2" in t and "SLOPE1 * x" in t for t in texts)
+    assert all(head in t and "Conv2d(1, SLOPE" in t for t in texts)
+
+
+def test_a_class_that_both_parents_have_is_not_brought_twice(check):
+    other = DONOR.replace("nn.Conv2d(1, 8, 3, padding=1)", "nn.Conv2d(1, 8, 5, padding=2)")
+    made = tries(check, host=DONOR, donor=other, count=8)
+    assert any(t.verdict.accepted for t in made)
+    assert all(t.text.count("class Unit(") == 1 for t in made)
+
+
+def test_the_network_itself_is_no_block(check):
+    parent = Parent(Host(DONOR, check.trace(DONOR), SMALL), check)
+    drawn = {parent.sample(random.Random(seed), LineType.BLOCK).symbol for seed in range(12)}
+    assert drawn == {"Unit", "Leaky"}
+
+
+def test_a_parent_without_classes_of_its_own_gives_no_block(check):
+    parent = Parent(Host(HOST, check.trace(HOST), SMALL), check)
+    assert parent.sample(random.Random(0), LineType.BLOCK) is None
+
+
+def test_blocks_are_among_what_joins_two_parents(check):
+    assert {"block", "cut"} <= {t.edits[0].operator for t in tries(check, plan=CROSSED, count=40)}
