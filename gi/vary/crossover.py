@@ -4,8 +4,9 @@ import ast
 from collections.abc import Sequence
 
 from gi.source import places
+from gi.source.carry import carried
 from gi.source.places import Attribute, Functional, spelled, stem_of
-from gi.source.tree import Replacement, Source
+from gi.source.tree import Replacement, Source, parse
 from gi.types import Ingredient, LineType
 from gi.vary.bind import bound_arguments
 from gi.vary.genes import Gene
@@ -77,6 +78,8 @@ def _functional_replacement(
     """A function for a function where there is one without state, else a layer defined in the constructor."""
     source, around = host.source, host.around(gene, replaced=True)
     data = source.code(place.data)
+    if ingredient.source:
+        return _own_function(source, gene, data, ingredient)
     is_function = ingredient.symbol.rpartition(".")[2][:1].islower()
     symbol = ingredient.symbol if is_function else means.lookup.counterpart(ingredient.symbol)
     if symbol and ingredient.type != LineType.REGULARIZATION:
@@ -99,6 +102,17 @@ def _functional_replacement(
         return None
     defined, name = places.definition(source, gene.call, code, stem_of(layer.symbol))
     return code, [defined, source.replace(gene.call, f"self.{name}({data})"), *imports]
+
+
+def _own_function(
+    source: Source, gene: Gene, data: str, ingredient: Ingredient
+) -> tuple[str, list[Replacement]] | None:
+    """A function that the donor defines itself, brought along; None where it would be called by itself, without end."""
+    brought, around = carried(source, parse(ingredient.source), [ingredient.symbol]), source.function(gene.call)
+    if around is not None and around.name in brought.spelled.values():
+        return None
+    code = f"{brought.spelled[ingredient.symbol]}({data})"
+    return code, [source.replace(gene.call, code), *brought.replacements]
 
 
 def _accepts(signature: Sequence[tuple[str, bool]] | None, arguments: str) -> bool:

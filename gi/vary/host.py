@@ -91,6 +91,19 @@ class Host:
         )
 
     @cached_property
+    def own_activations(self) -> tuple[str, ...]:
+        """The functions of the module that take one tensor and do nothing but activate: `x * torch.sigmoid(x)`."""
+        owners = [(self.source.function(g.call), g) for g in self.genes]
+        inside = {name: [g for f, g in owners if f is own] for name, own in self.source.functions.items()}
+        return tuple(
+            name
+            for name, genes in inside.items()
+            if genes
+            and len(self.source.functions[name].args.args) == 1
+            and all(g.type == LineType.ACTIVATION and all(given == out for given, out in g.uses) for g in genes)
+        )
+
+    @cached_property
     def recipe_names(self) -> Surroundings:
         """The names that the recipe gives its parameters and its optimizer."""
         function = self.source.functions.get("recipe")
@@ -162,6 +175,8 @@ _OF_MODEL = ("torch.nn.", "torch.relu", "torch.tanh", "torch.sigmoid", "torch.se
 def fits(ingredient: Ingredient, shape: tuple[int, ...]) -> bool:
     """Whether a single layer may stand where a sample has this shape: (c, h, w) an image, (f,) features."""
     name = ingredient.symbol.rpartition(".")[2]
+    if ingredient.type == LineType.ACTIVATION and ingredient.source:
+        return True
     if ingredient.type not in MODEL_TYPES or not ingredient.symbol.startswith(_OF_MODEL) or name.startswith(_ODD):
         return False
     flat = name.lower().replace("_", "")

@@ -1,4 +1,4 @@
-"""The other parent as a stock: its own lines, and its own module classes as blocks."""
+"""The other parent as a stock: its own lines, its activation functions, and its own module classes as blocks."""
 
 import ast
 import random
@@ -13,6 +13,8 @@ from gi.types import Ingredient, LineType, Origin
 from gi.vary.host import Host
 
 _NOWHERE = Origin("", "", "", 0, "")
+_OWN_SHARE = 0.5
+"""Of the activations drawn where the parent has functions of its own for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +26,18 @@ class Parent:
 
     def sample(self, rng: random.Random, line_type: LineType) -> Ingredient | None:
         """One of its lines of a type; for a block, one of its classes that trying shows to be one."""
-        if line_type != LineType.BLOCK:
-            return self.host.sample(rng, line_type)
-        names = [n for n in _module_classes(self.host.text) if n != self.host.trace.network]
-        rng.shuffle(names)
-        return next((found for n in names if (found := self._block(n)) is not None), None)
+        if line_type == LineType.BLOCK:
+            names = [n for n in _module_classes(self.host.text) if n != self.host.trace.network]
+            rng.shuffle(names)
+            return next((found for n in names if (found := self._block(n)) is not None), None)
+        own = self.host.own_activations if line_type == LineType.ACTIVATION else ()
+        if own and rng.random() < _OWN_SHARE:
+            return self._function(rng.choice(own))
+        return self.host.sample(rng, line_type)
+
+    def _function(self, name: str) -> Ingredient:
+        call, text = f"{name}(data)", _alone(self.host.text, name)
+        return Ingredient(LineType.ACTIVATION, name, call, call, (), _NOWHERE, text)
 
     def _block(self, name: str) -> Ingredient | None:
         text = _alone(self.host.text, name)
@@ -44,6 +53,6 @@ def _module_classes(text: str) -> list[str]:
 
 @lru_cache(maxsize=256)
 def _alone(text: str, name: str) -> str:
-    """A class of a program with all that it uses, as a program of its own: equal whatever stands around it there."""
+    """A class or function of a program with all that it uses, as a program: the same whatever else stands there."""
     nothing = parse("")
     return nothing.edited(carried(nothing, parse(text), [name]).replacements)

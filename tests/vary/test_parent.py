@@ -92,3 +92,31 @@ def test_a_parent_without_classes_of_its_own_gives_no_block(check):
 
 def test_blocks_are_among_what_joins_two_parents(check):
     assert {"block", "cut"} <= {t.edits[0].operator for t in tries(check, plan=CROSSED, count=40)}
+
+
+SWISH = program(
+    "self.conv = nn.Conv2d(1, 8, 5, padding=2)\nself.fc = nn.Linear(512, 10)",
+    "return self.fc(swish(self.conv(x)).flatten(1))",
+    head="import torch\nfrom torch import nn\n\nBETA = 1.5\n\n\ndef swish(x):\n"
+    "    return x * torch.sigmoid(BETA * x)\n\n\n",
+)
+F_IMPORT = "import torch.nn.functional as F\nfrom torch"
+CALLS = program(
+    "self.conv = nn.Conv2d(1, 8, 3, padding=1)\nself.fc = nn.Linear(512, 10)",
+    "x = F.relu(self.conv(x))\nreturn self.fc(x.flatten(1))",
+)
+
+
+def test_an_activation_function_of_the_other_parent_crosses_over_with_its_constants(check):
+    made = tries(check, host=CALLS, donor=SWISH, plan=Plan({"crossover": 1.0}, parent_share=1.0), count=30)
+    crossed = [t for t in made if t.edits[0].after == "swish(self.conv(x))"]
+    assert crossed
+    assert all(t.verdict.accepted for t in crossed)
+    assert all(t.text.count("BETA = 1.5") == t.text.count("def swish(x):") == 1 for t in crossed)
+
+
+def test_a_function_is_not_put_into_itself(check):
+    host = SWISH.replace("swish(self.conv(x))", "F.relu(swish(self.conv(x)))").replace("from torch", F_IMPORT, 1)
+    made = tries(check, host=host, donor=SWISH, plan=Plan({"crossover": 1.0}, parent_share=1.0), count=20)
+    assert any(t.edits[0].after == "swish(swish(self.conv(x)))" for t in made)
+    assert not any("torch.sigmoid" in t.edits[0].before for t in made if "swish(" in t.edits[0].after)
