@@ -14,6 +14,7 @@ from deap import base
 from gi.archive import Archive, Generation, RunSummary, refuse_unfit
 from gi.config import RunConfig, default_workers
 from gi.errors import ConfigError, RunError, SourceError
+from gi.runtime.borrowed import takes_from_parent, with_origins
 from gi.runtime.cost import RunCost
 from gi.runtime.cputime import CpuClock
 from gi.runtime.events import Finished, GenerationEnded, GenerationStarted, RunEvent, Varied
@@ -27,8 +28,6 @@ from gi.select import survivors, tournament
 from gi.types import OBJECTIVES, Individual, Offspring, Program, Refused, Try
 
 OnEvent = Callable[[RunEvent], None]
-
-_SELF_MADE = frozenset({"deletion", "tweak"})  # edits that take nothing from anywhere
 
 
 def evolve(
@@ -215,11 +214,11 @@ class Search:
         made: Offspring | Refused = self.toolbox.vary(texts, rng=rng, known=known)
         if isinstance(made, Refused):
             return None, made.tries
-        borrowed = any(edit.origin is None and edit.operator not in _SELF_MADE for edit in made.edits)
-        used = tuple(different if borrowed else different[:1])
+        used = tuple(different if takes_from_parent(made.edits) else different[:1])
+        edits = with_origins(made.edits, used[1], self.archive.lineage(used[1])) if used[1:] else made.edits
         id_ = self.parts.digest(made.text)
         fingerprint = "" if "size" in self.config.objectives else made.fingerprint
-        return Individual(id_, made.text, number, used, made.edits, made.tries, fingerprint=fingerprint), made.tries
+        return Individual(id_, made.text, number, used, edits, made.tries, fingerprint=fingerprint), made.tries
 
     def _decide(self, number: int, slot: int, individual: Individual | None, tries: tuple[Try, ...]) -> None:
         """Writes down what a slot gave and has it evaluated; takes in what has ended meanwhile."""

@@ -152,7 +152,8 @@ class Task:
 class Edit:
     """One change of a text: operator, the type of the line, the line in the parent, its text before and after.
 
-    `origin` is the ingredient's, None where nothing was borrowed (a deletion, a tweak).
+    `origin` is the ingredient's, None where nothing was borrowed (a deletion, a tweak) or where nothing tells whence.
+    As variation gives it, one without a repository is a line of the second parent's text.
     """
 
     operator: str

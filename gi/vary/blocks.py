@@ -147,8 +147,7 @@ def _placed(host: Host, spot: _Spot, ingredient: Ingredient, block: Block) -> Pr
     if not placed:
         return None
     before = source.code(spot.gene.call) if spot.replaced else ""
-    origin = ingredient.origin if ingredient.origin.repository else None
-    edit = Edit("block", LineType.BLOCK, spot.gene.call.lineno, before, code, origin)
+    edit = Edit("block", LineType.BLOCK, spot.gene.call.lineno, before, code, ingredient.origin)
     return proposal(host, [*placed, *brought.replacements], edit)
 
 

@@ -12,7 +12,6 @@ from gi.source.tree import parse
 from gi.types import Ingredient, LineType, Origin
 from gi.vary.host import Host
 
-_NOWHERE = Origin("", "", "", 0, "")
 _OWN_SHARE = 0.5
 """Of the activations drawn where the parent has functions of its own for that."""
 
@@ -37,12 +36,17 @@ class Parent:
 
     def _function(self, name: str) -> Ingredient:
         call, text = f"{name}(data)", _alone(self.host.text, name)
-        return Ingredient(LineType.ACTIVATION, name, call, call, (), _NOWHERE, text)
+        return Ingredient(LineType.ACTIVATION, name, call, call, (), self._origin(name), text)
+
+    def _origin(self, name: str) -> Origin:
+        source = self.host.source
+        defined = source.classes.get(name) or source.functions[name]
+        return Origin("", "", "", defined.lineno, "")
 
     def _block(self, name: str) -> Ingredient | None:
         text = _alone(self.host.text, name)
         answer = self.lookup.block(text, name, calls_by_class([self.host.text]).get(name, []))
-        return None if "reason" in answer else ingredient_of(block_of(name, text, answer, _NOWHERE))
+        return None if "reason" in answer else ingredient_of(block_of(name, text, answer, self._origin(name)))
 
 
 @lru_cache(maxsize=256)

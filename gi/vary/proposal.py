@@ -91,7 +91,7 @@ def same(code: str, other: str) -> bool:
 
 def edit(operator: str, host: Host, gene: Gene, after: str, ingredient: Ingredient | None = None) -> Edit:
     """The record of a change at a gene."""
-    origin = ingredient.origin if ingredient and ingredient.origin.repository else None
+    origin = ingredient.origin if ingredient else None
     return Edit(operator, gene.type, gene.call.lineno, host.source.code(gene.call), after, origin)
 
 

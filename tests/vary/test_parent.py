@@ -2,7 +2,7 @@
 
 import random
 
-from gi.types import LineType
+from gi.types import LineType, Origin
 from gi.vary import CROSSED, Vary
 from gi.vary.host import Host
 from gi.vary.parent import Parent
@@ -45,6 +45,7 @@ class Unit(nn.Module):
 """,
 )
 HOST = sequential("nn.Conv2d(1, 8, 3, padding=1)", "nn.ReLU()", "nn.Flatten()", "nn.Linear(512, 10)")
+OF_UNIT = Origin("", "", "", DONOR[: DONOR.index("class Unit(")].count("\n") + 1, "")
 BLOCKS = Plan({"block": 1.0}, parent_share=1.0)
 
 
@@ -60,7 +61,7 @@ def test_a_class_of_the_other_parent_crosses_over_with_all_that_it_uses(check):
         assert all(tried.text.count(f"{line}\n") == 1 for line in ("import math", "SLOPE = 0.2", "def half(width):"))
         assert tried.text.count("class Unit(") == tried.text.count("class Leaky(") == 1
         assert "UNUSED" not in tried.text
-        assert [(e.operator, e.type, e.origin) for e in tried.edits] == [("block", LineType.BLOCK, None)]
+        assert [(e.operator, e.type, e.origin) for e in tried.edits] == [("block", LineType.BLOCK, OF_UNIT)]
 
 
 def test_what_means_something_else_in_the_host_is_renamed(check):
@@ -120,3 +121,11 @@ def test_a_function_is_not_put_into_itself(check):
     made = tries(check, host=host, donor=SWISH, plan=Plan({"crossover": 1.0}, parent_share=1.0), count=20)
     assert any(t.edits[0].after == "swish(swish(self.conv(x)))" for t in made)
     assert not any("torch.sigmoid" in t.edits[0].before for t in made if "swish(" in t.edits[0].after)
+
+
+def test_a_line_of_the_other_parent_tells_where_it_stood(check):
+    for tried in tries(check, plan=CROSSED, count=20):
+        for edit in tried.edits:
+            assert (edit.origin is None) == (not edit.after)
+            if edit.origin:
+                assert (edit.origin.repository, 0 < edit.origin.line <= DONOR.count("\n")) == ("", True)

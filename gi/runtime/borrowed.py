@@ -1,0 +1,53 @@
+"""Where the lines that an offspring took from its second parent come from, read off what is recorded of that parent."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+from gi.types import Edit, Individual, Origin
+
+_SELF_MADE = frozenset({"deletion", "tweak"})  # edits that take nothing from anywhere
+
+
+def takes_from_parent(edits: Sequence[Edit]) -> bool:
+    """Whether an offspring has something of its second parent."""
+    return any(_is_parents(e) or (e.origin is None and e.operator not in _SELF_MADE) for e in edits)
+
+
+def with_origins(edits: Sequence[Edit], donor: str, lineage: Sequence[Individual]) -> tuple[Edit, ...]:
+    """The edits, each line of the second parent with the origin that it has there, None where nothing tells that.
+
+    `donor` is that parent's id, `lineage` holds it and its ancestors.
+    """
+    known = {member.id: member for member in lineage}
+    return tuple(_resolved(edit, known[donor], known) if _is_parents(edit) else edit for edit in edits)
+
+
+def _is_parents(edit: Edit) -> bool:
+    return edit.origin is not None and not edit.origin.repository
+
+
+def _resolved(edit: Edit, donor: Individual, known: Mapping[str, Individual]) -> Edit:
+    assert edit.origin is not None
+    return dataclasses.replace(edit, origin=line_origin(donor, edit.origin.line, known))
+
+
+def line_origin(individual: Individual, line: int, known: Mapping[str, Individual]) -> Origin | None:
+    """Where an individual has a line (1-based) from: the edit that brought it, or the parent that has the same line."""
+    lines = individual.text.splitlines()
+    if not 0 < line <= len(lines):
+        return None
+    if not individual.parents:
+        return dataclasses.replace(individual.origin, line=line) if individual.origin else None
+    code = lines[line - 1].strip()
+    brought = (e.origin for e in individual.edits if e.origin and e.after and e.after.splitlines()[0].strip() in code)
+    if (origin := next(brought, None)) is not None:
+        return origin
+    parents = (known[p] for p in individual.parents if p in known)
+    above = ((p, at) for p in parents if (at := _nearest(p.text.splitlines(), code, line)))
+    return next((found for p, at in above if (found := line_origin(p, at, known))), None)
+
+
+def _nearest(lines: Sequence[str], code: str, line: int) -> int:
+    """The number of the line that has this code, of several the one that stands nearest to `line`; 0 for none."""
+    alike = [n for n, other in enumerate(lines, 1) if other.strip() == code]
+    return min(alike, key=lambda n: abs(n - line), default=0)
