@@ -139,6 +139,18 @@ def test_offspring_keep_the_name_and_what_it_takes(capsys):
         assert "Net" not in text
 
 
+RECIPE = "\n\ndef recipe(net, steps):\n    return torch.optim.SGD(net.parameters(), 0.1), None, nn.NLLLoss(), None\n"
+
+
+@pytest.mark.parametrize(("recipe", "changed"), [("", False), (RECIPE, True)])
+def test_what_varies_stands_in_the_file(recipe, changed, capsys):
+    written(HEAD + model().rstrip("\n") + "\n" + recipe)
+    assert run(["vary", "model.py", "--count", "12", "--input-shape", "1,8,8", "--json"]) == 0
+    texts = [json.loads(line)["text"] for line in capsys.readouterr().out.splitlines()]
+    assert any(not text.endswith(recipe) for text in texts) is changed
+    assert all(("def recipe(" in text) is changed for text in texts)
+
+
 SCRIPT = (
     "import argparse\n"
     + HEAD

@@ -1,6 +1,7 @@
 """Reads a model file of the user's own, `FILE[:NAME]`, and makes it fit a task."""
 
 import ast
+import dataclasses
 import re
 import sys
 from collections.abc import Sequence
@@ -34,6 +35,18 @@ class ModelFile:
     content: bytes
     text: str
     entry: str
+
+    @property
+    def as_it_is(self) -> "ModelFile":
+        """The same with the file's own text, without the recipe that was put in where it has none."""
+        from gi.source.original import plain_text
+
+        return dataclasses.replace(self, text=plain_text(self.content))
+
+    @property
+    def has_recipe(self) -> bool:
+        """Whether the file has a recipe of its own."""
+        return self.text == self.as_it_is.text
 
     def patched(self, text: str) -> bytes:
         """The file with a text that came from this one's: less what was put in, in the file's own style."""

@@ -69,7 +69,10 @@ def vary(
     raw: bool,
     as_json: bool,
 ) -> None:
-    """Print offspring of a model file; with --json one object a line."""
+    """Print offspring of a model file; with --json one object a line.
+
+    What varies is what stands in the file: its recipe only where it has one.
+    """
     from gi.evaluate.check import CheckWorker
     from gi.vary import Vary
 
@@ -77,8 +80,8 @@ def vary(
         raise ConfigError(f"edits is {edits} and count is {count}: both must be at least 1.")
     model, task = read_model(file, arguments), parse_task(input_shape, classes)
     with ExitStack() as held:
-        check = held.enter_context(CheckWorker(entry=model.entry))
-        start = fitted_text(model, task, check)
+        check = held.enter_context(CheckWorker(entry=model.entry, with_recipe=model.has_recipe))
+        start = fitted_text(model.as_it_is, task, check)
         stock = held.enter_context(open_corpus(corpus_path))
         variation = Vary(stock.with_licences(allow_licence), check, task, entry=model.entry)
         make = _raw_try if raw else _offspring

@@ -17,11 +17,14 @@ class CheckWorker:
     """Runs programs on meta tensors in a confined process; the driver never imports them, nor torch.
 
     `entry` is an expression over the program's names that builds the network: "Net", "ResNet18", "VGG('VGG11')".
-    A program that crashes or does not end costs one process and is answered with `Stopped`. Use as a context manager.
+    A program that crashes or does not end costs one process and is answered with `Stopped`. `with_recipe` says that a
+    program must have a recipe that works. Use as a context manager.
     """
 
-    def __init__(self, *, entry: str = "Net", wall_limit_s: float = 20.0, memory_mb: int = 2048) -> None:
-        self.entry = entry
+    def __init__(
+        self, *, entry: str = "Net", with_recipe: bool = True, wall_limit_s: float = 20.0, memory_mb: int = 2048
+    ) -> None:
+        self.entry, self.with_recipe = entry, with_recipe
         self.cpu_s = 0.0
         self._worker = WarmWorker(_TARGET, wall_limit_s=wall_limit_s, memory_mb=memory_mb)
         self._answers: dict[tuple[str, Task, str], Answer] = {}
@@ -50,7 +53,8 @@ class CheckWorker:
             return self._traced_again(text, task, entry)
 
     def _traced(self, text: str, task: Task, entry: str) -> Answer:
-        return answer_from_json(self._call("trace", text, list(task.input_shape), task.num_classes, entry))
+        shape = list(task.input_shape)
+        return answer_from_json(self._call("trace", text, shape, task.num_classes, entry, self.with_recipe))
 
     def _traced_again(self, text: str, task: Task, entry: str) -> Answer:
         """A second go in a fresh process: whoever killed the first may not have been the program."""
