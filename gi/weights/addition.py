@@ -14,9 +14,11 @@ from gi.weights.store import Store
 from gi.weights.tensors import TensorError
 from gi.weights.trained import statistics
 
-#: How many bytes of weights a file may stand for, for each of its own: shared and sparse weights are legal.
+#: How many bytes of weights a file may stand for, for each of its own: shared and sparse weights are legal. A byte of
+#: external data stands for one.
 _MOST_TIMES_ITS_SIZE = 64
 _MOST_BYTES_ANYWAY = 256 << 20
+_HELD_BYTES = 128 << 20  # of mapped external data
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,8 @@ class Addition:
         self._id = store.state.num_networks
         self._first = store.state
         self._position = 0
-        self._bytes = max(_MOST_BYTES_ANYWAY, _MOST_TIMES_ITS_SIZE * source.path.stat().st_size)
+        self._bytes = 0
+        self._most_bytes = max(_MOST_BYTES_ANYWAY, _MOST_TIMES_ITS_SIZE * source.path.stat().st_size)
         self._refusals: list[Refused] = []
         self._contents: list[str] = []
         self._opaque: Counter[str] = Counter()
@@ -59,13 +62,14 @@ class Addition:
         except OSError as error:
             raise ModelError(f"cannot be read: {error.strerror}") from error
         for graph in _graphs(model.graph):
-            self._add_graph(graph)
+            self._add_graph(graph, model)
         self._store.add_rows("refused", self._refusals)
         return self._row(model)
 
-    def _add_graph(self, graph: Graph) -> None:
+    def _add_graph(self, graph: Graph, model: Model) -> None:
         mapped: list[Mapped] = []
         for found in convolutions(graph):
+            self._count(found, model)
             layer = self._add_layer(found)
             if layer is not None:
                 mapped.append(Mapped(found.operator, layer))
@@ -74,15 +78,21 @@ class Addition:
             self._store.add_rows("segments", segments)
             self._opaque.update(opaque)
 
+    def _count(self, found: Convolution | Unreadable, model: Model) -> None:
+        """Raises `ModelError` where the weights so far are more than the files can stand for."""
+        read = 0 if isinstance(found, Unreadable) else found.weight.nbytes
+        if (self._bytes + read) // _HELD_BYTES > self._bytes // _HELD_BYTES:
+            model.reader.let_go()
+        self._bytes += read
+        if self._bytes > self._most_bytes + model.reader.external_bytes:
+            raise ModelError(f"its weights are more than {_MOST_TIMES_ITS_SIZE} times as large as the file: refused")
+
     def _add_layer(self, found: Convolution | Unreadable) -> Layer | None:
         """The layer that was added, None where it was refused."""
         self._position += 1
         if isinstance(found, Unreadable):
             self._refusals.append(Refused(self._id, found.name, found.reason))
             return None
-        self._bytes -= found.weight.nbytes
-        if self._bytes < 0:
-            raise ModelError(f"its weights are more than {_MOST_TIMES_ITS_SIZE} times as large as the file: refused")
         stats = statistics(found.weight)
         if stats.untrained and not self._keep_untrained:
             self._refusals.append(Refused(self._id, found.name, stats.untrained))

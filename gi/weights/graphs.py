@@ -138,6 +138,7 @@ class Model:
     graph: Graph
     producer: str
     opset: int
+    reader: Reader
 
 
 def read_model(path: Path) -> Model:
@@ -151,10 +152,11 @@ def read_model(path: Path) -> Model:
     if not proto.HasField("graph") or not (proto.graph.node or proto.graph.initializer):
         raise ModelError("not an ONNX model: it has no graph")
     opset = max((o.version for o in proto.opset_import if o.domain in ("", "ai.onnx")), default=0)
-    reading = _Reading(Reader(path.parent, bulk), functions_of(proto.functions), opset or 1)
+    reader = Reader(path.parent, bulk)
+    reading = _Reading(reader, functions_of(proto.functions), opset or 1)
     graph = reading.graph(proto.graph, {}, "")
     producer = f"{plain(proto.producer_name)[:60]} {plain(proto.producer_version)[:30]}".strip()
-    return Model(graph, producer, int(opset))
+    return Model(graph, producer, int(opset), reader)
 
 
 def _bytes_of(path: Path) -> memoryview:

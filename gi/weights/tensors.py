@@ -31,6 +31,17 @@ class Reader:
     bulk: Bulk
     _external: dict[str, memoryview] = field(default_factory=dict)
 
+    @property
+    def external_bytes(self) -> int:
+        """The size of the external data files that were opened so far."""
+        return sum(map(len, self._external.values()))
+
+    def let_go(self) -> None:
+        """Takes external data out of this process's memory; what is asked for again is read again."""
+        for data in self._external.values():
+            if isinstance(data.obj, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+                data.obj.madvise(mmap.MADV_DONTNEED)
+
     def array(self, tensor: TensorProto) -> Array:
         """The values of a stored tensor, a view of the file where that is possible. Raises `TensorError`."""
         dims = checked_dims(tensor.dims)

@@ -241,6 +241,22 @@ def test_refuses_weights_that_stand_for_far_more_than_the_file(tmp_path, monkeyp
     assert "times as large" in only_network(tmp_path, model(nodes, stored)).reason
 
 
+def test_external_data_may_be_as_large_as_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr("gi.weights.addition._MOST_BYTES_ANYWAY", 0)
+    monkeypatch.setattr("gi.weights.addition._MOST_TIMES_ITS_SIZE", 0)
+    monkeypatch.setattr("gi.weights.addition._HELD_BYTES", 1000)
+    weights = {f"w{i}": trained(32, 8, 3, 3, seed=i) for i in range(3)}
+    whole = model([node("Conv", ["x", name], f"c{name}") for name in weights], weights)
+    onnx.save(whole, tmp_path / "m.onnx", save_as_external_data=True, location="data.bin", size_threshold=0)
+    build([Source(tmp_path / "m.onnx", "m")], tmp_path / "index")
+    index = Index.open(tmp_path / "index")
+    assert all(np.array_equal(index.weight(i), weights[f"w{i}"]) for i in range(3))
+    tied = model([node("Conv", ["x", "w0"], f"c{i}") for i in range(3)], {"w0": weights["w0"]})
+    onnx.save(tied, tmp_path / "t.onnx", save_as_external_data=True, location="tied.bin", size_threshold=0)
+    taken = build([Source(tmp_path / "t.onnx", "t")], tmp_path / "index").taken
+    assert "times as large" in taken[0].reason
+
+
 def test_names_that_are_no_text_are_read(tmp_path):
     data = one_conv().SerializeToString().replace(b"c.weight", b"c.w\xefight")
     (tmp_path / "m.onnx").write_bytes(data)
