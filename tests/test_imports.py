@@ -71,7 +71,7 @@ OWNERS = {
     "sklearn": ("evaluate/", "weights/"),
     "faiss": ("weights/",),
     "click": ("cli/",),
-    "matplotlib": ("report/", "weights/gallery.py"),
+    "matplotlib": ("report/", "weights/poster.py"),
     "black": ("export/",),
 }
 FILES = sorted(ROOT.rglob("*.py"))

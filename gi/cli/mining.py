@@ -66,6 +66,7 @@ def _predicted(
 ) -> dict[str, Any]:  # fmt: skip
     import numpy as np
 
+    from gi.weights.classes import NO_CLASS
     from gi.weights.mined import mine
     from gi.weights.predict import answer, sampled
     from gi.weights.predict import most_likely as likeliest
@@ -75,10 +76,12 @@ def _predicted(
         layer, _, channel = index.kinship.channels(kernel)
         mined = mine(index, index.layer(layer).shape, depth=depth, k=k, seed=seed)
         probabilities = mined.probabilities(index, layer, channel)
-        place = {"kernel": kernel, "class": int(mined.classes.labels(index.kernel(kernel)[None])[0])}
+        own = int(mined.classes.labels(index.kernel(kernel)[None])[0])
+        place = {"kernel": kernel, "class": None if own == NO_CLASS else own}
     else:
+        given = _kernels(children)
         mined = mine(index, _shape(shape), depth=depth, k=k, seed=seed)
-        probabilities = mined.probabilities_of(_kernels(children))
+        probabilities = mined.probabilities_of(given)
     rows = probabilities[None]
     if most_likely:
         kernels = likeliest(mined.classes, rows, count)[0]
@@ -87,7 +90,7 @@ def _predicted(
     return {
         **place,
         "answered": "most likely" if most_likely else "sampled",
-        "kernels": np.round(kernels, 5).tolist(),
+        "kernels": np.round(kernels.astype(np.float64), 5).tolist(),
         "classes": answer(mined.classes, probabilities, top=5),
         "probabilities": [round(float(each), 6) for each in probabilities],
     }
@@ -126,10 +129,14 @@ def _print(answer: dict[str, Any]) -> None:
         click.echo("class  probability  frequency  centre")
         for row in answer["classes"]:
             mark = " <- its own" if row["class"] == answer.get("class") else ""
-            centre = " / ".join(" ".join(f"{v:+.2f}" for v in line) for line in row["centre"])
+            centre = _rows(row["centre"], "+.2f")
             click.echo(f"{row['class']:5}  {row['probability']:11.1%}  {row['frequency']:9.1%}  {centre}{mark}")
         if "class" in answer:
-            click.echo(f"its own class is {answer['class']}")
+            own = answer["class"]
+            click.echo("the kernel is zero: of no class" if own is None else f"its own class is {own}")
+        click.echo(f"answer, {answer['answered']}:")
+        for kernel in answer["kernels"]:
+            click.echo(f"  {_rows(kernel, '+.4g')}")
     if "scores" in answer:
         found = answer["scores"]
         click.echo(f"{found['parents']:,} parents in {found['networks']} groups of networks, each held out once:")
@@ -140,6 +147,10 @@ def _print(answer: dict[str, Any]) -> None:
             f"majority    top-1 {found['majority_top1']:.1%}  top-5 {found['majority_top5']:.1%}  "
             f"log loss {found['prior_log_loss']:.3f}"
         )
+
+
+def _rows(kernel: Any, form: str) -> str:
+    return " / ".join(" ".join(format(value, form) for value in row) for row in kernel)
 
 
 @click.command()
@@ -153,11 +164,13 @@ def _print(answer: dict[str, Any]) -> None:
 @as_json
 def gallery(*, folder: Path, out: Path, shapes: tuple[str, ...], k: int, seed: int, as_json: bool) -> None:
     """Show the standard kernels: classes with their frequency, the networks they come from and the nearest kernels."""
+    from gi.weights.exhibits import room_json
     from gi.weights.gallery import write_gallery
     from gi.weights.index import Index
 
-    shown = write_gallery(Index.open(folder), out, shapes=[_shape(each) for each in shapes], k=k, seed=seed)
+    rooms = write_gallery(Index.open(folder), out, shapes=[_shape(each) for each in shapes], k=k, seed=seed)
     if as_json:
-        print_json({"gallery": str(out), "classes": shown})
-    else:
-        click.echo(f"{out}: {shown} classes", err=True)
+        print_json({"gallery": str(out), "shapes": [room_json(room) for room in rooms]})
+        return
+    for room in rooms:
+        click.echo(f"{out}: {room.heading}")

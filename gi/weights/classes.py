@@ -14,6 +14,7 @@ DEFAULT_K = 64
 _MOST_KERNELS = 1_000_000  # that classes are made of; more do not move the centres
 _LEAST_PER_CLASS = 4
 _ZERO = 1e-12
+NO_CLASS = -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +37,14 @@ class KernelClasses:
         return len(self.centres)
 
     def labels(self, kernels: Floats) -> Ints:
-        """The class of each of the (n, *shape) kernels."""
-        return assigned(directions(kernels), self.centres.reshape(self.k, -1))[0]
+        """The class of each of the (n, *shape) kernels, `NO_CLASS` for a kernel of zeros, which has no direction."""
+        return self.nearest(kernels)[0]
+
+    def nearest(self, kernels: Floats) -> tuple[Ints, Floats]:
+        """The class of each kernel, as `labels`, and the squared distance of its direction to the centre."""
+        unit = directions(kernels)
+        labels, distances = assigned(unit, self.centres.reshape(self.k, -1))
+        return np.where(unit.any(axis=1), labels, NO_CLASS), distances
 
 
 def directions(kernels: Floats) -> Floats:

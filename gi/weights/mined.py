@@ -13,7 +13,7 @@ from gi.weights.predict import DEPTHS, Predictor, Scores, fit, scores
 from gi.weights.records import Floats, shape_name
 from gi.weights.trees import Forest, Sites, Vocabulary, vocabulary
 
-FORMAT = 1
+FORMAT = 2  # 2: kernels of zeros are of no class
 _CLASS_FIELDS = ("centres", "counts", "scales", "inertia")
 
 

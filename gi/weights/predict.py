@@ -129,7 +129,7 @@ def answer(classes: KernelClasses, probabilities: Floats, *, top: int) -> list[M
             "frequency": round(float(classes.counts[each] / classes.counts.sum()), 5),
             "scale": round(float(classes.scales[each]), 5),
             "shape": shape_name(classes.shape),
-            "centre": np.round(classes.centres[each], 5).tolist(),
+            "centre": np.round(classes.centres[each].astype(np.float64), 5).tolist(),
         }
         for each in order
     ]

@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from gi.weights.classes import DEFAULT_K, KernelClasses, kernel_classes, minable_shapes
+from gi.weights.classes import DEFAULT_K, NO_CLASS, KernelClasses, kernel_classes, minable_shapes
 from gi.weights.index import Index
 from gi.weights.records import Floats, Ints, Layer
 
@@ -48,7 +48,7 @@ class Vocabulary:
             return np.asarray(self.places[POINT] + np.searchsorted(_STEPS, numbers / scale))
         if shape not in self.classes:
             return None
-        return self.places[shape] + self.classes[shape].labels(kernels)
+        return self.places[shape] + np.maximum(self.classes[shape].labels(kernels), 0)  # zeros weigh nothing
 
     def counts(self, kernels: Floats) -> Floats:
         """(size,): the share of each word among the (n, *shape) kernels, weighted by their norms."""
@@ -126,15 +126,16 @@ class Forest:
         return features[channels], self._parents(layer)[channels], channels
 
     def _parents(self, layer: Layer) -> Ints:
-        """(in, k): how many kernels of each class read each input channel."""
+        """(in, k): how many kernels of each class read each input channel; kernels of zeros count nowhere."""
         classes = self._words.classes[layer.shape]
         weight = self._index.weight(layer.id)
         labels = classes.labels(weight.reshape(-1, *layer.shape)).reshape(weight.shape[:2])
         width, rows = weight.shape[1], layer.out_channels // layer.groups
         counts = np.zeros((layer.in_channels, classes.k), np.int64)
         for group in range(layer.groups):
-            part = labels[group * rows : (group + 1) * rows]
-            np.add.at(counts, (group * width + np.tile(np.arange(width), rows), part.reshape(-1)), 1)
+            part = labels[group * rows : (group + 1) * rows].reshape(-1)
+            there = part != NO_CLASS
+            np.add.at(counts, ((group * width + np.tile(np.arange(width), rows))[there], part[there]), 1)
         return counts
 
     def _inputs(self, layer: int, rows_of: Callable[[int], Floats]) -> Floats:

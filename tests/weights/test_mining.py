@@ -173,3 +173,12 @@ def test_refuses_to_score_one_network(tmp_path):
     single = index_of(tmp_path, stack(1, 16, 16))
     with pytest.raises(WeightsError, match="networks to hold out: the index has 1"):
         held_out_scores(single, (3, 3), k=4)
+
+
+def test_zeros_are_no_parents(tmp_path):
+    second = trained(16, 16, 3, 3, seed=3)
+    second[:, 5] = 0
+    nodes = [conv("a", "x", trained(16, 3, 3, 3, seed=1)), conv("b", "a", second)]
+    words = vocabulary(found := index_of(tmp_path, model(nodes, {})), (3, 3), k=8)
+    sites = Forest(found, words).sites((3, 3), depth=2)
+    assert sites.parents.sum(axis=1).tolist() == [0 if channel == 5 else 16 for channel in range(16)]
