@@ -1,5 +1,6 @@
 """Tables of the weight-search index: what was added, what it holds, one kernel."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -29,12 +30,30 @@ def info_tables(found: Mapping[str, Any]) -> Iterator[Table | str]:
     for name, count in found["stored_kernels"].items():
         shapes.add_row(name, f"{count:,}")
     yield shapes
-    files = table("network", "layers", "kernels", "licence", "", right=("layers", "kernels"))
-    for file in found["files"]:
-        ends = f"ends at {file['opaque']}" if file["opaque"] else ""
-        counts = [f"{file[key]:,}" if file[key] else "" for key in ("layers", "kernels")]
-        files.add_row(Text(file["name"]), *counts, Text(file["licence"]), Text(file["reason"] or ends))
-    yield files
+    yield _networks_table([file for file in found["files"] if not file["reason"]])
+    if found["refused_files"]:
+        refused = table("refused", "reason")
+        for file in found["files"]:
+            if file["reason"]:
+                refused.add_row(Text(file["name"]), Text(file["reason"]))
+        yield refused
+
+
+def _networks_table(files: Sequence[Mapping[str, Any]]) -> Table:
+    """The networks with what no channel was followed through, licence and origin."""
+    made = table("network", "layers", "kernels", "ends at", "licence", "origin", right=("layers", "kernels"))
+    for file in files:
+        made.add_row(
+            Text(file["name"]), f"{file['layers']:,}", f"{file['kernels']:,}", Text(file["opaque"]),
+            Text(file["licence"]), Text(_short_origin(file["origin"])),
+        )  # fmt: skip
+    return made
+
+
+def _short_origin(origin: str) -> str:
+    """Repository and commit of a file on GitHub, any other origin as it is; JSON answers have it whole."""
+    found = re.fullmatch(r"https://github\.com/([^/]+/[^/]+)/blob/([0-9a-f]{7})[0-9a-f]*/.*", origin)
+    return f"github.com/{found[1]} {found[2]}" if found else origin
 
 
 def kernel_tables(answer: Mapping[str, Any]) -> Iterator[Table | str]:
@@ -84,11 +103,12 @@ def _map_text(one: Mapping[str, Any]) -> str:
 
 
 def _nearest_table(nearest: Sequence[Mapping[str, Any]]) -> Table:
-    made = table("kernel", "similarity", "network", "layer", "out", "in", right=("kernel", "similarity", "out", "in"),
+    measure = "difference" if "difference" in nearest[0] else "similarity"
+    made = table("kernel", measure, "network", "layer", "out", "in", right=("kernel", measure, "out", "in"),
                  title="nearest")  # fmt: skip
     for row in nearest:
         layer = Text(f"{row['layer']} {row['layer_name']}")
         made.add_row(
-            str(row["kernel"]), f"{row['similarity']:.4f}", Text(row["network"]), layer, str(row["out"]), str(row["in"])
+            str(row["kernel"]), f"{row[measure]:.4g}", Text(row["network"]), layer, str(row["out"]), str(row["in"])
         )
     return made

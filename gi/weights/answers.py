@@ -13,14 +13,18 @@ from gi.weights.records import Floats, Ints, shape_name
 
 def info(index: Index) -> dict[str, Any]:
     """What an index holds."""
-    reasons = index.column("networks", "reason")
-    networks = index.networks.to_pylist()
+    rows = index.networks.to_pylist()
+    taken = {(row["name"], row["origin"]) for row in rows if not row["reason"]}
+    # What was refused once, for want of a connection say, and taken later is no refusal any more.
+    networks = [row for row in rows if not row["reason"] or (row["name"], row["origin"]) not in taken]
+    refused = sum(1 for row in networks if row["reason"])
     return {
-        "networks": int((reasons == "").sum()),
-        "refused_files": int((reasons != "").sum()),
+        "networks": len(networks) - refused,
+        "refused_files": refused,
         "layers": index.layers.num_rows,
         "refused_layers": index.refused.num_rows,
         "segments": index.segments.num_rows,
+        "copied_layers": int(index.column("layers", "copy").sum()),
         "kernels": index.num_kernels,
         "stored_kernels": {shape_name(shape): count for shape, count in index.shapes.items()},
         "licences": _counts([row["licence"] for row in networks if not row["reason"]]),
@@ -52,7 +56,10 @@ def kernel_answer(index: Index, kernel: int, *, limit: int, nearest: int, throug
 
 
 def nearest_to(index: Index, values: Floats, count: int, *, but: int | None = None) -> list[dict[str, Any]]:
-    """The nearest stored kernels to these numbers, the row of kernel `but` aside."""
+    """The nearest stored kernels to these numbers, the row of kernel `but` aside, each with its place.
+
+    How near is "similarity", the cosine of both; for 1x1 kernels, which are numbers, "difference".
+    """
     if not count:
         return []
     if values.shape not in index.shapes:
@@ -61,9 +68,10 @@ def nearest_to(index: Index, values: Floats, count: int, *, but: int | None = No
     rows, near = Nearest(index, values.shape).search(values[None], count + 1)
     own = -1 if but is None else int(index.rows(np.array([but]))[0])
     kept = [(int(row), float(score)) for row, score in zip(rows[0], near[0], strict=True) if row not in (own, -1)]
+    measure = "difference" if values.size == 1 else "similarity"
     ids = index.ids(values.shape, np.array([row for row, _ in kept], np.int64)).tolist()
     return [
-        {**_place(index, id_), "similarity": round(score, 5)}
+        {**_place(index, id_), measure: float(f"{score:.5g}")}
         for id_, (_, score) in zip(ids[:count], kept[:count], strict=True)
     ]
 

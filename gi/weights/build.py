@@ -44,7 +44,7 @@ def build(
     """Adds model files to the index in `folder`, made where there is none; one that it has already is left as it is.
 
     A file that cannot be read is a row with the reason; the others go on. Raises `WeightsError` where the folder cannot
-    be used, `OSError` where the disk is full: what was committed before stays.
+    be used, `RunError` where the disk is full: what was committed before stays.
     """
     taken = []
     with opened(folder) as store:

@@ -41,6 +41,8 @@ class Kinship:
 
     def layer_of(self, kernel: int) -> int:
         """The layer of a kernel id. Raises `WeightsError` for an id that there is not."""
+        if not self._num_kernels:
+            raise WeightsError("the index holds no kernels: add networks by `gi index build`.")
         if not 0 <= kernel < self._num_kernels:
             raise WeightsError(f"kernel {kernel} is not in the index: ids run from 0 to {self._num_kernels - 1}.")
         return int(np.searchsorted(self.base, kernel, side="right")) - 1

@@ -1,5 +1,7 @@
 """torchvision's pretrained networks, which it fetches itself: a trusted package, so this runs where it is called."""
 
+import contextlib
+import sys
 import urllib.error
 from pathlib import Path
 from typing import Any
@@ -34,7 +36,8 @@ def write_onnx(name: str, path: Path) -> None:
     from gi.weights.tracing import write
 
     try:
-        net = torchvision.models.get_model(name, weights=weights_of(name), progress=False)
+        with contextlib.redirect_stdout(sys.stderr):  # torch.hub tells what it fetches where answers belong
+            net = torchvision.models.get_model(name, weights=weights_of(name), progress=False)
     except (urllib.error.URLError, OSError) as error:
         reason = getattr(error, "reason", "") or error
         raise WeightsError(

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from gi.errors import RunError
 from gi.weights.files import (
     State,
     has_state,
@@ -179,7 +180,8 @@ class _Mark:
 def opened(folder: Path) -> Iterator[Store]:
     """The index in `folder`, made where there is none, for writing alone; commits at the end.
 
-    Raises `WeightsError` where another process writes it, or where it is of another version.
+    Raises `WeightsError` where another process writes it, or where it is of another version, `RunError` where the disk
+    is full.
     """
     make_folder(folder)
     with contextlib.closing(lock(folder)):
@@ -187,6 +189,11 @@ def opened(folder: Path) -> Iterator[Store]:
         try:
             yield store
             store.commit()
+        except OSError as error:
+            raise RunError(
+                f"{folder} cannot be written ({(error.strerror or str(error)).lower()}): what was added before stays. "
+                "Make room there, and the same command goes on."
+            ) from error
         finally:
             store.close()
 

@@ -77,3 +77,56 @@ def test_a_build_of_nothing_but_refusals_fails(tmp_path, capsys):
     (tmp_path / "bad.onnx").write_bytes(b"no model")
     assert run(["index", "build", str(tmp_path / "bad.onnx"), "--index", str(tmp_path / "index")]) == 1
     assert "not an ONNX model" in capsys.readouterr().out
+
+
+def test_predictions_are_printed_with_the_kernels_that_answer(tmp_path, capsys):
+    for number in range(2):
+        layers = [conv("a", "x", trained(16, 3, 3, 3, seed=number)), node("Relu", ["a"], "r"),
+                  conv("b", "r", trained(16, 16, 3, 3, seed=9 + number))]  # fmt: skip
+        write(tmp_path, f"m{number}.onnx", model(layers, {}))
+    index = ["--index", str(tmp_path / "index")]
+    assert run(["index", "build", str(tmp_path), *index]) == 0
+    capsys.readouterr()
+    assert run(["index", "predict", "60", *index, "--k", "4", "--count", "3", "--most-likely"]) == 0
+    shown = capsys.readouterr().out
+    assert "its own class is" in shown
+    answers = shown.partition("answer, most likely:\n")[2].splitlines()
+    assert len(answers) == 3
+    assert len(set(answers)) == 1
+
+
+def test_kernels_of_ones_own_are_read_before_anything_is_mined(zoo, tmp_path, capsys):
+    index = ["--index", str(tmp_path / "index")]
+    assert run(["index", "build", str(zoo), *index]) == 0
+    assert run(["index", "predict", "--children", str(tmp_path / "none.npy"), *index]) == 2
+    assert "is no file of numpy's" in capsys.readouterr().err
+    assert not (tmp_path / "index" / "mined").exists()
+
+
+def test_a_refusal_goes_where_the_file_is_taken_later(zoo, tmp_path, capsys):
+    index = tmp_path / "index"
+    answer(capsys, "index", "build", zoo, "--index", index)
+    (zoo / "bad.onnx").write_bytes(model([conv("a", "x", trained(4, 3, 3, 3, seed=8))], {}).SerializeToString())
+    answer(capsys, "index", "build", zoo, "--index", index)
+    held = answer(capsys, "index", "info", "--index", index)
+    assert (held["networks"], held["refused_files"]) == (2, 0)
+
+
+def test_licence_and_origin_are_shown(zoo, tmp_path, capsys):
+    origin = "https://github.com/someone/nets/blob/0123456789abcdef0123456789abcdef01234567/net.onnx"
+    index = ["--index", str(tmp_path / "index")]
+    assert run(["index", "build", str(zoo / "net.onnx"), "--licence", "MIT", "--origin", origin, *index]) == 0
+    capsys.readouterr()
+    assert run(["index", "info", *index]) == 0
+    row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("net.onnx  "))
+    assert "MIT" in row
+    assert "github.com/someone/nets 0123456" in row
+
+
+def test_an_index_of_nothing_says_so(tmp_path, capsys):
+    (tmp_path / "bad.onnx").write_bytes(b"no model")
+    index = ["--index", str(tmp_path / "index")]
+    assert run(["index", "build", str(tmp_path / "bad.onnx"), *index]) == 1
+    for asked, said in ((["query", "0"], "holds no kernels"), (["gallery", "-o", "g.png"], "nothing to show")):
+        assert run(["index", *asked, *index]) == 2
+        assert said in capsys.readouterr().err

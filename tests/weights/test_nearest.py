@@ -75,3 +75,11 @@ def test_refuses_values_that_are_no_kernel(text, shape):
 def test_refuses_a_shape_that_the_index_has_not(index):
     with pytest.raises(WeightsError, match="no kernels of shape 2x2: it has 3x3, 1x1"):
         nearest_to(index, np.zeros((2, 2), np.float32), 3)
+
+
+def test_numbers_differ_and_kernels_are_similar(index):
+    (point, *_), (kernel, *_) = nearest_to(index, np.float32([[0.5]]), 1), nearest_to(index, np.eye(3, dtype="f"), 1)
+    value = float(index.kernel(point["kernel"])[0, 0])
+    assert point["difference"] == pytest.approx(abs(value - 0.5), rel=1e-3)
+    assert "similarity" not in point
+    assert 0 < kernel["similarity"] <= 1

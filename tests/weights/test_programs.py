@@ -1,5 +1,7 @@
 """Programs with weights as sources: they are run in the confined worker only."""
 
+import urllib.error
+
 import numpy as np
 import pytest
 
@@ -82,3 +84,18 @@ def test_a_run_without_weights_says_what_to_do(tmp_path):
 def test_refuses_a_name_that_torchvision_does_not_have(tmp_path):
     with pytest.raises(WeightsError, match="no network 'resnet19'"):
         list(torchvision_sources(["resnet19"], tmp_path))
+
+
+def test_without_a_connection_each_of_torchvisions_networks_is_a_row(tmp_path, monkeypatch, capsys):
+    def fetch(*_, **__):
+        print("Downloading ...")  # noqa: T201 (as torch.hub does)
+        raise urllib.error.URLError("no route to host")
+
+    sources = list(torchvision_sources(["resnet18", "alexnet"], tmp_path))
+    import torchvision  # not before: gi.compat makes that possible beside any build of torch
+
+    monkeypatch.setattr(torchvision.models, "get_model", fetch)
+    built = build(sources, tmp_path / "index")
+    assert [taken.source.name for taken in built.taken] == ["torchvision/resnet18", "torchvision/alexnet"]
+    assert all("cannot be fetched (no route to host)" in taken.reason for taken in built.taken)
+    assert capsys.readouterr().out == ""

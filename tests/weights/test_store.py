@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import pytest
 
-from gi.errors import WeightsError
+from gi.errors import RunError, WeightsError
 from gi.weights import store
 from gi.weights.build import Source, build
 from gi.weights.files import read_state
@@ -118,7 +118,7 @@ def test_a_full_disk_keeps_what_was_committed(tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(store.Store, "_append", full)
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(RunError, match=r"cannot be written \(no space left on device\).*stays"):
             build(sources(tmp_path, 4), tmp_path / "index")
     assert Index.open(tmp_path / "index").layers.to_pylist() == before
     build(sources(tmp_path, 4), tmp_path / "index")
