@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import gi
 from gi.config import cache_folder
 from gi.errors import ConfigError, RunError
 from gi.evaluate import Dataset, WarmWorker, WorkerDied, WorkerTimeout, load_dataset
 from gi.export.data import companion_name, data_facts, write_splits
-from gi.export.render import Figures, model_text
+from gi.export.render import DataFacts, Figures, model_text
 from gi.types import Task
 from gi.weights.donor_pack import write_pack
 from gi.weights.donor_reading import donors
@@ -68,7 +69,7 @@ def grow(
                 on_stage("control")
                 step_cpu_s = grown["train_cpu_s"] / grown["steps"]
                 answer["control"] = _called(worker, "control", order, spent, step_cpu_s)
-        _write(out, text, weights.read_bytes(), dataset, settings, grown)
+        _write(out, text, weights.read_bytes(), dataset, settings, answer)
     return answer
 
 
@@ -112,6 +113,42 @@ def recipe(net, steps):
 '''
 
 
+def _header(data: DataFacts, seed: int, answer: dict[str, Any], index: Index, weights: str) -> str:
+    """What the file says of itself: errors beside the control's, and the origin of each layer's first kernels."""
+    grown, control = answer["grown"], answer.get("control")
+    beside = f"\nfrom Kaiming      {control['test']:.2%} in the same CPU seconds, search included" if control else ""
+    comments = "\n".join(_layer_comments(grown["layers"], index))
+    return f'''"""A network for the data set {data.name}, grown from the bottom up by gi {gi.__version__}.
+
+test error        {grown["test"]:.2%} (1 training, seed {seed}){beside}
+validation error  {grown["validation"]:.2%}
+parameters        {grown["num_params"]:,}
+
+python model.py               builds the network, prints its parameters and its output's shape
+python model.py --data DIR    trains it from PyTorch's own start and prints its error on the test split;
+                              DIR holds {data.hint}
+
+As it was grown and trained: net.load_state_dict(torch.load("{weights}", weights_only=True)).
+"""
+
+# Where the kernels come from, before all layers were trained together:
+{comments}
+
+'''
+
+
+def _layer_comments(layers: Sequence[Sequence[Any]], index: Index) -> list[str]:
+    """For each grown layer how it was found and in which network, with licence and origin."""
+    networks = {row["name"]: row for row in index.networks.to_pylist() if not row["reason"]}
+    lines = []
+    for number, (how, network, layer, channels) in enumerate(layers, start=1):
+        row = networks.get(network)
+        place = f"{network}, layer {layer}" if row else f"the index's {len(networks)} networks"
+        lines.append(f"#   convolution {number}, {channels} channels: {how} of {place}")
+        lines += [f"#     {row['licence']}, {row['origin']}"] if row else []
+    return lines
+
+
 def _order(settings: Settings, dataset: Dataset, text: str, pack: Path, weights: Path) -> dict[str, Any]:
     index = Index.open(settings.index)
     write_pack(list(donors(index)), pack)
@@ -141,8 +178,9 @@ def _called(worker: WarmWorker, *call: Any) -> dict[str, Any]:
     return found
 
 
-def _write(out: Path, text: str, weights: bytes, dataset: Dataset, settings: Settings, grown: dict[str, Any]) -> None:
+def _write(out: Path, text: str, weights: bytes, dataset: Dataset, settings: Settings, answer: dict[str, Any]) -> None:
     """The model file, its weights, and the data that it needs beside it; each whole or not at all."""
+    grown = answer["grown"]
     figures = Figures(
         num_params=int(grown["num_params"]),
         batch_size=min(BATCH_SIZE, dataset.num_train),
@@ -150,7 +188,9 @@ def _write(out: Path, text: str, weights: bytes, dataset: Dataset, settings: Set
         validation_errors=(grown["validation"],),
         test_errors=(grown["test"],),
     )
-    whole = model_text(text, (), data_facts(dataset, settings.dataset), figures)
+    data = data_facts(dataset, settings.dataset)
+    header = _header(data, settings.seed, answer, Index.open(settings.index), out.with_suffix(".pt").name)
+    whole = model_text(text, (), data, figures, header=header)
     out.parent.mkdir(parents=True, exist_ok=True)
     companion = companion_name(dataset, settings.dataset)
     if companion:

@@ -54,8 +54,13 @@ class Figures:
     notes: tuple[str, ...] = ()
 
 
-def model_text(text: str, origins: Sequence[LineOrigin], data: DataFacts, figures: Figures, entry: str = "Net") -> str:
-    """The exported file's text: header, imports, the program as it is, a reader for its data, training and main."""
+def model_text(
+    text: str, origins: Sequence[LineOrigin], data: DataFacts, figures: Figures, entry: str = "Net", header: str = ""
+) -> str:
+    """The exported file's text: header, imports, the program as it is, a reader for its data, training and main.
+
+    `header` takes the place of the one that tells of evolution, for a program that did not come out of it.
+    """
     imports, program = split_imports(without_docstring(without_main(text, entry)))
     program = formatted(program).strip("\n")
     reader_imports, reader = split_imports(without_docstring(_reader(data)))
@@ -63,6 +68,8 @@ def model_text(text: str, origins: Sequence[LineOrigin], data: DataFacts, figure
     body = f"{program}\n\n\n{with_free_names(own, defined_names(program))}"
     file_imports = _import_block([*imports, *reader_imports, "import argparse", "import torch"], body)
     layout = formatted(f"{file_imports}\n\n{body}")
+    if header:
+        return header + layout
     placed = _placed(origins, program, layout)
     header_lines = _header(placed, data, figures, shift=0).count("\n")
     return _header(placed, data, figures, shift=header_lines) + layout

@@ -103,6 +103,11 @@ def test_a_grown_model_is_written_with_weights_beside_its_control(index, tmp_pat
     assert run(["grow", "--dataset", "digits", "--index", str(index.folder), *options, "-o", str(out), "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert answer["control"]["steps"] > answer["grown"]["steps"]
+    text = out.read_text()
+    assert "grown from the bottom up by gi" in text
+    assert f"from Kaiming      {answer['control']['test']:.2%}" in text
+    how, network, layer, _ = answer["grown"]["layers"][0]
+    assert f"#   convolution 1, 6 channels: {how} of {network}, layer {layer}\n#     unknown, " in text
     weights = torch.load(tmp_path / "model.pt", weights_only=True)
     module = {}
     exec(compile(out.read_text(), "model.py", "exec"), module)
