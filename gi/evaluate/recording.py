@@ -49,6 +49,7 @@ class Recorder:
         self.forward_runs = False
         self._built: dict[int, tuple[Site, ...]] = {}
         self._modules: list[nn.Module] = []
+        self._forwards: dict[type, Any] = {}  # of torch's layers, by the class that defines it
         self._left_out: Any = None
         self._depth = 0  # inside how many layers of torch's own the run is
 
@@ -77,6 +78,8 @@ class Recorder:
         finally:
             nn.Module.__init__, nn.Module.__call__ = init, call  # type: ignore[method-assign]
             nn.Module.register_parameter = register  # type: ignore[method-assign]
+            for owner, forward in self._forwards.items():
+                owner.forward = forward  # type: ignore[attr-defined]
 
     def input(self, shape: tuple[int, ...]) -> torch.Tensor:
         """A batch for the network; from here on it runs forward."""
@@ -107,8 +110,21 @@ class Recorder:
         self._built[id(module)], frame = self.sites.running(skip=module)
         self._modules.append(module)
         if type(module).__module__ != "candidate":
+            self._watch_forward(type(module))
             scope = self.routes.scope(frame) if frame else None
             self.needs.built(module, self._built[id(module)], scope, constructor_values(module))
+
+    def _watch_forward(self, made: type) -> None:
+        """Takes `layer.forward(x)` of the program's own for `layer(x)`."""
+        owner = next(c for c in made.__mro__ if "forward" in vars(c))
+        if owner is nn.Module or owner in self._forwards:
+            return
+        forward = self._forwards[owner] = vars(owner)["forward"]
+
+        def watched(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+            return self._on_call(module, forward, args, kwargs)
+
+        owner.forward = watched  # type: ignore[attr-defined]
 
     def _on_call(self, module: nn.Module, call: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         own = type(module).__module__ == "candidate" or isinstance(module, _CONTAINERS)

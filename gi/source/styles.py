@@ -103,6 +103,7 @@ def _attribute(source: Source, statement: ast.Assign | ast.AnnAssign, call: ast.
     if len(targets) > 1 or owner is None or not isinstance(target, ast.Attribute) or not _is_self(target.value):
         return Anywhere(call)
     references = [n for n in source.under(owner) if _is_self_attribute(n, target.attr) and n is not target]
+    references = [_with_forward(source, n) for n in references]
     around = [source.parents.get(n) for n in references]
     uses = tuple(c for c, n in zip(around, references, strict=True) if isinstance(c, ast.Call) and c.func is n)
     is_opened = any(isinstance(p, (ast.Attribute, ast.Subscript)) and p.value in references for p in around)
@@ -111,6 +112,12 @@ def _attribute(source: Source, statement: ast.Assign | ast.AnnAssign, call: ast.
     if not uses or len(uses) != len(references) or _is_read_from_outside(source, owner, target.attr):
         return Anywhere(call)
     return Attribute(call, target.attr, statement, uses)
+
+
+def _with_forward(source: Source, layer: ast.AST) -> ast.AST:
+    """What is called where a layer is: `self.conv`, or `self.conv.forward`."""
+    parent = source.parents.get(layer)
+    return parent if isinstance(parent, ast.Attribute) and parent.attr == "forward" else layer
 
 
 def _is_read_from_outside(source: Source, owner: ast.ClassDef, name: str) -> bool:

@@ -37,6 +37,15 @@ def test_names_every_use_in_order(check):
     assert uses[2].built == ()
 
 
+def test_a_layer_whose_forward_is_called_is_used_like_one_that_is_called(check):
+    direct = FORWARD.replace("self.conv(", "self.conv.forward(").replace("self.fc(", "self.fc.forward(")
+    called, plain = check.trace(program(INIT, direct)), check.trace(program(INIT, FORWARD))
+    assert [(u.symbol, u.built, u.params) for u in called.uses] == [(u.symbol, u.built, u.params) for u in plain.uses]
+    assert called.unused == ()
+    assert called.fingerprint == plain.fingerprint
+    assert "_on_call" not in torch.nn.Conv2d.forward.__code__.co_names, "torch is left as it was"
+
+
 def test_says_what_a_layer_was_built_with(check):
     text = program("width = 8\nself.conv = nn.Conv2d(1, width, kernel_size=3)\nself.fc = nn.Linear(288, 10)", FORWARD)
     settings = dict(check.trace(text.replace("self.bn(self.conv(x))", "self.conv(x)")).uses[0].settings)

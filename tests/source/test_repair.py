@@ -126,6 +126,11 @@ FORWARD = {
         "x = self.fc(x)\nreturn x",
         "x = torch.flatten(x, 1)\n        x = self.fc(x)",
     ),
+    "flatten before a forward": (
+        "self.fc = nn.Linear(9, 10)",
+        "x = self.fc.forward(x)\nreturn x",
+        "x = torch.flatten(x, 1)\n        x = self.fc.forward(x)",
+    ),
     "flatten of an expression": (
         "self.fc = nn.Linear(9, 10)",
         "return self.fc(F.relu(x))",

@@ -59,6 +59,11 @@ STYLES = {
         "self.fc = nn.Linear(72, 10)",
         "x = self.pool(F.relu(self.bn1(self.conv1(x))))\nreturn self.fc(x.flatten(1))",
     ),
+    "forward": program(
+        "self.conv1 = nn.Conv2d(1, 8, 3)\nself.bn1 = nn.BatchNorm2d(8)\nself.act = nn.ReLU()\n"
+        "self.fc = nn.Linear(288, 10)",
+        "x = self.act.forward(self.bn1.forward(self.conv1.forward(x)))\nreturn self.fc.forward(x.flatten(1))",
+    ),
     "functions": program(
         "self.conv1 = nn.Conv2d(1, 8, 3)\nself.fc = nn.Linear(72, 10)",
         "x = self.conv1(x)\nx = F.relu(x)\nx = F.max_pool2d(x, 2)\nx = torch.flatten(x, 1)\nx = F.dropout(x, 0.2)\n"
