@@ -32,6 +32,9 @@ def index() -> None:
 @index_option
 @click.option("--model", metavar="FILE[:NAME]", help="The program of the PyTorch checkpoint FILE.")
 @click.option("--input-shape", metavar="C,H,W", help="What the program of --model takes.")
+@click.option(
+    "--arg", "arguments", multiple=True, metavar="NAME=VALUE", help="An argument of --model's; may be repeated."
+)
 @click.option("--torchvision", "names", metavar="NAME,...", help="Pretrained networks, such as resnet18,vgg11.")
 @click.option("--licence", default="", metavar="SPDX", help="The licence, where no file beside the model tells.")
 @click.option("--origin", default="", metavar="URL", help="Where the files come from.")
@@ -43,6 +46,7 @@ def build(
     folder: Path,
     model: str | None,
     input_shape: str | None,
+    arguments: tuple[str, ...],
     names: str | None,
     licence: str,
     origin: str,
@@ -54,14 +58,18 @@ def build(
     A FILE is an ONNX model, or with --model a PyTorch checkpoint; a FOLDER is searched for models; a RUN is one of
     gi's own, with weights.
     """
-    _refuse_unclear(files, model, input_shape, names)
+    _refuse_unclear(files, model, input_shape, arguments, names)
     from gi.evaluate.server import warm_server
     from gi.weights.build import build as add
     from gi.weights.index import Index
 
     # Programs are traced in workers; the server of these starts with the first and stays until the last.
     with tempfile.TemporaryDirectory(prefix="gi-index-") as scratch, warm_server():
-        sources = _sources(files, model, input_shape, names, licence=licence, origin=origin, scratch=Path(scratch))
+        if model is None:
+            sources = _sources(files, names, licence=licence, origin=origin, scratch=Path(scratch))
+        else:
+            checkpoint = _checkpoint(model, arguments, files[0], input_shape or "", Path(scratch), licence, origin)
+            sources = [checkpoint, *_sources((), names, licence=licence, origin=origin, scratch=Path(scratch))]
         with _bar() as bar:
             built = add(_shown(sources, bar), folder, keep_untrained=keep_untrained)
     refused = [taken for taken in built.taken if taken.reason]
@@ -166,30 +174,22 @@ def export(
         click.echo(f"{out}: " + ", ".join(f"{count} {name}" for name, count in answer.items()))
 
 
-def _refuse_unclear(files: tuple[Path, ...], model: str | None, input_shape: str | None, names: str | None) -> None:
+def _refuse_unclear(
+    files: tuple[Path, ...], model: str | None, input_shape: str | None, arguments: tuple[str, ...], names: str | None
+) -> None:
+    if arguments and model is None:
+        raise ConfigError("--arg is of the program that --model names: pass both, or neither.")
     if not files and not names:
         raise ConfigError("nothing to add: name ONNX files, folders or runs, or pass --torchvision.")
     if (model is None) != (input_shape is None) or (model is not None and len(files) != 1):
         raise ConfigError("--model and --input-shape go together, with exactly one FILE: its checkpoint.")
 
 
-def _sources(
-    files: tuple[Path, ...],
-    model: str | None,
-    input_shape: str | None,
-    names: str | None,
-    *,
-    licence: str,
-    origin: str,
-    scratch: Path,
-) -> "list[Source]":
+def _sources(files: tuple[Path, ...], names: str | None, *, licence: str, origin: str, scratch: Path) -> "list[Source]":
     from gi.weights import programs
     from gi.weights.sources import file_sources
 
     found: list[Source] = []
-    if model is not None:
-        found.append(_checkpoint(model, files[0], input_shape or "", scratch, licence=licence, origin=origin))
-        files = ()
     for path in files:
         if programs.is_run(path):
             found += programs.run_sources(path, scratch, licence=licence)
@@ -198,13 +198,15 @@ def _sources(
     return found + list(programs.torchvision_sources(tuple(filter(None, (names or "").split(","))), scratch))
 
 
-def _checkpoint(model: str, weights: Path, input_shape: str, scratch: Path, *, licence: str, origin: str) -> "Source":
+def _checkpoint(
+    model: str, arguments: tuple[str, ...], weights: Path, input_shape: str, scratch: Path, licence: str, origin: str
+) -> "Source":
     from gi.cli.model_file import read_model
     from gi.cli.options import parse_task
     from gi.weights.programs import checkpoint_source
     from gi.weights.sources import licence_beside
 
-    read = read_model(model)
+    read = read_model(model, arguments)
     if not weights.is_file():
         raise ConfigError(f"{weights} is no file: pass the checkpoint of {model}.")
     return checkpoint_source(

@@ -26,8 +26,8 @@ def convert(text: str, weights: str, input_shape: list[int], entry: str, path: s
     except CandidateError as error:
         return f"{error.stage}: {error.reason}"
     except Exception as error:  # the worker's edge: whatever torch says goes back as text
-        lines = str(error).strip().splitlines() or [""]
-        return f"{type(error).__name__}: {lines[0][:200]}"
+        said = " ".join(" ".join(str(error).split("\n")[:2]).split())  # of a state dict the second line tells what
+        return f"{type(error).__name__}: {said[:200]}"
     return ""
 
 

@@ -5,10 +5,12 @@ import urllib.error
 import numpy as np
 import pytest
 
+from gi.cli import run as run_gi
 from gi.errors import WeightsError
 from gi.weights.build import build
 from gi.weights.index import Index
 from gi.weights.programs import checkpoint_source, is_run, run_sources, torchvision_sources
+from tests.weights.onnx_files import trained
 
 NET = """\
 import torch
@@ -99,3 +101,52 @@ def test_without_a_connection_each_of_torchvisions_networks_is_a_row(tmp_path, m
     assert [taken.source.name for taken in built.taken] == ["torchvision/resnet18", "torchvision/alexnet"]
     assert all("cannot be fetched (no route to host)" in taken.reason for taken in built.taken)
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.slow
+def test_the_networks_of_a_run_are_taken_with_their_weights(tmp_path, monkeypatch):
+    import torch
+
+    from tests import small_run
+
+    dense = "            nn.Flatten(),\n            nn.Linear(64, 10),\n"
+    layered = "            nn.Conv2d(1, 8, 3),\n            nn.Flatten(),\n            nn.Linear(288, 10),\n"
+    monkeypatch.setattr(small_run, "SMALL", small_run.SMALL.replace(dense, layered))
+    run = small_run.write_run(tmp_path / "run")
+    weight = trained(8, 1, 3, 3)
+    kept = {"layers.0.weight": torch.tensor(weight), "layers.0.bias": torch.zeros(8),
+            "layers.2.weight": torch.zeros(10, 288), "layers.2.bias": torch.zeros(10)}  # fmt: skip
+    (run / "weights").mkdir(exist_ok=True)
+    torch.save(kept, run / "weights" / f"{small_run.SMALL_ID}.pt")
+    for known in (False, True):
+        (taken,) = build(run_sources(run, tmp_path), tmp_path / "index").taken
+        assert (taken.source.name, taken.reason, taken.known) == ("run/5a110000", "", known)
+    index = Index.open(tmp_path / "index")
+    assert np.array_equal(index.weight(0), weight)
+    assert (index.network(0).licence, index.network(0).origin) == ("own", f"{run}#{small_run.SMALL_ID}")
+
+
+@pytest.mark.slow
+def test_a_program_is_built_with_the_arguments_that_are_passed(tmp_path, capsys):
+    import torch
+
+    (tmp_path / "net.py").write_text(
+        NET.replace("def __init__(self)", "def __init__(self, width)").replace("8", "width")
+    )
+    weights = {"layers.0.weight": torch.tensor(trained(6, 1, 3, 3)), "layers.0.bias": torch.zeros(6)}
+    weights |= {f"layers.1.{name}": torch.ones(6) for name in ("weight", "bias", "running_mean", "running_var")}
+    weights |= {"layers.1.num_batches_tracked": torch.tensor(1)}
+    weights |= {"layers.3.weight": torch.tensor(trained(4, 6, 3, 3)), "layers.3.bias": torch.zeros(4)}
+    weights |= {"last.weight": torch.tensor(trained(4, 4, 1, 1)), "last.bias": torch.zeros(4)}
+    torch.save(weights, tmp_path / "net.pt")
+    (cut,) = build(
+        [checkpoint_source(NET, tmp_path / "net.pt", (1, 9, 9), "Net", tmp_path, name="n")], tmp_path / "i"
+    ).taken
+    assert 'Missing key(s) in state_dict: "head.weight"' in cut.reason
+    torch.save(weights | {"head.weight": torch.ones(10, 4), "head.bias": torch.ones(10)}, tmp_path / "net.pt")
+    given = [str(tmp_path / "net.pt"), "--model", str(tmp_path / "net.py"), "--index", str(tmp_path / "index")]
+    assert run_gi(["index", "build", *given, "--input-shape", "1,9,9", "--arg", "width=6"]) == 0
+    assert Index.open(tmp_path / "index").layer(0).out_channels == 6
+    capsys.readouterr()
+    assert run_gi(["index", "build", *given, "--input-shape", "1,9,9"]) == 2
+    assert "--arg width=VALUE" in capsys.readouterr().err
