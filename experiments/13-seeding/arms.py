@@ -10,7 +10,7 @@ from torch import nn
 
 from gi.evaluate.clock import cpu_s
 from gi.evaluate.race import Entrant, race
-from gi.evaluate.seeding import PROBE_IMAGES
+from gi.evaluate.seeding import PROBE_IMAGES, filled_share
 from gi.weights.donor_reading import donors
 from gi.weights.mined import mine
 from gi.weights.predict import most_likely, sampled
@@ -134,7 +134,8 @@ def started(arm: str, net: Net, index, data, *, lr, seed, steps):
     plain, seeded = (Entrant(t.net, t) for t in trainings)  # the recipe of an entrant is its training here
     winner = plain
     if rows:
-        winner = race(seeded, plain, trainings[0].order, lambda entrant, rows_: entrant.recipe.step(rows_))
+        share = filled_share(net, rows)
+        winner = race(seeded, plain, trainings[0].order, lambda e, chosen: e.recipe.step(chosen), share=share)
     loser = seeded if winner is plain else plain
     charged = len(loser.losses) + seeding_cpu_s / pace
     note = {"won": winner is seeded, "race_steps": len(loser.losses), "seeding_steps": seeding_cpu_s / pace}

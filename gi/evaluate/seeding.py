@@ -1,7 +1,7 @@
 """A training that starts from donors: the network and its seeded copy race, and the winner goes on."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -13,7 +13,7 @@ from gi.evaluate.race import Entrant, race
 from gi.evaluate.training import Batches, fuse, train_step
 from gi.types import SeededLayer, Seeding
 
-PROBE_IMAGES = 32  # enough for the means and deviations of channels; more would cost whole steps of training
+PROBE_IMAGES = 16  # enough for the means and deviations of channels; more would cost whole steps of training
 
 
 UNSEEDED = Seeding((), won=False, cpu_s=0.0)
@@ -43,9 +43,21 @@ def raced(
         return plain, Seeding((), won=False, cpu_s=cpu_s() - start)
     for entrant in (plain, rival):
         fuse(entrant.recipe.optimizer)
-    winner = race(rival, plain, order, lambda e, chosen: train_step(e.net, e.recipe, batches, chosen, layout=layout))
+    winner = race(
+        rival,
+        plain,
+        order,
+        lambda e, chosen: train_step(e.net, e.recipe, batches, chosen, layout=layout),
+        share=filled_share(plain.net, layers),
+    )
     share = len(winner.losses) / max(1, len(plain.losses) + len(rival.losses))
     return winner, Seeding(layers, won=winner is rival, cpu_s=(cpu_s() - start) * (1 - share))
+
+
+def filled_share(net: nn.Module, layers: Sequence[SeededLayer]) -> float:
+    """How much of the network's convolutions the donors filled, 0 to 1."""
+    convolutions = {name for name, module in net.named_modules() if isinstance(module, nn.Conv2d)}
+    return len(convolutions & {layer.layer for layer in layers}) / max(1, len(convolutions))
 
 
 def _seeded(net: nn.Module, batches: Batches, order: Tensor, donors: Path) -> tuple[nn.Module, tuple[SeededLayer, ...]]:

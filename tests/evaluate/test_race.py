@@ -12,7 +12,7 @@ def entrants():
     return Entrant(nn.Identity(), None), Entrant(nn.Identity(), None)
 
 
-def raced(seeded_losses, plain_losses, order=ORDER):
+def raced(seeded_losses, plain_losses, order=ORDER, share=1.0):
     seeded, plain = entrants()
 
     def step(entrant, chosen):
@@ -22,7 +22,7 @@ def raced(seeded_losses, plain_losses, order=ORDER):
             raise CandidateError("train", "broken")
         return loss
 
-    winner = race(seeded, plain, order, step)
+    winner = race(seeded, plain, order, step, share=share)
     return "seeded" if winner is seeded else "plain", len(winner.losses)
 
 
@@ -35,11 +35,16 @@ def raced(seeded_losses, plain_losses, order=ORDER):
         (lambda n: 2.0 if n < 4 else 2.1, lambda n: 2.0, ("plain", 8)),
         (lambda n: 1.96 if n < 9 else 1.7, lambda n: 2.0, ("seeded", 16)),
         (lambda n: 1.97, lambda n: 2.0, ("plain", 16)),
-        (lambda n: float("nan"), lambda n: 2.0, ("plain", 16)),
+        (lambda n: float("nan"), lambda n: 2.0, ("plain", 3)),
     ],
 )
 def test_the_race_ends_as_soon_as_it_is_clear(seeded, plain, expected):
     assert raced(seeded, plain) == expected
+
+
+@pytest.mark.parametrize(("seeded", "expected"), [(1.0, ("seeded", 3)), (1.96, ("plain", 3))])
+def test_a_network_of_few_seeded_layers_has_to_win_at_once(seeded, expected):
+    assert raced(lambda n: seeded, lambda n: 2.0, share=0.5) == expected
 
 
 def test_a_seeded_network_that_breaks_loses():
