@@ -22,6 +22,7 @@ class Needs:
         self.routes = routes
         self.fixes: list[tuple[Fix, Any]] = []
         self.layers: list[nn.Module] = []
+        self.own: list[nn.Module] = []  # objects of the program's classes
         self.sites: dict[int, tuple[Site, ...]] = {}
         self.given: dict[int, dict[str, Any]] = {}
         self.scopes: dict[int, Scope | None] = {}
@@ -140,12 +141,14 @@ class Needs:
         return Point(fix.built[0], fix.name, fix.position, tuple(cases))
 
     def _sum_point(self, site: Site) -> Point:
-        """The place of a sum, with the names at the end of the constructor of the object whose sum it is."""
-        cases = []
-        for at, owner, shapes, misfit in self.sums:
-            if at == site:
-                wanted = (misfit.value,) if misfit else ()
-                cases.append(Case(shapes, wanted, *_names(self._end_of_constructor(owner), True)))
+        """The place of a sum, with the names at the end of the constructor of the object whose sum it is.
+
+        Objects of the same class whose sum never runs are cases without shapes.
+        """
+        here = [(owner, shapes, (m.value,) if m else ()) for at, owner, shapes, m in self.sums if at == site]
+        reached, classes = {id(owner) for owner, _, _ in here}, {type(owner) for owner, _, _ in here}
+        idle = [(m, (), ()) for m in self.own if type(m) in classes and id(m) not in reached]
+        cases = (Case(s, w, *_names(self._end_of_constructor(owner), True)) for owner, s, w in [*here, *idle])
         return Point(site, "sum", -1, tuple(cases))
 
     def _end_of_constructor(self, owner: Any) -> Scope | None:

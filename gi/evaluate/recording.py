@@ -113,6 +113,8 @@ class Recorder:
             self._watch_forward(type(module))
             scope = self.routes.scope(frame) if frame else None
             self.needs.built(module, self._built[id(module)], scope, constructor_values(module))
+        else:
+            self.needs.own.append(module)
 
     def _watch_forward(self, made: type) -> None:
         """Takes `layer.forward(x)` of the program's own for `layer(x)`."""

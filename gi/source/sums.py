@@ -30,17 +30,26 @@ def project(source: Source, fix: Fix, trace: Trace, taken: set[str]) -> list[Rep
 
 
 def _projection(source: Source, fix: Fix, cases: Sequence[Case]) -> tuple[str, list[Replacement]]:
-    """The layer: where only some objects need it, under the condition that they do; else in all of them."""
-    needing = [c for c in cases if c.wanted]
-    held = None
-    if len(needing) < len(cases):
-        held = condition([dict(c.names) for c in cases], [bool(c.wanted) for c in cases])
-    of_all = len(needing) < len(cases) and held is None
-    code, imports = _layer(source, fix, cases if of_all else needing)
-    if held is not None:
+    """The layer: where only some objects need it, under the condition that they do; else in all whose sum runs.
+
+    In an object whose sum never runs, the layer's weights would get no gradient.
+    """
+    summing, needing = [c for c in cases if c.value], [c for c in cases if c.wanted]
+    in_needing, in_summing = _held(cases, needing), _held(cases, summing)
+    if in_needing is None and in_summing is None:
+        raise UnrepairableError(f"the sum of line {fix.site[0]} runs in some objects of its class, in others never")
+    code, imports = _layer(source, fix, summing if in_needing is None else needing)
+    if held := in_summing if in_needing is None else in_needing:
         plain, more = places.spelled(source, "torch.nn.Identity", "")
         code, imports = f"{code} if {held} else {plain}", [*imports, *more]
     return code, imports
+
+
+def _held(cases: Sequence[Case], chosen: Sequence[Case]) -> str | None:
+    """The condition that holds in just the chosen cases: "" where that is all of them, None where there is none."""
+    if len(chosen) == len(cases):
+        return ""
+    return condition([dict(c.names) for c in cases], [c in chosen for c in cases])
 
 
 def _layer(source: Source, fix: Fix, cases: Sequence[Case]) -> tuple[str, list[Replacement]]:
@@ -101,7 +110,7 @@ def _as_assignment(source: Source, node: ast.AugAssign, target: str, changed: st
 
 def resize(source: Source, fix: Fix, trace: Trace) -> list[Replacement]:
     """One operand of a sum, or the elements of a concatenation, pooled to the others' size."""
-    node, cases = source.node_at(fix.site), trace.points[fix.route[0]].cases
+    node, cases = source.node_at(fix.site), [c for c in trace.points[fix.route[0]].cases if c.value]
     name, line = spelling(source, _POOL)
     imports = [with_import(source, line)] if line else []
     if isinstance(node, ast.Call) and not fix.name:

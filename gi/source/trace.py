@@ -73,7 +73,8 @@ class Point:
     """A place of the text that gives a value: the expression at `site` or, with a `name`, an argument of that call.
 
     `position` is the argument's in the signature. For a sum or a concatenation the name is "sum", and a case's value
-    the shapes of the operands. `cases` are in order of time; `derives` says that others were computed from these.
+    the shapes of the operands, none for an object whose sum never runs. `cases` are in order of time; `derives` says
+    that others were computed from these.
     """
 
     site: Site

@@ -8,7 +8,7 @@ from gi.errors import SourceError
 from gi.source import repair, repaired
 from gi.source.trace import Fix, Stopped, Trace
 from gi.types import Task
-from tests.checking import SEEDS, SMALL, program, sequential
+from tests.checking import HEAD, SEEDS, SMALL, program, sequential
 
 COLOUR = Task((3, 32, 32), 10)
 
@@ -216,6 +216,34 @@ def test_projects_several_sums_by_layers_of_their_own(check):
     result = fitted(check, program(f"{init}\nself.fc = nn.Linear(8, 10)", forward))
     assert result.rounds == 1
     assert "x = x + self.project1(self.c1(x)) + self.project2(self.c2(x))" in result.text
+
+
+SOMETIMES = """class Block(nn.Module):
+    def __init__(self, width, out, stride):
+        super().__init__()
+        self.stride = stride
+        self.conv = nn.Conv2d(width, {out}, 3, stride, 1)
+        self.fit = nn.Conv2d(width, out, 1) if stride == 1 and width != out else nn.Identity()
+
+    def forward(self, x):
+        out = self.conv(x)
+        return out + self.fit(x) if self.stride == 1 else out
+
+
+"""
+
+
+def test_projects_in_no_object_whose_sum_never_runs(check):
+    text = program(
+        "self.net = nn.Sequential(Block(1, 4, 1), Block(4, 8, 2), Block(8, 8, 1), Block(8, 12, 2))\n"
+        "self.fc = nn.Linear(12, 10)",
+        "return self.fc(self.net(x).mean((2, 3)))",
+        head=HEAD + SOMETIMES.format(out="2 * out"),
+    )
+    result = fitted(check, text)
+    assert "self.project1(" in result.text
+    assert " if stride == 1 else nn.Identity()" in result.text
+    assert not result.answer.no_gradient
 
 
 HELPER = "def block(a, b):\n    return nn.Conv2d(a, b, 3)"
