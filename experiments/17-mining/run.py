@@ -1,17 +1,16 @@
 """Which clusterer, and does the classifier tell more than frequency? See README.md."""
 
-import os
-
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[name] = "1"
-
 import argparse
+import contextlib
 import json
+import os
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
+import sklearn.cluster  # noqa: F401 (libraries have to be loaded before their threads are limited)
+from threadpoolctl import threadpool_limits
 
 from gi.weights.build import build
 from gi.weights.classes import directions
@@ -20,6 +19,9 @@ from gi.weights.index import Index
 from gi.weights.predict import fit, most_likely, sampled
 from gi.weights.sources import file_sources
 from gi.weights.trees import Forest, Sites, vocabulary
+
+with contextlib.suppress(ImportError):
+    import faiss  # noqa: F401
 
 HERE = Path(__file__).parent
 SHAPE = (3, 3)
@@ -182,8 +184,12 @@ def tables(found):
         lines.append(f"| {group['network']} | {group['parents']:,} | {values[0]:.1%} | {values[1]:.1%} | "
                      f"{values[2]:.3f} | {values[3]:.3f} |")  # fmt: skip
     layers = [layer for run in last for group in run["groups"] for layer in group["ranks"]]
-    lines += ["", "| a layer's effective rank, median of " + f"{len(layers) // len(SEEDS)} | real | likeliest | drawn |",
-              "| --- | --- | --- | --- |"]  # fmt: skip
+    count = len(layers) // len(SEEDS)
+    lines += [
+        "",
+        f"| effective rank, median of {count} layers | real | likeliest | drawn |",
+        "| --- | --- | --- | --- |",
+    ]
     medians = [f"{np.median([layer[name] for layer in layers]):.1f}" for name in ("real", "likeliest", "drawn")]
     return "\n".join([*lines, f"| 16 to {LARGEST_LAYER} channels | {' | '.join(medians)} |", ""])
 
@@ -204,4 +210,5 @@ def summary(depth, runs, name):
 
 
 if __name__ == "__main__":
-    main()
+    with threadpool_limits(1):
+        main()
