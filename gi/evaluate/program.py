@@ -8,6 +8,7 @@ import types
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import torch
 from torch import nn
 
 from gi.evaluate.sites import CANDIDATE, line_of
@@ -43,6 +44,8 @@ def namespace(code: types.CodeType, given: Mapping[str, Any] | None = None) -> d
     module.__file__ = CANDIDATE
     sys.modules["candidate"] = module
     module.__dict__.update(given or {})
+    torch._jit_internal._overloaded_methods.clear()  # those of the last program, whose module was called the same
+    torch._jit_internal._overloaded_method_class_fileno.clear()
     with stops("build"):
         exec(code, module.__dict__)
     return module.__dict__

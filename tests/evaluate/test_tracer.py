@@ -362,6 +362,14 @@ def test_a_program_leaves_nothing_to_the_next(line):
     assert InProcess().trace(BASE) == before
 
 
+def test_a_method_that_a_class_overloads_may_stand_at_another_line_in_the_next_program(check):
+    overload = "    @torch.jit._overload_method\n    def forward(self, x):\n        pass\n\n    def forward("
+    texts = [
+        program(INIT, FORWARD, head=HEAD + extra).replace("    def forward(", overload) for extra in ("", "A = 1\n")
+    ]
+    assert [check.trace(text).num_params for text in texts] == [5226, 5226]
+
+
 @pytest.mark.parametrize("name", SEEDS)
 def test_a_trace_is_the_same_each_time(check, name):
     task = Task((1, 28, 28), 10)
