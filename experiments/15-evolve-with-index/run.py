@@ -41,14 +41,14 @@ def half(name: str, classes: range, folder: Path) -> Path:
     return path
 
 
-def evolved(data: Path, out: Path, options: argparse.Namespace, seed: int, index: str) -> None:
-    """A run, taken up where it stopped."""
+def evolved(data: Path, out: Path, options: argparse.Namespace, seed: int, index: str, budget: int, last: int) -> None:
+    """A run, taken up where it stopped; `last` images are in each training of its front at the end."""
     if (out / "run.sqlite").exists():
         command = ["--resume", str(out)]
     else:
         command = ["--dataset", str(data), "--seed", str(seed), "--index", index, "--out", str(out)]
-        command += ["--budget", f"{options.budget}s", "--images", str(options.images), "--generations", "500"]
-        command += ["--final-images", str(options.images), "--final-seeds", "1", "--population", "12"]
+        command += ["--budget", f"{budget}s", "--images", str(options.images), "--generations", "500"]
+        command += ["--final-images", str(last), "--final-seeds", "1", "--population", "12"]
     subprocess.run([GI, "evolve", *command, "--workers", "1", "--json"], check=True, stdout=subprocess.DEVNULL)
 
 
@@ -125,13 +125,14 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     first, second = (half(options.cifar, classes, folder) for classes in (range(5), range(5, 10)))
     before, index = folder / "before", folder / "index"
-    evolved(first, before, options, 100, "none")
+    evolved(first, before, options, 100, "none", 2 * options.budget, 2 * options.images)
     subprocess.run([GI, "index", "build", str(before), "--index", str(index)], check=True)
     rows = []
     for seed in SEEDS[: options.seeds]:
         folders = {arm: folder / f"{arm}-{seed}" for arm in ("index", "none")}
         for arm, out in folders.items():
-            evolved(second, out, options, seed, str(index) if arm == "index" else "none")
+            source = str(index) if arm == "index" else "none"
+            evolved(second, out, options, seed, source, options.budget, options.images // 10)
         rows.append({"seed": seed, **compared(folders, options.budget)})
         options.out.write_text(json.dumps(rows, indent=1))
     text = table(rows)
