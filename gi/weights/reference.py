@@ -1,7 +1,7 @@
 """Operators evaluated on small arrays by onnx's own reference, within limits that hostile files cannot pass."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 
 import numpy as np
 import onnx
@@ -26,9 +26,16 @@ class NotEvaluatedError(ValueError):
     """An operator that cannot be evaluated here: unfit operands, or a result past the limit."""
 
 
-def fold(operator: Operator, opset: int, operands: Sequence[Array | None]) -> list[Array]:
-    """The results of an operator on constants. Raises `NotEvaluatedError`."""
-    if operator.type not in FOLDED or _bound(operator, operands) > LARGEST_CONSTANT:
+def fold(
+    operator: Operator,
+    opset: int,
+    operands: Sequence[Array | None],
+    *,
+    types: Container[str] = FOLDED,
+    most: int = LARGEST_CONSTANT,
+) -> list[Array]:
+    """The results of an operator of these types on constants, at most `most` numbers. Raises `NotEvaluatedError`."""
+    if operator.type not in types or _bound(operator, operands) > most:
         raise NotEvaluatedError(operator.type)
     return evaluate(operator, opset, operands)
 

@@ -55,6 +55,45 @@ def test_reads_dequantised_weights_with_a_scale_for_each_channel(tmp_path):
     assert np.array_equal(index_of(tmp_path, made).weight(0), expected)
 
 
+def test_reads_weights_that_are_quantised_on_their_way(tmp_path):
+    scale, zero = np.abs(WEIGHT).max((1, 2, 3)) / 7, np.int8([0, 0, 3, 0])
+    nodes = [node("QuantizeLinear", ["w", "s", "z"], "q", axis=0),
+             node("DequantizeLinear", ["q", "s", "z"], "d", axis=0), node("Conv", ["x", "d"], "c")]  # fmt: skip
+    index = index_of(tmp_path, model(nodes, {"w": WEIGHT, "s": scale, "z": zero}))
+    read = index.weight(0)
+    steps = np.asarray(read) / scale.reshape(-1, 1, 1, 1)
+    assert np.abs(steps - np.rint(steps)).max() < 1e-4
+    assert np.abs(read - WEIGHT).max() <= scale.max() / 2 + 1e-6
+    assert not np.array_equal(read, WEIGHT)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "expected"),
+    [
+        ([node("Clip", ["w", "low", "high"], "d")], np.clip(WEIGHT, -1, 1)),
+        ([node("Concat", ["w", "w"], "d", axis=0)], np.concatenate([WEIGHT, WEIGHT])),
+        ([node("Slice", ["w", "from", "to"], "d")], WEIGHT[1:3]),
+        (
+            [node("ReduceL2", ["w"], "n", axes=[1, 2, 3]), node("Div", ["w", "n"], "u"), node("Mul", ["u", "g"], "d")],
+            WEIGHT / np.linalg.norm(WEIGHT.reshape(4, -1), axis=1).reshape(4, 1, 1, 1) * 3,
+        ),
+    ],
+    ids=["clipped", "concatenated", "cut", "normalised"],
+)
+def test_reads_weights_that_are_computed_from_constants(tmp_path, nodes, expected):
+    stored = {"w": WEIGHT, "low": np.float32(-1), "high": np.float32(1), "from": np.array([1]), "to": np.array([3]),
+              "g": np.full((4, 1, 1, 1), 3, "f")}  # fmt: skip
+    index = index_of(tmp_path, model([*nodes, node("Conv", ["x", "d"], "c")], stored))
+    assert np.allclose(index.weight(0), expected, rtol=1e-5)
+
+
+def test_refuses_constants_that_take_too_long(tmp_path, monkeypatch):
+    monkeypatch.setattr("gi.weights.constants._MOST_COMPUTED", 3 * WEIGHT.size)
+    nodes = [node("Neg", [f"w{i}" if i else "w"], f"w{i + 1}") for i in range(4)]
+    reason = only_network(tmp_path, model([*nodes, node("Conv", ["x", "w4"], "c")], {"w": WEIGHT})).reason
+    assert "numbers computed from its constants: refused" in reason
+
+
 def test_reads_the_scale_of_integer_convolutions(tmp_path):
     values = np.random.default_rng(0).integers(0, 200, (2, 3, 3, 3)).astype(np.uint8)
     stored = {"w": values, "wz": np.uint8(100), "ws": np.float32(0.25)}
@@ -171,6 +210,9 @@ def test_never_reads_outside_the_models_folder(tmp_path, location, more, reason)
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "git-LFS pointer"),
         (b"PK\x03\x04rest", "zip archive"),
         (b"\x1c\0\0\0ORTM", "ONNX Runtime flatbuffer"),
+        (b"<!doctype html><p>404", "HTML"),
+        (b'\x08\0\0\0\0\0\0\0{"w":{}}', "safetensors"),
+        (b"\x80\x02ctorch", "pass it with --model"),
         (b"hello, world", "not an ONNX model"),
         (b"\xff" * 64, "not an ONNX model"),
     ],
