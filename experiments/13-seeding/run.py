@@ -28,6 +28,7 @@ SEEDS = range(5)
 TUNING_SEEDS = (1000, 1001)
 RATES = (2e-3, 4e-3, 8e-3)
 MARKS = "<!-- result -->\n", "<!-- end -->"
+FORMAT = 2  # of the donors: raised when they are trained otherwise
 FEW = ("Kaiming", "connected sub-network", RACED)
 
 
@@ -65,7 +66,7 @@ class DonorNet:
     norm: bool = False
     data: str = "cifar"
     seed: int = 100
-    steps: int = 500
+    steps: int = 2000
 
 
 DONORS = {
@@ -75,8 +76,8 @@ DONORS = {
     "d": DonorNet((24, 48, 96), norm=True, seed=103),
     "e": DonorNet((12, 24, 32), seed=104),
     "f": DonorNet((16, 24, 32), seed=105),
-    "m": DonorNet((24, 48, 64), data="mnist", seed=106, steps=300),
-    "n": DonorNet((32, 48, 64), data="mnist", seed=107, steps=300),
+    "m": DonorNet((24, 48, 64), data="mnist", seed=106, steps=1000),
+    "n": DonorNet((32, 48, 64), data="mnist", seed=107, steps=1000),
 }
 CASES = (
     Case("CIFAR 0-4 to 5-9, 2,000 images", ("a", "b"), arms=(*ARMS, RACED), least=(2.0, 1.5)),
@@ -99,7 +100,7 @@ class Experiment:
 
     def index(self, case: Case) -> Index:
         """The index of a case's donors, built where there is none yet."""
-        folder = self.cache / f"index-{'-'.join(case.donors)}"
+        folder = self.cache / f"index-{'-'.join(case.donors)}-{FORMAT}"
         if case.donors == ("third-party",):
             assert self.onnx is not None
             sources = [Source(path, path.stem) for path in sorted(self.onnx.glob("**/*.onnx"))]
@@ -110,7 +111,7 @@ class Experiment:
 
     def exported(self, name: str) -> Path:
         """A donor's ONNX file, trained where there is none yet."""
-        path = self.cache / f"donor-{name}.onnx"
+        path = self.cache / f"donor-{name}-{DONORS[name].steps}.onnx"
         if path.exists():
             return path
         made = DONORS[name]

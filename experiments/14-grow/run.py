@@ -13,7 +13,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "13-seeding"))
-from run import Experiment  # noqa: E402
+from run import FORMAT, Experiment  # noqa: E402
 
 from gi.grow import Settings, grow  # noqa: E402
 from gi.weights.build import Source, build  # noqa: E402
@@ -41,7 +41,7 @@ CASES = (
 
 
 def index_of(experiment: Experiment, case: Case) -> Path:
-    folder = experiment.cache / f"grow-{'-'.join(case.donors)}"
+    folder = experiment.cache / f"grow-{'-'.join(case.donors)}-{FORMAT}"
     sources = [Source(experiment.exported(name), f"donor-{name}") for name in case.donors]
     if experiment.onnx:
         sources += [Source(path, path.stem) for path in sorted(experiment.onnx.glob("**/*.onnx"))]
