@@ -43,7 +43,8 @@ def edit_text(edit: Edit) -> str:
     change = " ".join((edit.after or edit.before).split())
     sign = "+" if edit.after else "-"
     place = f"  [{origin_text(edit.origin)}]" if edit.origin else ""
-    return f"{edit.operator} {edit.type} at line {edit.line}: {sign} {change[:80]}{place}"
+    what = edit.operator if edit.operator == edit.type else f"{edit.operator} {edit.type}"
+    return f"{what} at line {edit.line}: {sign} {change[:80]}{place}"
 
 
 def _value(outcome: Outcome | None, key: str) -> str:

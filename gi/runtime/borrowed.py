@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 
+from gi.report.brought import brought_lines
 from gi.types import Edit, Individual, Origin
 
 _SELF_MADE = frozenset({"deletion", "tweak"})  # edits that take nothing from anywhere
@@ -38,11 +39,11 @@ def line_origin(individual: Individual, line: int, known: Mapping[str, Individua
         return None
     if not individual.parents:
         return dataclasses.replace(individual.origin, line=line) if individual.origin else None
-    code = lines[line - 1].strip()
-    brought = (e.origin for e in individual.edits if e.origin and e.after and e.after.splitlines()[0].strip() in code)
-    if (origin := next(brought, None)) is not None:
-        return origin
-    parents = (known[p] for p in individual.parents if p in known)
+    code, parents = lines[line - 1].strip(), [known[p] for p in individual.parents if p in known]
+    definition = brought_lines(individual.text, [p.text for p in parents], individual.edits).get(line)
+    borrowing = (e for e in individual.edits if e.origin and e.after and e.after.splitlines()[0].strip() in code)
+    if edit := definition or next(borrowing, None):
+        return edit.origin
     above = ((p, at) for p in parents if (at := _nearest(p.text.splitlines(), code, line)))
     return next((found for p, at in above if (found := line_origin(p, at, known))), None)
 

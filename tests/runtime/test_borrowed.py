@@ -19,6 +19,14 @@ CHILD = Individual(
 )
 GRANDCHILD = Individual("grandchild", CHILD.text + "c = 4\n", 2, ("child",))
 
+WITH_BLOCK = Individual(
+    "block",
+    "class Half(nn.Module):\n    pass\n\n\n" + SEED.text + "x = Half()\n",
+    1,
+    ("seed",),
+    (Edit("block", LineType.BLOCK, 3, "", "Half()", CORPUS),),
+)
+
 
 def of_parent(line):
     return Edit("crossover", LineType.ACTIVATION, 9, "nn.Tanh()", "nn.ReLU()", Origin("", "", "", line, ""))
@@ -34,11 +42,13 @@ def of_parent(line):
         (GRANDCHILD, 2, CORPUS),
         (GRANDCHILD, 5, None),
         (GRANDCHILD, 99, None),
+        (WITH_BLOCK, 1, CORPUS),
+        (WITH_BLOCK, 6, dataclasses.replace(SEED_FILE, line=2)),
     ],
 )
 def test_a_line_has_the_origin_that_it_has_in_the_parent(donor, line, origin):
     edit = of_parent(line)
-    made = with_origins([edit], donor.id, (SEED, CHILD, GRANDCHILD))
+    made = with_origins([edit], donor.id, (SEED, CHILD, GRANDCHILD, WITH_BLOCK))
     assert made == (dataclasses.replace(edit, origin=origin),)
 
 
