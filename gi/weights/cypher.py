@@ -15,22 +15,29 @@ LARGEST_EDGES = 20_000_000
 _NEO4J_HEADERS = {
     "kernels": ["id:ID(Kernel)", "layer:long", "out:long", "in:long", "values:float[]"],
     "layers": ["id:ID(Layer)", "network:long", "name:string", "kind:string", "shape:string"],
+    "networks": ["id:ID(Network)", "name:string", "licence:string", "origin:string"],
     "children": [":START_ID(Kernel)", ":END_ID(Kernel)"],
     "members": [":START_ID(Kernel)", ":END_ID(Layer)"],
+    "parts": [":START_ID(Layer)", ":END_ID(Network)"],
 }
 _LADYBUG = """\
 CREATE NODE TABLE Kernel(id INT64, layer INT64, out INT64, inp INT64, vals STRING, PRIMARY KEY(id));
 CREATE NODE TABLE Layer(id INT64, network INT64, name STRING, kind STRING, shape STRING, PRIMARY KEY(id));
+CREATE NODE TABLE Network(id INT64, name STRING, licence STRING, origin STRING, PRIMARY KEY(id));
 CREATE REL TABLE CHILD(FROM Kernel TO Kernel);
 CREATE REL TABLE OF(FROM Kernel TO Layer);
+CREATE REL TABLE PART(FROM Layer TO Network);
 COPY Kernel FROM '{folder}/kernels.csv' (HEADER=false);
 COPY Layer FROM '{folder}/layers.csv' (HEADER=false);
+COPY Network FROM '{folder}/networks.csv' (HEADER=false);
 COPY CHILD FROM '{folder}/children.csv' (HEADER=false);
 COPY OF FROM '{folder}/members.csv' (HEADER=false);
+COPY PART FROM '{folder}/parts.csv' (HEADER=false);
 """
 _NEO4J = """\
 neo4j-admin database import full \\
   --nodes=Kernel=kernels-header.csv,kernels.csv --nodes=Layer=layers-header.csv,layers.csv \\
+  --nodes=Network=networks-header.csv,networks.csv --relationships=PART=parts-header.csv,parts.csv \\
   --relationships=CHILD=children-header.csv,children.csv --relationships=OF=members-header.csv,members.csv \\
   --array-delimiter=';' neo4j
 """
@@ -49,7 +56,7 @@ class Exported:
 def export_csv(
     index: Index, folder: Path, *, networks: Sequence[str] = (), layers: int | None = None, kernels: int | None = None
 ) -> Exported:
-    """Writes kernels, layers and child edges of a part of the index, with load.cypher (Ladybug) and import.sh (Neo4j).
+    """Writes networks, layers, kernels and child edges of a part of the index; load.cypher and import.sh load them.
 
     `networks` are parts of names, all without; `layers` cuts each network after its first so many; `kernels` samples
     each layer evenly down to so many. Raises `WeightsError` where that is nothing, or more than 20 million edges.
@@ -62,19 +69,22 @@ def export_csv(
     num_edges = sum(len(parents) * len(children) for parents, children in _edges(index, chosen, sampled, ids))
     if num_edges > LARGEST_EDGES:
         raise WeightsError(
-            f"{num_edges} edges are more than {LARGEST_EDGES}: choose fewer by --networks, --layers or --kernels. "
+            f"{num_edges:,} edges are more than {LARGEST_EDGES:,}: choose fewer by --networks, --layers or --kernels. "
             "The index itself needs none of them: children are arithmetic."
         )
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder, "kernels", _kernel_rows(index, chosen, sampled))
     _write(folder, "layers", ([x.id, x.network, x.name, x.kind, shape_name(x.shape)] for x in chosen))
+    of = [index.network(network) for network in sorted({layer.network for layer in chosen})]
+    _write(folder, "networks", ([x.id, x.name, x.licence, x.origin] for x in of))
+    _write(folder, "parts", ([layer.id, layer.network] for layer in chosen))
     _write(folder, "members", ([kernel, layer] for layer, members in sampled.items() for kernel in members.tolist()))
     edges = _edges(index, chosen, sampled, ids)
     pairs = ([p, c] for parents, children in edges for p in parents.tolist() for c in children.tolist())
     _write(folder, "children", pairs)
     (folder / "load.cypher").write_text(_LADYBUG.format(folder=folder.resolve().as_posix()), "utf-8")
     (folder / "import.sh").write_text(_NEO4J, "utf-8")
-    return Exported(len({layer.network for layer in chosen}), len(chosen), len(ids), num_edges)
+    return Exported(len(of), len(chosen), len(ids), num_edges)
 
 
 def _chosen(index: Index, networks: Sequence[str], layers: int | None) -> Iterator[int]:

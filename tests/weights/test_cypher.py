@@ -55,5 +55,8 @@ def test_ladybug_loads_it_and_answers_in_cypher(index, tmp_path):
     for kernel in (index.layer(1).base + 7, index.layer(2).base + 2):
         found = connection.execute(f"MATCH (k:Kernel {{id: {kernel}}})-[:CHILD]->(c:Kernel) RETURN c.id").get_all()
         assert sorted(row[0] for row in found) == index.children(kernel).tolist()
+    asked = "MATCH (k:Kernel {id: 0})-[:OF]->(:Layer)-[:PART]->(n:Network) RETURN n.name, n.licence, n.origin"
+    network = index.network(0)
+    assert connection.execute(asked).get_all() == [[network.name, network.licence, network.origin or None]]
     values = connection.execute("MATCH (k:Kernel {id: 0}) RETURN k.vals").get_all()[0][0]
     assert np.allclose([float(part) for part in values.split(";")], index.kernel(0).reshape(-1), rtol=1e-5)
