@@ -182,3 +182,10 @@ def test_zeros_are_no_parents(tmp_path):
     words = vocabulary(found := index_of(tmp_path, model(nodes, {})), (3, 3), k=8)
     sites = Forest(found, words).sites((3, 3), depth=2)
     assert sites.parents.sum(axis=1).tolist() == [0 if channel == 5 else 16 for channel in range(16)]
+
+
+def test_without_faiss_scikit_learn_clusters(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert clusterer() is CLUSTERERS["minibatch"]
+    with pytest.raises(WeightsError, match="pip install faiss-cpu"):
+        clusterer("faiss")
