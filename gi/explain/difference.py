@@ -90,6 +90,11 @@ class Difference:
         """The same difference, where change `number` is not to be decided on: its rows are the individual's."""
         return Difference(tuple(replace(p, change=None) if p.change == number else p for p in self.pieces))
 
+    def renumbered(self) -> "Difference":
+        """The same difference, its changes numbered from 1 on without gaps."""
+        new = {number: n for n, number in enumerate(sorted(self.numbers), 1)}
+        return Difference(tuple(p if p.change is None else replace(p, change=new[p.change]) for p in self.pieces))
+
 
 def difference(seed: str, individual: str) -> Difference:
     """The difference between two programs. Raises `SourceError` where one of them does not parse."""

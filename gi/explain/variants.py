@@ -83,7 +83,13 @@ def between(seed: str, individual: str, task: Task, check: Check, *, entry: str 
     following = [n for n in sorted(found.difference.numbers) if _follows(found, n)]
     for number in following:
         found = Variants(found.difference.settled(number), task, check, entry=entry)
-    return _together(found)
+    return _renumbered(_together(found))
+
+
+def _renumbered(variants: Variants) -> Variants:
+    made = variants.difference.renumbered()
+    same = made.numbers == variants.difference.numbers
+    return variants if same else Variants(made, variants.task, variants.check, entry=variants.entry)
 
 
 def _follows(variants: Variants, number: int) -> bool:

@@ -172,6 +172,9 @@ def test_changes_merge_and_settle():
     assert found.merged(1, 3).numbers == {1, 2}
     assert found.settled(1).text(frozenset()) == seed
     assert "nn.Conv2d(1, 8, 5)" in found.settled(1).text({2})
+    less = found.settled(1)
+    assert less.renumbered().numbers == {n - 1 for n in less.numbers}
+    assert less.renumbered().text({1}) == less.text({2})
 
 
 def test_a_text_that_does_not_parse_is_refused():
