@@ -10,6 +10,7 @@ from gi.source.module import Imported, Module, Unit, module_of
 from gi.source.tree import Replacement, Source
 
 _BUILTINS = frozenset(dir(builtins))
+_MAX_IMPORT_LINE = 88
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ class _Plan:
         if self._needs_future(units):
             yield _at_top(source, "from __future__ import annotations")
         lines = [*self.stars, *(line for name in sorted(self.imports) for line in self._import_lines(name))]
-        lines = [line for line in dict.fromkeys(lines) if line not in self.host.lines]
+        lines = _joined_imports(line for line in dict.fromkeys(lines) if line not in self.host.lines)
         if lines:
             yield _imports(source, lines)
         if units:
@@ -169,6 +170,21 @@ def _behind(source: Source, statement: ast.stmt, text: str) -> Replacement:
     start = source.line_starts[statement.end_lineno or 0]
     end = start + len(source.data[start:].splitlines()[0])
     return Replacement(end, end, text)
+
+
+def _joined_imports(lines: Iterable[str]) -> list[str]:
+    """Import lines, what comes from one module on one line as long as that is no longer than people write."""
+    joined: dict[str, str] = {}
+    for line in lines:
+        module, _, name = line.partition(" import ")
+        before = joined.get(module, "")
+        longer = f"{before}, {name}"
+        if not module.startswith("from ") or name == "*" or not before or len(longer) > _MAX_IMPORT_LINE:
+            module = module if module not in joined else line
+            joined[module] = line
+        else:
+            joined[module] = longer
+    return list(joined.values())
 
 
 def _imports(source: Source, lines: Iterable[str]) -> Replacement:

@@ -52,6 +52,13 @@ def test_imports_that_stand_for_the_same_are_not_repeated():
     assert spelled["layers"] == "nn"
 
 
+def test_what_comes_from_one_module_is_imported_on_one_line():
+    names = ("Any", "Callable", "Optional")
+    donor = "".join(f"from typing import {n}\n" for n in names) + f"import math\n\nA = {', '.join(names)}, math\n"
+    text, _ = brought("import os\n", donor, "A")
+    assert text.startswith("import os\nfrom typing import Any, Callable, Optional\nimport math\n")
+
+
 def test_a_submodule_is_loaded_even_where_its_package_is_imported():
     text, _ = brought("import os\n", "import os.path\n\ndef f():\n    return os.path.sep\n", "f")
     assert text.startswith("import os\nimport os.path\n")
