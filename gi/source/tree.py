@@ -232,8 +232,16 @@ class Source:
             return Replacement(start, self.outer_bytes(siblings[last + 1])[0], "")
         if first > 0:
             return Replacement(self.outer_bytes(siblings[first - 1])[1], end, "")
+        return self._whole(start, end)
+
+    def _whole(self, start: int, end: int) -> Replacement:
+        """All elements go, with the last comma, and with the lines that the brackets would leave empty."""
         comma = self.data[end:].lstrip()
-        return Replacement(start, end + (len(self.data[end:]) - len(comma) + 1 if comma[:1] == b"," else 0), "")
+        end += len(self.data[end:]) - len(comma) + 1 if comma[:1] == b"," else 0
+        left, right = self.data[:start].rstrip(), self.data[end:].lstrip()
+        if left[-1:] in b"([" and right[:1] in b")]":
+            start, end = len(left), len(self.data) - len(right)
+        return Replacement(start, end, "")
 
     def insert_element_after(self, element: ast.expr, *texts: str) -> Replacement:
         """New elements behind an element, on lines of their own where the element starts its line."""

@@ -277,3 +277,8 @@ def test_names_an_attribute_after_its_layer(symbol, stem):
 
 def test_a_fresh_name_is_the_first_free_one():
     assert places.fresh("conv", {"conv1", "conv3"}) == "conv2"
+
+
+def test_a_list_that_lost_all_its_layers_is_empty():
+    text = f"{HEAD}layers = [\n    nn.ReLU(),\n    nn.Tanh(),\n]\nnet = nn.Sequential(nn.ReLU6(), )\n"
+    assert removed(text, "nn.ReLU()", "nn.Tanh()", "nn.ReLU6()") == f"{HEAD}layers = []\nnet = nn.Sequential()\n"
