@@ -12,7 +12,7 @@ import gi
 from gi.archive import Archive
 from gi.errors import ConfigError
 from gi.export.subject import Subject
-from gi.report.origins import borrowed_parts, origin_text
+from gi.report.origins import borrowed_parts, origin_text, part_text
 from gi.source.models import without_plain_recipe
 from gi.source.original import patched, plain_text, unified
 from gi.types import Program
@@ -66,8 +66,8 @@ def _own_file(archive: Archive) -> Program:
 
 def _header(archive: Archive, subject: Subject) -> str:
     """What git skips: who made it, and where borrowed lines come from, with their licences."""
-    borrowed = [o for o, _ in borrowed_parts(subject.origins) if o.origin]
-    rows = [f"  {o.code.strip()[:60]}: {origin_text(o.origin)}" for o in borrowed if o.origin]
+    borrowed = borrowed_parts(subject.origins)
+    rows = [f"  {part_text(o, last)}: {origin_text(o.origin)}" for o, last in borrowed if o.origin]
     about = f"{subject.id} of a run on {Path(archive.run().config.dataset).name}, by gi {gi.__version__}"
     return "\n".join([about, *subject.notes, *(["Borrowed:", *rows] if rows else []), ""])
 

@@ -1,6 +1,7 @@
 """Where each line of an individual comes from: a seed program, a donor, or the variation itself."""
 
 import difflib
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -37,7 +38,7 @@ def line_origins(individual: Individual, ancestors: Mapping[str, Individual]) ->
     known: dict[str, tuple[LineOrigin, ...]] = {}
     for member in _oldest_first(individual, ancestors):
         known[member.id] = _traced(member, [known[p] for p in member.parents if p in known])
-    return known[individual.id]
+    return _with_own(known[individual.id], known[seed_of(individual, ancestors).id])
 
 
 def individual_origins(archive: Archive, id_: str) -> tuple[LineOrigin, ...]:
@@ -83,6 +84,13 @@ def borrowed_parts(origins: Sequence[LineOrigin]) -> tuple[tuple[LineOrigin, int
         else:
             made.append((found, line))
     return tuple(made)
+
+
+def part_text(first: LineOrigin, last: int) -> str:
+    """A borrowed part in a few words: its first line, or what that defines, and how many more there are."""
+    defined = re.match(r"\s*((?:class|def)\s+\w+)", first.code)
+    more = last - first.line
+    return (defined[1] if defined else first.code.strip()[:60]) + (f" and {more} more lines" if more else "")
 
 
 def home_origin(origins: Sequence[LineOrigin]) -> Origin | None:
@@ -138,6 +146,15 @@ def _traced(individual: Individual, parents: Sequence[tuple[LineOrigin, ...]]) -
         if equal and source is not None
         else _new_line(n, code, individual.edits, parents[1:], first[source] if source is not None else None)
         for n, code, source, equal in _alignment([o.code for o in first], lines)
+    )
+
+
+def _with_own(origins: tuple[LineOrigin, ...], seed: tuple[LineOrigin, ...]) -> tuple[LineOrigin, ...]:
+    """The origins, where a line that stands in the seed program as it is there is the seed program's again."""
+    rows = _alignment([o.code for o in seed], [o.code for o in origins])
+    return tuple(
+        replace(seed[source], line=line, code=code) if equal and source is not None else origin
+        for origin, (line, code, source, equal) in zip(origins, rows, strict=True)
     )
 
 

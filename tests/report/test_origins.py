@@ -2,7 +2,16 @@ from dataclasses import replace
 
 import pytest
 
-from gi.report.origins import borrowed_lines, borrowed_parts, carried_over, home_origin, line_origins, origin_text
+from gi.report.origins import (
+    LineOrigin,
+    borrowed_lines,
+    borrowed_parts,
+    carried_over,
+    home_origin,
+    line_origins,
+    origin_text,
+    part_text,
+)
 from gi.types import Edit, Individual, LineType, Origin
 
 SEED = Origin("gi", "", "corpus/seeds/small.py", 1, "Apache-2.0")
@@ -70,6 +79,28 @@ def test_a_crossed_over_line_comes_from_the_other_parents_file():
     (line,) = borrowed_lines(line_origins(crossed, {"seed": seed(), "other": other}))
     assert line.origin == replace(OTHER, line=9)
     assert line.operator == "crossover"
+
+
+def test_a_line_that_is_as_the_seed_program_has_it_is_its_own_again():
+    away = child(
+        SEED_TEXT.replace("nn.ReLU()", "nn.RReLU()"), Edit("crossover", LineType.ACTIVATION, 9, "", "nn.RReLU()", DONOR)
+    )
+    back = child(SEED_TEXT, Edit("cut", LineType.ACTIVATION, 9, "", "nn.ReLU()"), parents=(away.id,), generation=2)
+    ancestors = {"seed": seed(), away.id: away}
+    assert borrowed_lines(line_origins(away, ancestors)) != ()
+    assert borrowed_lines(line_origins(back, ancestors)) == ()
+
+
+@pytest.mark.parametrize(
+    ("code", "more", "text"),
+    [
+        ("    x = nn.ReLU()(x)", 0, "x = nn.ReLU()(x)"),
+        ("def half(n: int) -> int:", 4, "def half and 4 more lines"),
+        ("class Block(nn.Module):", 0, "class Block"),
+    ],
+)
+def test_a_borrowed_part_is_told_in_a_few_words(code, more, text):
+    assert part_text(LineOrigin(3, code, DONOR, "block"), 3 + more) == text
 
 
 def test_a_line_that_variation_wrote_has_no_origin():
