@@ -19,6 +19,12 @@ from gi.weights.donor_reading import donors
 from gi.weights.index import Index
 
 BATCH_SIZE = 64
+#: What a way of finding a layer's kernels is called in front of the network that they come from.
+ORIGINS = {
+    "childless set": "a first layer's filters, of",
+    "connected": "the filters that read the layer before, of",
+    "drawn classes": "drawn from the kernel classes of",
+}
 _WALL_LIMIT_S = 24 * 3600.0
 _MEMORY_MB = 8192
 _LEAST_SIDE = 8  # a feature map smaller than this is not pooled any further
@@ -144,7 +150,7 @@ def _layer_comments(layers: Sequence[Sequence[Any]], index: Index) -> list[str]:
     for number, (how, network, layer, channels) in enumerate(layers, start=1):
         row = networks.get(network)
         place = f"{network}, layer {layer}" if row else f"the index's {len(networks)} networks"
-        lines.append(f"#   convolution {number}, {channels} channels: {how} of {place}")
+        lines.append(f"#   convolution {number}, {channels} channels: {ORIGINS[how]} {place}")
         lines += [f"#     {row['licence']}, {row['origin']}"] if row else []
     return lines
 

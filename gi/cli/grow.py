@@ -72,11 +72,17 @@ def _widths(text: str) -> tuple[int, ...]:
 
 
 def _print(answer: dict[str, Any], out: Path) -> None:
+    from gi.grow import ORIGINS
+
     grown = answer["grown"]
     for number, (how, network, layer, channels) in enumerate(grown["layers"], start=1):
-        source = f" of {network}, {layer}" if network else ""
-        click.echo(f"layer {number}: {channels} channels, {how}{source}")
-    click.echo(f"search {grown['search_cpu_s']:.1f} CPU s, {len(grown['tried'])} kernel sets tried")
+        source = f"{network}, layer {layer}" if network else "the whole index"
+        click.echo(f"layer {number}: {channels} channels, {ORIGINS[how]} {source}")
+    steps = grown["search_cpu_s"] / grown["train_cpu_s"] * grown["steps"]
+    click.echo(
+        f"search {grown['search_cpu_s']:.1f} CPU s, {len(grown['tried'])} kernel sets tried: "
+        f"the time of {steps:.0f} training steps"
+    )
     for name, found in (("grown", grown), ("from Kaiming", answer.get("control"))):
         if found:
             click.echo(

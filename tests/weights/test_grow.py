@@ -6,7 +6,7 @@ import torch
 
 from gi.cli import run
 from gi.errors import ConfigError
-from gi.grow import Settings, program
+from gi.grow import ORIGINS, Settings, program
 from gi.types import Task
 from gi.weights.donor_reading import donors
 from gi.weights.mined import mine
@@ -107,7 +107,7 @@ def test_a_grown_model_is_written_with_weights_beside_its_control(index, tmp_pat
     assert "grown from the bottom up by gi" in text
     assert f"from Kaiming      {answer['control']['test']:.2%}" in text
     how, network, layer, _ = answer["grown"]["layers"][0]
-    assert f"#   convolution 1, 6 channels: {how} of {network}, layer {layer}\n#     unknown, " in text
+    assert f"#   convolution 1, 6 channels: {ORIGINS[how]} {network}, layer {layer}\n#     unknown, " in text
     weights = torch.load(tmp_path / "model.pt", weights_only=True)
     module = {}
     exec(compile(out.read_text(), "model.py", "exec"), module)
