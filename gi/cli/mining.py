@@ -23,7 +23,7 @@ _seed_option = click.option("--seed", type=int, default=0, show_default=True, he
 @click.option("--count", type=click.IntRange(1), default=4, show_default=True, help="How many parents to answer.")
 @click.option("--most-likely", is_flag=True, help="Answer the likeliest class each time, in place of drawing.")
 @_seed_option
-@click.option("--scores", is_flag=True, help="Say how good the classifier is on networks held out (minutes).")
+@click.option("--scores", is_flag=True, help="Say how good the classifier is on networks held out.")
 @as_json
 def predict(
     *,
@@ -150,7 +150,9 @@ def _print(answer: dict[str, Any]) -> None:
 
 
 def _rows(kernel: Any, form: str) -> str:
-    return " / ".join(" ".join(format(value, form) for value in row) for row in kernel)
+    if isinstance(kernel[0], list):
+        return " / ".join(_rows(row, form) for row in kernel)
+    return " ".join(format(value, form) for value in kernel)
 
 
 @click.command()

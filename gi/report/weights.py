@@ -74,10 +74,11 @@ def kernel_tables(answer: Mapping[str, Any]) -> Iterator[Table | str]:
 
 
 def _numbers(values: Any) -> str:
-    rows = values if values and isinstance(values[0], list) else [values]
-    return "\n".join(
-        "  ".join(f"{value:9.4f}" if isinstance(value, float) else str(value) for value in row) for row in rows
-    )
+    """A line for each row of a kernel, an empty one between the planes of one of three dimensions."""
+    if not isinstance(values[0], list):
+        return "  ".join(f"{value:9.4f}" for value in values)
+    between = "\n\n" if isinstance(values[0][0], list) else "\n"
+    return between.join(_numbers(part) for part in values)
 
 
 def _more(kin: Mapping[str, Any]) -> str:

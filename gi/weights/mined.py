@@ -82,8 +82,8 @@ def _sites(index: Index, words: Vocabulary, shape: tuple[int, ...], depth: int) 
     found = Forest(index, words).sites(shape, depth=depth)
     if not len(found.layers):
         raise WeightsError(
-            f"no {shape_name(shape)} convolution of the index is fed by another one: there is nothing to learn from. "
-            "Add networks of several layers."
+            f"no convolution of the index with kernels of shape {shape_name(shape)} is fed by another one: there is "
+            "nothing to learn from. Add networks of several layers."
         )
     return found
 

@@ -130,3 +130,15 @@ def test_an_index_of_nothing_says_so(tmp_path, capsys):
     for asked, said in ((["query", "0"], "holds no kernels"), (["gallery", "-o", "g.png"], "nothing to show")):
         assert run(["index", *asked, *index]) == 2
         assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("shape", [(7,), (3, 3, 3)], ids=["one-dimensional", "three-dimensional"])
+def test_kernels_of_any_number_of_dimensions_are_asked_about(shape, tmp_path, capsys):
+    layers = [conv("a", "x", trained(8, 3, *shape)), conv("b", "a", trained(8, 8, *shape, seed=1))]
+    write(tmp_path, "m.onnx", model(layers, {}, shape=(1, 3, *(16 for _ in shape))))
+    index = ["--index", str(tmp_path / "index")]
+    assert run(["index", "build", str(tmp_path / "m.onnx"), *index]) == 0
+    assert run(["index", "query", "30", *index]) == 0
+    assert "3 children: 18, 19, 20" in capsys.readouterr().out
+    assert run(["index", "predict", "30", *index, "--k", "4"]) == 0
+    assert "answer, sampled:" in capsys.readouterr().out

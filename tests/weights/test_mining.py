@@ -165,7 +165,7 @@ def test_refuses_a_depth_that_there_is_not(index):
 
 def test_refuses_to_learn_where_nothing_feeds_anything(tmp_path):
     alone = index_of(tmp_path, stack(1, 32))
-    with pytest.raises(WeightsError, match="no 3x3 convolution of the index is fed by another"):
+    with pytest.raises(WeightsError, match="kernels of shape 3x3 is fed by another one"):
         mine(alone, (3, 3), k=4)
 
 
