@@ -59,8 +59,16 @@ WRONG = {
     ),
     "data-dependent shapes": (HEAD + model(first="        x = x[x > 0]\n"), "must not depend on its data"),
     "reads a file": (HEAD + "TEXT = open('x.json').read()\n" + model(), "model.py:5: Model cannot be built: FileNotF"),
+    "loads weights when it is built": (
+        HEAD + model().replace("super().__init__()", "super().__init__()\n        torch.load('x.pt')"),
+        "model.py:8: Model cannot be built: FileNotFoundError",
+    ),
     "loads weights": (HEAD + "WEIGHTS = torch.load('x.pt')\n" + model(), "must not read files when it is imported"),
-    "syntax of a later Python": (HEAD + "type Width = int\n" + model(), "model.py:5:6: invalid syntax: this is Python"),
+    "syntax of a later Python": (
+        HEAD + "lazy import json\n" + model(),
+        "model.py:5:6: invalid syntax: this is Python 3.",
+    ),
+    "what to do about that": (HEAD + "lazy import json\n", "or run gi with the Python that it is written for"),
     "a relative import": (
         "from .blocks import Block\n" + HEAD + model(),
         "`from .blocks import Block` takes in",

@@ -131,7 +131,8 @@ def _parsed(text: str) -> ast.Module:
     except SyntaxError as error:
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         raise SourceError(
-            f"{error.lineno or 0}:{error.offset or 0}: {error.msg}: this is Python {version}; mend the file first."
+            f"{error.lineno or 0}:{error.offset or 0}: {error.msg}: this is Python {version}; "
+            "mend the file, or run gi with the Python that it is written for."
         ) from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise SourceError(f"cannot be parsed: {error or type(error).__name__}. Pass a Python file.") from None
@@ -140,7 +141,7 @@ def _parsed(text: str) -> ast.Module:
 _SAID_LENGTH = 200
 _ADVICE = (
     (r"ModuleNotFoundError|ImportError", "install it beside gi."),
-    (r"FileNotFoundError|PermissionError|OSError", "a model file must not read files when it is imported."),
+    (r"FileNotFoundError|PermissionError|OSError", "a model must not read files when it is imported or built."),
     (r"SystemExit|no answer within", "what a script does belongs under `if __name__ == '__main__':`."),
     (r"meta|data-dependent|aten::_local_scalar_dense", "what a network does must not depend on its data."),
 )
