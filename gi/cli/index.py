@@ -179,7 +179,7 @@ def _refuse_unclear(
 ) -> None:
     if arguments and model is None:
         raise ConfigError("--arg is of the program that --model names: pass both, or neither.")
-    if not files and not names:
+    if not files and not (names or "").strip(","):
         raise ConfigError("nothing to add: name ONNX files, folders or runs, or pass --torchvision.")
     if (model is None) != (input_shape is None) or (model is not None and len(files) != 1):
         raise ConfigError("--model and --input-shape go together, with exactly one FILE: its checkpoint.")

@@ -56,7 +56,7 @@ def kernel_answer(index: Index, kernel: int, *, limit: int, nearest: int, throug
 
 
 def nearest_to(index: Index, values: Floats, count: int, *, but: int | None = None) -> list[dict[str, Any]]:
-    """The nearest stored kernels to these numbers, the row of kernel `but` aside, each with its place.
+    """The nearest stored kernels to these numbers, the row of kernel `but` aside, each with its place; none to zeros.
 
     How near is "similarity", the cosine of both; for 1x1 kernels, which are numbers, "difference".
     """
@@ -65,6 +65,10 @@ def nearest_to(index: Index, values: Floats, count: int, *, but: int | None = No
     if values.shape not in index.shapes:
         known = ", ".join(shape_name(shape) for shape in index.shapes) or "none"
         raise WeightsError(f"the index has no kernels of shape {shape_name(values.shape)}: it has {known}.")
+    if values.size > 1 and not values.any():
+        if but is None:
+            raise WeightsError("the values are all zero: a kernel is as near as its direction, and this one has none.")
+        return []
     rows, near = Nearest(index, values.shape).search(values[None], count + 1)
     own = -1 if but is None else int(index.rows(np.array([but]))[0])
     kept = [(int(row), float(score)) for row, score in zip(rows[0], near[0], strict=True) if row not in (own, -1)]
@@ -103,9 +107,11 @@ def next_filters(index: Index, layer: int, out: int, *, limit: int, through: boo
 def values_of(text: str, shape: str | None) -> Floats:
     """The kernel that "1,0,-1,..." stands for; square unless `shape` ("3x3") says otherwise. Raises `WeightsError`."""
     try:
-        values = np.array([float(part) for part in text.replace(";", ",").split(",")], np.float32)
+        values = np.array([float(part) for part in text.replace(";", ",").split(",")])
+        if not (np.abs(values) < np.finfo(np.float32).max).all():
+            raise ValueError("not finite")
         sizes: Sequence[int] = tuple(map(int, shape.split("x"))) if shape else (round(values.size**0.5),) * 2
-        return values.reshape(sizes)
+        return values.reshape(sizes).astype(np.float32)
     except ValueError as error:
         raise WeightsError(
             f"--values {text[:40]!r} are not the numbers of a kernel{' ' + shape if shape else ''}: write them row by "

@@ -53,7 +53,7 @@ def read_state(folder: Path) -> State:
     try:
         found = json.loads((folder / _STATE).read_text("utf-8"))
         version = found["version"]
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise WeightsError(f"{folder} holds no index: make one by `gi index build FILE... --index {folder}`.") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise WeightsError(f"{folder / _STATE} cannot be read ({error}): build the index again elsewhere.") from error

@@ -38,7 +38,16 @@ class Mined:
         return found
 
     def probabilities_of(self, children: Floats) -> Floats:
-        """(k,) for the parents of these (n, *shape) kernels, whose own children are not known."""
+        """(k,) for the parents of these (n, *shape) kernels, whose own children are not known.
+
+        Raises `WeightsError` for a shape that the index does not have.
+        """
+        if children.shape[1:] not in self.words.places:
+            known = ", ".join(map(shape_name, self.words.places))
+            raise WeightsError(
+                f"the children are of shape {shape_name(children.shape[1:])}, of which the index has no classes: "
+                f"it has {known}."
+            )
         counts = self.words.counts(children)
         features = np.zeros((1, (self.depth - 1) * self.words.size), np.float32)
         features[0, : self.words.size] = counts

@@ -59,6 +59,8 @@ def test_prints_tables(zoo, tmp_path, capsys):
         (["build", "EMPTY"], "no model file in there"),
         (["build", "EMPTY/none.onnx"], "no such file or folder"),
         (["build", "EMPTY", "--model", "m.py"], "go together"),
+        (["build", "--torchvision", ","], "nothing to add"),
+        (["predict", "3", "--seed", "-1"], "is not in the range"),
         (["info"], "holds no index"),
         (["query"], "either the number of a KERNEL or --values"),
         (["query", "3"], "holds no index"),

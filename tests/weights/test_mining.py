@@ -189,3 +189,8 @@ def test_without_faiss_scikit_learn_clusters(monkeypatch):
     assert clusterer() is CLUSTERERS["minibatch"]
     with pytest.raises(WeightsError, match="pip install faiss-cpu"):
         clusterer("faiss")
+
+
+def test_refuses_children_of_a_shape_without_classes(index):
+    with pytest.raises(WeightsError, match="of shape 9x9, of which the index has no classes: it has 3x3, 1x1"):
+        mine(index, (3, 3), k=8).probabilities_of(np.ones((2, 9, 9), np.float32))

@@ -66,7 +66,10 @@ def test_an_answer_tells_kin_and_next_filters(index):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(("text", "shape"), [("1,2,3", None), ("1,2,x,4", None), ("1,2,3,4", "3x3"), ("1", "x")])
+@pytest.mark.parametrize(
+    ("text", "shape"),
+    [("1,2,3", None), ("1,2,x,4", None), ("1,2,3,4", "3x3"), ("1", "x"), ("nan", None), ("1e39,1,1,1", None)],
+)
 def test_refuses_values_that_are_no_kernel(text, shape):
     with pytest.raises(WeightsError, match="are not the numbers of a kernel"):
         values_of(text, shape)
@@ -83,3 +86,8 @@ def test_numbers_differ_and_kernels_are_similar(index):
     assert point["difference"] == pytest.approx(abs(value - 0.5), rel=1e-3)
     assert "similarity" not in point
     assert 0 < kernel["similarity"] <= 1
+
+
+def test_zeros_are_near_nothing(index):
+    with pytest.raises(WeightsError, match="all zero"):
+        nearest_to(index, np.zeros((3, 3), np.float32), 3)
