@@ -18,8 +18,10 @@ from gi.errors import ConfigError
 @click.option("--candidates", type=int, default=24, show_default=True, help="Kernel sets tried for each layer.")
 @click.option("--probe-images", type=int, default=1500, show_default=True, help="Images that candidates are tried on.")
 @click.option("--images", type=int, default=60_000, show_default=True, help="Images of the training of all layers.")
-@click.option("--k", type=int, default=64, show_default=True, help="Classes of kernels to draw from.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of every random stream.")
+@click.option(
+    "--k", type=click.IntRange(2, 1024), default=64, show_default=True, help="Classes of kernels to draw from."
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of every random stream.")
 @click.option("--data-root", metavar="DIR", show_default="$GI_DATA or the cache folder", help="Where data sets lie.")
 @click.option("--no-control", is_flag=True, help="Leave out the same network trained from Kaiming.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), default="model.py", show_default=True, help="Where to.")
@@ -49,6 +51,8 @@ def grow(
     """
     from gi.export.write import refuse_existing
 
+    if out.suffix != ".py":
+        raise ConfigError(f"{out} is no .py file: name the model after one, its weights go into a .pt file beside it.")
     refuse_existing(out, weights=True, force=force)
     import gi.grow
 

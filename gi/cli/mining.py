@@ -9,7 +9,7 @@ from gi.cli.index import index_option
 from gi.cli.options import as_json, print_json
 from gi.errors import ConfigError
 
-_k_option = click.option("--k", type=click.IntRange(2), default=64, show_default=True, help="How many classes.")
+_k_option = click.option("--k", type=click.IntRange(2, 1024), default=64, show_default=True, help="How many classes.")
 _seed_option = click.option(
     "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of classes and samples."
 )

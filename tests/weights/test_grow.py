@@ -96,6 +96,22 @@ def test_refuses_widths_of_nothing(tmp_path):
         Settings(dataset="digits", index=tmp_path, widths=())
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["-o", "model.pt"], "is no .py file"),
+        (["--k", "5000"], "is not in the range"),
+        (["--seed", "-1"], "is not in the range"),
+        (["--widths", "3,x"], "are not numbers of channels"),
+    ],
+)
+def test_a_mistake_is_one_line(options, said, index, capsys):
+    assert run(["grow", "--dataset", "digits", "--index", str(index.folder), *options]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+
+
 @pytest.mark.slow
 def test_a_grown_model_is_written_with_weights_beside_its_control(index, tmp_path, capsys):
     out = tmp_path / "model.py"
