@@ -33,7 +33,9 @@ def grouped(records: Sequence[Record], key: Any) -> dict[str, Any]:
 
 
 def counted(records: Sequence[Record]) -> dict[str, Any]:
-    after, before = ({c: sum(r[side].get(c, False) for r in records) for c in COLUMNS} for side in ("after", "before"))
+    """How many tries reach each column; one that made no edit, or whose file gi refuses, reaches none."""
+    made = [r for r in records if r["operators"]]
+    after, before = ({c: sum(r[side].get(c, False) for r in made) for c in COLUMNS} for side in ("after", "before"))
     return {"tries": len(records), "after": after, "before": before}
 
 

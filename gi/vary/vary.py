@@ -113,7 +113,10 @@ class Vary:
         tried = Tried(text, (), Try(""))
         for _ in range(edits):
             barren = Tried(tried.text, (), Try("", "propose", "nothing to change"))
-            following = next(self.raw([tried.text], rng=rng), barren)
+            try:
+                following = next(self.raw([tried.text], rng=rng), barren)
+            except SourceError as error:  # a file that gi refuses as it is
+                return dataclasses.replace(tried, verdict=Try("", "build", "does not run as a parent", str(error)))
             tried = dataclasses.replace(following, edits=tried.edits + following.edits)
             if not tried.runs:
                 break
