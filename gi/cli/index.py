@@ -13,6 +13,7 @@ from gi.errors import ConfigError
 
 if TYPE_CHECKING:
     from gi.weights.build import Built, Source
+    from gi.weights.index import Index
 
 index_option = click.option(
     "--index", "folder", type=click.Path(path_type=Path), required=True, metavar="DIR", help="The folder of the index."
@@ -130,8 +131,10 @@ def query(
     answer: dict[str, Any]
     if values is not None:
         wanted = values_of(values, shape)
+        _announce_lists(opened, wanted.shape, nearest)
         answer = {"values": wanted.tolist(), "nearest": nearest_to(opened, wanted, nearest)}
     else:
+        _announce_lists(opened, opened.kernel(kernel or 0).shape, nearest)
         answer = kernel_answer(opened, kernel or 0, limit=limit, nearest=nearest, through=not direct)
     if as_json:
         print_json(answer)
@@ -141,6 +144,13 @@ def query(
 
     for part in kernel_tables(answer):
         show(part)
+
+
+def _announce_lists(index: "Index", shape: tuple[int, ...], nearest: int) -> None:
+    from gi.weights.nearest import num_unlisted
+
+    if nearest and (count := num_unlisted(index, shape)):
+        click.echo(f"gi: making the search lists of {count:,} kernels, once ...", err=True)
 
 
 @index.command()

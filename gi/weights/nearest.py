@@ -28,10 +28,8 @@ class Nearest:
     def __init__(self, index: Index, shape: tuple[int, ...], *, exact: bool = False) -> None:
         self._kernels = index.kernels(shape)
         self._is_number = int(np.prod(shape)) == 1
-        count = len(self._kernels)
-        self.inverted: Any = None
-        if not exact and not self._is_number and count >= _SMALLEST_INVERTED and importlib.util.find_spec("faiss"):
-            self.inverted = _kept(index.folder / "nearest" / f"{shape_name(shape)}-{count}.faiss", self._kernels)
+        path = None if exact else _lists_file(index, shape)
+        self.inverted: Any = _kept(path, self._kernels) if path else None
 
     def search(self, kernels: Floats, count: int) -> tuple[Ints, Floats]:
         """The rows of the `count` nearest kernels to each of `kernels` (n, *shape), nearest first, and how near.
@@ -62,6 +60,20 @@ class Nearest:
             order = np.argsort(-scores, axis=1, kind="stable")[:, :count]
             rows, scores = np.take_along_axis(rows, order, 1), np.take_along_axis(scores, order, 1)
         return rows, np.abs(scores) if self._is_number else scores
+
+
+def num_unlisted(index: Index, shape: tuple[int, ...]) -> int:
+    """How many kernels the first search of a shape makes lists of, which takes a second for each million; else 0."""
+    path = _lists_file(index, shape)
+    return index.shapes[shape] if path and not path.is_file() else 0
+
+
+def _lists_file(index: Index, shape: tuple[int, ...]) -> Path | None:
+    """Where the inverted lists of a shape are kept, None where they do not pay or cannot be made."""
+    count = index.shapes.get(shape, 0)
+    if int(np.prod(shape)) == 1 or count < _SMALLEST_INVERTED or not importlib.util.find_spec("faiss"):
+        return None
+    return index.folder / "nearest" / f"{shape_name(shape)}-{count}.faiss"
 
 
 def unit(vectors: Floats) -> Floats:

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from gi.cli import run
 from gi.errors import WeightsError
 from gi.weights import nearest
 from gi.weights.answers import kernel_answer, nearest_to, values_of
@@ -91,3 +92,11 @@ def test_numbers_differ_and_kernels_are_similar(index):
 def test_zeros_are_near_nothing(index):
     with pytest.raises(WeightsError, match="all zero"):
         nearest_to(index, np.zeros((3, 3), np.float32), 3)
+
+
+def test_lists_that_are_still_to_be_made_are_announced(index, monkeypatch, capsys):
+    pytest.importorskip("faiss")
+    monkeypatch.setattr(nearest, "_SMALLEST_INVERTED", 100)
+    for announced in (True, False):
+        assert run(["index", "query", "0", "--index", str(index.folder)]) == 0
+        assert ("making the search lists of 2,240 kernels, once" in capsys.readouterr().err) == announced
