@@ -133,11 +133,13 @@ def _figures(config: RunConfig, subject: Subject, dataset: Dataset) -> Figures:
 def refuse_existing(
     out: Path | None, patch: Path | None = None, *, weights: bool = False, onnx: bool = False, force: bool = False
 ) -> None:
-    """Raises `ConfigError` where a file is there that an export would replace, without `force`."""
+    """Raises `ConfigError` for a model that is no .py file, and for a file that would be replaced without `force`."""
     beside = {".pt": weights, ".onnx": onnx}
     planned = [out, *(out.with_suffix(suffix) for suffix, asked in beside.items() if asked)] if out else []
     if out is not None and out.is_dir():
         raise ConfigError(f"{out} is a folder: pass a file as -o.")
+    if out is not None and out.suffix != ".py":
+        raise ConfigError(f"{out} is no .py file: name the model after one; weights (.pt) and ONNX go beside it.")
     for path, flag in (*((path, "-o") for path in planned), (patch, "--patch")):
         if path is not None and path.exists() and not force:
             raise ConfigError(f"{path} exists: pass --force to replace it, or another name as {flag}.")

@@ -95,6 +95,8 @@ def test_files_that_are_there_are_refused_before_anything_is_trained(tmp_path):
     with pytest.raises(ConfigError, match="another name as --patch"):
         refuse_existing(None, tmp_path / "m.pt")
     refuse_existing(tmp_path / "m.py", weights=True, force=True)
+    with pytest.raises(ConfigError, match="is no .py file"):
+        refuse_existing(tmp_path / "new.pt", weights=True)
 
 
 def test_a_patch_is_of_what_is_left(archive, tmp_path, monkeypatch):
