@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,9 +89,10 @@ class Bench:
         """A text that accepted edits in a row made; made once in a process."""
         if (pool, number) not in self._descendants:
             rng, text = stream(self.seed, "descendant", self.subject.name, pool, number), self.subject.text
-            for _ in range(GENERATIONS):
-                made = self.vary([text], rng=rng)
-                text = text if isinstance(made, Refused) else made.text
+            with suppress(SourceError):  # a file that gi refuses has none
+                for _ in range(GENERATIONS):
+                    made = self.vary([text], rng=rng)
+                    text = text if isinstance(made, Refused) else made.text
             self._descendants[pool, number] = text
         return self._descendants[pool, number]
 

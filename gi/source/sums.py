@@ -56,7 +56,8 @@ def _layer(source: Source, fix: Fix, cases: Sequence[Case]) -> tuple[str, list[R
     """A 1x1 convolution, or a dense layer for features, with the widths that each case needs or has."""
     scopes = [dict(c.names) for c in cases]
     wanted = [c.wanted[0] if c.wanted else _own_widths(c, fix.name) for c in cases]
-    texts = [expression(scopes, values) for values in zip(*wanted, strict=True)]
+    alike = len({len(widths) for widths in wanted}) == 1  # else one object adds maps where another adds features
+    texts = [expression(scopes, values) for values in zip(*wanted, strict=True)] if alike else [None]
     if any(t is None for t in texts):
         raise UnrepairableError(f"the sum of line {fix.site[0]} needs different layers in objects of one class")
     channels, out, stride = (t.text for t in texts if t is not None)
