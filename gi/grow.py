@@ -23,6 +23,7 @@ BATCH_SIZE = 64
 ORIGINS = {
     "childless set": "a first layer's filters, of",
     "connected": "the filters that read the layer before, of",
+    "chain": "with the layers around it a connected part of",
     "drawn classes": "drawn from the kernel classes of",
 }
 _WALL_LIMIT_S = 24 * 3600.0
@@ -32,7 +33,10 @@ _LEAST_SIDE = 8  # a feature map smaller than this is not pooled any further
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What decides a growth. Raises `ConfigError` for a value out of range."""
+    """What decides a growth. Raises `ConfigError` for a value out of range.
+
+    `layered` grows layer by layer even where a network of the index fits as a whole.
+    """
 
     dataset: str
     index: Path
@@ -41,6 +45,7 @@ class Settings:
     probe_images: int = 1500
     images: int = 60_000
     k: int = 64
+    layered: bool = False
     seed: int = 0
     data_root: str | None = None
 
@@ -170,6 +175,7 @@ def _order(settings: Settings, dataset: Dataset, text: str, pack: Path, weights:
         "images": settings.images,
         "batch_size": min(BATCH_SIZE, dataset.num_train),
         "k": settings.k,
+        "layered": settings.layered,
         "weights": str(weights),
     }
 

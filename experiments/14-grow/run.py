@@ -31,13 +31,15 @@ class Case:
     data: str
     donors: tuple[str, ...]
     images: int
+    layered: bool = False
 
 
-CASES = (
-    Case("MNIST, donors of CIFAR-10's classes 0-4 and third parties", "mnist", ("a", "b"), 15_000),
-    Case("CIFAR-10, donors of its own classes 0-4 and third parties", "cifar", ("a", "b"), 20_000),
-    Case("CIFAR-10, donors of MNIST and third parties", "cifar", ("m", "n"), 20_000),
+SETS = (
+    ("MNIST, donors of CIFAR-10's classes 0-4 and third parties", "mnist", ("a", "b"), 15_000),
+    ("CIFAR-10, donors of its own classes 0-4 and third parties", "cifar", ("a", "b"), 20_000),
+    ("CIFAR-10, donors of MNIST and third parties", "cifar", ("m", "n"), 20_000),
 )
+CASES = tuple(Case(*each, layered) for layered in (False, True) for each in SETS)
 
 
 def index_of(experiment: Experiment, case: Case) -> Path:
@@ -52,7 +54,7 @@ def index_of(experiment: Experiment, case: Case) -> Path:
 def one(experiment: Experiment, case: Case, dataset: str, seed: int) -> dict:
     settings = Settings(
         dataset=dataset, index=index_of(experiment, case), widths=WIDTHS, images=case.images, seed=seed,
-        candidates=16, probe_images=900,
+        candidates=16, probe_images=900, layered=case.layered,
     )  # fmt: skip
     with tempfile.TemporaryDirectory() as scratch:
         found = grow(settings, Path(scratch, "model.py"))
@@ -61,22 +63,23 @@ def one(experiment: Experiment, case: Case, dataset: str, seed: int) -> dict:
     for number, how, error in grown.pop("tried"):
         tried.setdefault(f"{number} {how}", []).append(error)
     grown["tried"] = {key: [len(errors), round(min(errors), 4)] for key, errors in tried.items()}
-    return {"case": case.name, "seed": seed, **found}
+    return {"case": case.name, "layered": case.layered, "seed": seed, **found}
 
 
 def table(rows: list[dict]) -> str:
     lines = [
-        "| case | seeds | grown: test error | control: test error | better in | search CPU s | training CPU s | "
+        "| case | way | seeds | grown: test error | control: test error | better in | search CPU s | training CPU s | "
         "grown before training | layers from |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for case in CASES:
-        found = [row for row in rows if row["case"] == case.name]
+        found = [row for row in rows if (row["case"], row["layered"]) == (case.name, case.layered)]
         if not found:
             continue
         pairs = [(row["grown"]["test"], row["control"]["test"]) for row in found]
         cells = [
             case.name,
+            "layer by layer" if case.layered else "a donor as a whole",
             str(len(found)),
             spread([a for a, _ in pairs]),
             spread([b for _, b in pairs]),
@@ -106,7 +109,8 @@ def main() -> None:
     experiment = Experiment(options.cifar, options.onnx, options.out)
     for number, case in enumerate(CASES, start=1):
         for seed in SEEDS[: options.seeds] if not options.case or number in options.case else ():
-            if not any((row["case"], row["seed"]) == (case.name, seed) for row in experiment.rows):
+            key = (case.name, case.layered, seed)
+            if not any((row["case"], row["layered"], row["seed"]) == key for row in experiment.rows):
                 experiment.add(one(experiment, case, {"cifar": options.cifar, "mnist": "mnist"}[case.data], seed))
     text = table(experiment.rows)
     print(text)

@@ -21,6 +21,7 @@ from gi.errors import ConfigError
 @click.option(
     "--k", type=click.IntRange(2, 1024), default=64, show_default=True, help="Classes of kernels to draw from."
 )
+@click.option("--layered", is_flag=True, help="Grow layer by layer even where a network of the index fits as a whole.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of every random stream.")
 @click.option("--data-root", metavar="DIR", show_default="$GI_DATA or the cache folder", help="Where data sets lie.")
 @click.option("--no-control", is_flag=True, help="Leave out the same network trained from Kaiming.")
@@ -36,6 +37,7 @@ def grow(
     probe_images: int,
     images: int,
     k: int,
+    layered: bool,
     seed: int,
     data_root: str | None,
     no_control: bool,
@@ -43,11 +45,12 @@ def grow(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Grow a network from the bottom up out of an index: plain PyTorch with weights, like any individual.
+    """Grow a network out of an index: plain PyTorch with weights, like any individual.
 
-    One convolution, a thick pooling and a linear layer; of the kernel sets that the index suggests the best is kept,
-    then a second layer on top of it, a third; then all of it is trained. Beside it its control: the same network from
-    Kaiming, trained for as many CPU seconds as all of that took.
+    Where networks of the index fit as a whole, it starts from the connected part of one that does best on a few images.
+    Else, and with --layered, from the bottom up: one convolution, a thick pooling and a linear layer; of the kernel
+    sets that the index suggests the best is kept, then a second layer on top of it, a third. Then all of it is
+    trained. Beside it its control: the same network from Kaiming, trained for as many CPU seconds as all of that took.
     """
     from gi.export.write import refuse_existing
 
@@ -58,7 +61,7 @@ def grow(
 
     settings = gi.grow.Settings(
         dataset=dataset, index=folder, widths=_widths(widths), candidates=candidates, probe_images=probe_images,
-        images=images, k=k, seed=seed, data_root=data_root,
+        images=images, k=k, layered=layered, seed=seed, data_root=data_root,
     )  # fmt: skip
     tell = lambda stage: click.echo(f"gi: {stage} ...", err=True) if sys.stderr.isatty() else None  # noqa: E731
     answer = gi.grow.grow(settings, out, control=not no_control, on_stage=tell)

@@ -1,6 +1,7 @@
 """Inside the worker: grows a network out of an index, trains all of it, and its control from Kaiming beside it."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,15 @@ from gi.evaluate.measure import num_params
 from gi.evaluate.training import Batches, batch_order, error_rate, fastest_layout, seed_everything, train
 from gi.seeding import stream_seed
 from gi.weights.donor_pack import read_pack
+from gi.weights.donors import Donor
 from gi.weights.index import Index
 from gi.weights.mined import mine
-from gi.weights.seed_grow import Grown, Probe, Tally, grown, pooled, readout, sharpened
+from gi.weights.seed import filled
+from gi.weights.seed_grow import Grown, Probe, Suggestion, Tally, grown, pooled, readout, sharpened, whole
 
 _SHARE_HELD = 3  # one probe image of so many scores the readout
+_CHAINS = 6  # donors that are tried as wholes
+_CHAIN_IMAGES = 32  # of the probe, to see scales on
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,7 @@ class Order:
     images: int
     batch_size: int
     k: int
+    layered: bool
     weights: str
 
 
@@ -78,32 +84,59 @@ def control(order: dict[str, Any], budget_cpu_s: float, step_cpu_s: float) -> di
 
 
 def _searched(asked: Order, batches: Batches) -> tuple[Grown, Tally]:
-    index = Index.open(asked.index)
+    """The best of the donors that fit as a whole; layer by layer where none does, or where that is asked for.
+
+    A part of one donor needs no readout: its features are scaled for a dense layer that knows nothing, and it trains
+    better than what the readout prefers (experiments/14-grow).
+    """
     rng = np.random.default_rng(stream_seed(asked.seed, "grow"))
     chosen = torch.from_numpy(rng.permutation(batches.num_samples)[: asked.probe_images])
     images, labels = batches.take(chosen)
-    held = len(images) // _SHARE_HELD
-    probe = Probe(images, labels, batches.task.num_classes, len(images) - held)
-    mined = mine(index, (3, 3), k=asked.k, seed=0)
+    images = images.contiguous(memory_format=torch.channels_last)
+    probe = Probe(images, labels, batches.task.num_classes, len(images) - len(images) // _SHARE_HELD)
+    donors = read_pack(Path(asked.donors))
     with torch.no_grad():
-        found, tally = grown(
-            probe, read_pack(Path(asked.donors)), mined, asked.widths, candidates=asked.candidates, rng=rng
-        )
-        weight, bias, error = readout(pooled(found.features), probe)
-        weight, bias = sharpened(weight, bias, pooled(found.features), probe)
-    return Grown(found.layers, found.features, error, (weight, bias)), tally
+        chains = [] if asked.layered else list(_chains(asked, donors, probe))
+        if chains:
+            tally = Tally([(len(asked.widths), "chain", chain.error) for chain in chains])
+            return replace(min(chains, key=lambda chain: chain.error), readout=None), tally
+        return _layer_by_layer(asked, donors, probe, rng)
+
+
+def _layer_by_layer(
+    asked: Order, donors: Sequence[Donor], probe: Probe, rng: np.random.Generator
+) -> tuple[Grown, Tally]:
+    mined = mine(Index.open(asked.index), (3, 3), k=asked.k, seed=0)
+    found, tally = grown(probe, donors, mined, asked.widths, candidates=asked.candidates, rng=rng)
+    weight, bias, error = readout(pooled(found.features), probe)
+    return replace(found, error=error, readout=sharpened(weight, bias, pooled(found.features), probe)), tally
+
+
+def _chains(asked: Order, donors: Sequence[Donor], probe: Probe) -> Iterator[Grown]:
+    """The program's network as each of the donors that fit it best fills all of it."""
+    seed_everything(asked.seed, "weights")
+    for net, rows in filled(build(load(asked.text)), donors, probe.images[:_CHAIN_IMAGES], _CHAINS):
+        modules = dict(net.named_modules())
+        origin = {row.layer: row for row in rows}
+        convolutions = [(origin[name], m) for name, m in modules.items() if isinstance(m, nn.Conv2d)]
+        yield whole([Suggestion(m.weight, _bias(m), "chain", r.network, r.donor_layer) for r, m in convolutions], probe)
+
+
+def _bias(module: nn.Conv2d) -> Tensor:
+    assert module.bias is not None  # the program of a growth has one in each convolution
+    return module.bias
 
 
 def _filled(asked: Order, found: Grown) -> nn.Module:
-    """The program's network with the grown layers and the readout in it."""
+    """The program's network with the grown layers in it, and the readout where there is one."""
     seed_everything(asked.seed, "weights")
     net = build(load(asked.text))
     convolutions = [m for m in net.modules() if isinstance(m, nn.Conv2d)]
     dense = next(m for m in net.modules() if isinstance(m, nn.Linear))
     for module, suggestion in zip(convolutions, found.layers, strict=True):
         _set(module, suggestion.weight, suggestion.bias)
-    assert found.readout is not None
-    _set(dense, *found.readout)
+    if found.readout is not None:
+        _set(dense, *found.readout)
     return net
 
 

@@ -4,7 +4,8 @@ What transfers is how kernels are connected, not the single kernel: so whole cha
 Runs in the worker, on the network that is about to be trained.
 """
 
-from collections.abc import Callable, Sequence
+import copy
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -22,6 +23,7 @@ from gi.weights.transplant import Block, adapted, blocks, num_parts, shares
 _MOST_DONORS = 4
 _LOUDEST = 0.3  # deviation of the outputs of a network whose last layer is untrained
 ConvolutionHook = Callable[[nn.Conv2d, tuple[Tensor, ...]], None]
+Rows = tuple[SeededLayer, ...]
 NormHook = Callable[[nn.BatchNorm2d, tuple[Tensor, ...]], None]
 
 
@@ -42,6 +44,18 @@ def seed(model: nn.Module, donors: Sequence[Donor], probe: Tensor) -> tuple[Seed
     target = traced(model, probe)
     found = [adapted(match, target.image_channels) for match in matches(target, donors)[:_MOST_DONORS]]
     return transplanted(model, target, found, probe) if found else ()
+
+
+def filled(model: nn.Module, donors: Sequence[Donor], probe: Tensor, most: int) -> Iterator[tuple[nn.Module, Rows]]:
+    """Copies of `model`, each with every convolution filled, one for each of the `most` donors that fit it best.
+
+    A donor that leaves a convolution without a stand-in gives none. `probe` as for `seed`.
+    """
+    target = traced(model, probe)
+    for match in matches(target, donors)[:most]:
+        if len(match.layers) == len(target.layers):
+            copied = copy.deepcopy(model)
+            yield copied, transplanted(copied, target, [adapted(match, target.image_channels)], probe)
 
 
 def transplanted(
