@@ -15,7 +15,7 @@ from gi.evaluate.sites import CANDIDATE, line_of
 from gi.source.entry import entry_call
 from gi.source.trace import Stopped
 
-MAX_PARAMS = 100_000_000
+MAX_PARAMS = 150_000_000  # VGG-19 has 144 million
 
 
 class Stop(Exception):  # noqa: N818 (it ends a run; that is no error of ours)
