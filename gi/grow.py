@@ -129,7 +129,8 @@ def _header(data: DataFacts, seed: int, answer: dict[str, Any], index: Index, we
     grown, control = answer["grown"], answer.get("control")
     beside = f"\nfrom Kaiming      {control['test']:.2%} in the same CPU seconds, search included" if control else ""
     comments = "\n".join(_layer_comments(grown["layers"], index))
-    return f'''"""A network for the data set {data.name}, grown from the bottom up by gi {gi.__version__}.
+    way = "a connected part of a trained one" if grown["layers"][0][0] == "chain" else "the bottom up"
+    return f'''"""A network for the data set {data.name}, grown from {way} by gi {gi.__version__}.
 
 test error        {grown["test"]:.2%} (1 training, seed {seed}){beside}
 validation error  {grown["validation"]:.2%}

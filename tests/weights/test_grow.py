@@ -113,16 +113,25 @@ def test_a_mistake_is_one_line(options, said, index, capsys):
 
 
 @pytest.mark.slow
-def test_a_grown_model_is_written_with_weights_beside_its_control(index, tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("way", "hows", "said"),
+    [
+        (["--widths", "6,8", "--layered"], {"childless set"}, "grown from the bottom up by gi"),
+        (["--widths", "6,8"], {"chain"}, "grown from a connected part of a trained one by gi"),
+        (["--widths", "6,8,8,8"], {"childless set"}, "grown from the bottom up by gi"),  # no donor has four layers
+    ],
+)
+def test_a_grown_model_is_written_with_weights_beside_its_control(way, hows, said, index, tmp_path, capsys):
     out = tmp_path / "model.py"
-    options = ["--widths", "6,8", "--candidates", "4", "--probe-images", "200", "--images", "2000", "--k", "8"]
+    options = [*way, "--candidates", "4", "--probe-images", "200", "--images", "2000", "--k", "8"]
     assert run(["grow", "--dataset", "digits", "--index", str(index.folder), *options, "-o", str(out), "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert answer["control"]["steps"] > answer["grown"]["steps"]
     text = out.read_text()
-    assert "grown from the bottom up by gi" in text
+    assert said in text
     assert f"from Kaiming      {answer['control']['test']:.2%}" in text
     how, network, layer, _ = answer["grown"]["layers"][0]
+    assert how in hows
     assert f"#   convolution 1, 6 channels: {ORIGINS[how]} {network}, layer {layer}\n#     unknown, " in text
     weights = torch.load(tmp_path / "model.pt", weights_only=True)
     module = {}
