@@ -95,7 +95,7 @@ def test_files_that_are_there_are_refused_before_anything_is_trained(tmp_path):
     with pytest.raises(ConfigError, match="another name as --patch"):
         refuse_existing(None, tmp_path / "m.pt")
     refuse_existing(tmp_path / "m.py", weights=True, force=True)
-    with pytest.raises(ConfigError, match="is no .py file"):
+    with pytest.raises(ConfigError, match=r"is no \.py file"):
         refuse_existing(tmp_path / "new.pt", weights=True)
 
 
