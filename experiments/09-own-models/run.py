@@ -54,7 +54,7 @@ CASES = {
     "mnist": Case(*EXAMPLES, "mnist/main.py", "Net", (), "mnist", 10_000, 20_000, 10, 20, "11m"),
     "lenet": Case(*CIFAR, "models/lenet.py", "LeNet", (), "cifar", 20_000, 40_000, 16, 30, "9m"),
     "shufflenet": Case(
-        *CIFAR, "models/shufflenetv2.py", "ShuffleNetV2", ("net_size=0.5",), "cifar", 6_000, 12_000, 8, 20, "11m"
+        *CIFAR, "models/shufflenetv2.py", "ShuffleNetV2", ("net_size=0.5",), "cifar", 6_000, 12_000, 8, 40, "24m"
     ),
 }
 
