@@ -26,7 +26,8 @@ class Source:
     """A model file to take in, and what is known about it: where it comes from, and under which licence.
 
     With `prepare`, which may raise `GiError`, the file is made only when it is needed; `content` then tells beforehand
-    whether the index has it.
+    whether the index has it. `trained` says that somebody trained it, however freshly drawn its weights may look: a
+    short training leaves a first layer nearly as it was.
     """
 
     path: Path
@@ -36,6 +37,7 @@ class Source:
     format: str = "onnx"
     content: str = ""
     prepare: Callable[[], None] | None = None
+    trained: bool = False
 
 
 class Addition:
@@ -45,7 +47,7 @@ class Addition:
         self._store = store
         self._source = source
         self._content = content
-        self._keep_untrained = keep_untrained
+        self._keep_untrained = keep_untrained or source.trained
         self._id = store.state.num_networks
         self._first = store.state
         self._position = 0

@@ -42,11 +42,19 @@ def run_sources(run: Path, scratch: Path, *, licence: str = "") -> Iterator[Sour
             yield checkpoint_source(
                 text, weights, shape, config.entry, scratch,
                 name=f"{archive.folder.name}/{id_[:8]}", origin=f"{run}#{id_}", licence=licence or OWN, format="run",
+                trained=True,
             )  # fmt: skip
 
 
 def checkpoint_source(
-    text: str, weights: Path, input_shape: Sequence[int], entry: str, scratch: Path, **known: str
+    text: str,
+    weights: Path,
+    input_shape: Sequence[int],
+    entry: str,
+    scratch: Path,
+    *,
+    trained: bool = False,
+    **known: str,
 ) -> Source:
     """A program's text and its state dict as a source; it is made into ONNX in a confined process, when needed."""
     content = hashlib.sha256(text.encode())
@@ -54,7 +62,7 @@ def checkpoint_source(
         content.update(hashlib.file_digest(file, "sha256").digest())
     path = scratch / f"{content.hexdigest()}.onnx"
     prepare = partial(_convert, text, weights, list(input_shape), entry, path)
-    return Source(path, content=content.hexdigest(), prepare=prepare, **known)
+    return Source(path, content=content.hexdigest(), prepare=prepare, trained=trained, **known)
 
 
 def _convert(text: str, weights: Path, input_shape: list[int], entry: str, path: Path) -> None:
@@ -82,7 +90,7 @@ def torchvision_sources(names: Sequence[str], scratch: Path) -> Iterator[Source]
         path = scratch / f"{name}.onnx"
         yield Source(
             path, f"torchvision/{name}", origin=weights.url, licence="BSD-3-Clause", format="torchvision",
-            content=f"torchvision:{weights}", prepare=partial(_pretrained, name, path),
+            content=f"torchvision:{weights}", prepare=partial(_pretrained, name, path), trained=True,
         )  # fmt: skip
 
 

@@ -248,6 +248,13 @@ def test_leaves_out_untrained_layers_unless_asked_for(tmp_path):
     assert only_network(tmp_path / "index", made, keep_untrained=True).layers == 1
 
 
+def test_takes_every_layer_of_a_source_that_is_known_to_be_trained(tmp_path):
+    fresh = np.random.default_rng(0).uniform(-1, 1, (32, 16, 3, 3)).astype(np.float32)
+    path = write(tmp_path, "short.onnx", model([conv("c", "x", fresh)], {}, shape=(1, 16, 8, 8)))
+    build([Source(path, "short", trained=True)], tmp_path / "index")
+    assert Index.open(tmp_path / "index").network(0).layers == 1
+
+
 def test_names_a_network_without_convolutions(tmp_path):
     assert only_network(tmp_path, model([node("Relu", ["x"], "y")], {})).reason == "no convolution"
 
