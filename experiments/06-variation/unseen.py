@@ -55,6 +55,9 @@ def main() -> None:
         summary = summarised(r for r in records if r["index"] < options.tries)
         options.out.with_suffix(".json").write_text(json.dumps(summary, indent=1) + "\n")
         print(printed(summary))
+        if options.without:
+            left = [r for r in records if r["index"] < options.tries and not r["file"].endswith(tuple(options.without))]
+            print(f"\nwithout {', '.join(options.without)}:\n\n{printed(summarised(left))}")
 
 
 def arguments() -> argparse.Namespace:
@@ -66,6 +69,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rows", default=ROWS)
+    parser.add_argument("--without", nargs="*", help="prints the tables a second time without these files")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--repositories", type=Path, help="a folder of clones: NAME, OWNER/NAME or OWNER+NAME")
     parser.add_argument("--scratch", type=Path, default=Path(tempfile.gettempdir(), "gi-variation"))

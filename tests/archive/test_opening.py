@@ -232,3 +232,4 @@ def test_what_a_killed_start_leaves_is_no_other_file(tmp_path):
     (tmp_path / "run.lock").touch()
     (tmp_path / "run.sqlite.part").touch()
     refuse_unfit(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"run.lock", "run.sqlite.part"}
