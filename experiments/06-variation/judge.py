@@ -53,4 +53,4 @@ def built(text: str, entry: str) -> nn.Module:
         net = eval(entry if entry.endswith(")") else f"{entry}()", module.__dict__)
     if not isinstance(net, nn.Module):
         raise TypeError(f"{entry} gives a {type(net).__name__}")
-    return net
+    return net.to("meta")  # with what was built when the text was run: default arguments

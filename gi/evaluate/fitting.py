@@ -18,6 +18,7 @@ from torch.nn.modules.instancenorm import _InstanceNorm
 DENSE = frozenset({"torch.nn.Linear"})
 CONVOLUTIONS = frozenset(f"torch.nn.Conv{t}{d}d" for t in ("", "Transpose") for d in (1, 2, 3))
 MAX_FLAT = 4096  # a feature map of more values than this is pooled before a dense layer sees it
+MAX_DENSE = 10_000_000  # and so it is before a flatten, where the dense layer behind would grow to more weights
 POOLED = 4  # to this height and width
 
 _POOLS = (nn.MaxPool1d, nn.MaxPool2d, nn.AvgPool1d, nn.AvgPool2d, nn.LPPool2d)
@@ -43,15 +44,18 @@ class Misfit:
     layer: nn.Module | None = None
 
 
-def misfits(module: nn.Module, x: torch.Tensor, *, channels_last: bool = False) -> Iterator[Misfit]:
+def misfits(
+    module: nn.Module, x: torch.Tensor, image: tuple[int, ...] = (), *, channels_last: bool = False
+) -> Iterator[Misfit]:
     """What has to change before `module` can take `x`, in order; nothing where it fits.
 
-    `channels_last` says that the last dimension of an image holds its channels.
+    `image` is the shape of the image that was flattened to `x`, () where none was; `channels_last` says that the last
+    dimension of an image holds its channels.
     """
     if isinstance(module, _ConvNd):
         yield from _convolution(module, x)
     elif isinstance(module, nn.Linear):
-        yield from _dense(module, x, channels_last)
+        yield from _dense(module, x, image, channels_last)
     elif isinstance(module, (_BatchNorm, _InstanceNorm)):
         yield from _batch_norm(module, x)
     elif isinstance(module, nn.GroupNorm):
@@ -74,6 +78,8 @@ def applied(misfit: Misfit, module: nn.Module, x: torch.Tensor) -> torch.Tensor:
         return x.flatten(1)
     if misfit.kind == "pool":
         return nn.functional.adaptive_avg_pool2d(x, misfit.value).flatten(1)
+    if misfit.kind == "shrink":
+        return x.narrow(1, 0, misfit.value[1])
     if misfit.kind == "unsqueeze":
         return x.reshape(*x.shape, *misfit.value)
     if misfit.kind == "argument":
@@ -136,8 +142,12 @@ def _window(module: Any, x: torch.Tensor) -> Iterator[Misfit]:
         yield Misfit("argument", "padding", 4, needed[0] if len(set(needed)) == 1 else tuple(needed))
 
 
-def _dense(module: nn.Linear, x: torch.Tensor, channels_last: bool) -> Iterator[Misfit]:
+def _dense(module: nn.Linear, x: torch.Tensor, image: tuple[int, ...], channels_last: bool) -> Iterator[Misfit]:
     features = int(x.shape[-1])
+    if image and features * module.out_features > max(MAX_DENSE, module.weight.numel()):
+        pooled = _pooled(image, max(module.in_features, MAX_FLAT), wanted=module.in_features)
+        features = pooled.value[1]
+        yield pooled
     if x.dim() == 4 and not channels_last:
         _, channels, height, width = x.shape
         features = channels * height * width
@@ -148,6 +158,28 @@ def _dense(module: nn.Linear, x: torch.Tensor, channels_last: bool) -> Iterator[
             yield Misfit("flatten")
     if module.in_features != features:
         yield Misfit("argument", "in_features", 0, features)
+
+
+def pooled_before_head(image: tuple[int, ...], num_classes: int) -> Misfit | None:
+    """What gives (n, num_classes) where maps were flattened, one for each class, or what keeps a new last layer small.
+
+    None where a dense layer on top is small.
+    """
+    if image[1] == num_classes:
+        return _pooled(image, num_classes, wanted=num_classes)
+    return _pooled(image, MAX_FLAT) if math.prod(image[1:]) * num_classes > MAX_DENSE else None
+
+
+def _pooled(image: tuple[int, ...], most: int, wanted: int = 0) -> Misfit:
+    """The image pooled to squares before it is flattened: to `wanted` features, else to at most so many.
+
+    Its value is (height and width, number of features).
+    """
+    _, channels, height, width = image
+    sizes = range(min(height, width), 0, -1)
+    exact = [s for s in sizes if channels * s * s == wanted]
+    size = next(iter(exact or (s for s in sizes if channels * s * s <= most)), 1)
+    return Misfit("shrink", value=(size, channels * size * size))
 
 
 def _batch_norm(module: Any, x: torch.Tensor) -> Iterator[Misfit]:
@@ -183,14 +215,23 @@ def _image(module: nn.Module, x: torch.Tensor) -> Iterator[Misfit]:
     """A layer that works on images is left out where there is no image, or none of a size that it can take."""
     if x.dim() != _rank(module) or not _takes(module, x):
         yield Misfit("remove")
-    elif isinstance(module, _POOLS) and not getattr(module, "ceil_mode", False):
+    elif isinstance(module, _POOLS):
         padding = getattr(module, "padding", 0)
         kernel, stride = module.kernel_size, module.stride or module.kernel_size
-        yield from small_window(x, *(each_side(v, x) for v in (kernel, stride, padding)))
+        most = min(int(k) // 2 for k in each_side(kernel, x))
+        if max(map(int, each_side(padding, x))) > most:
+            yield Misfit("argument", "padding", 2, most)
+        sides = [each_side(v, x) for v in (kernel, stride, padding)]
+        yield from small_window(x, *sides, ceil_mode=getattr(module, "ceil_mode", False))
 
 
 def small_window(
-    x: torch.Tensor, kernel: tuple[int, ...], stride: tuple[int, ...], padding: tuple[int, ...]
+    x: torch.Tensor,
+    kernel: tuple[int, ...],
+    stride: tuple[int, ...],
+    padding: tuple[int, ...],
+    *,
+    ceil_mode: bool = False,
 ) -> Iterator[Misfit]:
     """A pool whose kernel is larger than its image takes what there is; where that is nothing, it goes."""
     sizes = [int(s) for s in x.shape[2:]]
@@ -198,6 +239,8 @@ def small_window(
     if min(gaps, default=0) >= 0:
         return
     rounded = all(g + int(s) - 1 >= 0 for g, s in zip(gaps, stride, strict=False))
+    if rounded and ceil_mode:
+        return
     if rounded and max(sizes) > 1:
         yield Misfit("argument", "ceil_mode", -1, True)
     else:

@@ -8,6 +8,9 @@ import torch
 from torch import nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
+from gi.evaluate.sites import NOWHERE
+from gi.source.trace import Site
+
 Says: TypeAlias = Callable[[nn.Module | None], bool]
 
 _PERMUTING = frozenset({"permute", "transpose", "movedim", "swapaxes"})
@@ -16,13 +19,17 @@ _WINDOWS = (nn.MaxPool1d, nn.MaxPool2d, nn.AvgPool1d, nn.AvgPool2d)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
-    """One call that data passed: function or class, the layer (None for a function), the shapes before and after."""
+    """One call that data passed: function or class, the layer (None for a function), the shapes before and after.
+
+    `site` is the program's own call.
+    """
 
     name: str
     layer: nn.Module | None
     parents: tuple["Step", ...]
     before: tuple[int, ...]
     after: tuple[int, ...]
+    site: Site = NOWHERE
 
 
 class Flow:
@@ -34,14 +41,21 @@ class Flow:
         self._steps: dict[int, Step] = {}
         self._kept: list[torch.Tensor] = []
 
-    def note(self, name: str, output: Any, inputs: Iterable[torch.Tensor], layer: nn.Module | None = None) -> None:
+    def note(
+        self,
+        name: str,
+        output: Any,
+        inputs: Iterable[torch.Tensor],
+        layer: nn.Module | None = None,
+        site: Site = NOWHERE,
+    ) -> None:
         """Call `name` made `output`, one tensor or several, out of `inputs`."""
         given = list(inputs)
         parents = tuple(self._steps[id(t)] for t in given if id(t) in self._steps)
         before = tuple(given[0].shape) if given else ()
         for tensor in output if isinstance(output, (list, tuple)) else [output]:
             if isinstance(tensor, torch.Tensor):
-                self._steps[id(tensor)] = Step(name, layer, parents, before, tuple(tensor.shape))
+                self._steps[id(tensor)] = Step(name, layer, parents, before, tuple(tensor.shape), site)
                 self._kept.append(tensor)
 
     def apart(self, tensors: Iterable[torch.Tensor]) -> list[list[Step]]:
@@ -65,6 +79,18 @@ class Flow:
             if isinstance(step.layer, (_ConvNd, nn.Linear)):
                 return step.layer
             if len(step.parents) != 1 or step.before[1:2] != step.after[1:2]:
+                return None
+            step = step.parents[0]
+        return None
+
+    def flattened(self, tensor: torch.Tensor) -> Step | None:
+        """The step that laid the maps of an image, more than one value each, out as these features."""
+        step = self._steps.get(id(tensor))
+        while step is not None and len(step.after) == 2:
+            if len(step.before) == 4:
+                channels, height, width = step.before[1:]
+                return step if height * width > 1 and step.after[1] == channels * height * width else None
+            if len(step.parents) != 1 or step.before != step.after:
                 return None
             step = step.parents[0]
         return None

@@ -45,6 +45,8 @@ def made_to_fit(misfits: list[Misfit], func: Callable[..., Any], args: tuple[Any
     x = args[0]
     if kind == "view":
         return x.flatten(1)
+    if kind == "shrink":
+        return x.flatten(2).sum(2)
     if kind == "becomes":
         return _like(x, value)
     if kind in ("resize", "sized") and not isinstance(x, torch.Tensor):
@@ -83,7 +85,10 @@ def _view(x: torch.Tensor, sizes: tuple[Any, ...], batch: int, flow: Flow) -> It
     if len(sizes) != 2:
         yield from _filled(x, tuple(int(s) for s in sizes), batch, flow)
     elif sizes[0] in (batch, -1) and (sizes[1] not in (features, -1)):
-        yield Misfit("view", value=(-1, features))
+        if x.dim() == 4 and sizes[1] == x.shape[1]:  # one value for each channel
+            yield Misfit("shrink", value=(1, int(sizes[1])))
+        else:
+            yield Misfit("view", value=(-1, features))
 
 
 def _filled(x: torch.Tensor, sizes: tuple[int, ...], batch: int, flow: Flow) -> Iterator[Misfit]:
@@ -154,24 +159,24 @@ def _gate(left: torch.Tensor, right: torch.Tensor, flow: Flow) -> Iterator[Misfi
 def _images(left: torch.Tensor, right: torch.Tensor, flow: Flow) -> Iterator[Misfit]:
     same_size, same_width = left.shape[2:] == right.shape[2:], left.shape[1] == right.shape[1]
     windows = [] if same_size else _windows([left, right], flow)
-    if windows:
-        yield from windows
-        yield Misfit("becomes", value=tuple(max((left, right), key=lambda t: t.shape[2]).shape))
-    elif same_size:
+    if same_size:
         side, source, target = _changed(left, right, flow)
         yield Misfit("project", side, value=(int(source.shape[1]), int(target.shape[1]), 1))
+        return
+    yield from windows
+    # The larger image is brought to the smaller one's size: strides shrink, nothing grows.
+    smaller_left = (left.shape[2], left.shape[3]) < (right.shape[2], right.shape[3])
+    side, source, target = ("right", right, left) if smaller_left else ("left", left, right)
+    stride = _stride(source, target)
+    if stride and not same_width:
+        yield Misfit("project", side, value=(int(source.shape[1]), int(target.shape[1]), stride))
     else:
-        # The larger image is brought to the smaller one's size: strides shrink, nothing grows.
-        smaller_left = (left.shape[2], left.shape[3]) < (right.shape[2], right.shape[3])
-        side, source, target = ("right", right, left) if smaller_left else ("left", left, right)
-        stride = _stride(source, target)
-        if stride and not same_width:
-            yield Misfit("project", side, value=(int(source.shape[1]), int(target.shape[1]), stride))
-            return
-        change = strided(flow.apart([source, target])[0], stride) if stride else None
+        change = strided(flow.apart([source, target])[0], stride) if stride and not windows else None
         if change is not None:
             yield Misfit("stride", "stride", 3, change[1], change[0])
         yield Misfit("resize", side, value=tuple(int(s) for s in target.shape[2:]))
+    if windows:  # rather than by that: it waits until no padding can be given
+        yield Misfit("becomes", value=tuple(source.shape))
 
 
 def _windows(tensors: list[torch.Tensor], flow: Flow) -> list[Misfit]:
@@ -216,4 +221,6 @@ def _concatenation(args: tuple[Any, ...], flow: Flow) -> Iterator[Misfit]:
     windows = _windows(tensors, flow)
     yield from windows
     sizes = [tuple(int(s) for s in t.shape[2:]) for t in tensors]
-    yield Misfit("sized", value=max(sizes)) if windows else Misfit("resize", value=min(sizes))
+    yield Misfit("resize", value=min(sizes))
+    if windows:  # rather than by that: it waits until no padding can be given
+        yield Misfit("sized", value=max(sizes))

@@ -1,60 +1,45 @@
 """Which call overwrites what a backward pass still needs. Check worker only.
 
-The backward of a ReLU or a sigmoid reads the function's result; where that is changed in place afterwards, `backward`
-fails. So it does where a new layer stands in front of `nn.ReLU(inplace=True)` or of `out += x`.
+The backward of a sigmoid reads the function's result, that of a convolution its input; where that is changed in place
+afterwards, `backward` fails. So it does where a new layer stands in front of `nn.ReLU(inplace=True)` or of `out += x`,
+or where the normalisation between two convolutions and a ReLU that works in place is gone.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from torch import nn
 
 from gi.evaluate.fitting import Misfit
+from gi.evaluate.outputs import storage_of
 
 _AUGMENTED = frozenset({"__iadd__", "__isub__", "__imul__", "__itruediv__"})
 _FLAGGED = {"relu": 1, "relu6": 1, "hardtanh": 3, "elu": 2, "selu": 1, "celu": 2, "leaky_relu": 2, "rrelu": 4}
 _FLAGGED |= {"silu": 1, "mish": 1, "hardswish": 1, "hardsigmoid": 1, "dropout": 3, "threshold": 3}
 
 
-_SAVED = frozenset(
-    {
-        "relu",
-        "sigmoid",
-        "tanh",
-        "softmax",
-        "log_softmax",
-        "softmin",
-        "exp",
-        "sqrt",
-        "rsqrt",
-        "reciprocal",
-        "gumbel_softmax",
-    }
-)
-
-
 class Kept:
-    """The results that a backward pass reads, as the functions that gave them were called."""
+    """The tensors that a backward pass reads, as the functions that need them were called."""
 
     def __init__(self) -> None:
         """Starts with none."""
-        self._results: dict[int, Any] = {}
+        self._saved: dict[int, torch.Tensor] = {}  # by their memory, which lives as long as they do
 
-    def note(self, func: Callable[..., Any], output: Any) -> None:
-        """A function gave a result, a new one or its first argument's changed."""
-        if getattr(func, "__name__", "").rstrip("_") in _SAVED:
-            self._results[id(output)] = output
-        else:
-            self._results.pop(id(output), None)
+    def note(self, saved: Iterable[torch.Tensor]) -> None:
+        """A function was called whose backward reads these."""
+        self._saved.update((storage_of(t), t) for t in saved if not isinstance(t, nn.Parameter))
+
+    def _holds(self, value: Any) -> bool:
+        return isinstance(value, torch.Tensor) and storage_of(value) in self._saved
 
     def overwriting_layer(self, layer: nn.Module, x: torch.Tensor) -> Misfit | None:
         """What has to change where a layer works in place on what is kept."""
-        return Misfit("inplace") if getattr(layer, "inplace", False) is True and id(x) in self._results else None
+        return Misfit("inplace") if getattr(layer, "inplace", False) is True and self._holds(x) else None
 
     def overwriting_function(self, func: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Misfit | None:
         """The same for a function: `F.relu(x, inplace=True)`, `x.relu_()`, `x += y`."""
-        if not args or id(args[0]) not in self._results:
+        if not args or not self._holds(args[0]):
             return None
         name = getattr(func, "__name__", "")
         flag = args[_FLAGGED[name]] if len(args) > _FLAGGED.get(name, len(args)) else kwargs.get("inplace", False)

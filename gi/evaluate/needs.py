@@ -114,9 +114,15 @@ class Needs:
         if fix.kind != "argument" or not fix.built:
             return []
         found: list[tuple[Any, Any]] = []
-        for evaluation in route(self.given.get(id(layer), {}).get(fix.name)):
+        value = self.given.get(id(layer), {}).get(fix.name)
+        for evaluation in route(value):
             point = evaluation.point
             found.append((point, lambda point=point: self._point(point)))
+        outer = self.routes.not_given(fix.name, value, fix.built)
+        if outer is not None:
+            number, name = outer
+            key = (fix.built[number], name)
+            found.append((key, lambda: self._not_given(fix.built[number], name, fix.name)))
         key = (fix.built[0], fix.name)
         return [*found, (key, lambda: self._argument(fix, layer))]
 
@@ -139,6 +145,17 @@ class Needs:
             for x, n in zip(there, needs, strict=True)
         )
         return Point(fix.built[0], fix.name, fix.position, tuple(cases))
+
+    def _not_given(self, call: Site, parameter: str, name: str) -> Point:
+        """The place of an argument in a call of the program's own function or class, which does not give it yet."""
+        cases = []
+        for layer in self.layers:
+            sites, value = self.sites[id(layer)], self.given[id(layer)].get(name)
+            outer = self.routes.not_given(name, value, sites) if call in sites and id(layer) in self.used else None
+            if outer is not None and (sites[outer[0]], outer[1]) == (call, parameter):
+                need = _plain(self.wanted.get((id(layer), name), value))
+                cases.append(Case(_plain(value), (need,)))
+        return Point(call, parameter, cases=tuple(cases))
 
     def _sum_point(self, site: Site) -> Point:
         """The place of a sum, with the names at the end of the constructor of the object whose sum it is.

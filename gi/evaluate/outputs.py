@@ -16,13 +16,17 @@ _SETTINGS = (int, float, str, bool, type(None), torch.dtype)
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What a call gave: a new tensor of this form, or its first tensor changed in place."""
+    """What a call gave: a new tensor of this form, or its first tensor changed in place.
+
+    `saved` are the tensors that its backward pass reads, by their number among the arguments; -1 is the output.
+    """
 
     shape: tuple[int, ...]
     stride: tuple[int, ...]
     dtype: torch.dtype
     requires_grad: bool
     in_place: bool
+    saved: tuple[int, ...]
 
 
 class Outputs:
@@ -33,31 +37,50 @@ class Outputs:
         self._seen: dict[Any, _Seen] = {}
         self._answers: set[Callable[..., Any]] = set()  # functions that give no tensor
 
-    def __call__(self, func: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
-        """What `func` gives. A tensor changed in place may come back as another that looks the same.
+    def __call__(self, func: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> tuple[Any, list[torch.Tensor]]:
+        """What `func` gives, and which tensors a backward pass through it reads: arguments, the output.
 
-        Nothing else of a call is remembered: it must not matter but for its output.
+        A tensor changed in place may come back as another that looks the same. Nothing else of a call is remembered:
+        it must not matter but for its output.
         """
         if func in self._answers:
-            return func(*args, **kwargs)
+            return func(*args, **kwargs), []
         tensors: list[torch.Tensor] = []
         form = _form((args, tuple(kwargs.items())), tensors)
         if form is None or not tensors:
-            return func(*args, **kwargs)
+            return func(*args, **kwargs), []
         key = (func, torch.is_grad_enabled(), form)
         seen = self._seen.get(key)
-        return self._called(key, func, args, kwargs, tensors) if seen is None else _made(seen, tensors)
+        if seen is None:
+            return self._called(key, func, args, kwargs, tensors)
+        output = _made(seen, tensors)
+        return output, [output if n < 0 else tensors[n] for n in seen.saved]
 
-    def _called(self, key: Any, func: Any, args: Any, kwargs: Any, tensors: list[torch.Tensor]) -> Any:
-        first = tensors[0]
+    def _called(
+        self, key: Any, func: Any, args: Any, kwargs: Any, tensors: list[torch.Tensor]
+    ) -> tuple[Any, list[torch.Tensor]]:
+        first, held = tensors[0], set[int]()
         before = (tuple(first.shape), first.stride(), first.requires_grad)
-        output = func(*args, **kwargs)
+
+        def pack(tensor: torch.Tensor) -> torch.Tensor:
+            held.add(storage_of(tensor))
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            output = func(*args, **kwargs)
         if not isinstance(output, (torch.Tensor, tuple, list)):
             self._answers.add(func)
-        found = _seen(output, tensors, before)
+        everything = [*tensors, *([output] if isinstance(output, torch.Tensor) else [])]
+        saved = [n for n, tensor in enumerate(everything) if storage_of(tensor) in held]
+        found = _seen(output, tensors, before, tuple(n if n < len(tensors) else -1 for n in saved))
         if found is not None and len(self._seen) < MAX_REMEMBERED:
             self._seen[key] = found
-        return output
+        return output, [everything[n] for n in saved]
+
+
+def storage_of(tensor: torch.Tensor) -> int:
+    """What tells tensors with memory of their own from views of one."""
+    return int(tensor.untyped_storage()._cdata)
 
 
 def _form(value: Any, tensors: list[torch.Tensor]) -> Any:
@@ -75,19 +98,18 @@ def _form(value: Any, tensors: list[torch.Tensor]) -> Any:
     return (type(value), value) if isinstance(value, _SETTINGS) else None
 
 
-def _seen(output: Any, tensors: list[torch.Tensor], before: tuple[Any, ...]) -> _Seen | None:
+def _seen(output: Any, tensors: list[torch.Tensor], before: tuple[Any, ...], saved: tuple[int, ...]) -> _Seen | None:
     """What to remember of an output: nothing of several, of one on another device, of a view, of a changed form."""
     if not isinstance(output, torch.Tensor) or not output.is_meta:
         return None
     shape, stride, requires_grad = before
     in_place = output is tensors[0]
-    found = _Seen(tuple(output.shape), output.stride(), output.dtype, output.requires_grad, in_place)
+    found = _Seen(tuple(output.shape), output.stride(), output.dtype, output.requires_grad, in_place, saved)
     if in_place:
         others = any(t.requires_grad for t in tensors[1:])
         same = (found.shape, found.stride, found.requires_grad) == (shape, stride, requires_grad or others)
         return found if same else None
-    shared = {t.untyped_storage()._cdata for t in tensors}
-    return None if output.untyped_storage()._cdata in shared else found
+    return None if storage_of(output) in {storage_of(t) for t in tensors} else found
 
 
 def _made(seen: _Seen, tensors: list[torch.Tensor]) -> torch.Tensor:

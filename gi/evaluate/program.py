@@ -15,7 +15,7 @@ from gi.evaluate.sites import CANDIDATE, line_of
 from gi.source.entry import entry_call
 from gi.source.trace import Stopped
 
-MAX_PARAMS = 150_000_000  # VGG-19 has 144 million
+MAX_PARAMS = 256_000_000  # with gradients and two moments of each, 4 GiB: what a training has by default
 
 
 class Stop(Exception):  # noqa: N818 (it ends a run; that is no error of ours)

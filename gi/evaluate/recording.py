@@ -54,13 +54,26 @@ class Recorder:
         self._depth = 0  # inside how many layers of torch's own the run is
 
     @contextlib.contextmanager
-    def recording(self) -> Iterator[None]:
-        """While it lasts, what the program builds and calls is seen, and new tensors are meta tensors."""
-        init, call, register = nn.Module.__init__, nn.Module.__call__, nn.Module.register_parameter
+    def importing(self) -> Iterator[None]:
+        """While it lasts, layers that are built are seen: `def __init__(self, activation=nn.ReLU())`."""
+        init = nn.Module.__init__
 
         def recorded_init(module: nn.Module, *args: Any, **kwargs: Any) -> None:
             init(module, *args, **kwargs)
             self._on_build(module)
+
+        nn.Module.__init__ = recorded_init  # type: ignore[method-assign, assignment]
+        try:
+            yield
+        finally:
+            nn.Module.__init__ = init  # type: ignore[method-assign]
+            for module in self._modules:
+                module.to("meta")
+
+    @contextlib.contextmanager
+    def recording(self) -> Iterator[None]:
+        """While it lasts, what the program builds and calls is seen, and new tensors are meta tensors."""
+        call, register = nn.Module.__call__, nn.Module.register_parameter
 
         def recorded_call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
             return self._on_call(module, call, args, kwargs)
@@ -70,13 +83,13 @@ class Recorder:
                 raise Stop("forward", "builds a layer in forward", 0, type(module).__name__)
             register(module, name, param)
 
-        nn.Module.__init__, nn.Module.__call__ = recorded_init, recorded_call  # type: ignore[method-assign, assignment]
+        nn.Module.__call__ = recorded_call  # type: ignore[method-assign, assignment]
         nn.Module.register_parameter = recorded_parameter  # type: ignore[method-assign, assignment]
         try:
-            with _Functions(self):
+            with self.importing(), _Functions(self):
                 yield
         finally:
-            nn.Module.__init__, nn.Module.__call__ = init, call  # type: ignore[method-assign]
+            nn.Module.__call__ = call  # type: ignore[method-assign]
             nn.Module.register_parameter = register  # type: ignore[method-assign]
             for owner, forward in self._forwards.items():
                 owner.forward = forward  # type: ignore[attr-defined]
@@ -95,6 +108,10 @@ class Recorder:
             return
         if output.shape[:1] != (BATCH,) or output.dim() not in (2, 4):
             raise Stop("forward", "output shape", 0, f"the output is {tuple(output.shape[1:])} for each sample")
+        flattened = self.flow.flattened(output)
+        if flattened is not None and (pooled := fitting.pooled_before_head(flattened.before, self.num_classes)):
+            self.needs.add(pooled, flattened.site, flattened.layer)
+            return
         last = self.flow.last_connection(output)
         kind, width = ("image" if output.dim() == 4 else "flat"), int(output.shape[1])
         if last is not None and self._built.get(id(last)) and output.dim() == 2:
@@ -138,7 +155,7 @@ class Recorder:
             return self._left_out
         output = self._inside(True, call, module, args, kwargs)
         if isinstance(output, torch.Tensor):
-            self.flow.note(type(module).__name__, output, _data(args, kwargs), module)
+            self.flow.note(type(module).__name__, output, _data(args, kwargs), module, site)
             self.uses.append(self._use(module, site, args, output))
         return output
 
@@ -160,8 +177,13 @@ class Recorder:
         """The arguments after what `fitting` had to change, None where the call is to be left out."""
         x = args[0]
         self.needs.used.add(id(module))
-        for misfit in fitting.misfits(module, x, channels_last=self.flow.is_channels_last(x)):
-            self.needs.add(misfit, site, module)
+        flattened = self.flow.flattened(x) if isinstance(module, nn.Linear) else None
+        image = flattened.before if flattened else ()
+        for misfit in fitting.misfits(module, x, image, channels_last=self.flow.is_channels_last(x)):
+            if misfit.kind == "shrink" and flattened:
+                self.needs.add(misfit, flattened.site, flattened.layer)
+            else:
+                self.needs.add(misfit, site, module)
             if misfit.kind == "remove":
                 self._left_out = x
                 return None
@@ -183,14 +205,14 @@ class Recorder:
         """A function is called by the program (`outside` any layer of torch's own) or by a layer."""
         site = NOWHERE if self._depth else self.sites.innermost()
         misfits = [] if self._depth else self._misfits(func, site, args, kwargs)
-        output = made_to_fit(misfits, func, args, kwargs) if misfits else _OUTPUTS(func, args, kwargs)
+        output, saved = (made_to_fit(misfits, func, args, kwargs), []) if misfits else _OUTPUTS(func, args, kwargs)
         if not isinstance(output, (torch.Tensor, tuple, list)):
             return output
         self.graph.record(func, args, kwargs, output)
-        self.kept.note(func, output)
+        self.kept.note(saved)
         if not self._depth:
             data = _data(args, kwargs)
-            self.flow.note(getattr(func, "__name__", ""), output, data)
+            self.flow.note(getattr(func, "__name__", ""), output, data, site=site)
             if data and isinstance(output, torch.Tensor):
                 inputs = tuple(tuple(t.shape) for t in data)
                 self.uses.append(Use(symbol_of(func), site, (), inputs, tuple(output.shape)))

@@ -10,9 +10,9 @@ import ast
 import operator
 import sys
 import types
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from gi.evaluate.names import Scope, scope_of
 from gi.evaluate.sites import CANDIDATE
@@ -81,6 +81,18 @@ class Number(int):
         return int, (int(self),)
 
 
+Lines: TypeAlias = tuple[int, int]
+"""The first and last line of a function."""
+
+
+@dataclass(frozen=True, slots=True)
+class Default:
+    """A default value that may hold a width: the parameter, and the lines of its function."""
+
+    parameter: str
+    lines: Lines
+
+
 class Routes:
     """The points of one program, and every evaluation of each while its network was built."""
 
@@ -88,6 +100,8 @@ class Routes:
         self.sites: list[Site] = []
         self.evaluations: list[list[Evaluation]] = []
         self.constants: set[int] = set()
+        self.defaults: dict[int, Default] = {}  # by point
+        self.passing: dict[Site, Lines] = {}  # calls that pass on what a function got as **kwargs, and that function
         self.constructors: dict[int, dict[str, Any]] = {}
         self.count = 0
         self.over = False
@@ -102,13 +116,29 @@ class Routes:
 
     def point(self, node: ast.expr, through: str = AT, *others: ast.expr) -> ast.expr:
         """The expression sent through `at` or `added`."""
-        site = (node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0)
+        site = _site(node)
         self.constants.update([len(self.sites)] if isinstance(node, ast.Constant) else [])
         self.sites.append(site)
         self.evaluations.append([])
         number = ast.copy_location(ast.Constant(len(self.sites) - 1), node)
         call = ast.Call(ast.copy_location(ast.Name(through, ast.Load()), node), [number, *others, node], [])
         return ast.copy_location(call, node)
+
+    def not_given(self, name: str, value: Any, calls: Sequence[Site]) -> tuple[int, str] | None:
+        """Where argument `name` of a layer could be given: the number of the call, and the parameter's name there.
+
+        `calls` are those that built the layer, innermost first. The argument's value is a parameter's default, or the
+        layer got no such argument beside the **kwargs that the function passes on.
+        """
+        way = route(value)
+        default = self.defaults.get(way[-1].point) if way else None
+        if default is not None:
+            called = _out_of(calls, 0, default.lines)
+            return (called, default.parameter) if called else None
+        called = 0
+        while not way and called is not None and called < len(calls) and calls[called] in self.passing:
+            called = _out_of(calls, called, self.passing[calls[called]])
+        return (called, name) if called else None
 
     def at(self, point: int, value: Any) -> Any:
         """The value, as a `Number` where it is an int (and no bool) and the network is being built."""
@@ -144,6 +174,16 @@ class Routes:
         return scope
 
 
+def _out_of(calls: Sequence[Site], number: int, lines: Lines) -> int | None:
+    """The first call after `number` that stands outside the function of these lines, if the one before stands within."""
+    first, last = lines
+    inside = [first <= line <= last for line, *_ in calls]
+    for outer in range(number + 1, len(calls)):
+        if inside[outer - 1] and not inside[outer]:
+            return outer
+    return None
+
+
 def route(value: Any) -> list[Evaluation]:
     """The evaluations that a number passed through, latest first."""
     found, at = [], value.at if type(value) is Number else None
@@ -167,11 +207,29 @@ class _Points(ast.NodeTransformer):
         self.routes = routes
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        node.args.defaults = self._each(node.args.defaults)
-        node.args.kw_defaults = [d and self._marked(d) for d in node.args.kw_defaults]
+        lines, arguments = (node.lineno, node.end_lineno or 0), node.args
+        named = [*arguments.posonlyargs, *arguments.args]
+        names = {id(d): a.arg for a, d in zip(reversed(named), reversed(arguments.defaults), strict=False)}
+        names |= {id(d): a.arg for a, d in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if d}
+        arguments.defaults = [self._default(d, names[id(d)], lines) for d in arguments.defaults]
+        arguments.kw_defaults = [d and self._default(d, names[id(d)], lines) for d in arguments.kw_defaults]
+        if arguments.kwarg:
+            self._note_passing(node, arguments.kwarg.arg, lines)
         if node.name not in _NOT_FOLLOWED:
             node.body = [self.visit(statement) for statement in node.body]
         return node
+
+    def _default(self, node: ast.expr, parameter: str, lines: Lines) -> ast.expr:
+        marked = self._marked(node)
+        if marked is not node:
+            self.routes.defaults[len(self.routes.sites) - 1] = Default(parameter, lines)
+        return marked
+
+    def _note_passing(self, function: ast.FunctionDef, kwargs: str, lines: Lines) -> None:
+        for node in ast.walk(function):
+            passed = [k.value for k in node.keywords if k.arg is None] if isinstance(node, ast.Call) else []
+            if any(isinstance(v, ast.Name) and v.id == kwargs for v in passed):
+                self.routes.passing[_site(node)] = lines
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
         node.value = node.value and self._marked(node.value)
@@ -222,6 +280,10 @@ class _Points(ast.NodeTransformer):
         holds = _may_hold_a_width(node)
         inner = self.visit(node)
         return self.routes.point(inner) if holds else inner
+
+
+def _site(node: ast.expr) -> Site:
+    return (node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0)
 
 
 def _loaded(target: ast.expr) -> ast.expr | None:

@@ -128,7 +128,8 @@ class _Run:
     ) -> tuple[dict[str, Any], nn.Module, torch.Tensor, Recorder]:
         """The program's names, its network, the output for a batch, and what was seen on the way."""
         seen = Recorder(routes, self.num_classes)
-        names = namespace(code, {AT: routes.at, ADDED: routes.added})
+        with seen.importing():
+            names = namespace(code, {AT: routes.at, ADDED: routes.added})
         with seen.recording():
             net = built(names, self.entry)
             output = self._forward(net, seen)

@@ -1,6 +1,7 @@
 """What works in place on a value that the backward pass still needs, written so that it does not."""
 
 import ast
+from collections.abc import Callable
 
 from gi.errors import UnrepairableError
 from gi.source.trace import Fix, Trace
@@ -15,7 +16,7 @@ def out_of_place(source: Source, fix: Fix, _: Trace) -> list[Replacement]:
     """The layer or function works on a new tensor. Raises `UnrepairableError` where the text gives no hold."""
     node = source.node_at(fix.built[0] if fix.built else fix.site)
     if isinstance(node, ast.AugAssign):
-        return _as_assignment(source, node)
+        return as_assignment(source, node)
     if isinstance(node, ast.Call):
         flag = next((n for n in _flags(node)), None)
         if flag is not None:
@@ -43,16 +44,15 @@ def _without(source: Source, call: ast.Call, flag: ast.expr) -> Replacement:
     return Replacement(start, end + len(following) - len(following.lstrip(b" \t\r\n,")), "")
 
 
-def _as_assignment(source: Source, node: ast.AugAssign) -> list[Replacement]:
-    """`x += f(x)` as `x = x + f(x)`."""
+def as_assignment(source: Source, node: ast.AugAssign, changed: Callable[[str], str] = str) -> list[Replacement]:
+    """`x += f(x)` as `x = changed(x) + f(x)`."""
     if not isinstance(node.target, ast.Name) or type(node.op) not in _OPERATORS:
         raise UnrepairableError(f"the sum of line {node.lineno} is no plain sum")
+    (start, end), (first, last) = source.bytes_of(node), source.bytes_of(node.value)
     target = node.target.id
-    operation = f"{target} = {target} {_OPERATORS[type(node.op)]} "
-    start, value = source.bytes_of(node)[0], source.bytes_of(node.value)
-    if isinstance(node.value, _ATOMS):
-        return [Replacement(start, value[0], operation)]
-    return [Replacement(start, value[0], f"{operation}("), Replacement(value[1], value[1], ")")]
+    opening, closing = ("", "") if isinstance(node.value, _ATOMS) else ("(", ")")
+    operation = f"{target} = {changed(target)} {_OPERATORS[type(node.op)]} {opening}"
+    return [Replacement(start, first, operation), *([Replacement(last, end, closing)] if closing or last < end else [])]
 
 
 def _function(source: Source, call: ast.Call, func: ast.Attribute) -> list[Replacement]:

@@ -62,6 +62,16 @@ def flatten_first(source: Source, fix: Fix, _: Trace) -> list[Replacement]:
     return [*places.insertion(source, place, calls, after=False), *imports]
 
 
+def pool_first(source: Source, fix: Fix, _: Trace) -> list[Replacement]:
+    """A pool in front of a flatten, where the features would be far too many."""
+    place, size = _place(source, fix), str(fix.value[0])
+    if not isinstance(place, places.Functional):
+        pool, imports = places.spelled(source, "torch.nn.AdaptiveAvgPool2d", size)
+        return [*places.insertion(source, place, [(pool, "pool")], after=False), *imports]
+    name, line = spelling(source, "torch.nn.functional.adaptive_avg_pool2d")
+    return [*source.wrap(place.data, f"{name}(", f", {size})"), *([with_import(source, line)] if line else [])]
+
+
 def _flatten_in_forward(source: Source, fix: Fix) -> list[Replacement]:
     call = call_at(source, fix.site)
     if not call.args:

@@ -13,7 +13,7 @@ from gi.source.tree import Replacement, Source, parse
 from gi.source.values import add_argument, find_argument
 from gi.types import Task
 
-MAX_ROUNDS = 6
+MAX_ROUNDS = 12
 
 __all__ = ["MAX_ROUNDS", "Repaired", "UnrepairableError", "add_argument", "find_argument", "mend", "repair", "repaired"]
 
@@ -34,7 +34,7 @@ def repaired(text: str, task: Task, check: Check) -> Repaired:
         if isinstance(answer, Stopped) or not answer.fixes:
             return Repaired(text, answer, rounds)
         try:
-            mended = mend(text, answer)
+            mended = mend(text, answer, strides=rounds == 0)
         except UnrepairableError as error:
             return Repaired(text, Stopped("forward", "cannot repair", answer.fixes[0].site[0], str(error)), rounds)
         if mended == text:
@@ -63,13 +63,14 @@ def repair(text: str, task: Task, check: Check) -> str:
     return result.text
 
 
-def mend(text: str, trace: Trace) -> str:
+def mend(text: str, trace: Trace, *, strides: bool = True) -> str:
     """The text after one round of fixes. Raises `UnrepairableError`.
 
     What changes the structure waits until nothing else does not fit: a number that is mended may make it needless.
+    Without `strides` images of different sizes are pooled: a stride that did not mend them all makes others differ.
     """
     source = parse(text)
-    plain = [f for f in trace.fixes if f.kind not in _STRUCTURAL]
+    plain = [f for f in trace.fixes if f.kind not in _STRUCTURAL and (strides or f.name != "stride")]
     made = _plain(source, trace, plain) or _structural(source, trace)
     return source.edited(_agreed(made))
 
@@ -88,7 +89,7 @@ def _plain(source: Source, trace: Trace, fixes: Sequence[Fix]) -> list[Replaceme
 
 def _structural(source: Source, trace: Trace) -> list[Replacement]:
     taken, made = places.attribute_names(source), list[Replacement]()
-    for fix in trace.fixes:
+    for fix in (f for f in trace.fixes if f.kind in _STRUCTURAL):
         if fix.kind == "project":
             made.extend(sums.project(source, fix, trace, taken))
         elif fix.kind == "resize":
@@ -105,6 +106,7 @@ _PLAIN: dict[str, Callable[[Source, Fix, Trace], list[Replacement]]] = {
     "inplace": out_of_place,
     "pool": layers.flatten_first,
     "remove": layers.remove,
+    "shrink": layers.pool_first,
     "view": layers.set_view,
 }
 

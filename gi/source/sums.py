@@ -8,11 +8,11 @@ from gi.errors import UnrepairableError
 from gi.source import places
 from gi.source.expressions import condition, expression
 from gi.source.imports import spelling, with_import
+from gi.source.inplace import as_assignment
 from gi.source.trace import Case, Fix, Trace
 from gi.source.tree import Replacement, Source
 
 _POOL = "torch.nn.functional.adaptive_avg_pool2d"
-_OPERATORS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*"}
 
 
 def project(source: Source, fix: Fix, trace: Trace, taken: set[str]) -> list[Replacement]:
@@ -82,7 +82,7 @@ def _changed(
     if isinstance(node, ast.AugAssign) and side == "right":
         return source.wrap(node.value, opening, through("")[len(opening) :])
     if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
-        return _as_assignment(source, node, node.target.id, through(node.target.id))
+        return as_assignment(source, node, through)
     if isinstance(node, ast.Call) and _operands(node):
         operand = _operands(node)[side == "right"]
         return source.wrap(operand, opening, through("")[len(opening) :])
@@ -94,16 +94,6 @@ def _operands(call: ast.Call) -> list[ast.expr]:
     if len(call.args) == 2 and not any(isinstance(a, ast.Starred) for a in call.args):
         return list(call.args)
     return [call.func.value, call.args[0]] if len(call.args) == 1 and isinstance(call.func, ast.Attribute) else []
-
-
-def _as_assignment(source: Source, node: ast.AugAssign, target: str, changed: str) -> list[Replacement]:
-    """`x += f(x)` as `x = self.name(x) + f(x)`: a line above it would change what the right side reads."""
-    if type(node.op) not in _OPERATORS:
-        raise UnrepairableError(f"the sum of line {node.lineno} is no plain sum")
-    (start, end), (first, last) = source.bytes_of(node), source.bytes_of(node.value)
-    opening, closing = ("(", ")") if isinstance(node.value, (ast.BinOp, ast.IfExp)) else ("", "")
-    operation = f"{target} = {changed} {_OPERATORS[type(node.op)]} {opening}"
-    return [Replacement(start, first, operation), *([Replacement(last, end, closing)] if closing or last < end else [])]
 
 
 # Sizes ---------------------------------------------------------------------------------------------------------------

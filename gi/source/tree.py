@@ -131,8 +131,13 @@ class Source:
         return node if isinstance(node, ast.stmt) else next(a for a in self.ancestors(node) if isinstance(a, ast.stmt))
 
     def function(self, node: ast.AST) -> Function | None:
-        """The function whose body a node stands in."""
-        return next((a for a in self.ancestors(node) if isinstance(a, (ast.FunctionDef, ast.AsyncFunctionDef))), None)
+        """The function whose body a node stands in: a default or a decorator stands outside."""
+        inner = node
+        for outer in self.ancestors(node):
+            if isinstance(outer, (ast.FunctionDef, ast.AsyncFunctionDef)) and inner in outer.body:
+                return outer
+            inner = outer
+        return None
 
     @cached_property
     def classes(self) -> dict[str, ast.ClassDef]:

@@ -1,6 +1,7 @@
 """Which place of the text gets which number: arguments that do not fit, settled for all layers that a line builds."""
 
 import ast
+import dataclasses
 import math
 import re
 from collections.abc import Callable, Collection, Sequence
@@ -36,7 +37,7 @@ def arguments(source: Source, trace: Trace, fixes: Sequence[Fix], *, optional: C
     while pending:
         fix = pending[0]
         stale = {i for f in fixes if made.keys() & set(f.route) for i in f.route}
-        best = min(_settlements(source, trace, fix, stale), key=lambda s: s.cost, default=None)
+        best = _best(_settlements(source, trace, fix, stale)) or _best(_settlements(source, trace, fix, stale, led=True))
         if best is None:
             pending.remove(fix)
             grouped = _grouped(source, trace, fix, fixes) if fix.name == "out_channels" else None
@@ -65,15 +66,22 @@ def _grouped(source: Source, trace: Trace, fix: Fix, fixes: Sequence[Fix]) -> tu
     return points["groups"], _written(source, trace.points[points["groups"]], str(groups))
 
 
-def _settlements(source: Source, trace: Trace, fix: Fix, stale: Collection[int]) -> list[Settled]:
+def _best(settlements: Sequence[Settled]) -> Settled | None:
+    return min(settlements, key=lambda s: s.cost, default=None)
+
+
+def _settlements(
+    source: Source, trace: Trace, fix: Fix, stale: Collection[int], *, led: bool = False
+) -> list[Settled]:
     """The points along a fix's route that can give all that is needed of them.
 
-    Of those `stale`, numbers came from a place that changes: only a number for all is still right there.
+    Of those `stale`, numbers came from a place that changes: only a number for all is still right there. Where layers
+    that got one number disagree, those `led` by the others follow: the next round shows whether they can.
     """
     found = []
     for depth, index in enumerate(fix.route):
         point = trace.points[index]
-        cases = [c for c in point.cases if c.wanted]
+        cases = [_following(c) if led else c for c in point.cases if c.wanted]
         if any(len(c.wanted) > 1 for c in cases) or not cases:
             continue
         there = _there(source, point)
@@ -83,6 +91,12 @@ def _settlements(source: Source, trace: Trace, fix: Fix, stale: Collection[int])
         if point.name or there is not None:
             found.append(Settled(index, text, _cost(there, text) + depth / 10 + _DERIVES * point.derives))
     return found
+
+
+def _following(case: Case) -> Case:
+    """The case without the layers that could keep the number as it is, where others need a new one."""
+    new = tuple(w for w in case.wanted if w != case.value)
+    return dataclasses.replace(case, wanted=new) if len(new) == 1 else case
 
 
 def _expression(cases: Sequence[Case], name: str, there: str) -> Expression | None:

@@ -72,7 +72,8 @@ def _gene(source: Source, site: Site, uses: list[Use], instances: int) -> Gene |
     """The gene of a call with all its uses; None where it is not in the text, or has no type of a model's line."""
     use = uses[0]
     call, kind = source.call_at(site), line_type(use.symbol)
-    if call is None or kind is None or kind in RECIPE_TYPES:
+    is_layer = use.symbol.rpartition(".")[2][:1].isupper()
+    if call is None or kind is None or kind in RECIPE_TYPES or (is_layer and not use.built):
         return None
     place = places.place_of(source, call) if use.built else places.functional_place(source, call)
     shapes = tuple((u.inputs[0][1:], u.output[1:]) for u in uses)

@@ -178,7 +178,7 @@ SUMS = {
         "",
     ),
     "another width": ("x = self.a(x)\nx = x + self.b(x)", "x = x + self.project1(self.b(x))", "16, 8, 1)"),
-    "an in-place sum": ("x = self.a(x)\nx += self.b(x)", "x += self.project1(self.b(x))", "16, 8, 1)"),
+    "an in-place sum": ("x = self.a(x)\nx += self.b(x)", "x = x + self.project1(self.b(x))", "16, 8, 1)"),
     "another size": ("x = self.a(x)\nx = self.c(x) + x", "x = self.c(x) + F.adaptive_avg_pool2d(x, 4)", ""),
     "an in-place sum of another size": (
         "x = self.a(x)\nx += self.c(x)",
