@@ -53,8 +53,10 @@ def made_to_fit(misfits: list[Misfit], func: Callable[..., Any], args: tuple[Any
         return func([_resized(t, value) for t in x], *args[1:], **kwargs)
     if kind in ("project", "resize"):
         return _target(args[0], args[1], name)
-    if name == "ceil_mode" and kind == "argument":
-        return func(*args, **{**kwargs, "ceil_mode": True})
+    if kind == "argument" and isinstance(x, torch.Tensor) and misfits[-1].layer is None:
+        names = ("input", "kernel_size", "stride", "padding")
+        given = dict(zip(names, args, strict=False)) | kwargs
+        return func(**(given | {m.name: m.value for m in misfits}))
     return x
 
 
@@ -119,6 +121,9 @@ def _pool(x: torch.Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Ite
     if x.dim() == 2:
         yield Misfit("remove")
     else:
+        most = min(int(k) // 2 for k in each_side(kernel, x))
+        if max(map(int, each_side(padding, x))) > most:
+            yield Misfit("argument", "padding", 3, most)
         yield from small_window(x, *(each_side(v, x) for v in (kernel, stride, padding)))
 
 

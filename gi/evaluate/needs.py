@@ -130,7 +130,9 @@ class Needs:
         evaluations = self.routes.evaluations[point]
         several = len({w for e in evaluations for w in e.mended()}) > 1
         derives = any(e.derives for e in evaluations)
-        return Point(self.routes.sites[point], cases=tuple(_case(e, several) for e in evaluations), derives=derives)
+        return Point(
+            self.routes.points.sites[point], cases=tuple(_case(e, several) for e in evaluations), derives=derives
+        )
 
     def _argument(self, fix: Fix, layer: Any) -> Point:
         """The place of an argument in a constructor call, given or not."""

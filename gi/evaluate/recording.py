@@ -83,7 +83,7 @@ class Recorder:
                 raise Stop("forward", "builds a layer in forward", 0, type(module).__name__)
             register(module, name, param)
 
-        nn.Module.__call__ = recorded_call  # type: ignore[method-assign, assignment]
+        nn.Module.__call__ = recorded_call  # type: ignore[method-assign]
         nn.Module.register_parameter = recorded_parameter  # type: ignore[method-assign, assignment]
         try:
             with self.importing(), _Functions(self):

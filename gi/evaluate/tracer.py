@@ -21,10 +21,11 @@ from torch import nn
 from gi.evaluate.blocks import tried
 from gi.evaluate.fingerprint import digest, reached
 from gi.evaluate.numeric import numeric
+from gi.evaluate.points import ADDED, AT
 from gi.evaluate.program import Stop, built, compiled, namespace, stops
 from gi.evaluate.recipes import tried_recipe
 from gi.evaluate.recording import BATCH, Recorder
-from gi.evaluate.routes import ADDED, AT, Routes
+from gi.evaluate.routes import Routes
 from gi.evaluate.symbols import counterparts, signature
 from gi.source.trace import Trace, answer_as_json
 
@@ -139,7 +140,7 @@ class _Run:
     def _followed(self) -> tuple[dict[str, Any], nn.Module, torch.Tensor, Recorder]:
         """The same, with every number followed through the text."""
         routes = Routes()
-        return self._recorded(compiled(routes.followed(ast.parse(self.text))), routes)
+        return self._recorded(compiled(routes.points.followed(ast.parse(self.text))), routes)
 
     def _forward(self, net: nn.Module, seen: Recorder) -> torch.Tensor:
         x = seen.input(self.input_shape)

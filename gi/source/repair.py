@@ -71,8 +71,8 @@ def mend(text: str, trace: Trace, *, strides: bool = True) -> str:
     """
     source = parse(text)
     plain = [f for f in trace.fixes if f.kind not in _STRUCTURAL and (strides or f.name != "stride")]
-    made = _plain(source, trace, plain) or _structural(source, trace)
-    return source.edited(_agreed(made))
+    mended = source.edited(_agreed(_plain(source, trace, plain)))
+    return mended if mended != text else source.edited(_agreed(_structural(source, trace)))
 
 
 def _plain(source: Source, trace: Trace, fixes: Sequence[Fix]) -> list[Replacement]:

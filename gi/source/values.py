@@ -37,7 +37,7 @@ def arguments(source: Source, trace: Trace, fixes: Sequence[Fix], *, optional: C
     while pending:
         fix = pending[0]
         stale = {i for f in fixes if made.keys() & set(f.route) for i in f.route}
-        best = _best(_settlements(source, trace, fix, stale)) or _best(_settlements(source, trace, fix, stale, led=True))
+        best = _best(source, trace, fix, stale, loose=fix.site not in optional)
         if best is None:
             pending.remove(fix)
             grouped = _grouped(source, trace, fix, fixes) if fix.name == "out_channels" else None
@@ -66,17 +66,21 @@ def _grouped(source: Source, trace: Trace, fix: Fix, fixes: Sequence[Fix]) -> tu
     return points["groups"], _written(source, trace.points[points["groups"]], str(groups))
 
 
-def _best(settlements: Sequence[Settled]) -> Settled | None:
-    return min(settlements, key=lambda s: s.cost, default=None)
+def _best(source: Source, trace: Trace, fix: Fix, stale: Collection[int], *, loose: bool) -> Settled | None:
+    """The plainest settlement that every layer agrees to, else of those that the others may follow."""
+    found = _settlements(source, trace, fix, stale, loose=loose, led=False)
+    found = found or _settlements(source, trace, fix, stale, loose=loose, led=True)
+    return min(found, key=lambda s: s.cost, default=None)
 
 
 def _settlements(
-    source: Source, trace: Trace, fix: Fix, stale: Collection[int], *, led: bool = False
+    source: Source, trace: Trace, fix: Fix, stale: Collection[int], *, loose: bool, led: bool
 ) -> list[Settled]:
     """The points along a fix's route that can give all that is needed of them.
 
     Of those `stale`, numbers came from a place that changes: only a number for all is still right there. Where layers
-    that got one number disagree, those `led` by the others follow: the next round shows whether they can.
+    that got one number disagree, those `led` by the others follow: the next round shows whether they can. With `loose`,
+    one number may serve layers of which each alone needs another.
     """
     found = []
     for depth, index in enumerate(fix.route):
@@ -85,7 +89,8 @@ def _settlements(
         if any(len(c.wanted) > 1 for c in cases) or not cases:
             continue
         there = _there(source, point)
-        text = _expression(cases, fix.name, source.code(there) if there is not None else "")
+        rule = _LOOSE.get(fix.name) if loose else None
+        text = _expression(cases, rule, source.code(there) if there is not None else "")
         if text is None or (index in stale and text.rank):
             continue
         if point.name or there is not None:
@@ -99,14 +104,16 @@ def _following(case: Case) -> Case:
     return dataclasses.replace(case, wanted=new) if len(new) == 1 else case
 
 
-def _expression(cases: Sequence[Case], name: str, there: str) -> Expression | None:
-    """What gives all that is wanted under the names of the run; else under those that they will have once mended."""
+def _expression(cases: Sequence[Case], loose: Callable[..., int] | None, there: str) -> Expression | None:
+    """What gives all that is wanted under the names of the run; else under those that they will have once mended.
+
+    Else a number that `loose` finds to serve all.
+    """
     wanted = [c.wanted[0] for c in cases]
     found = expression([dict(c.names) for c in cases], wanted)
     if found is None or found.rank > 3:
         later = expression([dict(c.mended) for c in cases], wanted)
         found = later if later is not None and later.rank <= 3 and later.text != there else found
-    loose = _LOOSE.get(name)
     if loose is not None and (found is None or found.rank > 3) and all(type(w) is int for w in wanted):
         return Expression(str(loose(*wanted)), 0)
     return found

@@ -42,20 +42,37 @@ def stride(source: Source, gene: Gene) -> str:
 
 
 def window(source: Source, gene: Gene) -> tuple[str, str] | None:
-    """Kernel size and padding of a layer as the host writes them; None where they keep the image's size."""
+    """Kernel size and padding of a layer as the host writes them; None where they keep the image's size.
+
+    A kernel size that is no number but a parameter is that of many layers, and kept too: 3 in place of it would make
+    every 1x1 convolution of a network nine times as large.
+    """
     settings = dict(gene.settings)
     if "kernel_size" not in settings:
         return None
     kernel, padding = settings["kernel_size"], settings.get("padding", "0")
     is_convolution = "in_channels" in settings
-    if is_convolution and kernel.isdigit() and padding.isdigit() and int(kernel) == 2 * int(padding) + 1:
+    written = find_argument(gene.call, "kernel_size", 2 if is_convolution else 0)
+    is_parameter = written is not None and not _is_literal(written)
+    if (
+        not is_parameter
+        and is_convolution
+        and kernel.isdigit()
+        and padding.isdigit()
+        and int(kernel) == 2 * int(padding) + 1
+    ):
         return None
     nodes = (
-        find_argument(gene.call, "kernel_size", 2 if is_convolution else 0),
+        written,
         find_argument(gene.call, "padding", 4 if is_convolution else 2),
     )
     texts = [v if n is None else source.code(n) for n, v in zip(nodes, (kernel, padding), strict=True)]
     return texts[0], texts[1]
+
+
+def groups(source: Source, gene: Gene) -> str:
+    """The groups of a convolution where the host writes an expression for them, else ""."""
+    return given(source, gene, ("groups",), 6)
 
 
 def is_joined(source: Source, gene: Gene) -> bool:

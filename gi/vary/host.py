@@ -88,6 +88,7 @@ class Host:
             width_code=expressions.given(source, gene, expressions.OUTPUTS),
             stride=expressions.stride(source, gene),
             window=expressions.window(source, gene),
+            groups=expressions.groups(source, gene),
         )
 
     @cached_property

@@ -21,8 +21,9 @@ class Surroundings:
     `widths` those of the host's other layers. `net`, `optimizer`, `steps` are the
     recipe's names; `image` is the data set's (height, width). Where one line stands for several layers (`is_shared`),
     the image keeps its size but for `stride` and `window`, the (kernel size, padding) to keep where the host's are not
-    those that keep the size; `channels_code`, `width_code` are the host's expressions for all layers' numbers ("" where
-    there is none, which `is_varied` says where the numbers differ), and `divisor` divides the channels of all.
+    those that keep the size; `groups` stay as the host writes them; `channels_code`, `width_code` are the host's
+    expressions for all layers' numbers ("" where there is none, which `is_varied` says where the numbers differ), and
+    `divisor` divides the channels of all.
     """
 
     channels: int = 1
@@ -39,6 +40,7 @@ class Surroundings:
     width_code: str = ""
     stride: str = ""
     window: tuple[str, str] | None = None
+    groups: str = ""
     divisor: int = 1
     is_varied: bool = False
 
@@ -225,6 +227,10 @@ def _kept_padding(slot: Slot) -> Any:
     return half or UNKNOWN
 
 
+def _kept_groups(slot: Slot) -> Any:
+    return Code(slot.around.groups) if slot.around.groups and "in_channels" in slot.before else _groups(slot)
+
+
 def _left_out(_: Slot) -> Any:
     return UNKNOWN
 
@@ -233,6 +239,7 @@ _SHARED: dict[str, Callable[[Slot], Any]] = {
     "kernel_size": _kept_kernel,
     "stride": _kept_stride,
     "padding": _kept_padding,
+    "groups": _kept_groups,
     "dilation": _left_out,
     "output_padding": _left_out,
     "ceil_mode": _left_out,

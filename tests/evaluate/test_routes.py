@@ -8,18 +8,19 @@ import pickle
 import pytest
 
 from gi.evaluate.names import numbers
-from gi.evaluate.routes import ADDED, AT, Number, Routes, mended, route
+from gi.evaluate.points import ADDED, AT
+from gi.evaluate.routes import Number, Routes, mended, route
 
 
 def run(text, **names):
     routes = Routes()
     names |= {AT: routes.at, ADDED: routes.added}
-    exec(compile(ast.fix_missing_locations(routes.followed(ast.parse(text))), "<candidate>", "exec"), names)
+    exec(compile(ast.fix_missing_locations(routes.points.followed(ast.parse(text))), "<candidate>", "exec"), names)
     return names, routes
 
 
 def lines(routes, value):
-    return [routes.sites[e.point][0] for e in route(value)]
+    return [routes.points.sites[e.point][0] for e in route(value)]
 
 
 WAYS = {

@@ -1,6 +1,7 @@
 """Shape repair: which edits make a program fit, and that nothing else changes."""
 
 import difflib
+import textwrap
 
 import pytest
 
@@ -8,7 +9,7 @@ from gi.errors import SourceError
 from gi.source import repair, repaired
 from gi.source.trace import Fix, Stopped, Trace
 from gi.types import Task
-from tests.checking import HEAD, SEEDS, SMALL, program, sequential
+from tests.checking import HEAD, RECIPE, SEEDS, SMALL, program, sequential
 
 COLOUR = Task((3, 32, 32), 10)
 
@@ -58,6 +59,10 @@ LAYERS = {
         ["nn.Conv2d(1, 4, 3)", "nn.PReLU(8)", "nn.Flatten()", "nn.Linear(144, 10)"],
         ["nn.PReLU(4)"],
     ),
+    "padding of a pool": (
+        ["nn.MaxPool2d(1, padding=1)", "nn.Flatten()", "nn.Linear(64, 10)"],
+        ["nn.MaxPool2d(1, padding=0)"],
+    ),
     "channel dropout of features": (["nn.Flatten()", "nn.Dropout2d(0.1)", "nn.Linear(64, 10)"], ["nn.Dropout(0.1)"]),
 }
 
@@ -86,6 +91,10 @@ ADDED = {
         ["nn.MaxPool2d(4)", "nn.MaxPool2d(4)", "nn.Flatten()", "nn.Linear(1, 10)"],
         ["-nn.MaxPool2d(4),", "+nn.MaxPool2d(4, ceil_mode=True),"],
     ),
+    "no pool of no image at all": (
+        ["nn.MaxPool2d(8)", "nn.MaxPool2d(4, stride=1, ceil_mode=True)", "nn.Flatten()", "nn.Linear(1, 10)"],
+        ["-nn.MaxPool2d(4, stride=1, ceil_mode=True),"],
+    ),
     "no padding of features": (["nn.Flatten()", "nn.ZeroPad2d(1)", "nn.Linear(64, 10)"], ["-nn.ZeroPad2d(1),"]),
 }
 
@@ -107,7 +116,44 @@ def test_pools_a_large_map_before_a_dense_layer(check):
     ]
 
 
+HUGE = Task((3, 64, 64), 10)
+
+
+def test_pools_a_huge_map_to_the_features_that_a_dense_layer_takes(check):
+    before = sequential("nn.Conv2d(3, 256, 3, padding=1)", "nn.Flatten()", "nn.Linear(1024, 512)", "nn.Linear(512, 10)")
+    after = fitted(check, before, HUGE).text
+    assert changes(before, after) == ["+nn.AdaptiveAvgPool2d(2),"]
+
+
+def test_pools_a_huge_map_where_forward_flattens_it(check):
+    init = "self.c = nn.Conv2d(3, 256, 3, padding=1)\nself.a = nn.Linear(100, 512)\nself.b = nn.Linear(512, 10)"
+    after = fitted(check, program(init, "x = self.c(x)\nreturn self.b(self.a(x.view(x.size(0), -1)))"), HUGE).text
+    assert "F.adaptive_avg_pool2d(x, 4).view(x.size(0), -1)" in after
+    assert "nn.Linear(4096, 512)" in after
+
+
+def test_maps_that_are_classes_are_pooled_to_one_value_each(check):
+    after = fitted(check, program("self.c = nn.Conv2d(1, 10, 3)", "return torch.flatten(self.c(x), 1)")).text
+    assert "return torch.flatten(F.adaptive_avg_pool2d(self.c(x), 1), 1)" in after
+
+
 FORWARD = {
+    "view to one value a channel": (
+        "self.c = nn.Conv2d(1, 6, 3)\nself.fc = nn.Linear(6, 10)",
+        "return self.fc(self.c(x).view(-1, 6))",
+        "F.adaptive_avg_pool2d(self.c(x), 1).view(-1, 6)",
+    ),
+    "the padding of a function": (
+        "self.fc = nn.Linear(64, 10)",
+        "x = F.max_pool2d(x, 1, 1, 1)\nreturn self.fc(x.flatten(1))",
+        "F.max_pool2d(x, 1, 1, 0)",
+    ),
+    "in place on what a convolution reads": (
+        "self.c = nn.Conv2d(1, 1, 1)\nself.d = nn.Conv2d(1, 1, 1)\nself.relu = nn.ReLU(inplace=True)\n"
+        "self.fc = nn.Linear(64, 10)",
+        "x = self.c(x)\ny = self.d(x)\nreturn self.fc((y + self.relu(x)).flatten(1))",
+        "self.relu = nn.ReLU()",
+    ),
     "view": ("self.fc = nn.Linear(9, 10)", "return self.fc(x.view(-1, 9))", "x.view(-1, 64)"),
     "view by batch size": (
         "self.fc = nn.Linear(9, 10)",
@@ -339,3 +385,91 @@ def test_stops_with_a_reason_after_some_rounds():
     result = repaired("f(0)", SMALL, lambda text, task: trace)
     assert isinstance(result.answer, Stopped)
     assert result.answer.reason == "cannot repair"
+
+
+UNITS = (
+    """import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class Unit(nn.Module):
+    def __init__(self, inputs, outputs, kernel_size{parameter}):
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, kernel_size{argument})
+
+    def forward(self, x):
+        return F.relu(self.conv(x))
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = Unit(1, 4, 3)
+        self.b = Unit(1, 4, 1)
+        self.c = Unit(8, 4, 3)
+        self.fc = nn.Linear(144, 10)
+
+    def forward(self, x):
+        x = torch.cat([self.a(x), self.b(x)], 1)
+        return self.fc(self.c(x).flatten(1))
+"""
+    + RECIPE
+)
+
+
+def helper(parameter, argument):
+    return UNITS.replace("{parameter}", parameter).replace("{argument}", argument)
+
+
+PASSED = {
+    "a default": (", padding=0", ", padding=padding"),
+    "further keywords": (", **given", ", **given"),
+}
+
+
+@pytest.mark.parametrize(("parameter", "argument"), PASSED.values(), ids=PASSED)
+def test_what_one_layer_of_several_needs_is_given_where_it_is_built(check, parameter, argument):
+    text = helper(parameter, argument)
+    result = fitted(check, text)
+    assert changes(text, result.text) == ["-self.a = Unit(1, 4, 3)", "+self.a = Unit(1, 4, 3, padding=1)"]
+
+
+def test_a_concatenation_is_pooled_where_no_padding_can_be_written(check):
+    text = helper("", "").replace("Unit(1, 4, 3)", "Unit(1, 4, *[3])")
+    text = text.replace("kernel_size)\n\n", "kernel_size, padding=int('0'))\n\n")
+    assert "adaptive_avg_pool2d" in fitted(check, text).text
+
+
+def test_layers_that_follow_another_number_do_not_hold_it_back(check):
+    pair = """
+    class Pair(nn.Module):
+        def __init__(self, width):
+            super().__init__()
+            self.first = nn.Conv2d(width, width, 3, padding=1)
+            self.second = nn.Conv2d(width, width, 3, padding=1)
+
+        def forward(self, x):
+            return self.second(self.first(x))
+    """
+    init = """
+    self.a = nn.Conv2d(1, 4, 3, padding=1)
+    self.b = nn.Conv2d(1, 8, 3, padding=1)
+    self.p = Pair(8)
+    self.q = Pair(8)
+    self.fc = nn.Linear(768, 10)
+    """
+    forward = "return self.fc(torch.cat([self.p(self.a(x)), self.q(self.b(x))], 1).flatten(1))"
+    text = program(init, forward, head=f"{HEAD}{textwrap.dedent(pair)}\n\n")
+    assert changes(text, fitted(check, text).text) == ["-self.p = Pair(8)", "+self.p = Pair(4)"]
+
+
+def test_a_layer_in_a_default_is_seen(check):
+    text = helper(", act=nn.ReLU(inplace=True)", ", padding=kernel_size // 2")
+    text = text.replace("F.relu(self.conv(x))", "self.act(self.conv(x))").replace("144", "256")
+    text = text.replace(
+        "super().__init__()\n        self.conv", "super().__init__()\n        self.act = act\n        self.conv"
+    )
+    trace = check(text, SMALL)
+    assert not trace.fixes
+    assert any(use.symbol == "torch.nn.ReLU" and use.built for use in trace.uses)

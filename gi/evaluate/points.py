@@ -1,0 +1,189 @@
+"""The places of a program's text that may hold a width, each marked so that a run can tell where its numbers come from.
+
+Every such expression (an argument, an assigned value, an element of a list, a default) is sent through a function of
+`gi.evaluate.routes`. Check worker only.
+"""
+
+import ast
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from gi.source.trace import Site
+
+AT = "_gi_at"
+ADDED = "_gi_added"
+
+_NOT_FOLLOWED = frozenset({"forward", "recipe"})  # they run on data, not to build layers
+
+Lines: TypeAlias = tuple[int, int]
+"""The first and last line of a function."""
+
+
+@dataclass(frozen=True, slots=True)
+class Default:
+    """A default value that may hold a width: the parameter, and the lines of its function."""
+
+    parameter: str
+    lines: Lines
+
+
+class Points:
+    """The points of one program, by number."""
+
+    def __init__(self) -> None:
+        """Starts with none; `followed` finds them."""
+        self.sites: list[Site] = []
+        self.constants: set[int] = set()
+        self.defaults: dict[int, Default] = {}
+        self.passing: dict[Site, Lines] = {}  # calls that pass on what a function got as **kwargs, and that function
+
+    def followed(self, tree: ast.Module) -> ast.Module:
+        """The program with its points marked; as it is where it tells int from its subclasses."""
+        if any(
+            isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == "type" for n in ast.walk(tree)
+        ):
+            return tree
+        return _Marks(self).visit(tree)  # type: ignore[no-any-return]
+
+    def marked(self, node: ast.expr, through: str = AT, *others: ast.expr) -> ast.expr:
+        """The expression as a new point, sent through a function."""
+        self.constants.update([len(self.sites)] if isinstance(node, ast.Constant) else [])
+        self.sites.append(_site(node))
+        number = ast.copy_location(ast.Constant(len(self.sites) - 1), node)
+        call = ast.Call(ast.copy_location(ast.Name(through, ast.Load()), node), [number, *others, node], [])
+        return ast.copy_location(call, node)
+
+    def not_given(self, name: str, origin: int | None, calls: Sequence[Site]) -> tuple[int, str] | None:
+        """Where argument `name` of a layer could be given: the number of the call, and the parameter's name there.
+
+        `calls` are those that built the layer, innermost first; `origin` is the point that its number comes from. That
+        is a parameter's default; or there is none, and the layer got no such argument beside the **kwargs that a
+        function passes on.
+        """
+        called: int | None = 0
+        if origin is not None:
+            default = self.defaults.get(origin)
+            called = _out_of(calls, 0, default.lines) if default else None
+            return (called, default.parameter) if default and called else None
+        while called is not None and called < len(calls) and calls[called] in self.passing:
+            called = _out_of(calls, called, self.passing[calls[called]])
+        return (called, name) if called else None
+
+
+def _out_of(calls: Sequence[Site], number: int, lines: Lines) -> int | None:
+    """The first call after `number` that stands outside a function of these lines, if the one before stands within."""
+    first, last = lines
+    inside = [first <= line <= last for line, *_ in calls]
+    return next((n for n in range(number + 1, len(calls)) if inside[n - 1] and not inside[n]), None)
+
+
+class _Marks(ast.NodeTransformer):
+    """Marks what may hold a width: arguments, assigned and returned values, elements, defaults."""
+
+    def __init__(self, points: Points) -> None:
+        self.points = points
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        lines, arguments = (node.lineno, node.end_lineno or 0), node.args
+        named = [*arguments.posonlyargs, *arguments.args]
+        names = {id(d): a.arg for a, d in zip(reversed(named), reversed(arguments.defaults), strict=False)}
+        names |= {id(d): a.arg for a, d in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if d}
+        arguments.defaults = [self._default(d, names[id(d)], lines) for d in arguments.defaults]
+        arguments.kw_defaults = [d and self._default(d, names[id(d)], lines) for d in arguments.kw_defaults]
+        if arguments.kwarg:
+            self._note_passing(node, arguments.kwarg.arg, lines)
+        if node.name not in _NOT_FOLLOWED:
+            node.body = [self.visit(statement) for statement in node.body]
+        return node
+
+    def _default(self, node: ast.expr, parameter: str, lines: Lines) -> ast.expr:
+        marked = self._marked(node)
+        if marked is not node:
+            self.points.defaults[len(self.points.sites) - 1] = Default(parameter, lines)
+        return marked
+
+    def _note_passing(self, function: ast.FunctionDef, kwargs: str, lines: Lines) -> None:
+        for node in ast.walk(function):
+            if not isinstance(node, ast.Call):
+                continue
+            passed = [k.value for k in node.keywords if k.arg is None]
+            if any(isinstance(v, ast.Name) and v.id == kwargs for v in passed):
+                self.points.passing[_site(node)] = lines
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        node.value = node.value and self._marked(node.value)
+        return node
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST:
+        node.value = self._marked(node.value)
+        return node
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
+        base = _loaded(node.target) if isinstance(node.op, ast.Add) and _may_hold_a_width(node.value) else None
+        value = self.visit(node.value)
+        if base is None:
+            node.value = value
+            return node
+        total = self.points.marked(value, ADDED, ast.copy_location(base, node))
+        return ast.copy_location(ast.Assign([node.target], total), node)
+
+    def visit_Return(self, node: ast.Return) -> ast.AST:
+        node.value = node.value and self._marked(node.value)
+        return node
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.visit(node.func)
+        node.args = self._each(node.args)
+        for keyword in node.keywords:
+            keyword.value = self._marked(keyword.value) if keyword.arg else self.visit(keyword.value)
+        return node
+
+    def visit_List(self, node: ast.List) -> ast.AST:
+        if isinstance(node.ctx, ast.Load):
+            node.elts = self._each(node.elts)
+        return node
+
+    def visit_Tuple(self, node: ast.Tuple) -> ast.AST:
+        if isinstance(node.ctx, ast.Load):
+            node.elts = self._each(node.elts)
+        return node
+
+    def visit_Dict(self, node: ast.Dict) -> ast.AST:
+        node.values = self._each(node.values)
+        return node
+
+    def _each(self, nodes: Iterable[ast.expr]) -> list[ast.expr]:
+        return [self._marked(n) for n in nodes]
+
+    def _marked(self, node: ast.expr) -> ast.expr:
+        holds = _may_hold_a_width(node)
+        inner = self.visit(node)
+        return self.points.marked(inner) if holds else inner
+
+
+def _site(node: ast.expr) -> Site:
+    return (node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0)
+
+
+def _loaded(target: ast.expr) -> ast.expr | None:
+    """The value of what is assigned to, where reading it twice does no harm."""
+    match target:
+        case ast.Name(id=name):
+            return ast.Name(name, ast.Load())
+        case ast.Attribute(value=ast.Name() as owner, attr=name):
+            return ast.Attribute(owner, name, ast.Load())
+    return None
+
+
+def _may_hold_a_width(node: ast.expr) -> bool:
+    match node:
+        case ast.Constant(value=value):
+            return type(value) is int
+        case ast.Name(id=name) | ast.Call(func=ast.Name(id=name)):
+            return not name[:1].isupper()
+        case ast.Attribute(attr=name) | ast.Call(func=ast.Attribute(attr=name)):
+            return not name[:1].isupper()
+        case ast.BinOp() | ast.Subscript() | ast.IfExp():
+            return True
+    return False
