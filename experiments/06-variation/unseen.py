@@ -8,8 +8,8 @@ are its task. Its model is the one that `gi` takes it for; where gi finds severa
 so works when built without arguments. The repositories of the five files of variation.py are left out, and the files
 of seen.txt: those of an earlier draw, whose failures were looked at afterwards, and one that was run while the
 operators were built. The others in order of path are shuffled by stream `unseen` of the seed; at most 4 of a repository
-are taken. The first `--files` are the draw. `--development` takes the files of a repository that is not in the corpus: the operators
-were tuned on those.
+are taken. The first `--files` are the draw. `--development` takes the files of a repository that is not in the corpus:
+the operators were tuned on those.
 """
 
 import argparse
