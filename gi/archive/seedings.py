@@ -1,6 +1,6 @@
-"""Which layers of an individual's training began as layers of an index's networks, in tables of their own.
+"""Which layers of a training began as layers of the parent or of an index's networks, in tables of their own.
 
-The tables are made when first written to, so that the file of a run without an index stays as it is.
+The tables are made when first written to, so that the file of a run with neither stays as it is.
 """
 
 import sqlite3
@@ -26,7 +26,7 @@ _TABLES = (
 
 
 def add_seeding(db: sqlite3.Connection, evaluation: Evaluation) -> None:
-    """Writes how the training of an evaluation began; nothing where no index was asked."""
+    """Writes how the training of an evaluation began; nothing where it had only its program."""
     e = evaluation
     seeding = e.outcome.seeding if isinstance(e.outcome, Scored) else None
     if seeding is None:
