@@ -26,10 +26,10 @@ _TABLES = (
 
 
 def add_seeding(db: sqlite3.Connection, evaluation: Evaluation) -> None:
-    """Writes how the training of an evaluation began; nothing where it had only its program."""
+    """Writes how the training of an evaluation began; nothing where it had only its program, or there was none."""
     e = evaluation
     seeding = e.outcome.seeding if isinstance(e.outcome, Scored) else None
-    if seeding is None:
+    if seeding is None or e.copied_from is not None:
         return
     for table in _TABLES:
         db.execute(table)
@@ -42,9 +42,17 @@ def add_seeding(db: sqlite3.Connection, evaluation: Evaluation) -> None:
 
 
 def seeding(db: sqlite3.Connection, individual: str, split: str) -> Seeding | None:
-    """How the first training of an individual (full id) that was scored on `split` began; None where nobody asked."""
+    """How the first training of an individual (full id) that was scored on `split` began; None where nobody asked.
+
+    Of one that computes what an earlier one does, it is that one's.
+    """
     if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'seedings'").fetchone():
         return None
+    copied = db.execute(
+        "SELECT copied_from FROM outcomes WHERE individual = ? AND split = ? AND copied_from IS NOT NULL",
+        (individual, split),
+    ).fetchone()
+    individual = copied[0] if copied else individual
     row = db.execute(
         "SELECT seed, images, won, cpu_s FROM seedings WHERE individual = ? AND split = ? ORDER BY rowid LIMIT 1",
         (individual, split),

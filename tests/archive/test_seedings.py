@@ -25,6 +25,15 @@ def test_the_archive_tells_which_layer_came_from_which_network(run):
         assert archive.seeding(SMALL_ID, "test") is None
 
 
+def test_a_twin_began_as_the_one_that_was_trained(run):
+    with Archive.annotate(run) as archive:
+        archive.add_outcome(SMALL_ID, Scored({"error": 0.1}, Cost(), SEEDING), seed=9, images=99)
+        for outcome in (Scored({"error": 0.1}, Cost(), SEEDING), Scored({"error": 0.1})):  # as known, as read again
+            archive.add_outcome(DEEP_ID, outcome, seed=len(outcome.values) + bool(outcome.seeding), images=99,
+                                copied_from=SMALL_ID)  # fmt: skip
+            assert archive.seeding(DEEP_ID) == SEEDING
+
+
 def test_a_failure_leaves_no_seeding(run):
     with Archive.annotate(run) as archive:
         archive.add_outcome(BROKEN_ID, Failed("train", "nan"), seed=9, images=99)
