@@ -312,14 +312,20 @@ def test_a_twins_child_inherits_from_the_one_that_was_trained(tmp_path):
     assert trained(tmp_path) <= {copied.get(id_, id_) for id_ in population}
 
 
+def test_settings_from_before_inheritance_are_read_without_it():
+    stored = CONFIG.to_json()
+    del stored["inherit"]
+    assert RunConfig.from_json(stored) == CONFIG
+    assert not CONFIG.inherit
+
+
 def test_weights_that_somebody_deleted_stop_nothing(tmp_path):
     def lose(event):
         if isinstance(event, GenerationEnded) and event.number == 1:
             shutil.rmtree(tmp_path / "trained")
 
-    summary = evolve(
-        changed(inherit=True), tmp_path, workers=2, parts=parts(evaluate=inheriting), on_event=lose
-    )  # fmt: skip
+    config = changed(inherit=True)
+    summary = evolve(config, tmp_path, workers=2, parts=parts(evaluate=inheriting), on_event=lose)
     assert (summary.state, summary.generations) == ("finished", 4)
 
 
