@@ -127,4 +127,4 @@ def _copy(layer: Layer, source: Layer, learned: frozenset[str]) -> None:
 def _row(layer: Layer, source: Layer, parent: str) -> SeededLayer:
     both = [(t, source.tensors[name]) for name, t in layer.tensors.items() if name in source.tensors and t.dim()]
     channels = max((min(len(ours), len(theirs)) for ours, theirs in both), default=1)
-    return SeededLayer(layer.name, parent, source.name, channels, "inherited")
+    return SeededLayer(layer.name or ".", parent, source.name or ".", channels, "inherited")
