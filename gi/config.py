@@ -26,7 +26,8 @@ class RunConfig:
     first steps show that it would take longer is refused, which keeps a search from spending itself on a few giants.
     Without `cpu_limit_s` the limit is `OWN_MODEL_FACTOR` times what the seed programs take. `entry` is the expression
     that builds the network among a program's names. `index` is the folder of the weight-search index whose networks
-    trainings start from.
+    trainings start from. With `inherit` the trainings of the search start from the parents' weights; the front's final
+    ones never do.
     """
 
     dataset: str
@@ -49,6 +50,7 @@ class RunConfig:
     allow_licences: tuple[str, ...] = ()
     entry: str = "Net"
     index: str | None = None
+    inherit: bool = False
 
     def __post_init__(self) -> None:
         for name, least in _LEAST.items():

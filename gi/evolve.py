@@ -143,6 +143,8 @@ class Search:
 
     def run_generations(self) -> None:
         """Runs the generations that are left, as far as the budget goes."""
+        if self.last:
+            self.outcomes.forget_dead(self.last)  # the process before may have ended between closing and this
         for number in range(self.last.number + 1 if self.last else 0, self.config.generations + 1):
             if number and self._spent():
                 break
@@ -250,6 +252,7 @@ class Search:
             number, tuple(self._selected(candidates)), tuple(front), volume, streams, self.cost.cpu_s
         )
         self.archive.close_generation(self.last, reference=self.scores.reference or ())
+        self.outcomes.forget_dead(self.last)
         self._tell(self.last)
 
     def _selected(self, candidates: Sequence[str]) -> list[str]:

@@ -64,7 +64,8 @@ class Job:
 
     `images` is how many training samples are presented (with repetition); `split` is what the network is scored on
     afterwards; with `weights_path` the trained state dict is written there. `cpu_limit_s` bounds a training of the
-    run's `images` where the run's settings do not.
+    run's `images` where the run's settings do not. `inherit_from` is the parent's trained state dict, a file ID.pt: the
+    training starts from what the network has in common with it.
     """
 
     id: str
@@ -74,6 +75,7 @@ class Job:
     split: str = "validation"
     weights_path: str | None = None
     cpu_limit_s: float | None = None
+    inherit_from: str | None = None
 
 
 class Executor(Protocol):

@@ -231,10 +231,11 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class SeededLayer:
-    """Which layer of a network came from which layer of which network of an index, and how many of its channels.
+    """Which layer of a network came from which layer of which other network, and how many of its channels.
 
-    `how` is "connected" (what it reads came along), "first layer" (nothing after it did) or "rescaled" (connected, its
-    scale fitted to the data).
+    From an index `how` is "connected" (what it reads came along), "first layer" (nothing after it did) or "rescaled"
+    (connected, its scale fitted to the data). From a parent it is "inherited", and `network` is the id of the
+    individual that was trained.
     """
 
     layer: str
@@ -246,20 +247,33 @@ class SeededLayer:
 
 @dataclass(frozen=True, slots=True)
 class Seeding:
-    """How a training began: the layers filled from an index, none where no donor fits.
+    """How a training began: the layers inherited from the parent, and those filled from an index.
 
-    `won` says whether the seeded network won its race and was trained on; `cpu_s` is what the attempt cost beside the
-    steps that count.
+    `won` says whether the network with the index's layers won its race and was trained on; `cpu_s` is what all this
+    cost beside the steps that count.
     """
 
     layers: tuple[SeededLayer, ...]
     won: bool
     cpu_s: float
 
+    @property
+    def inherited(self) -> tuple[SeededLayer, ...]:
+        """The layers that began as the parent's, whoever won the race."""
+        return tuple(layer for layer in self.layers if layer.how == "inherited")
+
+    @property
+    def donated(self) -> tuple[SeededLayer, ...]:
+        """The layers that an index filled; none where no donor fits, or none was asked."""
+        return tuple(layer for layer in self.layers if layer.how != "inherited")
+
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """An evaluation that succeeded: a finite value for every objective's name; `seeding` where an index was asked."""
+    """An evaluation that succeeded: a finite value for every objective's name.
+
+    `seeding` tells how its training began, where not only its program had a say.
+    """
 
     values: Mapping[str, float]
     cost: Cost = field(default_factory=Cost)

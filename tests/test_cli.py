@@ -12,6 +12,7 @@ import pytest
 
 import gi
 import gi.cli
+from gi.archive import Archive
 from gi.cli import group, run
 from gi.errors import RunError
 from tests.small_run import DEEP_ID, SMALL, SMALL_ID, write_run
@@ -274,6 +275,26 @@ def test_a_run_ends_with_a_front_and_an_exported_model(tmp_path, capsys):
     onnx.checker.check_model(onnx.load(tmp_path / "m.onnx"))
     assert run(["evolve", "--resume", str(out), "--generations", "2"]) == 0
     assert "after generation 2" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_run_that_inherits_is_the_same_at_every_number_of_workers_and_tells_what_it_took_over(tmp_path, capsys):
+    dumps, options = set(), ["--inherit", "--clock", "model", "--generations", "2", "--final-seeds", "1"]
+    for workers in ("1", "2"):
+        out = tmp_path / workers
+        assert run([*EVOLVE, *options, "--workers", workers, "--out", str(out)]) == 0
+        with Archive.open(out) as archive:
+            dumps.add(archive.dump())
+            seedings = {id_: archive.seeding(id_) for id_ in archive.ids()}
+            parents = {id_: archive.individual(id_).parents for id_ in archive.ids()}
+            assert {p.stem for p in (out / "trained").iterdir()} <= set(archive.generations()[-1].population)
+    assert len(dumps) == 1
+    took = {id_: seeding for id_, seeding in seedings.items() if seeding}
+    assert took
+    assert all({row.network for row in seeding.inherited} == {parents[id_][0]} for id_, seeding in took.items())
+    assert run(["show", str(out), next(iter(took)), "--provenance"]) == 0
+    assert "Its training began with weights of its parent" in capsys.readouterr().out
+    assert run(["index", "build", str(out), "--index", str(tmp_path / "index")]) == 0
 
 
 @pytest.mark.slow

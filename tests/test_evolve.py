@@ -1,6 +1,7 @@
 import dataclasses
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from gi.runtime.events import (
     Varied,
 )
 from gi.select import hypervolume, non_dominated, violations
-from gi.types import Failed, Refused, Scored, Try
+from gi.types import Failed, Refused, Scored, SeededLayer, Seeding, Try
 from tests.stand_ins import SEEDS, outcome, parts, program, shuffled_delay_s, slow, vary
 
 CONFIG = RunConfig(dataset="digits", generations=4, population=6, final_seeds=2, clock="model", seed=4)
@@ -235,6 +236,134 @@ def test_another_seed_gives_another_run(tmp_path):
     for seed in (3, 4):
         evolve(changed(seed=seed), tmp_path / str(seed), workers=1, parts=parts())
     assert dumped(tmp_path / "3") != dumped(tmp_path / "4")
+
+
+# ------------------------------------------------------------------------------------------------------ inheritance
+
+
+def inheriting(job):
+    """An outcome that is the better the longer the line of those whose weights were there; writes its own."""
+    made = outcome(job)
+    line = [job.id]
+    if job.inherit_from is not None and Path(job.inherit_from).exists():
+        line += Path(job.inherit_from).read_text().split()
+        layers = (SeededLayer("dense", Path(job.inherit_from).stem, "dense", 10, "inherited"),)
+        if isinstance(made, Scored):
+            values = {**made.values, "error": made.values["error"] * 0.9 ** len(line)}
+            made = dataclasses.replace(made, values=values, seeding=Seeding(layers, won=False, cpu_s=0.0))
+    if job.weights_path is not None and isinstance(made, Scored):
+        Path(job.weights_path).parent.mkdir(exist_ok=True)
+        Path(job.weights_path).write_text(" ".join(line))
+    return made
+
+
+def inheriting_slowly(job):
+    time.sleep(0.05)
+    return inheriting(job)
+
+
+def trained(folder):
+    return {path.stem for path in (folder / "trained").iterdir()}
+
+
+def test_a_search_job_names_its_first_parents_weights_and_keeps_its_own(tmp_path):
+    executors = []
+    evolve(changed(inherit=True), tmp_path, workers=2, parts=parts(evaluate=inheriting, executors=executors))
+    jobs = [job for job in executors[0].jobs if job.split == "validation"]
+    with Archive.open(tmp_path) as archive:
+        individuals = {job.id: archive.individual(job.id) for job in jobs}
+        rows = {job.id: archive.seeding(job.id) for job in jobs}
+    assert {Path(job.weights_path) for job in jobs} == {tmp_path / "trained" / f"{job.id}.pt" for job in jobs}
+    for job in jobs:
+        first = next(iter(individuals[job.id].parents), None)
+        assert job.inherit_from == (first and str(tmp_path / "trained" / f"{first}.pt"))
+        assert (rows[job.id].layers[0].network if rows[job.id] else first) == first
+    assert any(rows.values())
+
+
+def test_final_trainings_and_runs_without_inheritance_start_from_scratch(tmp_path):
+    for inherit in (True, False):
+        executors, run = [], tmp_path / str(inherit)
+        evolve(changed(inherit=inherit), run, workers=2, parts=parts(evaluate=inheriting, executors=executors))
+        scratch = [job for job in executors[0].jobs if job.split == "test" or not inherit]
+        assert scratch
+        assert all(job.inherit_from is None for job in scratch)
+        assert (run / "trained").exists() == inherit
+
+
+def test_only_the_weights_of_those_who_may_become_parents_are_kept(tmp_path):
+    summary = evolve(changed(inherit=True), tmp_path, workers=2, parts=parts(evaluate=inheriting))
+    with Archive.open(tmp_path) as archive:
+        assert trained(tmp_path) == set(archive.generations()[-1].population)
+    assert summary.evaluations > len(trained(tmp_path))
+
+
+def test_a_twins_child_inherits_from_the_one_that_was_trained(tmp_path):
+    executors = []
+    made = parts(variation=twinned, evaluate=inheriting, executors=executors)
+    evolve(changed(inherit=True, generations=8, seed=2), tmp_path, workers=2, parts=made)  # a twin has a child
+    with Archive.open(tmp_path) as archive:
+        copied = {e.individual: e.copied_from for e in archive.evaluations("validation") if e.copied_from}
+        first = {job.id: archive.individual(job.id).parents[:1] for job in executors[0].jobs if job.inherit_from}
+        population = archive.generations()[-1].population
+    sources = {job.id: Path(job.inherit_from).stem for job in executors[0].jobs if job.inherit_from}
+    assert sources == {id_: copied.get(parent, parent) for id_, (parent,) in first.items()}
+    assert copied.keys() & {parent for (parent,) in first.values()}
+    assert trained(tmp_path) <= {copied.get(id_, id_) for id_ in population}
+
+
+def test_settings_from_before_inheritance_are_read_without_it():
+    stored = CONFIG.to_json()
+    del stored["inherit"]
+    assert RunConfig.from_json(stored) == CONFIG
+    assert not CONFIG.inherit
+
+
+def test_weights_that_somebody_deleted_stop_nothing(tmp_path):
+    def lose(event):
+        if isinstance(event, GenerationEnded) and event.number == 1:
+            shutil.rmtree(tmp_path / "trained")
+
+    config = changed(inherit=True)
+    summary = evolve(config, tmp_path, workers=2, parts=parts(evaluate=inheriting), on_event=lose)
+    assert (summary.state, summary.generations) == ("finished", 4)
+
+
+@pytest.mark.parametrize("variation", [vary, twinned])
+def test_an_inheriting_run_is_the_same_at_every_number_of_workers_and_after_an_interruption(tmp_path, variation):
+    config, dumps = changed(inherit=True), set()
+    for workers in (1, 2, 4):
+        made = parts(variation=variation, evaluate=inheriting, delay_s=shuffled_delay_s)
+        evolve(config, tmp_path / str(workers), workers=workers, parts=made)
+        dumps.add(dumped(tmp_path / str(workers)))
+    for at in (3, 7, 13, 20):
+        run = tmp_path / f"interrupted-{at}"
+        made = parts(variation=variation, evaluate=inheriting_slowly)
+        evolve(config, run, workers=2, parts=made, on_event=Interrupting(at))
+        resume(run, workers=2, parts=parts(variation=variation, evaluate=inheriting))
+        dumps.add(dumped(run))
+    assert len(dumps) == 1
+
+
+def test_a_run_killed_between_closing_and_deleting_goes_on_to_the_same_end(tmp_path, monkeypatch):
+    config, run = changed(inherit=True), tmp_path / "run"
+    evolve(config, tmp_path / "whole", workers=1, parts=parts(evaluate=inheriting))
+
+    class KilledError(Exception):
+        pass
+
+    def kill(archive, twins, population, young):
+        if len(archive.generations()) == 3:
+            raise KilledError
+
+    monkeypatch.setattr("gi.runtime.outcomes.forget_dead", kill)
+    with pytest.raises(KilledError):
+        evolve(config, run, workers=1, parts=parts(evaluate=inheriting))
+    monkeypatch.undo()
+    (run / "trained" / ".draft.pt.17").touch()
+    resume(run, workers=1, parts=parts(evaluate=inheriting))
+    assert dumped(run) == dumped(tmp_path / "whole")
+    assert trained(run) == trained(tmp_path / "whole")
 
 
 # ---------------------------------------------------------------------------------------------------- seed programs

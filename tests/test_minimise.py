@@ -1,5 +1,6 @@
 import re
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from gi.minimise import Limits, Means, Tools, measure, minimise
 from gi.types import Cost, Failed, Scored
 from tests.checking import SMALL as TASK
 from tests.checking import InProcess
-from tests.small_run import DEEP, DEEP_ID, DONOR, SMALL, SMALL_ID, write_run
+from tests.small_run import CONFIG, DEEP, DEEP_ID, DONOR, SMALL, SMALL_ID, write_run
 from tests.stand_ins import PoolExecutor, shuffled_delay_s
 
 CHECK = InProcess()
@@ -97,6 +98,15 @@ def test_the_seed_of_the_search_is_not_used_again(run):
     minimise(run, DEEP_ID, Limits(), means=means(jobs=jobs))
     assert all(job.seed != 1 for job in jobs)
     assert len({job.seed for job in jobs if job.split == "validation"}) <= 8
+
+
+def test_all_programs_are_trained_alike_where_the_run_inherits(tmp_path):
+    """The individual's own figure of the search is no baseline: it had its parent's start."""
+    jobs, run = [], write_run(tmp_path, config=replace(CONFIG, inherit=True))
+    minimise(run, DEEP_ID, Limits(), means=means(jobs=jobs))
+    assert {job.text for job in jobs} >= {DEEP, DEEP.replace("            nn.Hardswish(),\n", "")}
+    assert all(job.inherit_from is None for job in jobs)
+    assert not (run / "trained").exists()
 
 
 @pytest.mark.parametrize("workers", [1, 4])

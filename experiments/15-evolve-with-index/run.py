@@ -11,12 +11,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
+from halves import half
 
 from gi.archive import Archive
 from gi.config import cache_folder
-from gi.evaluate import load_dataset
-from gi.evaluate.datasets import open_split
 from gi.select import hypervolume
 from gi.types import Scored
 
@@ -25,20 +23,6 @@ GI = str(Path(sys.executable).with_name("gi"))
 SEEDS = range(5)
 MARKS = "<!-- result -->\n", "<!-- end -->"
 SHARES = (0.25, 0.5, 0.75, 1.0)  # of the budget, at which the hypervolumes are compared
-
-
-def half(name: str, classes: range, folder: Path) -> Path:
-    """The classes of a data set as an .npz of its own, labels from 0."""
-    path = folder / f"{classes[0]}-{classes[-1]}.npz"
-    if not path.exists():
-        data = load_dataset(name, cache=cache_folder())
-        arrays = {}
-        for split in ("train", "test"):
-            images, labels = open_split(data.path, split)
-            chosen = np.flatnonzero(np.isin(labels, classes))
-            arrays |= {f"{split}_images": images[chosen], f"{split}_labels": np.asarray(labels)[chosen] - classes[0]}
-        np.savez(path, **arrays)
-    return path
 
 
 def evolved(data: Path, out: Path, options: argparse.Namespace, seed: int, index: str, budget: int, last: int) -> None:
@@ -64,7 +48,7 @@ def states(folder: Path) -> tuple[list[tuple[float, list[tuple[float, ...]]]], d
                 generation_of[e.individual] = archive.individual(e.individual).generation
                 seeding = archive.seeding(e.individual)
                 tried += seeding is not None
-                filled += seeding is not None and bool(seeding.layers)
+                filled += seeding is not None and bool(seeding.donated)
                 won += seeding is not None and seeding.won
         closed = [(g.cpu_s, [v for i, v in values.items() if generation_of[i] <= g.number])
                   for g in archive.generations()]  # fmt: skip

@@ -228,7 +228,7 @@ class Archive:
         return self._ask(explanations.explanation, individual)
 
     def seeding(self, individual: str, split: str = "validation") -> Seeding | None:
-        """How an individual's (full id) training began; None where the run has no index."""
+        """How an individual's (full id) training began; None where it had only its program."""
         return self._ask(seedings.seeding, individual, split)
 
     def events(self) -> tuple[Event, ...]:

@@ -1,6 +1,6 @@
-"""Which layers of an individual's training began as layers of an index's networks, in tables of their own.
+"""Which layers of a training began as layers of the parent or of an index's networks, in tables of their own.
 
-The tables are made when first written to, so that the file of a run without an index stays as it is.
+The tables are made when first written to, so that the file of a run with neither stays as it is.
 """
 
 import sqlite3
@@ -26,10 +26,10 @@ _TABLES = (
 
 
 def add_seeding(db: sqlite3.Connection, evaluation: Evaluation) -> None:
-    """Writes how the training of an evaluation began; nothing where no index was asked."""
+    """Writes how the training of an evaluation began; nothing where it had only its program, or there was none."""
     e = evaluation
     seeding = e.outcome.seeding if isinstance(e.outcome, Scored) else None
-    if seeding is None:
+    if seeding is None or e.copied_from is not None:
         return
     for table in _TABLES:
         db.execute(table)
@@ -42,9 +42,17 @@ def add_seeding(db: sqlite3.Connection, evaluation: Evaluation) -> None:
 
 
 def seeding(db: sqlite3.Connection, individual: str, split: str) -> Seeding | None:
-    """How the first training of an individual (full id) that was scored on `split` began; None where nobody asked."""
+    """How the first training of an individual (full id) that was scored on `split` began; None where nobody asked.
+
+    Of one that computes what an earlier one does, it is that one's.
+    """
     if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'seedings'").fetchone():
         return None
+    copied = db.execute(
+        "SELECT copied_from FROM outcomes WHERE individual = ? AND split = ? AND copied_from IS NOT NULL",
+        (individual, split),
+    ).fetchone()
+    individual = copied[0] if copied else individual
     row = db.execute(
         "SELECT seed, images, won, cpu_s FROM seedings WHERE individual = ? AND split = ? ORDER BY rowid LIMIT 1",
         (individual, split),

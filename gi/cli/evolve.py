@@ -72,6 +72,12 @@ _DEFAULT: dict[str, Any] = {field.name: field.default for field in dataclasses.f
     metavar="DIR|none",
     help="Start trainings from these networks' weights.",
 )
+@click.option(
+    "--inherit/--no-inherit",
+    default=_DEFAULT["inherit"],
+    show_default=True,
+    help="Start each child's training from its parent's weights, but for the final trainings.",
+)
 @click.option("--out", type=click.Path(path_type=Path), show_default="runs/DATASET-N", help="The run's folder; new.")
 @click.option(
     "--resume",

@@ -153,20 +153,20 @@ class LocalExecutor:
         return answer, stage, _await_end(child)
 
     def _request(self, job: Job, train_limit_s: float) -> dict[str, Any]:
-        path = None if job.weights_path is None else str(Path(job.weights_path).absolute())
         return {
             "text": job.text,
             "seed": job.seed,
             "images": job.images,
             "split": job.split,
-            "weights_path": path,
+            "weights_path": _absolute(job.weights_path),
             "dataset_path": str(self._dataset.path.absolute()),
             "batch_size": self._config.batch_size,
             "cpu_limit_s": train_limit_s,
             "clock": "cpu" if self._by_the_clock else "model",
             "device": self._config.device,
             "entry": self._config.entry,
-            "donors": None if self._donors is None else str(self._donors.absolute()),
+            "donors": _absolute(self._donors),
+            "inherit_from": _absolute(job.inherit_from),
         }
 
     @property
@@ -188,6 +188,11 @@ class LocalExecutor:
         if self._cost_model is not None:
             known |= self._cost_model(job)
         return Scored(known, cost, seeding_from_json(answer.get("seeding")))
+
+
+def _absolute(path: str | Path | None) -> str | None:
+    """The path as the worker finds it, whose folder is another one."""
+    return None if path is None else str(Path(path).absolute())
 
 
 def _train_limit_s(config: RunConfig, job: Job) -> float:

@@ -30,6 +30,7 @@ PRELOAD = (
     "torch",
     "torch._dynamo",
     "torch.utils.flop_counter",
+    "torch.utils.serialization.config",  # of torch.load: its reader of comments takes 2 ms
     "torchvision.transforms.v2",
     "gi.evaluate.job",
     "gi.evaluate.tracer",

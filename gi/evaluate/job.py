@@ -20,10 +20,11 @@ from gi.evaluate.candidate import CandidateError, Recipe, blame, build, load, ma
 from gi.evaluate.clock import cpu_s
 from gi.evaluate.costmodel import modelled
 from gi.evaluate.datasets import SplitName, open_dataset
+from gi.evaluate.inheritance import inherit
 from gi.evaluate.measure import macs_per_sample, num_params, relative_time
 from gi.evaluate.messages import receive, send
 from gi.evaluate.race import Entrant
-from gi.evaluate.seeding import UNSEEDED, raced
+from gi.evaluate.seeding import UNSEEDED, lacks_weights, raced
 from gi.evaluate.training import Batches, batch_order, error_rate, fastest_layout, pace_check, seed_everything, train
 from gi.types import Seeding, Stage
 
@@ -44,6 +45,7 @@ class Request:
     device: str
     entry: str = "Net"
     donors: str | None = None
+    inherit_from: str | None = None
 
 
 @dataclass(slots=True)
@@ -125,9 +127,14 @@ def _train(
     enter: Callable[[Stage], None],
     model_train_s: float,
 ) -> nn.Module:
-    """The trained network: the given one, or its copy that started from donors and won its race."""
+    """The trained network: the given one, or its copy that started from donors and won its race.
+
+    What the parent has comes first: donors fill only convolutions that inherited nothing.
+    """
     size = min(request.batch_size, batches.num_samples)
     steps = max(1, request.images // size)
+    spent.seeding = inherited = _inherited(request, net)
+    kept = frozenset(row.layer for row in inherited.layers)
     enter("recipe")
     recipe = _recipe(request, module, steps, net)
     enter("train")
@@ -136,15 +143,24 @@ def _train(
     start = cpu_s()
     try:
         entrant = Entrant(net, recipe)
-        if request.donors is not None:
-            entrant, spent.seeding = raced(
-                entrant, partial(_recipe, request, module, steps), batches, order, Path(request.donors), layout=layout
-            )
+        if request.donors is not None and lacks_weights(net, kept):
+            make = partial(_recipe, request, module, steps)
+            entrant, tried = raced(entrant, make, batches, order, Path(request.donors), layout=layout, kept=kept)
+            spent.seeding = Seeding((*inherited.layers, *tried.layers), tried.won, inherited.cpu_s + tried.cpu_s)
         left = order[len(entrant.losses) :]
         train(entrant.net, entrant.recipe, batches, left, layout=layout, check_pace=check_pace)
     finally:
-        spent.train_cpu_s = cpu_s() - start
+        spent.train_cpu_s = cpu_s() - start + inherited.cpu_s
     return entrant.net
+
+
+def _inherited(request: Request, net: nn.Module) -> Seeding:
+    """What the network took over from its parent; `UNSEEDED` for nothing."""
+    if request.inherit_from is None:
+        return UNSEEDED
+    start = cpu_s()
+    layers = inherit(net, Path(request.inherit_from))
+    return Seeding(layers, won=False, cpu_s=cpu_s() - start) if layers else UNSEEDED
 
 
 def _recipe(request: Request, module: ModuleType, steps: int, net: nn.Module) -> Recipe:

@@ -1,7 +1,7 @@
 """A training that starts from donors: the network and its seeded copy race, and the winner goes on."""
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import torch
@@ -27,14 +27,16 @@ def raced(
     donors: Path,
     *,
     layout: torch.memory_format,
+    kept: Collection[str] = (),
 ) -> tuple[Entrant, Seeding]:
     """The entrant to train on with, trained for as many rows of `order` as it has losses, and what was tried.
 
-    `donors` is a pack (`gi.weights.donor_pack`). A network that cannot be copied or followed is left as it is.
+    `donors` is a pack (`gi.weights.donor_pack`); the layers `kept` have weights already, which stay. A network that
+    cannot be copied or followed is left as it is.
     """
     start = cpu_s()
     with torch.random.fork_rng(devices=[]):
-        seeded, layers = _seeded(plain.net, batches, order, donors)
+        seeded, layers = _seeded(plain.net, batches, order, donors, kept)
     if not layers:
         return plain, Seeding((), won=False, cpu_s=cpu_s() - start)
     try:
@@ -54,13 +56,24 @@ def raced(
     return winner, Seeding(layers, won=winner is rival, cpu_s=(cpu_s() - start) * (1 - share))
 
 
+def lacks_weights(net: nn.Module, kept: Collection[str]) -> bool:
+    """Whether donors may have something for a network whose layers `kept` have weights already."""
+    return not kept or not _convolutions(net) <= set(kept)
+
+
 def filled_share(net: nn.Module, layers: Sequence[SeededLayer]) -> float:
     """How much of the network's convolutions the donors filled, 0 to 1."""
-    convolutions = {name for name, module in net.named_modules() if isinstance(module, nn.Conv2d)}
+    convolutions = _convolutions(net)
     return len(convolutions & {layer.layer for layer in layers}) / max(1, len(convolutions))
 
 
-def _seeded(net: nn.Module, batches: Batches, order: Tensor, donors: Path) -> tuple[nn.Module, tuple[SeededLayer, ...]]:
+def _convolutions(net: nn.Module) -> set[str]:
+    return {name for name, module in net.named_modules() if isinstance(module, nn.Conv2d)}
+
+
+def _seeded(
+    net: nn.Module, batches: Batches, order: Tensor, donors: Path, kept: Collection[str]
+) -> tuple[nn.Module, tuple[SeededLayer, ...]]:
     """A copy of the network with its convolutions filled from the donors; no layers where none fits."""
     from gi.weights.donor_pack import read_pack
     from gi.weights.seed import seed
@@ -68,6 +81,6 @@ def _seeded(net: nn.Module, batches: Batches, order: Tensor, donors: Path) -> tu
     images, _ = batches.take(order.flatten()[:PROBE_IMAGES])
     try:
         rival = copy.deepcopy(net)
-        return rival, seed(rival, read_pack(donors), images)
+        return rival, seed(rival, read_pack(donors), images, kept=kept)
     except (RuntimeError, ValueError, TypeError, AttributeError, IndexError, KeyError):  # the candidate's own doing
         return net, ()

@@ -10,6 +10,8 @@ from gi.explain import Explanation
 from gi.report.origins import LineOrigin, individual_origins, program_origins
 from gi.types import Scored
 
+INHERITED = "its training in the search began with weights of its parent, which the validation error owes to as well"
+
 
 @dataclass(frozen=True, slots=True)
 class Subject:
@@ -59,6 +61,7 @@ def individual_subject(archive: Archive, id_: str) -> Subject:
         (outcome.values["error"],),
         tuple(r.test_error for r in trained if r.test_error is not None),
         next((path for path in paths if path.is_file()), None),
+        (INHERITED,) if (seeding := archive.seeding(individual.id)) and seeding.inherited else (),
     )
 
 

@@ -10,7 +10,7 @@ from rich.text import Text
 from gi.report.figures import value_text
 from gi.report.origins import origin_text
 from gi.report.table import table
-from gi.types import Edit, Failed, Individual, Outcome, Seeding
+from gi.types import Edit, Failed, Individual, Outcome, SeededLayer, Seeding
 
 
 def source(text: str, *, coloured: bool) -> Syntax | str:
@@ -60,11 +60,19 @@ def _highlighted(text: str, language: str) -> Syntax:
 
 
 def seeding_text(seeding: Seeding) -> str:
-    """Which layers began as which layers of the index's networks, or that the training began as the program says."""
+    """Which layers began as the parent's and which as an index's, or that the program alone decided and why."""
+    inherited, donated = seeding.inherited, seeding.donated
     if not seeding.layers:
         return "Its training began as the program says: no network of the index fits."
-    if not seeding.won:
-        network = seeding.layers[0].network
-        return f"Its training began as the program says: weights of {network} lost their race against that."
-    lines = [f"  {x.layer}: {x.channels} channels of {x.donor_layer} in {x.network} ({x.how})" for x in seeding.layers]
-    return "\n".join(["Its training began with weights of the index:", *lines])
+    told = _began("its parent", inherited)
+    if seeding.won:
+        told += _began("the index", donated)
+    elif donated:
+        told = told or ["Its training began as the program says."]
+        told.append(f"Weights of {donated[0].network} lost their race against that.")
+    return "\n".join(told)
+
+
+def _began(source: str, layers: Sequence[SeededLayer]) -> list[str]:
+    rows = [f"  {x.layer}: {x.channels} channels of {x.donor_layer} in {x.network} ({x.how})" for x in layers]
+    return [f"Its training began with weights of {source}:", *rows] if rows else []

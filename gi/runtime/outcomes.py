@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 
-from gi.archive import WEIGHTS, Archive, make_folder
+from gi.archive import WEIGHTS, Archive, Generation, make_folder
 from gi.config import RunConfig
 from gi.runtime.cost import RunCost, own_limit_s
 from gi.runtime.evaluations import Evaluations, checked
 from gi.runtime.events import Evaluated, Retrained, RetrainingStarted, RunEvent
+from gi.runtime.inheritance import forget_dead, inheriting
 from gi.runtime.retraining import retraining, retraining_jobs
 from gi.runtime.scores import Scores
 from gi.runtime.twins import Twins
@@ -53,7 +54,15 @@ class Outcomes:
             return
         limit_s = self._cpu_limit_s() if individual.parents else None
         job = Job(individual.id, individual.text, self._seed, self._config.images, cpu_limit_s=limit_s)
+        if self._config.inherit:
+            job = inheriting(job, individual, self._archive, self.twins)
         self.running.submit(job)
+
+    def forget_dead(self, closed: Generation) -> None:
+        """After a generation was closed: lets go of the weights of those who cannot become parents any more."""
+        if self._config.inherit:
+            young = (slot.individual for slot in self._archive.slots(closed.number + 1))
+            forget_dead(self._archive, self.twins, closed.population, [id_ for id_ in young if id_ is not None])
 
     def retrain(self, front: Sequence[str]) -> None:
         """Trains individuals from scratch on each of the final seeds and scores them once on the test split."""

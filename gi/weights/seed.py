@@ -5,8 +5,8 @@ Runs in the worker, on the network that is about to be trained.
 """
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -35,15 +35,17 @@ class _Filling:
     pieces: list[tuple[Block, Stand | None]]
 
 
-def seed(model: nn.Module, donors: Sequence[Donor], probe: Tensor) -> tuple[SeededLayer, ...]:
+def seed(
+    model: nn.Module, donors: Sequence[Donor], probe: Tensor, *, kept: Collection[str] = ()
+) -> tuple[SeededLayer, ...]:
     """Fills the convolutions of `model` from the donors that fit it best and says which came from where.
 
-    `probe` is a batch of the data, (n, c, h, w), normalised as in training. What no donor fits keeps its values: the
-    answer is empty where none fits at all.
+    `probe` is a batch of the data, (n, c, h, w), normalised as in training. What no donor fits keeps its values, and
+    so do the modules named in `kept`: the answer is empty where nothing is filled.
     """
     target = traced(model, probe)
     found = [adapted(match, target.image_channels) for match in matches(target, donors)[:_MOST_DONORS]]
-    return transplanted(model, target, found, probe) if found else ()
+    return transplanted(model, target, found, probe, kept=kept) if found else ()
 
 
 def filled(model: nn.Module, donors: Sequence[Donor], probe: Tensor, most: int) -> Iterator[tuple[nn.Module, Rows]]:
@@ -59,21 +61,34 @@ def filled(model: nn.Module, donors: Sequence[Donor], probe: Tensor, most: int) 
 
 
 def transplanted(
-    model: nn.Module, target: Target, found: Sequence[Match], probe: Tensor, *, compensate: bool = True
+    model: nn.Module,
+    target: Target,
+    found: Sequence[Match],
+    probe: Tensor,
+    *,
+    compensate: bool = True,
+    kept: Collection[str] = (),
 ) -> tuple[SeededLayer, ...]:
-    """Fills the convolutions of `model` from these matches, the best first."""
+    """Fills the convolutions of `model` from these matches, the best first; the modules `kept` stay as they are."""
     alike = [match for match in found if match.layers.keys() == found[0].layers.keys()][: num_parts(target, found[0])]
     stands = [widened(model, target, match, probe) for match in alike]
     parts = shares(target, alike, [activities(each) for each in stands])
-    fillings = {layer.number: _Filling(layer, []) for layer in target.layers}
+    fillings = {layer.number: _filling(layer, kept) for layer in target.layers if layer.name not in kept}
     for n, part in enumerate(parts):
         seen = stands[n % len(stands)]
         for block in blocks(target, part):
-            if len(block.rows) and (len(block.columns) or block.layer.depthwise):
+            if block.number in fillings and len(block.rows) and (len(block.columns) or block.layer.depthwise):
                 fillings[block.number].pieces.append((block, seen.get(block.number)))
     filled = [filling for filling in fillings.values() if filling.pieces]
-    _calm(model, target, filled, _write(model, filled, probe, compensate=compensate))
-    return tuple(row for filling in filled for row in _rows(filling, alone=len(filled) == 1))
+    output = _write(model, filled, probe, compensate=compensate)
+    if not kept:  # layers that were trained already may be as loud as they are
+        _calm(model, target, filled, output)
+    return tuple(row for filling in filled for row in _rows(filling, alone=len(filled) == 1 and not kept))
+
+
+def _filling(layer: TargetLayer, kept: Collection[str]) -> _Filling:
+    """Nothing to write yet; a normalisation that is kept is none to set up."""
+    return _Filling(replace(layer, norm="") if layer.norm in kept else layer, [])
 
 
 def _rows(filling: _Filling, *, alone: bool) -> list[SeededLayer]:

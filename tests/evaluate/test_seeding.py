@@ -1,4 +1,6 @@
+import pytest
 import torch
+from torch import nn
 
 from gi.config import RunConfig, cache_folder
 from gi.evaluate import LocalExecutor, load_dataset
@@ -93,3 +95,20 @@ def test_a_job_tells_how_its_training_began(tmp_path):
     assert outcome.seeding.layers[0].network == "digits"
     with LocalExecutor(dataset, config, workers=1) as executor:
         assert executor.submit(Job("a", PROGRAM, 1, 3200)).result().seeding is None
+
+
+DEEPER = PROGRAM.replace("nn.MaxPool2d(4)", "nn.Conv2d(8, 8, 5, padding=2), nn.ReLU(), nn.MaxPool2d(4)")
+
+
+@pytest.mark.parametrize("text", [PROGRAM, DEEPER], ids=["everything inherited", "one new convolution"])
+def test_donors_fill_only_what_inherited_nothing(tmp_path, text):
+    dataset = load_dataset("digits", data_root=None, cache=cache_folder())
+    config = RunConfig(dataset="digits", images=3200, batch_size=32)
+    torch.manual_seed(5)
+    wide = [nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 8, 5)]
+    write_pack([donor("other", wide)], tmp_path / "pack")
+    with LocalExecutor(dataset, config, workers=1, donors=tmp_path / "pack") as executor:
+        executor.submit(Job("a", PROGRAM, 1, 3200, weights_path=str(tmp_path / "a.pt"))).result()
+        seeding = executor.submit(Job("b", text, 1, 3200, inherit_from=str(tmp_path / "a.pt"))).result().seeding
+    assert {row.layer for row in seeding.inherited} >= {"layers.0", "layers.2"}
+    assert [row.layer for row in seeding.donated] == ([] if text == PROGRAM else ["layers.4"])

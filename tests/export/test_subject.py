@@ -4,6 +4,7 @@ from gi.archive import Archive
 from gi.errors import ConfigError, RunError
 from gi.explain import Change, Explanation, Verdict
 from gi.export import export_subject, individual_subject, minimised_subject, refuse_existing
+from gi.types import Scored, SeededLayer, Seeding
 from tests.small_run import BROKEN_ID, DEEP, DEEP_ID, DONOR, SEED_ORIGIN, SMALL_ID, write_run
 
 LESS = DEEP.replace("            nn.Hardswish(),\n", "")
@@ -31,6 +32,14 @@ def test_an_individual_has_its_figures_and_origins(archive):
     subject = individual_subject(archive, DEEP_ID[:4])
     assert (subject.id, subject.num_params, subject.test_errors) == (DEEP_ID, 2410, (0.04, 0.05))
     assert DONOR in {o.origin for o in subject.origins}
+
+
+def test_an_individual_that_inherited_says_so(tmp_path):
+    seeding = Seeding((SeededLayer("layers.1", SMALL_ID, "layers.1", 10, "inherited"),), won=False, cpu_s=0.0)
+    with Archive.annotate(write_run(tmp_path / "run")) as archive:
+        assert individual_subject(archive, DEEP_ID).notes == ()
+        archive.add_outcome(DEEP_ID, Scored({"error": 0.1, "params": 9.0}, seeding=seeding), seed=0, images=9)
+        assert "weights of its parent" in individual_subject(archive, DEEP_ID).notes[0]
 
 
 def test_an_individual_that_failed_is_refused(archive):

@@ -116,3 +116,19 @@ def test_the_model_stays_in_training_and_trainable():
     assert target.training
     target(IMAGES).sum().backward()
     assert all(p.grad is not None for p in target.parameters())
+
+
+def test_layers_that_have_weights_already_are_left_alone():
+    net, target = trained_looking(6, 8, norm=True), stack(6, 8, norm=True)
+    before = copy.deepcopy(target.state_dict())
+    rows = seed(target, [donor("d", net)], IMAGES, kept=("0", "5"))
+    assert [row.layer for row in rows] == ["4"]
+    changed = {name for name, value in target.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed == {"4.weight", "4.bias"}
+
+
+def test_where_every_layer_has_weights_nothing_changes():
+    target = stack(6, 8)
+    before = copy.deepcopy(target.state_dict())
+    assert seed(target, [donor("d", trained_looking(6, 8))], IMAGES, kept=("0", "3")) == ()
+    assert all(torch.equal(value, before[name]) for name, value in target.state_dict().items())
