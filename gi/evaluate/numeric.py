@@ -57,7 +57,7 @@ def numeric(code: types.CodeType, entry: str, input_shape: tuple[int, ...], *, t
 def _fixed_randomness() -> Iterator[None]:
     """What the program draws while it is built and run is the same each time, and nobody else's draws move."""
     states = torch.get_rng_state(), random.getstate(), numpy.random.get_state()
-    torch.manual_seed(0)
+    _draw_alike()
     random.seed(0)
     numpy.random.seed(0)
     try:
@@ -71,8 +71,13 @@ def _fixed_randomness() -> Iterator[None]:
 def _built(code: types.CodeType, entry: str) -> nn.Module:
     with _Uninitialised():
         net = built(namespace(code), entry)
-    torch.manual_seed(0)
+    _draw_alike()
     return net.train()
+
+
+def _draw_alike() -> None:
+    """As `torch.manual_seed(0)` on the CPU; that one writes down a stack for each device that is not there yet."""
+    torch.default_generator.manual_seed(0)
 
 
 class _Uninitialised(TorchFunctionMode):
@@ -153,8 +158,8 @@ def _noise(key: str, count: int) -> torch.Tensor:
     start = int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest()) % _NOISE_LENGTH
     if start + count <= _NOISE_LENGTH:
         return _NOISE[start : start + count]
-    rounds = -(-(start + count) // _NOISE_LENGTH)
-    return _NOISE.repeat(rounds)[start : start + count]
+    rounds, rest = divmod(start + count - _NOISE_LENGTH, _NOISE_LENGTH)
+    return torch.cat([_NOISE[start:], *[_NOISE] * rounds, _NOISE[:rest]])
 
 
 def _gradients(output: torch.Tensor, weights: list[nn.Parameter]) -> list[torch.Tensor | None]:
