@@ -6,7 +6,6 @@ program. Each rule gives `Misfit`s: what is wrong, in the words of `gi.source.tr
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,33 +14,14 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from torch.nn.modules.instancenorm import _InstanceNorm
 
-DENSE = frozenset({"torch.nn.Linear"})
-CONVOLUTIONS = frozenset(f"torch.nn.Conv{t}{d}d" for t in ("", "Transpose") for d in (1, 2, 3))
+from gi.evaluate.misfit import Misfit
+from gi.evaluate.windows import IMAGE_ONLY, POOLS, image_misfits, rank, window
+
 MAX_FLAT = 4096  # a feature map of more values than this is pooled before a dense layer sees it
 MAX_DENSE = 10_000_000  # and so it is before a flatten, where the dense layer behind would grow to more weights
 POOLED = 4  # to this height and width
 
-_POOLS = (nn.MaxPool1d, nn.MaxPool2d, nn.AvgPool1d, nn.AvgPool2d, nn.LPPool2d)
-_ADAPTIVE = (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d)
 _CHANNEL_DROPOUTS = (nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.FeatureAlphaDropout)
-_IMAGE_ONLY = (
-    *_POOLS, *_ADAPTIVE, nn.Upsample, nn.PixelShuffle, nn.PixelUnshuffle, nn.ChannelShuffle, nn.LocalResponseNorm,
-    nn.ZeroPad2d, nn.ReflectionPad2d, nn.ReplicationPad2d, nn.ConstantPad2d, nn.Softmax2d,
-)  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Misfit:
-    """What does not fit: kind, argument name and position, value, as in `gi.source.trace.Fix`.
-
-    `layer` is the layer whose argument it is, where that is not the one that was called.
-    """
-
-    kind: str
-    name: str = ""
-    position: int = -1
-    value: Any = None
-    layer: nn.Module | None = None
 
 
 def misfits(
@@ -64,10 +44,10 @@ def misfits(
         yield from _layer_norm(module, x, channels_last)
     elif isinstance(module, nn.PReLU) and module.num_parameters not in (1, _channels(x)):
         yield Misfit("argument", "num_parameters", 0, _channels(x))
-    elif isinstance(module, _CHANNEL_DROPOUTS) and x.dim() != _rank(module):
+    elif isinstance(module, _CHANNEL_DROPOUTS) and x.dim() != rank(module):
         yield Misfit("symbol", value="torch.nn.Dropout")
-    elif isinstance(module, _IMAGE_ONLY):
-        yield from _image(module, x)
+    elif isinstance(module, IMAGE_ONLY):
+        yield from image_misfits(module, x)
     elif isinstance(module, nn.Unflatten) and x.dim() > 2:
         yield Misfit("remove")
 
@@ -109,12 +89,6 @@ def _channels(x: torch.Tensor) -> int:
     return int(x.shape[1]) if x.dim() > 1 else int(x.shape[0])
 
 
-def _rank(module: nn.Module) -> int:
-    """The number of dimensions, batch included, that a layer named ...1d, ...2d or ...3d works on."""
-    name = type(module).__name__
-    return 2 + int(name[-2]) if name[-2:-1].isdigit() else 4
-
-
 def _convolution(module: _ConvNd, x: torch.Tensor) -> Iterator[Misfit]:
     if x.dim() != len(module.kernel_size) + 2:
         return  # a convolution of flat features: torch's own error says it best
@@ -130,16 +104,7 @@ def _convolution(module: _ConvNd, x: torch.Tensor) -> Iterator[Misfit]:
     elif module.groups > 1 and module.out_channels % module.groups:
         yield Misfit("argument", "groups", 6, math.gcd(channels, module.out_channels))
     if not isinstance(module, _ConvTransposeNd) and not isinstance(module.padding, str):
-        yield from _window(module, x)
-
-
-def _window(module: Any, x: torch.Tensor) -> Iterator[Misfit]:
-    """A kernel that is larger than its padded input gets the padding that keeps the size."""
-    reach = [d * (k - 1) + 1 for k, d in zip(module.kernel_size, module.dilation, strict=True)]
-    sizes = x.shape[2:]
-    if any(r > s + 2 * int(p) for r, s, p in zip(reach, sizes, module.padding, strict=True)):
-        needed = [max(int(p), r // 2) for r, p in zip(reach, module.padding, strict=True)]
-        yield Misfit("argument", "padding", 4, needed[0] if len(set(needed)) == 1 else tuple(needed))
+        yield from window(module, x)
 
 
 def _dense(module: nn.Linear, x: torch.Tensor, image: tuple[int, ...], channels_last: bool) -> Iterator[Misfit]:
@@ -211,65 +176,10 @@ def _layer_norm(module: nn.LayerNorm, x: torch.Tensor, channels_last: bool) -> I
         yield Misfit("argument", "normalized_shape", 0, shape if len(shape) > 1 else shape[0])
 
 
-def _image(module: nn.Module, x: torch.Tensor) -> Iterator[Misfit]:
-    """A layer that works on images is left out where there is no image, or none of a size that it can take."""
-    if x.dim() != _rank(module) or not _takes(module, x):
-        yield Misfit("remove")
-    elif isinstance(module, _POOLS):
-        padding = getattr(module, "padding", 0)
-        kernel, stride = module.kernel_size, module.stride or module.kernel_size
-        most = min(int(k) // 2 for k in each_side(kernel, x))
-        if max(map(int, each_side(padding, x))) > most:
-            yield Misfit("argument", "padding", 2, most)
-        sides = [each_side(v, x) for v in (kernel, stride, padding)]
-        yield from small_window(x, *sides, ceil_mode=getattr(module, "ceil_mode", False))
-
-
-def small_window(
-    x: torch.Tensor,
-    kernel: tuple[int, ...],
-    stride: tuple[int, ...],
-    padding: tuple[int, ...],
-    *,
-    ceil_mode: bool = False,
-) -> Iterator[Misfit]:
-    """A pool whose kernel is larger than its image takes what there is; where that is nothing, it goes."""
-    sizes = [int(s) for s in x.shape[2:]]
-    gaps = [s + 2 * int(p) - int(k) for s, p, k in zip(sizes, padding, kernel, strict=False)]
-    if min(gaps, default=0) >= 0:
-        return
-    rounded = all(g + int(s) - 1 >= 0 for g, s in zip(gaps, stride, strict=False))
-    if rounded and ceil_mode:
-        return
-    if rounded and max(sizes) > 1:
-        yield Misfit("argument", "ceil_mode", -1, True)
-    else:
-        yield Misfit("remove", "ceil_mode" if rounded else "")
-
-
-def _takes(module: Any, x: torch.Tensor) -> bool:
-    sizes = [int(s) for s in x.shape[2:]]
-    match module:
-        case nn.ReflectionPad2d():
-            return max(module.padding) < min(sizes)
-        case nn.PixelShuffle():
-            return _channels(x) % module.upscale_factor**2 == 0
-        case nn.PixelUnshuffle():
-            return all(s % module.downscale_factor == 0 for s in sizes)
-        case nn.ChannelShuffle():
-            return _channels(x) % module.groups == 0
-    return True
-
-
-def each_side(value: Any, x: torch.Tensor) -> tuple[int, ...]:
-    """A setting of a window for each side of the image."""
-    return tuple(value) if isinstance(value, (tuple, list)) else (value,) * (x.dim() - 2)
-
-
 def _rebuild(module: Any, misfit: Misfit) -> None:
     """Sets one argument of a built layer, with the meta parameters that follow from it."""
     setattr(module, misfit.name, misfit.value)
-    if isinstance(module, _POOLS):
+    if isinstance(module, POOLS):
         return
     if isinstance(module, _ConvNd):
         _rebuild_convolution(module)

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from gi.evaluate.fitting import Misfit
+from gi.evaluate.misfit import Misfit
 from gi.evaluate.outputs import storage_of
 
 _AUGMENTED = frozenset({"__iadd__", "__isub__", "__imul__", "__itruediv__"})

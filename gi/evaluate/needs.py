@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from gi.evaluate.fitting import Misfit
+from gi.evaluate.misfit import Misfit
 from gi.evaluate.names import Scope, numbers
 from gi.evaluate.routes import Evaluation, Number, Routes, mended, route
 from gi.source.trace import Case, Fix, Point, Site

@@ -18,6 +18,7 @@ from gi.evaluate.flow import Flow
 from gi.evaluate.functions import function_misfits, made_to_fit
 from gi.evaluate.graph import Graph, sets_values
 from gi.evaluate.inplace import Kept
+from gi.evaluate.misfit import Misfit
 from gi.evaluate.needs import Needs
 from gi.evaluate.outputs import Outputs
 from gi.evaluate.program import Stop
@@ -116,8 +117,8 @@ class Recorder:
         kind, width = ("image" if output.dim() == 4 else "flat"), int(output.shape[1])
         if last is not None and self._built.get(id(last)) and output.dim() == 2:
             name = "out_features" if isinstance(last, nn.Linear) else "out_channels"
-            self.needs.add(fitting.Misfit("argument", name, 1, self.num_classes), NOWHERE, last)
-        self.needs.add(fitting.Misfit("head", kind, width, self.num_classes), NOWHERE, None)  # if that cannot be
+            self.needs.add(Misfit("argument", name, 1, self.num_classes), NOWHERE, last)
+        self.needs.add(Misfit("head", kind, width, self.num_classes), NOWHERE, None)  # if that cannot be
 
     # What the hooks call ---------------------------------------------------------------------------------------------
 
@@ -218,7 +219,7 @@ class Recorder:
                 self.uses.append(Use(symbol_of(func), site, (), inputs, tuple(output.shape)))
         return output
 
-    def _misfits(self, func: Any, site: Site, args: Any, kwargs: dict[str, Any]) -> list[fitting.Misfit]:
+    def _misfits(self, func: Any, site: Site, args: Any, kwargs: dict[str, Any]) -> list[Misfit]:
         """What a function's arguments need, noted."""
         misfits = function_misfits(getattr(func, "__name__", ""), args, kwargs, BATCH, self.flow)
         overwriting = self.kept.overwriting_function(func, args, kwargs)
