@@ -10,7 +10,7 @@ from torch import nn
 
 from gi.evaluate.clock import cpu_s
 from gi.evaluate.race import Entrant, race
-from gi.evaluate.seeding import PROBE_IMAGES, filled_share
+from gi.evaluate.seeding import PROBE_IMAGES, READOUT_IMAGES, filled_share, read_out
 from gi.weights.donor_reading import donors
 from gi.weights.mined import mine
 from gi.weights.predict import most_likely, sampled
@@ -136,7 +136,13 @@ def started(arm: str, net: Net, index, data, *, lr, seed, steps):
     if rows:
         share = filled_share(net, rows)
         winner = race(seeded, plain, trainings[0].order, lambda e, chosen: e.recipe.step(chosen), share=share)
+    begin = cpu_s()
+    if winner is seeded:
+        seen = trainings[0].order[: len(winner.losses)].flatten()[:READOUT_IMAGES]
+        read_out(winner, data[0][seen], data[1][seen], layout=torch.channels_last)
+    readout_cpu_s = cpu_s() - begin
     loser = seeded if winner is plain else plain
-    charged = len(loser.losses) + seeding_cpu_s / pace
-    note = {"won": winner is seeded, "race_steps": len(loser.losses), "seeding_steps": seeding_cpu_s / pace}
+    charged = len(loser.losses) + (seeding_cpu_s + readout_cpu_s) / pace
+    note = {"won": winner is seeded, "race_steps": len(loser.losses)}
+    note |= {"seeding_steps": seeding_cpu_s / pace, "readout_steps": readout_cpu_s / pace}
     return winner.recipe, len(winner.losses), charged, [note, *rows[:3]]

@@ -10,10 +10,12 @@ from torch import Tensor, nn
 from gi.evaluate.candidate import CandidateError, Recipe
 from gi.evaluate.clock import cpu_s
 from gi.evaluate.race import Entrant, race
+from gi.evaluate.readout import fit_readout
 from gi.evaluate.training import Batches, fuse, train_step
 from gi.types import SeededLayer, Seeding
 
 PROBE_IMAGES = 16  # enough for the means and deviations of channels; more would cost whole steps of training
+READOUT_IMAGES = 128  # of those that the race trained on
 
 
 UNSEEDED = Seeding((), won=False, cpu_s=0.0)
@@ -52,8 +54,23 @@ def raced(
         lambda e, chosen: train_step(e.net, e.recipe, batches, chosen, layout=layout),
         share=filled_share(plain.net, layers),
     )
+    raced_s = cpu_s() - start
     share = len(winner.losses) / max(1, len(plain.losses) + len(rival.losses))
-    return winner, Seeding(layers, won=winner is rival, cpu_s=(cpu_s() - start) * (1 - share))
+    if winner is rival:
+        read_out(winner, *batches.take(order[: len(winner.losses)].flatten()[:READOUT_IMAGES]), layout=layout)
+    readout_s = cpu_s() - start - raced_s
+    return winner, Seeding(layers, won=winner is rival, cpu_s=raced_s * (1 - share) + readout_s)
+
+
+def read_out(entrant: Entrant, images: Tensor, labels: Tensor, *, layout: torch.memory_format) -> None:
+    """Fits the last dense layer of a network whose donors won: its features are there before the layer knows them."""
+    try:
+        with torch.random.fork_rng(devices=[]):
+            fitted = fit_readout(entrant.net, images.contiguous(memory_format=layout), labels, entrant.recipe.loss)
+    except (RuntimeError, ValueError, TypeError, AttributeError, IndexError, KeyError):  # the candidate's own doing
+        return
+    for parameter in fitted.parameters() if fitted is not None else ():
+        entrant.recipe.optimizer.state.pop(parameter, None)  # moments of the layer as it was
 
 
 def lacks_weights(net: nn.Module, kept: Collection[str]) -> bool:
