@@ -68,6 +68,18 @@ def test_a_donor_of_the_same_data_wins(tmp_path):
     assert seeding.cpu_s > 0
 
 
+def test_the_winners_last_layer_knows_the_features_and_its_old_moments_are_gone(tmp_path):
+    _, winner, seeding, (batches, order) = started(tmp_path, [trained_donor()])
+    assert seeding.won
+    with torch.no_grad():
+        images, labels = batches.take(order[len(winner.losses)])
+        loss = nn.functional.cross_entropy(winner.net(images), labels)
+    assert loss < winner.losses[-1] / 1.5
+    head = winner.net.layers[-1]
+    assert all(p not in winner.recipe.optimizer.state for p in head.parameters())
+    assert winner.net.layers[0].weight in winner.recipe.optimizer.state
+
+
 def test_a_harmful_donor_loses_and_the_plain_network_goes_on(tmp_path):
     harmful = stack(8, 8, image=1, pool=False)
     with torch.no_grad():
