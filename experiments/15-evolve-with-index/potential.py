@@ -27,7 +27,8 @@ from gi.weights.index import Index
 allow_torchvision()
 
 from gi.evaluate.candidate import CandidateError, build, load, make_recipe  # noqa: E402 (torchvision first)
-from gi.evaluate.seeding import _seeded  # noqa: E402 (likewise)
+from gi.evaluate.race import Entrant  # noqa: E402 (likewise)
+from gi.evaluate.seeding import READOUT_IMAGES, _seeded, read_out  # noqa: E402 (likewise)
 from gi.evaluate.training import (  # noqa: E402 (likewise)
     Batches,
     batch_order,
@@ -39,7 +40,8 @@ from gi.evaluate.training import (  # noqa: E402 (likewise)
 )
 
 BATCH = 64
-RATIOS = (0.93, 1.0, 1.05, 1.1, math.inf)
+RACED = 3  # steps, after which the last layer of the seeded network is fitted, as that of a winner is
+RATIOS = (0.93, 1.0, 1.02, 1.05, math.inf)
 
 
 def trained(text: str, data: tuple[Batches, Batches], steps: int, seed: int, pack: Path | None) -> tuple | None:
@@ -60,7 +62,12 @@ def trained(text: str, data: tuple[Batches, Batches], steps: int, seed: int, pac
     seed_everything(seed, "training")
     fuse(recipe.optimizer)
     net.train()
-    losses = [train_step(net, recipe, train, chosen, layout=layout) for chosen in order]
+    losses = []
+    for number, chosen in enumerate(order, start=1):
+        losses.append(train_step(net, recipe, train, chosen, layout=layout))
+        if pack is not None and number == RACED:
+            seen = train.take(order[:RACED].flatten()[:READOUT_IMAGES])
+            read_out(Entrant(net, recipe), *seen, layout=layout)
     return error_rate(net, held, layout=layout), losses
 
 

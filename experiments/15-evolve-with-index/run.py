@@ -25,15 +25,23 @@ MARKS = "<!-- result -->\n", "<!-- end -->"
 SHARES = (0.25, 0.5, 0.75, 1.0)  # of the budget, at which the hypervolumes are compared
 
 
-def evolved(data: Path, out: Path, options: argparse.Namespace, seed: int, index: str, budget: int, last: int) -> None:
-    """A run, taken up where it stopped; `last` images are in each training of its front at the end."""
+def evolving(
+    data: Path, out: Path, options: argparse.Namespace, seed: int, index: str, budget: int, last: int
+) -> subprocess.Popen:
+    """A run in a process of its own, taken up where it stopped; `last` images are in each training of its front."""
     if (out / "run.sqlite").exists():
         command = ["--resume", str(out)]
     else:
         command = ["--dataset", str(data), "--seed", str(seed), "--index", index, "--out", str(out)]
         command += ["--budget", f"{budget}s", "--images", str(options.images), "--generations", "500"]
         command += ["--final-images", str(last), "--final-seeds", "1", "--population", "12"]
-    subprocess.run([GI, "evolve", *command, "--workers", "1", "--json"], check=True, stdout=subprocess.DEVNULL)
+    return subprocess.Popen([GI, "evolve", *command, "--workers", "1", "--json"], stdout=subprocess.DEVNULL)
+
+
+def finish(runs: list[subprocess.Popen]) -> None:
+    """Waits for runs that are under way."""
+    if any([run.wait() for run in runs]):
+        sys.exit("a run failed: see its message above")
 
 
 def states(folder: Path) -> tuple[list[tuple[float, list[tuple[float, ...]]]], dict]:
@@ -109,14 +117,18 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     first, second = (half(options.cifar, classes, folder) for classes in (range(5), range(5, 10)))
     before, index = folder / "before", folder / "index"
-    evolved(first, before, options, 100, "none", 2 * options.budget, 2 * options.images)
+    finish([evolving(first, before, options, 100, "none", 2 * options.budget, 2 * options.images)])
     subprocess.run([GI, "index", "build", str(before), "--index", str(index)], check=True)
     rows = []
     for seed in SEEDS[: options.seeds]:
         folders = {arm: folder / f"{arm}-{seed}" for arm in ("index", "none")}
-        for arm, out in folders.items():
-            source = str(index) if arm == "index" else "none"
-            evolved(second, out, options, seed, source, options.budget, options.images // 10)
+        last = options.images // 10
+        finish(  # at the same time: a CPU second is worth the same to both
+            [
+                evolving(second, out, options, seed, str(index) if arm == "index" else "none", options.budget, last)
+                for arm, out in folders.items()
+            ]
+        )
         rows.append({"seed": seed, **compared(folders, options.budget)})
         options.out.write_text(json.dumps(rows, indent=1))
     text = table(rows)

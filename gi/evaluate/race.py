@@ -1,7 +1,8 @@
 """A seeded network against the same network as its program starts it: a few steps each on the same batches.
 
 A good donor shows within three steps, a harmful one too (experiments/13-seeding); what the loser has trained is lost,
-and its cost is the training's.
+and its cost is the training's. In short trainings of small networks most races are undecided by then, and the donors
+are the better start all the same (experiments/15-evolve-with-index/potential.py).
 """
 
 import random
@@ -47,12 +48,12 @@ def race(seeded: Entrant, plain: Entrant, order: Tensor, step: Step, *, share: f
     """The winner, trained for as many rows of `order` as it has losses.
 
     `share` is that of the convolutions which the donors filled: a seeded network with few has little to gain and has
-    to win at once.
+    to win at once. A training that is too short for all checkpoints goes on with the seeded one where none decided.
     Both take the same batches with the same random numbers. An entrant that fails loses; where both do, the plain
     one's `CandidateError` is raised.
     """
-    done = 0
-    for checkpoint in within(len(order)) if share >= MOST_OF_IT else CHECKPOINTS[:1]:
+    done, affordable = 0, within(len(order))
+    for checkpoint in affordable if share >= MOST_OF_IT else CHECKPOINTS[:1]:
         rows = order[done : checkpoint.step]
         state = _random_state()
         _advance(plain, rows, step)
@@ -70,6 +71,8 @@ def race(seeded: Entrant, plain: Entrant, order: Tensor, step: Step, *, share: f
         if not ratio < checkpoint.loses:
             _set_random_state(after)
             return plain
+    if len(affordable) < len(CHECKPOINTS):
+        return seeded
     _set_random_state(after)
     return plain
 

@@ -47,6 +47,11 @@ def test_a_network_of_few_seeded_layers_has_to_win_at_once(seeded, expected):
     assert raced(lambda n: seeded, lambda n: 2.0, share=0.5) == expected
 
 
+@pytest.mark.parametrize(("seeded", "expected"), [(1.97, ("seeded", 3)), (2.05, ("plain", 3))])
+def test_donors_go_on_where_a_short_training_decides_nothing(seeded, expected):
+    assert raced(lambda n: seeded, lambda n: 2.0, order=ORDER[:60]) == expected
+
+
 def test_a_seeded_network_that_breaks_loses():
     assert raced(lambda n: None, lambda n: 2.0) == ("plain", 3)
 
