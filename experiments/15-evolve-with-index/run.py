@@ -40,7 +40,8 @@ def evolving(
 
 def finish(runs: list[subprocess.Popen]) -> None:
     """Waits for runs that are under way."""
-    if any([run.wait() for run in runs]):
+    codes = [run.wait() for run in runs]
+    if any(codes):
         sys.exit("a run failed: see its message above")
 
 
