@@ -69,8 +69,18 @@ def read_out(entrant: Entrant, images: Tensor, labels: Tensor, *, layout: torch.
             fitted = fit_readout(entrant.net, images.contiguous(memory_format=layout), labels, entrant.recipe.loss)
     except (RuntimeError, ValueError, TypeError, AttributeError, IndexError, KeyError):  # the candidate's own doing
         return
-    for parameter in fitted.parameters() if fitted is not None else ():
-        entrant.recipe.optimizer.state.pop(parameter, None)  # moments of the layer as it was
+    if fitted is not None:
+        _forget(entrant.recipe.optimizer, fitted)
+
+
+def _forget(optimizer: torch.optim.Optimizer, layer: nn.Module) -> None:
+    """Clears an optimizer's moments of a layer: they are of the layer as it was."""
+    for parameter in layer.parameters():
+        buffer = optimizer.state.get(parameter, {}).get("momentum_buffer")
+        if isinstance(optimizer, torch.optim.SGD) and buffer is not None:
+            buffer.zero_()  # fused, it wants a buffer for all or for none
+        else:
+            optimizer.state.pop(parameter, None)
 
 
 def lacks_weights(net: nn.Module, kept: Collection[str]) -> bool:

@@ -4,10 +4,10 @@ from torch import nn
 
 from gi.config import RunConfig, cache_folder
 from gi.evaluate import LocalExecutor, load_dataset
-from gi.evaluate.candidate import build, load, make_recipe
+from gi.evaluate.candidate import Recipe, build, load, make_recipe
 from gi.evaluate.race import Entrant
-from gi.evaluate.seeding import raced
-from gi.evaluate.training import Batches, batch_order, train
+from gi.evaluate.seeding import raced, read_out
+from gi.evaluate.training import Batches, batch_order, fuse, train
 from gi.seams import Job
 from gi.weights.donor_pack import write_pack
 from tests.weights.donor_nets import donor, stack
@@ -78,6 +78,49 @@ def test_the_winners_last_layer_knows_the_features_and_its_old_moments_are_gone(
     head = winner.net.layers[-1]
     assert all(p not in winner.recipe.optimizer.state for p in head.parameters())
     assert winner.net.layers[0].weight in winner.recipe.optimizer.state
+
+
+OPTIMIZERS = [
+    lambda p: torch.optim.SGD(p, lr=0.01, momentum=0.9),
+    lambda p: torch.optim.SGD(p, lr=0.01),
+    lambda p: torch.optim.AdamW(p),
+    lambda p: torch.optim.RMSprop(p, momentum=0.9),
+    lambda p: torch.optim.NAdam(p),
+    lambda p: torch.optim.Adagrad(p),
+    lambda p: torch.optim.Rprop(p),
+    lambda p: torch.optim.ASGD(p),
+    lambda p: torch.optim.Adadelta(p),
+    lambda p: torch.optim.LBFGS(p),
+]
+
+
+@pytest.mark.parametrize("make", OPTIMIZERS)
+@pytest.mark.parametrize("is_fused", [True, False])
+def test_every_optimizer_goes_on_after_a_readout(make, is_fused):
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 3))
+    labels = torch.arange(30) % 3
+    images = torch.randn(30, 1, 8, 8) + labels[:, None, None, None]
+    recipe = Recipe(make(net.parameters()), None, nn.CrossEntropyLoss(), None)
+    if is_fused:
+        fuse(recipe.optimizer)
+
+    def closure():
+        recipe.optimizer.zero_grad()
+        loss = recipe.loss(net(images), labels)
+        loss.backward()
+        return loss
+
+    def step():
+        return recipe.optimizer.step(closure) if closure() is not None else None
+
+    step()
+    nn.init.normal_(net[3].weight)
+    before = net[3].weight.clone()
+    read_out(Entrant(net, recipe), images, labels, layout=torch.contiguous_format)
+    assert not torch.equal(net[3].weight, before)
+    step()
+    assert all(bool(p.isfinite().all()) for p in net.parameters())
 
 
 def test_a_harmful_donor_loses_and_the_plain_network_goes_on(tmp_path):
