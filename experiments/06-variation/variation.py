@@ -23,11 +23,12 @@ from gi.corpus import Corpus, default_corpus
 from gi.vary import Donor
 
 HERE = Path(__file__).parent
+WARM = 150
 
 
 def main() -> None:
     options = arguments()
-    subjects = five(options.repositories, options.scratch)
+    subjects = [s for s in five(options.repositories, options.scratch) if not options.files or s.name in options.files]
     rows = options.rows.split(",")
     run(subjects, rows, options)
     records = [r for r in read(options.out) if r["seed"] == options.seed and r["row"] in rows]
@@ -43,6 +44,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--tries", type=int, default=300, help="for each file and row")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rows", default=",".join(ROWS), help="some of the rows, by comma")
+    parser.add_argument("--files", nargs="*", help="only these of the five: mnist lenet vgg resnet mobilenetv2")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--raw", action="store_true", help="kept for the record: a try is always the first draw")
     parser.add_argument("--repositories", type=Path, help="a folder of clones: NAME, OWNER/NAME or OWNER+NAME")
@@ -67,10 +69,10 @@ def run(subjects: list[Subject], rows: list[str], options: argparse.Namespace) -
         (
             subject,
             row,
-            [i for i in range(first, min(first + PER_POOL, options.tries)) if (subject.name, row, i) not in done],
+            [i for i in range(first, min(first + _together(row), options.tries)) if (subject.name, row, i) not in done],
         )
         for row in rows
-        for first in range(0, options.tries, PER_POOL)
+        for first in range(0, options.tries, _together(row))
         for subject in subjects
     ]
     waiting = [(*chunk, options.seed) for chunk in chunks if chunk[2]]
@@ -81,6 +83,11 @@ def run(subjects: list[Subject], rows: list[str], options: argparse.Namespace) -
         for records in pool.imap_unordered(chunk_records, waiting):
             out.writelines(json.dumps(r) + "\n" for r in records)
             out.flush()
+
+
+def _together(row: str) -> int:
+    """How many tries one process makes, warm after the first: as in a run, where one check worker serves thousands."""
+    return PER_POOL if row == "crossover" else WARM
 
 
 def chunk_records(chunk: tuple[Subject, str, list[int], int]) -> list[dict]:
