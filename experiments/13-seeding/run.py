@@ -15,9 +15,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
 from arms import ARMS, RACED, started
 from nets import SCORED, Net, Training, dataset, final, samples, steps_to
+from readmes import put_table
 
 from gi.config import cache_folder
 from gi.weights.build import Source, build
@@ -27,7 +29,6 @@ HERE = Path(__file__).parent
 SEEDS = range(5)
 TUNING_SEEDS = (1000, 1001)
 RATES = (2e-3, 4e-3, 8e-3)
-MARKS = "<!-- result -->\n", "<!-- end -->"
 FORMAT = 2  # of the donors: raised when they are trained otherwise
 FEW = ("Kaiming", "connected sub-network", RACED)
 
@@ -239,10 +240,7 @@ def main() -> None:
             experiment.run(case, FEW if options.few else case.arms)
     text = table(experiment.rows)
     print(text)
-    readme = HERE / "README.md"
-    if readme.exists() and options.out.parent == HERE:
-        before, _, rest = readme.read_text().partition(MARKS[0])
-        readme.write_text(before + MARKS[0] + text + MARKS[1] + rest.partition(MARKS[1])[2])
+    put_table(options.out, Path(__file__), text)
 
 
 if __name__ == "__main__":

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent / "13-seeding"))
+sys.path[:0] = [str(HERE.parent / "13-seeding"), str(HERE.parent)]
+from readmes import put_table  # noqa: E402
 from run import FORMAT, Experiment  # noqa: E402
 
 from gi.grow import Settings, grow  # noqa: E402
 from gi.weights.build import Source, build  # noqa: E402
 
 SEEDS = range(5)
-MARKS = "<!-- result -->\n", "<!-- end -->"
 WIDTHS = (16, 32, 64)
 
 
@@ -114,10 +114,7 @@ def main() -> None:
                 experiment.add(one(experiment, case, {"cifar": options.cifar, "mnist": "mnist"}[case.data], seed))
     text = table(experiment.rows)
     print(text)
-    readme = HERE / "README.md"
-    if readme.exists() and options.out.parent == HERE:
-        before, _, rest = readme.read_text().partition(MARKS[0])
-        readme.write_text(before + MARKS[0] + text + MARKS[1] + rest.partition(MARKS[1])[2])
+    put_table(options.out, Path(__file__), text)
 
 
 if __name__ == "__main__":

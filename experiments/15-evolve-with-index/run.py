@@ -11,17 +11,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-from halves import half
-
-from gi.archive import Archive
-from gi.config import cache_folder
-from gi.select import hypervolume
-from gi.types import Scored
-
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
+
+from halves import half  # noqa: E402 (the folders above are on the path now)
+from readmes import put_table  # noqa: E402
+
+from gi.archive import Archive  # noqa: E402
+from gi.config import cache_folder  # noqa: E402
+from gi.select import hypervolume  # noqa: E402
+from gi.types import Scored  # noqa: E402
+
 GI = str(Path(sys.executable).with_name("gi"))
 SEEDS = range(5)
-MARKS = "<!-- result -->\n", "<!-- end -->"
 SHARES = (0.25, 0.5, 0.75, 1.0)  # of the budget, at which the hypervolumes are compared
 
 
@@ -134,10 +136,7 @@ def main() -> None:
         options.out.write_text(json.dumps(rows, indent=1))
     text = table(rows)
     print(text)
-    readme = HERE / "README.md"
-    if readme.exists() and options.out.parent == HERE:
-        before_, _, rest = readme.read_text().partition(MARKS[0])
-        readme.write_text(before_ + MARKS[0] + text + MARKS[1] + rest.partition(MARKS[1])[2])
+    put_table(options.out, Path(__file__), text)
 
 
 if __name__ == "__main__":

@@ -56,7 +56,14 @@ class Recorder:
 
     @contextlib.contextmanager
     def importing(self) -> Iterator[None]:
-        """While it lasts, layers that are built are seen: `def __init__(self, activation=nn.ReLU())`."""
+        """While it lasts, layers that are built are seen; they become meta: `def __init__(self, act=nn.ReLU())`."""
+        with self._seeing_builds():
+            yield
+        for module in self._modules:
+            module.to("meta")
+
+    @contextlib.contextmanager
+    def _seeing_builds(self) -> Iterator[None]:
         init = nn.Module.__init__
 
         def recorded_init(module: nn.Module, *args: Any, **kwargs: Any) -> None:
@@ -68,8 +75,6 @@ class Recorder:
             yield
         finally:
             nn.Module.__init__ = init  # type: ignore[method-assign]
-            for module in self._modules:
-                module.to("meta")
 
     @contextlib.contextmanager
     def recording(self) -> Iterator[None]:
@@ -87,7 +92,7 @@ class Recorder:
         nn.Module.__call__ = recorded_call  # type: ignore[method-assign]
         nn.Module.register_parameter = recorded_parameter  # type: ignore[method-assign, assignment]
         try:
-            with self.importing(), _Functions(self):
+            with self._seeing_builds(), _Functions(self):
                 yield
         finally:
             nn.Module.__call__ = call  # type: ignore[method-assign]

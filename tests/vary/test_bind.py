@@ -21,6 +21,10 @@ def ingredient(call, names=()):
 
 
 IMAGE = Surroundings(channels=8, size=(14, 14), width=16, widths=(8, 16))
+SHARED = Surroundings(
+    channels=8, width=16, is_shared=True, channels_code="inputs", width_code="outputs",
+    window=("kernel_size", "padding"), groups="groups",
+)  # fmt: skip
 RECIPE = Surroundings(net="model", optimizer="opt", steps="total", image=(28, 28))
 BOUND = [
     ("torch.nn.Conv2d(3, 16, 3)", IMAGE, "8, 16, 3, padding=1"),
@@ -29,6 +33,7 @@ BOUND = [
     ("torch.nn.Conv2d(3, 16, 11, stride=4, padding=2)", IMAGE, "8, 16, 3, stride=2, padding=1"),
     ("torch.nn.Conv2d(3, 16, 3, device='cuda')", IMAGE, "8, 16, 3, padding=1"),
     ("torch.nn.Conv2d(3, 16, k)", IMAGE, "8, 16, 3, padding=1"),
+    ("torch.nn.Conv2d(3, 16, 5)", SHARED, "inputs, outputs, kernel_size, padding=padding, groups=groups"),
     ("torch.nn.Linear(4096, 16)", IMAGE, "8, 16"),
     ("torch.nn.BatchNorm2d(64)", IMAGE, "8"),
     ("torch.nn.BatchNorm2d(width, eps=0.001)", IMAGE, "8, eps=0.001"),
