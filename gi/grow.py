@@ -10,7 +10,8 @@ from typing import Any
 import gi
 from gi.config import cache_folder
 from gi.errors import ConfigError, RunError
-from gi.evaluate import Dataset, WarmWorker, WorkerDied, WorkerTimeout, load_dataset
+from gi.evaluate.datasets import Dataset, load_dataset
+from gi.evaluate.workers import WarmWorker, WorkerDied, WorkerTimeout
 from gi.export.data import companion_name, data_facts, write_splits
 from gi.export.render import DataFacts, Figures, model_text
 from gi.types import Task

@@ -31,7 +31,7 @@ from gi.runtime.evaluations import Evaluations, checked
 from gi.runtime.stopping import Interrupted, stop_requests
 from gi.seams import Check, CostModel, Executor, Job
 from gi.seeding import torch_seed
-from gi.source import normalise
+from gi.source.digest import normalise
 from gi.types import Individual, Outcome, Scored, Task
 
 # A time measured again minutes later, beside other work, repeats within 1 to 5 % (experiments/02-workers): trainings
@@ -83,8 +83,9 @@ class MakeTools(Protocol):
 @contextmanager
 def default_tools(config: RunConfig, *, workers: int, cost_model: CostModel | None) -> Iterator[Tools]:
     """The run's own data set, check worker and executor. Raises `DatasetError` where the data set is gone."""
-    from gi.evaluate import LocalExecutor, load_dataset
     from gi.evaluate.check import CheckWorker
+    from gi.evaluate.datasets import load_dataset
+    from gi.evaluate.executor import LocalExecutor
 
     dataset = load_dataset(config.dataset, data_root=config.data_root, cache=cache_folder())
     with (

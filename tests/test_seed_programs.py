@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from gi.source import repair
+from gi.source.repair import repair
 from gi.source.trace import Trace
 from gi.types import Task
 from tests.checking import InProcess  # makes torchvision importable

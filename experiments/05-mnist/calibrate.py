@@ -7,7 +7,8 @@ from pathlib import Path
 
 from gi.config import RunConfig, cache_folder
 from gi.corpus import seed_programs
-from gi.evaluate import LocalExecutor, load_dataset
+from gi.evaluate.datasets import load_dataset
+from gi.evaluate.executor import LocalExecutor
 from gi.seams import Job
 
 HERE = Path(__file__).parent

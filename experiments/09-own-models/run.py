@@ -17,7 +17,8 @@ from table import show_in_readme
 
 from gi.archive import Archive
 from gi.config import RunConfig, cache_folder
-from gi.evaluate import Dataset, LocalExecutor, load_dataset
+from gi.evaluate.datasets import Dataset, load_dataset
+from gi.evaluate.executor import LocalExecutor
 from gi.seams import Job
 from gi.seeding import torch_seed
 from gi.source.models import with_recipe

@@ -7,9 +7,8 @@ import torch
 from torch import nn
 
 from gi.config import cache_folder
-from gi.evaluate import Dataset, load_dataset
 from gi.evaluate.clock import cpu_s
-from gi.evaluate.datasets import open_split
+from gi.evaluate.datasets import Dataset, load_dataset, open_split
 
 BATCH = 64
 SCORED = 1000  # validation images of one score

@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from gi.config import cache_folder
-from gi.evaluate import load_dataset
-from gi.evaluate.datasets import open_split
+from gi.evaluate.datasets import load_dataset, open_split
 
 
 def half(name: str, classes: range, folder: Path) -> Path:

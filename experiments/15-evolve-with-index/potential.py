@@ -20,7 +20,7 @@ from halves import half
 from gi.archive import Archive
 from gi.compat import allow_torchvision
 from gi.config import cache_folder
-from gi.evaluate import load_dataset
+from gi.evaluate.datasets import load_dataset
 from gi.weights.donor_reading import index_pack
 from gi.weights.index import Index
 

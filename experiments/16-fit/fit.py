@@ -16,8 +16,8 @@ from gi.errors import GiError
 from gi.evaluate.check import CheckWorker
 from gi.harvest.git import local_tree, remote_tree
 from gi.harvest.tree import Tree
-from gi.source import repaired
 from gi.source.models import entry_of, with_recipe
+from gi.source.repair import repaired
 from gi.source.trace import Trace
 from gi.types import Task
 

@@ -19,7 +19,8 @@ from readmes import put_table  # noqa: E402
 
 from gi.archive import Archive  # noqa: E402
 from gi.config import cache_folder  # noqa: E402
-from gi.evaluate import LocalExecutor, load_dataset  # noqa: E402
+from gi.evaluate.datasets import load_dataset  # noqa: E402
+from gi.evaluate.executor import LocalExecutor  # noqa: E402
 from gi.seams import Job  # noqa: E402
 from gi.seeding import torch_seed  # noqa: E402
 from gi.select import hypervolume  # noqa: E402

@@ -86,7 +86,7 @@ def split_file_name(text: str) -> tuple[Path, str | None]:
 
 def fitted_text(model: ModelFile, task: Task, check: "CheckWorker") -> str:
     """The model's text made to fit a task; says so on stderr where that changed it. Raises `SourceError`."""
-    from gi.source import repaired
+    from gi.source.repair import repaired
     from gi.source.trace import Stopped
 
     result = repaired(model.text, task, check)

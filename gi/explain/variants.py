@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from gi.errors import SourceError
 from gi.explain.difference import Difference, difference
 from gi.seams import Check
-from gi.source import digest, repaired, without_dead_code
+from gi.source.dead import without_dead_code
+from gi.source.digest import digest
+from gi.source.repair import repaired
 from gi.source.trace import Answer, Stopped
 from gi.types import Task
 

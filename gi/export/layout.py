@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 
 import black
 
-from gi.source import without_dead_code
+from gi.source.dead import without_dead_code
 from gi.source.tree import parse
 
 LINE_LENGTH = 120

@@ -39,9 +39,11 @@ class MakeParts(Protocol):
 def default_parts(config: RunConfig, *, workers: int, cost_model: CostModel | None) -> Iterator[Parts]:
     """The real parts: the data set, warm workers, the check worker, the corpus and the project's seed programs."""
     from gi.corpus import Corpus, default_corpus, seed_programs
-    from gi.evaluate import LocalExecutor, load_dataset
     from gi.evaluate.check import CheckWorker
-    from gi.source import digest, repair
+    from gi.evaluate.datasets import load_dataset
+    from gi.evaluate.executor import LocalExecutor
+    from gi.source.digest import digest
+    from gi.source.repair import repair
     from gi.vary import Vary
 
     cache = cache_folder()

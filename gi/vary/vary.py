@@ -9,7 +9,9 @@ from typing import Protocol
 
 from gi.errors import SourceError
 from gi.seams import Check, Ingredients, Lookup
-from gi.source import digest, repaired, without_dead_code
+from gi.source.dead import without_dead_code
+from gi.source.digest import digest
+from gi.source.repair import repaired
 from gi.source.trace import Answer, Stopped, Trace
 from gi.types import Edit, Offspring, Refused, Task, Try
 from gi.vary.host import Host

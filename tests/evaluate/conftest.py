@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from gi.config import RunConfig
-from gi.evaluate import Dataset, LocalExecutor, load_dataset
+from gi.evaluate.datasets import Dataset, load_dataset
+from gi.evaluate.executor import LocalExecutor
 from gi.evaluate.server import ForkServer, warm_server
 from gi.seams import Job
 from gi.types import Outcome

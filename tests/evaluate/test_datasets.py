@@ -11,8 +11,7 @@ import pytest
 from PIL import Image
 
 from gi.errors import DatasetError
-from gi.evaluate import load_dataset
-from gi.evaluate.datasets import open_dataset, open_split
+from gi.evaluate.datasets import load_dataset, open_dataset, open_split
 from gi.evaluate.splits import stratified_share
 from gi.types import Task
 

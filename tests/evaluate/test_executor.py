@@ -17,7 +17,8 @@ import torch
 
 from gi.config import RunConfig
 from gi.errors import ConfigError, DatasetError
-from gi.evaluate import Dataset, LocalExecutor, load_dataset
+from gi.evaluate.datasets import Dataset, load_dataset
+from gi.evaluate.executor import LocalExecutor
 from gi.evaluate.limits import Limits
 from gi.evaluate.server import ForkServer
 from gi.seams import Job
@@ -327,7 +328,7 @@ DRIVER = """
 import sys, time
 from pathlib import Path
 from gi.config import RunConfig
-from gi.evaluate import LocalExecutor
+from gi.evaluate.executor import LocalExecutor
 from gi.evaluate.datasets import open_dataset
 from gi.seams import Job
 executor = LocalExecutor(open_dataset(Path(sys.argv[1])), RunConfig(dataset="digits"), workers=2)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gi.errors import WorkerError
-from gi.evaluate import doctor
+from gi.evaluate.machine import doctor
 from gi.evaluate.server import ForkServer
 
 

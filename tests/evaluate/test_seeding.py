@@ -3,8 +3,9 @@ import torch
 from torch import nn
 
 from gi.config import RunConfig, cache_folder
-from gi.evaluate import LocalExecutor, load_dataset
 from gi.evaluate.candidate import Recipe, build, load, make_recipe
+from gi.evaluate.datasets import load_dataset
+from gi.evaluate.executor import LocalExecutor
 from gi.evaluate.race import Entrant
 from gi.evaluate.seeding import raced, read_out
 from gi.evaluate.training import Batches, batch_order, fuse, train

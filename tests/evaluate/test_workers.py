@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from gi.errors import WorkerError
-from gi.evaluate import WarmWorker, WorkerDied, WorkerTimeout
 from gi.evaluate.limits import Limits
 from gi.evaluate.server import ForkServer, warm_server
+from gi.evaluate.workers import WarmWorker, WorkerDied, WorkerTimeout
 
 
 def test_answers_calls_in_one_process(server: ForkServer) -> None:

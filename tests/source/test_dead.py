@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gi.source import without_dead_code
+from gi.source.dead import without_dead_code
 from gi.source.tree import parse
 from tests.checking import SEEDS, program
 

@@ -1,6 +1,7 @@
 import pytest
 
-from gi.source import digest, normalise, without_dead_code
+from gi.source.dead import without_dead_code
+from gi.source.digest import digest, normalise
 from gi.source.entry import entry_call, entry_name
 
 FACTORIES = """\

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gi.source import repaired
+from gi.source.repair import repaired
 from gi.source.trace import Trace
 from tests.checking import SMALL, program
 

@@ -6,7 +6,7 @@ import textwrap
 import pytest
 
 from gi.errors import SourceError
-from gi.source import repair, repaired
+from gi.source.repair import repair, repaired
 from gi.source.trace import Fix, Stopped, Trace
 from gi.types import Task
 from tests.checking import HEAD, RECIPE, SEEDS, SMALL, program, sequential

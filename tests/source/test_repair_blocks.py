@@ -2,7 +2,7 @@
 
 import pytest
 
-from gi.source import repair, repaired
+from gi.source.repair import repair, repaired
 from gi.source.trace import Stopped, Trace
 from gi.types import Task
 from tests.checking import HEAD, RECIPE, SMALL

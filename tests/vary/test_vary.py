@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gi.errors import SourceError
 from gi.evaluate.check import CheckWorker
-from gi.source import digest
+from gi.source.digest import digest
 from gi.source.trace import Stopped, Trace
 from gi.types import Offspring, Refused, Task
 from gi.vary import Vary
