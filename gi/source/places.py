@@ -1,4 +1,4 @@
-"""How a layer is put in or taken out where it stands, in each style that people write; see `gi.source.styles`."""
+"""How a layer is put in or taken out, in each style that people write; see `gi.source.styles`."""
 
 import ast
 from collections.abc import Iterable
