@@ -12,8 +12,11 @@ from pathlib import Path
 from deap import base
 
 from gi.archive import Archive, Generation, RunSummary, refuse_unfit
-from gi.config import RunConfig, default_workers
-from gi.errors import ConfigError, RunError, SourceError
+from gi.core.errors import ConfigError, RunError, SourceError
+from gi.core.protocols import CostModel
+from gi.core.settings import RunConfig, default_workers
+from gi.core.streams import stream
+from gi.core.types import OBJECTIVES, Individual, Offspring, Program, Refused, Try
 from gi.runtime.borrowed import takes_from_parent, with_origins
 from gi.runtime.cost import RunCost
 from gi.runtime.cputime import CpuClock
@@ -22,10 +25,7 @@ from gi.runtime.outcomes import Outcomes
 from gi.runtime.parts import MakeParts, Parts, default_parts
 from gi.runtime.scores import Scores
 from gi.runtime.stopping import Interrupted, stop_requests
-from gi.seams import CostModel
-from gi.seeding import stream
 from gi.select import survivors, tournament
-from gi.types import OBJECTIVES, Individual, Offspring, Program, Refused, Try
 
 OnEvent = Callable[[RunEvent], None]
 

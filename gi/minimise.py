@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Protocol
 
 from gi.archive import WEIGHTS, Archive, Evaluation, make_folder
-from gi.config import RunConfig, cache_folder, default_workers
-from gi.errors import ConfigError
+from gi.core.errors import ConfigError
+from gi.core.protocols import Check, CostModel, Executor, Job
+from gi.core.settings import RunConfig, cache_folder, default_workers
+from gi.core.streams import torch_seed
+from gi.core.types import Individual, Outcome, Scored, Task
 from gi.explain import (
     UNTRIED,
     Explanation,
@@ -29,10 +32,7 @@ from gi.report.origins import seed_of
 from gi.report.sources import individual_explanation, with_sources
 from gi.runtime.evaluations import Evaluations, checked
 from gi.runtime.stopping import Interrupted, stop_requests
-from gi.seams import Check, CostModel, Executor, Job
-from gi.seeding import torch_seed
 from gi.source.digest import normalise
-from gi.types import Individual, Outcome, Scored, Task
 
 # A time measured again minutes later, beside other work, repeats within 1 to 5 % (experiments/02-workers): trainings
 # that follow each other at once differ by less and would make a difference of what the machine did meanwhile.

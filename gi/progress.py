@@ -15,6 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from gi.core.types import Failed
 from gi.report.figures import duration_text, value_text
 from gi.runtime.events import (
     Evaluated,
@@ -26,7 +27,6 @@ from gi.runtime.events import (
     RunEvent,
     Varied,
 )
-from gi.types import Failed
 
 _REFRESH_PER_S = 4
 

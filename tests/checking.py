@@ -6,10 +6,10 @@ import textwrap
 import warnings
 from pathlib import Path
 
-from gi.compat import allow_torchvision
+from gi.core.compat import allow_torchvision
+from gi.core.trace import Answer, Trace, answer_from_json
+from gi.core.types import Ingredient, LineType, Origin, Task
 from gi.lines import typed_lines
-from gi.source.trace import Answer, Trace, answer_from_json
-from gi.types import Ingredient, LineType, Origin, Task
 
 allow_torchvision()
 

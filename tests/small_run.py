@@ -1,8 +1,8 @@
 """A small finished run on digits, written straight into an archive: no training, no torch."""
 
 from gi.archive import Archive, Generation, Retraining
-from gi.config import RunConfig
-from gi.types import (
+from gi.core.settings import RunConfig
+from gi.core.types import (
     OBJECTIVES,
     Cost,
     Edit,

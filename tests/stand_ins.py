@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
-from gi.errors import SourceError
+from gi.core.errors import SourceError
+from gi.core.types import Cost, Edit, Failed, LineType, Offspring, Origin, Program, Refused, Scored, Task, Try
 from gi.runtime.parts import Parts
-from gi.types import Cost, Edit, Failed, LineType, Offspring, Origin, Program, Refused, Scored, Task, Try
 
 TASK = Task((1, 8, 8), 10)
 ORIGIN = Origin("gi", "", "corpus/seeds/x.py", 1, "Apache-2.0")

@@ -14,7 +14,7 @@ import gi
 import gi.cli
 from gi.archive import Archive
 from gi.cli import group, run
-from gi.errors import RunError
+from gi.core.errors import RunError
 from tests.small_run import DEEP_ID, SMALL, SMALL_ID, write_run
 
 ROOT = Path(gi.__file__).parents[1]

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from gi.archive import Archive
-from gi.config import RunConfig
-from gi.errors import ArchiveError, ConfigError, RunError
+from gi.core.errors import ArchiveError, ConfigError, RunError
+from gi.core.settings import RunConfig
+from gi.core.types import Failed, Refused, Scored, SeededLayer, Seeding, Try
 from gi.evolve import evolve, resume
 from gi.runtime.events import (
     Evaluated,
@@ -26,7 +27,6 @@ from gi.runtime.events import (
     Varied,
 )
 from gi.select import hypervolume, non_dominated, violations
-from gi.types import Failed, Refused, Scored, SeededLayer, Seeding, Try
 from tests.stand_ins import SEEDS, outcome, parts, program, shuffled_delay_s, slow, vary
 
 CONFIG = RunConfig(dataset="digits", generations=4, population=6, final_seeds=2, clock="model", seed=4)

@@ -9,8 +9,8 @@ import pytest
 
 from gi.archive import Archive
 from gi.cli import run
+from gi.core.types import Scored
 from gi.evaluate.server import warm_server
-from gi.types import Scored
 
 HEAD = "import torch\nfrom torch import nn\n\n\n"
 MODEL = """\

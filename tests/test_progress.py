@@ -4,6 +4,7 @@ import re
 import pytest
 
 from gi.archive import RunSummary
+from gi.core.types import Failed, Scored
 from gi.progress import Progress, Stages
 from gi.runtime.events import (
     Evaluated,
@@ -14,7 +15,6 @@ from gi.runtime.events import (
     RetrainingStarted,
     Varied,
 )
-from gi.types import Failed, Scored
 
 BEST = {"error": 0.0314, "params": 1210.0, "time": 0.133}
 SUMMARY = RunSummary("run", "finished", 1, 4, 0, 1, 1.0, 0.9, 0.1, 1.0, 2.0, ())

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from gi.core.trace import Trace
+from gi.core.types import Task
 from gi.source.repair import repair
-from gi.source.trace import Trace
-from gi.types import Task
 from tests.checking import InProcess  # makes torchvision importable
 
 FOLDER = Path(__file__).parents[1] / "corpus" / "seeds"

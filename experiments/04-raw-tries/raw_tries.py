@@ -12,12 +12,12 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from gi.config import cache_folder
+from gi.core.settings import cache_folder
+from gi.core.streams import stream
+from gi.core.trace import Trace
+from gi.core.types import Task
 from gi.corpus import Corpus, default_corpus, seed_programs
 from gi.evaluate.check import CheckWorker
-from gi.seeding import stream
-from gi.source.trace import Trace
-from gi.types import Task
 from gi.vary import Vary
 
 TASKS = {"1x28x28": Task((1, 28, 28), 10), "1x8x8": Task((1, 8, 8), 10), "3x32x32": Task((3, 32, 32), 10)}

@@ -5,11 +5,11 @@ import csv
 import statistics
 from pathlib import Path
 
-from gi.config import RunConfig, cache_folder
+from gi.core.protocols import Job
+from gi.core.settings import RunConfig, cache_folder
 from gi.corpus import seed_programs
 from gi.evaluate.datasets import load_dataset
 from gi.evaluate.executor import LocalExecutor
-from gi.seams import Job
 
 HERE = Path(__file__).parent
 SEEDS = (1000, 1001, 1002)  # of tuning; reported runs take 0 to 4

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from gi.core.types import Task
 from gi.harvest.git import local_tree, remote_tree
 from gi.harvest.tree import Tree
-from gi.types import Task
 
 EXAMPLES = ("https://github.com/pytorch/examples", "77f55b912142e11fcfdf5b530231fb9c52f181e8")
 CIFAR = ("https://github.com/kuangliu/pytorch-cifar", "49b7aa97b0c12fe0d4054e670403a16b6b834ddd")

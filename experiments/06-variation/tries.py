@@ -6,13 +6,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from gi.core.errors import SourceError
+from gi.core.streams import stream
+from gi.core.trace import Answer, Trace, answer_from_json
+from gi.core.types import Refused, Task, Try
 from gi.corpus import Corpus
-from gi.errors import SourceError
 from gi.evaluate.check import CheckWorker
 from gi.evaluate.workers import WarmWorker, WorkerDied, WorkerTimeout
-from gi.seeding import stream
-from gi.source.trace import Answer, Trace, answer_from_json
-from gi.types import Refused, Task, Try
 from gi.vary import BORROWED, CROSSED, Donor, Plan, Tried, Vary
 
 ROWS = ("single", "3 edits", "10 edits", "crossover", "donor lines", "blocks")

@@ -27,13 +27,13 @@ from tables import printed, summarised
 from tries import Subject
 from variation import HERE, read, run
 
-from gi.errors import GiError
+from gi.core.errors import GiError
+from gi.core.streams import stream
+from gi.core.types import Task
 from gi.evaluate.workers import WarmWorker, WorkerDied, WorkerTimeout
 from gi.harvest.catalogue import repositories
 from gi.lines import decode
-from gi.seeding import stream
 from gi.source.models import entry_of
-from gi.types import Task
 
 SHAPES = ((3, 32, 32), (1, 28, 28), (3, 64, 64), (3, 224, 224))
 MAX_CHARACTERS, MAX_OF_ONE = 60_000, 4

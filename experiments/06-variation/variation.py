@@ -18,7 +18,7 @@ from files import FIVE, text_of
 from tables import printed, summarised
 from tries import PER_POOL, ROWS, Subject, opened
 
-from gi.config import cache_folder
+from gi.core.settings import cache_folder
 from gi.corpus import Corpus, default_corpus
 from gi.vary import Donor
 

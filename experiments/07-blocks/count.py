@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from gi.config import default_workers
+from gi.core.settings import default_workers
 from gi.corpus.blocks import TriedClass, block_json
 from gi.corpus.blocks import tried_classes as tried
 from gi.evaluate import trial

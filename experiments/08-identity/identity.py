@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from gi.compat import allow_torchvision
+from gi.core.compat import allow_torchvision
 
 allow_torchvision()
 

@@ -4,7 +4,7 @@ import os
 import tarfile
 from pathlib import Path
 
-from gi.seeding import stream
+from gi.core.streams import stream
 
 PER_CLASS = 1_000  # of CIFAR-10's 50,000 training images
 

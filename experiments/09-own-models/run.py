@@ -16,14 +16,14 @@ from images import cifar_folder
 from table import show_in_readme
 
 from gi.archive import Archive
-from gi.config import RunConfig, cache_folder
+from gi.core.protocols import Job
+from gi.core.settings import RunConfig, cache_folder
+from gi.core.streams import torch_seed
+from gi.core.types import Scored
 from gi.evaluate.datasets import Dataset, load_dataset
 from gi.evaluate.executor import LocalExecutor
-from gi.seams import Job
-from gi.seeding import torch_seed
 from gi.source.models import with_recipe
 from gi.source.original import plain_text
-from gi.types import Scored
 
 HERE = Path(__file__).parent
 GI = [sys.executable, "-c", "import sys; from gi.cli import run; sys.exit(run(sys.argv[1:]))"]
@@ -243,7 +243,7 @@ def patch_facts(case: Case, run: Path, id_: str, scratch: Path) -> dict:
         entry = archive.run().config.entry
     call = entry if entry.endswith(")") else f"{entry}()"
     program = (
-        "from gi.compat import allow_torchvision; allow_torchvision()\n"  # where torch lacks torchvision's operators
+        "from gi.core.compat import allow_torchvision; allow_torchvision()\n"  # where torch lacks torchvision's operators
         f"import {file.stem} as module\nprint(sum(p.numel() for p in module.{call}.parameters()))"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=file.parent, check=True, capture_output=True, text=True)

@@ -84,7 +84,7 @@ def export(network, size, path, opset=17):
 
 def torchvision_network(name):
     """An architecture of torchvision with random weights."""
-    from gi.compat import allow_torchvision
+    from gi.core.compat import allow_torchvision
 
     allow_torchvision()
     import torchvision

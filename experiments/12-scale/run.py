@@ -44,7 +44,7 @@ def exported(folder, names):
     if missing:
         import torch
 
-        from gi.compat import allow_torchvision
+        from gi.core.compat import allow_torchvision
 
         allow_torchvision()
         import torchvision

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from gi.config import cache_folder
+from gi.core.settings import cache_folder
 from gi.evaluate.clock import cpu_s
 from gi.evaluate.datasets import Dataset, load_dataset, open_split
 

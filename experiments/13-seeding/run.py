@@ -21,7 +21,7 @@ from arms import ARMS, RACED, started
 from nets import SCORED, Net, Training, dataset, final, samples, steps_to
 from readmes import put_table
 
-from gi.config import cache_folder
+from gi.core.settings import cache_folder
 from gi.weights.build import Source, build
 from gi.weights.index import Index
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gi.config import cache_folder
+from gi.core.settings import cache_folder
 from gi.evaluate.datasets import load_dataset, open_split
 
 

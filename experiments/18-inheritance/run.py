@@ -18,13 +18,13 @@ from halves import half  # noqa: E402 (the folder beside this one)
 from readmes import put_table  # noqa: E402
 
 from gi.archive import Archive  # noqa: E402
-from gi.config import cache_folder  # noqa: E402
+from gi.core.protocols import Job  # noqa: E402
+from gi.core.settings import cache_folder  # noqa: E402
+from gi.core.streams import torch_seed  # noqa: E402
+from gi.core.types import Scored  # noqa: E402
 from gi.evaluate.datasets import load_dataset  # noqa: E402
 from gi.evaluate.executor import LocalExecutor  # noqa: E402
-from gi.seams import Job  # noqa: E402
-from gi.seeding import torch_seed  # noqa: E402
 from gi.select import hypervolume  # noqa: E402
-from gi.types import Scored  # noqa: E402
 
 GI = str(Path(sys.executable).with_name("gi"))
 SEEDS = range(5)

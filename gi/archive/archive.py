@@ -22,8 +22,8 @@ from gi.archive.records import (
 )
 from gi.archive.schema import connect_reader, connect_writer, explained, fold_log, run_file, transaction, write_new
 from gi.archive.text import dump
-from gi.config import RunConfig
-from gi.types import Individual, Objective, Outcome, Program, Seeding, Try
+from gi.core.settings import RunConfig
+from gi.core.types import Individual, Objective, Outcome, Program, Seeding, Try
 
 P = ParamSpec("P")
 T = TypeVar("T")

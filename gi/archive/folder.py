@@ -5,7 +5,7 @@ from pathlib import Path
 
 from gi.archive.lock import LOCK_NAME
 from gi.archive.schema import FILE_NAME, run_file
-from gi.errors import ArchiveError
+from gi.core.errors import ArchiveError
 
 WEIGHTS = "weights"
 _LEFTOVERS = (LOCK_NAME, f"{FILE_NAME}.part")  # with SQLite's own files beside them: of a run killed before it began

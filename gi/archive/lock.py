@@ -3,7 +3,7 @@
 import sqlite3
 from pathlib import Path
 
-from gi.errors import ArchiveError
+from gi.core.errors import ArchiveError
 
 LOCK_NAME = "run.lock"
 

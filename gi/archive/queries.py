@@ -19,9 +19,9 @@ from gi.archive.records import (
     RunSummary,
     Slot,
 )
-from gi.config import RunConfig
-from gi.errors import ArchiveError
-from gi.types import Individual, Objective, Program
+from gi.core.errors import ArchiveError
+from gi.core.settings import RunConfig
+from gi.core.types import Individual, Objective, Program
 
 _INDIVIDUAL = (
     "SELECT id, text, generation, slot, repository, commit_hash, path, line, licence, fingerprint FROM individuals"

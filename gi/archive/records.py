@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gi.config import RunConfig
-from gi.types import Edit, Objective, Outcome, Try
+from gi.core.settings import RunConfig
+from gi.core.types import Edit, Objective, Outcome, Try
 
 
 @dataclass(frozen=True, slots=True)

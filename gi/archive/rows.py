@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from gi.types import Cost, Edit, Failed, Individual, LineType, Origin, Outcome, Program, Scored, Try
+from gi.core.types import Cost, Edit, Failed, Individual, LineType, Origin, Outcome, Program, Scored, Try
 
 OriginRow = tuple[str | None, str | None, str | None, int | None, str | None]
 _NOWHERE: OriginRow = (None, None, None, None, None)

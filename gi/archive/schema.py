@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote
 
-from gi.errors import ArchiveError, GiError, RunError
+from gi.core.errors import ArchiveError, GiError, RunError
 
 T = TypeVar("T")
 

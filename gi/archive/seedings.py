@@ -6,7 +6,7 @@ The tables are made when first written to, so that the file of a run with neithe
 import sqlite3
 
 from gi.archive.records import Evaluation
-from gi.types import Scored, SeededLayer, Seeding
+from gi.core.types import Scored, SeededLayer, Seeding
 
 _TABLES = (
     """

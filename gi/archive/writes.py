@@ -10,8 +10,8 @@ from gi.archive import rows
 from gi.archive.records import Evaluation, Generation, Retraining, Slot
 from gi.archive.seedings import add_seeding
 from gi.archive.versions import machine, versions
-from gi.config import RunConfig
-from gi.types import Individual, Objective, Outcome, Program
+from gi.core.settings import RunConfig
+from gi.core.types import Individual, Objective, Outcome, Program
 
 
 def start(

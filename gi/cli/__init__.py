@@ -20,7 +20,7 @@ from gi.cli.mining import gallery, predict
 from gi.cli.programs import lines, repair, vary
 from gi.cli.results import failures, front, show
 from gi.cli.stock import corpus, harvest
-from gi.errors import GiError
+from gi.core.errors import GiError
 
 VERBS = (evolve, front, show, export, failures, harvest, corpus, lines, vary, repair, index, grow, doctor)
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gi.config import cache_folder
+from gi.core.settings import cache_folder
 
 if TYPE_CHECKING:
     from gi.corpus import Corpus

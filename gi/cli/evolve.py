@@ -16,9 +16,9 @@ from click.core import ParameterSource
 from gi.cli.corpus_file import build_default_corpus
 from gi.cli.model_file import ModelFile, arguments_option, fitted_text, read_model, seed_program
 from gi.cli.options import as_json, print_json
-from gi.config import OWN_MODEL_FACTOR, WALL_FOR_CPU, RunConfig, cache_folder, default_workers, parse_duration
-from gi.errors import ConfigError
-from gi.types import OBJECTIVES
+from gi.core.errors import ConfigError
+from gi.core.settings import OWN_MODEL_FACTOR, WALL_FOR_CPU, RunConfig, cache_folder, default_workers, parse_duration
+from gi.core.types import OBJECTIVES
 
 if TYPE_CHECKING:
     from gi.archive import RunSummary

@@ -8,7 +8,7 @@ import click
 
 from gi.cli.index import index_option
 from gi.cli.options import as_json, print_json
-from gi.errors import ConfigError
+from gi.core.errors import ConfigError
 
 
 @click.command()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gi.cli.options import as_json, print_json
-from gi.errors import ConfigError
+from gi.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from gi.weights.build import Built, Source

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from gi.config import parse_duration
-from gi.errors import ConfigError
+from gi.core.errors import ConfigError
+from gi.core.settings import parse_duration
 
 if TYPE_CHECKING:
     from gi.minimise import Limits

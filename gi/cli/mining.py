@@ -7,7 +7,7 @@ import click
 
 from gi.cli.index import index_option
 from gi.cli.options import as_json, print_json
-from gi.errors import ConfigError
+from gi.core.errors import ConfigError
 
 _k_option = click.option("--k", type=click.IntRange(2, 1024), default=64, show_default=True, help="How many classes.")
 _seed_option = click.option(

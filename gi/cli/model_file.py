@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gi.errors import ConfigError, SourceError
-from gi.types import Origin, Program, Task
+from gi.core.errors import ConfigError, SourceError
+from gi.core.types import Origin, Program, Task
 
 if TYPE_CHECKING:
+    from gi.core.trace import Stopped
     from gi.evaluate.check import CheckWorker
-    from gi.source.trace import Stopped
 
 arguments_option = click.option(
     "--arg",
@@ -86,8 +86,8 @@ def split_file_name(text: str) -> tuple[Path, str | None]:
 
 def fitted_text(model: ModelFile, task: Task, check: "CheckWorker") -> str:
     """The model's text made to fit a task; says so on stderr where that changed it. Raises `SourceError`."""
+    from gi.core.trace import Stopped
     from gi.source.repair import repaired
-    from gi.source.trace import Stopped
 
     result = repaired(model.text, task, check)
     if isinstance(result.answer, Stopped):

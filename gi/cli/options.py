@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from gi.errors import ConfigError
-from gi.types import Task
+from gi.core.errors import ConfigError
+from gi.core.types import Task
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON in place of a table.")
 run_folder = click.argument("run", type=click.Path(path_type=Path))

@@ -10,9 +10,9 @@ import click
 from gi.cli.corpus_file import open_corpus
 from gi.cli.model_file import arguments_option, fitted_text, read_model
 from gi.cli.options import as_json, parse_task, print_json, print_json_line
-from gi.errors import ConfigError, RunError
-from gi.seeding import stream
-from gi.types import Edit, Try
+from gi.core.errors import ConfigError, RunError
+from gi.core.streams import stream
+from gi.core.types import Edit, Try
 
 if TYPE_CHECKING:
     from gi.vary import Vary
@@ -96,7 +96,7 @@ def vary(
 
 
 def _offspring(variation: "Vary", text: str, edits: int, seed: int, number: int) -> dict[str, Any]:
-    from gi.types import Refused
+    from gi.core.types import Refused
 
     rng, done, tries = stream(seed, "vary", number), tuple[Edit, ...](), 0
     for _ in range(edits):

@@ -7,7 +7,7 @@ import click
 
 from gi.cli.limits import parse_limits, refuse_unused_limits, training_limits
 from gi.cli.options import as_json, print_json, run_folder
-from gi.errors import ConfigError
+from gi.core.errors import ConfigError
 
 
 @click.command()

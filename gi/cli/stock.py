@@ -8,8 +8,8 @@ import click
 
 from gi.cli.corpus_file import open_corpus
 from gi.cli.options import as_json, print_json
-from gi.config import cache_folder
-from gi.errors import ConfigError, HarvestError
+from gi.core.errors import ConfigError, HarvestError
+from gi.core.settings import cache_folder
 
 if TYPE_CHECKING:
     from gi.corpus import Added, Corpus

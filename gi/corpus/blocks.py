@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any
 
+from gi.core.types import Block, Origin
 from gi.corpus.classes import ModuleClass, module_classes
 from gi.corpus.flatten import UnusableError, flattened
 from gi.evaluate.trial import TrialWorker
 from gi.harvest import Harvest, Progress
 from gi.source.blocks import block_of
-from gi.types import Block, Origin
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from gi.core.errors import RunError, SourceError
+from gi.core.types import TypedCall
 from gi.corpus.modules import modules, texts_below
-from gi.errors import RunError, SourceError
 from gi.harvest import Harvest, Progress
 from gi.lines import ClassIndex, typed_lines
-from gi.types import TypedCall
 
 #: Below this much text one process is done before others have started.
 _WORTH_PROCESSES_CHARACTERS = 400_000

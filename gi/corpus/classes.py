@@ -4,13 +4,13 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from gi.core.types import Origin
 from gi.corpus.modules import modules, texts_below
 from gi.corpus.package import Defined, Inside, Package
 from gi.harvest import Harvest
 from gi.source.blocks import Call, calls_by_class
 from gi.source.module import Imported, Unit
 from gi.source.tree import dotted
-from gi.types import Origin
 
 _MODULES = "torch.nn."
 

@@ -6,12 +6,12 @@ from importlib import metadata
 from pathlib import Path
 
 import gi
+from gi.core.errors import CorpusError
+from gi.core.types import Origin, Program
 from gi.corpus.insert import digest_of
 from gi.corpus.schema import VERSION
 from gi.corpus.store import Corpus
-from gi.errors import CorpusError
 from gi.harvest import Harvest, Progress, bundled, harvest, package_terms
-from gi.types import Origin, Program
 
 _REPOSITORY = "gi"
 _LICENCE = "Apache-2.0"

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import accumulate, groupby
 
-from gi.types import Ingredient
+from gi.core.types import Ingredient
 
 
 @dataclass(frozen=True, slots=True)

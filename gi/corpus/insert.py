@@ -7,11 +7,11 @@ import sqlite3
 from dataclasses import dataclass
 
 import gi
+from gi.core.types import Block, Program
 from gi.corpus.blocks import TriedClass
 from gi.corpus.calls import Typed
 from gi.corpus.terms import insert_terms
 from gi.harvest import Harvest, Refusal
-from gi.types import Block, Program
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from gi.errors import SourceError
+from gi.core.errors import SourceError
 from gi.lines.index import absolute
 from gi.source.module import Imported, Module
 from gi.source.tree import Source

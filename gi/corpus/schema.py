@@ -3,8 +3,8 @@
 import sqlite3
 from pathlib import Path
 
+from gi.core.errors import CorpusError
 from gi.corpus.terms import TABLE as TERMS
-from gi.errors import CorpusError
 
 #: "giCo" in ASCII; `file` and SQLite both show it, so that no other program's file is taken for a corpus.
 APPLICATION_ID = 0x6769436F

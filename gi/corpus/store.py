@@ -12,7 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from gi.config import default_workers
+from gi.core.errors import CorpusError
+from gi.core.settings import default_workers
+from gi.core.types import Block, Ingredient, LineType, Origin
 from gi.corpus import schema
 from gi.corpus.blocks import TriedClass, block_json, stored_block, tried_classes
 from gi.corpus.calls import typed_programs
@@ -21,10 +23,8 @@ from gi.corpus.insert import Added, digest_of, insert
 from gi.corpus.licences import PERMISSIVE, permits
 from gi.corpus.summary import Summary, summary
 from gi.corpus.terms import terms_of
-from gi.errors import CorpusError
 from gi.harvest import Harvest, LicenceFile, Progress
 from gi.source.blocks import ingredient_of
-from gi.types import Block, Ingredient, LineType, Origin
 
 #: A block whose source is longer is kept and listed, but not drawn: one edit would bury the program under it.
 MAX_DRAWN_CHARACTERS = 12_000

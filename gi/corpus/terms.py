@@ -4,8 +4,8 @@ import sqlite3
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
+from gi.core.types import Origin
 from gi.harvest import LicenceFile
-from gi.types import Origin
 
 TABLE = """
 CREATE TABLE licence_files (

@@ -3,7 +3,7 @@
 from math import isfinite
 from typing import Any
 
-from gi.types import SeededLayer, Seeding
+from gi.core.types import SeededLayer, Seeding
 
 _MOST_LAYERS = 500
 

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gi.core.types import Stage, Task
 from gi.source.entry import entry_call, entry_name
-from gi.types import Stage, Task
 
 FILE_NAME = "<candidate>"
 OUT_OF_MEMORY = "out of memory"

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+from gi.core.protocols import Signature
+from gi.core.trace import Answer, Stopped, answer_from_json
+from gi.core.types import Task
 from gi.evaluate.workers import WarmWorker, WorkerDied, WorkerTimeout
-from gi.seams import Signature
-from gi.source.trace import Answer, Stopped, answer_from_json
-from gi.types import Task
 
 _TARGET = "gi.evaluate.tracer:handle"
 _MAX_REMEMBERED = 256  # texts: an offspring that was accepted is a parent soon
@@ -64,7 +64,7 @@ class CheckWorker:
             return Stopped("worker", "crash", 0, str(error))
 
     def signature(self, symbol: str) -> Signature | None:
-        """The parameters of a class or function of torch or torchvision, as `gi.seams.Lookup` says."""
+        """The parameters of a class or function of torch or torchvision, as `gi.core.protocols.Lookup` says."""
         if symbol not in self._signatures:
             found = self._call("signature", symbol)
             self._signatures[symbol] = None if found is None else tuple((name, needed) for name, needed in found)

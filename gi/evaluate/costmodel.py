@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from gi.types import Task
+from gi.core.types import Task
 
 # What a forward pass costs beside its multiply-adds, in multiply-adds: calls per sample, and reading each parameter
 # once per batch. Rough on purpose: a model must order programs, not predict seconds.

@@ -14,13 +14,13 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from gi.config import data_folder
-from gi.errors import DatasetError
+from gi.core.errors import DatasetError
+from gi.core.settings import data_folder
+from gi.core.types import Task
 from gi.evaluate.folder import folder_digest, read_folder
 from gi.evaluate.named import KNOWN, NAMED, read_digits, read_named
 from gi.evaluate.npz import read_npz
 from gi.evaluate.splits import RawSet, Samples, Splits, split
-from gi.types import Task
 
 FORMAT = 1  # of the decoded folder: part of its name, so that another version decodes again
 SplitName = Literal["train", "validation", "test"]

@@ -12,15 +12,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, get_args
 
-from gi.config import WALL_FOR_CPU, RunConfig
-from gi.errors import ConfigError, SourceError, WorkerError
+from gi.core.errors import ConfigError, SourceError, WorkerError
+from gi.core.protocols import CostModel, Job
+from gi.core.settings import WALL_FOR_CPU, RunConfig
+from gi.core.types import Cost, Failed, Outcome, Scored, Stage
 from gi.evaluate.answers import seeding_from_json
 from gi.evaluate.datasets import Dataset, open_dataset
 from gi.evaluate.limits import Limits
 from gi.evaluate.messages import PeerGoneError, receive, send
 from gi.evaluate.server import START_LIMIT_S, Child, Exit, ForkServer, ServerDied, warm_server
-from gi.seams import CostModel, Job
-from gi.types import Cost, Failed, Outcome, Scored, Stage
 
 _RUN = "gi.evaluate.job:run"
 _PROBE = "gi.evaluate.job:probe_device"

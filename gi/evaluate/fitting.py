@@ -1,7 +1,7 @@
 """What a layer or function of torch needs its input to be, and how to make it fit on the fly. Check worker only.
 
 The rules read the layer that was really built and the input that really arrived, so they hold for every style of
-program. Each rule gives `Misfit`s: what is wrong, in the words of `gi.source.trace.Fix`.
+program. Each rule gives `Misfit`s: what is wrong, in the words of `gi.core.trace.Fix`.
 """
 
 import math

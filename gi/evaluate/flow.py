@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
+from gi.core.trace import Site
 from gi.evaluate.sites import NOWHERE
-from gi.source.trace import Site
 
 Says: TypeAlias = Callable[[nn.Module | None], bool]
 

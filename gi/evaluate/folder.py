@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from gi.config import default_workers
-from gi.errors import DatasetError
+from gi.core.errors import DatasetError
+from gi.core.settings import default_workers
 from gi.evaluate.splits import LARGEST_SIDE, RawSet, Samples
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm"})

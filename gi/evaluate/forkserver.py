@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gi.compat import allow_torchvision
+from gi.core.compat import allow_torchvision
 from gi.evaluate.limits import Limits, adopt_orphans, children, confine, die_with_parent
 
 # torch.optim imports torch._dynamo on first use: 1.3 s of CPU which each forked worker would pay again.

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from gi.types import SeededLayer
+from gi.core.types import SeededLayer
 
 _SAME_NAME = 0.25  # less than what a whole layer is worth: after an insertion equal numbers are another layer's
 _STATISTICS = frozenset({"running_mean", "running_var", "num_batches_tracked"})

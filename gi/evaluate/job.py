@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from gi.core.types import Seeding, Stage
 from gi.evaluate.answers import seeding_json
 from gi.evaluate.candidate import CandidateError, Recipe, blame, build, load, make_recipe
 from gi.evaluate.clock import cpu_s
@@ -26,7 +27,6 @@ from gi.evaluate.messages import receive, send
 from gi.evaluate.race import Entrant
 from gi.evaluate.seeding import UNSEEDED, lacks_weights, raced
 from gi.evaluate.training import Batches, batch_order, error_rate, fastest_layout, pace_check, seed_everything, train
-from gi.types import Seeding, Stage
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from gi import __version__
-from gi.config import cache_folder, data_folder, default_workers
-from gi.errors import WorkerError
+from gi.core.errors import WorkerError
+from gi.core.settings import cache_folder, data_folder, default_workers
 from gi.evaluate.named import NAMED
 from gi.evaluate.workers import WarmWorker, WorkerDied, WorkerTimeout
 

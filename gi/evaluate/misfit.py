@@ -8,7 +8,7 @@ from torch import nn
 
 @dataclass(frozen=True, slots=True)
 class Misfit:
-    """What does not fit: kind, argument name and position, value, as in `gi.source.trace.Fix`.
+    """What does not fit: kind, argument name and position, value, as in `gi.core.trace.Fix`.
 
     `layer` is the layer whose argument it is, where that is not the one that was called.
     """

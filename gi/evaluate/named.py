@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from gi.compat import allow_torchvision
-from gi.config import cache_folder
-from gi.errors import DatasetError
+from gi.core.compat import allow_torchvision
+from gi.core.errors import DatasetError
+from gi.core.settings import cache_folder
 from gi.evaluate.npz import as_images, as_labels
 from gi.evaluate.splits import RawSet, Samples
 

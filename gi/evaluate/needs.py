@@ -6,10 +6,10 @@ from typing import Any
 
 from torch import nn
 
+from gi.core.trace import Case, Fix, Point, Site
 from gi.evaluate.misfit import Misfit
 from gi.evaluate.names import Scope, numbers
 from gi.evaluate.routes import Evaluation, Number, Routes, mended, route
-from gi.source.trace import Case, Fix, Point, Site
 
 _UNTOLD = frozenset({"becomes", "sized"})  # they only say what a function gives once its neighbours are mended
 _AT_SUMS = frozenset({"project", "resize"})

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gi.errors import DatasetError
+from gi.core.errors import DatasetError
 from gi.evaluate.splits import RawSet, Samples
 
 _SPELLINGS = {

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from gi.source.trace import Site
+from gi.core.trace import Site
 
 AT = "_gi_at"
 ADDED = "_gi_added"

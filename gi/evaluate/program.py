@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from gi.core.trace import Stopped
 from gi.evaluate.sites import CANDIDATE, line_of
 from gi.source.entry import entry_call
-from gi.source.trace import Stopped
 
 MAX_PARAMS = 256_000_000  # with gradients and two moments of each, 4 GiB: what a training has by default
 

@@ -13,6 +13,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._device import _device_constructors
 
+from gi.core.trace import Site, Use
 from gi.evaluate import fitting
 from gi.evaluate.flow import Flow
 from gi.evaluate.functions import function_misfits, made_to_fit
@@ -25,7 +26,6 @@ from gi.evaluate.program import Stop
 from gi.evaluate.routes import Routes, constructor_values
 from gi.evaluate.sites import NOWHERE, Sites, literals
 from gi.evaluate.symbols import symbol_of
-from gi.source.trace import Site, Use
 
 BATCH = 3  # no common width, so that a batch dimension is not mistaken for a channel dimension
 

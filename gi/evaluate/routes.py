@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from gi.core.trace import Site
 from gi.evaluate.names import Scope, scope_of
 from gi.evaluate.points import Points
 from gi.evaluate.sites import CANDIDATE
-from gi.source.trace import Site
 
 MAX_EVALUATIONS = 20_000
 

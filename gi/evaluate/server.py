@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from gi.errors import WorkerError
+from gi.core.errors import WorkerError
 from gi.evaluate.limits import Limits
 from gi.evaluate.messages import wait_readable
 

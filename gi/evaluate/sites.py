@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from gi.source.trace import Site
+from gi.core.trace import Site
 
 CANDIDATE = "<candidate>"
 NOWHERE: Site = (0, 0, 0, 0)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gi.errors import DatasetError
-from gi.seeding import stream
+from gi.core.errors import DatasetError
+from gi.core.streams import stream
 
 MAX_VALIDATION = 5_000
 MAX_TEST = 10_000

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.overrides import resolve_name
 
-from gi.compat import allow_torchvision
+from gi.core.compat import allow_torchvision
 
 
 def symbol_of(target: Any) -> str:

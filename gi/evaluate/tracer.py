@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from gi.core.trace import Trace, answer_as_json
 from gi.evaluate.blocks import tried
 from gi.evaluate.fingerprint import digest, reached
 from gi.evaluate.numeric import numeric
@@ -27,7 +28,6 @@ from gi.evaluate.recipes import tried_recipe
 from gi.evaluate.recording import BATCH, Recorder
 from gi.evaluate.routes import Routes
 from gi.evaluate.symbols import counterparts, signature
-from gi.source.trace import Trace, answer_as_json
 
 MAX_MULTIPLY_ADDS = (
     4_000_000_000  # of a batch: a larger network's numbers cost seconds, and its fingerprint does without

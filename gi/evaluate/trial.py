@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gi.errors import WorkerError
+from gi.core.errors import WorkerError
 from gi.evaluate.workers import WarmWorker, WorkerDied, WorkerTimeout
 
 _TARGET = "gi.evaluate.blocks:handle"

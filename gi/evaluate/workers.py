@@ -9,7 +9,7 @@ import time
 from types import TracebackType
 from typing import Any
 
-from gi.errors import WorkerError
+from gi.core.errors import WorkerError
 from gi.evaluate.limits import Limits
 from gi.evaluate.messages import PeerGoneError, receive, send
 from gi.evaluate.server import START_LIMIT_S, Child, ServerDied, warm_server

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from gi.errors import SourceError
+from gi.core.errors import SourceError
 from gi.explain.alignment import Stretch, stretches
 from gi.explain.inline import parts
 from gi.explain.names import joined

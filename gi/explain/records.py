@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from gi.core.types import Origin
 from gi.explain.difference import Change
-from gi.types import Origin
 
 Status: TypeAlias = Literal["kept", "dropped"]
 Levels: TypeAlias = Mapping[str, tuple[float, ...]]

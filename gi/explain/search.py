@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from gi.errors import RunError
+from gi.core.errors import RunError
+from gi.core.types import Failed, Outcome, Scored
 from gi.explain import noise
 from gi.explain.difference import Change, changes
 from gi.explain.records import Effect, Levels, Status, Verdict
 from gi.explain.variants import Unfit, Variant, Variants
-from gi.types import Failed, Outcome, Scored
 
 SAME = "computes and trains the same without it"
 CHANCE = "within noise without it"

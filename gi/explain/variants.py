@@ -4,14 +4,14 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from gi.errors import SourceError
+from gi.core.errors import SourceError
+from gi.core.protocols import Check
+from gi.core.trace import Answer, Stopped
+from gi.core.types import Task
 from gi.explain.difference import Difference, difference
-from gi.seams import Check
 from gi.source.dead import without_dead_code
 from gi.source.digest import digest
 from gi.source.repair import repaired
-from gi.source.trace import Answer, Stopped
-from gi.types import Task
 
 _MOST_PARTNERS = 6  # that are tried for a change without which nothing runs
 

@@ -4,8 +4,8 @@ import math
 from collections.abc import Sequence
 
 from gi.archive.records import FrontMember
-from gi.errors import ConfigError
-from gi.types import Objective
+from gi.core.errors import ConfigError
+from gi.core.types import Objective
 
 KNEE = "knee"
 _LEAST = 1e-4  # an error of none counts as a hundredth of a percent

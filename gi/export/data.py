@@ -3,7 +3,7 @@
 import zipfile
 from pathlib import Path
 
-from gi.config import RunConfig, cache_folder
+from gi.core.settings import RunConfig, cache_folder
 from gi.evaluate.datasets import Dataset, load_dataset, open_split
 from gi.evaluate.named import NAMED
 from gi.export.render import DataFacts

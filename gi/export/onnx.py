@@ -5,9 +5,9 @@ import tempfile
 import warnings
 from pathlib import Path
 
-from gi.errors import RunError
+from gi.core.errors import RunError
+from gi.core.types import Task
 from gi.evaluate.workers import WarmWorker, WorkerDied, WorkerTimeout
-from gi.types import Task
 
 OPSET = 17
 _WALL_LIMIT_S = 300.0

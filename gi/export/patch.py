@@ -10,12 +10,12 @@ from pathlib import Path
 
 import gi
 from gi.archive import Archive
-from gi.errors import ConfigError
+from gi.core.errors import ConfigError
+from gi.core.types import Program
 from gi.export.subject import Subject
 from gi.report.origins import borrowed_parts, origin_text, part_text
 from gi.source.models import without_plain_recipe
 from gi.source.original import patched, plain_text, unified
-from gi.types import Program
 
 
 @dataclass(frozen=True, slots=True)

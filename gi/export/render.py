@@ -9,6 +9,7 @@ from importlib import resources
 from typing import Any
 
 import gi
+from gi.core.types import Task
 from gi.export.layout import (
     defined_names,
     formatted,
@@ -22,7 +23,6 @@ from gi.export.layout import (
 )
 from gi.report.origins import LineOrigin, borrowed_parts, carried_over, home_origin, origin_text
 from gi.source.entry import entry_call
-from gi.types import Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

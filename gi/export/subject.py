@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gi.archive import WEIGHTS, Archive
-from gi.errors import ConfigError, RunError
+from gi.core.errors import ConfigError, RunError
+from gi.core.types import Scored
 from gi.explain import Explanation
 from gi.report.origins import LineOrigin, individual_origins, program_origins
-from gi.types import Scored
 
 INHERITED = "its training in the search began with weights of its parent, which the validation error owes to as well"
 

@@ -7,16 +7,16 @@ from importlib import metadata
 from pathlib import Path
 
 from gi.archive import Archive
-from gi.config import RunConfig, cache_folder
+from gi.core.errors import ConfigError, CorpusError
+from gi.core.settings import RunConfig, cache_folder
+from gi.core.types import Origin
 from gi.corpus import Corpus, default_corpus_file
-from gi.errors import ConfigError, CorpusError
 from gi.evaluate.datasets import Dataset
 from gi.export.data import companion_name, data_facts, run_dataset, write_splits
 from gi.export.notice import Terms, notice_text
 from gi.export.render import Figures, model_text
 from gi.export.subject import Subject, individual_subject
 from gi.harvest import LicenceFile, package_terms
-from gi.types import Origin
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from gi.errors import HarvestError
+from gi.core.errors import HarvestError
 from gi.harvest.bundled import bundled
 from gi.harvest.catalogue import repositories
 from gi.harvest.package import package_terms, package_tree

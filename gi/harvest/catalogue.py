@@ -3,7 +3,7 @@
 import tomllib
 from pathlib import Path
 
-from gi.errors import HarvestError
+from gi.core.errors import HarvestError
 from gi.harvest.bundled import bundled
 from gi.harvest.records import Repository
 

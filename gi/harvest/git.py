@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from gi.errors import HarvestError
+from gi.core.errors import HarvestError
 from gi.harvest.tree import Tree
 
 try:

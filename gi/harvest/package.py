@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from importlib import metadata, util
 from pathlib import Path
 
-from gi.errors import HarvestError
+from gi.core.errors import HarvestError
 from gi.harvest.licence import UNKNOWN, is_licence_file, is_notice_file, joined, licence_of_text
 from gi.harvest.records import LicenceFile
 from gi.harvest.tree import Tree, folder_tree

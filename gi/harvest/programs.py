@@ -3,12 +3,12 @@
 import re
 from collections.abc import Iterable
 
-from gi.errors import HarvestError, SourceError
+from gi.core.errors import HarvestError, SourceError
+from gi.core.types import Origin, Program
 from gi.harvest.licence import licence_files, licences
 from gi.harvest.records import Harvest, Progress, Refusal
 from gi.harvest.tree import Tree
 from gi.lines.decode import decode
-from gi.types import Origin, Program
 
 #: A program is a Python file that mentions torch or a package called after it (torchvision, torch_geometric), in code,
 #: text or comment; `pytorch` alone, as in a name of a URL, does not count.

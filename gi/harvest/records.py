@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from gi.types import Program
+from gi.core.types import Program
 
 #: Told what is being done ("fetch", "read", "type"), how many files are done, and of how many (0: not known).
 Progress: TypeAlias = Callable[[str, int, int], None]

@@ -5,7 +5,7 @@ import io
 import re
 import tokenize
 
-from gi.errors import SourceError
+from gi.core.errors import SourceError
 
 LINE_END = re.compile(r"\r\n|\r|\n")
 

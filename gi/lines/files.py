@@ -3,11 +3,11 @@
 from functools import partial
 from pathlib import Path
 
-from gi.errors import SourceError
+from gi.core.errors import SourceError
+from gi.core.types import TypedLine
 from gi.lines.decode import decode
 from gi.lines.index import ClassIndex
 from gi.lines.typed import typed_lines
-from gi.types import TypedLine
 
 
 def file_lines(path: Path) -> tuple[TypedLine, ...]:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from gi.core.types import LineType
 from gi.lines.taxonomy import canonical, line_type
-from gi.types import LineType
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from typing import TypeAlias
 import libcst as cst
 from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
 
+from gi.core.types import Span
 from gi.lines.decode import line_starts
 from gi.lines.tree import children
-from gi.types import Span
 
 Extent: TypeAlias = tuple[int, int]  # offsets of the first character and of the one after the last
 

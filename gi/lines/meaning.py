@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import libcst as cst
 
+from gi.core.types import LineType
 from gi.lines.index import ClassIndex
 from gi.lines.taxonomy import canonical, is_namespace, line_type
 from gi.lines.value import UNKNOWN, ClassScope, Scope, Value, literal
-from gi.types import LineType
 
 
 class Meanings:

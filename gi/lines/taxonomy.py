@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 
-from gi.types import LineType
+from gi.core.types import LineType
 
 # What the name of an implementing module becomes in public code; the first that fits is taken.
 _PRIVATE = tuple(

@@ -9,7 +9,7 @@ from typing import Final
 
 import libcst as cst
 
-from gi.errors import SourceError
+from gi.core.errors import SourceError
 
 _MAX_DEPTH: Final = 1000  # LibCST's parser overflows the C stack somewhere above 1,000 levels
 _MAX_BRACKETS: Final = 200  # as in CPython

@@ -7,13 +7,13 @@ from typing import Any
 
 import libcst as cst
 
-from gi.errors import SourceError
+from gi.core.errors import SourceError
+from gi.core.types import TypedCall, TypedLine
 from gi.lines.decode import LINE_END
 from gi.lines.index import ClassIndex, empty_index
 from gi.lines.layout import Extent, Place, Text, layout
 from gi.lines.tree import calls_in_source_order, parse
 from gi.lines.walk import Found, Walk
-from gi.types import TypedCall, TypedLine
 
 
 def typed_lines(text: str, *, module: str = "", classes: ClassIndex | None = None) -> tuple[TypedLine, ...]:

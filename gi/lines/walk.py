@@ -7,12 +7,12 @@ from typing import Final
 
 import libcst as cst
 
+from gi.core.types import LineType
 from gi.lines.index import ClassIndex, absolute
 from gi.lines.meaning import Meanings
 from gi.lines.names import FreeNames, free_names
 from gi.lines.tree import children
 from gi.lines.value import UNKNOWN, ClassScope, Scope, Value, dotted
-from gi.types import LineType
 
 _OWN: Final = "<file>"  # stands for the module's name where it has none
 _IDENTITY: Final = "torch.nn.Identity"  # in a choice, the other way says what the line is for

@@ -6,10 +6,10 @@ from dataclasses import asdict
 from typing import Any
 
 from gi.archive import Archive, FailureGroup, FrontMember, RunSummary
+from gi.core.types import Failed, Individual, Objective, Scored
 from gi.report.explanation import explanation_json
 from gi.report.origins import individual_origins
 from gi.report.sources import individual_explanation
-from gi.types import Failed, Individual, Objective, Scored
 
 
 def front_json(archive: Archive) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Mapping, Sequence
 
-from gi.types import Edit
+from gi.core.types import Edit
 
 
 def brought_lines(text: str, before: Sequence[str], edits: Sequence[Edit]) -> Mapping[int, Edit]:

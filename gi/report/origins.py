@@ -9,8 +9,8 @@ from graphlib import TopologicalSorter
 from typing import TypeAlias
 
 from gi.archive import Archive
+from gi.core.types import Edit, Individual, Origin
 from gi.report.brought import brought_lines
-from gi.types import Edit, Individual, Origin
 
 _SIMILAR = 0.6  # a line whose numbers were repaired stays above it, another layer with the same name falls below
 

@@ -1,8 +1,8 @@
 """What the user's own model measures, beside which a front is to be read."""
 
 from gi.archive import Archive
+from gi.core.types import Scored
 from gi.report.figures import value_text
-from gi.types import Scored
 
 
 def own_model_text(archive: Archive) -> str:

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from gi.archive import Archive, FailureGroup
-from gi.errors import ConfigError
+from gi.core.errors import ConfigError
+from gi.core.types import Scored, TypedLine
 from gi.explain import Explanation
 from gi.report import program, stock
 from gi.report.explanation import explanation_text
@@ -15,7 +16,6 @@ from gi.report.origins import seed_of
 from gi.report.plot import Point, draw_front
 from gi.report.sources import individual_explanation
 from gi.report.table import console, failures_table, front_table, show
-from gi.types import Scored, TypedLine
 
 
 def print_front(archive: Archive) -> None:

@@ -7,10 +7,10 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from gi.core.types import Edit, Failed, Individual, Outcome, SeededLayer, Seeding
 from gi.report.figures import value_text
 from gi.report.origins import origin_text
 from gi.report.table import table
-from gi.types import Edit, Failed, Individual, Outcome, SeededLayer, Seeding
 
 
 def source(text: str, *, coloured: bool) -> Syntax | str:

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from gi.archive import Archive
+from gi.core.types import Edit, Origin
 from gi.explain import Change, Explanation, Verdict, changes, difference, untried
 from gi.report.origins import LineOrigin, borrowed_lines, closeness, individual_origins, seed_of
-from gi.types import Edit, Origin
 
 _SAME_EDIT = 0.75  # an edit's text and the row that it made, whose numbers repairs and later edits have changed
 

@@ -7,8 +7,8 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from gi.core.types import TypedLine
 from gi.report.table import table
-from gi.types import TypedLine
 
 
 def lines_table(lines: Sequence[TypedLine]) -> Table:

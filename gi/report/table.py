@@ -8,8 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from gi.archive.records import FailureGroup, FrontMember, RunRecord
+from gi.core.types import Objective
 from gi.report.figures import spread_text, value_text
-from gi.types import Objective
 
 PIPED_WIDTH = 200
 _UNITS = {"error": "validation", "time": "x reference", "train_time": "CPU", "macs": "per sample", "size": "characters"}

@@ -3,8 +3,8 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 
+from gi.core.types import Edit, Individual, Origin
 from gi.report.brought import brought_lines
-from gi.types import Edit, Individual, Origin
 
 _SELF_MADE = frozenset({"deletion", "tweak"})  # edits that take nothing from anywhere
 

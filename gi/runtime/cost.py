@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable
 
 from gi.archive import Archive
-from gi.config import OWN_MODEL_FACTOR, RunConfig
+from gi.core.settings import OWN_MODEL_FACTOR, RunConfig
 from gi.runtime.cputime import CpuClock
 
 _LEAST_LIMIT_S = 2.0  # below this a start that is slow once decides

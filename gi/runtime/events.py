@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from gi.archive import RunSummary
-from gi.types import Outcome
+from gi.core.types import Outcome
 
 
 @dataclass(frozen=True, slots=True)

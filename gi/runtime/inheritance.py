@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gi.archive import Archive
+from gi.core.protocols import Job
+from gi.core.types import Individual
 from gi.runtime.twins import Twins
-from gi.seams import Job
-from gi.types import Individual
 
 TRAINED = "trained"
 

@@ -4,7 +4,10 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 
 from gi.archive import WEIGHTS, Archive, Generation, make_folder
-from gi.config import RunConfig
+from gi.core.protocols import Job
+from gi.core.settings import RunConfig
+from gi.core.streams import torch_seed
+from gi.core.types import Individual, Outcome, Scored
 from gi.runtime.cost import RunCost, own_limit_s
 from gi.runtime.evaluations import Evaluations, checked
 from gi.runtime.events import Evaluated, Retrained, RetrainingStarted, RunEvent
@@ -12,9 +15,6 @@ from gi.runtime.inheritance import forget_dead, inheriting
 from gi.runtime.retraining import retraining, retraining_jobs
 from gi.runtime.scores import Scores
 from gi.runtime.twins import Twins
-from gi.seams import Job
-from gi.seeding import torch_seed
-from gi.types import Individual, Outcome, Scored
 
 
 class Outcomes:

@@ -7,9 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from gi.config import RunConfig, cache_folder
-from gi.seams import Check, CostModel, Executor, Variation
-from gi.types import Program, Task
+from gi.core.protocols import Check, CostModel, Executor, Variation
+from gi.core.settings import RunConfig, cache_folder
+from gi.core.types import Program, Task
 
 
 @dataclass(frozen=True, slots=True)

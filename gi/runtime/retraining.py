@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from gi.archive import WEIGHTS, Archive, Retraining
-from gi.config import RunConfig
-from gi.seams import Job
-from gi.seeding import torch_seed
-from gi.types import Outcome, Scored
+from gi.core.protocols import Job
+from gi.core.settings import RunConfig
+from gi.core.streams import torch_seed
+from gi.core.types import Outcome, Scored
 
 
 def retraining_jobs(

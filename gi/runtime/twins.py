@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from gi.types import Individual, Outcome
+from gi.core.types import Individual, Outcome
 
 
 class Twins:

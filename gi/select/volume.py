@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gi.core.types import Objective
 from gi.select.survival import Matrix, objective_matrix
-from gi.types import Objective
 
 _LEAST = 1e-6  # a count or a time of zero has no logarithm
 _LINEAR_MARGIN = 0.1

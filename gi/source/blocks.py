@@ -5,10 +5,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from gi.errors import SourceError
+from gi.core.errors import SourceError
+from gi.core.types import Block, Ingredient, LineType, Origin
 from gi.source.settle import settled
 from gi.source.tree import Source, dotted
-from gi.types import Block, Ingredient, LineType, Origin
 
 _MAX_CALLS = 12
 _SAMPLE_CHANNELS = 64

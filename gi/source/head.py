@@ -2,9 +2,9 @@
 
 import ast
 
-from gi.errors import UnrepairableError
+from gi.core.errors import UnrepairableError
+from gi.core.trace import Fix
 from gi.source import places
-from gi.source.trace import Fix
 from gi.source.tree import Replacement, Source
 
 

@@ -3,8 +3,8 @@
 import ast
 from collections.abc import Callable
 
-from gi.errors import UnrepairableError
-from gi.source.trace import Fix, Trace
+from gi.core.errors import UnrepairableError
+from gi.core.trace import Fix, Trace
 from gi.source.tree import Replacement, Source
 from gi.source.values import find_argument
 

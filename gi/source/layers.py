@@ -2,10 +2,10 @@
 
 import ast
 
-from gi.errors import UnrepairableError
+from gi.core.errors import UnrepairableError
+from gi.core.trace import Fix, Site, Trace
 from gi.source import places
 from gi.source.imports import spelling, with_import
-from gi.source.trace import Fix, Site, Trace
 from gi.source.tree import Replacement, Source
 from gi.source.values import add_argument
 

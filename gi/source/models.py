@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from gi.errors import ConfigError, SourceError
+from gi.core.errors import ConfigError, SourceError
 from gi.source.dead import without_dead_code
 from gi.source.imports import resolve, spelling, with_import
 from gi.source.tree import Source, parse

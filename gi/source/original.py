@@ -9,7 +9,7 @@ import tokenize
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
-from gi.errors import SourceError
+from gi.core.errors import SourceError
 
 RawLine: TypeAlias = tuple[bytes, bytes]
 """A line, and the bytes that end it."""

@@ -3,15 +3,15 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from gi.errors import SourceError, UnrepairableError
-from gi.seams import Check
+from gi.core.errors import SourceError, UnrepairableError
+from gi.core.protocols import Check
+from gi.core.trace import Answer, Fix, Stopped, Trace
+from gi.core.types import Task
 from gi.source import layers, places, sums, values
 from gi.source.head import add_head
 from gi.source.inplace import out_of_place
-from gi.source.trace import Answer, Fix, Stopped, Trace
 from gi.source.tree import Replacement, Source, parse
 from gi.source.values import add_argument, find_argument
-from gi.types import Task
 
 MAX_ROUNDS = 12
 

@@ -4,12 +4,12 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from gi.errors import UnrepairableError
+from gi.core.errors import UnrepairableError
+from gi.core.trace import Case, Fix, Trace
 from gi.source import places
 from gi.source.expressions import condition, expression
 from gi.source.imports import spelling, with_import
 from gi.source.inplace import as_assignment
-from gi.source.trace import Case, Fix, Trace
 from gi.source.tree import Replacement, Source
 
 _POOL = "torch.nn.functional.adaptive_avg_pool2d"

@@ -11,9 +11,9 @@ from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property, lru_cache
 from typing import TypeAlias, TypeVar
 
-from gi.errors import SourceError
+from gi.core.errors import SourceError
+from gi.core.trace import Site
 from gi.source.replacement import Replacement
-from gi.source.trace import Site
 
 __all__ = ["Function", "Replacement", "Source", "dotted", "parse", "site_of"]
 

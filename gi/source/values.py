@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from gi.errors import UnrepairableError
+from gi.core.errors import UnrepairableError
+from gi.core.trace import Case, Fix, Point, Site, Trace
 from gi.source.expressions import Expression, expression
-from gi.source.trace import Case, Fix, Point, Site, Trace
 from gi.source.tree import Replacement, Source
 
 _LOOSE: dict[str, Callable[..., int]] = {"groups": math.gcd, "num_groups": math.gcd, "padding": max}

@@ -6,9 +6,9 @@ import random
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gi.seams import Signature
+from gi.core.protocols import Signature
+from gi.core.types import Ingredient, LineType
 from gi.source.tree import dotted
-from gi.types import Ingredient, LineType
 from gi.vary.slots import DATA, INPUTS, UNKNOWN, Code, Slot, Surroundings, bound
 
 

@@ -5,12 +5,12 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from gi.core.types import Block, Edit, Ingredient, LineType
 from gi.source import places
 from gi.source.carry import carried
 from gi.source.places import stem_of
 from gi.source.settle import settled
 from gi.source.tree import Replacement, parse
-from gi.types import Block, Edit, Ingredient, LineType
 from gi.vary.genes import Gene
 from gi.vary.host import Host
 from gi.vary.proposal import Means, Proposal, proposal

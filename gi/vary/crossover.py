@@ -3,11 +3,11 @@
 import ast
 from collections.abc import Sequence
 
+from gi.core.types import Ingredient, LineType
 from gi.source import places
 from gi.source.carry import carried
 from gi.source.places import Attribute, Functional, spelled, stem_of
 from gi.source.tree import Replacement, Source, parse
-from gi.types import Ingredient, LineType
 from gi.vary.bind import bound_arguments
 from gi.vary.genes import Gene
 from gi.vary.host import Host, donor

@@ -1,9 +1,9 @@
 """Crossover by a one-point cut over the typed sequence: the host's head, the other parent's tail."""
 
+from gi.core.types import Edit
 from gi.source import places
 from gi.source.places import Appended, Attribute, Element, Functional
 from gi.source.tree import Replacement
-from gi.types import Edit
 from gi.vary.crossover import replacement
 from gi.vary.deletion import holds_together
 from gi.vary.genes import Gene

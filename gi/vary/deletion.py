@@ -1,7 +1,7 @@
 """Deletion: one layer, or one optional part of the recipe, goes."""
 
+from gi.core.types import Edit, LineType
 from gi.source import places
-from gi.types import Edit, LineType
 from gi.vary.expressions import is_joined
 from gi.vary.genes import Gene
 from gi.vary.host import Host

@@ -7,11 +7,11 @@ number would fit one of them. An expression is taken where it had the right valu
 import ast
 from collections.abc import Iterator
 
+from gi.core.types import LineType
 from gi.source import places
 from gi.source.places import Attribute
 from gi.source.repair import find_argument
 from gi.source.tree import Function, Source
-from gi.types import LineType
 from gi.vary.genes import Gene
 
 INPUTS = ("in_channels", "in_features", "num_features", "num_channels", "normalized_shape")

@@ -4,13 +4,13 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from gi.core.trace import Shape, Site, Trace, Use
+from gi.core.types import RECIPE_TYPES, LineType
 from gi.lines.taxonomy import line_type
 from gi.source import places
 from gi.source.imports import resolve
 from gi.source.places import Place
-from gi.source.trace import Shape, Site, Trace, Use
 from gi.source.tree import Source, site_of
-from gi.types import RECIPE_TYPES, LineType
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ import random
 from dataclasses import dataclass
 from functools import cached_property
 
-from gi.seams import Ingredients
-from gi.source.trace import Trace
+from gi.core.protocols import Ingredients
+from gi.core.trace import Trace
+from gi.core.types import MODEL_TYPES, Ingredient, LineType, Origin, Task
 from gi.source.tree import Source, parse
-from gi.types import MODEL_TYPES, Ingredient, LineType, Origin, Task
 from gi.vary import expressions
 from gi.vary.genes import Gene, Part, model_genes, recipe_parts
 from gi.vary.slots import Surroundings

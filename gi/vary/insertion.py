@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
+from gi.core.types import Edit, Ingredient, LineType
 from gi.source import places
 from gi.source.places import stem_of
 from gi.source.tree import Replacement
-from gi.types import Edit, Ingredient, LineType
 from gi.vary.genes import Gene
 from gi.vary.host import Host, donor
 from gi.vary.proposal import RECIPE_SHARE, Means, Proposal, as_layer, call_text, edit, listed, proposal

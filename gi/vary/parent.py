@@ -5,11 +5,11 @@ import random
 from dataclasses import dataclass
 from functools import lru_cache
 
-from gi.seams import Lookup
+from gi.core.protocols import Lookup
+from gi.core.types import Ingredient, LineType, Origin
 from gi.source.blocks import block_of, calls_by_class, ingredient_of
 from gi.source.carry import carried
 from gi.source.tree import parse
-from gi.types import Ingredient, LineType, Origin
 from gi.vary.host import Host
 
 _OWN_SHARE = 0.5

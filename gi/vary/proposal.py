@@ -5,10 +5,10 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from gi.seams import Ingredients, Lookup
+from gi.core.protocols import Ingredients, Lookup
+from gi.core.types import Edit, Ingredient, LineType
 from gi.source.places import spelled
 from gi.source.tree import Replacement
-from gi.types import Edit, Ingredient, LineType
 from gi.vary.bind import bound_arguments
 from gi.vary.genes import Gene, Part
 from gi.vary.host import Host

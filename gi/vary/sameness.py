@@ -3,8 +3,8 @@
 import ast
 from typing import Any
 
-from gi.seams import Signature
-from gi.types import LineType
+from gi.core.protocols import Signature
+from gi.core.types import LineType
 from gi.vary.bind import evaluated
 from gi.vary.genes import Gene
 from gi.vary.slots import UNKNOWN

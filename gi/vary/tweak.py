@@ -5,7 +5,7 @@ import random
 from collections.abc import Collection
 from typing import Any
 
-from gi.seams import Signature
+from gi.core.protocols import Signature
 from gi.source.repair import add_argument, find_argument
 from gi.source.tree import Replacement, Source
 from gi.vary import expressions

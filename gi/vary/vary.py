@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Protocol
 
-from gi.errors import SourceError
-from gi.seams import Check, Ingredients, Lookup
+from gi.core.errors import SourceError
+from gi.core.protocols import Check, Ingredients, Lookup
+from gi.core.trace import Answer, Stopped, Trace
+from gi.core.types import Edit, Offspring, Refused, Task, Try
 from gi.source.dead import without_dead_code
 from gi.source.digest import digest
 from gi.source.repair import repaired
-from gi.source.trace import Answer, Stopped, Trace
-from gi.types import Edit, Offspring, Refused, Task, Try
 from gi.vary.host import Host
 from gi.vary.operators import OPERATORS, Means, Proposal, cut
 from gi.vary.parent import Parent

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from gi.errors import WeightsError
+from gi.core.errors import WeightsError
 from gi.weights.index import Index
 from gi.weights.nearest import Nearest
 from gi.weights.records import Floats, Ints, shape_name

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from gi.errors import GiError
+from gi.core.errors import GiError
 from gi.weights.addition import Addition, Source
 from gi.weights.files import State
 from gi.weights.graphs import ModelError

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gi.errors import WeightsError
+from gi.core.errors import WeightsError
 from gi.weights.clustering import Clusterer, assigned, clusterer
 from gi.weights.index import Index
 from gi.weights.records import Floats, Ints, shape_name

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from gi.errors import WeightsError
+from gi.core.errors import WeightsError
 from gi.weights.records import Floats, Ints
 
 _ITERATIONS = 25

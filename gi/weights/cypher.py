@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gi.errors import WeightsError
+from gi.core.errors import WeightsError
 from gi.weights.index import Index
 from gi.weights.records import Ints, Layer, shape_name
 

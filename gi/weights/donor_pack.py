@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gi.errors import WeightsError
+from gi.core.errors import WeightsError
 from gi.weights.donors import Donor, DonorLayer, Floats, Link, Norm
 
 PACK_BYTES = 64 << 20  # of weights in a pack; the smallest networks come first, as targets are small

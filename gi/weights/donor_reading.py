@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from gi.errors import WeightsError
+from gi.core.errors import WeightsError
 from gi.weights.donor_pack import write_pack
 from gi.weights.donors import IMAGE, Donor, DonorLayer, Link, Norm
 from gi.weights.index import Index

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gi.errors import WeightsError
+from gi.core.errors import WeightsError
 from gi.weights.records import TABLES
 
 VERSION = 1

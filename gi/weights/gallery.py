@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gi.errors import WeightsError
+from gi.core.errors import WeightsError
 from gi.weights.classes import minable_shapes
 from gi.weights.exhibits import Exhibit, Room, room_of
 from gi.weights.index import Index

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gi.errors import WeightsError
+from gi.core.errors import WeightsError
 from gi.weights.files import State, kernel_file, part_file, read_state, vector_file
 from gi.weights.kinship import Kinship
 from gi.weights.records import TABLES, Floats, Ints, Layer, Network, shape_name, shape_of

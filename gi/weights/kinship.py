@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gi.errors import WeightsError
+from gi.core.errors import WeightsError
 from gi.weights.records import Ints
 
 _NONE = np.zeros(0, np.int64)

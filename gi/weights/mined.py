@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gi.errors import WeightsError
+from gi.core.errors import WeightsError
 from gi.weights.classes import DEFAULT_K, KernelClasses
 from gi.weights.index import Index
 from gi.weights.predict import DEPTHS, Predictor, Scores, fit, scores

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gi.errors import WeightsError
+from gi.core.errors import WeightsError
 from gi.weights.classes import KernelClasses
 from gi.weights.records import Floats, Ints, shape_name
 from gi.weights.trees import Sites

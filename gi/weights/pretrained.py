@@ -6,8 +6,8 @@ import urllib.error
 from pathlib import Path
 from typing import Any
 
-from gi.compat import allow_torchvision
-from gi.errors import WeightsError
+from gi.core.compat import allow_torchvision
+from gi.core.errors import WeightsError
 
 _IMAGE = [3, 224, 224]
 

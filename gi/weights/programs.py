@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gi.errors import WeightsError
+from gi.core.errors import WeightsError
 from gi.weights.build import Source
 
 _WALL_LIMIT_S = 300.0

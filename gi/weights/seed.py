@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from gi.types import SeededLayer
+from gi.core.types import SeededLayer
 from gi.weights.donors import Donor
 from gi.weights.matching import Match, matches
 from gi.weights.seed_compensate import compensated

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
-from gi.errors import WeightsError
+from gi.core.errors import WeightsError
 from gi.weights.build import Source
 
 #: What a folder is searched for: models, and files that people take for ONNX models and that give a reason.

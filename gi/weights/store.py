@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gi.errors import RunError
+from gi.core.errors import RunError
 from gi.weights.files import (
     State,
     has_state,

@@ -3,8 +3,8 @@ import sqlite3
 import pytest
 
 from gi.archive import Archive, Evaluation
-from gi.errors import ArchiveError
-from gi.types import Cost, Failed, Scored
+from gi.core.errors import ArchiveError
+from gi.core.types import Cost, Failed, Scored
 from tests.small_run import DEEP_ID, write_run
 
 GOOD = Evaluation("aa", "validation", 1, 640, Scored({"error": 0.1}, Cost(1.0, 0.1, 1.2, 1.3)))

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from gi.archive import Archive, refuse_unfit
-from gi.config import RunConfig
-from gi.errors import ArchiveError
-from gi.types import OBJECTIVES, Individual, Scored
+from gi.core.errors import ArchiveError
+from gi.core.settings import RunConfig
+from gi.core.types import OBJECTIVES, Individual, Scored
 
 CONFIG = RunConfig(dataset="digits")
 THREE = [OBJECTIVES[key] for key in CONFIG.objectives]
@@ -156,7 +156,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from gi.archive import Archive
-from gi.config import RunConfig
+from gi.core.settings import RunConfig
 archive = Archive.create(Path(sys.argv[1]), RunConfig(dataset="digits"), objectives=[], seeds=[])
 for n in range(20):
     archive.add_event("note", n=n)

@@ -2,7 +2,7 @@ import pytest
 
 from gi.archive import Archive
 from gi.cli import run as gi
-from gi.types import Cost, Failed, Scored, SeededLayer, Seeding
+from gi.core.types import Cost, Failed, Scored, SeededLayer, Seeding
 from tests.small_run import BROKEN_ID, DEEP_ID, SMALL_ID, write_run
 
 SEEDING = Seeding(

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from gi.core.types import Origin, Program
 from gi.corpus import Corpus, blocks
 from gi.harvest import Harvest, Refusal
-from gi.types import Origin, Program
 
 
 class NoTrial:

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
+from gi.core.types import LineType
 from gi.corpus import Corpus, blocks, store
-from gi.types import LineType
 
 NET = """from torch import nn
 

@@ -6,10 +6,10 @@ from threading import Barrier
 
 import pytest
 
+from gi.core.errors import CorpusError
+from gi.core.types import LineType
 from gi.corpus import Corpus, bundled, default, default_corpus, seed_programs
-from gi.errors import CorpusError
 from gi.harvest import Harvest
-from gi.types import LineType
 
 Harvested = Callable[..., Harvest]
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gi.core.types import Ingredient, LineType, Origin
 from gi.corpus.draw import Draw
-from gi.types import Ingredient, LineType, Origin
 
 ORIGIN = Origin("r", "c", "p", 1, "MIT")
 

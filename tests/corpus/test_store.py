@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from gi.core.errors import CorpusError
+from gi.core.types import Ingredient, LineType, Origin
 from gi.corpus import Corpus, calls, schema
 from gi.corpus import insert as insertion
-from gi.errors import CorpusError
 from gi.harvest import Harvest, Refusal
-from gi.types import Ingredient, LineType, Origin
 
 Harvested = Callable[..., Harvest]
 
@@ -219,7 +219,7 @@ def test_a_process_killed_while_it_adds_leaves_the_corpus_as_it_was(corpus: Corp
         from pathlib import Path
         from gi.corpus import Corpus, insert
         from gi.harvest import Harvest
-        from gi.types import Origin, Program
+        from gi.core.types import Origin, Program
         write = insert._insert_program
         def killed(*arguments):
             write(*arguments)

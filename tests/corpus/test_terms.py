@@ -2,8 +2,8 @@ import dataclasses
 
 import pytest
 
+from gi.core.types import Origin
 from gi.harvest import LicenceFile
-from gi.types import Origin
 
 NET = "import torch\nfrom torch import nn\n\n\nclass Net(nn.Module):\n    pass\n"
 FILES = (LicenceFile("LICENSE", "top"), LicenceFile("part/LICENSE", "part"), LicenceFile("part/NOTICE", "by B"))

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from gi.config import RunConfig
+from gi.core.protocols import Job
+from gi.core.settings import RunConfig
+from gi.core.types import Outcome
 from gi.evaluate.datasets import Dataset, load_dataset
 from gi.evaluate.executor import LocalExecutor
 from gi.evaluate.server import ForkServer, warm_server
-from gi.seams import Job
-from gi.types import Outcome
 
 HEAD = "import torch\nfrom torch import nn\n"
 NET = """

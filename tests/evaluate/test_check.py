@@ -2,8 +2,8 @@
 
 import pytest
 
+from gi.core.trace import Stopped, Trace
 from gi.evaluate.check import CheckWorker
-from gi.source.trace import Stopped, Trace
 from tests.checking import SMALL, InProcess, program, sequential
 
 

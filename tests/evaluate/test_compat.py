@@ -6,11 +6,11 @@ from importlib.machinery import ModuleSpec
 
 import pytest
 
-from gi.compat import allow_torchvision
+from gi.core.compat import allow_torchvision
 
 IMPORT = """
 import sys
-from gi.compat import allow_torchvision
+from gi.core.compat import allow_torchvision
 assert "torch" not in sys.modules
 allow_torchvision()
 import torchvision
@@ -37,7 +37,7 @@ def test_leaves_descriptions_out_only_where_operators_are_missing(
     spec = ModuleSpec("torchvision", None, origin=f"{tmp_path}/__init__.py")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: spec)
     for loads in (True, False):
-        monkeypatch.setattr("gi.compat._operators_load", lambda package, loads=loads: loads)
+        monkeypatch.setattr("gi.core.compat._operators_load", lambda package, loads=loads: loads)
         for name in ("torchvision", "torchvision._meta_registrations"):
             monkeypatch.delitem(sys.modules, name, raising=False)
         allow_torchvision()

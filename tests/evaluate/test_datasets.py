@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gi.errors import DatasetError
+from gi.core.errors import DatasetError
+from gi.core.types import Task
 from gi.evaluate.datasets import load_dataset, open_dataset, open_split
 from gi.evaluate.splits import stratified_share
-from gi.types import Task
 
 RNG = np.random.default_rng(0)
 

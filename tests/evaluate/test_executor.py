@@ -15,14 +15,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from gi.config import RunConfig
-from gi.errors import ConfigError, DatasetError
+from gi.core.errors import ConfigError, DatasetError
+from gi.core.protocols import Job
+from gi.core.settings import RunConfig
+from gi.core.types import OBJECTIVES, Failed, Outcome, Scored
 from gi.evaluate.datasets import Dataset, load_dataset
 from gi.evaluate.executor import LocalExecutor
 from gi.evaluate.limits import Limits
 from gi.evaluate.server import ForkServer
-from gi.seams import Job
-from gi.types import OBJECTIVES, Failed, Outcome, Scored
 from tests.evaluate.conftest import HEAD, NET, PROGRAM, RECIPE
 
 Evaluate = Callable[..., Outcome]
@@ -327,10 +327,10 @@ def test_refuses_a_device_that_is_not_there(server: ForkServer, digits: Dataset,
 DRIVER = """
 import sys, time
 from pathlib import Path
-from gi.config import RunConfig
+from gi.core.settings import RunConfig
 from gi.evaluate.executor import LocalExecutor
 from gi.evaluate.datasets import open_dataset
-from gi.seams import Job
+from gi.core.protocols import Job
 executor = LocalExecutor(open_dataset(Path(sys.argv[1])), RunConfig(dataset="digits"), workers=2)
 for text in ("import os, time\\nos.fork()\\ntime.sleep(1000)", "while True: pass"):
     executor.submit(Job("1", text, 0, 100))

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
+from gi.core.types import Failed, Scored
 from gi.evaluate.inheritance import aligned, inherit, layers
-from gi.types import Failed, Scored
 from tests.evaluate.conftest import PROGRAM
 
 

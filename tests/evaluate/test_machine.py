@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gi.errors import WorkerError
+from gi.core.errors import WorkerError
 from gi.evaluate.machine import doctor
 from gi.evaluate.server import ForkServer
 

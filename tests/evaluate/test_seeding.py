@@ -2,14 +2,14 @@ import pytest
 import torch
 from torch import nn
 
-from gi.config import RunConfig, cache_folder
+from gi.core.protocols import Job
+from gi.core.settings import RunConfig, cache_folder
 from gi.evaluate.candidate import Recipe, build, load, make_recipe
 from gi.evaluate.datasets import load_dataset
 from gi.evaluate.executor import LocalExecutor
 from gi.evaluate.race import Entrant
 from gi.evaluate.seeding import raced, read_out
 from gi.evaluate.training import Batches, batch_order, fuse, train
-from gi.seams import Job
 from gi.weights.donor_pack import write_pack
 from tests.weights.donor_nets import donor, stack
 

@@ -5,9 +5,9 @@ import random
 import pytest
 import torch
 
+from gi.core.trace import Stopped, Trace
+from gi.core.types import Task
 from gi.evaluate import tracer
-from gi.source.trace import Stopped, Trace
-from gi.types import Task
 from tests.checking import HEAD, SEEDS, SMALL, InProcess, program, sequential, with_recipe
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gi.errors import WorkerError
+from gi.core.errors import WorkerError
 from gi.evaluate.limits import Limits
 from gi.evaluate.server import ForkServer, warm_server
 from gi.evaluate.workers import WarmWorker, WorkerDied, WorkerTimeout

@@ -1,6 +1,6 @@
 import pytest
 
-from gi.errors import SourceError
+from gi.core.errors import SourceError
 from gi.explain import changes, difference
 from tests.checking import HEAD, SEEDS, program, sequential
 

@@ -1,9 +1,9 @@
 import pytest
 
-from gi.errors import RunError, SourceError
+from gi.core.errors import RunError, SourceError
+from gi.core.types import Failed, Scored
 from gi.explain import Resolution, Rules, Search, Unfit, Variant, between
 from gi.explain.search import CHANCE, SAME, UNTRIED
-from gi.types import Failed, Scored
 from tests.checking import SMALL, InProcess, sequential
 
 SEED = sequential("nn.Conv2d(1, 8, 3)", "nn.BatchNorm2d(8)", "nn.ReLU()", "nn.Flatten()", "nn.Linear(288, 10)")

@@ -1,9 +1,9 @@
 import pytest
 
 from gi.archive import FrontMember
-from gi.errors import ConfigError
+from gi.core.errors import ConfigError
+from gi.core.types import OBJECTIVES
 from gi.export import best_member, knee
-from gi.types import OBJECTIVES
 
 ERROR_PARAMS = (OBJECTIVES["error"], OBJECTIVES["params"])
 

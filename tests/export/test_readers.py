@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gi.compat import allow_torchvision
+from gi.core.compat import allow_torchvision
 from gi.export.readers import idx, npz
 
 IMAGES = np.arange(2 * 5 * 4, dtype=np.uint8).reshape(2, 5, 4)

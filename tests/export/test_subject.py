@@ -1,10 +1,10 @@
 import pytest
 
 from gi.archive import Archive
-from gi.errors import ConfigError, RunError
+from gi.core.errors import ConfigError, RunError
+from gi.core.types import Scored, SeededLayer, Seeding
 from gi.explain import Change, Explanation, Verdict
 from gi.export import export_subject, individual_subject, minimised_subject, refuse_existing
-from gi.types import Scored, SeededLayer, Seeding
 from tests.small_run import BROKEN_ID, DEEP, DEEP_ID, DONOR, SEED_ORIGIN, SMALL_ID, write_run
 
 LESS = DEEP.replace("            nn.Hardswish(),\n", "")
@@ -109,8 +109,8 @@ def test_files_that_are_there_are_refused_before_anything_is_trained(tmp_path):
 
 
 def test_a_patch_is_of_what_is_left(archive, tmp_path, monkeypatch):
+    from gi.core.types import Program
     from gi.export import patch
-    from gi.types import Program
     from tests.small_run import SMALL
 
     own = Program(SMALL, SEED_ORIGIN, original=SMALL.encode())

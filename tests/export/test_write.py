@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from gi.archive import Archive
-from gi.errors import ConfigError, RunError
+from gi.core.errors import ConfigError, RunError
+from gi.core.types import Task
 from gi.export import export_model, model_source
 from gi.export.data import data_facts, run_dataset
-from gi.types import Task
 from tests.small_run import BROKEN_ID, CONFIG, DEEP_ID, SMALL, SMALL_ID, write_run
 
 STANDARD = sys.stdlib_module_names

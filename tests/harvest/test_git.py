@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from identify.vendor.licenses import LICENSES
 
-from gi.errors import HarvestError
+from gi.core.errors import HarvestError
 from gi.harvest import git as git_source
 from gi.harvest import harvest
 

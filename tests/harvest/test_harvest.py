@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from identify.vendor.licenses import LICENSES
 
-from gi.errors import HarvestError
+from gi.core.errors import HarvestError
 from gi.harvest import Harvest, Repository, harvest, harvest_all, programs, repositories
 
 Write = Callable[..., Path]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gi.errors import SourceError
+from gi.core.errors import SourceError
 from gi.lines import decode
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gi.errors import SourceError
+from gi.core.errors import SourceError
 from gi.lines import file_lines
 
 

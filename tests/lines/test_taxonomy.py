@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
+from gi.core.types import LineType
 from gi.lines.taxonomy import RULES, canonical, line_type
 from gi.lines.typed import typed_lines
-from gi.types import LineType
 
 HEAD = """
 import torch, torchvision

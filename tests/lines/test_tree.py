@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from gi.errors import SourceError
+from gi.core.errors import SourceError
 from gi.lines.layout import CstLayout, Text, layout
 from gi.lines.tree import calls_in_source_order, parse
 from gi.lines.typed import typed_lines

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from gi.core.types import Edit, Individual, LineType, Origin
 from gi.report.origins import (
     LineOrigin,
     borrowed_lines,
@@ -12,7 +13,6 @@ from gi.report.origins import (
     origin_text,
     part_text,
 )
-from gi.types import Edit, Individual, LineType, Origin
 
 SEED = Origin("gi", "", "corpus/seeds/small.py", 1, "Apache-2.0")
 OTHER = Origin("gi", "", "corpus/seeds/other.py", 1, "Apache-2.0")

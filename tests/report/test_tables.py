@@ -3,7 +3,7 @@ import json
 import pytest
 
 from gi.archive import Archive
-from gi.errors import ArchiveError, ConfigError
+from gi.core.errors import ArchiveError, ConfigError
 from gi.report import (
     failures_json,
     front_json,
@@ -69,7 +69,7 @@ def test_piped_tables_have_no_trailing_blanks_and_no_colour(archive, capsys):
 
 
 def test_a_run_without_a_front_says_so(tmp_path, capsys):
-    from gi.types import OBJECTIVES
+    from gi.core.types import OBJECTIVES
     from tests.small_run import CONFIG
 
     Archive.create(tmp_path, CONFIG, objectives=[OBJECTIVES["error"], OBJECTIVES["params"]], seeds=[]).close()

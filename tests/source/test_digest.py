@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gi.errors import SourceError
+from gi.core.errors import SourceError
 from gi.source.digest import digest, normalise
 from tests.checking import HEAD, RECIPE, SEEDS, program
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from gi.core.trace import Trace
 from gi.source.repair import repaired
-from gi.source.trace import Trace
 from tests.checking import SMALL, program
 
 FLAT = "return self.fc(x.flatten(1))"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gi.errors import SourceError
+from gi.core.errors import SourceError
 from gi.source.original import patched, plain_text, unified
 
 TEXT = "a = 1\n\nb = 2\nc = 3\n"

@@ -5,10 +5,10 @@ import textwrap
 
 import pytest
 
-from gi.errors import SourceError
+from gi.core.errors import SourceError
+from gi.core.trace import Fix, Stopped, Trace
+from gi.core.types import Task
 from gi.source.repair import repair, repaired
-from gi.source.trace import Fix, Stopped, Trace
-from gi.types import Task
 from tests.checking import HEAD, RECIPE, SEEDS, SMALL, program, sequential
 
 COLOUR = Task((3, 32, 32), 10)

@@ -2,9 +2,9 @@
 
 import pytest
 
+from gi.core.trace import Stopped, Trace
+from gi.core.types import Task
 from gi.source.repair import repair, repaired
-from gi.source.trace import Stopped, Trace
-from gi.types import Task
 from tests.checking import HEAD, RECIPE, SMALL
 from tests.source.test_repair import changes
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gi.errors import SourceError
+from gi.core.errors import SourceError
 from gi.source.tree import Replacement, dotted, parse, site_of
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gi.types import Ingredient, LineType, Origin
+from gi.core.types import Ingredient, LineType, Origin
 from gi.vary.bind import bound_arguments, evaluated
 from gi.vary.slots import Surroundings
 from tests.checking import InProcess

@@ -2,7 +2,7 @@
 
 import random
 
-from gi.types import LineType, Origin
+from gi.core.types import LineType, Origin
 from gi.vary import CROSSED, Vary
 from gi.vary.host import Host
 from gi.vary.parent import Parent

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gi.types import LineType
+from gi.core.types import LineType
 from gi.vary.host import Host
 from gi.vary.proposal import editable
 from gi.vary.sameness import is_idle, same_as_function, same_function, same_layer, same_pixel

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from gi.types import Task
+from gi.core.types import Task
 from gi.vary import CROSSED, Vary
 from gi.vary.vary import ONE_PARENT, Plan
 from tests.checking import HEAD, RECIPE, SMALL, Stock, program, sequential

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gi.errors import SourceError
+from gi.core.errors import SourceError
+from gi.core.trace import Stopped, Trace
+from gi.core.types import Offspring, Refused, Task
 from gi.evaluate.check import CheckWorker
 from gi.source.digest import digest
-from gi.source.trace import Stopped, Trace
-from gi.types import Offspring, Refused, Task
 from gi.vary import Vary
 from tests.checking import SEEDS, SMALL, InProcess, Stock, program, sequential
 

@@ -3,7 +3,7 @@ import csv
 import numpy as np
 import pytest
 
-from gi.errors import WeightsError
+from gi.core.errors import WeightsError
 from gi.weights import cypher
 from gi.weights.cypher import export_csv
 from tests.weights.onnx_files import conv, index_of, model, trained

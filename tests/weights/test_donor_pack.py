@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from gi.errors import WeightsError
+from gi.core.errors import WeightsError
 from gi.weights.donor_pack import read_pack, write_pack
 from tests.weights.donor_nets import donor, stack
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from gi.cli import run
-from gi.errors import WeightsError
+from gi.core.errors import WeightsError
 from gi.weights.donor_pack import read_pack
 from gi.weights.donor_reading import donors, index_pack
 from gi.weights.donors import IMAGE

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from gi.cli import run
-from gi.errors import WeightsError
+from gi.core.errors import WeightsError
 from gi.weights.exhibits import room_of
 from gi.weights.gallery import write_gallery
 from tests.weights.onnx_files import conv, index_of, model, trained

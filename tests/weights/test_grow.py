@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from gi.cli import run
-from gi.errors import ConfigError
+from gi.core.errors import ConfigError
+from gi.core.types import Task
 from gi.grow import ORIGINS, Settings, program
-from gi.types import Task
 from gi.weights.donor_reading import donors
 from gi.weights.mined import mine
 from gi.weights.seed_grow import Probe, grown, pooled, readout, sharpened

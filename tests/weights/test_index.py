@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from gi.errors import WeightsError
+from gi.core.errors import WeightsError
 from gi.weights.index import Index
 from tests.weights.onnx_files import conv, index_of, model, node, trained
 

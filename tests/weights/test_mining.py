@@ -3,7 +3,7 @@ import importlib.util
 import numpy as np
 import pytest
 
-from gi.errors import WeightsError
+from gi.core.errors import WeightsError
 from gi.weights.classes import classes_of, directions, kernel_classes, minable_shapes
 from gi.weights.clustering import CLUSTERERS, assigned, clusterer
 from gi.weights.mined import held_out_scores, mine

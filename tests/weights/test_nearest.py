@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from gi.cli import run
-from gi.errors import WeightsError
+from gi.core.errors import WeightsError
 from gi.weights import nearest
 from gi.weights.answers import kernel_answer, nearest_to, values_of
 from gi.weights.nearest import Nearest

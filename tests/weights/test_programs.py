@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gi.cli import run as run_gi
-from gi.errors import WeightsError
+from gi.core.errors import WeightsError
 from gi.weights.build import build
 from gi.weights.index import Index
 from gi.weights.programs import checkpoint_source, is_run, run_sources, torchvision_sources
@@ -94,7 +94,7 @@ def test_without_a_connection_each_of_torchvisions_networks_is_a_row(tmp_path, m
         raise urllib.error.URLError("no route to host")
 
     sources = list(torchvision_sources(["resnet18", "alexnet"], tmp_path))
-    import torchvision  # not before: gi.compat makes that possible beside any build of torch
+    import torchvision  # not before: gi.core.compat makes that possible beside any build of torch
 
     monkeypatch.setattr(torchvision.models, "get_model", fetch)
     built = build(sources, tmp_path / "index")

@@ -1,6 +1,6 @@
 import pytest
 
-from gi.errors import WeightsError
+from gi.core.errors import WeightsError
 from gi.weights.sources import file_sources
 from tests.weights.onnx_files import conv, model, trained, write
 

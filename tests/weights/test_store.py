@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import pytest
 
-from gi.errors import RunError, WeightsError
+from gi.core.errors import RunError, WeightsError
 from gi.weights import store
 from gi.weights.build import Source, build
 from gi.weights.files import read_state

@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from gi.types import Ingredient, LineType, Offspring, Outcome, Refused, Task
+from gi.core.types import Ingredient, LineType, Offspring, Outcome, Refused, Task
 
 
 class Ingredients(Protocol):
@@ -20,7 +20,7 @@ class Ingredients(Protocol):
 class Check(Protocol):
     """Runs a program on meta tensors in the isolated check worker and says what every call received.
 
-    The answer is the plain record `gi.source.trace.Trace`, or `gi.source.trace.Stopped` where the program stopped.
+    The answer is the plain record `gi.core.trace.Trace`, or `gi.core.trace.Stopped` where the program stopped.
     """
 
     def __call__(self, text: str, task: Task) -> Any:

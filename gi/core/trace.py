@@ -8,7 +8,7 @@ A *site* is a stretch of the program's text as Python's `ast` counts it: (line, 
 from dataclasses import asdict, dataclass, fields
 from typing import Any, TypeAlias
 
-from gi.types import Stage
+from gi.core.types import Stage
 
 Site: TypeAlias = tuple[int, int, int, int]
 Shape: TypeAlias = tuple[int, ...]

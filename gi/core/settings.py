@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 import platformdirs
 
-from gi.errors import ConfigError
-from gi.types import OBJECTIVES
+from gi.core.errors import ConfigError
+from gi.core.types import OBJECTIVES
 
 OWN_MODEL_FACTOR = 2.0
 WALL_FOR_CPU = 8  # a busy machine may take this many times as long as the CPU does
