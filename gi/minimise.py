@@ -32,7 +32,7 @@ from gi.report.origins import seed_of
 from gi.report.sources import individual_explanation, with_sources
 from gi.runtime.evaluations import Evaluations, checked
 from gi.runtime.stopping import Interrupted, stop_requests
-from gi.source.digest import normalise
+from gi.source.identity.digest import normalise
 
 # A time measured again minutes later, beside other work, repeats within 1 to 5 % (experiments/02-workers): trainings
 # that follow each other at once differ by less and would make a difference of what the machine did meanwhile.

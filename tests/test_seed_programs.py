@@ -8,7 +8,7 @@ from torch import nn
 
 from gi.core.trace import Trace
 from gi.core.types import Task
-from gi.source.repair import repair
+from gi.source.repair.repair import repair
 from tests.checking import InProcess  # makes torchvision importable
 
 FOLDER = Path(__file__).parents[1] / "corpus" / "seeds"

@@ -33,7 +33,7 @@ from gi.core.types import Task
 from gi.evaluate.workers import WarmWorker, WorkerDied, WorkerTimeout
 from gi.harvest.catalogue import repositories
 from gi.lines import decode
-from gi.source.models import entry_of
+from gi.source.model_file.entry_points import entry_of
 
 SHAPES = ((3, 32, 32), (1, 28, 28), (3, 64, 64), (3, 224, 224))
 MAX_CHARACTERS, MAX_OF_ONE = 60_000, 4

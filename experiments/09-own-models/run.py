@@ -22,8 +22,8 @@ from gi.core.streams import torch_seed
 from gi.core.types import Scored
 from gi.evaluate.datasets import Dataset, load_dataset
 from gi.evaluate.executor import LocalExecutor
-from gi.source.models import with_recipe
-from gi.source.original import plain_text
+from gi.source.model_file.entry_points import with_recipe
+from gi.source.model_file.patching import plain_text
 
 HERE = Path(__file__).parent
 GI = [sys.executable, "-c", "import sys; from gi.cli import run; sys.exit(run(sys.argv[1:]))"]
@@ -226,7 +226,7 @@ def patched_text(case: Case, run: Path, id_: str, scratch: Path) -> str:
 
 def evolved_recipe(text: str) -> str:
     """The patched file without the recipe that evolution changed; "" where it did not."""
-    from gi.source.tree import parse
+    from gi.source.tree.tree import parse
 
     source = parse(text)
     function = source.functions.get("recipe")

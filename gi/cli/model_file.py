@@ -39,7 +39,7 @@ class ModelFile:
     @property
     def as_it_is(self) -> "ModelFile":
         """The same with the file's own text, without the recipe that was put in where it has none."""
-        from gi.source.original import plain_text
+        from gi.source.model_file.patching import plain_text
 
         return dataclasses.replace(self, text=plain_text(self.content))
 
@@ -50,8 +50,8 @@ class ModelFile:
 
     def patched(self, text: str) -> bytes:
         """The file with a text that came from this one's: less what was put in, in the file's own style."""
-        from gi.source.models import without_plain_recipe
-        from gi.source.original import patched, plain_text
+        from gi.source.model_file.entry_points import without_plain_recipe
+        from gi.source.model_file.patching import patched, plain_text
 
         return patched(self.content, without_plain_recipe(text, plain_text(self.content), self.entry))
 
@@ -62,7 +62,7 @@ def read_model(given: str, arguments: Sequence[str] = ()) -> ModelFile:
     The text has plain line ends and, where the file has no recipe, a plain one. Raises `SourceError`, `ConfigError`.
     """
     from gi.lines import decode
-    from gi.source.models import entry_of, with_recipe
+    from gi.source.model_file.entry_points import entry_of, with_recipe
 
     path, name = split_file_name(given)
     if path.is_dir():
@@ -87,7 +87,7 @@ def split_file_name(text: str) -> tuple[Path, str | None]:
 def fitted_text(model: ModelFile, task: Task, check: "CheckWorker") -> str:
     """The model's text made to fit a task; says so on stderr where that changed it. Raises `SourceError`."""
     from gi.core.trace import Stopped
-    from gi.source.repair import repaired
+    from gi.source.repair.repair import repaired
 
     result = repaired(model.text, task, check)
     if isinstance(result.answer, Stopped):

@@ -149,7 +149,7 @@ def _origin(edit: Edit) -> dict[str, Any] | None:
 def repair(*, file: str, arguments: tuple[str, ...], input_shape: str, classes: int, as_json: bool) -> None:
     """Print a model file made to fit a data set's shape."""
     from gi.evaluate.check import CheckWorker
-    from gi.source.original import plain_text
+    from gi.source.model_file.patching import plain_text
 
     model, task = read_model(file, arguments), parse_task(input_shape, classes)
     with CheckWorker(entry=model.entry) as check:

@@ -15,7 +15,7 @@ from gi.corpus.classes import ModuleClass, module_classes
 from gi.corpus.flatten import UnusableError, flattened
 from gi.evaluate.trial import TrialWorker
 from gi.harvest import Harvest, Progress
-from gi.source.blocks import block_of
+from gi.source.model_file.class_calls import block_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from gi.core.types import Origin
 from gi.corpus.modules import modules, texts_below
 from gi.corpus.package import Defined, Inside, Package
 from gi.harvest import Harvest
-from gi.source.blocks import Call, calls_by_class
-from gi.source.module import Imported, Unit
-from gi.source.tree import dotted
+from gi.source.model_file.class_calls import Call, calls_by_class
+from gi.source.tree.module import Imported, Unit
+from gi.source.tree.tree import dotted
 
 _MODULES = "torch.nn."
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from gi.corpus.package import Defined, Inside, Package
-from gi.source.module import Imported, Module, Unit, renaming
-from gi.source.tree import Replacement
+from gi.source.tree.module import Imported, Module, Unit, renaming
+from gi.source.tree.tree import Replacement
 
 #: Packages that a block may import: what every run has anyway.
 AVAILABLE = frozenset({"torch", "torchvision", "numpy"}) | sys.stdlib_module_names

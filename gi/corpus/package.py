@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from gi.core.errors import SourceError
 from gi.lines.index import absolute
-from gi.source.module import Imported, Module
-from gi.source.tree import Source
+from gi.source.tree.module import Imported, Module
+from gi.source.tree.tree import Source
 
 _MAX_HOPS = 30  # of re-exports: more is a circle
 

@@ -24,7 +24,7 @@ from gi.corpus.licences import PERMISSIVE, permits
 from gi.corpus.summary import Summary, summary
 from gi.corpus.terms import terms_of
 from gi.harvest import Harvest, LicenceFile, Progress
-from gi.source.blocks import ingredient_of
+from gi.source.model_file.class_calls import ingredient_of
 
 #: A block whose source is longer is kept and listed, but not drawn: one edit would bury the program under it.
 MAX_DRAWN_CHARACTERS = 12_000

@@ -247,7 +247,7 @@ def _is_value(value: Any) -> bool:
 
 @lru_cache(maxsize=1)
 def _normaliser() -> Callable[[str, str], str]:
-    from gi.source.digest import normalise
+    from gi.source.identity.digest import normalise
 
     return normalise
 

@@ -13,7 +13,7 @@ from torch import nn
 
 from gi.core.trace import Stopped
 from gi.evaluate.sites import CANDIDATE, line_of
-from gi.source.entry import entry_call
+from gi.source.model_file.entry import entry_call
 
 MAX_PARAMS = 256_000_000  # with gradients and two moments of each, 4 GiB: what a training has by default
 

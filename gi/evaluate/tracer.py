@@ -2,7 +2,7 @@
 
 One pass: where a layer does not fit its input, the layer is made to fit on the fly (meta tensors hold no data, so this
 costs nothing), the fix is recorded, and the run goes on. So one answer names everything that has to change in the
-text. `gi.source.repair` turns the fixes into edits; a program fits as it is when a trace brings no fix. Only
+text. `gi.source.repair.repair` turns the fixes into edits; a program fits as it is when a trace brings no fix. Only
 where there are fixes is the text run again to find every place that could give the values: following numbers through
 a program doubles its cost.
 """

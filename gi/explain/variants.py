@@ -9,9 +9,9 @@ from gi.core.protocols import Check
 from gi.core.trace import Answer, Stopped
 from gi.core.types import Task
 from gi.explain.difference import Difference, difference
-from gi.source.dead import without_dead_code
-from gi.source.digest import digest
-from gi.source.repair import repaired
+from gi.source.identity.dead_code import without_dead_code
+from gi.source.identity.digest import digest
+from gi.source.repair.repair import repaired
 
 _MOST_PARTNERS = 6  # that are tried for a change without which nothing runs
 

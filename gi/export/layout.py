@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterable
 
 import black
 
-from gi.source.dead import without_dead_code
-from gi.source.tree import parse
+from gi.source.identity.dead_code import without_dead_code
+from gi.source.tree.tree import parse
 
 LINE_LENGTH = 120
 

@@ -14,8 +14,8 @@ from gi.core.errors import ConfigError
 from gi.core.types import Program
 from gi.export.subject import Subject
 from gi.report.origins import borrowed_parts, origin_text, part_text
-from gi.source.models import without_plain_recipe
-from gi.source.original import patched, plain_text, unified
+from gi.source.model_file.entry_points import without_plain_recipe
+from gi.source.model_file.patching import patched, plain_text, unified
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from gi.export.layout import (
     without_main,
 )
 from gi.report.origins import LineOrigin, borrowed_parts, carried_over, home_origin, origin_text
-from gi.source.entry import entry_call
+from gi.source.model_file.entry import entry_call
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,8 +42,8 @@ def default_parts(config: RunConfig, *, workers: int, cost_model: CostModel | No
     from gi.evaluate.check import CheckWorker
     from gi.evaluate.datasets import load_dataset
     from gi.evaluate.executor import LocalExecutor
-    from gi.source.digest import digest
-    from gi.source.repair import repair
+    from gi.source.identity.digest import digest
+    from gi.source.repair.repair import repair
     from gi.vary import Vary
 
     cache = cache_folder()

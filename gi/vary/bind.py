@@ -8,7 +8,7 @@ from typing import Any
 
 from gi.core.protocols import Signature
 from gi.core.types import Ingredient, LineType
-from gi.source.tree import dotted
+from gi.source.tree.tree import dotted
 from gi.vary.slots import DATA, INPUTS, UNKNOWN, Code, Slot, Surroundings, bound
 
 

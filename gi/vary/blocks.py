@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gi.core.types import Block, Edit, Ingredient, LineType
-from gi.source import places
-from gi.source.carry import carried
-from gi.source.places import stem_of
-from gi.source.settle import settled
-from gi.source.tree import Replacement, parse
+from gi.source.places import placing
+from gi.source.places.carry import carried
+from gi.source.places.placing import stem_of
+from gi.source.tree.settle import settled
+from gi.source.tree.tree import Replacement, parse
 from gi.vary.genes import Gene
 from gi.vary.host import Host
 from gi.vary.proposal import Means, Proposal, proposal
@@ -155,7 +155,7 @@ def _put(host: Host, spot: _Spot, code: str) -> list[Replacement]:
     if spot.replaced:
         return [host.source.replace(spot.gene.call, code)]
     assert spot.gene.place is not None, "a gene that something can stand behind"
-    return places.insertion(host.source, spot.gene.place, [(code, stem_of(code.partition("(")[0]))])
+    return placing.insertion(host.source, spot.gene.place, [(code, stem_of(code.partition("(")[0]))])
 
 
 def _arguments(block: Block, spot: _Spot) -> list[tuple[str, str]] | None:

@@ -4,10 +4,10 @@ import ast
 from collections.abc import Sequence
 
 from gi.core.types import Ingredient, LineType
-from gi.source import places
-from gi.source.carry import carried
-from gi.source.places import Attribute, Functional, spelled, stem_of
-from gi.source.tree import Replacement, Source, parse
+from gi.source.places import placing
+from gi.source.places.carry import carried
+from gi.source.places.placing import Attribute, Functional, spelled, stem_of
+from gi.source.tree.tree import Replacement, Source, parse
 from gi.vary.bind import bound_arguments
 from gi.vary.genes import Gene
 from gi.vary.host import Host, donor
@@ -63,10 +63,10 @@ def _misnamed(gene: Gene, layer: Ingredient) -> bool:
     return old != new and gene.place.name.rstrip("0123456789_") == old
 
 
-def _renamed(source: Source, place: places.Place | None, stem: str) -> list[Replacement]:
+def _renamed(source: Source, place: placing.Place | None, stem: str) -> list[Replacement]:
     if not isinstance(place, Attribute):
         return []
-    name = places.fresh(stem, places.attribute_names(source))
+    name = placing.fresh(stem, placing.attribute_names(source))
     target = place.statement.targets[0] if isinstance(place.statement, ast.Assign) else None
     nodes = [target, *(use.func for use in place.uses)] if target is not None else []
     return [source.replace(node, f"self.{name}") for node in nodes]
@@ -94,13 +94,13 @@ def _functional_replacement(
             return code, [source.replace(gene.call, code), *imports]
     layer = as_layer(ingredient, means)
     made = call_text(host, layer, around, means) if layer else None
-    if made is None or layer is None or places.constructor_of(source, gene.call) is None:
+    if made is None or layer is None or placing.constructor_of(source, gene.call) is None:
         return None
     code, imports = made
     signatures = (means.lookup.signature(s) or () for s in (layer.symbol, gene.symbol))
     if same_as_function(gene, layer.symbol, code, *signatures) or same_pixel(gene, layer.symbol, code):
         return None
-    defined, name = places.definition(source, gene.call, code, stem_of(layer.symbol))
+    defined, name = placing.definition(source, gene.call, code, stem_of(layer.symbol))
     return code, [defined, source.replace(gene.call, f"self.{name}({data})"), *imports]
 
 

@@ -1,9 +1,9 @@
 """Crossover by a one-point cut over the typed sequence: the host's head, the other parent's tail."""
 
 from gi.core.types import Edit
-from gi.source import places
-from gi.source.places import Appended, Attribute, Element, Functional
-from gi.source.tree import Replacement
+from gi.source.places import placing
+from gi.source.places.placing import Appended, Attribute, Element, Functional
+from gi.source.tree.tree import Replacement
 from gi.vary.crossover import replacement
 from gi.vary.deletion import holds_together
 from gi.vary.genes import Gene
@@ -42,7 +42,7 @@ def _tail_swapped(host: Host, other: Host, tail: list[Gene], coming: list[Gene],
             made.extend(swapped[1])
             edits.append(edit("cut", host, gene, swapped[0], other.ingredient(new)))
     gone = [g for g in tail[len(coming) :] if g.place is not None and not holds_together(host, g)]
-    made.extend(places.removal(host.source, [g.place for g in gone if g.place is not None]))
+    made.extend(placing.removal(host.source, [g.place for g in gone if g.place is not None]))
     edits.extend(edit("cut", host, g, "") for g in gone)
     if len(coming) > len(tail) and isinstance(tail[-1].place, (Element, Appended)):
         more = inserted(host, tail[-1], [other.ingredient(g) for g in coming[len(tail) :]], means)

@@ -1,7 +1,7 @@
 """Deletion: one layer, or one optional part of the recipe, goes."""
 
 from gi.core.types import Edit, LineType
-from gi.source import places
+from gi.source.places import placing
 from gi.vary.expressions import is_joined
 from gi.vary.genes import Gene
 from gi.vary.host import Host
@@ -17,7 +17,7 @@ def deletion(host: Host, means: Means) -> Proposal | None:
         return None
     gene = means.rng.choice(genes)
     assert gene.place is not None
-    return proposal(host, places.removal(host.source, [gene.place]), edit("deletion", host, gene, ""))
+    return proposal(host, placing.removal(host.source, [gene.place]), edit("deletion", host, gene, ""))
 
 
 def holds_together(host: Host, gene: Gene) -> bool:

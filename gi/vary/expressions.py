@@ -8,10 +8,10 @@ import ast
 from collections.abc import Iterator
 
 from gi.core.types import LineType
-from gi.source import places
-from gi.source.places import Attribute
-from gi.source.repair import find_argument
-from gi.source.tree import Function, Source
+from gi.source.places import placing
+from gi.source.places.placing import Attribute
+from gi.source.repair.repair import find_argument
+from gi.source.tree.tree import Function, Source
 from gi.vary.genes import Gene
 
 INPUTS = ("in_channels", "in_features", "num_features", "num_channels", "normalized_shape")
@@ -175,7 +175,7 @@ def _is_set_again(source: Source, scope: Function, attribute: str) -> bool:
 
 def _scope(source: Source, gene: Gene) -> Function | None:
     """The function in which a definition for the gene would stand."""
-    return places.constructor_of(source, gene.call) if gene.is_function else source.function(gene.call)
+    return placing.constructor_of(source, gene.call) if gene.is_function else source.function(gene.call)
 
 
 def _defining(source: Source, gene: Gene) -> Function | None:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from gi.core.trace import Shape, Site, Trace, Use
 from gi.core.types import RECIPE_TYPES, LineType
 from gi.lines.taxonomy import line_type
-from gi.source import places
-from gi.source.imports import resolve
-from gi.source.places import Place
-from gi.source.tree import Source, site_of
+from gi.source.places import placing
+from gi.source.places.placing import Place
+from gi.source.tree.imports import resolve
+from gi.source.tree.tree import Source, site_of
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Gene:
     @property
     def is_function(self) -> bool:
         """Whether data flows through the call itself, rather than through a layer that it builds."""
-        return isinstance(self.place, places.Functional)
+        return isinstance(self.place, placing.Functional)
 
 
 def model_genes(source: Source, trace: Trace) -> tuple[Gene, ...]:
@@ -75,7 +75,7 @@ def _gene(source: Source, site: Site, uses: list[Use], instances: int) -> Gene |
     is_layer = use.symbol.rpartition(".")[2][:1].isupper()
     if call is None or kind is None or kind in RECIPE_TYPES or (is_layer and not use.built):
         return None
-    place = places.place_of(source, call) if use.built else places.functional_place(source, call)
+    place = placing.place_of(source, call) if use.built else placing.functional_place(source, call)
     shapes = tuple((u.inputs[0][1:], u.output[1:]) for u in uses)
     return Gene(kind, use.symbol, call, place, *shapes[0], use.settings, instances, shapes)
 
@@ -125,5 +125,5 @@ def _recipe_genes(source: Source, expression: ast.expr, kind: LineType) -> Itera
 def _recipe_place(source: Source, call: ast.Call) -> Place | None:
     parent = source.parents[call]
     if isinstance(parent, ast.List):
-        return places.Element(call, list(parent.elts))
-    return places.place_of(source, call)
+        return placing.Element(call, list(parent.elts))
+    return placing.place_of(source, call)

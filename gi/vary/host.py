@@ -10,7 +10,7 @@ from functools import cached_property
 from gi.core.protocols import Ingredients
 from gi.core.trace import Trace
 from gi.core.types import MODEL_TYPES, Ingredient, LineType, Origin, Task
-from gi.source.tree import Source, parse
+from gi.source.tree.tree import Source, parse
 from gi.vary import expressions
 from gi.vary.genes import Gene, Part, model_genes, recipe_parts
 from gi.vary.slots import Surroundings

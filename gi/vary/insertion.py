@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 
 from gi.core.types import Edit, Ingredient, LineType
-from gi.source import places
-from gi.source.places import stem_of
-from gi.source.tree import Replacement
+from gi.source.places import placing
+from gi.source.places.placing import stem_of
+from gi.source.tree.tree import Replacement
 from gi.vary.genes import Gene
 from gi.vary.host import Host, donor
 from gi.vary.proposal import RECIPE_SHARE, Means, Proposal, as_layer, call_text, edit, listed, proposal
@@ -49,7 +49,7 @@ def inserted(
             edits.append(edit("insertion", host, gene, made[0], ingredient))
     if not calls or gene.place is None:
         return [], []
-    placed = places.insertion(host.source, gene.place, calls)
+    placed = placing.insertion(host.source, gene.place, calls)
     return ([*placed, *imports], edits) if placed else ([], [])
 
 

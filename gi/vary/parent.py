@@ -7,9 +7,9 @@ from functools import lru_cache
 
 from gi.core.protocols import Lookup
 from gi.core.types import Ingredient, LineType, Origin
-from gi.source.blocks import block_of, calls_by_class, ingredient_of
-from gi.source.carry import carried
-from gi.source.tree import parse
+from gi.source.model_file.class_calls import block_of, calls_by_class, ingredient_of
+from gi.source.places.carry import carried
+from gi.source.tree.tree import parse
 from gi.vary.host import Host
 
 _OWN_SHARE = 0.5

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from gi.core.protocols import Ingredients, Lookup
 from gi.core.types import Edit, Ingredient, LineType
-from gi.source.places import spelled
-from gi.source.tree import Replacement
+from gi.source.places.placing import spelled
+from gi.source.tree.tree import Replacement
 from gi.vary.bind import bound_arguments
 from gi.vary.genes import Gene, Part
 from gi.vary.host import Host

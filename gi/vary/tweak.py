@@ -6,8 +6,8 @@ from collections.abc import Collection
 from typing import Any
 
 from gi.core.protocols import Signature
-from gi.source.repair import add_argument, find_argument
-from gi.source.tree import Replacement, Source
+from gi.source.repair.repair import add_argument, find_argument
+from gi.source.tree.tree import Replacement, Source
 from gi.vary import expressions
 from gi.vary.bind import evaluated
 from gi.vary.genes import Gene

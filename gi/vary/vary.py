@@ -11,9 +11,9 @@ from gi.core.errors import SourceError
 from gi.core.protocols import Check, Ingredients, Lookup
 from gi.core.trace import Answer, Stopped, Trace
 from gi.core.types import Edit, Offspring, Refused, Task, Try
-from gi.source.dead import without_dead_code
-from gi.source.digest import digest
-from gi.source.repair import repaired
+from gi.source.identity.dead_code import without_dead_code
+from gi.source.identity.digest import digest
+from gi.source.repair.repair import repaired
 from gi.vary.host import Host
 from gi.vary.operators import OPERATORS, Means, Proposal, cut
 from gi.vary.parent import Parent

@@ -1,7 +1,7 @@
 """Which classes of a harvest are modules, and the literals that they are called with."""
 
 from gi.corpus.classes import module_classes
-from gi.source.blocks import calls_by_class
+from gi.source.model_file.class_calls import calls_by_class
 
 LAYERS = "from torch import nn\n\n\nclass Base(nn.Conv2d):\n    pass\n"
 NET = """import torch

@@ -4,9 +4,9 @@ import ast
 
 import pytest
 
-from gi.source.carry import carried
-from gi.source.scopes import mentions
-from gi.source.tree import parse
+from gi.source.places.carry import carried
+from gi.source.tree.scopes import mentions
+from gi.source.tree.tree import parse
 
 HOST = "import torch\nfrom torch import nn\n\n\nclass Net(nn.Module):\n    pass\n"
 

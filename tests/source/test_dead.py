@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gi.source.dead import without_dead_code
-from gi.source.tree import parse
+from gi.source.identity.dead_code import without_dead_code
+from gi.source.tree.tree import parse
 from tests.checking import SEEDS, program
 
 GONE = {

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gi.core.errors import SourceError
-from gi.source.digest import digest, normalise
+from gi.source.identity.digest import digest, normalise
 from tests.checking import HEAD, RECIPE, SEEDS, program
 
 INIT = "self.conv = nn.Conv2d(1, 8, 3, padding=1)\nself.fc = nn.Linear(512, 10)"

@@ -1,8 +1,8 @@
 import pytest
 
-from gi.source.dead import without_dead_code
-from gi.source.digest import digest, normalise
-from gi.source.entry import entry_call, entry_name
+from gi.source.identity.dead_code import without_dead_code
+from gi.source.identity.digest import digest, normalise
+from gi.source.model_file.entry import entry_call, entry_name
 
 FACTORIES = """\
 from torch import nn

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gi.source.expressions import condition, expression
+from gi.source.repair.expressions import condition, expression
 
 SCOPES = [
     {"planes": 64, "stride": 1, "in_planes": 64, "self.expansion": 4, "self.conv1.out_channels": 128},

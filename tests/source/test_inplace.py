@@ -3,7 +3,7 @@
 import pytest
 
 from gi.core.trace import Trace
-from gi.source.repair import repaired
+from gi.source.repair.repair import repaired
 from tests.checking import SMALL, program
 
 FLAT = "return self.fc(x.flatten(1))"

@@ -4,8 +4,8 @@ import ast
 
 import pytest
 
-from gi.source.imports import imported, resolve, spelling, with_import
-from gi.source.tree import parse
+from gi.source.tree.imports import imported, resolve, spelling, with_import
+from gi.source.tree.tree import parse
 
 RESOLVED = [
     ("import torch", "torch.nn.Conv2d", "torch.nn.Conv2d"),

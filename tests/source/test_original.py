@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gi.core.errors import SourceError
-from gi.source.original import patched, plain_text, unified
+from gi.source.model_file.patching import patched, plain_text, unified
 
 TEXT = "a = 1\n\nb = 2\nc = 3\n"
 KEPT = {

@@ -5,8 +5,8 @@ import random
 
 import pytest
 
-from gi.source import places
-from gi.source.tree import parse
+from gi.source.places import placing
+from gi.source.tree.tree import parse
 from tests.checking import program
 
 HEAD = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\nfrom collections import OrderedDict\n"
@@ -19,18 +19,18 @@ def _calls(source, codes):
 
 def _place(source, call):
     functional = source.code(call).startswith(("F.", "x.", "(x"))
-    return places.functional_place(source, call) if functional else places.place_of(source, call)
+    return placing.functional_place(source, call) if functional else placing.place_of(source, call)
 
 
 def removed(text, *codes):
     source = parse(text)
-    return source.edited(places.removal(source, [_place(source, c) for c in _calls(source, codes)]))
+    return source.edited(placing.removal(source, [_place(source, c) for c in _calls(source, codes)]))
 
 
 def inserted(text, code, *calls, after=True):
     source = parse(text)
     place = _place(source, _calls(source, [code])[0])
-    return source.edited(places.insertion(source, place, list(calls), after=after))
+    return source.edited(placing.insertion(source, place, list(calls), after=after))
 
 
 APPEND = """layers = []
@@ -201,7 +201,7 @@ def test_puts_a_definition_and_a_use_behind_a_function():
 )
 def test_leaves_what_is_no_plain_function_of_one_tensor_alone(init, forward, code):
     source = parse(program(init, forward))
-    assert places.place_of(source, _calls(source, [code])[0]) is None
+    assert placing.place_of(source, _calls(source, [code])[0]) is None
 
 
 ANYWHERE = {
@@ -272,11 +272,11 @@ def test_any_removal_and_insertion_still_parses(text):
     ],
 )
 def test_names_an_attribute_after_its_layer(symbol, stem):
-    assert places.stem_of(symbol) == stem
+    assert placing.stem_of(symbol) == stem
 
 
 def test_a_fresh_name_is_the_first_free_one():
-    assert places.fresh("conv", {"conv1", "conv3"}) == "conv2"
+    assert placing.fresh("conv", {"conv1", "conv3"}) == "conv2"
 
 
 def test_a_list_that_lost_all_its_layers_is_empty():

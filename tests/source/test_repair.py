@@ -8,7 +8,7 @@ import pytest
 from gi.core.errors import SourceError
 from gi.core.trace import Fix, Stopped, Trace
 from gi.core.types import Task
-from gi.source.repair import repair, repaired
+from gi.source.repair.repair import repair, repaired
 from tests.checking import HEAD, RECIPE, SEEDS, SMALL, program, sequential
 
 COLOUR = Task((3, 32, 32), 10)

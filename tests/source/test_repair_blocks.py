@@ -4,7 +4,7 @@ import pytest
 
 from gi.core.trace import Stopped, Trace
 from gi.core.types import Task
-from gi.source.repair import repair, repaired
+from gi.source.repair.repair import repair, repaired
 from tests.checking import HEAD, RECIPE, SMALL
 from tests.source.test_repair import changes
 

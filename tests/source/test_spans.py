@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gi.core.errors import SourceError
-from gi.source.tree import Replacement, dotted, parse, site_of
+from gi.source.tree.tree import Replacement, dotted, parse, site_of
 
 
 def _first(text, kind):

@@ -6,7 +6,7 @@ import random
 import pytest
 
 from gi.core.types import Block, Ingredient, LineType, Origin
-from gi.source.tree import parse
+from gi.source.tree.tree import parse
 from gi.vary import Vary
 from gi.vary.blocks import block
 from gi.vary.host import Host

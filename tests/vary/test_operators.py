@@ -5,7 +5,7 @@ import random
 import pytest
 
 from gi.core.types import Edit, LineType
-from gi.source.tree import parse
+from gi.source.tree.tree import parse
 from gi.vary import Vary
 from gi.vary.crossover import crossover
 from gi.vary.cut import cut

@@ -10,7 +10,7 @@ from gi.core.errors import SourceError
 from gi.core.trace import Stopped, Trace
 from gi.core.types import Offspring, Refused, Task
 from gi.evaluate.check import CheckWorker
-from gi.source.digest import digest
+from gi.source.identity.digest import digest
 from gi.vary import Vary
 from tests.checking import SEEDS, SMALL, InProcess, Stock, program, sequential
 

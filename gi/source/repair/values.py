@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from gi.core.errors import UnrepairableError
 from gi.core.trace import Case, Fix, Point, Site, Trace
-from gi.source.expressions import Expression, expression
-from gi.source.tree import Replacement, Source
+from gi.source.repair.expressions import Expression, expression
+from gi.source.tree.tree import Replacement, Source
 
 _LOOSE: dict[str, Callable[..., int]] = {"groups": math.gcd, "num_groups": math.gcd, "padding": max}
 """Arguments for which one number serves every layer of a line, if each alone needs another."""

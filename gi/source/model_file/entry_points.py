@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from gi.core.errors import ConfigError, SourceError
-from gi.source.dead import without_dead_code
-from gi.source.imports import resolve, spelling, with_import
-from gi.source.tree import Source, parse
+from gi.source.identity.dead_code import without_dead_code
+from gi.source.tree.imports import resolve, spelling, with_import
+from gi.source.tree.tree import Source, parse
 
 Model: TypeAlias = ast.ClassDef | ast.FunctionDef
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from gi.source.scopes import Mention, bound_names, local_name, mentions
-from gi.source.tree import Replacement, Source
+from gi.source.tree.scopes import Mention, bound_names, local_name, mentions
+from gi.source.tree.tree import Replacement, Source
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 

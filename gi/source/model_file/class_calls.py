@@ -7,8 +7,8 @@ from typing import Any
 
 from gi.core.errors import SourceError
 from gi.core.types import Block, Ingredient, LineType, Origin
-from gi.source.settle import settled
-from gi.source.tree import Source, dotted
+from gi.source.tree.settle import settled
+from gi.source.tree.tree import Source, dotted
 
 _MAX_CALLS = 12
 _SAMPLE_CHANNELS = 64

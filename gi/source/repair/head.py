@@ -4,8 +4,8 @@ import ast
 
 from gi.core.errors import UnrepairableError
 from gi.core.trace import Fix
-from gi.source import places
-from gi.source.tree import Replacement, Source
+from gi.source.places import placing
+from gi.source.tree.tree import Replacement, Source
 
 
 def add_head(source: Source, fix: Fix, taken: set[str], network: str) -> list[Replacement]:
@@ -15,17 +15,17 @@ def add_head(source: Source, fix: Fix, taken: set[str], network: str) -> list[Re
         next((f for f in owner.body if isinstance(f, ast.FunctionDef) and f.name == "forward"), None) if owner else None
     )
     last = forward.body[-1] if forward else None
-    constructor = places.constructor_of(source, last) if last else None
+    constructor = placing.constructor_of(source, last) if last else None
     if not isinstance(last, ast.Return) or last.value is None or constructor is None:
         raise UnrepairableError("the output has another shape, and forward does not end in a return")
     head, imports = "", list[Replacement]()
     dense = [("Linear", f"{fix.position}, {fix.value}")]
     layers = dense if fix.name == "flat" else [("AdaptiveAvgPool2d", "1"), ("Flatten", ""), *dense]
     for symbol, arguments in layers:
-        code, more = places.spelled(source, f"torch.nn.{symbol}", arguments)
+        code, more = placing.spelled(source, f"torch.nn.{symbol}", arguments)
         head, imports = f"{head}, {code}" if head else code, [*imports, *more]
-    whole, more = (head, []) if len(layers) == 1 else places.spelled(source, "torch.nn.Sequential", head)
-    name = places.fresh("head", taken)
+    whole, more = (head, []) if len(layers) == 1 else placing.spelled(source, "torch.nn.Sequential", head)
+    name = placing.fresh("head", taken)
     taken.add(name)
     definition = source.insert_after(constructor.body[-1], f"self.{name} = {whole}")
-    return [definition, *places.uses_of(source, last.value, [name]), *imports, *more]
+    return [definition, *placing.uses_of(source, last.value, [name]), *imports, *more]

@@ -13,7 +13,7 @@ from typing import TypeAlias, TypeVar
 
 from gi.core.errors import SourceError
 from gi.core.trace import Site
-from gi.source.replacement import Replacement
+from gi.source.tree.replacement import Replacement
 
 __all__ = ["Function", "Replacement", "Source", "dotted", "parse", "site_of"]
 

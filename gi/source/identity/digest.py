@@ -4,9 +4,9 @@ import ast
 import hashlib
 from functools import lru_cache
 
-from gi.source.dead import without_dead_code
-from gi.source.imports import imported
-from gi.source.tree import parse
+from gi.source.identity.dead_code import without_dead_code
+from gi.source.tree.imports import imported
+from gi.source.tree.tree import parse
 
 _KEPT = frozenset({"self", "cls"})
 

@@ -4,10 +4,10 @@ import ast
 
 from gi.core.errors import UnrepairableError
 from gi.core.trace import Fix, Site, Trace
-from gi.source import places
-from gi.source.imports import spelling, with_import
-from gi.source.tree import Replacement, Source
-from gi.source.values import add_argument
+from gi.source.places import placing
+from gi.source.repair.values import add_argument
+from gi.source.tree.imports import spelling, with_import
+from gi.source.tree.tree import Replacement, Source
 
 
 def call_at(source: Source, site: Site) -> ast.Call:
@@ -18,11 +18,11 @@ def call_at(source: Source, site: Site) -> ast.Call:
     return call
 
 
-def _place(source: Source, fix: Fix) -> places.Place:
+def _place(source: Source, fix: Fix) -> placing.Place:
     if fix.built:
-        place = places.place_of(source, call_at(source, fix.built[0]))
+        place = placing.place_of(source, call_at(source, fix.built[0]))
     else:
-        place = places.functional_place(source, call_at(source, fix.site))
+        place = placing.functional_place(source, call_at(source, fix.site))
     if place is None:
         raise UnrepairableError(f"the layer of line {fix.site[0]} stands in no style that can be edited")
     return place
@@ -36,7 +36,7 @@ def remove(source: Source, fix: Fix, trace: Trace) -> list[Replacement]:
     """The call goes; a pool that other images can use takes what there is."""
     if fix.name == "ceil_mode" and _instances(fix, trace) > 1:
         return [add_argument(source, call_at(source, fix.built[0]), "ceil_mode", "True")]
-    return places.removal(source, [_place(source, fix)])
+    return placing.removal(source, [_place(source, fix)])
 
 
 def set_symbol(source: Source, fix: Fix, trace: Trace) -> list[Replacement]:
@@ -52,22 +52,22 @@ def set_symbol(source: Source, fix: Fix, trace: Trace) -> list[Replacement]:
 def flatten_first(source: Source, fix: Fix, _: Trace) -> list[Replacement]:
     """A flatten, or a pool and a flatten, in front of a dense layer."""
     place = _place(source, fix)
-    if isinstance(place, places.Attribute):
+    if isinstance(place, placing.Attribute):
         return _flatten_in_forward(source, fix)
-    flat, imports = places.spelled(source, "torch.nn.Flatten", "")
+    flat, imports = placing.spelled(source, "torch.nn.Flatten", "")
     calls = [(flat, "flatten")]
     if fix.kind == "pool":
-        pool, more = places.spelled(source, "torch.nn.AdaptiveAvgPool2d", str(fix.value))
+        pool, more = placing.spelled(source, "torch.nn.AdaptiveAvgPool2d", str(fix.value))
         calls, imports = [(pool, "pool"), *calls], [*imports, *more]
-    return [*places.insertion(source, place, calls, after=False), *imports]
+    return [*placing.insertion(source, place, calls, after=False), *imports]
 
 
 def pool_first(source: Source, fix: Fix, _: Trace) -> list[Replacement]:
     """A pool in front of a flatten, where the features would be far too many."""
     place, size = _place(source, fix), str(fix.value[0])
-    if not isinstance(place, places.Functional):
-        pool, imports = places.spelled(source, "torch.nn.AdaptiveAvgPool2d", size)
-        return [*places.insertion(source, place, [(pool, "pool")], after=False), *imports]
+    if not isinstance(place, placing.Functional):
+        pool, imports = placing.spelled(source, "torch.nn.AdaptiveAvgPool2d", size)
+        return [*placing.insertion(source, place, [(pool, "pool")], after=False), *imports]
     name, line = spelling(source, "torch.nn.functional.adaptive_avg_pool2d")
     return [*source.wrap(place.data, f"{name}(", f", {size})"), *([with_import(source, line)] if line else [])]
 

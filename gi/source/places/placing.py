@@ -1,11 +1,20 @@
-"""How a layer is put in or taken out, in each style that people write; see `gi.source.styles`."""
+"""How a layer is put in or taken out, in each style that people write; see `gi.source.places.places`."""
 
 import ast
 from collections.abc import Iterable
 
-from gi.source.imports import spelling, with_import
-from gi.source.styles import Anywhere, Appended, Attribute, Element, Functional, Place, functional_place, place_of
-from gi.source.tree import Function, Replacement, Source
+from gi.source.places.places import (
+    Anywhere,
+    Appended,
+    Attribute,
+    Element,
+    Functional,
+    Place,
+    functional_place,
+    place_of,
+)
+from gi.source.tree.imports import spelling, with_import
+from gi.source.tree.tree import Function, Replacement, Source
 
 __all__ = ["Anywhere", "Appended", "Attribute", "Element", "Functional", "Place", "attribute_names", "bypass"]
 __all__ += ["constructor_of", "definition", "fresh", "functional_place", "insertion", "place_of", "removal"]

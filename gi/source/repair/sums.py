@@ -6,11 +6,11 @@ from typing import Any
 
 from gi.core.errors import UnrepairableError
 from gi.core.trace import Case, Fix, Trace
-from gi.source import places
-from gi.source.expressions import condition, expression
-from gi.source.imports import spelling, with_import
-from gi.source.inplace import as_assignment
-from gi.source.tree import Replacement, Source
+from gi.source.places import placing
+from gi.source.repair.expressions import condition, expression
+from gi.source.repair.out_of_place import as_assignment
+from gi.source.tree.imports import spelling, with_import
+from gi.source.tree.tree import Replacement, Source
 
 _POOL = "torch.nn.functional.adaptive_avg_pool2d"
 
@@ -18,11 +18,11 @@ _POOL = "torch.nn.functional.adaptive_avg_pool2d"
 def project(source: Source, fix: Fix, trace: Trace, taken: set[str]) -> list[Replacement]:
     """One operand passes through a layer that gives it the other's width. The layer's name is added to `taken`."""
     node = source.node_at(fix.site)
-    constructor = places.constructor_of(source, node) if node else None
+    constructor = placing.constructor_of(source, node) if node else None
     if node is None or constructor is None:
         raise UnrepairableError(f"the sum of line {fix.site[0]} stands in no class with a constructor")
     code, imports = _projection(source, fix, trace.points[fix.route[0]].cases)
-    name = places.fresh("project", taken)
+    name = placing.fresh("project", taken)
     taken.add(name)
     definition = source.insert_after(constructor.body[-1], f"self.{name} = {code}")
     changed = _changed(source, node, fix.name, lambda operand: f"self.{name}({operand})", f"self.{name}(")
@@ -40,7 +40,7 @@ def _projection(source: Source, fix: Fix, cases: Sequence[Case]) -> tuple[str, l
         raise UnrepairableError(f"the sum of line {fix.site[0]} runs in some objects of its class, in others never")
     code, imports = _layer(source, fix, summing if in_needing is None else needing)
     if held := in_summing if in_needing is None else in_needing:
-        plain, more = places.spelled(source, "torch.nn.Identity", "")
+        plain, more = placing.spelled(source, "torch.nn.Identity", "")
         code, imports = f"{code} if {held} else {plain}", [*imports, *more]
     return code, imports
 
@@ -63,7 +63,7 @@ def _layer(source: Source, fix: Fix, cases: Sequence[Case]) -> tuple[str, list[R
     channels, out, stride = (t.text for t in texts if t is not None)
     step = f", stride={stride}" if stride not in ("0", "1") else ""
     symbol, rest = ("torch.nn.Linear", "") if stride == "0" else ("torch.nn.Conv2d", f", 1{step}")
-    return places.spelled(source, symbol, f"{channels}, {out}{rest}")
+    return placing.spelled(source, symbol, f"{channels}, {out}{rest}")
 
 
 def _own_widths(case: Case, side: str) -> tuple[int, int, int]:

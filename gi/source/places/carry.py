@@ -6,8 +6,8 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from gi.source.module import Imported, Module, Unit, module_of
-from gi.source.tree import Replacement, Source
+from gi.source.tree.module import Imported, Module, Unit, module_of
+from gi.source.tree.tree import Replacement, Source
 
 _BUILTINS = frozenset(dir(builtins))
 _MAX_IMPORT_LINE = 88

@@ -4,8 +4,8 @@ import ast
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from gi.source.imports import imported, resolve
-from gi.source.tree import Source, dotted
+from gi.source.tree.imports import imported, resolve
+from gi.source.tree.tree import Source, dotted
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import ast
 from functools import lru_cache
 
-from gi.source.tree import Replacement, Source, dotted
+from gi.source.tree.tree import Replacement, Source, dotted
 
 _PREFERRED = (
     ("torch.nn.functional", "F", "import torch.nn.functional as F"),

@@ -7,11 +7,12 @@ from gi.core.errors import SourceError, UnrepairableError
 from gi.core.protocols import Check
 from gi.core.trace import Answer, Fix, Stopped, Trace
 from gi.core.types import Task
-from gi.source import layers, places, sums, values
-from gi.source.head import add_head
-from gi.source.inplace import out_of_place
-from gi.source.tree import Replacement, Source, parse
-from gi.source.values import add_argument, find_argument
+from gi.source.places import placing
+from gi.source.repair import layers, sums, values
+from gi.source.repair.head import add_head
+from gi.source.repair.out_of_place import out_of_place
+from gi.source.repair.values import add_argument, find_argument
+from gi.source.tree.tree import Replacement, Source, parse
 
 MAX_ROUNDS = 12
 
@@ -88,7 +89,7 @@ def _plain(source: Source, trace: Trace, fixes: Sequence[Fix]) -> list[Replaceme
 
 
 def _structural(source: Source, trace: Trace) -> list[Replacement]:
-    taken, made = places.attribute_names(source), list[Replacement]()
+    taken, made = placing.attribute_names(source), list[Replacement]()
     for fix in (f for f in trace.fixes if f.kind in _STRUCTURAL):
         if fix.kind == "project":
             made.extend(sums.project(source, fix, trace, taken))

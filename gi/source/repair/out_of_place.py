@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from gi.core.errors import UnrepairableError
 from gi.core.trace import Fix, Trace
-from gi.source.tree import Replacement, Source
-from gi.source.values import find_argument
+from gi.source.repair.values import find_argument
+from gi.source.tree.tree import Replacement, Source
 
 _OPERATORS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 _ATOMS = (ast.Name, ast.Call, ast.Attribute, ast.Subscript, ast.Constant)

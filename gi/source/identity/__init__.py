@@ -1,0 +1,1 @@
+"""What two texts have in common once formatting, names and dead code are taken away."""

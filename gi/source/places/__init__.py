@@ -1,0 +1,1 @@
+"""The places of a text where a layer is defined, used, or can be put."""

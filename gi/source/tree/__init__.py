@@ -1,0 +1,1 @@
+"""A program's text as a tree with places: parsing, scopes, imports, edits by span."""
