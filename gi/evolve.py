@@ -19,12 +19,12 @@ from gi.core.streams import stream
 from gi.core.types import OBJECTIVES, Individual, Offspring, Program, Refused, Try
 from gi.runtime.borrowed import takes_from_parent, with_origins
 from gi.runtime.cost import RunCost
-from gi.runtime.cputime import CpuClock
 from gi.runtime.events import Finished, GenerationEnded, GenerationStarted, RunEvent, Varied
 from gi.runtime.outcomes import Outcomes
 from gi.runtime.parts import MakeParts, Parts, default_parts
 from gi.runtime.scores import Scores
 from gi.runtime.stopping import Interrupted, stop_requests
+from gi.sandbox.process_cpu import CpuClock
 from gi.select import survivors, tournament
 
 OnEvent = Callable[[RunEvent], None]

@@ -12,9 +12,9 @@ from gi.core.errors import ConfigError, RunError
 from gi.core.settings import cache_folder
 from gi.core.types import Task
 from gi.evaluate.datasets import Dataset, load_dataset
-from gi.evaluate.workers import WarmWorker, WorkerDied, WorkerTimeout
 from gi.export.data import companion_name, data_facts, write_splits
 from gi.export.render import DataFacts, Figures, model_text
+from gi.sandbox.warm_worker import WarmWorker, WorkerDied, WorkerTimeout
 from gi.weights.donor_pack import write_pack
 from gi.weights.donor_reading import donors
 from gi.weights.index import Index

@@ -10,7 +10,7 @@ import pytest
 from gi.archive import Archive
 from gi.cli import run
 from gi.core.types import Scored
-from gi.evaluate.server import warm_server
+from gi.sandbox.server import warm_server
 
 HEAD = "import torch\nfrom torch import nn\n\n\n"
 MODEL = """\

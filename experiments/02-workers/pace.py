@@ -11,10 +11,10 @@ import torch
 from torch import nn
 
 from gi.evaluate.candidate import build, load, make_recipe
-from gi.evaluate.clock import cpu_s
 from gi.evaluate.datasets import open_dataset
-from gi.evaluate.messages import receive, send
 from gi.evaluate.training import Batches, batch_order, fastest_layout, train
+from gi.sandbox.clock import cpu_s
+from gi.sandbox.messages import receive, send
 
 STEPS, ROUNDS = 40, 12
 

@@ -14,10 +14,10 @@ from gi.core.protocols import Job
 from gi.core.settings import RunConfig, cache_folder
 from gi.evaluate.datasets import load_dataset
 from gi.evaluate.executor import LocalExecutor
-from gi.evaluate.limits import Limits
-from gi.evaluate.messages import receive, send
-from gi.evaluate.server import warm_server
-from gi.evaluate.workers import WarmWorker
+from gi.sandbox.limits import Limits
+from gi.sandbox.messages import receive, send
+from gi.sandbox.server import warm_server
+from gi.sandbox.warm_worker import WarmWorker
 
 HERE = Path(__file__).parent
 

@@ -1,6 +1,6 @@
 """Judges a program by plain torch on meta tensors, with none of gi's hooks: parse, build, forward, gradient.
 
-Runs in the confined check process (`gi.evaluate.workers.WarmWorker`), because the programs are other people's code.
+Runs in the confined check process (`gi.sandbox.warm_worker.WarmWorker`), because the programs are other people's code.
 """
 
 import ast

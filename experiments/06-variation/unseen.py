@@ -30,9 +30,9 @@ from variation import HERE, read, run
 from gi.core.errors import GiError
 from gi.core.streams import stream
 from gi.core.types import Task
-from gi.evaluate.workers import WarmWorker, WorkerDied, WorkerTimeout
 from gi.harvest.catalogue import repositories
 from gi.lines import decode
+from gi.sandbox.warm_worker import WarmWorker, WorkerDied, WorkerTimeout
 from gi.source.model_file.entry_points import entry_of
 
 SHAPES = ((3, 32, 32), (1, 28, 28), (3, 64, 64), (3, 224, 224))

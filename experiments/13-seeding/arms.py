@@ -8,9 +8,9 @@ import torch
 from nets import Net, Training, step_cpu_s
 from torch import nn
 
-from gi.evaluate.clock import cpu_s
 from gi.evaluate.race import Entrant, race
 from gi.evaluate.seeding import PROBE_IMAGES, READOUT_IMAGES, filled_share, read_out
+from gi.sandbox.clock import cpu_s
 from gi.weights.donor_reading import donors
 from gi.weights.mined import mine
 from gi.weights.predict import most_likely, sampled

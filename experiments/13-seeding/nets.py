@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from gi.core.settings import cache_folder
-from gi.evaluate.clock import cpu_s
 from gi.evaluate.datasets import Dataset, load_dataset, open_split
+from gi.sandbox.clock import cpu_s
 
 BATCH = 64
 SCORED = 1000  # validation images of one score

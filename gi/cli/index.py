@@ -60,7 +60,7 @@ def build(
     gi's own, with weights.
     """
     _refuse_unclear(files, model, input_shape, arguments, names)
-    from gi.evaluate.server import warm_server
+    from gi.sandbox.server import warm_server
     from gi.weights.build import build as add
     from gi.weights.index import Index
 

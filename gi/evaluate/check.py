@@ -7,7 +7,7 @@ from typing import Any
 from gi.core.protocols import Signature
 from gi.core.trace import Answer, Stopped, answer_from_json
 from gi.core.types import Task
-from gi.evaluate.workers import WarmWorker, WorkerDied, WorkerTimeout
+from gi.sandbox.warm_worker import WarmWorker, WorkerDied, WorkerTimeout
 
 _TARGET = "gi.evaluate.tracer:handle"
 _MAX_REMEMBERED = 256  # texts: an offspring that was accepted is a parent soon

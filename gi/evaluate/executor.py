@@ -18,9 +18,9 @@ from gi.core.settings import WALL_FOR_CPU, RunConfig
 from gi.core.types import Cost, Failed, Outcome, Scored, Stage
 from gi.evaluate.answers import seeding_from_json
 from gi.evaluate.datasets import Dataset, open_dataset
-from gi.evaluate.limits import Limits
-from gi.evaluate.messages import PeerGoneError, receive, send
-from gi.evaluate.server import START_LIMIT_S, Child, Exit, ForkServer, ServerDied, warm_server
+from gi.sandbox.limits import Limits
+from gi.sandbox.messages import PeerGoneError, receive, send
+from gi.sandbox.server import START_LIMIT_S, Child, Exit, ForkServer, ServerDied, warm_server
 
 _RUN = "gi.evaluate.job:run"
 _PROBE = "gi.evaluate.job:probe_device"

@@ -18,15 +18,15 @@ from torch import nn
 from gi.core.types import Seeding, Stage
 from gi.evaluate.answers import seeding_json
 from gi.evaluate.candidate import CandidateError, Recipe, blame, build, load, make_recipe
-from gi.evaluate.clock import cpu_s
 from gi.evaluate.costmodel import modelled
 from gi.evaluate.datasets import SplitName, open_dataset
 from gi.evaluate.inheritance import inherit
 from gi.evaluate.measure import macs_per_sample, num_params, relative_time
-from gi.evaluate.messages import receive, send
 from gi.evaluate.race import Entrant
 from gi.evaluate.seeding import UNSEEDED, lacks_weights, raced
 from gi.evaluate.training import Batches, batch_order, error_rate, fastest_layout, pace_check, seed_everything, train
+from gi.sandbox.clock import cpu_s
+from gi.sandbox.messages import receive, send
 
 
 @dataclass(frozen=True, slots=True)

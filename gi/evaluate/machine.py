@@ -13,7 +13,7 @@ from gi import __version__
 from gi.core.errors import WorkerError
 from gi.core.settings import cache_folder, data_folder, default_workers
 from gi.evaluate.named import NAMED
-from gi.evaluate.workers import WarmWorker, WorkerDied, WorkerTimeout
+from gi.sandbox.warm_worker import WarmWorker, WorkerDied, WorkerTimeout
 
 PACKAGES = ("torch", "torchvision", "libcst", "deap", "pymoo", "numpy", "scikit-learn")
 OLDEST = {"torch": (2, 4), "torchvision": (0, 19)}

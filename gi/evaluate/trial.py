@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gi.core.errors import WorkerError
-from gi.evaluate.workers import WarmWorker, WorkerDied, WorkerTimeout
+from gi.sandbox.warm_worker import WarmWorker, WorkerDied, WorkerTimeout
 
 _TARGET = "gi.evaluate.blocks:handle"
 

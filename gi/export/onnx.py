@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gi.core.errors import RunError
 from gi.core.types import Task
-from gi.evaluate.workers import WarmWorker, WorkerDied, WorkerTimeout
+from gi.sandbox.warm_worker import WarmWorker, WorkerDied, WorkerTimeout
 
 OPSET = 17
 _WALL_LIMIT_S = 300.0

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from gi.archive import Archive
 from gi.core.settings import OWN_MODEL_FACTOR, RunConfig
-from gi.runtime.cputime import CpuClock
+from gi.sandbox.process_cpu import CpuClock
 
 _LEAST_LIMIT_S = 2.0  # below this a start that is slow once decides
 

@@ -66,7 +66,7 @@ def checkpoint_source(
 
 
 def _convert(text: str, weights: Path, input_shape: list[int], entry: str, path: Path) -> None:
-    from gi.evaluate.workers import WarmWorker, WorkerDied, WorkerTimeout
+    from gi.sandbox.warm_worker import WarmWorker, WorkerDied, WorkerTimeout
 
     with WarmWorker("gi.weights.tracing:convert", wall_limit_s=_WALL_LIMIT_S, memory_mb=_MEMORY_MB) as worker:
         try:

@@ -10,7 +10,7 @@ from gi.core.settings import RunConfig
 from gi.core.types import Outcome
 from gi.evaluate.datasets import Dataset, load_dataset
 from gi.evaluate.executor import LocalExecutor
-from gi.evaluate.server import ForkServer, warm_server
+from gi.sandbox.server import ForkServer, warm_server
 
 HEAD = "import torch\nfrom torch import nn\n"
 NET = """

@@ -21,8 +21,8 @@ from gi.core.settings import RunConfig
 from gi.core.types import OBJECTIVES, Failed, Outcome, Scored
 from gi.evaluate.datasets import Dataset, load_dataset
 from gi.evaluate.executor import LocalExecutor
-from gi.evaluate.limits import Limits
-from gi.evaluate.server import ForkServer
+from gi.sandbox.limits import Limits
+from gi.sandbox.server import ForkServer
 from tests.evaluate.conftest import HEAD, NET, PROGRAM, RECIPE
 
 Evaluate = Callable[..., Outcome]

@@ -7,7 +7,7 @@ import pytest
 
 from gi.core.errors import WorkerError
 from gi.evaluate.machine import doctor
-from gi.evaluate.server import ForkServer
+from gi.sandbox.server import ForkServer
 
 
 def test_starts_a_worker_and_finds_nothing_wrong(server: ForkServer) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from gi.core.errors import WorkerError
-from gi.evaluate.limits import Limits
-from gi.evaluate.server import ForkServer, warm_server
-from gi.evaluate.workers import WarmWorker, WorkerDied, WorkerTimeout
+from gi.sandbox.limits import Limits
+from gi.sandbox.server import ForkServer, warm_server
+from gi.sandbox.warm_worker import WarmWorker, WorkerDied, WorkerTimeout
 
 
 def test_answers_calls_in_one_process(server: ForkServer) -> None:
@@ -127,7 +127,7 @@ def test_users_share_one_server(server: ForkServer) -> None:
 
 
 def test_says_why_the_server_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gi.evaluate.server._import_path", lambda: [])
+    monkeypatch.setattr("gi.sandbox.server._import_path", lambda: [])
     own = ForkServer()
     try:
         with pytest.raises(WorkerError, match=r"cannot start .*(No module named|Error).*gi doctor"):

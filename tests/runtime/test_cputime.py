@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from gi.runtime.cputime import CpuClock
+from gi.sandbox.process_cpu import CpuClock
 
 BURN = "import time\nwhile time.process_time() < 0.4: pass\n"
 

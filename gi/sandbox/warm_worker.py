@@ -10,9 +10,9 @@ from types import TracebackType
 from typing import Any
 
 from gi.core.errors import WorkerError
-from gi.evaluate.limits import Limits
-from gi.evaluate.messages import PeerGoneError, receive, send
-from gi.evaluate.server import START_LIMIT_S, Child, ServerDied, warm_server
+from gi.sandbox.limits import Limits
+from gi.sandbox.messages import PeerGoneError, receive, send
+from gi.sandbox.server import START_LIMIT_S, Child, ServerDied, warm_server
 
 
 class WorkerDied(Exception):  # noqa: N818 (named for what happened, as its sibling `TimeoutError` of Python is)
@@ -77,7 +77,7 @@ class WarmWorker:
         if self._calls >= self._recycle_after:
             self._drop()
         if self._child is None:
-            self._child = self._server.fork("gi.evaluate.workers:serve", self._limits)
+            self._child = self._server.fork("gi.sandbox.warm_worker:serve", self._limits)
             self._calls = 0
             try:
                 send(self._child.connection, self._target)

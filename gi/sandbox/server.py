@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import IO, Any
 
 from gi.core.errors import WorkerError
-from gi.evaluate.limits import Limits
-from gi.evaluate.messages import wait_readable
+from gi.sandbox.limits import Limits
+from gi.sandbox.messages import wait_readable
 
 START_LIMIT_S = 180.0
 _STARTER = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[2]); "
-    "from gi.evaluate.forkserver import main; main(int(sys.argv[1]))"
+    "from gi.sandbox.fork_server import main; main(int(sys.argv[1]))"
 )
 _KEPT_VARIABLES = ("CUDA", "NVIDIA", "LD_LIBRARY_PATH", "TMPDIR", "HOME", "PATH")
 # One thread each, the same hashes in every process, and no trimming of the heap: glibc gives large blocks back to the

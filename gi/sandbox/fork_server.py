@@ -1,6 +1,6 @@
 """The warm server: imports torch once, then forks a worker process for each request in milliseconds.
 
-Runs as a process of its own (`main`), started by `gi.evaluate.server`. It only imports: it never runs a torch
+Runs as a process of its own (`main`), started by `gi.sandbox.server`. It only imports: it never runs a torch
 operator, starts a thread or touches CUDA, because a fork would inherit half of that. multiprocessing's own fork server
 is not used: it re-imports the driver's `__main__`, unpickles, keeps the environment, cannot tell what a killed child
 had used, and its children outlive it.
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from gi.core.compat import allow_torchvision
-from gi.evaluate.limits import Limits, adopt_orphans, children, confine, die_with_parent
+from gi.sandbox.limits import Limits, adopt_orphans, children, confine, die_with_parent
 
 # torch.optim imports torch._dynamo on first use: 1.3 s of CPU which each forked worker would pay again.
 PRELOAD = (

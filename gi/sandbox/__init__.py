@@ -1,0 +1,1 @@
+"""Worker processes: a fork server, warm workers, limits, messages. Programs run nowhere else."""
