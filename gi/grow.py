@@ -11,7 +11,7 @@ import gi
 from gi.core.errors import ConfigError, RunError
 from gi.core.settings import cache_folder
 from gi.core.types import Task
-from gi.evaluate.datasets import Dataset, load_dataset
+from gi.data.dataset import Dataset, load_dataset
 from gi.export.data import companion_name, data_facts, write_splits
 from gi.export.render import DataFacts, Figures, model_text
 from gi.sandbox.warm_worker import WarmWorker, WorkerDied, WorkerTimeout

@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from gi.data.dataset import open_dataset
 from gi.evaluate.candidate import build, load, make_recipe
-from gi.evaluate.datasets import open_dataset
 from gi.evaluate.training import Batches, batch_order, fastest_layout, train
 from gi.sandbox.clock import cpu_s
 from gi.sandbox.messages import receive, send

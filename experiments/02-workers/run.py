@@ -12,7 +12,7 @@ from programs import PROGRAMS
 
 from gi.core.protocols import Job
 from gi.core.settings import RunConfig, cache_folder
-from gi.evaluate.datasets import load_dataset
+from gi.data.dataset import load_dataset
 from gi.evaluate.executor import LocalExecutor
 from gi.sandbox.limits import Limits
 from gi.sandbox.messages import receive, send

@@ -8,7 +8,7 @@ from pathlib import Path
 from gi.core.protocols import Job
 from gi.core.settings import RunConfig, cache_folder
 from gi.corpus import seed_programs
-from gi.evaluate.datasets import load_dataset
+from gi.data.dataset import load_dataset
 from gi.evaluate.executor import LocalExecutor
 
 HERE = Path(__file__).parent

@@ -20,7 +20,7 @@ from gi.core.protocols import Job
 from gi.core.settings import RunConfig, cache_folder
 from gi.core.streams import torch_seed
 from gi.core.types import Scored
-from gi.evaluate.datasets import Dataset, load_dataset
+from gi.data.dataset import Dataset, load_dataset
 from gi.evaluate.executor import LocalExecutor
 from gi.source.model_file.entry_points import with_recipe
 from gi.source.model_file.patching import plain_text

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from gi.core.settings import cache_folder
-from gi.evaluate.datasets import Dataset, load_dataset, open_split
+from gi.data.dataset import Dataset, load_dataset, open_split
 from gi.sandbox.clock import cpu_s
 
 BATCH = 64

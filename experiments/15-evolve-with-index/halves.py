@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from gi.core.settings import cache_folder
-from gi.evaluate.datasets import load_dataset, open_split
+from gi.data.dataset import load_dataset, open_split
 
 
 def half(name: str, classes: range, folder: Path) -> Path:

@@ -20,7 +20,7 @@ from halves import half
 from gi.archive import Archive
 from gi.core.compat import allow_torchvision
 from gi.core.settings import cache_folder
-from gi.evaluate.datasets import load_dataset
+from gi.data.dataset import load_dataset
 from gi.weights.donor_reading import index_pack
 from gi.weights.index import Index
 

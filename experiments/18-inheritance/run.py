@@ -22,7 +22,7 @@ from gi.core.protocols import Job  # noqa: E402
 from gi.core.settings import cache_folder  # noqa: E402
 from gi.core.streams import torch_seed  # noqa: E402
 from gi.core.types import Scored  # noqa: E402
-from gi.evaluate.datasets import load_dataset  # noqa: E402
+from gi.data.dataset import load_dataset  # noqa: E402
 from gi.evaluate.executor import LocalExecutor  # noqa: E402
 from gi.select import hypervolume  # noqa: E402
 

@@ -130,7 +130,7 @@ def _new(
 
     import gi.evolve
     from gi.archive import refuse_unfit
-    from gi.evaluate.datasets import load_dataset
+    from gi.data.dataset import load_dataset
 
     refuse_unfit(folder)  # what is wrong with the call is told before the first run's corpus is built
     dataset = load_dataset(config.dataset, data_root=config.data_root, cache=cache_folder())

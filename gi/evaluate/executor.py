@@ -16,8 +16,8 @@ from gi.core.errors import ConfigError, SourceError, WorkerError
 from gi.core.protocols import CostModel, Job
 from gi.core.settings import WALL_FOR_CPU, RunConfig
 from gi.core.types import Cost, Failed, Outcome, Scored, Stage
+from gi.data.dataset import Dataset, open_dataset
 from gi.evaluate.answers import seeding_from_json
-from gi.evaluate.datasets import Dataset, open_dataset
 from gi.sandbox.limits import Limits
 from gi.sandbox.messages import PeerGoneError, receive, send
 from gi.sandbox.server import START_LIMIT_S, Child, Exit, ForkServer, ServerDied, warm_server

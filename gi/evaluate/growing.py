@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from gi.core.errors import WeightsError
 from gi.core.streams import stream_seed
+from gi.data.dataset import Dataset, open_dataset
 from gi.evaluate.candidate import Recipe, build, load, make_recipe
-from gi.evaluate.datasets import Dataset, open_dataset
 from gi.evaluate.measure import num_params
 from gi.evaluate.training import Batches, batch_order, error_rate, fastest_layout, seed_everything, train
 from gi.sandbox.clock import cpu_s

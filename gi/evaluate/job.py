@@ -16,10 +16,10 @@ import torch
 from torch import nn
 
 from gi.core.types import Seeding, Stage
+from gi.data.dataset import SplitName, open_dataset
 from gi.evaluate.answers import seeding_json
 from gi.evaluate.candidate import CandidateError, Recipe, blame, build, load, make_recipe
 from gi.evaluate.costmodel import modelled
-from gi.evaluate.datasets import SplitName, open_dataset
 from gi.evaluate.inheritance import inherit
 from gi.evaluate.measure import macs_per_sample, num_params, relative_time
 from gi.evaluate.race import Entrant

@@ -12,7 +12,7 @@ from typing import Any
 from gi import __version__
 from gi.core.errors import WorkerError
 from gi.core.settings import cache_folder, data_folder, default_workers
-from gi.evaluate.named import NAMED
+from gi.data.readers.named import NAMED
 from gi.sandbox.warm_worker import WarmWorker, WorkerDied, WorkerTimeout
 
 PACKAGES = ("torch", "torchvision", "libcst", "deap", "pymoo", "numpy", "scikit-learn")

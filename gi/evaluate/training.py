@@ -14,8 +14,8 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from gi.core.streams import stream_seed
 from gi.core.types import Task
+from gi.data.dataset import Dataset, SplitName, open_split
 from gi.evaluate.candidate import CandidateError, Recipe, blame, check_output
-from gi.evaluate.datasets import Dataset, SplitName, open_split
 from gi.sandbox.clock import cpu_s
 
 SCORING_BATCH = 256

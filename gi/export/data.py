@@ -4,8 +4,8 @@ import zipfile
 from pathlib import Path
 
 from gi.core.settings import RunConfig, cache_folder
-from gi.evaluate.datasets import Dataset, load_dataset, open_split
-from gi.evaluate.named import NAMED
+from gi.data.dataset import Dataset, load_dataset, open_split
+from gi.data.readers.named import NAMED
 from gi.export.render import DataFacts
 
 _IDX = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "kmnist": "KMNIST"}

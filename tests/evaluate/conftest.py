@@ -8,7 +8,7 @@ import pytest
 from gi.core.protocols import Job
 from gi.core.settings import RunConfig
 from gi.core.types import Outcome
-from gi.evaluate.datasets import Dataset, load_dataset
+from gi.data.dataset import Dataset, load_dataset
 from gi.evaluate.executor import LocalExecutor
 from gi.sandbox.server import ForkServer, warm_server
 

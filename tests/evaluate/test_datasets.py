@@ -12,8 +12,8 @@ from PIL import Image
 
 from gi.core.errors import DatasetError
 from gi.core.types import Task
-from gi.evaluate.datasets import load_dataset, open_dataset, open_split
-from gi.evaluate.splits import stratified_share
+from gi.data.dataset import load_dataset, open_dataset, open_split
+from gi.data.splits import stratified_share
 
 RNG = np.random.default_rng(0)
 
@@ -70,7 +70,7 @@ def test_the_parts_share_no_sample_and_are_the_same_every_time(tmp_path: Path) -
 
 def test_decodes_once(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = load_dataset("digits", cache=cache)
-    monkeypatch.setattr("gi.evaluate.datasets.split", None)
+    monkeypatch.setattr("gi.data.dataset.split", None)
     assert load_dataset("digits", cache=cache) == first
     assert [path.name for path in (cache / "datasets").iterdir()] == [first.path.name]
 

@@ -19,7 +19,7 @@ from gi.core.errors import ConfigError, DatasetError
 from gi.core.protocols import Job
 from gi.core.settings import RunConfig
 from gi.core.types import OBJECTIVES, Failed, Outcome, Scored
-from gi.evaluate.datasets import Dataset, load_dataset
+from gi.data.dataset import Dataset, load_dataset
 from gi.evaluate.executor import LocalExecutor
 from gi.sandbox.limits import Limits
 from gi.sandbox.server import ForkServer
@@ -329,7 +329,7 @@ import sys, time
 from pathlib import Path
 from gi.core.settings import RunConfig
 from gi.evaluate.executor import LocalExecutor
-from gi.evaluate.datasets import open_dataset
+from gi.data.dataset import open_dataset
 from gi.core.protocols import Job
 executor = LocalExecutor(open_dataset(Path(sys.argv[1])), RunConfig(dataset="digits"), workers=2)
 for text in ("import os, time\\nos.fork()\\ntime.sleep(1000)", "while True: pass"):

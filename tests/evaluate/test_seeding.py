@@ -4,8 +4,8 @@ from torch import nn
 
 from gi.core.protocols import Job
 from gi.core.settings import RunConfig, cache_folder
+from gi.data.dataset import load_dataset
 from gi.evaluate.candidate import Recipe, build, load, make_recipe
-from gi.evaluate.datasets import load_dataset
 from gi.evaluate.executor import LocalExecutor
 from gi.evaluate.race import Entrant
 from gi.evaluate.seeding import raced, read_out

@@ -12,8 +12,8 @@ import numpy as np
 from gi.core.compat import allow_torchvision
 from gi.core.errors import DatasetError
 from gi.core.settings import cache_folder
-from gi.evaluate.npz import as_images, as_labels
-from gi.evaluate.splits import RawSet, Samples
+from gi.data.readers.npz import as_images, as_labels
+from gi.data.splits import RawSet, Samples
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 
 from gi.core.errors import DatasetError
 from gi.core.settings import default_workers
-from gi.evaluate.splits import LARGEST_SIDE, RawSet, Samples
+from gi.data.splits import LARGEST_SIDE, RawSet, Samples
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm"})
 _GREY_MODES = frozenset({"1", "L", "LA"})

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gi.core.errors import DatasetError
-from gi.evaluate.splits import RawSet, Samples
+from gi.data.splits import RawSet, Samples
 
 _SPELLINGS = {
     "train": (("train_images", "train_labels"), ("x_train", "y_train")),

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from gi.core.errors import DatasetError
 from gi.core.settings import data_folder
 from gi.core.types import Task
-from gi.evaluate.folder import folder_digest, read_folder
-from gi.evaluate.named import KNOWN, NAMED, read_digits, read_named
-from gi.evaluate.npz import read_npz
-from gi.evaluate.splits import RawSet, Samples, Splits, split
+from gi.data.readers.folder import folder_digest, read_folder
+from gi.data.readers.named import KNOWN, NAMED, read_digits, read_named
+from gi.data.readers.npz import read_npz
+from gi.data.splits import RawSet, Samples, Splits, split
 
 FORMAT = 1  # of the decoded folder: part of its name, so that another version decodes again
 SplitName = Literal["train", "validation", "test"]

@@ -1,0 +1,1 @@
+"""Data sets by name, folder or file, decoded once and split."""
