@@ -13,8 +13,8 @@ from gi.lines import typed_lines
 
 allow_torchvision()
 
-from gi.evaluate import tracer  # noqa: E402 (its torchvision must be allowed first)
-from gi.evaluate.blocks import tried  # noqa: E402 (likewise)
+from gi.trace import service  # noqa: E402 (its torchvision must be allowed first)
+from gi.trace.classes.trial import tried  # noqa: E402 (likewise)
 
 SMALL = Task((1, 8, 8), 10)
 SEEDS = {path.stem: path.read_text() for path in sorted((Path(__file__).parents[1] / "corpus/seeds").glob("*.py"))}
@@ -66,7 +66,7 @@ class InProcess:
     def __init__(self) -> None:
         self.count = 0
         self._answers: dict[tuple[str, Task], Answer] = {}
-        self._counterparts = tracer.counterparts()
+        self._counterparts = service.counterparts()
         self._signatures = {}
         self._blocks = {}
 
@@ -75,7 +75,7 @@ class InProcess:
             self.count += 1
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                answer = tracer.trace(text, list(task.input_shape), task.num_classes)
+                answer = service.trace(text, list(task.input_shape), task.num_classes)
             self._answers[text, task] = answer_from_json(json.loads(json.dumps(answer)))
         return self._answers[text, task]
 
@@ -86,7 +86,7 @@ class InProcess:
 
     def signature(self, symbol: str):
         if symbol not in self._signatures:
-            found = tracer.signature(symbol)
+            found = service.signature(symbol)
             self._signatures[symbol] = None if found is None else tuple((name, needed) for name, needed in found)
         return self._signatures[symbol]
 

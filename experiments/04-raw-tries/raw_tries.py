@@ -17,7 +17,7 @@ from gi.core.streams import stream
 from gi.core.trace import Trace
 from gi.core.types import Task
 from gi.corpus import Corpus, default_corpus, seed_programs
-from gi.evaluate.check import CheckWorker
+from gi.trace.client import CheckWorker
 from gi.vary import Vary
 
 TASKS = {"1x28x28": Task((1, 28, 28), 10), "1x8x8": Task((1, 8, 8), 10), "3x32x32": Task((3, 32, 32), 10)}

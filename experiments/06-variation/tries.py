@@ -11,8 +11,8 @@ from gi.core.streams import stream
 from gi.core.trace import Answer, Trace, answer_from_json
 from gi.core.types import Refused, Task, Try
 from gi.corpus import Corpus
-from gi.evaluate.check import CheckWorker
 from gi.sandbox.warm_worker import WarmWorker, WorkerDied, WorkerTimeout
+from gi.trace.client import CheckWorker
 from gi.vary import BORROWED, CROSSED, Donor, Plan, Tried, Vary
 
 ROWS = ("single", "3 edits", "10 edits", "crossover", "donor lines", "blocks")

@@ -11,15 +11,15 @@ from pathlib import Path
 from gi.core.settings import default_workers
 from gi.corpus.blocks import TriedClass, block_json
 from gi.corpus.blocks import tried_classes as tried
-from gi.evaluate import trial
 from gi.harvest import harvest
+from gi.trace.classes import client
 
 HERE = Path(__file__).parent
 COLUMNS = ["class", "path", "line", "takes", "channels_in", "channels_out", "stride", "keeps_channels", "channels_step",
            "size_step", "params", "characters", "reason", "detail"]  # fmt: skip
 
 
-class Counted(trial.TrialWorker):
+class Counted(client.TrialWorker):
     """A trial worker whose CPU seconds outlive it."""
 
     spent_s = 0.0
@@ -59,7 +59,7 @@ def measured(package: str) -> dict[str, object]:
 
 
 def main() -> None:
-    trial.TrialWorker = Counted  # type: ignore[misc]
+    client.TrialWorker = Counted  # type: ignore[misc]
     import gi.corpus.blocks
 
     gi.corpus.blocks.TrialWorker = Counted  # type: ignore[misc, attr-defined]

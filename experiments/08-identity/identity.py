@@ -18,8 +18,8 @@ import torch  # noqa: E402
 from programs import programs  # noqa: E402
 from rewrites import DIFFERENT, EQUAL  # noqa: E402
 
-from gi.evaluate.tracer import trace  # noqa: E402
 from gi.source.identity.digest import digest  # noqa: E402
+from gi.trace.service import trace  # noqa: E402
 
 WAYS = ("text", "steps", "numbers")
 HERE = Path(__file__).parent

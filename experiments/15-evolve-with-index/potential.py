@@ -26,7 +26,6 @@ from gi.weights.index import Index
 
 allow_torchvision()
 
-from gi.evaluate.candidate import CandidateError, build, load, make_recipe  # noqa: E402 (torchvision first)
 from gi.evaluate.race import Entrant  # noqa: E402 (likewise)
 from gi.evaluate.seeding import READOUT_IMAGES, _seeded, read_out  # noqa: E402 (likewise)
 from gi.evaluate.training import (  # noqa: E402 (likewise)
@@ -38,6 +37,7 @@ from gi.evaluate.training import (  # noqa: E402 (likewise)
     seed_everything,
     train_step,
 )
+from gi.trace.program.candidate import CandidateError, build, load, make_recipe  # noqa: E402 (torchvision first)
 
 BATCH = 64
 RACED = 3  # steps, after which the last layer of the seeded network is fitted, as that of a winner is

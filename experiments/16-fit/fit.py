@@ -15,11 +15,11 @@ from pathlib import Path
 from gi.core.errors import GiError
 from gi.core.trace import Trace
 from gi.core.types import Task
-from gi.evaluate.check import CheckWorker
 from gi.harvest.git import local_tree, remote_tree
 from gi.harvest.tree import Tree
 from gi.source.model_file.entry_points import entry_of, with_recipe
 from gi.source.repair.repair import repaired
+from gi.trace.client import CheckWorker
 
 REPOSITORIES = (
     ("https://github.com/kuangliu/pytorch-cifar", "49b7aa97b0c12fe0d4054e670403a16b6b834ddd"),

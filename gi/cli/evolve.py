@@ -137,7 +137,7 @@ def _new(
     if dataset.source_kind in ("folder", "npz"):
         config = dataclasses.replace(config, dataset=_absolute(config.dataset))
     if model is not None:
-        from gi.evaluate.check import CheckWorker
+        from gi.trace.client import CheckWorker
 
         fitted_text(model, dataset.task, held.enter_context(CheckWorker(entry=model.entry)))
     if config.index is not None:

@@ -16,7 +16,7 @@ from gi.core.types import Origin, Program, Task
 
 if TYPE_CHECKING:
     from gi.core.trace import Stopped
-    from gi.evaluate.check import CheckWorker
+    from gi.trace.client import CheckWorker
 
 arguments_option = click.option(
     "--arg",

@@ -73,7 +73,7 @@ def vary(
 
     What varies is what stands in the file: its recipe only where it has one.
     """
-    from gi.evaluate.check import CheckWorker
+    from gi.trace.client import CheckWorker
     from gi.vary import Vary
 
     if edits < 1 or count < 1:
@@ -148,8 +148,8 @@ def _origin(edit: Edit) -> dict[str, Any] | None:
 @as_json
 def repair(*, file: str, arguments: tuple[str, ...], input_shape: str, classes: int, as_json: bool) -> None:
     """Print a model file made to fit a data set's shape."""
-    from gi.evaluate.check import CheckWorker
     from gi.source.model_file.patching import plain_text
+    from gi.trace.client import CheckWorker
 
     model, task = read_model(file, arguments), parse_task(input_shape, classes)
     with CheckWorker(entry=model.entry) as check:

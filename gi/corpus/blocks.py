@@ -13,9 +13,9 @@ from typing import Any
 from gi.core.types import Block, Origin
 from gi.corpus.classes import ModuleClass, module_classes
 from gi.corpus.flatten import UnusableError, flattened
-from gi.evaluate.trial import TrialWorker
 from gi.harvest import Harvest, Progress
 from gi.source.model_file.class_calls import block_of
+from gi.trace.classes.client import TrialWorker
 
 
 @dataclass(frozen=True, slots=True)

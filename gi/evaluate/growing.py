@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from gi.core.errors import WeightsError
 from gi.core.streams import stream_seed
 from gi.data.dataset import Dataset, open_dataset
-from gi.evaluate.candidate import Recipe, build, load, make_recipe
 from gi.evaluate.measure import num_params
 from gi.evaluate.training import Batches, batch_order, error_rate, fastest_layout, seed_everything, train
 from gi.sandbox.clock import cpu_s
+from gi.trace.program.candidate import Recipe, build, load, make_recipe
 from gi.weights.donor_pack import read_pack
 from gi.weights.donors import Donor
 from gi.weights.index import Index

@@ -18,7 +18,6 @@ from torch import nn
 from gi.core.types import Seeding, Stage
 from gi.data.dataset import SplitName, open_dataset
 from gi.evaluate.answers import seeding_json
-from gi.evaluate.candidate import CandidateError, Recipe, blame, build, load, make_recipe
 from gi.evaluate.costmodel import modelled
 from gi.evaluate.inheritance import inherit
 from gi.evaluate.measure import macs_per_sample, num_params, relative_time
@@ -27,6 +26,7 @@ from gi.evaluate.seeding import UNSEEDED, lacks_weights, raced
 from gi.evaluate.training import Batches, batch_order, error_rate, fastest_layout, pace_check, seed_everything, train
 from gi.sandbox.clock import cpu_s
 from gi.sandbox.messages import receive, send
+from gi.trace.program.candidate import CandidateError, Recipe, blame, build, load, make_recipe
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from gi.evaluate.candidate import CandidateError, Recipe
+from gi.trace.program.candidate import CandidateError, Recipe
 
 Step = Callable[["Entrant", Tensor], float]
 

@@ -30,7 +30,7 @@ def convert(text: str, weights: str, input_shape: list[int], entry: str = "Net")
     """Runs in the worker: the ONNX model of a program with these weights in base 64, or why there is none."""
     import torch
 
-    from gi.evaluate.candidate import CandidateError, build, load
+    from gi.trace.program.candidate import CandidateError, build, load
 
     try:
         net = build(load(text), entry).eval()

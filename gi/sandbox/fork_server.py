@@ -33,7 +33,7 @@ PRELOAD = (
     "torch.utils.serialization.config",  # of torch.load: its reader of comments takes 2 ms
     "torchvision.transforms.v2",
     "gi.evaluate.job",
-    "gi.evaluate.tracer",
+    "gi.trace.service",
 )
 _KEPT_VARIABLES = ("CUDA", "NVIDIA", "LD_LIBRARY_PATH")
 _REQUEST_BYTES = 65536

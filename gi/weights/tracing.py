@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from gi.evaluate.candidate import CandidateError, build, load
+from gi.trace.program.candidate import CandidateError, build, load
 
 OPSET = 17
 _ADAPTIVE_POOLS = ("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d")

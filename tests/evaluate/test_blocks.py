@@ -4,10 +4,10 @@ import warnings
 
 import pytest
 
-from gi.evaluate.blocks import tried
-from gi.evaluate.guesses import Parameter, assignments
-from gi.evaluate.trial import TrialWorker
-from gi.evaluate.trying import MAX_PARAMS
+from gi.trace.classes.argument_guesses import Parameter, assignments
+from gi.trace.classes.client import TrialWorker
+from gi.trace.classes.probe import MAX_PARAMS
+from gi.trace.classes.trial import tried
 
 HEAD = "import torch\nfrom torch import nn\nimport torch.nn.functional as F\n\n\n"
 

@@ -3,7 +3,7 @@
 import pytest
 
 from gi.core.trace import Stopped, Trace
-from gi.evaluate.check import CheckWorker
+from gi.trace.client import CheckWorker
 from tests.checking import SMALL, InProcess, program, sequential
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from gi.evaluate.fitting import applied, misfits
+from gi.trace.fit.layers import applied, misfits
 
 IMAGE, WIDE, FLAT, ODD = (3, 8, 14, 14), (3, 64, 14, 14), (3, 64), (3, 6, 5, 5)
 MISFITS = [

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from gi.evaluate.flow import Flow
-from gi.evaluate.functions import function_misfits, made_to_fit
-from gi.evaluate.misfit import Misfit
+from gi.trace.fit.data_flow import Flow
+from gi.trace.fit.functions import function_misfits, made_to_fit
+from gi.trace.fit.misfit import Misfit
 
 IMAGE, FLAT, ODD = (3, 8, 14, 14), (3, 64), (3, 6, 5, 5)
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812 (as everybody calls it)
 
-from gi.evaluate.fingerprint import reached
-from gi.evaluate.outputs import Outputs
+from gi.trace.fit.remembered_outputs import Outputs
+from gi.trace.identity.recipe_digest import reached
 
 
 def image(*shape: int, requires_grad: bool = True) -> torch.Tensor:

@@ -7,9 +7,9 @@ import pickle
 
 import pytest
 
-from gi.evaluate.names import numbers
-from gi.evaluate.points import ADDED, AT
-from gi.evaluate.routes import Number, Routes, mended, route
+from gi.trace.numbers.marks import ADDED, AT
+from gi.trace.numbers.scope import numbers
+from gi.trace.numbers.tracked_int import Number, Routes, mended, route
 
 
 def run(text, **names):

@@ -7,7 +7,7 @@ import torch
 
 from gi.core.trace import Stopped, Trace
 from gi.core.types import Task
-from gi.evaluate import tracer
+from gi.trace import service
 from tests.checking import HEAD, SEEDS, SMALL, InProcess, program, sequential, with_recipe
 
 
@@ -73,9 +73,9 @@ def test_counts_the_layers_of_one_call(check):
 def test_names_the_class_of_the_network_that_the_entry_builds():
     text = program(INIT, FORWARD).replace("class Net", "class Model") + "\n\ndef small():\n    return Model()\n"
     for entry in ("Model", "small", "small()", "Model()"):
-        assert tracer.trace(text, [1, 8, 8], 10, entry)["network"] == "Model"
+        assert service.trace(text, [1, 8, 8], 10, entry)["network"] == "Model"
     built = text + "\n\ndef plain():\n    return nn.Sequential(nn.Flatten(), nn.Linear(64, 10))\n"
-    assert tracer.trace(built, [1, 8, 8], 10, "plain")["network"] == "", "its class does not stand in the text"
+    assert service.trace(built, [1, 8, 8], 10, "plain")["network"] == "", "its class does not stand in the text"
 
 
 def test_finds_unused_layers_and_parameters_without_gradient(check):

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from gi.core.errors import SourceError
 from gi.core.trace import Stopped, Trace
 from gi.core.types import Offspring, Refused, Task
-from gi.evaluate.check import CheckWorker
 from gi.source.identity.digest import digest
+from gi.trace.client import CheckWorker
 from gi.vary import Vary
 from tests.checking import SEEDS, SMALL, InProcess, Stock, program, sequential
 

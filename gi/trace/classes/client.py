@@ -6,7 +6,7 @@ from typing import Any
 from gi.core.errors import WorkerError
 from gi.sandbox.warm_worker import WarmWorker, WorkerDied, WorkerTimeout
 
-_TARGET = "gi.evaluate.blocks:handle"
+_TARGET = "gi.trace.classes.trial:handle"
 
 
 class TrialWorker:
@@ -17,7 +17,7 @@ class TrialWorker:
         self._worker = WarmWorker(_TARGET, wall_limit_s=wall_limit_s, memory_mb=memory_mb, recycle_after=200)
 
     def __call__(self, source: str, name: str, calls: Sequence[object] = ()) -> Mapping[str, Any]:
-        """What the class `name` is as a block (see `gi.evaluate.blocks`), or {"reason", "detail"}."""
+        """What the class `name` is as a block (see `gi.trace.classes.trial`), or {"reason", "detail"}."""
         try:
             answer = self._worker.call("block", source, name, list(calls))
         except WorkerTimeout as error:

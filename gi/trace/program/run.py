@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 from gi.core.trace import Stopped
-from gi.evaluate.sites import CANDIDATE, line_of
 from gi.source.model_file.entry import entry_call
+from gi.trace.program.call_sites import CANDIDATE, line_of
 
 MAX_PARAMS = 256_000_000  # with gradients and two moments of each, 4 GiB: what a training has by default
 
@@ -52,7 +52,7 @@ def namespace(code: types.CodeType, given: Mapping[str, Any] | None = None) -> d
 
 
 def compiled(text: str | ast.Module) -> types.CodeType:
-    """The code of a program, whose frames `gi.evaluate.sites` knows by their file name."""
+    """The code of a program, whose frames `gi.trace.program.call_sites` knows by their file name."""
     try:
         return compile(text, CANDIDATE, "exec")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:

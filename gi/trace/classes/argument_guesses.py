@@ -1,7 +1,7 @@
 """What a parameter of a module class may be given: guesses from its name, annotation, default and real calls.
 
 A guess is an expression over `channels_in`, `channels_out` and `stride`, or a literal. The likely ones come first;
-`gi.evaluate.blocks` finds by trying which ones work together.
+`gi.trace.classes.trial` finds by trying which ones work together.
 """
 
 import ast

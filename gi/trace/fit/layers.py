@@ -14,8 +14,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from torch.nn.modules.instancenorm import _InstanceNorm
 
-from gi.evaluate.misfit import Misfit
-from gi.evaluate.windows import IMAGE_ONLY, POOLS, image_misfits, rank, window
+from gi.trace.fit.misfit import Misfit
+from gi.trace.fit.windows import IMAGE_ONLY, POOLS, image_misfits, rank, window
 
 MAX_FLAT = 4096  # a feature map of more values than this is pooled before a dense layer sees it
 MAX_DENSE = 10_000_000  # and so it is before a flatten, where the dense layer behind would grow to more weights

@@ -9,7 +9,7 @@ from gi.core.trace import Answer, Stopped, answer_from_json
 from gi.core.types import Task
 from gi.sandbox.warm_worker import WarmWorker, WorkerDied, WorkerTimeout
 
-_TARGET = "gi.evaluate.tracer:handle"
+_TARGET = "gi.trace.service:handle"
 _MAX_REMEMBERED = 256  # texts: an offspring that was accepted is a parent soon
 
 

@@ -7,9 +7,9 @@ from typing import Any
 from torch import nn
 
 from gi.core.trace import Case, Fix, Point, Site
-from gi.evaluate.misfit import Misfit
-from gi.evaluate.names import Scope, numbers
-from gi.evaluate.routes import Evaluation, Number, Routes, mended, route
+from gi.trace.fit.misfit import Misfit
+from gi.trace.numbers.scope import Scope, numbers
+from gi.trace.numbers.tracked_int import Evaluation, Number, Routes, mended, route
 
 _UNTOLD = frozenset({"becomes", "sized"})  # they only say what a function gives once its neighbours are mended
 _AT_SUMS = frozenset({"project", "resize"})

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from gi.evaluate.misfit import Misfit
+from gi.trace.fit.misfit import Misfit
 
 POOLS = (nn.MaxPool1d, nn.MaxPool2d, nn.AvgPool1d, nn.AvgPool2d, nn.LPPool2d)
 _ADAPTIVE = (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d)

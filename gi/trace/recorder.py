@@ -14,18 +14,18 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._device import _device_constructors
 
 from gi.core.trace import Site, Use
-from gi.evaluate import fitting
-from gi.evaluate.flow import Flow
-from gi.evaluate.functions import function_misfits, made_to_fit
-from gi.evaluate.graph import Graph, sets_values
-from gi.evaluate.inplace import Kept
-from gi.evaluate.misfit import Misfit
-from gi.evaluate.needs import Needs
-from gi.evaluate.outputs import Outputs
-from gi.evaluate.program import Stop
-from gi.evaluate.routes import Routes, constructor_values
-from gi.evaluate.sites import NOWHERE, Sites, literals
-from gi.evaluate.symbols import symbol_of
+from gi.trace.fit import layers
+from gi.trace.fit.data_flow import Flow
+from gi.trace.fit.functions import function_misfits, made_to_fit
+from gi.trace.fit.misfit import Misfit
+from gi.trace.fit.remembered_outputs import Outputs
+from gi.trace.fit.saved_for_backward import Kept
+from gi.trace.identity.graph_digest import Graph, sets_values
+from gi.trace.numbers.demands import Needs
+from gi.trace.numbers.tracked_int import Routes, constructor_values
+from gi.trace.program.call_sites import NOWHERE, Sites, literals
+from gi.trace.program.run import Stop
+from gi.trace.torch_names import symbol_of
 
 BATCH = 3  # no common width, so that a batch dimension is not mistaken for a channel dimension
 
@@ -115,7 +115,7 @@ class Recorder:
         if output.shape[:1] != (BATCH,) or output.dim() not in (2, 4):
             raise Stop("forward", "output shape", 0, f"the output is {tuple(output.shape[1:])} for each sample")
         flattened = self.flow.flattened(output)
-        if flattened is not None and (pooled := fitting.pooled_before_head(flattened.before, self.num_classes)):
+        if flattened is not None and (pooled := layers.pooled_before_head(flattened.before, self.num_classes)):
             self.needs.add(pooled, flattened.site, flattened.layer)
             return
         last = self.flow.last_connection(output)
@@ -185,7 +185,7 @@ class Recorder:
         self.needs.used.add(id(module))
         flattened = self.flow.flattened(x) if isinstance(module, nn.Linear) else None
         image = flattened.before if flattened else ()
-        for misfit in fitting.misfits(module, x, image, channels_last=self.flow.is_channels_last(x)):
+        for misfit in layers.misfits(module, x, image, channels_last=self.flow.is_channels_last(x)):
             if misfit.kind == "shrink" and flattened:
                 self.needs.add(misfit, flattened.site, flattened.layer)
             else:
@@ -193,7 +193,7 @@ class Recorder:
             if misfit.kind == "remove":
                 self._left_out = x
                 return None
-            x = fitting.applied(misfit, module, x)
+            x = layers.applied(misfit, module, x)
         overwriting = self.kept.overwriting_layer(module, x)
         if overwriting is not None:
             self.needs.add(overwriting, site, module)
@@ -236,7 +236,7 @@ class Recorder:
         for misfit in misfits:
             self.needs.add(misfit, site, misfit.layer)
             if misfit.layer is not None and misfit.kind == "argument":
-                fitting.promised(misfit, misfit.layer)
+                layers.promised(misfit, misfit.layer)
         return misfits
 
     # What is said in the end ----------------------------------------------------------------------------------------

@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from gi.evaluate.guesses import Call
-from gi.evaluate.trying import Candidate, Point, Unfit, channels_of, said, shape_at
-from gi.evaluate.ways import Way, working
+from gi.trace.classes.argument_guesses import Call
+from gi.trace.classes.argument_search import Way, working
+from gi.trace.classes.probe import Candidate, Point, Unfit, channels_of, said, shape_at
 
 _STEPS = (1, 2, 4, 8, 16, 32)
 _SIZE_STEPS: tuple[tuple[int, tuple[tuple[int, int], ...]], ...] = (

@@ -1,7 +1,7 @@
 """The places of a program's text that may hold a width, each marked so that a run can tell where its numbers come from.
 
 Every such expression (an argument, an assigned value, an element of a list, a default) is sent through a function of
-`gi.evaluate.routes`. Check worker only.
+`gi.trace.numbers.tracked_int`. Check worker only.
 """
 
 import ast

@@ -19,7 +19,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from gi.evaluate.program import built, namespace, stops
+from gi.trace.program.run import built, namespace, stops
 
 BATCH = 3  # a batch norm of a 1x1 map shows nothing of a batch of two: it gives +-1
 _INPUT_SCALE = 3.0  # so that what only large values show (a ReLU6, a clamp) is shown

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from gi.core.trace import Site
-from gi.evaluate.sites import NOWHERE
+from gi.trace.program.call_sites import NOWHERE
 
 Says: TypeAlias = Callable[[nn.Module | None], bool]
 

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from gi.evaluate.flow import Flow, connections, shrinking, strided
-from gi.evaluate.misfit import Misfit
-from gi.evaluate.windows import each_side, small_window
+from gi.trace.fit.data_flow import Flow, connections, shrinking, strided
+from gi.trace.fit.misfit import Misfit
+from gi.trace.fit.windows import each_side, small_window
 
 _SUMS = frozenset({"add", "__add__", "__radd__", "sub", "mul", "__mul__", "__rmul__"})
 _IN_PLACE = frozenset({"add_", "__iadd__", "mul_", "__imul__"})

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gi.core.trace import Site
-from gi.evaluate.names import Scope, scope_of
-from gi.evaluate.points import Points
-from gi.evaluate.sites import CANDIDATE
+from gi.trace.numbers.marks import Points
+from gi.trace.numbers.scope import Scope, scope_of
+from gi.trace.program.call_sites import CANDIDATE
 
 MAX_EVALUATIONS = 20_000
 

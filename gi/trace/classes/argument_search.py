@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from gi.evaluate.guesses import Call, assignments, parameters
-from gi.evaluate.trying import SAME, WIDER, Candidate, Unfit, channels_of
+from gi.trace.classes.argument_guesses import Call, assignments, parameters
+from gi.trace.classes.probe import SAME, WIDER, Candidate, Unfit, channels_of
 
 MAX_TRIES = 100
 PATIENCE = 25  # more tries for a free width, once one was found that keeps the width

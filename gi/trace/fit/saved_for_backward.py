@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from gi.evaluate.misfit import Misfit
-from gi.evaluate.outputs import storage_of
+from gi.trace.fit.misfit import Misfit
+from gi.trace.fit.remembered_outputs import storage_of
 
 _AUGMENTED = frozenset({"__iadd__", "__isub__", "__imul__", "__itruediv__"})
 _FLAGGED = {"relu": 1, "relu6": 1, "hardtanh": 3, "elu": 2, "selu": 1, "celu": 2, "leaky_relu": 2, "rrelu": 4}

@@ -19,15 +19,15 @@ import torch
 from torch import nn
 
 from gi.core.trace import Trace, answer_as_json
-from gi.evaluate.blocks import tried
-from gi.evaluate.fingerprint import digest, reached
-from gi.evaluate.numeric import numeric
-from gi.evaluate.points import ADDED, AT
-from gi.evaluate.program import Stop, built, compiled, namespace, stops
-from gi.evaluate.recipes import tried_recipe
-from gi.evaluate.recording import BATCH, Recorder
-from gi.evaluate.routes import Routes
-from gi.evaluate.symbols import counterparts, signature
+from gi.trace.classes.trial import tried
+from gi.trace.identity.numeric_digest import numeric
+from gi.trace.identity.recipe_digest import digest, reached
+from gi.trace.numbers.marks import ADDED, AT
+from gi.trace.numbers.tracked_int import Routes
+from gi.trace.program.recipe_check import tried_recipe
+from gi.trace.program.run import Stop, built, compiled, namespace, stops
+from gi.trace.recorder import BATCH, Recorder
+from gi.trace.torch_names import counterparts, signature
 
 MAX_MULTIPLY_ADDS = (
     4_000_000_000  # of a batch: a larger network's numbers cost seconds, and its fingerprint does without

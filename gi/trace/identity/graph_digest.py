@@ -2,7 +2,7 @@
 
 Equal digests mean equal networks, whatever the names, the order of definition or the spelling in the text. The
 converse does not hold: that two networks which compute the same in other steps are equal shows in numbers alone
-(`gi.evaluate.numeric`). What those numbers hide or round away is kept here as `invariants`.
+(`gi.trace.identity.numeric_digest`). What those numbers hide or round away is kept here as `invariants`.
 """
 
 import inspect
@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from gi.evaluate.fingerprint import digest
+from gi.trace.identity.recipe_digest import digest
 
 _RESHAPES = frozenset({"view", "reshape", "flatten", "squeeze", "unsqueeze", "contiguous", "view_as", "unflatten"})
 _SETTINGS = (int, float, str, bool, type(None), types.EllipsisType, slice, torch.dtype, torch.device)

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from gi.evaluate.fingerprint import recipe_digest
-from gi.evaluate.program import Stop, stops
+from gi.trace.identity.recipe_digest import recipe_digest
+from gi.trace.program.run import Stop, stops
 
 CHECK_STEPS = 60
 

@@ -1,0 +1,1 @@
+"""Digests of what a program computes and how it trains."""

@@ -1,0 +1,1 @@
+"""Numbers that remember which places of the text they came through."""
