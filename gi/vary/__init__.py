@@ -1,5 +1,5 @@
 """Typed variation: (parents, ingredients, rng) -> offspring, or why not. Pure functions of text and traces."""
 
-from gi.vary.vary import BORROWED, CROSSED, Checker, Donor, Plan, Tried, Vary
+from gi.vary.variation import BORROWED, CROSSED, Checker, Donor, Plan, Tried, Vary
 
 __all__ = ["BORROWED", "CROSSED", "Checker", "Donor", "Plan", "Tried", "Vary"]

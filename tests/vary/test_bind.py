@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gi.core.types import Ingredient, LineType, Origin
-from gi.vary.bind import bound_arguments, evaluated
-from gi.vary.slots import Surroundings
+from gi.vary.binding.bind import bound_arguments, evaluated
+from gi.vary.binding.parameter_rules import Surroundings
 from tests.checking import InProcess
 
 NOWHERE = Origin("", "", "", 1, "")

@@ -8,10 +8,10 @@ import pytest
 from gi.core.types import Block, Ingredient, LineType, Origin
 from gi.source.tree.tree import parse
 from gi.vary import Vary
-from gi.vary.blocks import block
-from gi.vary.host import Host
-from gi.vary.proposal import Means
-from gi.vary.vary import Plan
+from gi.vary.hosts.host import Host
+from gi.vary.operators.blocks import block
+from gi.vary.operators.proposal import Means
+from gi.vary.variation import Plan
 from tests.checking import SMALL, Stock, program, sequential
 
 ORIGIN = Origin("https://example.org/nets", "1" * 40, "blocks.py", 9, "MIT")

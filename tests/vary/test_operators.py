@@ -7,14 +7,14 @@ import pytest
 from gi.core.types import Edit, LineType
 from gi.source.tree.tree import parse
 from gi.vary import Vary
-from gi.vary.crossover import crossover
-from gi.vary.cut import cut
-from gi.vary.deletion import deletion
-from gi.vary.host import Host
-from gi.vary.insertion import insertion
-from gi.vary.operators import OPERATORS
-from gi.vary.proposal import Means
-from gi.vary.tweak import tweak
+from gi.vary.hosts.host import Host
+from gi.vary.operators.crossover import crossover
+from gi.vary.operators.cut import cut
+from gi.vary.operators.deletion import deletion
+from gi.vary.operators.insertion import insertion
+from gi.vary.operators.proposal import Means
+from gi.vary.operators.table import OPERATORS
+from gi.vary.operators.tweak import tweak
 from tests.checking import HEAD, SMALL, Stock, program, sequential
 
 SEQUENTIAL = sequential("nn.Conv2d(1, 8, 3, padding=1)", "nn.ReLU()", "nn.Flatten()", "nn.Linear(512, 10)")

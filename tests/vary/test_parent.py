@@ -4,9 +4,9 @@ import random
 
 from gi.core.types import LineType, Origin
 from gi.vary import CROSSED, Vary
-from gi.vary.host import Host
-from gi.vary.parent import Parent
-from gi.vary.vary import Plan
+from gi.vary.hosts.host import Host
+from gi.vary.hosts.parent import Parent
+from gi.vary.variation import Plan
 from tests.checking import SMALL, Stock, program, sequential
 
 DONOR = program(

@@ -3,9 +3,9 @@
 import pytest
 
 from gi.core.types import LineType
-from gi.vary.host import Host
-from gi.vary.proposal import editable
-from gi.vary.sameness import is_idle, same_as_function, same_function, same_layer, same_pixel
+from gi.vary.hosts.host import Host
+from gi.vary.hosts.sameness import is_idle, same_as_function, same_function, same_layer, same_pixel
+from gi.vary.operators.proposal import editable
 from tests.checking import SMALL, program, sequential
 
 

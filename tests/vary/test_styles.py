@@ -7,7 +7,7 @@ import pytest
 
 from gi.core.types import Task
 from gi.vary import CROSSED, Vary
-from gi.vary.vary import ONE_PARENT, Plan
+from gi.vary.variation import ONE_PARENT, Plan
 from tests.checking import HEAD, RECIPE, SMALL, Stock, program, sequential
 
 STOCK = Stock.of(

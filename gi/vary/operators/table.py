@@ -1,12 +1,12 @@
 """The typed operators and how often each is drawn. `cut` needs two parents and is drawn apart."""
 
-from gi.vary.blocks import block
-from gi.vary.crossover import crossover
-from gi.vary.cut import cut
-from gi.vary.deletion import deletion
-from gi.vary.insertion import insertion
-from gi.vary.proposal import Means, Operator, Proposal
-from gi.vary.tweak import tweak
+from gi.vary.operators.blocks import block
+from gi.vary.operators.crossover import crossover
+from gi.vary.operators.cut import cut
+from gi.vary.operators.deletion import deletion
+from gi.vary.operators.insertion import insertion
+from gi.vary.operators.proposal import Means, Operator, Proposal
+from gi.vary.operators.tweak import tweak
 
 OPERATORS: dict[str, tuple[Operator, float]] = {
     "crossover": (crossover, 0.3),

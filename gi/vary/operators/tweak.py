@@ -8,11 +8,11 @@ from typing import Any
 from gi.core.protocols import Signature
 from gi.source.repair.repair import add_argument, find_argument
 from gi.source.tree.tree import Replacement, Source
-from gi.vary import expressions
-from gi.vary.bind import evaluated
-from gi.vary.genes import Gene
-from gi.vary.host import Host
-from gi.vary.proposal import RECIPE_SHARE, Means, Proposal, edit, editable, proposal
+from gi.vary.binding import expressions
+from gi.vary.binding.bind import evaluated
+from gi.vary.hosts.genes import Gene
+from gi.vary.hosts.host import Host
+from gi.vary.operators.proposal import RECIPE_SHARE, Means, Proposal, edit, editable, proposal
 
 _WIDTH_FACTORS = (0.5, 0.75, 1.25, 1.5, 2.0)
 _SCALE_FACTORS = (0.3, 0.5, 0.7, 1.5, 2.0, 3.0)

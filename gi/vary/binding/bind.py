@@ -9,7 +9,7 @@ from typing import Any
 from gi.core.protocols import Signature
 from gi.core.types import Ingredient, LineType
 from gi.source.tree.tree import dotted
-from gi.vary.slots import DATA, INPUTS, UNKNOWN, Code, Slot, Surroundings, bound
+from gi.vary.binding.parameter_rules import DATA, INPUTS, UNKNOWN, Code, Slot, Surroundings, bound
 
 
 def bound_arguments(

@@ -2,10 +2,10 @@
 
 from gi.core.types import Edit, LineType
 from gi.source.places import placing
-from gi.vary.expressions import is_joined
-from gi.vary.genes import Gene
-from gi.vary.host import Host
-from gi.vary.proposal import RECIPE_SHARE, Means, Proposal, edit, editable, listed, proposal
+from gi.vary.binding.expressions import is_joined
+from gi.vary.hosts.genes import Gene
+from gi.vary.hosts.host import Host
+from gi.vary.operators.proposal import RECIPE_SHARE, Means, Proposal, edit, editable, listed, proposal
 
 
 def deletion(host: Host, means: Means) -> Proposal | None:

@@ -10,7 +10,7 @@ from gi.core.types import Ingredient, LineType, Origin
 from gi.source.model_file.class_calls import block_of, calls_by_class, ingredient_of
 from gi.source.places.carry import carried
 from gi.source.tree.tree import parse
-from gi.vary.host import Host
+from gi.vary.hosts.host import Host
 
 _OWN_SHARE = 0.5
 """Of the activations drawn where the parent has functions of its own for that."""

@@ -14,9 +14,9 @@ from gi.core.types import Edit, Offspring, Refused, Task, Try
 from gi.source.identity.dead_code import without_dead_code
 from gi.source.identity.digest import digest
 from gi.source.repair.repair import repaired
-from gi.vary.host import Host
-from gi.vary.operators import OPERATORS, Means, Proposal, cut
-from gi.vary.parent import Parent
+from gi.vary.hosts.host import Host
+from gi.vary.hosts.parent import Parent
+from gi.vary.operators.table import OPERATORS, Means, Proposal, cut
 
 MAX_DRAWS = 40  # proposals that found nothing to do, before a host counts as barren
 

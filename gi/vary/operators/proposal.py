@@ -9,10 +9,10 @@ from gi.core.protocols import Ingredients, Lookup
 from gi.core.types import Edit, Ingredient, LineType
 from gi.source.places.placing import spelled
 from gi.source.tree.tree import Replacement
-from gi.vary.bind import bound_arguments
-from gi.vary.genes import Gene, Part
-from gi.vary.host import Host
-from gi.vary.slots import Surroundings
+from gi.vary.binding.bind import bound_arguments
+from gi.vary.binding.parameter_rules import Surroundings
+from gi.vary.hosts.genes import Gene, Part
+from gi.vary.hosts.host import Host
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,12 @@ from gi.core.types import Edit
 from gi.source.places import placing
 from gi.source.places.placing import Appended, Attribute, Element, Functional
 from gi.source.tree.tree import Replacement
-from gi.vary.crossover import replacement
-from gi.vary.deletion import holds_together
-from gi.vary.genes import Gene
-from gi.vary.host import Host
-from gi.vary.insertion import inserted
-from gi.vary.proposal import Means, Proposal, edit, editable, proposal, same
+from gi.vary.hosts.genes import Gene
+from gi.vary.hosts.host import Host
+from gi.vary.operators.crossover import replacement
+from gi.vary.operators.deletion import holds_together
+from gi.vary.operators.insertion import inserted
+from gi.vary.operators.proposal import Means, Proposal, edit, editable, proposal, same
 
 
 def cut(host: Host, other: Host, means: Means) -> Proposal | None:

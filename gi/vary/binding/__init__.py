@@ -1,0 +1,1 @@
+"""An ingredient's free names bound to names in scope or to values."""

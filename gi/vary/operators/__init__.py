@@ -1,0 +1,1 @@
+"""Crossover, insertion, deletion, tweak, cut, block: each proposes one edit."""
