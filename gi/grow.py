@@ -14,10 +14,10 @@ from gi.core.types import Task
 from gi.data.dataset import Dataset, load_dataset
 from gi.export.data import companion_name, data_facts, write_splits
 from gi.export.render import DataFacts, Figures, model_text
+from gi.kernels.donors.from_index import donors
+from gi.kernels.donors.pack import write_pack
+from gi.kernels.index.reader import Index
 from gi.sandbox.warm_worker import WarmWorker, WorkerDied, WorkerTimeout
-from gi.weights.donor_pack import write_pack
-from gi.weights.donor_reading import donors
-from gi.weights.index import Index
 
 BATCH_SIZE = 64
 #: What a way of finding a layer's kernels is called in front of the network that they come from.

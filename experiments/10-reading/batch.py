@@ -15,8 +15,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 from hostile import hostile
 
-from gi.weights.build import Source, build
-from gi.weights.index import Index
+from gi.kernels.index.build import Source, build
+from gi.kernels.index.reader import Index
 
 OPENED = set()
 

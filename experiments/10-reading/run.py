@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from gi.weights.build import build
+from gi.kernels.index.build import build
 from gi.weights.sources import file_sources
 
 HERE = Path(__file__).parent

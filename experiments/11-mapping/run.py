@@ -15,8 +15,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from networks import TORCHVISION, export, own, torchvision_network
 from truth import Truth
 
-from gi.weights.build import Source, build
-from gi.weights.index import Index
+from gi.kernels.index.build import Source, build
+from gi.kernels.index.reader import Index
 
 HERE = Path(__file__).parent
 REAL = (

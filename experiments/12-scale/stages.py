@@ -13,7 +13,7 @@ import numpy as np
 
 def build_index(folder, *files):
     """Builds an index of these files."""
-    from gi.weights.build import Source, build
+    from gi.kernels.index.build import Source, build
 
     wall, cpu = time.perf_counter(), time.process_time()
     built = build([Source(Path(file), Path(file).stem) for file in files], Path(folder), keep_untrained=True)
@@ -28,7 +28,7 @@ def build_index(folder, *files):
 
 def ask_kin(folder, count):
     """Children and parents of random kernels."""
-    from gi.weights.index import Index
+    from gi.kernels.index.reader import Index
 
     started = time.perf_counter()
     index = Index.open(folder)
@@ -46,8 +46,8 @@ def ask_kin(folder, count):
 
 def ask_nearest(folder, count):
     """The ten nearest 3x3 kernels, one query at a time, against comparing every kernel."""
-    from gi.weights.index import Index
-    from gi.weights.nearest import Nearest
+    from gi.kernels.index.nearest import Nearest
+    from gi.kernels.index.reader import Index
 
     index = Index.open(folder)
     stored = index.kernels((3, 3))
@@ -75,8 +75,8 @@ def cluster(folder, count, classes):
     """K-Means over unit 3x3 kernels, faiss's defaults, one thread."""
     import faiss
 
-    from gi.weights.index import Index
-    from gi.weights.nearest import unit
+    from gi.kernels.index.nearest import unit
+    from gi.kernels.index.reader import Index
 
     faiss.omp_set_num_threads(1)
     stored = Index.open(folder).kernels((3, 3))
@@ -95,8 +95,8 @@ def ask_databases(folder, scratch, network, layers, count):
     import duckdb
     import ladybug
 
-    from gi.weights.cypher import export_csv
-    from gi.weights.index import Index
+    from gi.kernels.index.graph_csv import export_csv
+    from gi.kernels.index.reader import Index
 
     index, out = Index.open(folder), Path(scratch, "csv")
     made = export_csv(index, out, networks=[network], layers=int(layers))

@@ -10,11 +10,11 @@ from torch import nn
 
 from gi.evaluate.race import Entrant, race
 from gi.evaluate.seeding import PROBE_IMAGES, READOUT_IMAGES, filled_share, read_out
+from gi.kernels.donors.from_index import donors
+from gi.kernels.mining.cache import mine
+from gi.kernels.mining.classifier import most_likely, sampled
+from gi.kernels.seed.seed import seed as seed_from
 from gi.sandbox.clock import cpu_s
-from gi.weights.donor_reading import donors
-from gi.weights.mined import mine
-from gi.weights.predict import most_likely, sampled
-from gi.weights.seed import seed as seed_from
 
 SHAPE = (3, 3)
 K = 64

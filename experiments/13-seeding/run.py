@@ -22,8 +22,8 @@ from nets import SCORED, Net, Training, dataset, final, samples, steps_to
 from readmes import put_table
 
 from gi.core.settings import cache_folder
-from gi.weights.build import Source, build
-from gi.weights.index import Index
+from gi.kernels.index.build import Source, build
+from gi.kernels.index.reader import Index
 
 HERE = Path(__file__).parent
 SEEDS = range(5)

@@ -17,7 +17,7 @@ from readmes import put_table  # noqa: E402
 from run import FORMAT, Experiment  # noqa: E402
 
 from gi.grow import Settings, grow  # noqa: E402
-from gi.weights.build import Source, build  # noqa: E402
+from gi.kernels.index.build import Source, build  # noqa: E402
 
 SEEDS = range(5)
 WIDTHS = (16, 32, 64)

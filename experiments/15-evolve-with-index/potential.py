@@ -21,8 +21,8 @@ from gi.archive import Archive
 from gi.core.compat import allow_torchvision
 from gi.core.settings import cache_folder
 from gi.data.dataset import load_dataset
-from gi.weights.donor_reading import index_pack
-from gi.weights.index import Index
+from gi.kernels.donors.from_index import index_pack
+from gi.kernels.index.reader import Index
 
 allow_torchvision()
 

@@ -12,13 +12,13 @@ import numpy as np
 import sklearn.cluster  # noqa: F401 (libraries have to be loaded before their threads are limited)
 from threadpoolctl import threadpool_limits
 
-from gi.weights.build import build
-from gi.weights.classes import directions
-from gi.weights.clustering import CLUSTERERS, assigned
-from gi.weights.index import Index
-from gi.weights.predict import fit, most_likely, sampled
+from gi.kernels.index.build import build
+from gi.kernels.index.reader import Index
+from gi.kernels.mining.classes import directions
+from gi.kernels.mining.classifier import fit, most_likely, sampled
+from gi.kernels.mining.clustering import CLUSTERERS, assigned
+from gi.kernels.mining.trees import Forest, Sites, vocabulary
 from gi.weights.sources import file_sources
-from gi.weights.trees import Forest, Sites, vocabulary
 
 with contextlib.suppress(ImportError):
     import faiss  # noqa: F401

@@ -141,8 +141,8 @@ def _new(
 
         fitted_text(model, dataset.task, held.enter_context(CheckWorker(entry=model.entry)))
     if config.index is not None:
-        from gi.weights.donor_reading import index_pack
-        from gi.weights.index import Index
+        from gi.kernels.donors.from_index import index_pack
+        from gi.kernels.index.reader import Index
 
         index_pack(Index.open(config.index), cache_folder() / "donors")
     if config.corpus is None:

@@ -12,8 +12,8 @@ from gi.cli.options import as_json, print_json
 from gi.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from gi.weights.build import Built, Source
-    from gi.weights.index import Index
+    from gi.kernels.index.build import Built, Source
+    from gi.kernels.index.reader import Index
 
 index_option = click.option(
     "--index", "folder", type=click.Path(path_type=Path), required=True, metavar="DIR", help="The folder of the index."
@@ -60,9 +60,9 @@ def build(
     gi's own, with weights.
     """
     _refuse_unclear(files, model, input_shape, arguments, names)
+    from gi.kernels.index.build import build as add
+    from gi.kernels.index.reader import Index
     from gi.sandbox.server import warm_server
-    from gi.weights.build import build as add
-    from gi.weights.index import Index
 
     # Programs are traced in workers; the server of these starts with the first and stays until the last.
     with tempfile.TemporaryDirectory(prefix="gi-index-") as scratch, warm_server():
@@ -87,8 +87,8 @@ def build(
 @as_json
 def info(*, folder: Path, as_json: bool) -> None:
     """Say what an index holds: networks, layers, kernels by shape, and why files were refused."""
-    from gi.weights.answers import info as held
-    from gi.weights.index import Index
+    from gi.kernels.index.answers import info as held
+    from gi.kernels.index.reader import Index
 
     found = held(Index.open(folder))
     if as_json:
@@ -124,8 +124,8 @@ def query(
     """Ask about one kernel: its children, parents and nearest others, and the next layer's filters with their maps."""
     if (kernel is None) == (values is None):
         raise ConfigError("pass either the number of a KERNEL or --values.")
-    from gi.weights.answers import kernel_answer, nearest_to, values_of
-    from gi.weights.index import Index
+    from gi.kernels.index.answers import kernel_answer, nearest_to, values_of
+    from gi.kernels.index.reader import Index
 
     opened = Index.open(folder)
     answer: dict[str, Any]
@@ -147,7 +147,7 @@ def query(
 
 
 def _announce_lists(index: "Index", shape: tuple[int, ...], nearest: int) -> None:
-    from gi.weights.nearest import num_unlisted
+    from gi.kernels.index.nearest import num_unlisted
 
     if nearest and (count := num_unlisted(index, shape)):
         click.echo(f"gi: making the search lists of {count:,} kernels, once ...", err=True)
@@ -172,8 +172,8 @@ def export(
     as_json: bool,
 ) -> None:
     """Write a part of an index for a graph database: CSV files for the bulk import of Neo4j and Ladybug."""
-    from gi.weights.cypher import export_csv
-    from gi.weights.index import Index
+    from gi.kernels.index.graph_csv import export_csv
+    from gi.kernels.index.reader import Index
 
     wanted = tuple(filter(None, (networks or "").split(",")))
     made = export_csv(Index.open(folder), out, networks=wanted, layers=layers, kernels=kernels)

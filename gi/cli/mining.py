@@ -48,7 +48,7 @@ def predict(
     """
     if not scores and (kernel is None) == (children is None):
         raise ConfigError("pass either the number of a KERNEL or --children FILE.npy, or --scores.")
-    from gi.weights.index import Index
+    from gi.kernels.index.reader import Index
 
     index = Index.open(folder)
     answer: dict[str, Any] = {"index": str(folder), "depth": depth, "k": k}
@@ -68,10 +68,10 @@ def _predicted(
 ) -> dict[str, Any]:  # fmt: skip
     import numpy as np
 
-    from gi.weights.classes import NO_CLASS
-    from gi.weights.mined import mine
-    from gi.weights.predict import answer, sampled
-    from gi.weights.predict import most_likely as likeliest
+    from gi.kernels.mining.cache import mine
+    from gi.kernels.mining.classes import NO_CLASS
+    from gi.kernels.mining.classifier import answer, sampled
+    from gi.kernels.mining.classifier import most_likely as likeliest
 
     place: dict[str, Any] = {}
     if kernel is not None:
@@ -101,7 +101,7 @@ def _predicted(
 def _scores(index: Any, shape: str, depth: int, k: int, seed: int) -> dict[str, Any]:
     import dataclasses
 
-    from gi.weights.mined import held_out_scores
+    from gi.kernels.mining.cache import held_out_scores
 
     return dataclasses.asdict(held_out_scores(index, _shape(shape), depth=depth, k=k, seed=seed))
 
@@ -168,9 +168,9 @@ def _rows(kernel: Any, form: str) -> str:
 @as_json
 def gallery(*, folder: Path, out: Path, shapes: tuple[str, ...], k: int, seed: int, as_json: bool) -> None:
     """Show the standard kernels: classes with their frequency, the networks they come from and the nearest kernels."""
-    from gi.weights.exhibits import room_json
-    from gi.weights.gallery import write_gallery
-    from gi.weights.index import Index
+    from gi.kernels.index.reader import Index
+    from gi.kernels.mining.exhibits import room_json
+    from gi.kernels.mining.gallery import write_gallery
 
     rooms = write_gallery(Index.open(folder), out, shapes=[_shape(each) for each in shapes], k=k, seed=seed)
     if as_json:

@@ -37,7 +37,7 @@ class LocalExecutor:
 
     With a `cost_model`, or with `config.clock` "model", no clock's value enters `Scored.values`. The limits of a job
     that presents more samples than `config.images` grow in proportion. `donors` is a pack of networks to start
-    trainings from (`gi.weights.donor_pack`). Raises `ConfigError` for a device that is not there.
+    trainings from (`gi.kernels.donors.pack`). Raises `ConfigError` for a device that is not there.
     """
 
     def __init__(

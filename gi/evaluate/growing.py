@@ -14,14 +14,14 @@ from gi.core.streams import stream_seed
 from gi.data.dataset import Dataset, open_dataset
 from gi.evaluate.measure import num_params
 from gi.evaluate.training import Batches, batch_order, error_rate, fastest_layout, seed_everything, train
+from gi.kernels.donors.donors import Donor
+from gi.kernels.donors.pack import read_pack
+from gi.kernels.index.reader import Index
+from gi.kernels.mining.cache import mine
+from gi.kernels.seed.grow import Grown, Probe, Suggestion, Tally, grown, pooled, readout, sharpened, whole
+from gi.kernels.seed.seed import filled
 from gi.sandbox.clock import cpu_s
 from gi.trace.program.candidate import Recipe, build, load, make_recipe
-from gi.weights.donor_pack import read_pack
-from gi.weights.donors import Donor
-from gi.weights.index import Index
-from gi.weights.mined import mine
-from gi.weights.seed import filled
-from gi.weights.seed_grow import Grown, Probe, Suggestion, Tally, grown, pooled, readout, sharpened, whole
 
 _SHARE_HELD = 3  # one probe image of so many scores the readout
 _CHAINS = 6  # donors that are tried as wholes

@@ -33,7 +33,7 @@ def raced(
 ) -> tuple[Entrant, Seeding]:
     """The entrant to train on with, trained for as many rows of `order` as it has losses, and what was tried.
 
-    `donors` is a pack (`gi.weights.donor_pack`); the layers `kept` have weights already, which stay. A network that
+    `donors` is a pack (`gi.kernels.donors.pack`); the layers `kept` have weights already, which stay. A network that
     cannot be copied or followed is left as it is.
     """
     start = cpu_s()
@@ -102,8 +102,8 @@ def _seeded(
     net: nn.Module, batches: Batches, order: Tensor, donors: Path, kept: Collection[str]
 ) -> tuple[nn.Module, tuple[SeededLayer, ...]]:
     """A copy of the network with its convolutions filled from the donors; no layers where none fits."""
-    from gi.weights.donor_pack import read_pack
-    from gi.weights.seed import seed
+    from gi.kernels.donors.pack import read_pack
+    from gi.kernels.seed.seed import seed
 
     images, _ = batches.take(order.flatten()[:PROBE_IMAGES])
     try:

@@ -64,7 +64,7 @@ def _donors(config: RunConfig, cache: Path) -> Path | None:
     """The pack of the run's donors, written anew where the index has grown; None for a run without an index."""
     if config.index is None:
         return None
-    from gi.weights.donor_reading import index_pack
-    from gi.weights.index import Index
+    from gi.kernels.donors.from_index import index_pack
+    from gi.kernels.index.reader import Index
 
     return index_pack(Index.open(config.index), cache / "donors")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gi.core.errors import WeightsError
-from gi.weights.build import Source
+from gi.kernels.index.build import Source
 
 _WALL_LIMIT_S = 300.0
 _MEMORY_MB = 6144

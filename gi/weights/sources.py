@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from gi.core.errors import WeightsError
-from gi.weights.build import Source
+from gi.kernels.index.build import Source
 
 #: What a folder is searched for: models, and files that people take for ONNX models and that give a reason.
 SUFFIXES = {".onnx", ".ort", ".pb", ".pt", ".pth", ".h5", ".keras", ".tflite", ".safetensors"}

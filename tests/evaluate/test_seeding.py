@@ -9,8 +9,8 @@ from gi.evaluate.executor import LocalExecutor
 from gi.evaluate.race import Entrant
 from gi.evaluate.seeding import raced, read_out
 from gi.evaluate.training import Batches, batch_order, fuse, train
+from gi.kernels.donors.pack import write_pack
 from gi.trace.program.candidate import Recipe, build, load, make_recipe
-from gi.weights.donor_pack import write_pack
 from tests.weights.donor_nets import donor, stack
 
 PROGRAM = """

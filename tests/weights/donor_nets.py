@@ -3,7 +3,7 @@
 import numpy as np
 from torch import nn
 
-from gi.weights.donors import DonorLayer, Norm, chain
+from gi.kernels.donors.donors import DonorLayer, Norm, chain
 
 
 def stack(*widths, image=3, norm=False, bias=True, pool=True, kernel=3):

@@ -4,8 +4,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from gi.weights.build import Source, build
-from gi.weights.index import Index
+from gi.kernels.index.build import Source, build
+from gi.kernels.index.reader import Index
 
 
 def trained(*shape, seed=0):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from gi.core.errors import WeightsError
-from gi.weights.donor_pack import read_pack, write_pack
+from gi.kernels.donors.pack import read_pack, write_pack
 from tests.weights.donor_nets import donor, stack
 
 

@@ -3,9 +3,9 @@ import pytest
 
 from gi.cli import run
 from gi.core.errors import WeightsError
-from gi.weights.donor_pack import read_pack
-from gi.weights.donor_reading import donors, index_pack
-from gi.weights.donors import IMAGE
+from gi.kernels.donors.donors import IMAGE
+from gi.kernels.donors.from_index import donors, index_pack
+from gi.kernels.donors.pack import read_pack
 from tests.weights.onnx_files import conv, index_of, model, node, trained
 
 

@@ -7,8 +7,8 @@ from PIL import Image
 
 from gi.cli import run
 from gi.core.errors import WeightsError
-from gi.weights.exhibits import room_of
-from gi.weights.gallery import write_gallery
+from gi.kernels.mining.exhibits import room_of
+from gi.kernels.mining.gallery import write_gallery
 from tests.weights.onnx_files import conv, index_of, model, trained
 
 

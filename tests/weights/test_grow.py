@@ -8,9 +8,9 @@ from gi.cli import run
 from gi.core.errors import ConfigError
 from gi.core.types import Task
 from gi.grow import ORIGINS, Settings, program
-from gi.weights.donor_reading import donors
-from gi.weights.mined import mine
-from gi.weights.seed_grow import Probe, grown, pooled, readout, sharpened
+from gi.kernels.donors.from_index import donors
+from gi.kernels.mining.cache import mine
+from gi.kernels.seed.grow import Probe, grown, pooled, readout, sharpened
 from tests.weights.onnx_files import conv, index_of, model, node, trained
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from gi.core.errors import WeightsError
-from gi.weights.index import Index
+from gi.kernels.index.reader import Index
 from tests.weights.onnx_files import conv, index_of, model, node, trained
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from onnx import AttributeProto, TensorProto
 
-from gi.weights.graphs import Operator
-from gi.weights.reference import NotEvaluatedError, fold
+from gi.kernels.onnx.evaluator import NotEvaluatedError, fold
+from gi.kernels.onnx.graphs import Operator
 from tests.weights.onnx_files import conv, index_of, model, node, trained
 
 

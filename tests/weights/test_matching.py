@@ -2,9 +2,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from gi.weights.matching import embeds, matches
-from gi.weights.seed_trace import traced
-from gi.weights.transplant import adapted, blocks, most_important, shares
+from gi.kernels.donors.matching import embeds, matches
+from gi.kernels.donors.transplant import adapted, blocks, most_important, shares
+from gi.kernels.seed.trace import traced
 from tests.weights.donor_nets import donor, stack
 
 IMAGES = torch.randn(4, 3, 16, 16)

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from gi.core.errors import WeightsError
-from gi.weights.classes import classes_of, directions, kernel_classes, minable_shapes
-from gi.weights.clustering import CLUSTERERS, assigned, clusterer
-from gi.weights.mined import held_out_scores, mine
-from gi.weights.predict import Predictor, most_likely, sampled
-from gi.weights.trees import Forest, network_groups, vocabulary
+from gi.kernels.mining.cache import held_out_scores, mine
+from gi.kernels.mining.classes import classes_of, directions, kernel_classes, minable_shapes
+from gi.kernels.mining.classifier import Predictor, most_likely, sampled
+from gi.kernels.mining.clustering import CLUSTERERS, assigned, clusterer
+from gi.kernels.mining.trees import Forest, network_groups, vocabulary
 from tests.weights.onnx_files import conv, index_of, model, node, trained
 
 RNG = np.random.default_rng(5)

@@ -3,9 +3,9 @@ import pytest
 
 from gi.cli import run
 from gi.core.errors import WeightsError
-from gi.weights import nearest
-from gi.weights.answers import kernel_answer, nearest_to, values_of
-from gi.weights.nearest import Nearest
+from gi.kernels.index import nearest
+from gi.kernels.index.answers import kernel_answer, nearest_to, values_of
+from gi.kernels.index.nearest import Nearest
 from tests.weights.onnx_files import conv, index_of, model, trained
 
 

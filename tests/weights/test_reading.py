@@ -5,8 +5,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from gi.weights.build import Source, build
-from gi.weights.index import Index
+from gi.kernels.index.build import Source, build
+from gi.kernels.index.reader import Index
 from tests.weights.onnx_files import conv, index_of, model, node, only_network, trained, write
 
 WEIGHT = trained(4, 3, 3, 3)
@@ -88,7 +88,7 @@ def test_reads_weights_that_are_computed_from_constants(tmp_path, nodes, expecte
 
 
 def test_refuses_constants_that_take_too_long(tmp_path, monkeypatch):
-    monkeypatch.setattr("gi.weights.constants._MOST_COMPUTED", 3 * WEIGHT.size)
+    monkeypatch.setattr("gi.kernels.onnx.folding._MOST_COMPUTED", 3 * WEIGHT.size)
     nodes = [node("Neg", [f"w{i}" if i else "w"], f"w{i + 1}") for i in range(4)]
     reason = only_network(tmp_path, model([*nodes, node("Conv", ["x", "w4"], "c")], {"w": WEIGHT})).reason
     assert "numbers computed from its constants: refused" in reason
@@ -283,17 +283,17 @@ def test_reads_convolutions_inside_subgraphs(tmp_path):
 
 
 def test_refuses_weights_that_stand_for_far_more_than_the_file(tmp_path, monkeypatch):
-    monkeypatch.setattr("gi.weights.addition._MOST_BYTES_ANYWAY", 0)
-    monkeypatch.setattr("gi.weights.addition._MOST_TIMES_ITS_SIZE", 2)
+    monkeypatch.setattr("gi.kernels.index.addition._MOST_BYTES_ANYWAY", 0)
+    monkeypatch.setattr("gi.kernels.index.addition._MOST_TIMES_ITS_SIZE", 2)
     stored = {"w": WEIGHT}
     nodes = [node("Conv", ["x", "w"], f"c{i}") for i in range(40)]
     assert "times as large" in only_network(tmp_path, model(nodes, stored)).reason
 
 
 def test_external_data_may_be_as_large_as_it_is(tmp_path, monkeypatch):
-    monkeypatch.setattr("gi.weights.addition._MOST_BYTES_ANYWAY", 0)
-    monkeypatch.setattr("gi.weights.addition._MOST_TIMES_ITS_SIZE", 0)
-    monkeypatch.setattr("gi.weights.addition._HELD_BYTES", 1000)
+    monkeypatch.setattr("gi.kernels.index.addition._MOST_BYTES_ANYWAY", 0)
+    monkeypatch.setattr("gi.kernels.index.addition._MOST_TIMES_ITS_SIZE", 0)
+    monkeypatch.setattr("gi.kernels.index.addition._HELD_BYTES", 1000)
     weights = {f"w{i}": trained(32, 8, 3, 3, seed=i) for i in range(3)}
     whole = model([node("Conv", ["x", name], f"c{name}") for name in weights], weights)
     onnx.save(whole, tmp_path / "m.onnx", save_as_external_data=True, location="data.bin", size_threshold=0)

@@ -3,7 +3,7 @@ import copy
 import torch
 from torch import nn
 
-from gi.weights.seed import seed
+from gi.kernels.seed.seed import seed
 from tests.weights.donor_nets import donor, stack
 
 IMAGES = torch.randn(16, 3, 16, 16, generator=torch.Generator().manual_seed(1))

@@ -9,10 +9,10 @@ import onnx
 import pytest
 
 from gi.core.errors import RunError, WeightsError
-from gi.weights import store
-from gi.weights.build import Source, build
-from gi.weights.files import read_state
-from gi.weights.index import Index
+from gi.kernels.index import writer
+from gi.kernels.index.build import Source, build
+from gi.kernels.index.layout import read_state
+from gi.kernels.index.reader import Index
 from tests.weights.onnx_files import conv, model, trained, write
 
 
@@ -55,7 +55,7 @@ def test_many_additions_are_merged_into_few_files(tmp_path, monkeypatch):
 
 
 def test_two_builds_at_once_are_refused(tmp_path):
-    with store.opened(tmp_path / "index"), pytest.raises(WeightsError, match="being built by another"):
+    with writer.opened(tmp_path / "index"), pytest.raises(WeightsError, match="being built by another"):
         build(sources(tmp_path, 1), tmp_path / "index")
 
 
@@ -71,7 +71,7 @@ KILLED = """
 import os, sys
 from pathlib import Path
 from gi.weights import build as module
-from gi.weights.build import Source
+from gi.kernels.index.build import Source
 folder = Path(sys.argv[1])
 files = sorted(folder.glob("*.onnx"))
 def killed_after_two():
@@ -81,15 +81,15 @@ def killed_after_two():
         yield Source(file, file.stem)
 module.build([Source(files[0], files[0].stem)], folder / "index")
 from gi.weights import store
-store._COMMIT_BYTES = 0 if sys.argv[2] == "commit" else 1 << 40
-store_add = store.Store.add_network
+writer._COMMIT_BYTES = 0 if sys.argv[2] == "commit" else 1 << 40
+store_add = writer.Store.add_network
 def add(self, network):
     store_add(self, network)
     if network.id == 2:
         for file in self._files.values():
             file.flush()
         os._exit(9)
-store.Store.add_network = add
+writer.Store.add_network = add
 module.build([Source(file, file.stem) for file in files], folder / "index")
 """
 
@@ -117,7 +117,7 @@ def test_a_full_disk_keeps_what_was_committed(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(store.Store, "_append", full)
+        patch.setattr(writer.Store, "_append", full)
         with pytest.raises(RunError, match=r"cannot be written \(no space left on device\).*stays"):
             build(sources(tmp_path, 4), tmp_path / "index")
     assert Index.open(tmp_path / "index").layers.to_pylist() == before

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from gi.weights.trained import statistics
+from gi.kernels.index.trained import statistics
 from tests.weights.onnx_files import trained
 
 

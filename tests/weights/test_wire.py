@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gi.weights.wire import LARGEST_DESCRIPTION, Bulk, WireError, description
+from gi.kernels.onnx.wire import LARGEST_DESCRIPTION, Bulk, WireError, description
 from tests.weights.onnx_files import conv, model, trained
 
 

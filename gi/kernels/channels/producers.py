@@ -1,0 +1,120 @@
+"""Where the channels of a value come from: numbers of producing channels, in arrays as small as they can be."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from gi.kernels.onnx.tensors import Array
+from gi.kernels.records import Ints
+
+#: Set in the number of a channel that came through a depthwise convolution.
+THROUGH: Final = 1 << 40
+NOBODY: Final = -1
+LARGEST_PLANES: Final = 1 << 21
+_LARGEST_EXPANSION: Final = 1 << 24
+
+Shape = tuple[int | None, ...]
+
+
+class Opaque:
+    """What is known of a value behind an operator that no channel is followed through: nothing."""
+
+
+OPAQUE: Final = Opaque()
+
+
+class TooLargeError(ValueError):
+    """A value whose channels would need more memory than any real network's."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Flow:
+    """A value that depends on the network's input.
+
+    `shape` is its shape, None for unknown sizes. Each plane has as many axes, of the full size or of size 1 where it
+    does not change, and holds the number of a producing channel at each place, or `NOBODY`; the producers of a place
+    are those of all planes.
+    """
+
+    shape: Shape
+    planes: tuple[Ints, ...] = ()
+
+    def changes_along(self, axis: int) -> bool:
+        """Whether producers differ along an axis."""
+        return any(plane.shape[axis] > 1 for plane in self.planes)
+
+
+Value = Array | Flow | Opaque | None
+
+
+def flow_of(shape: Shape, planes: Sequence[Ints]) -> Flow:
+    """A flow whose planes are compressed, each once. Raises `TooLargeError`."""
+    small = [compressed(plane) for plane in planes]
+    kept = {(plane.shape, plane.tobytes()): plane for plane in small if (plane != NOBODY).any()}
+    if sum(plane.size for plane in kept.values()) > LARGEST_PLANES:
+        raise TooLargeError(f"more than {LARGEST_PLANES} channel numbers in one value")
+    return Flow(shape, tuple(kept.values()))
+
+
+def compressed(plane: Ints) -> Ints:
+    """The plane with each axis along which it does not change cut to size 1."""
+    for axis, size in enumerate(plane.shape):
+        if size > 1:
+            first = plane[(slice(None),) * axis + (slice(0, 1),)]
+            if plane.strides[axis] == 0 or (plane == first).all():
+                plane = first
+    return plane
+
+
+def expanded(plane: Ints, shape: Shape) -> Ints:
+    """The plane at its full size, as a view; unknown sizes count as 1. Raises `TooLargeError`."""
+    sizes = [1 if size is None else size for size in shape]
+    if math.prod(sizes) > _LARGEST_EXPANSION:
+        raise TooLargeError(f"a value of shape {sizes}")
+    return np.broadcast_to(plane, sizes)
+
+
+def channel_numbers(shape: Shape, first: int, count: int) -> Ints:
+    """A plane with the numbers first .. first + count - 1 along axis 1."""
+    return np.arange(first, first + count).reshape([count if axis == 1 else 1 for axis in range(len(shape))])
+
+
+def pairs(flow: Flow) -> tuple[Ints, Ints]:
+    """Each channel (axis 1) with each of its producers, wherever in the channel: both (n,), in ascending order."""
+    count = flow.shape[1] or 0
+    keys = []
+    for plane in flow.planes:
+        rows = np.moveaxis(plane, 1, 0).reshape(plane.shape[1], -1)
+        rows = np.broadcast_to(rows, (count, rows.shape[1]))
+        channels = np.broadcast_to(np.arange(count)[:, None], rows.shape)
+        there = rows != NOBODY
+        keys.append(channels[there] * (2 * THROUGH) + rows[there])
+    found = np.unique(np.concatenate(keys)) if keys else np.zeros(0, np.int64)
+    return found // (2 * THROUGH), found % (2 * THROUGH)
+
+
+def spread_evenly(flow: Flow) -> Flow:
+    """The same with each channel's producers the same everywhere in the channel, as after pooling."""
+    if not any(size > 1 for plane in flow.planes for axis, size in enumerate(plane.shape) if axis != 1):
+        return flow
+    rows, numbers = pairs(flow)
+    return Flow(flow.shape, planes_of(rows, numbers, flow.shape))
+
+
+def planes_of(rows: Ints, numbers: Ints, shape: Shape) -> tuple[Ints, ...]:
+    """Planes that hold these pairs of channel and producer, which are in ascending order."""
+    rank = ranks(rows)
+    count = shape[1] or 0
+    planes = np.full((int(rank.max(initial=-1)) + 1, count), NOBODY, np.int64)
+    planes[rank, rows] = numbers
+    return tuple(plane.reshape([count if axis == 1 else 1 for axis in range(len(shape))]) for plane in planes)
+
+
+def ranks(keys: Ints) -> Ints:
+    """The place of each element among its equals; equal keys stand together."""
+    starts = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]]) if len(keys) else np.zeros(0, np.int64)
+    lengths = np.diff(np.r_[starts, len(keys)])
+    return np.arange(len(keys)) - np.repeat(starts, lengths)

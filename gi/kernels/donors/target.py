@@ -1,0 +1,76 @@
+"""What has to be filled: the convolutions of a network that is to be seeded, as plain records without torch."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gi.kernels.donors.donors import Ints
+
+IMAGE_NUMBER = 0  # the number that stands for the network's input among the sources of a target layer
+
+
+@dataclass(frozen=True, eq=False)
+class TargetLayer:
+    """One 2-D convolution of the target, `number` counting from 1 in order of execution.
+
+    `shape` is (out, in / groups, kh, kw). `source_layers` and `source_channels` are (k, in): the up to k sources of
+    each input channel (their sum arrives there), as the number of a layer, `IMAGE_NUMBER`, or -1 where an operator
+    hides it. `norm` names the BatchNorm that follows, "" where there is none; `bias` says whether it has one.
+    """
+
+    number: int
+    name: str
+    shape: tuple[int, int, int, int]
+    groups: int
+    stride: tuple[int, int]
+    source_layers: Ints
+    source_channels: Ints
+    norm: str = ""
+    bias: bool = True
+
+    @property
+    def width(self) -> int:
+        """The number of output channels."""
+        return self.shape[0]
+
+    @property
+    def depthwise(self) -> bool:
+        """Whether each channel has a kernel of its own and nothing else."""
+        return self.groups > 1 and self.shape[1] == 1 and self.groups == self.shape[0]
+
+    @property
+    def sources(self) -> tuple[int, ...]:
+        """The numbers of the layers that feed it, in ascending order; -1 among them where one is hidden."""
+        return tuple(int(number) for number in np.unique(self.source_layers))
+
+
+@dataclass(frozen=True)
+class Target:
+    """The network to fill: its convolutions, and which of them carry the same channels.
+
+    `ties` maps each layer's number to the least number of those whose outputs are added to its own, or pass through it
+    channel by channel: all of them must be given the same of a donor's channels.
+    """
+
+    layers: tuple[TargetLayer, ...]
+    ties: dict[int, int]
+    image_channels: int
+
+    def consumers(self, number: int) -> tuple[TargetLayer, ...]:
+        """The layers that the layer `number` feeds."""
+        return tuple(layer for layer in self.layers if number in layer.sources)
+
+
+def joined(numbers: range, pairs: list[tuple[int, int]]) -> dict[int, int]:
+    """The least member of each number's group, where the two of each pair belong to one group."""
+    root = {number: number for number in numbers}
+
+    def find(number: int) -> int:
+        while root[number] != number:
+            number = root[number]
+        return number
+
+    for a, b in pairs:
+        low, high = sorted((find(a), find(b)))
+        root[high] = low
+    return {number: find(number) for number in numbers}

@@ -1,0 +1,1 @@
+"""The index on disk: layers, kernels, kinship, nearest neighbours."""

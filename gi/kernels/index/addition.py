@@ -1,0 +1,157 @@
+"""One model file on its way into an index: its layers, its segments, and the row that ends it."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from gi.kernels.channels.mapping import Mapped, map_channels
+from gi.kernels.index.trained import statistics
+from gi.kernels.index.writer import Store
+from gi.kernels.onnx.convolutions import Convolution, Unreadable, convolutions
+from gi.kernels.onnx.graphs import Graph, Model, ModelError, read_model
+from gi.kernels.onnx.tensors import TensorError
+from gi.kernels.records import Layer, Network, Refused
+
+#: How many bytes of weights a file may stand for, for each of its own: shared and sparse weights are legal. A byte of
+#: external data stands for one.
+_MOST_TIMES_ITS_SIZE = 64
+_MOST_BYTES_ANYWAY = 256 << 20
+_HELD_BYTES = 128 << 20  # of mapped external data
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A model file to take in, and what is known about it: where it comes from, and under which licence.
+
+    With `prepare`, which may raise `GiError`, the file is made only when it is needed; `content` then tells beforehand
+    whether the index has it. `trained` says that somebody trained it, however freshly drawn its weights may look: a
+    short training leaves a first layer nearly as it was.
+    """
+
+    path: Path
+    name: str
+    origin: str = ""
+    licence: str = "unknown"
+    format: str = "onnx"
+    content: str = ""
+    prepare: Callable[[], None] | None = None
+    trained: bool = False
+
+
+class Addition:
+    """One network on its way into the index."""
+
+    def __init__(self, store: Store, source: Source, content: str, keep_untrained: bool) -> None:
+        self._store = store
+        self._source = source
+        self._content = content
+        self._keep_untrained = keep_untrained or source.trained
+        self._id = store.state.num_networks
+        self._first = store.state
+        self._position = 0
+        self._bytes = 0
+        self._most_bytes = max(_MOST_BYTES_ANYWAY, _MOST_TIMES_ITS_SIZE * source.path.stat().st_size)
+        self._refusals: list[Refused] = []
+        self._contents: list[str] = []
+        self._opaque: Counter[str] = Counter()
+
+    def run(self) -> Network:
+        """Adds the network's layers and segments; the row that is still to be added. Raises `ModelError`."""
+        try:
+            model = read_model(self._source.path)
+        except OSError as error:
+            raise ModelError(f"cannot be read: {error.strerror}") from error
+        for graph in _graphs(model.graph):
+            self._add_graph(graph, model)
+        self._store.add_rows("refused", self._refusals)
+        return self._row(model)
+
+    def _add_graph(self, graph: Graph, model: Model) -> None:
+        mapped: list[Mapped] = []
+        for found in convolutions(graph):
+            self._count(found, model)
+            layer = self._add_layer(found)
+            if layer is not None:
+                mapped.append(Mapped(found.operator, layer))
+        if mapped:
+            segments, opaque = map_channels(graph, mapped)
+            self._store.add_rows("segments", segments)
+            self._opaque.update(opaque)
+
+    def _count(self, found: Convolution | Unreadable, model: Model) -> None:
+        """Raises `ModelError` where the weights so far are more than the files can stand for."""
+        read = 0 if isinstance(found, Unreadable) else found.weight.nbytes
+        if (self._bytes + read) // _HELD_BYTES > self._bytes // _HELD_BYTES:
+            model.reader.let_go()
+        self._bytes += read
+        if self._bytes > self._most_bytes + model.reader.external_bytes:
+            raise ModelError(f"its weights are more than {_MOST_TIMES_ITS_SIZE} times as large as the file: refused")
+
+    def _add_layer(self, found: Convolution | Unreadable) -> Layer | None:
+        """The layer that was added, None where it was refused."""
+        self._position += 1
+        if isinstance(found, Unreadable):
+            self._refusals.append(Refused(self._id, found.name, found.reason))
+            return None
+        stats = statistics(found.weight)
+        if stats.untrained and not self._keep_untrained:
+            self._refusals.append(Refused(self._id, found.name, stats.untrained))
+            return None
+        layer = Layer(
+            id=self._store.state.num_layers, network=self._id, position=self._position - 1, name=found.name,
+            kind=found.kind, shape=found.weight.shape[2:], out_channels=len(found.weight),
+            in_channels=found.in_channels, groups=found.groups, strides=found.sizes("strides"),
+            dilations=found.sizes("dilations"), pads=found.operator.ints("pads"), activation=found.activation,
+            **self._store.add_weight(found.weight), bias=self._store.add_vector(found.bias),
+            norm=self._store.add_vector(found.norm.values if found.norm else None),
+            epsilon=found.norm.epsilon if found.norm else 0.0, kurtosis=stats.kurtosis, correlation=stats.correlation,
+            scaled=found.scaled, reads=_first(found.operator.inputs), writes=_first(found.operator.outputs),
+        )  # fmt: skip
+        self._store.add_layer(layer)
+        self._contents.append(layer.content)
+        return layer
+
+    def _row(self, model: Model) -> Network:
+        state, source = self._store.state, self._source
+        layers = state.num_layers - self._first.num_layers
+        return Network(
+            id=self._id, name=source.name, origin=source.origin, licence=source.licence,
+            content=self._whole_content(model), format=source.format, producer=model.producer, opset=model.opset,
+            layers=layers, kernels=state.num_kernels - self._first.num_kernels, refused=len(self._refusals),
+            opaque=", ".join(f"{name} {count}" for name, count in sorted(self._opaque.items())),
+            reason="" if layers else self._why_nothing(model.graph),
+        )  # fmt: skip
+
+    def _whole_content(self, model: Model) -> str:
+        """The content of the file, and of its layers where their data lies in other files."""
+        if not any(stored.is_external for stored in model.graph.stored.values()):
+            return self._content
+        return hashlib.sha256(" ".join([self._content, *self._contents]).encode()).hexdigest()
+
+    def _why_nothing(self, graph: Graph) -> str:
+        if not self._refusals:
+            return self._missing_data(graph)
+        (reason, _), *_ = Counter(refusal.reason for refusal in self._refusals).most_common(1)
+        return f"no usable convolution of {len(self._refusals)}: {reason}"
+
+    @staticmethod
+    def _missing_data(graph: Graph) -> str:
+        for stored in graph.stored.values():
+            if stored.is_external:
+                try:
+                    stored.array()
+                except TensorError as error:
+                    return f"no convolution, and {error}"
+        return "no convolution"
+
+
+def _graphs(graph: Graph) -> Iterator[Graph]:
+    yield graph
+    for inner in graph.subgraphs:
+        yield from _graphs(inner)
+
+
+def _first(names: tuple[str, ...]) -> str:
+    return names[0] if names else ""

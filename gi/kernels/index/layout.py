@@ -1,0 +1,102 @@
+"""The folder of an index: what lies where, and the one small file that says how much of it counts."""
+
+import dataclasses
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gi.core.errors import WeightsError
+from gi.kernels.records import TABLES
+
+VERSION = 1
+_STATE = "index.json"
+_LOCK = "index.lock"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a finished addition left: readers look at no more than this, writers go on from here."""
+
+    version: int = VERSION
+    num_networks: int = 0
+    num_layers: int = 0
+    num_kernels: int = 0
+    num_vector_values: int = 0
+    stored: Mapping[str, int] = field(default_factory=dict)
+    parts: tuple[str, ...] = ()
+
+
+def kernel_file(folder: Path, shape: str) -> Path:
+    """The kernels of one shape, float32, one after the other."""
+    return folder / "kernels" / f"{shape}.f32"
+
+
+def vector_file(folder: Path) -> Path:
+    """Biases and normalisation statistics, float32."""
+    return folder / "vectors.f32"
+
+
+def part_file(folder: Path, table: str, part: str) -> Path:
+    """One part of a table; a table is the folder of its parts."""
+    return folder / table / f"{part}.parquet"
+
+
+def has_state(folder: Path) -> bool:
+    """Whether there is an index in `folder`."""
+    return (folder / _STATE).exists()
+
+
+def read_state(folder: Path) -> State:
+    """What the index in `folder` holds. Raises `WeightsError` where there is none, or one of another version."""
+    try:
+        found = json.loads((folder / _STATE).read_text("utf-8"))
+        version = found["version"]
+    except (FileNotFoundError, NotADirectoryError):
+        raise WeightsError(f"{folder} holds no index: make one by `gi index build FILE... --index {folder}`.") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WeightsError(f"{folder / _STATE} cannot be read ({error}): build the index again elsewhere.") from error
+    if version != VERSION:
+        raise WeightsError(
+            f"{folder} is an index of version {version}, this gi reads version {VERSION}: build it again elsewhere."
+        )
+    try:
+        return State(**{**found, "parts": tuple(found["parts"])})
+    except (KeyError, TypeError) as error:
+        raise WeightsError(f"{folder / _STATE} is damaged ({error}): build the index again elsewhere.") from error
+
+
+def write_state(folder: Path, state: State) -> None:
+    """Makes an addition count, whole or not at all."""
+    part = folder / f".{_STATE}.part"
+    part.write_text(json.dumps(dataclasses.asdict(state)), "utf-8")
+    part.replace(folder / _STATE)
+
+
+def make_folder(folder: Path) -> None:
+    """Makes the folder of a new index. Raises `WeightsError` where it cannot be, or holds other things."""
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if names - {_LOCK} and not names & {_STATE, "kernels"}:  # kernels/ alone: the first build was killed
+        raise WeightsError(f"{folder} holds other files and no index: pass a new folder as --index.")
+    try:
+        for name in ("kernels", *TABLES):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WeightsError(f"{folder} cannot be made ({error.strerror}): pass a writable folder as --index.") from error
+
+
+def lock(folder: Path) -> sqlite3.Connection:
+    """Holds the index for writing until the answer is closed. Raises `WeightsError` where another process holds it.
+
+    SQLite's exclusive lock on an empty file: the kernel drops it when the process dies, and readers never meet it.
+    """
+    holder = sqlite3.connect(folder / _LOCK, isolation_level=None, timeout=0)
+    try:
+        holder.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError as error:
+        holder.close()
+        if "locked" not in str(error):
+            raise WeightsError(f"{folder} cannot be written ({error}): pass a writable folder as --index.") from error
+        raise WeightsError(f"{folder} is being built by another gi: wait for it, or pass another --index.") from error
+    return holder

@@ -1,0 +1,122 @@
+"""Nearest kernels: by direction, so that scale does not count; numbers (1x1 kernels) by value."""
+
+import contextlib
+import importlib.util
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gi.kernels.index.reader import Index
+from gi.kernels.records import Floats, Ints, shape_name
+
+_SMALLEST_INVERTED = 100_000
+_ADDED_AT_ONCE = 1 << 20
+_COMPARED_AT_ONCE = 1 << 22
+_PROBES = 16
+_TRAINED_FOR_EACH = 40  # faiss warns on stderr below 39
+
+
+class Nearest:
+    """Searches the stored kernels of one shape: with faiss's inverted lists where it is installed and they pay.
+
+    The lists are kept beside the index, and made again when it has grown. Without faiss, or with `exact`, every kernel
+    is compared.
+    """
+
+    def __init__(self, index: Index, shape: tuple[int, ...], *, exact: bool = False) -> None:
+        self._kernels = index.kernels(shape)
+        self._is_number = int(np.prod(shape)) == 1
+        path = None if exact else _lists_file(index, shape)
+        self.inverted: Any = _kept(path, self._kernels) if path else None
+
+    def search(self, kernels: Floats, count: int) -> tuple[Ints, Floats]:
+        """The rows of the `count` nearest kernels to each of `kernels` (n, *shape), nearest first, and how near.
+
+        How near is the cosine, or for 1x1 kernels the difference. Both (n, count).
+        """
+        count = min(count, len(self._kernels))
+        wanted = np.asarray(kernels, np.float32).reshape(len(kernels), -1)
+        if self._is_number:
+            return self._compared(wanted, count)
+        wanted = unit(wanted)
+        if self.inverted is None:
+            return self._compared(wanted, count)
+        cosines, rows = self.inverted.search(wanted, count)
+        return rows, cosines
+
+    def _compared(self, wanted: Floats, count: int) -> tuple[Ints, Floats]:
+        """Every stored kernel compared, a chunk at a time."""
+        rows: Ints = np.zeros((len(wanted), 0), np.int64)
+        scores: Floats = np.zeros((len(wanted), 0), np.float32)
+        size = max(count, _COMPARED_AT_ONCE // len(wanted))
+        for start in range(0, len(self._kernels), size):
+            chunk = self._kernels[start : start + size].reshape(-1, wanted.shape[1])
+            near = -np.abs(wanted - chunk.T) if self._is_number else wanted @ unit(chunk).T
+            best = np.argsort(-near, axis=1, kind="stable")[:, :count] if len(chunk) <= count else _top(near, count)
+            rows = np.hstack([rows, best + start])
+            scores = np.hstack([scores, np.take_along_axis(near, best, 1)])
+            order = np.argsort(-scores, axis=1, kind="stable")[:, :count]
+            rows, scores = np.take_along_axis(rows, order, 1), np.take_along_axis(scores, order, 1)
+        return rows, np.abs(scores) if self._is_number else scores
+
+
+def num_unlisted(index: Index, shape: tuple[int, ...]) -> int:
+    """How many kernels the first search of a shape makes lists of, which takes a second for each million; else 0."""
+    path = _lists_file(index, shape)
+    return index.shapes[shape] if path and not path.is_file() else 0
+
+
+def _lists_file(index: Index, shape: tuple[int, ...]) -> Path | None:
+    """Where the inverted lists of a shape are kept, None where they do not pay or cannot be made."""
+    count = index.shapes.get(shape, 0)
+    if int(np.prod(shape)) == 1 or count < _SMALLEST_INVERTED or not importlib.util.find_spec("faiss"):
+        return None
+    return index.folder / "nearest" / f"{shape_name(shape)}-{count}.faiss"
+
+
+def unit(vectors: Floats) -> Floats:
+    """The vectors (n, size) at length 1; zeros stay zeros."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, 1e-12), np.float32)
+
+
+def _top(near: Floats, count: int) -> Ints:
+    best: Ints = np.argpartition(-near, count - 1, axis=1)[:, :count]
+    return best
+
+
+def _kept(path: Path, kernels: Floats) -> Any:
+    """The inverted lists at `path`, made where there are none."""
+    import faiss
+
+    if path.is_file():
+        return _ready(faiss.read_index(str(path), faiss.IO_FLAG_MMAP))
+    lists = _inverted(kernels)
+    with contextlib.suppress(OSError, RuntimeError):  # an index that cannot be written is searched all the same
+        path.parent.mkdir(exist_ok=True)
+        for old in path.parent.glob(f"{path.name.partition('-')[0]}-*"):
+            old.unlink()
+        part = path.with_name(f".{path.name}.{os.getpid()}")
+        faiss.write_index(lists, str(part))
+        part.replace(path)
+    return _ready(lists)
+
+
+def _inverted(kernels: Floats) -> Any:
+    import faiss
+
+    size = int(np.prod(kernels.shape[1:]))
+    num_lists = 1 << int(np.log2(np.sqrt(len(kernels))))
+    lists = faiss.IndexIVFFlat(faiss.IndexFlatIP(size), size, num_lists, faiss.METRIC_INNER_PRODUCT)
+    sample = kernels[:: max(1, len(kernels) // (_TRAINED_FOR_EACH * num_lists))].reshape(-1, size)
+    lists.train(unit(sample))
+    for start in range(0, len(kernels), _ADDED_AT_ONCE):
+        lists.add(unit(kernels[start : start + _ADDED_AT_ONCE].reshape(-1, size)))
+    return lists
+
+
+def _ready(lists: Any) -> Any:
+    lists.nprobe = _PROBES
+    return lists

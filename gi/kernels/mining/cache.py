@@ -1,0 +1,126 @@
+"""What mining an index for one kernel shape gives, kept beside the index: vocabulary, classes, classifier."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gi.core.errors import WeightsError
+from gi.kernels.index.reader import Index
+from gi.kernels.mining.classes import DEFAULT_K, KernelClasses
+from gi.kernels.mining.classifier import DEPTHS, Predictor, Scores, fit, scores
+from gi.kernels.mining.trees import Forest, Sites, Vocabulary, vocabulary
+from gi.kernels.records import Floats, shape_name
+
+FORMAT = 2  # 2: kernels of zeros are of no class
+_CLASS_FIELDS = ("centres", "counts", "scales", "inertia")
+
+
+@dataclass(frozen=True, eq=False)
+class Mined:
+    """The classifier of one shape and depth with the words that it reads."""
+
+    shape: tuple[int, ...]
+    depth: int
+    words: Vocabulary
+    predictor: Predictor
+
+    @property
+    def classes(self) -> KernelClasses:
+        """The classes that are predicted."""
+        return self.words.classes[self.shape]
+
+    def probabilities(self, index: Index, layer: int, channel: int) -> Floats:
+        """(k,) for the parents that read an input channel of a layer."""
+        features = Forest(index, self.words).features(layer, depth=self.depth)
+        found: Floats = self.predictor.probabilities(features[channel : channel + 1])[0]
+        return found
+
+    def probabilities_of(self, children: Floats) -> Floats:
+        """(k,) for the parents of these (n, *shape) kernels, whose own children are not known.
+
+        Raises `WeightsError` for a shape that the index does not have.
+        """
+        if children.shape[1:] not in self.words.places:
+            known = ", ".join(map(shape_name, self.words.places))
+            raise WeightsError(
+                f"the children are of shape {shape_name(children.shape[1:])}, of which the index has no classes: "
+                f"it has {known}."
+            )
+        counts = self.words.counts(children)
+        features = np.zeros((1, (self.depth - 1) * self.words.size), np.float32)
+        features[0, : self.words.size] = counts
+        found: Floats = self.predictor.probabilities(features)[0]
+        return found
+
+
+def mine(
+    index: Index, shape: tuple[int, ...], *, depth: int = 2, k: int = DEFAULT_K, seed: int = 0, keep: bool = True
+) -> Mined:
+    """The classifier for parents of `shape`, read from beside the index or made, and kept there where that is allowed.
+
+    Raises `WeightsError` for a depth that there is not and where the index has too little.
+    """
+    _check(depth)
+    path = index.folder / "mined" / f"{FORMAT}-{shape_name(shape)}-{depth}-{k}-{seed}-{index.num_kernels}.npz"
+    if path.is_file() and (found := _read(path, shape, depth)) is not None:
+        return found
+    words = vocabulary(index, shape, k=k, seed=seed)
+    made = Mined(shape, depth, words, fit(_sites(index, words, shape, depth), seed=seed))
+    if keep:
+        _write(made, path)
+    return made
+
+
+def held_out_scores(
+    index: Index, shape: tuple[int, ...], *, depth: int = 2, k: int = DEFAULT_K, seed: int = 0
+) -> Scores:
+    """How well the classifier does on networks that it has not seen."""
+    _check(depth)
+    words = vocabulary(index, shape, k=k, seed=seed)
+    return scores(_sites(index, words, shape, depth), seed=seed)
+
+
+def _check(depth: int) -> None:
+    if depth not in DEPTHS:
+        raise WeightsError(f"depth is {depth}: trees are 2 deep (children) or 3 (their children too).")
+
+
+def _sites(index: Index, words: Vocabulary, shape: tuple[int, ...], depth: int) -> Sites:
+    found = Forest(index, words).sites(shape, depth=depth)
+    if not len(found.layers):
+        raise WeightsError(
+            f"no convolution of the index with kernels of shape {shape_name(shape)} is fed by another one: there is "
+            "nothing to learn from. Add networks of several layers."
+        )
+    return found
+
+
+def _write(mined: Mined, path: Path) -> None:
+    arrays: dict[str, Any] = {"weights": mined.predictor.weights, "offsets": mined.predictor.offsets}
+    for shape, classes in mined.words.classes.items():
+        arrays |= {f"{shape_name(shape)}/{field}": getattr(classes, field) for field in _CLASS_FIELDS}
+    draft = path.with_name(f".{path.name}")
+    try:
+        path.parent.mkdir(exist_ok=True)
+        with draft.open("wb") as file:
+            np.savez(file, **arrays)
+        draft.replace(path)
+    except OSError:  # an index that cannot be written to is mined anew each time
+        draft.unlink(missing_ok=True)
+
+
+def _read(path: Path, shape: tuple[int, ...], depth: int) -> Mined | None:
+    """What `_write` wrote; None where the file is damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            names = dict.fromkeys(name.partition("/")[0] for name in arrays.files if "/" in name)
+            classes = {}
+            for name in names:
+                of: tuple[int, ...] = tuple(map(int, name.split("x")))
+                centres, counts, scales, inertia = (arrays[f"{name}/{field}"] for field in _CLASS_FIELDS)
+                classes[of] = KernelClasses(of, centres, counts, scales, float(inertia))
+            return Mined(shape, depth, Vocabulary(classes), Predictor(arrays["weights"], arrays["offsets"]))
+    except (OSError, ValueError, KeyError):
+        return None
