@@ -72,7 +72,7 @@ def grow(
     with tempfile.TemporaryDirectory(prefix="gi-grow-") as scratch:
         weights = Path(scratch, "model.pt")
         order = _order(settings, dataset, text, Path(scratch, "donors"), weights)
-        with WarmWorker("gi.evaluate.growing:handle", wall_limit_s=_WALL_LIMIT_S, memory_mb=_MEMORY_MB) as worker:
+        with WarmWorker("gi.train.grow_worker:handle", wall_limit_s=_WALL_LIMIT_S, memory_mb=_MEMORY_MB) as worker:
             on_stage("growing")
             grown = _called(worker, "grow", order)
             spent = grown["search_cpu_s"] + grown["train_cpu_s"]

@@ -84,8 +84,8 @@ class MakeTools(Protocol):
 def default_tools(config: RunConfig, *, workers: int, cost_model: CostModel | None) -> Iterator[Tools]:
     """The run's own data set, check worker and executor. Raises `DatasetError` where the data set is gone."""
     from gi.data.dataset import load_dataset
-    from gi.evaluate.executor import LocalExecutor
     from gi.trace.client import CheckWorker
+    from gi.train.executor import LocalExecutor
 
     dataset = load_dataset(config.dataset, data_root=config.data_root, cache=cache_folder())
     with (

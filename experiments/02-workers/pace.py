@@ -11,10 +11,10 @@ import torch
 from torch import nn
 
 from gi.data.dataset import open_dataset
-from gi.evaluate.training import Batches, batch_order, fastest_layout, train
 from gi.sandbox.clock import cpu_s
 from gi.sandbox.messages import receive, send
 from gi.trace.program.candidate import build, load, make_recipe
+from gi.train.loop import Batches, batch_order, fastest_layout, train
 
 STEPS, ROUNDS = 40, 12
 

@@ -13,11 +13,11 @@ from programs import PROGRAMS
 from gi.core.protocols import Job
 from gi.core.settings import RunConfig, cache_folder
 from gi.data.dataset import load_dataset
-from gi.evaluate.executor import LocalExecutor
 from gi.sandbox.limits import Limits
 from gi.sandbox.messages import receive, send
 from gi.sandbox.server import warm_server
 from gi.sandbox.warm_worker import WarmWorker
+from gi.train.executor import LocalExecutor
 
 HERE = Path(__file__).parent
 

@@ -9,7 +9,7 @@ from gi.core.protocols import Job
 from gi.core.settings import RunConfig, cache_folder
 from gi.corpus import seed_programs
 from gi.data.dataset import load_dataset
-from gi.evaluate.executor import LocalExecutor
+from gi.train.executor import LocalExecutor
 
 HERE = Path(__file__).parent
 SEEDS = (1000, 1001, 1002)  # of tuning; reported runs take 0 to 4

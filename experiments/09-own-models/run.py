@@ -21,9 +21,9 @@ from gi.core.settings import RunConfig, cache_folder
 from gi.core.streams import torch_seed
 from gi.core.types import Scored
 from gi.data.dataset import Dataset, load_dataset
-from gi.evaluate.executor import LocalExecutor
 from gi.source.model_file.entry_points import with_recipe
 from gi.source.model_file.patching import plain_text
+from gi.train.executor import LocalExecutor
 
 HERE = Path(__file__).parent
 GI = [sys.executable, "-c", "import sys; from gi.cli import run; sys.exit(run(sys.argv[1:]))"]

@@ -8,13 +8,13 @@ import torch
 from nets import Net, Training, step_cpu_s
 from torch import nn
 
-from gi.evaluate.race import Entrant, race
-from gi.evaluate.seeding import PROBE_IMAGES, READOUT_IMAGES, filled_share, read_out
 from gi.kernels.donors.from_index import donors
 from gi.kernels.mining.cache import mine
 from gi.kernels.mining.classifier import most_likely, sampled
 from gi.kernels.seed.seed import seed as seed_from
 from gi.sandbox.clock import cpu_s
+from gi.train.start.donors import PROBE_IMAGES, READOUT_IMAGES, filled_share, read_out
+from gi.train.start.race import Entrant, race
 
 SHAPE = (3, 3)
 K = 64

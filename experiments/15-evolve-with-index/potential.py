@@ -26,9 +26,8 @@ from gi.kernels.index.reader import Index
 
 allow_torchvision()
 
-from gi.evaluate.race import Entrant  # noqa: E402 (likewise)
-from gi.evaluate.seeding import READOUT_IMAGES, _seeded, read_out  # noqa: E402 (likewise)
-from gi.evaluate.training import (  # noqa: E402 (likewise)
+from gi.trace.program.candidate import CandidateError, build, load, make_recipe  # noqa: E402 (torchvision first)
+from gi.train.loop import (  # noqa: E402 (likewise)
     Batches,
     batch_order,
     error_rate,
@@ -37,7 +36,8 @@ from gi.evaluate.training import (  # noqa: E402 (likewise)
     seed_everything,
     train_step,
 )
-from gi.trace.program.candidate import CandidateError, build, load, make_recipe  # noqa: E402 (torchvision first)
+from gi.train.start.donors import READOUT_IMAGES, _seeded, read_out  # noqa: E402 (likewise)
+from gi.train.start.race import Entrant  # noqa: E402 (likewise)
 
 BATCH = 64
 RACED = 3  # steps, after which the last layer of the seeded network is fitted, as that of a winner is

@@ -40,10 +40,10 @@ def default_parts(config: RunConfig, *, workers: int, cost_model: CostModel | No
     """The real parts: the data set, warm workers, the check worker, the corpus and the project's seed programs."""
     from gi.corpus import Corpus, default_corpus, seed_programs
     from gi.data.dataset import load_dataset
-    from gi.evaluate.executor import LocalExecutor
     from gi.source.identity.digest import digest
     from gi.source.repair.repair import repair
     from gi.trace.client import CheckWorker
+    from gi.train.executor import LocalExecutor
     from gi.vary import Vary
 
     cache = cache_folder()

@@ -32,7 +32,7 @@ PRELOAD = (
     "torch.utils.flop_counter",
     "torch.utils.serialization.config",  # of torch.load: its reader of comments takes 2 ms
     "torchvision.transforms.v2",
-    "gi.evaluate.job",
+    "gi.train.job",
     "gi.trace.service",
 )
 _KEPT_VARIABLES = ("CUDA", "NVIDIA", "LD_LIBRARY_PATH")

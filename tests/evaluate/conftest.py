@@ -9,8 +9,8 @@ from gi.core.protocols import Job
 from gi.core.settings import RunConfig
 from gi.core.types import Outcome
 from gi.data.dataset import Dataset, load_dataset
-from gi.evaluate.executor import LocalExecutor
 from gi.sandbox.server import ForkServer, warm_server
+from gi.train.executor import LocalExecutor
 
 HEAD = "import torch\nfrom torch import nn\n"
 NET = """

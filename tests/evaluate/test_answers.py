@@ -1,7 +1,7 @@
 import pytest
 
 from gi.core.types import SeededLayer, Seeding
-from gi.evaluate.answers import seeding_from_json, seeding_json
+from gi.train.start.wire import seeding_from_json, seeding_json
 
 SEEDING = Seeding((SeededLayer("conv1", "resnet18", "conv1", 16, "connected"),), won=True, cpu_s=0.125)
 

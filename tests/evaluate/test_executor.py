@@ -20,9 +20,9 @@ from gi.core.protocols import Job
 from gi.core.settings import RunConfig
 from gi.core.types import OBJECTIVES, Failed, Outcome, Scored
 from gi.data.dataset import Dataset, load_dataset
-from gi.evaluate.executor import LocalExecutor
 from gi.sandbox.limits import Limits
 from gi.sandbox.server import ForkServer
+from gi.train.executor import LocalExecutor
 from tests.evaluate.conftest import HEAD, NET, PROGRAM, RECIPE
 
 Evaluate = Callable[..., Outcome]
@@ -130,7 +130,7 @@ def test_a_candidate_that_hangs_is_killed_at_the_wall_limit(server: ForkServer, 
 def test_a_candidate_that_loops_is_killed_at_the_cpu_limit(
     server: ForkServer, digits: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gi.evaluate.executor._ALLOWANCE_S", 0.5)
+    monkeypatch.setattr("gi.train.executor._ALLOWANCE_S", 0.5)
     config = RunConfig(dataset="digits", cpu_limit_s=0.5, wall_limit_s=60)
     with LocalExecutor(digits, config, workers=1) as executor:
         outcome = executor.submit(Job("1", "while True: pass", 0, 100)).result(60)
@@ -328,7 +328,7 @@ DRIVER = """
 import sys, time
 from pathlib import Path
 from gi.core.settings import RunConfig
-from gi.evaluate.executor import LocalExecutor
+from gi.train.executor import LocalExecutor
 from gi.data.dataset import open_dataset
 from gi.core.protocols import Job
 executor = LocalExecutor(open_dataset(Path(sys.argv[1])), RunConfig(dataset="digits"), workers=2)

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from gi.core.types import Failed, Scored
-from gi.evaluate.inheritance import aligned, inherit, layers
+from gi.train.start.inherit import aligned, inherit, layers
 from tests.evaluate.conftest import PROGRAM
 
 

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from gi.core.types import Task
-from gi.evaluate.costmodel import modelled, reference_counts
-from gi.evaluate.measure import macs_per_sample, num_params, reference_network, relative_time
+from gi.train.cost_model import modelled, reference_counts
+from gi.train.measure import macs_per_sample, num_params, reference_network, relative_time
 
 TASK = Task((1, 28, 28), 10)
 TASKS = [TASK, Task((3, 32, 32), 100), Task((1, 8, 8), 10), Task((3, 17, 30), 2), Task((1, 1, 5), 3)]

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from gi.evaluate.race import CHECKPOINTS, Entrant, race, within
 from gi.trace.program.candidate import CandidateError
+from gi.train.start.race import CHECKPOINTS, Entrant, race, within
 
 ORDER = torch.arange(400).view(200, 2)
 

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy, log_softmax, nll_loss, one_hot
 
-from gi.evaluate.readout import _regressed, fit_readout
+from gi.train.start.readout import _regressed, fit_readout
 
 
 def samples(count=60, classes=3):

@@ -5,12 +5,12 @@ from torch import nn
 from gi.core.protocols import Job
 from gi.core.settings import RunConfig, cache_folder
 from gi.data.dataset import load_dataset
-from gi.evaluate.executor import LocalExecutor
-from gi.evaluate.race import Entrant
-from gi.evaluate.seeding import raced, read_out
-from gi.evaluate.training import Batches, batch_order, fuse, train
 from gi.kernels.donors.pack import write_pack
 from gi.trace.program.candidate import Recipe, build, load, make_recipe
+from gi.train.executor import LocalExecutor
+from gi.train.loop import Batches, batch_order, fuse, train
+from gi.train.start.donors import raced, read_out
+from gi.train.start.race import Entrant
 from tests.weights.donor_nets import donor, stack
 
 PROGRAM = """

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from gi.core.types import SeededLayer, Seeding
-from gi.evaluate.race import Entrant, race
-from gi.evaluate.readout import fit_readout
-from gi.evaluate.training import Batches, fuse, train_step
 from gi.sandbox.clock import cpu_s
 from gi.trace.program.candidate import CandidateError, Recipe
+from gi.train.loop import Batches, fuse, train_step
+from gi.train.start.race import Entrant, race
+from gi.train.start.readout import fit_readout
 
 PROBE_IMAGES = 16  # enough for the means and deviations of channels; more would cost whole steps of training
 READOUT_IMAGES = 128  # of those that the race trained on

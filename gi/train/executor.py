@@ -17,13 +17,13 @@ from gi.core.protocols import CostModel, Job
 from gi.core.settings import WALL_FOR_CPU, RunConfig
 from gi.core.types import Cost, Failed, Outcome, Scored, Stage
 from gi.data.dataset import Dataset, open_dataset
-from gi.evaluate.answers import seeding_from_json
 from gi.sandbox.limits import Limits
 from gi.sandbox.messages import PeerGoneError, receive, send
 from gi.sandbox.server import START_LIMIT_S, Child, Exit, ForkServer, ServerDied, warm_server
+from gi.train.start.wire import seeding_from_json
 
-_RUN = "gi.evaluate.job:run"
-_PROBE = "gi.evaluate.job:probe_device"
+_RUN = "gi.train.job:run"
+_PROBE = "gi.train.job:probe_device"
 _MEASURED = ("error", "params", "macs", "time", "train_time")
 # CPU seconds that a job may use beside its training: building, scoring, measuring.
 _ALLOWANCE_S = 5.0

@@ -17,16 +17,16 @@ from torch import nn
 
 from gi.core.types import Seeding, Stage
 from gi.data.dataset import SplitName, open_dataset
-from gi.evaluate.answers import seeding_json
-from gi.evaluate.costmodel import modelled
-from gi.evaluate.inheritance import inherit
-from gi.evaluate.measure import macs_per_sample, num_params, relative_time
-from gi.evaluate.race import Entrant
-from gi.evaluate.seeding import UNSEEDED, lacks_weights, raced
-from gi.evaluate.training import Batches, batch_order, error_rate, fastest_layout, pace_check, seed_everything, train
 from gi.sandbox.clock import cpu_s
 from gi.sandbox.messages import receive, send
 from gi.trace.program.candidate import CandidateError, Recipe, blame, build, load, make_recipe
+from gi.train.cost_model import modelled
+from gi.train.loop import Batches, batch_order, error_rate, fastest_layout, pace_check, seed_everything, train
+from gi.train.measure import macs_per_sample, num_params, relative_time
+from gi.train.start.donors import UNSEEDED, lacks_weights, raced
+from gi.train.start.inherit import inherit
+from gi.train.start.race import Entrant
+from gi.train.start.wire import seeding_json
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from gi.core.types import Task
-from gi.evaluate.costmodel import REFERENCE_WIDTHS
 from gi.sandbox.clock import cpu_s
 from gi.trace.program.candidate import blame, check_output
+from gi.train.cost_model import REFERENCE_WIDTHS
 
 _WINDOW_S = 0.0015  # of one timing: several calls of a small network, so that the other's traces in the cache are gone
 _FEWEST, _MOST = 15, 60

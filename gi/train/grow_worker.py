@@ -12,8 +12,6 @@ from torch import Tensor, nn
 from gi.core.errors import WeightsError
 from gi.core.streams import stream_seed
 from gi.data.dataset import Dataset, open_dataset
-from gi.evaluate.measure import num_params
-from gi.evaluate.training import Batches, batch_order, error_rate, fastest_layout, seed_everything, train
 from gi.kernels.donors.donors import Donor
 from gi.kernels.donors.pack import read_pack
 from gi.kernels.index.reader import Index
@@ -22,6 +20,8 @@ from gi.kernels.seed.grow import Grown, Probe, Suggestion, Tally, grown, pooled,
 from gi.kernels.seed.seed import filled
 from gi.sandbox.clock import cpu_s
 from gi.trace.program.candidate import Recipe, build, load, make_recipe
+from gi.train.loop import Batches, batch_order, error_rate, fastest_layout, seed_everything, train
+from gi.train.measure import num_params
 
 _SHARE_HELD = 3  # one probe image of so many scores the readout
 _CHAINS = 6  # donors that are tried as wholes

@@ -1,0 +1,1 @@
+"""Training and measuring in a worker: loop, measuring, job, executor."""
