@@ -17,7 +17,7 @@ from gi.core.protocols import CostModel
 from gi.core.settings import RunConfig, default_workers
 from gi.core.streams import stream
 from gi.core.types import OBJECTIVES, Individual, Offspring, Program, Refused, Try
-from gi.runtime.borrowed import takes_from_parent, with_origins
+from gi.explain.provenance.borrowed import takes_from_parent, with_origins
 from gi.runtime.cost import RunCost
 from gi.runtime.events import Finished, GenerationEnded, GenerationStarted, RunEvent, Varied
 from gi.runtime.outcomes import Outcomes

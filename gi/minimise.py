@@ -28,8 +28,8 @@ from gi.explain import (
     Verdict,
     between,
 )
-from gi.report.origins import seed_of
-from gi.report.sources import individual_explanation, with_sources
+from gi.explain.provenance.origins import seed_of
+from gi.explain.provenance.sources import individual_explanation, with_sources
 from gi.runtime.evaluations import Evaluations, checked
 from gi.runtime.stopping import Interrupted, stop_requests
 from gi.source.identity.digest import normalise

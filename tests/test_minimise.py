@@ -68,7 +68,7 @@ def test_the_answer_is_noted_in_the_run_and_leaves_the_run_as_it_is(run):
         before = archive.dump(), archive.summary()
     made = minimise(run, DEEP_ID, Limits(), means=means())
     with Archive.open(run) as archive:
-        from gi.report.sources import individual_explanation
+        from gi.explain.provenance.sources import individual_explanation
 
         assert individual_explanation(archive, DEEP_ID) == made
         assert (archive.dump(), archive.summary()) == before

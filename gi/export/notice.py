@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable, Collection, Sequence
 
 from gi.core.types import Origin
+from gi.explain.provenance.origins import LineOrigin, borrowed_parts, home_origin, origin_text
 from gi.harvest import LicenceFile
-from gi.report.origins import LineOrigin, borrowed_parts, home_origin, origin_text
 
 #: Licences that ask for nothing to be passed on.
 _SILENT = frozenset({"0BSD", "CC0-1.0", "MIT-0", "Unlicense", "WTFPL"})

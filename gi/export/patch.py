@@ -12,8 +12,8 @@ import gi
 from gi.archive import Archive
 from gi.core.errors import ConfigError
 from gi.core.types import Program
+from gi.explain.provenance.origins import borrowed_parts, origin_text, part_text
 from gi.export.subject import Subject
-from gi.report.origins import borrowed_parts, origin_text, part_text
 from gi.source.model_file.entry_points import without_plain_recipe
 from gi.source.model_file.patching import patched, plain_text, unified
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import gi
 from gi.core.types import Task
+from gi.explain.provenance.origins import LineOrigin, borrowed_parts, carried_over, home_origin, origin_text
 from gi.export.layout import (
     defined_names,
     formatted,
@@ -21,7 +22,6 @@ from gi.export.layout import (
     without_docstring,
     without_main,
 )
-from gi.report.origins import LineOrigin, borrowed_parts, carried_over, home_origin, origin_text
 from gi.source.model_file.entry import entry_call
 
 

@@ -8,7 +8,7 @@ from gi.archive import WEIGHTS, Archive
 from gi.core.errors import ConfigError, RunError
 from gi.core.types import Scored
 from gi.explain import Explanation
-from gi.report.origins import LineOrigin, individual_origins, program_origins
+from gi.explain.provenance.origins import LineOrigin, individual_origins, program_origins
 
 INHERITED = "its training in the search began with weights of its parent, which the validation error owes to as well"
 

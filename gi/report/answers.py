@@ -7,9 +7,9 @@ from typing import Any
 
 from gi.archive import Archive, FailureGroup, FrontMember, RunSummary
 from gi.core.types import Failed, Individual, Objective, Scored
+from gi.explain.provenance.origins import individual_origins
+from gi.explain.provenance.sources import individual_explanation
 from gi.report.explanation import explanation_json
-from gi.report.origins import individual_origins
-from gi.report.sources import individual_explanation
 
 
 def front_json(archive: Archive) -> dict[str, Any]:

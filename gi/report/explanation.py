@@ -9,8 +9,8 @@ from rich.padding import Padding
 from rich.text import Text
 
 from gi.explain import UNMEASURED, Effect, Explanation, Levels, Verdict
+from gi.explain.provenance.origins import origin_text
 from gi.report.figures import count_text, spread_text, value_text
-from gi.report.origins import origin_text
 from gi.report.table import table
 
 _COUNTS = ("params", "macs", "size")

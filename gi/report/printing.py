@@ -9,12 +9,12 @@ from gi.archive import Archive, FailureGroup
 from gi.core.errors import ConfigError
 from gi.core.types import Scored, TypedLine
 from gi.explain import Explanation
+from gi.explain.provenance.origins import seed_of
+from gi.explain.provenance.sources import individual_explanation
 from gi.report import program, stock
 from gi.report.explanation import explanation_text
 from gi.report.machine import machine_table
-from gi.report.origins import seed_of
 from gi.report.plot import Point, draw_front
-from gi.report.sources import individual_explanation
 from gi.report.table import console, failures_table, front_table, show
 
 

@@ -8,8 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from gi.core.types import Edit, Failed, Individual, Outcome, SeededLayer, Seeding
+from gi.explain.provenance.origins import origin_text
 from gi.report.figures import value_text
-from gi.report.origins import origin_text
 from gi.report.table import table
 
 

@@ -1,9 +1,9 @@
 import pytest
 
 from gi.core.types import Origin
+from gi.explain.provenance.origins import LineOrigin
 from gi.export.notice import asks, notice_text
 from gi.harvest import LicenceFile
-from gi.report.origins import LineOrigin
 
 HOME = Origin("gi", "", "corpus/seeds/small.py", 1, "Apache-2.0")
 DONOR = Origin("https://x/y", "abcdef0123456789", "models/resnet.py", 177, "MIT")

@@ -61,7 +61,7 @@ def test_nothing_dropped_is_the_individual_itself(archive):
 
 
 def test_a_line_that_the_seed_program_gave_back_is_its_line(archive):
-    from gi.report.origins import program_origins
+    from gi.explain.provenance.origins import program_origins
     from tests.small_run import SMALL
 
     origins = program_origins(archive, DEEP_ID, SMALL)

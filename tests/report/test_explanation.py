@@ -6,8 +6,8 @@ from rich.console import Console
 from gi.archive import Archive
 from gi.core.types import Origin
 from gi.explain import Change, Effect, Explanation, Verdict
+from gi.explain.provenance.sources import individual_explanation
 from gi.report.explanation import effect_text, explanation_json, explanation_text
-from gi.report.sources import individual_explanation
 from tests.small_run import DEEP_ID, DONOR, SMALL_ID, write_run
 
 CONV = Change(1, 11, (11,), "nn.Conv2d(1, 16, 5),", "nn.Conv2d(1, 16, 3, padding=1),")

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from gi.core.types import Edit, Individual, LineType, Origin
-from gi.report.origins import (
+from gi.explain.provenance.origins import (
     LineOrigin,
     borrowed_lines,
     borrowed_parts,

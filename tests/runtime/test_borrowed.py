@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from gi.core.types import Edit, Individual, LineType, Origin
-from gi.runtime.borrowed import takes_from_parent, with_origins
+from gi.explain.provenance.borrowed import takes_from_parent, with_origins
 
 SEED_FILE = Origin("gi==1", "", "seeds/a.py", 1, "MIT")
 CORPUS = Origin("https://example.org/nets", "1" * 40, "net.py", 7, "BSD-3-Clause")

@@ -6,7 +6,7 @@ from dataclasses import replace
 from gi.archive import Archive
 from gi.core.types import Edit, Origin
 from gi.explain import Change, Explanation, Verdict, changes, difference, untried
-from gi.report.origins import LineOrigin, borrowed_lines, closeness, individual_origins, seed_of
+from gi.explain.provenance.origins import LineOrigin, borrowed_lines, closeness, individual_origins, seed_of
 
 _SAME_EDIT = 0.75  # an edit's text and the row that it made, whose numbers repairs and later edits have changed
 

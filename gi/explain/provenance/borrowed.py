@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from gi.core.types import Edit, Individual, Origin
-from gi.report.brought import brought_lines
+from gi.explain.provenance.brought import brought_lines
 
 _SELF_MADE = frozenset({"deletion", "tweak"})  # edits that take nothing from anywhere
 

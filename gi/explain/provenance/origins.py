@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from gi.archive import Archive
 from gi.core.types import Edit, Individual, Origin
-from gi.report.brought import brought_lines
+from gi.explain.provenance.brought import brought_lines
 
 _SIMILAR = 0.6  # a line whose numbers were repaired stays above it, another layer with the same name falls below
 
