@@ -39,7 +39,7 @@ def test_samples_by_network_layer_and_kernel(index, tmp_path):
 def test_refuses_too_many_edges_and_none(index, tmp_path, monkeypatch):
     with pytest.raises(WeightsError, match="no network has nobody"):
         export_csv(index, tmp_path / "csv", networks=["nobody"])
-    monkeypatch.setattr(cypher, "LARGEST_EDGES", 10)
+    monkeypatch.setattr(graph_csv, "LARGEST_EDGES", 10)
     with pytest.raises(WeightsError, match="edges are more than 10"):
         export_csv(index, tmp_path / "csv")
 

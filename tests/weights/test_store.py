@@ -47,7 +47,7 @@ def test_adding_in_steps_is_adding_at_once(tmp_path):
 
 
 def test_many_additions_are_merged_into_few_files(tmp_path, monkeypatch):
-    monkeypatch.setattr(store, "_MOST_PARTS", 3)
+    monkeypatch.setattr(writer, "_MOST_PARTS", 3)
     for n in range(8):
         build(sources(tmp_path, 1, start=n), tmp_path / "index")
     assert len(list((tmp_path / "index" / "layers").iterdir())) <= 3
