@@ -30,8 +30,8 @@ from gi.explain import (
 )
 from gi.explain.provenance.origins import seed_of
 from gi.explain.provenance.sources import individual_explanation, with_sources
-from gi.runtime.evaluations import Evaluations, checked
-from gi.runtime.stopping import Interrupted, stop_requests
+from gi.search.in_flight import Evaluations, checked
+from gi.search.stopping import Interrupted, stop_requests
 from gi.source.identity.digest import normalise
 
 # A time measured again minutes later, beside other work, repeats within 1 to 5 % (experiments/02-workers): trainings

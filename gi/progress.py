@@ -17,7 +17,7 @@ from rich.text import Text
 
 from gi.core.types import Failed
 from gi.report.figures import duration_text, value_text
-from gi.runtime.events import (
+from gi.search.events import (
     Evaluated,
     Finished,
     GenerationEnded,

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from gi.core.errors import SourceError
 from gi.core.types import Cost, Edit, Failed, LineType, Offspring, Origin, Program, Refused, Scored, Task, Try
-from gi.runtime.parts import Parts
+from gi.search.parts import Parts
 
 TASK = Task((1, 8, 8), 10)
 ORIGIN = Origin("gi", "", "corpus/seeds/x.py", 1, "Apache-2.0")

@@ -16,8 +16,7 @@ from gi.archive import Archive
 from gi.core.errors import ArchiveError, ConfigError, RunError
 from gi.core.settings import RunConfig
 from gi.core.types import Failed, Refused, Scored, SeededLayer, Seeding, Try
-from gi.evolve import evolve, resume
-from gi.runtime.events import (
+from gi.search.events import (
     Evaluated,
     Finished,
     GenerationEnded,
@@ -26,7 +25,8 @@ from gi.runtime.events import (
     RetrainingStarted,
     Varied,
 )
-from gi.select import hypervolume, non_dominated, violations
+from gi.search.evolve import evolve, resume
+from gi.search.select import hypervolume, non_dominated, violations
 from tests.stand_ins import SEEDS, outcome, parts, program, shuffled_delay_s, slow, vary
 
 CONFIG = RunConfig(dataset="digits", generations=4, population=6, final_seeds=2, clock="model", seed=4)
@@ -356,7 +356,7 @@ def test_a_run_killed_between_closing_and_deleting_goes_on_to_the_same_end(tmp_p
         if len(archive.generations()) == 3:
             raise KilledError
 
-    monkeypatch.setattr("gi.runtime.outcomes.forget_dead", kill)
+    monkeypatch.setattr("gi.search.outcomes.forget_dead", kill)
     with pytest.raises(KilledError):
         evolve(config, run, workers=1, parts=parts(evaluate=inheriting))
     monkeypatch.undo()
@@ -623,7 +623,7 @@ def test_refuses_fewer_generations_than_the_run_was_given(tmp_path):
 KILLED = """
 import sys
 from pathlib import Path
-from gi.evolve import evolve, resume
+from gi.search.evolve import evolve, resume
 from gi.archive import Archive
 from tests.stand_ins import parts, slow
 from tests.test_evolve import CONFIG

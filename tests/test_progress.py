@@ -6,7 +6,7 @@ import pytest
 from gi.archive import RunSummary
 from gi.core.types import Failed, Scored
 from gi.progress import Progress, Stages
-from gi.runtime.events import (
+from gi.search.events import (
     Evaluated,
     Finished,
     GenerationEnded,

@@ -243,7 +243,7 @@ def patch_facts(case: Case, run: Path, id_: str, scratch: Path) -> dict:
         entry = archive.run().config.entry
     call = entry if entry.endswith(")") else f"{entry}()"
     program = (
-        "from gi.core.compat import allow_torchvision; allow_torchvision()\n"  # where torch lacks torchvision's operators
+        "from gi.core.compat import allow_torchvision; allow_torchvision()\n"  # torch may lack torchvision's operators
         f"import {file.stem} as module\nprint(sum(p.numel() for p in module.{call}.parameters()))"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=file.parent, check=True, capture_output=True, text=True)

@@ -20,7 +20,7 @@ from readmes import put_table  # noqa: E402
 from gi.archive import Archive  # noqa: E402
 from gi.core.settings import cache_folder  # noqa: E402
 from gi.core.types import Scored  # noqa: E402
-from gi.select import hypervolume  # noqa: E402
+from gi.search.select import hypervolume  # noqa: E402
 
 GI = str(Path(sys.executable).with_name("gi"))
 SEEDS = range(5)

@@ -23,7 +23,7 @@ from gi.core.settings import cache_folder  # noqa: E402
 from gi.core.streams import torch_seed  # noqa: E402
 from gi.core.types import Scored  # noqa: E402
 from gi.data.dataset import load_dataset  # noqa: E402
-from gi.select import hypervolume  # noqa: E402
+from gi.search.select import hypervolume  # noqa: E402
 from gi.train.executor import LocalExecutor  # noqa: E402
 
 GI = str(Path(sys.executable).with_name("gi"))

@@ -128,7 +128,7 @@ def _new(
     config = _config(model, **settings)
     folder = out or next_run_folder(config.dataset)
 
-    import gi.evolve
+    import gi.search.evolve
     from gi.archive import refuse_unfit
     from gi.data.dataset import load_dataset
 
@@ -147,7 +147,7 @@ def _new(
         index_pack(Index.open(config.index), cache_folder() / "donors")
     if config.corpus is None:
         build_default_corpus()
-    return partial(gi.evolve.evolve, config, folder, seeds=None if model is None else (seed_program(model),))
+    return partial(gi.search.evolve.evolve, config, folder, seeds=None if model is None else (seed_program(model),))
 
 
 def _resumed(ctx: click.Context, folder: Path, settings: dict[str, Any]) -> Callable[..., "RunSummary"]:
@@ -157,10 +157,10 @@ def _resumed(ctx: click.Context, folder: Path, settings: dict[str, Any]) -> Call
     if refused:
         raise ConfigError(f"{refused[0]} beside --resume: a run goes on with its own settings. Leave it out.")
 
-    import gi.evolve
+    import gi.search.evolve
 
     return partial(
-        gi.evolve.resume,
+        gi.search.evolve.resume,
         folder,
         generations=settings["generations"] if "generations" in given else None,
         budget_cpu_s=parse_duration(settings["budget"]) if "budget" in given else None,

@@ -1,9 +1,9 @@
 import pytest
 
 from gi.core.types import Objective, Scored
-from gi.runtime.cost import own_limit_s
-from gi.runtime.scores import Scores
-from gi.select import survivors
+from gi.search.budget import own_limit_s
+from gi.search.scores import Scores
+from gi.search.select import survivors
 
 OBJECTIVES = [Objective("error", "share", reference=1.0, bounded=True), Objective("params", "", log=True)]
 

@@ -1,5 +1,5 @@
 from gi.core.types import Individual, Scored
-from gi.runtime.twins import Twins
+from gi.search.twins import Twins
 
 OUTCOME = Scored({"error": 0.5})
 

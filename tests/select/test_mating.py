@@ -1,7 +1,7 @@
 import random
 from collections import Counter
 
-from gi.select import Standing, standing, tournament
+from gi.search.select import Standing, standing, tournament
 
 
 def test_the_better_of_two_wins():

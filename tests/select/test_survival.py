@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gi.select import crowding, non_dominated, ranks, survivors
+from gi.search.select import crowding, non_dominated, ranks, survivors
 
 SMALL = st.integers(0, 4).map(float)
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gi.core.types import OBJECTIVES, Objective
-from gi.select import hypervolume, reference_point, scaled, violations
+from gi.search.select import hypervolume, reference_point, scaled, violations
 
 COORDINATE = st.floats(0, 10, allow_nan=False)
 THREE = [OBJECTIVES[key] for key in ("error", "params", "time")]

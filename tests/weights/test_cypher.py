@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from gi.core.errors import WeightsError
+from gi.kernels.index import graph_csv
 from gi.kernels.index.graph_csv import export_csv
 from tests.weights.onnx_files import conv, index_of, model, trained
 

@@ -18,14 +18,14 @@ from gi.core.settings import RunConfig, default_workers
 from gi.core.streams import stream
 from gi.core.types import OBJECTIVES, Individual, Offspring, Program, Refused, Try
 from gi.explain.provenance.borrowed import takes_from_parent, with_origins
-from gi.runtime.cost import RunCost
-from gi.runtime.events import Finished, GenerationEnded, GenerationStarted, RunEvent, Varied
-from gi.runtime.outcomes import Outcomes
-from gi.runtime.parts import MakeParts, Parts, default_parts
-from gi.runtime.scores import Scores
-from gi.runtime.stopping import Interrupted, stop_requests
 from gi.sandbox.process_cpu import CpuClock
-from gi.select import survivors, tournament
+from gi.search.budget import RunCost
+from gi.search.events import Finished, GenerationEnded, GenerationStarted, RunEvent, Varied
+from gi.search.outcomes import Outcomes
+from gi.search.parts import MakeParts, Parts, default_parts
+from gi.search.scores import Scores
+from gi.search.select import survivors, tournament
+from gi.search.stopping import Interrupted, stop_requests
 
 OnEvent = Callable[[RunEvent], None]
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gi.core.types import Objective
-from gi.select.survival import Matrix, objective_matrix
+from gi.search.select.survival import Matrix, objective_matrix
 
 _LEAST = 1e-6  # a count or a time of zero has no logarithm
 _LINEAR_MARGIN = 0.1

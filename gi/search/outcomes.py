@@ -8,13 +8,13 @@ from gi.core.protocols import Job
 from gi.core.settings import RunConfig
 from gi.core.streams import torch_seed
 from gi.core.types import Individual, Outcome, Scored
-from gi.runtime.cost import RunCost, own_limit_s
-from gi.runtime.evaluations import Evaluations, checked
-from gi.runtime.events import Evaluated, Retrained, RetrainingStarted, RunEvent
-from gi.runtime.inheritance import forget_dead, inheriting
-from gi.runtime.retraining import retraining, retraining_jobs
-from gi.runtime.scores import Scores
-from gi.runtime.twins import Twins
+from gi.search.budget import RunCost, own_limit_s
+from gi.search.events import Evaluated, Retrained, RetrainingStarted, RunEvent
+from gi.search.final_training import retraining, retraining_jobs
+from gi.search.in_flight import Evaluations, checked
+from gi.search.parent_weights import forget_dead, inheriting
+from gi.search.scores import Scores
+from gi.search.twins import Twins
 
 
 class Outcomes:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from gi.core.types import Objective, Scored
-from gi.select import Matrix, Standing, hypervolume, non_dominated, reference_point, scaled, standing, violations
+from gi.search.select import Matrix, Standing, hypervolume, non_dominated, reference_point, scaled, standing, violations
 
 Select = Callable[[Matrix, int, Sequence[float]], list[int]]
 """The rows that survive, best first, of values, how many, and how far each row lies beyond what is feasible."""

@@ -3,9 +3,9 @@
 Everything here minimises, is deterministic and refuses values that are not finite.
 """
 
-from gi.select.mating import Standing, standing, tournament
-from gi.select.survival import Matrix, crowding, non_dominated, ranks, survivors
-from gi.select.volume import hypervolume, reference_point, scaled, violations
+from gi.search.select.mating import Standing, standing, tournament
+from gi.search.select.survival import Matrix, crowding, non_dominated, ranks, survivors
+from gi.search.select.volume import hypervolume, reference_point, scaled, violations
 
 __all__ = [
     "Matrix",

@@ -6,7 +6,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 
 from gi.core.protocols import Job
 from gi.core.types import Failed, Outcome, Scored
-from gi.runtime.stopping import Interrupted
+from gi.search.stopping import Interrupted
 
 _POLL_S = 0.2
 _GRACE_S = 2.0  # what runs at the first Ctrl-C may still end in this time, as an evaluation on digits does

@@ -11,7 +11,7 @@ from pathlib import Path
 from gi.archive import Archive
 from gi.core.protocols import Job
 from gi.core.types import Individual
-from gi.runtime.twins import Twins
+from gi.search.twins import Twins
 
 TRAINED = "trained"
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from numpy.typing import ArrayLike
 
-from gi.select.survival import crowding, ranks
+from gi.search.select.survival import crowding, ranks
 
 
 @dataclass(frozen=True, slots=True)

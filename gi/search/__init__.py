@@ -1,0 +1,1 @@
+"""The search: generations, evaluations in flight, budget, stopping, final trainings."""
