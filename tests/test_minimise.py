@@ -9,7 +9,7 @@ from gi.archive import Archive
 from gi.core.errors import ArchiveError, ConfigError, RunError
 from gi.core.types import Cost, Failed, Scored
 from gi.explain import Resolution
-from gi.minimise import Limits, Means, Tools, measure, minimise
+from gi.jobs.minimise import Limits, Means, Tools, measure, minimise
 from tests.checking import SMALL as TASK
 from tests.checking import InProcess
 from tests.small_run import CONFIG, DEEP, DEEP_ID, DONOR, SMALL, SMALL_ID, write_run

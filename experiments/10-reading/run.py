@@ -11,8 +11,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from gi.jobs.index.sources import file_sources
 from gi.kernels.index.build import build
-from gi.weights.sources import file_sources
 
 HERE = Path(__file__).parent
 BATCH = 500

@@ -16,7 +16,7 @@ sys.path[:0] = [str(HERE.parent / "13-seeding"), str(HERE.parent)]
 from readmes import put_table  # noqa: E402
 from run import FORMAT, Experiment  # noqa: E402
 
-from gi.grow import Settings, grow  # noqa: E402
+from gi.jobs.grow import Settings, grow  # noqa: E402
 from gi.kernels.index.build import Source, build  # noqa: E402
 
 SEEDS = range(5)

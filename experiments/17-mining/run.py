@@ -12,13 +12,13 @@ import numpy as np
 import sklearn.cluster  # noqa: F401 (libraries have to be loaded before their threads are limited)
 from threadpoolctl import threadpool_limits
 
+from gi.jobs.index.sources import file_sources
 from gi.kernels.index.build import build
 from gi.kernels.index.reader import Index
 from gi.kernels.mining.classes import directions
 from gi.kernels.mining.classifier import fit, most_likely, sampled
 from gi.kernels.mining.clustering import CLUSTERERS, assigned
 from gi.kernels.mining.trees import Forest, Sites, vocabulary
-from gi.weights.sources import file_sources
 
 with contextlib.suppress(ImportError):
     import faiss  # noqa: F401

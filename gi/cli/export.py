@@ -84,7 +84,7 @@ def export(
 
 def _minimised(run: Path, id_: str, given: dict[str, Any], *, quiet: bool) -> "Explanation":
     """Minimises an individual and tells of each verdict on stderr, and of the whole on stdout."""
-    from gi.minimise import Means, minimise
+    from gi.jobs.minimise import Means, minimise
     from gi.report import print_explanation
 
     def tell(verdict: "Verdict") -> None:

@@ -57,14 +57,14 @@ def grow(
     if out.suffix != ".py":
         raise ConfigError(f"{out} is no .py file: name the model after one, its weights go into a .pt file beside it.")
     refuse_existing(out, weights=True, force=force)
-    import gi.grow
+    import gi.jobs.grow
 
-    settings = gi.grow.Settings(
+    settings = gi.jobs.grow.Settings(
         dataset=dataset, index=folder, widths=_widths(widths), candidates=candidates, probe_images=probe_images,
         images=images, k=k, layered=layered, seed=seed, data_root=data_root,
     )  # fmt: skip
     tell = lambda stage: click.echo(f"gi: {stage} ...", err=True) if sys.stderr.isatty() else None  # noqa: E731
-    answer = gi.grow.grow(settings, out, control=not no_control, on_stage=tell)
+    answer = gi.jobs.grow.grow(settings, out, control=not no_control, on_stage=tell)
     if as_json:
         print_json({"model": str(out), **answer})
     else:
@@ -79,7 +79,7 @@ def _widths(text: str) -> tuple[int, ...]:
 
 
 def _print(answer: dict[str, Any], out: Path) -> None:
-    from gi.grow import ORIGINS
+    from gi.jobs.grow import ORIGINS
 
     grown = answer["grown"]
     for number, (how, network, layer, channels) in enumerate(grown["layers"], start=1):

@@ -196,8 +196,8 @@ def _refuse_unclear(
 
 
 def _sources(files: tuple[Path, ...], names: str | None, *, licence: str, origin: str, scratch: Path) -> "list[Source]":
-    from gi.weights import programs
-    from gi.weights.sources import file_sources
+    from gi.jobs.index import programs
+    from gi.jobs.index.sources import file_sources
 
     found: list[Source] = []
     for path in files:
@@ -213,8 +213,8 @@ def _checkpoint(
 ) -> "Source":
     from gi.cli.model_file import read_model
     from gi.cli.options import parse_task
-    from gi.weights.programs import checkpoint_source
-    from gi.weights.sources import licence_beside
+    from gi.jobs.index.programs import checkpoint_source
+    from gi.jobs.index.sources import licence_beside
 
     read = read_model(model, arguments)
     if not weights.is_file():

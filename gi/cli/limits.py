@@ -10,7 +10,7 @@ from gi.core.errors import ConfigError
 from gi.core.settings import parse_duration
 
 if TYPE_CHECKING:
-    from gi.minimise import Limits
+    from gi.jobs.minimise import Limits
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -32,7 +32,7 @@ def training_limits(command: F) -> F:
 
 def parse_limits(given: dict[str, Any]) -> "Limits":
     """The limits that the options stand for. Raises `ConfigError`."""
-    from gi.minimise import Limits
+    from gi.jobs.minimise import Limits
 
     workers, budget = given["workers"], given["budget"]
     if workers is not None and workers < 1:

@@ -13,7 +13,7 @@ def doctor(*, data_root: str | None, as_json: bool) -> int:
 
     Versions, devices, data sets and isolation; the exit status is 1 where something is wrong.
     """
-    from gi.evaluate.machine import doctor as look
+    from gi.jobs.doctor import doctor as look
     from gi.report import print_machine
 
     found = look(data_root=data_root).to_json()

@@ -10,7 +10,7 @@ from gi.report.table import table
 
 
 def machine_table(found: Mapping[str, Any]) -> Table:
-    """The findings of `gi doctor` (the JSON of `gi.evaluate.machine.Machine`) for a person."""
+    """The findings of `gi doctor` (the JSON of `gi.jobs.doctor.Machine`) for a person."""
     made = table("what", "found")
     made.add_row("versions", ", ".join(f"{name} {version or 'missing'}" for name, version in found["versions"].items()))
     made.add_row("system", found["system"])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gi.core.errors import WorkerError
-from gi.evaluate.machine import doctor
+from gi.jobs.doctor import doctor
 from gi.sandbox.server import ForkServer
 
 
@@ -26,7 +26,7 @@ def test_says_what_is_missing_or_too_old(monkeypatch: pytest.MonkeyPatch) -> Non
             raise metadata.PackageNotFoundError
         return {"torch": "1.13.1+cpu", "torchvision": "0.19.0"}.get(package, "9.0")
 
-    monkeypatch.setattr("gi.evaluate.machine.metadata.version", version)
+    monkeypatch.setattr("gi.jobs.doctor.metadata.version", version)
     problems = doctor(probe=list).problems
     assert [problem.split(":")[0] for problem in problems] == [
         "torch is 1.13.1+cpu, at least 2.4 is needed",

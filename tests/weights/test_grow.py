@@ -7,7 +7,7 @@ import torch
 from gi.cli import run
 from gi.core.errors import ConfigError
 from gi.core.types import Task
-from gi.grow import ORIGINS, Settings, program
+from gi.jobs.grow import ORIGINS, Settings, program
 from gi.kernels.donors.from_index import donors
 from gi.kernels.mining.cache import mine
 from gi.kernels.seed.grow import Probe, grown, pooled, readout, sharpened

@@ -7,9 +7,9 @@ import pytest
 
 from gi.cli import run as run_gi
 from gi.core.errors import WeightsError
+from gi.jobs.index.programs import checkpoint_source, is_run, run_sources, torchvision_sources
 from gi.kernels.index.build import build
 from gi.kernels.index.reader import Index
-from gi.weights.programs import checkpoint_source, is_run, run_sources, torchvision_sources
 from tests.weights.onnx_files import trained
 
 NET = """\

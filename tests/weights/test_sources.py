@@ -1,7 +1,7 @@
 import pytest
 
 from gi.core.errors import WeightsError
-from gi.weights.sources import file_sources
+from gi.jobs.index.sources import file_sources
 from tests.weights.onnx_files import conv, model, trained, write
 
 MIT = """MIT License

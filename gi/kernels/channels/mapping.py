@@ -73,7 +73,7 @@ _SHAPE_ONLY = {
     "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Slice", "Split", "Gather", "DepthToSpace",
     "SpaceToDepth",
 }  # fmt: skip
-_DOMAINS = {"", "ai.onnx", "com.microsoft", "gi"}  # gi: what `gi.weights.tracing` writes
+_DOMAINS = {"", "ai.onnx", "com.microsoft", "gi"}  # gi: what `gi.jobs.index.tracing` writes
 
 
 @dataclass(frozen=True, slots=True)

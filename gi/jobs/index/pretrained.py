@@ -33,7 +33,7 @@ def write_onnx(name: str, path: Path) -> None:
     allow_torchvision()
     import torchvision
 
-    from gi.weights.tracing import write
+    from gi.jobs.index.tracing import write
 
     try:
         with contextlib.redirect_stdout(sys.stderr):  # torch.hub tells what it fetches where answers belong

@@ -68,7 +68,7 @@ def checkpoint_source(
 def _convert(text: str, weights: Path, input_shape: list[int], entry: str, path: Path) -> None:
     from gi.sandbox.warm_worker import WarmWorker, WorkerDied, WorkerTimeout
 
-    with WarmWorker("gi.weights.tracing:convert", wall_limit_s=_WALL_LIMIT_S, memory_mb=_MEMORY_MB) as worker:
+    with WarmWorker("gi.jobs.index.tracing:convert", wall_limit_s=_WALL_LIMIT_S, memory_mb=_MEMORY_MB) as worker:
         try:
             error = worker.call(text, str(weights.absolute()), input_shape, entry, str(path))
         except (WorkerDied, WorkerTimeout) as ended:
@@ -79,7 +79,7 @@ def _convert(text: str, weights: Path, input_shape: list[int], entry: str, path:
 
 def torchvision_sources(names: Sequence[str], scratch: Path) -> Iterator[Source]:
     """Networks of torchvision by name, with its newest pretrained weights. Raises `WeightsError` for other names."""
-    from gi.weights.pretrained import known_names, weights_of
+    from gi.jobs.index.pretrained import known_names, weights_of
 
     for name in names:
         if not name.isidentifier() or name not in known_names():
@@ -95,7 +95,7 @@ def torchvision_sources(names: Sequence[str], scratch: Path) -> Iterator[Source]
 
 
 def _pretrained(name: str, path: Path) -> None:
-    from gi.weights.pretrained import write_onnx
+    from gi.jobs.index.pretrained import write_onnx
 
     with contextlib.suppress(FileNotFoundError):
         path.unlink()

@@ -91,7 +91,7 @@ def cuda_device_names() -> list[str]:
 
 def _probe_worker() -> list[str]:
     # CUDA maps hundreds of gigabytes of addresses when it is asked for a name.
-    with WarmWorker("gi.evaluate.machine:cuda_device_names", wall_limit_s=60, memory_mb=1 << 20) as worker:
+    with WarmWorker("gi.jobs.doctor:cuda_device_names", wall_limit_s=60, memory_mb=1 << 20) as worker:
         return [str(name) for name in worker.call()]
 
 

@@ -1,0 +1,1 @@
+"""Runs, checkpoints and programs on their way into an index."""

@@ -1,1 +1,0 @@
-"""The weight-search index: ONNX files taken apart to single convolution kernels, with who feeds whom."""
