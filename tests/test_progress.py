@@ -4,8 +4,8 @@ import re
 import pytest
 
 from gi.archive import RunSummary
+from gi.cli.progress import Progress, Stages
 from gi.core.types import Failed, Scored
-from gi.progress import Progress, Stages
 from gi.search.events import (
     Evaluated,
     Finished,

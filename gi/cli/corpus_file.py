@@ -24,8 +24,8 @@ def open_corpus(path: Path | None, *, create: bool = False) -> "Corpus":
 
 def build_default_corpus() -> Path:
     """The file of the default corpus; shows a bar while it is being built, the first time."""
+    from gi.cli.progress import Stages
     from gi.corpus import default_corpus
-    from gi.progress import Stages
 
     with Stages(sys.stderr) as progress:
         progress.start("the default corpus")

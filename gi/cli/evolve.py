@@ -111,7 +111,7 @@ def evolve(
     if arguments and model is None:
         raise ConfigError(f"--arg {arguments[0]}: it is for a model of your own; pass MODEL.py too.")
 
-    from gi.progress import Progress
+    from gi.cli.progress import Progress
 
     with ExitStack() as held:
         own = None if model is None or resume else read_model(model, arguments)

@@ -227,7 +227,7 @@ def _checkpoint(
 
 
 def _bar() -> Any:
-    from gi.progress import Stages
+    from gi.cli.progress import Stages
 
     return Stages(sys.stderr)
 

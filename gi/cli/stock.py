@@ -12,8 +12,8 @@ from gi.core.errors import ConfigError, HarvestError
 from gi.core.settings import cache_folder
 
 if TYPE_CHECKING:
+    from gi.cli.progress import Stages
     from gi.corpus import Added, Corpus
-    from gi.progress import Stages
 
 _corpus_option = click.option(
     "--corpus",
@@ -47,7 +47,7 @@ def harvest(
     """
     wanted = _wanted(sources, everything, commit)
 
-    from gi.progress import Stages
+    from gi.cli.progress import Stages
 
     answers = []
     with open_corpus(corpus_path, create=True) as stock, Stages(sys.stderr) as progress:
