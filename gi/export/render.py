@@ -22,7 +22,7 @@ from gi.export.layout import (
     without_docstring,
     without_main,
 )
-from gi.source.model_file.entry import entry_call
+from gi.source.tree.entry import entry_call
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,8 +24,8 @@ from gi.trace.identity.numeric_digest import numeric
 from gi.trace.identity.recipe_digest import digest, reached
 from gi.trace.numbers.marks import ADDED, AT
 from gi.trace.numbers.tracked_int import Routes
-from gi.trace.program.recipe_check import tried_recipe
 from gi.trace.program.run import Stop, built, compiled, namespace, stops
+from gi.trace.recipe_check import tried_recipe
 from gi.trace.recorder import BATCH, Recorder
 from gi.trace.torch_names import counterparts, signature
 

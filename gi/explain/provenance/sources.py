@@ -5,8 +5,10 @@ from dataclasses import replace
 
 from gi.archive import Archive
 from gi.core.types import Edit, Origin
-from gi.explain import Change, Explanation, Verdict, changes, difference, untried
+from gi.explain.difference import Change, changes, difference
 from gi.explain.provenance.origins import LineOrigin, borrowed_lines, closeness, individual_origins, seed_of
+from gi.explain.records import Explanation, Verdict
+from gi.explain.search import untried
 
 _SAME_EDIT = 0.75  # an edit's text and the row that it made, whose numbers repairs and later edits have changed
 

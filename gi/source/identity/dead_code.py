@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
 from typing import TypeAlias
 
-from gi.source.model_file.entry import entry_name
+from gi.source.tree.entry import entry_name
 from gi.source.tree.tree import Source, parse
 
 Definition: TypeAlias = tuple[str, str, str]  # kind, owner, name

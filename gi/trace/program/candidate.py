@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from gi.core.types import Stage, Task
-from gi.source.model_file.entry import entry_call, entry_name
+from gi.source.tree.entry import entry_call, entry_name
 
 FILE_NAME = "<candidate>"
 OUT_OF_MEMORY = "out of memory"

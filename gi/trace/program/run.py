@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from gi.core.trace import Stopped
-from gi.source.model_file.entry import entry_call
+from gi.source.tree.entry import entry_call
 from gi.trace.program.call_sites import CANDIDATE, line_of
 
 MAX_PARAMS = 256_000_000  # with gradients and two moments of each, 4 GiB: what a training has by default

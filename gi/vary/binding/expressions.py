@@ -12,7 +12,7 @@ from gi.source.places import placing
 from gi.source.places.placing import Attribute
 from gi.source.repair.repair import find_argument
 from gi.source.tree.tree import Function, Source
-from gi.vary.hosts.genes import Gene
+from gi.vary.genes import Gene
 
 INPUTS = ("in_channels", "in_features", "num_features", "num_channels", "normalized_shape")
 OUTPUTS = ("out_channels", "out_features")

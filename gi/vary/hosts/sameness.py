@@ -7,7 +7,7 @@ from gi.core.protocols import Signature
 from gi.core.types import LineType
 from gi.vary.binding.bind import evaluated
 from gi.vary.binding.parameter_rules import UNKNOWN
-from gi.vary.hosts.genes import Gene
+from gi.vary.genes import Gene
 
 _DEFAULTS: dict[str, Any] = {
     **{"stride": 1, "padding": 0, "output_padding": 0, "dilation": 1, "groups": 1, "bias": True, "ceil_mode": False},

@@ -11,7 +11,7 @@ from gi.source.places.carry import carried
 from gi.source.places.placing import stem_of
 from gi.source.tree.settle import settled
 from gi.source.tree.tree import Replacement, parse
-from gi.vary.hosts.genes import Gene
+from gi.vary.genes import Gene
 from gi.vary.hosts.host import Host
 from gi.vary.operators.proposal import Means, Proposal, proposal
 

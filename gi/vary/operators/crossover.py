@@ -9,7 +9,7 @@ from gi.source.places.carry import carried
 from gi.source.places.placing import Attribute, Functional, spelled, stem_of
 from gi.source.tree.tree import Replacement, Source, parse
 from gi.vary.binding.bind import bound_arguments
-from gi.vary.hosts.genes import Gene
+from gi.vary.genes import Gene
 from gi.vary.hosts.host import Host, donor
 from gi.vary.hosts.sameness import same_as_function, same_function, same_layer, same_pixel
 from gi.vary.operators.proposal import (

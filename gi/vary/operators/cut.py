@@ -4,7 +4,7 @@ from gi.core.types import Edit
 from gi.source.places import placing
 from gi.source.places.placing import Appended, Attribute, Element, Functional
 from gi.source.tree.tree import Replacement
-from gi.vary.hosts.genes import Gene
+from gi.vary.genes import Gene
 from gi.vary.hosts.host import Host
 from gi.vary.operators.crossover import replacement
 from gi.vary.operators.deletion import holds_together

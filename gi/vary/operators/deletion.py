@@ -3,7 +3,7 @@
 from gi.core.types import Edit, LineType
 from gi.source.places import placing
 from gi.vary.binding.expressions import is_joined
-from gi.vary.hosts.genes import Gene
+from gi.vary.genes import Gene
 from gi.vary.hosts.host import Host
 from gi.vary.operators.proposal import RECIPE_SHARE, Means, Proposal, edit, editable, listed, proposal
 

@@ -6,7 +6,7 @@ from gi.core.types import Edit, Ingredient, LineType
 from gi.source.places import placing
 from gi.source.places.placing import stem_of
 from gi.source.tree.tree import Replacement
-from gi.vary.hosts.genes import Gene
+from gi.vary.genes import Gene
 from gi.vary.hosts.host import Host, donor
 from gi.vary.hosts.sameness import is_idle
 from gi.vary.operators.proposal import RECIPE_SHARE, Means, Proposal, as_layer, call_text, edit, listed, proposal

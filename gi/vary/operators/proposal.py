@@ -11,7 +11,7 @@ from gi.source.places.placing import spelled
 from gi.source.tree.tree import Replacement
 from gi.vary.binding.bind import bound_arguments
 from gi.vary.binding.parameter_rules import Surroundings
-from gi.vary.hosts.genes import Gene, Part
+from gi.vary.genes import Gene, Part
 from gi.vary.hosts.host import Host
 
 

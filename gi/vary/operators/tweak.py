@@ -10,7 +10,7 @@ from gi.source.repair.repair import add_argument, find_argument
 from gi.source.tree.tree import Replacement, Source
 from gi.vary.binding import expressions
 from gi.vary.binding.bind import evaluated
-from gi.vary.hosts.genes import Gene
+from gi.vary.genes import Gene
 from gi.vary.hosts.host import Host
 from gi.vary.operators.proposal import RECIPE_SHARE, Means, Proposal, edit, editable, proposal
 

@@ -1,0 +1,63 @@
+"""Parts that tests of several folders share; the warm server stays up for all of them: its start takes seconds."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from gi.core.protocols import Job
+from gi.core.settings import RunConfig
+from gi.core.types import Outcome
+from gi.data.dataset import Dataset, load_dataset
+from gi.sandbox.server import ForkServer, warm_server
+from gi.train.executor import LocalExecutor
+from tests.checking import InProcess
+
+
+@pytest.fixture(scope="session")
+def check() -> InProcess:
+    return InProcess()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[ForkServer]:
+    with warm_server() as warm:
+        yield warm
+
+
+@pytest.fixture(scope="session")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    return load_dataset("digits", cache=tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session")
+def executor(server: ForkServer, digits: Dataset) -> Iterator[LocalExecutor]:
+    config = RunConfig(dataset="digits", images=2000, memory_limit_mb=1024, cpu_limit_s=20, wall_limit_s=60)
+    with LocalExecutor(digits, config, workers=2) as local:
+        yield local
+
+
+@pytest.fixture
+def evaluate(executor: LocalExecutor) -> Callable[..., Outcome]:
+    def run(text: str, **fields: object) -> Outcome:
+        job = {"id": "it", "text": text, "seed": 1, "images": 1000} | fields
+        return executor.submit(Job(**job)).result(60)  # type: ignore[arg-type]
+
+    return run
+
+
+@pytest.fixture
+def processes() -> Callable[[], set[int]]:
+    """The ids of this process's descendants."""
+
+    def below(pid: int) -> set[int]:
+        try:
+            lists = [path.read_text().split() for path in Path(f"/proc/{pid}/task").glob("*/children")]
+        except OSError:
+            return set()
+        direct = {int(each) for numbers in lists for each in numbers}
+        return direct.union(*map(below, direct))
+
+    import os
+
+    return lambda: below(os.getpid())

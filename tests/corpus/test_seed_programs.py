@@ -1,0 +1,161 @@
+import ast
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from gi.core.trace import Trace
+from gi.core.types import Task
+from gi.source.repair.repair import repair
+from tests.checking import InProcess  # makes torchvision importable
+
+FOLDER = Path(__file__).parents[2] / "corpus" / "seeds"
+TEXTS = {path.stem: path.read_text() for path in sorted(FOLDER.glob("*.py"))}
+NAMES = {
+    f"{kind}_{size}_{style}"
+    for kind in ("dense", "conv")
+    for size in ("small", "medium", "large")
+    for style in ("append", "sequential", "attribute")
+}
+ALLOWED_IMPORTS = {"torch", "torch.nn.functional", "torchvision.transforms"}
+CLASSES = 10
+
+
+def loaded(name):
+    namespace = {"__name__": name}
+    exec(compile(TEXTS[name], f"{name}.py", "exec"), namespace)
+    return namespace
+
+
+def built(name, device="meta"):
+    with torch.device(device):
+        return loaded(name)["Net"]()
+
+
+def images(count=4, device="meta"):
+    return torch.rand(count, 1, 28, 28, device=device)
+
+
+def num_params(net):
+    return sum(p.numel() for p in net.parameters())
+
+
+def structure(net):
+    """Every layer with its settings, without its name, as `print(net)` shows it."""
+    return tuple(repr(layer) for layer in net.modules() if not list(layer.children()))
+
+
+def calls_in(name, method):
+    """The source of every call in a method of `Net`, and of every element of its `nn.Sequential`."""
+    net = next(n for n in ast.parse(TEXTS[name]).body if isinstance(n, ast.ClassDef))
+    body = next(n for n in net.body if isinstance(n, ast.FunctionDef) and n.name == method)
+    return [n for n in ast.walk(body) if isinstance(n, ast.Call)]
+
+
+def test_dense_and_convolutional_networks_come_in_three_sizes_and_three_styles():
+    assert set(TEXTS) == NAMES
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_gives_one_logit_for_each_class(name):
+    assert built(name)(images()).shape == (4, CLASSES)
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_every_parameter_gets_a_gradient(name):
+    net = built(name)
+    net(images()).sum().backward()
+    assert [key for key, p in net.named_parameters() if p.grad is None] == []
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_its_recipe_trains_without_a_warning(name):
+    torch.manual_seed(0)
+    net = built(name, "cpu")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        optimizer, scheduler, loss, augmentation = loaded(name)["recipe"](net, 2)
+        before = [p.detach().clone() for p in net.parameters()]
+        for _ in range(2):
+            batch = images(8, "cpu")
+            batch = batch if augmentation is None else augmentation(batch)
+            assert batch.shape == (8, 1, 28, 28)
+            value = loss(net(batch), torch.randint(CLASSES, (8,)))
+            optimizer.zero_grad()
+            value.backward()
+            optimizer.step()
+            scheduler.step()
+    assert torch.isfinite(value)
+    assert any(not torch.equal(old, new) for old, new in zip(before, net.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("name", [n for n in TEXTS if n.endswith("append")])
+def test_an_append_program_adds_one_layer_a_line(name):
+    added = [c for c in calls_in(name, "__init__") if ast.unparse(c.func) == "layers.append"]
+    assert len(added) == len(built(name).layers)
+    assert len({c.lineno for c in added}) == len(added)
+
+
+@pytest.mark.parametrize("name", [n for n in TEXTS if n.endswith("sequential")])
+def test_a_sequential_program_has_one_layer_a_line(name):
+    (stack,) = (c for c in calls_in(name, "__init__") if ast.unparse(c.func) == "nn.Sequential")
+    assert len({element.lineno for element in stack.args}) == len(stack.args) == len(built(name).layers)
+
+
+@pytest.mark.parametrize("name", [n for n in TEXTS if n.endswith("attribute")])
+def test_an_attribute_program_names_its_layers_and_calls_them_in_forward(name):
+    layers = [key for key, _ in built(name).named_children()]
+    called = {ast.unparse(c.func) for c in calls_in(name, "forward")}
+    assert "nn.Sequential" not in TEXTS[name]
+    assert {f"self.{key}" for key in layers} <= called
+    assert any(c.startswith("F.") for c in called)
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_is_dense_or_convolutional_as_its_name_says(name):
+    convolutions = [layer for layer in built(name).modules() if isinstance(layer, nn.Conv2d)]
+    assert bool(convolutions) == name.startswith("conv")
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_imports_nothing_but_torch_and_its_transforms(name):
+    imports = [n for n in ast.walk(ast.parse(TEXTS[name])) if isinstance(n, (ast.Import, ast.ImportFrom))]
+    modules = {n.module if isinstance(n, ast.ImportFrom) else n.names[0].name for n in imports}
+    assert modules <= ALLOWED_IMPORTS
+    assert ast.get_docstring(ast.parse(TEXTS[name]))
+
+
+def test_no_two_have_the_same_structure_or_the_same_recipe():
+    assert len({structure(built(name)) for name in TEXTS}) == len(TEXTS)
+    recipes = {TEXTS[name].partition("def recipe")[2] for name in TEXTS}
+    assert len(recipes) == len(TEXTS)
+
+
+def test_sizes_span_from_under_a_thousand_parameters_to_hundreds_of_thousands():
+    sizes = {name: num_params(built(name)) for name in TEXTS}
+    assert min(sizes.values()) < 1_000
+    assert max(sizes.values()) > 300_000
+    for kind in ("dense", "conv"):
+        by_size = [
+            [n for key, n in sizes.items() if key.startswith(f"{kind}_{s}")] for s in ("small", "medium", "large")
+        ]
+        small, medium, large = by_size
+        assert max(small) < min(large)
+        assert sum(small) < sum(medium) < sum(large)
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 32, 32), (2, 20, 33)])
+@pytest.mark.parametrize("name", TEXTS)
+def test_shape_repair_fits_it_to_another_task(name, shape, check):
+    task = Task(shape, 7)
+    fitted = check(repair(TEXTS[name], task, check), task)
+    assert isinstance(fitted, Trace)
+    assert fitted.fixes == ()
+    assert fitted.no_gradient == ()
+
+
+@pytest.fixture(scope="module")
+def check():
+    return InProcess()

@@ -1,0 +1,43 @@
+import pytest
+
+from gi.source.identity.dead_code import without_dead_code
+from gi.source.identity.digest import digest, normalise
+from gi.source.tree.entry import entry_call, entry_name
+
+FACTORIES = """\
+from torch import nn
+
+
+def small():
+    return nn.Linear(2, width())
+
+
+def large():
+    return nn.Linear(200, 2)
+
+
+def width():
+    return 3
+"""
+
+
+@pytest.mark.parametrize(
+    ("entry", "name", "call"),
+    [("Net", "Net", "Net()"), ("V(name='VGG(11)')", "V", "V(name='VGG(11)')"), ("make(8)", "make", "make(8)")],
+)
+def test_an_entry_is_a_name_or_a_call(entry, name, call):
+    assert (entry_name(entry), entry_call(entry)) == (name, call)
+
+
+def test_what_the_entry_uses_is_no_dead_code():
+    kept = without_dead_code(FACTORIES, entry="small")
+    assert "def small" in kept
+    assert "def width" in kept
+    assert "def large" not in kept
+
+
+def test_a_programs_identity_is_that_of_what_its_entry_builds():
+    other = FACTORIES.replace("200", "300")
+    assert digest(FACTORIES, "small") == digest(other, "small")
+    assert digest(FACTORIES, "large") != digest(other, "large")
+    assert "Linear" in normalise(FACTORIES, "large(1)")
