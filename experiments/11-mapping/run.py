@@ -15,7 +15,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from networks import TORCHVISION, export, own, torchvision_network
 from truth import Truth
 
-from gi.kernels.index.build import Source, build
+from gi.kernels.index.addition import ModelFile
+from gi.kernels.index.build import build
 from gi.kernels.index.reader import Index
 
 HERE = Path(__file__).parent
@@ -77,7 +78,7 @@ def files(folder, options):
 def tested(name, path, folder, options):
     """Compares one network: every consuming layer, for some channels of every producing layer."""
     started = time.process_time()
-    build([Source(path, name)], folder, keep_untrained=True)
+    build([ModelFile(path, name)], folder, keep_untrained=True)
     built = time.process_time() - started
     index = Index.open(folder)
     layers = [index.layer(layer) for layer in range(index.layers.num_rows)]

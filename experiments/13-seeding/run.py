@@ -22,7 +22,8 @@ from nets import SCORED, Net, Training, dataset, final, samples, steps_to
 from readmes import put_table
 
 from gi.core.settings import cache_folder
-from gi.kernels.index.build import Source, build
+from gi.kernels.index.addition import ModelFile
+from gi.kernels.index.build import build
 from gi.kernels.index.reader import Index
 
 HERE = Path(__file__).parent
@@ -104,9 +105,9 @@ class Experiment:
         folder = self.cache / f"index-{'-'.join(case.donors)}-{FORMAT}"
         if case.donors == ("third-party",):
             assert self.onnx is not None
-            sources = [Source(path, path.stem) for path in sorted(self.onnx.glob("**/*.onnx"))]
+            sources = [ModelFile(path, path.stem) for path in sorted(self.onnx.glob("**/*.onnx"))]
         else:
-            sources = [Source(self.exported(name), f"donor-{name}") for name in case.donors]
+            sources = [ModelFile(self.exported(name), f"donor-{name}") for name in case.donors]
         build(sources, folder)
         return Index.open(folder)
 

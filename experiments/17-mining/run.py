@@ -18,7 +18,7 @@ from gi.kernels.index.reader import Index
 from gi.kernels.mining.classes import directions
 from gi.kernels.mining.classifier import fit, most_likely, sampled
 from gi.kernels.mining.clustering import CLUSTERERS, assigned
-from gi.kernels.mining.trees import Forest, Sites, vocabulary
+from gi.kernels.mining.trees import Forest, ParentPositions, vocabulary
 
 with contextlib.suppress(ImportError):
     import faiss  # noqa: F401
@@ -155,7 +155,7 @@ def effective_rank(weight):
 
 
 def part(sites, chosen):
-    return Sites(*(getattr(sites, name)[chosen] for name in FIELDS))
+    return ParentPositions(*(getattr(sites, name)[chosen] for name in FIELDS))
 
 
 def mean(values):

@@ -84,7 +84,7 @@ def export(
 
 def _minimised(run: Path, id_: str, given: dict[str, Any], *, quiet: bool) -> "Explanation":
     """Minimises an individual and tells of each verdict on stderr, and of the whole on stdout."""
-    from gi.jobs.minimise import Means, minimise
+    from gi.jobs.minimise import MinimisationTools, minimise
     from gi.report import print_explanation
 
     def tell(verdict: "Verdict") -> None:
@@ -92,7 +92,7 @@ def _minimised(run: Path, id_: str, given: dict[str, Any], *, quiet: bool) -> "E
         click.echo(f"gi: {verdict.status}: {change[:60]} ({verdict.reason})", err=True)
 
     click.echo(f"gi: dropping what {id_[:8]} does not need", err=True)
-    made = minimise(run, id_, parse_limits(given), means=Means(workers=given["workers"]), on_verdict=tell)
+    made = minimise(run, id_, parse_limits(given), means=MinimisationTools(workers=given["workers"]), on_verdict=tell)
     if not quiet:
         print_explanation(made)
         click.echo()

@@ -12,7 +12,8 @@ from gi.cli.options import as_json, print_json
 from gi.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from gi.kernels.index.build import Built, Source
+    from gi.kernels.index.addition import ModelFile
+    from gi.kernels.index.build import Built
     from gi.kernels.index.reader import Index
 
 index_option = click.option(
@@ -67,10 +68,10 @@ def build(
     # Programs are traced in workers; the server of these starts with the first and stays until the last.
     with tempfile.TemporaryDirectory(prefix="gi-index-") as scratch, warm_server():
         if model is None:
-            sources = _sources(files, names, licence=licence, origin=origin, scratch=Path(scratch))
+            sources = _model_files(files, names, licence=licence, origin=origin, scratch=Path(scratch))
         else:
             checkpoint = _checkpoint(model, arguments, files[0], input_shape or "", Path(scratch), licence, origin)
-            sources = [checkpoint, *_sources((), names, licence=licence, origin=origin, scratch=Path(scratch))]
+            sources = [checkpoint, *_model_files((), names, licence=licence, origin=origin, scratch=Path(scratch))]
         with _bar() as bar:
             built = add(_shown(sources, bar), folder, keep_untrained=keep_untrained)
     refused = [taken for taken in built.taken if taken.reason]
@@ -195,11 +196,13 @@ def _refuse_unclear(
         raise ConfigError("--model and --input-shape go together, with exactly one FILE: its checkpoint.")
 
 
-def _sources(files: tuple[Path, ...], names: str | None, *, licence: str, origin: str, scratch: Path) -> "list[Source]":
+def _model_files(
+    files: tuple[Path, ...], names: str | None, *, licence: str, origin: str, scratch: Path
+) -> "list[ModelFile]":
     from gi.jobs.index import programs
     from gi.jobs.index.sources import file_sources
 
-    found: list[Source] = []
+    found: list[ModelFile] = []
     for path in files:
         if programs.is_run(path):
             found += programs.run_sources(path, scratch, licence=licence)
@@ -210,7 +213,7 @@ def _sources(files: tuple[Path, ...], names: str | None, *, licence: str, origin
 
 def _checkpoint(
     model: str, arguments: tuple[str, ...], weights: Path, input_shape: str, scratch: Path, licence: str, origin: str
-) -> "Source":
+) -> "ModelFile":
     from gi.cli.model_file import read_model
     from gi.cli.options import parse_task
     from gi.jobs.index.programs import checkpoint_source
@@ -232,7 +235,7 @@ def _bar() -> Any:
     return Stages(sys.stderr)
 
 
-def _shown(sources: "list[Source]", bar: Any) -> "Iterator[Source]":
+def _shown(sources: "list[ModelFile]", bar: Any) -> "Iterator[ModelFile]":
     bar.start("index")
     for number, source in enumerate(sources):
         bar(source.name, number, len(sources))

@@ -10,7 +10,7 @@ from gi.core.errors import ConfigError
 from gi.core.settings import parse_duration
 
 if TYPE_CHECKING:
-    from gi.jobs.minimise import Limits
+    from gi.jobs.minimise import MinimisationBudget
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -30,14 +30,14 @@ def training_limits(command: F) -> F:
     return command
 
 
-def parse_limits(given: dict[str, Any]) -> "Limits":
+def parse_limits(given: dict[str, Any]) -> "MinimisationBudget":
     """The limits that the options stand for. Raises `ConfigError`."""
-    from gi.jobs.minimise import Limits
+    from gi.jobs.minimise import MinimisationBudget
 
     workers, budget = given["workers"], given["budget"]
     if workers is not None and workers < 1:
         raise ConfigError(f"workers is {workers}: it must be at least 1.")
-    return Limits(
+    return MinimisationBudget(
         trainings=given["trainings"],
         seeds=given["seeds"],
         budget_cpu_s=None if budget is None else parse_duration(budget),

@@ -61,10 +61,10 @@ def show(
 
 
 def _measured(run: Path, id_: str, limits: dict[str, Any]) -> None:
-    from gi.jobs.minimise import Means, measure
+    from gi.jobs.minimise import MinimisationTools, measure
 
     click.echo(f"gi: training {id_[:8]} without each of its changes", err=True)
-    measure(run, id_, parse_limits(limits), means=Means(workers=limits["workers"]))
+    measure(run, id_, parse_limits(limits), means=MinimisationTools(workers=limits["workers"]))
 
 
 @click.command()

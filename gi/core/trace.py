@@ -70,7 +70,7 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class ValuePlace:
     """A place of the text that gives a value: the expression at `site` or, with a `name`, an argument of that call.
 
     `position` is the argument's in the signature. For a sum or a concatenation the name is "sum", and a case's value
@@ -105,7 +105,7 @@ class Trace:
     fingerprint: str
     built_counts: tuple[tuple[Site, int], ...]
     network: str = ""
-    points: tuple[Point, ...] = ()
+    points: tuple[ValuePlace, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +149,6 @@ def answer_from_json(stored: dict[str, Any]) -> Answer:
     return Trace(uses=uses, fixes=fixes, points=points, **given)
 
 
-def _point(site: Any, name: Any, position: Any, cases: Any, derives: Any) -> Point:
+def _point(site: Any, name: Any, position: Any, cases: Any, derives: Any) -> ValuePlace:
     made = tuple(Case(**{k: _tuples(v) for k, v in case.items()}) for case in cases)
-    return Point(_tuples(site), name, position, made, derives)
+    return ValuePlace(_tuples(site), name, position, made, derives)

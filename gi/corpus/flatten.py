@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from gi.corpus.package import Defined, Inside, Package
-from gi.source.tree.module import Imported, Module, Unit, renaming
+from gi.source.tree.module import Imported, ModuleScope, Unit, renaming
 from gi.source.tree.tree import Replacement
 
 #: Packages that a block may import: what every run has anyway.
@@ -60,7 +60,7 @@ class _Flat:
                     seen.update(found)
                     waiting.extend(found)
 
-    def _scope(self, module: str) -> Module:
+    def _scope(self, module: str) -> ModuleScope:
         scope = self.package.module(module)
         assert scope is not None, "a definition stands in a module that parses"
         return scope
@@ -152,7 +152,7 @@ class _Flat:
         renamed = (renaming(scope.source, mention, names) for mention in unit.mentions)
         return _edited(scope, unit, {*chains, *(r for r in renamed if r is not None)})
 
-    def _chain_replaced(self, scope: Module, node: ast.AST, inside: Inside) -> Replacement:
+    def _chain_replaced(self, scope: ModuleScope, node: ast.AST, inside: Inside) -> Replacement:
         for part in _chain(scope, node)[1:]:
             meaning = self.package.meaning(inside.module, part.attr) if isinstance(part, ast.Attribute) else None
             if isinstance(meaning, Inside):
@@ -166,7 +166,7 @@ class _Flat:
         raise UnusableError("uses a module as a value", inside.module)
 
 
-def _chain(scope: Module, node: ast.AST) -> list[ast.AST]:
+def _chain(scope: ModuleScope, node: ast.AST) -> list[ast.AST]:
     """A name with the attributes read of it, one after the other: a, a.b, a.b.c."""
     chain = [node]
     while isinstance(parent := scope.source.parents.get(chain[-1]), ast.Attribute):
@@ -174,7 +174,7 @@ def _chain(scope: Module, node: ast.AST) -> list[ast.AST]:
     return chain
 
 
-def _edited(scope: Module, unit: Unit, edits: set[Replacement]) -> str:
+def _edited(scope: ModuleScope, unit: Unit, edits: set[Replacement]) -> str:
     data = scope.source.data[unit.start : unit.end]
     for edit in sorted(edits, key=lambda r: r.start, reverse=True):
         data = data[: edit.start - unit.start] + edit.text.encode() + data[edit.end - unit.start :]

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 
 @dataclass(frozen=True, slots=True)
-class Module:
+class ModuleFile:
     """A file as Python would import it: `root` is the folder that stands on the path, `name` is dotted.
 
     A package's `__init__.py` goes by the name "package.__init__".
@@ -16,7 +16,7 @@ class Module:
     name: str
 
 
-def modules(paths: Iterable[str]) -> dict[str, Module]:
+def modules(paths: Iterable[str]) -> dict[str, ModuleFile]:
     """The module that each file is, by path.
 
     The root is the nearest folder above the file that is no package (holds no `__init__.py`): a script's own folder, or
@@ -36,11 +36,11 @@ def texts_below(root: str, texts: Mapping[str, str]) -> dict[str, str]:
     return {_dotted(path, root): text for path, text in below if path.is_relative_to(root)}
 
 
-def _module(path: PurePosixPath, packages: set[str]) -> Module:
+def _module(path: PurePosixPath, packages: set[str]) -> ModuleFile:
     root = path.parent
     while str(root) in packages and str(root) != ".":
         root = root.parent
-    return Module(str(root), _dotted(path, str(root)))
+    return ModuleFile(str(root), _dotted(path, str(root)))
 
 
 def _dotted(path: PurePosixPath, root: str) -> str:

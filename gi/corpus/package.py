@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from gi.core.errors import SourceError
 from gi.lines.index import absolute
-from gi.source.tree.module import Imported, Module
+from gi.source.tree.module import Imported, ModuleScope
 from gi.source.tree.tree import Source
 
 _MAX_HOPS = 30  # of re-exports: more is a circle
@@ -37,10 +37,10 @@ class Package:
     def __init__(self, texts: Mapping[str, str]) -> None:
         self._texts = {name.removesuffix(".__init__"): text for name, text in texts.items()}
         self._packages = {name.removesuffix(".__init__") for name in texts if name.endswith("__init__")}
-        self._modules: dict[str, Module | None] = {}
+        self._modules: dict[str, ModuleScope | None] = {}
         self._tops = {name.split(".")[0] for name in self._texts}
 
-    def module(self, name: str) -> Module | None:
+    def module(self, name: str) -> ModuleScope | None:
         """A module's scope, its relative and star imports written out; None where there is none that parses."""
         if name not in self._modules:
             self._modules[name] = None  # what a circle of star imports ends in
@@ -101,10 +101,10 @@ class Package:
             return symbol, ""
         return (module, name) if scope is not None else None
 
-    def _read(self, name: str) -> Module | None:
+    def _read(self, name: str) -> ModuleScope | None:
         text = self._texts.get(name)
         try:
-            return None if text is None else Module(self._written_out(name, Source(text)))
+            return None if text is None else ModuleScope(self._written_out(name, Source(text)))
         except SourceError:
             return None
 

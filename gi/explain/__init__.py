@@ -3,8 +3,8 @@
 from gi.explain.difference import Change, Difference, changes, difference
 from gi.explain.noise import Resolution
 from gi.explain.records import Effect, Explanation, Levels, Verdict
-from gi.explain.search import UNMEASURED, UNTRIED, Bench, OnVerdict, Rules, Search, untried
-from gi.explain.variants import Unfit, Variant, Variants, between
+from gi.explain.search import UNMEASURED, UNTRIED, Bench, Minimisation, OnVerdict, Rules, untried
+from gi.explain.variants import UnfitChanges, Variant, Variants, between
 
 __all__ = [
     "UNMEASURED",
@@ -15,11 +15,11 @@ __all__ = [
     "Effect",
     "Explanation",
     "Levels",
+    "Minimisation",
     "OnVerdict",
     "Resolution",
     "Rules",
-    "Search",
-    "Unfit",
+    "UnfitChanges",
     "Variant",
     "Variants",
     "Verdict",

@@ -14,7 +14,7 @@ _MOST_PARTS = 8  # of one row; with more of them it changes as a whole
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class RowSegment:
     """A stretch of a row as it was and as it is; parts with one `group` go together, None is for equal ones."""
 
     before: str
@@ -22,12 +22,12 @@ class Part:
     group: int | None
 
 
-def parts(before: str, after: str) -> tuple[Part, ...]:
+def parts(before: str, after: str) -> tuple[RowSegment, ...]:
     """The parts of a row; each group alone gives a row that parses.
 
     One part for a row that fills several lines, so that it is told as a whole, and where no cut gives such rows.
     """
-    whole = (Part(before, after, 0),)
+    whole = (RowSegment(before, after, 0),)
     calls = _calls(before)
     if "\n" in before.strip() or not calls or not after.strip() or _calls(after) is None:
         return whole
@@ -39,21 +39,21 @@ def parts(before: str, after: str) -> tuple[Part, ...]:
     return tuple(joined) if joined else whole
 
 
-def _cut(before: str, after: str, calls: Sequence[tuple[int, int]]) -> Iterator[Part]:
+def _cut(before: str, after: str, calls: Sequence[tuple[int, int]]) -> Iterator[RowSegment]:
     """The equal and the changed parts; those that belong to one call of the old row have one group."""
     old, new = _TOKEN.findall(before), _TOKEN.findall(after)
     at = 0
     for tag, i1, i2, j1, j2 in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if tag == "equal":
             same = "".join(old[i1:i2])
-            yield Part(same, same, None)
+            yield RowSegment(same, same, None)
             at += len(same)
             continue
         for stretch in paired(old[i1:i2], new[j1:j2]):
             # Which of several brackets in a row a diff takes for the one that came or went says nothing.
             loose = not (stretch.before + stretch.after).strip(")")
             end = at + len(stretch.before)
-            yield Part(stretch.before, stretch.after, -2 - at if loose else _owner(calls, at, end))
+            yield RowSegment(stretch.before, stretch.after, -2 - at if loose else _owner(calls, at, end))
             at = end
 
 
@@ -66,7 +66,7 @@ def _owner(calls: Sequence[tuple[int, int]], start: int, end: int) -> int:
     return min(inside, key=lambda n: calls[n][1] - calls[n][0], default=-1)
 
 
-def _joined(cut: Sequence[Part], groups: Sequence[int]) -> list[Part] | None:
+def _joined(cut: Sequence[RowSegment], groups: Sequence[int]) -> list[RowSegment] | None:
     """The parts with those groups joined that give no row that parses without each other; None where none do."""
     renamed = {group: group for group in groups}
     for group in groups:
@@ -79,7 +79,7 @@ def _joined(cut: Sequence[Part], groups: Sequence[int]) -> list[Part] | None:
     return [part if part.group is None else replace(part, group=renamed[part.group]) for part in cut]
 
 
-def _row(cut: Sequence[Part], renamed: dict[int, int], kept: set[int]) -> str:
+def _row(cut: Sequence[RowSegment], renamed: dict[int, int], kept: set[int]) -> str:
     return "".join(p.after if p.group is None or renamed[p.group] in kept else p.before for p in cut)
 
 

@@ -9,7 +9,7 @@ from gi.core.types import Failed, Outcome, Scored
 from gi.explain import noise
 from gi.explain.difference import Change, changes
 from gi.explain.records import Effect, Levels, Status, Verdict
-from gi.explain.variants import Unfit, Variant, Variants
+from gi.explain.variants import UnfitChanges, Variant, Variants
 
 SAME = "computes and trains the same without it"
 CHANCE = "within noise without it"
@@ -47,7 +47,7 @@ class Rules:
 OnVerdict = Callable[[Verdict], None]
 
 
-class Search:
+class Minimisation:
     """One minimisation: what is kept so far, and the verdict on each change."""
 
     def __init__(self, variants: Variants, bench: Bench, rules: Rules, on_verdict: OnVerdict = lambda _: None) -> None:
@@ -135,7 +135,7 @@ class Search:
     def _judged(self, number: int, reference: Levels) -> tuple[Status, str] | None:
         """Whether a change goes, and why; None where the budget does not reach."""
         variant = self.variants.of(self.kept - {number})
-        if isinstance(variant, Unfit):
+        if isinstance(variant, UnfitChanges):
             return "kept", f"nothing runs without it: {variant.reason}"
         if variant.id == self.program.id:
             return "dropped", SAME

@@ -28,7 +28,7 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True)
-class Unfit:
+class UnfitChanges:
     """Changes that make no program: why, in a few words."""
 
     reason: str
@@ -40,20 +40,20 @@ class Variants:
     def __init__(self, found: Difference, task: Task, check: Check, *, entry: str = "Net") -> None:
         """Takes the check that says whether a program fits `task`. Raises `SourceError` where the whole does not."""
         self.difference, self.task, self.check, self.entry = found, task, check, entry
-        self._made: dict[frozenset[int], Variant | Unfit] = {}
+        self._made: dict[frozenset[int], Variant | UnfitChanges] = {}
         whole = self.of(found.numbers)
-        if isinstance(whole, Unfit):
+        if isinstance(whole, UnfitChanges):
             raise SourceError(f"the individual does not run here: {whole.reason}")
         self.whole = whole
         self._distance = _distance(found.before, found.after)
 
-    def of(self, kept: frozenset[int]) -> Variant | Unfit:
+    def of(self, kept: frozenset[int]) -> Variant | UnfitChanges:
         """The program that keeps these changes, or why there is none."""
         if kept not in self._made:
             self._made[kept] = self._fitted(kept)
         return self._made[kept]
 
-    def _fitted(self, kept: frozenset[int]) -> Variant | Unfit:
+    def _fitted(self, kept: frozenset[int]) -> Variant | UnfitChanges:
         whole = kept == self.difference.numbers
         try:
             text = self.difference.text(kept)
@@ -62,13 +62,13 @@ class Variants:
             answer: Answer = result.answer if text == result.text else self.check(text, self.task)
             identity = digest(text, entry=self.entry)
         except SourceError as error:
-            return Unfit(f"it does not parse ({error})")
+            return UnfitChanges(f"it does not parse ({error})")
         if isinstance(answer, Stopped):
-            return Unfit(f"{answer.reason} at line {answer.line}" if answer.line else answer.reason)
+            return UnfitChanges(f"{answer.reason} at line {answer.line}" if answer.line else answer.reason)
         if answer.fixes or answer.no_gradient:
-            return Unfit("it cannot be made to fit" if answer.fixes else "a parameter gets no gradient")
+            return UnfitChanges("it cannot be made to fit" if answer.fixes else "a parameter gets no gradient")
         if not whole and _distance(self.difference.before, text) > self._distance:
-            return Unfit("its repair changes more than that takes back")
+            return UnfitChanges("its repair changes more than that takes back")
         return Variant(kept, text, identity, answer.fingerprint, answer.num_params)
 
     def _cleaned(self, text: str) -> str:
@@ -115,7 +115,7 @@ def _together(variants: Variants) -> Variants:
 
 
 def _is_stuck(variants: Variants, number: int) -> bool:
-    return isinstance(variants.of(variants.difference.numbers - {number}), Unfit)
+    return isinstance(variants.of(variants.difference.numbers - {number}), UnfitChanges)
 
 
 def _distance(one: str, other: str) -> int:

@@ -20,10 +20,10 @@ from gi.core.types import Individual, Outcome, Scored, Task
 from gi.explain import (
     UNTRIED,
     Explanation,
+    Minimisation,
     OnVerdict,
     Resolution,
     Rules,
-    Search,
     Variant,
     Verdict,
     between,
@@ -40,7 +40,7 @@ _TIME_REPEATS = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class MinimisationBudget:
     """What may be used: `trainings` and CPU seconds of training in all, up to `seeds` trainings of each program.
 
     `tolerance` is the share by which a figure may get worse beyond noise. Raises `ConfigError`.
@@ -98,7 +98,7 @@ def default_tools(config: RunConfig, *, workers: int, cost_model: CostModel | No
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Means:
+class MinimisationTools:
     """What it runs on: evaluations at once (one for each core by default), a stand-in for the clock, the tools."""
 
     workers: int | None = None
@@ -107,7 +107,12 @@ class Means:
 
 
 def minimise(
-    run: Path, id_: str, limits: Limits, *, means: Means = Means(), on_verdict: OnVerdict = lambda _: None
+    run: Path,
+    id_: str,
+    limits: MinimisationBudget,
+    *,
+    means: MinimisationTools = MinimisationTools(),
+    on_verdict: OnVerdict = lambda _: None,
 ) -> Explanation:
     """The individual whose id starts with `id_`, less the changes since its seed program that it does not need.
 
@@ -126,7 +131,9 @@ def minimise(
         return made
 
 
-def measure(run: Path, id_: str, limits: Limits, *, means: Means = Means()) -> Explanation:
+def measure(
+    run: Path, id_: str, limits: MinimisationBudget, *, means: MinimisationTools = MinimisationTools()
+) -> Explanation:
     """What each change since the seed program is worth, measured by dropping it alone; none is dropped for good.
 
     Of an individual that was minimised, the changes that are left are measured. The answer is noted in the run; it
@@ -148,7 +155,11 @@ class TrainingBench:
     """A `gi.explain.Bench` that notes every outcome in the run; programs with one fingerprint are trained once."""
 
     def __init__(
-        self, archive: Archive, tools: Tools, limits: Limits, stop_requested: Callable[[], bool] = lambda: False
+        self,
+        archive: Archive,
+        tools: Tools,
+        limits: MinimisationBudget,
+        stop_requested: Callable[[], bool] = lambda: False,
     ) -> None:
         """Takes up the outcomes that the run holds."""
         self.archive, self.tools, self.limits, self.config = archive, tools, limits, archive.run().config
@@ -226,7 +237,7 @@ class TrainingBench:
 
 
 @contextmanager
-def _opened(run: Path, means: Means) -> Iterator[tuple[Archive, Tools, Callable[[], bool]]]:
+def _opened(run: Path, means: MinimisationTools) -> Iterator[tuple[Archive, Tools, Callable[[], bool]]]:
     """The run, open for notes, and what to train with; a request to stop comes out as `KeyboardInterrupt`."""
     with Archive.annotate(run) as archive:
         workers = means.workers or default_workers()
@@ -244,7 +255,7 @@ def _main_line(archive: Archive, id_: str) -> tuple[Individual, Individual]:
     return individual, seed_of(individual, {member.id: member for member in archive.lineage(individual.id)})
 
 
-def _search(seed: str, text: str, bench: TrainingBench, on_verdict: OnVerdict) -> Search:
+def _search(seed: str, text: str, bench: TrainingBench, on_verdict: OnVerdict) -> Minimisation:
     config, tools = bench.config, bench.tools
     variants = between(seed, text, tools.task, tools.check, entry=config.entry)
     rules = Rules(
@@ -253,11 +264,11 @@ def _search(seed: str, text: str, bench: TrainingBench, on_verdict: OnVerdict) -
         resolution=tools.resolution,
         tolerance=bench.limits.tolerance,
     )
-    return Search(variants, bench, rules, on_verdict)
+    return Minimisation(variants, bench, rules, on_verdict)
 
 
 def _explanation(
-    individual: Individual, seed: Individual, search: Search, bench: TrainingBench, tests: tuple[float, ...]
+    individual: Individual, seed: Individual, search: Minimisation, bench: TrainingBench, tests: tuple[float, ...]
 ) -> Explanation:
     program = search.program
     return Explanation(

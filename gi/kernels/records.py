@@ -96,7 +96,7 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class LayerRefusal:
     """A layer that was left out of the index, and why."""
 
     network: int

@@ -17,7 +17,7 @@ _LABELS = {"params": "parameters", "time": "inference time (x reference network)
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class PlotPoint:
     """One evaluated individual in a plot."""
 
     id: str
@@ -27,7 +27,7 @@ class Point:
     on_front: bool
 
 
-def draw_front(panels: Sequence[tuple[str, Sequence[Point]]], path: Path, *, title: str) -> None:
+def draw_front(panels: Sequence[tuple[str, Sequence[PlotPoint]]], path: Path, *, title: str) -> None:
     """Writes a PNG with one panel of validation error against cost for each (objective, points)."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -46,7 +46,7 @@ def draw_front(panels: Sequence[tuple[str, Sequence[Point]]], path: Path, *, tit
     part.replace(path)
 
 
-def _draw_panel(axes: "Axes", key: str, points: Sequence[Point]) -> "PathCollection":
+def _draw_panel(axes: "Axes", key: str, points: Sequence[PlotPoint]) -> "PathCollection":
     others, front = [p for p in points if not p.on_front], [p for p in points if p.on_front]
     axes.set_xscale("log")
     axes.set_yscale("log")
@@ -79,16 +79,16 @@ def _seen(error: float) -> float:
     return max(error, 1e-4)
 
 
-def _staircase(front: Sequence[Point]) -> list[Point]:
+def _staircase(front: Sequence[PlotPoint]) -> list[PlotPoint]:
     """The front members that no other one beats in this panel's two figures, cheapest first."""
-    kept: list[Point] = []
+    kept: list[PlotPoint] = []
     for point in sorted(front, key=lambda p: (p.cost, p.error)):
         if not kept or point.error < kept[-1].error:
             kept.append(point)
     return kept
 
 
-def _label(axes: "Axes", stairs: Sequence[Point]) -> None:
+def _label(axes: "Axes", stairs: Sequence[PlotPoint]) -> None:
     """Names the two ends of the staircase by their ids."""
     for point, side in ((stairs[0], "left"), (stairs[-1], "right")) if stairs else ():
         axes.annotate(

@@ -14,7 +14,7 @@ from gi.explain.provenance.sources import individual_explanation
 from gi.report import program, stock
 from gi.report.explanation import explanation_text
 from gi.report.machine import machine_table
-from gi.report.plot import Point, draw_front
+from gi.report.plot import PlotPoint, draw_front
 from gi.report.table import console, failures_table, front_table, show
 
 
@@ -105,10 +105,10 @@ def print_machine(found: Mapping[str, Any]) -> None:
     show(machine_table(found))
 
 
-def _points(archive: Archive, key: str, on_front: set[str]) -> list[Point]:
+def _points(archive: Archive, key: str, on_front: set[str]) -> list[PlotPoint]:
     generations = {id_: archive.individual(id_).generation for id_ in archive.ids()}
     return [
-        Point(e.individual, generations[e.individual], e.outcome.values["error"], e.outcome.values[key],
+        PlotPoint(e.individual, generations[e.individual], e.outcome.values["error"], e.outcome.values[key],
               e.individual in on_front)
         for e in archive.evaluations("validation")
         if isinstance(e.outcome, Scored) and key in e.outcome.values

@@ -15,15 +15,15 @@ from torch.utils._device import _device_constructors
 
 from gi.core.trace import Site, Use
 from gi.trace.fit import layers
-from gi.trace.fit.data_flow import Flow
+from gi.trace.fit.data_flow import DataFlow
 from gi.trace.fit.functions import function_misfits, made_to_fit
 from gi.trace.fit.misfit import Misfit
 from gi.trace.fit.remembered_outputs import Outputs
 from gi.trace.fit.saved_for_backward import Kept
-from gi.trace.identity.graph_digest import Graph, sets_values
+from gi.trace.identity.graph_digest import GraphDigest, sets_values
 from gi.trace.numbers.demands import Needs
 from gi.trace.numbers.tracked_int import Routes, constructor_values
-from gi.trace.program.call_sites import NOWHERE, Sites, literals
+from gi.trace.program.call_sites import NOWHERE, CallSites, literals
 from gi.trace.program.run import Stop
 from gi.trace.torch_names import symbol_of
 
@@ -40,11 +40,11 @@ class Recorder:
     def __init__(self, routes: Routes, num_classes: int) -> None:
         """Takes the routes that the program's text is followed by."""
         self.num_classes = num_classes
-        self.sites = Sites()
+        self.sites = CallSites()
         self.routes = routes
         self.needs = Needs(self.routes)
-        self.flow = Flow(self.needs.is_odd, self.needs.is_mended)
-        self.graph = Graph()
+        self.flow = DataFlow(self.needs.is_odd, self.needs.is_mended)
+        self.graph = GraphDigest()
         self.kept = Kept()
         self.uses: list[Use] = []
         self.forward_runs = False

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from gi.core.errors import WeightsError
 from gi.core.streams import stream_seed
 from gi.data.dataset import Dataset, open_dataset
-from gi.kernels.donors.donors import Donor
+from gi.kernels.donors.donors import DonorNetwork
 from gi.kernels.donors.pack import read_pack
 from gi.kernels.index.reader import Index
 from gi.kernels.mining.cache import mine
@@ -104,7 +104,7 @@ def _searched(asked: Order, batches: Batches) -> tuple[Grown, Tally]:
 
 
 def _layer_by_layer(
-    asked: Order, donors: Sequence[Donor], probe: Probe, rng: np.random.Generator
+    asked: Order, donors: Sequence[DonorNetwork], probe: Probe, rng: np.random.Generator
 ) -> tuple[Grown, Tally]:
     mined = mine(Index.open(asked.index), (3, 3), k=asked.k, seed=0)
     found, tally = grown(probe, donors, mined, asked.widths, candidates=asked.candidates, rng=rng)
@@ -112,7 +112,7 @@ def _layer_by_layer(
     return replace(found, error=error, readout=sharpened(weight, bias, pooled(found.features), probe)), tally
 
 
-def _chains(asked: Order, donors: Sequence[Donor], probe: Probe) -> Iterator[Grown]:
+def _chains(asked: Order, donors: Sequence[DonorNetwork], probe: Probe) -> Iterator[Grown]:
     """The program's network as each of the donors that fit it best fills all of it."""
     seed_everything(asked.seed, "weights")
     for net, rows in filled(build(load(asked.text)), donors, probe.images[:_CHAIN_IMAGES], _CHAINS):

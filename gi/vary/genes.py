@@ -81,7 +81,7 @@ def _gene(source: Source, site: Site, uses: list[Use], instances: int) -> Gene |
 
 
 @dataclass(frozen=True)
-class Part:
+class RecipePart:
     """One of the four parts that `recipe` returns: the expression that makes it, and its genes."""
 
     type: LineType
@@ -97,7 +97,7 @@ class Part:
 _PARTS = (LineType.OPTIMIZER, LineType.SCHEDULER, LineType.LOSS, LineType.AUGMENTATION)
 
 
-def recipe_parts(source: Source) -> tuple[Part, ...]:
+def recipe_parts(source: Source) -> tuple[RecipePart, ...]:
     """The recipe's parts in the order that it returns them; empty where the program has no plain recipe."""
     function = source.functions.get("recipe")
     last = function.body[-1] if function else None
@@ -110,7 +110,7 @@ def recipe_parts(source: Source) -> tuple[Part, ...]:
     }
     expressions = [made.get(e.id, e) if isinstance(e, ast.Name) else e for e in last.value.elts]
     return tuple(
-        Part(kind, expression, tuple(_recipe_genes(source, expression, kind)))
+        RecipePart(kind, expression, tuple(_recipe_genes(source, expression, kind)))
         for kind, expression in zip(_PARTS, expressions, strict=False)
     )
 

@@ -16,7 +16,9 @@ from gi.source.identity.digest import digest
 from gi.source.repair.repair import repaired
 from gi.vary.hosts.host import Host
 from gi.vary.hosts.parent import Parent
-from gi.vary.operators.table import OPERATORS, Means, Proposal, cut
+from gi.vary.operators.cut import cut
+from gi.vary.operators.proposal import OperatorContext, Proposal
+from gi.vary.operators.table import OPERATORS
 
 MAX_DRAWS = 40  # proposals that found nothing to do, before a host counts as barren
 
@@ -145,7 +147,7 @@ class Vary:
             name = rng.choices(names, shares)[0]
             from_parent = len(hosts) > 1 and rng.random() < plan.parent_share
             stock = Parent(hosts[1], self.check) if from_parent else self.stock
-            means = Means(stock, self.check, rng)
+            means = OperatorContext(stock, self.check, rng)
             proposal = cut(hosts[0], hosts[1], means) if name == "cut" else OPERATORS[name][0](hosts[0], means)
             if proposal is not None and proposal.text != hosts[0].text:
                 return proposal

@@ -2,7 +2,7 @@ import pytest
 
 from gi.core.errors import RunError, SourceError
 from gi.core.types import Failed, Scored
-from gi.explain import Resolution, Rules, Search, Unfit, Variant, between
+from gi.explain import Minimisation, Resolution, Rules, UnfitChanges, Variant, between
 from gi.explain.search import CHANCE, SAME, UNTRIED
 from tests.checking import SMALL, InProcess, sequential
 
@@ -40,7 +40,7 @@ def noisy(text, seed, *, effects, params=1000.0):
 
 def searched(check, individual, figures, *, seed=SEED, objectives=("error",), limit=1000, **rules):
     variants = between(seed, individual, SMALL, check)
-    search = Search(variants, Formula(figures, limit), Rules(objectives=objectives, seeds=(0, 1, 2, 3), **rules))
+    search = Minimisation(variants, Formula(figures, limit), Rules(objectives=objectives, seeds=(0, 1, 2, 3), **rules))
     search.run()
     return search
 
@@ -170,7 +170,7 @@ def test_a_program_that_does_not_run_is_told_why(check):
     seed = SEED.replace("nn.Flatten()", "nn.Flatten(2, 3)").replace("Linear(288", "Linear(36")
     individual = sequential("nn.Flatten()", "nn.Linear(64, 10)")
     made = between(seed, individual, SMALL, check).of(frozenset({1}))
-    assert isinstance(made, Variant | Unfit)
+    assert isinstance(made, Variant | UnfitChanges)
 
 
 def test_an_individual_that_does_not_run_is_refused(check):

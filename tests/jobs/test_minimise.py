@@ -9,7 +9,7 @@ from gi.archive import Archive
 from gi.core.errors import ArchiveError, ConfigError, RunError
 from gi.core.types import Cost, Failed, Scored
 from gi.explain import Resolution
-from gi.jobs.minimise import Limits, Means, Tools, measure, minimise
+from gi.jobs.minimise import MinimisationBudget, MinimisationTools, Tools, measure, minimise
 from tests.checking import SMALL as TASK
 from tests.checking import InProcess
 from tests.small_run import CONFIG, DEEP, DEEP_ID, DONOR, SMALL, SMALL_ID, write_run
@@ -45,7 +45,7 @@ def means(evaluate=figures, jobs=None, **options):
             if jobs is not None:
                 jobs.extend(executor.jobs)
 
-    return Means(workers=2, tools=tools)
+    return MinimisationTools(workers=2, tools=tools)
 
 
 def statuses(explanation):
@@ -53,7 +53,7 @@ def statuses(explanation):
 
 
 def test_what_a_winner_does_not_need_is_dropped(run):
-    made = minimise(run, DEEP_ID[:4], Limits(), means=means())
+    made = minimise(run, DEEP_ID[:4], MinimisationBudget(), means=means())
     assert statuses(made) == {
         "nn.Linear(64, 32),": "kept",
         "nn.Linear(32, 10),": "kept",
@@ -66,7 +66,7 @@ def test_what_a_winner_does_not_need_is_dropped(run):
 def test_the_answer_is_noted_in_the_run_and_leaves_the_run_as_it_is(run):
     with Archive.open(run) as archive:
         before = archive.dump(), archive.summary()
-    made = minimise(run, DEEP_ID, Limits(), means=means())
+    made = minimise(run, DEEP_ID, MinimisationBudget(), means=means())
     with Archive.open(run) as archive:
         from gi.explain.provenance.sources import individual_explanation
 
@@ -76,15 +76,15 @@ def test_the_answer_is_noted_in_the_run_and_leaves_the_run_as_it_is(run):
 
 def test_nothing_is_trained_twice(run):
     jobs = []
-    first = minimise(run, DEEP_ID, Limits(), means=means(jobs=jobs))
+    first = minimise(run, DEEP_ID, MinimisationBudget(), means=means(jobs=jobs))
     assert len({(job.id, job.seed, job.split) for job in jobs}) == len(jobs) == first.trainings + 2
-    again = minimise(run, DEEP_ID, Limits(), means=means(lambda job: pytest.fail("trained")))
+    again = minimise(run, DEEP_ID, MinimisationBudget(), means=means(lambda job: pytest.fail("trained")))
     assert (again.trainings, again.text, again.verdicts) == (0, first.text, first.verdicts)
 
 
 def test_what_is_left_is_trained_like_the_front(run):
     jobs = []
-    made = minimise(run, DEEP_ID, Limits(), means=means(jobs=jobs))
+    made = minimise(run, DEEP_ID, MinimisationBudget(), means=means(jobs=jobs))
     last = [job for job in jobs if job.split == "test"]
     assert [(job.images, bool(job.weights_path)) for job in last] == [(1280, True), (1280, False)]
     assert len(made.minimised_tests) == 2
@@ -95,7 +95,7 @@ def test_what_is_left_is_trained_like_the_front(run):
 def test_the_seed_of_the_search_is_not_used_again(run):
     """The individual was chosen for its figure on that seed."""
     jobs = []
-    minimise(run, DEEP_ID, Limits(), means=means(jobs=jobs))
+    minimise(run, DEEP_ID, MinimisationBudget(), means=means(jobs=jobs))
     assert all(job.seed != 1 for job in jobs)
     assert len({job.seed for job in jobs if job.split == "validation"}) <= 8
 
@@ -103,7 +103,7 @@ def test_the_seed_of_the_search_is_not_used_again(run):
 def test_all_programs_are_trained_alike_where_the_run_inherits(tmp_path):
     """The individual's own figure of the search is no baseline: it had its parent's start."""
     jobs, run = [], write_run(tmp_path, config=replace(CONFIG, inherit=True))
-    minimise(run, DEEP_ID, Limits(), means=means(jobs=jobs))
+    minimise(run, DEEP_ID, MinimisationBudget(), means=means(jobs=jobs))
     assert {job.text for job in jobs} >= {DEEP, DEEP.replace("            nn.Hardswish(),\n", "")}
     assert all(job.inherit_from is None for job in jobs)
     assert not (run / "trained").exists()
@@ -115,42 +115,44 @@ def test_the_answer_is_the_same_at_every_order_of_completion(tmp_path, workers):
     for number, options in enumerate(({}, {"delay_s": shuffled_delay_s})):
         run = write_run(tmp_path / str(number))
         given = means(**options)
-        made.append(minimise(run, DEEP_ID, Limits(), means=Means(workers=workers, tools=given.tools)))
+        made.append(
+            minimise(run, DEEP_ID, MinimisationBudget(), means=MinimisationTools(workers=workers, tools=given.tools))
+        )
     assert made[0] == made[1]
 
 
-@pytest.mark.parametrize("limits", [Limits(trainings=9), Limits(budget_cpu_s=9.0)])
+@pytest.mark.parametrize("limits", [MinimisationBudget(trainings=9), MinimisationBudget(budget_cpu_s=9.0)])
 def test_a_budget_that_ran_out_goes_on(run, limits):
     made = minimise(run, DEEP_ID, limits, means=means())
     assert not made.finished
     assert made.trainings <= 9
     assert set(statuses(made).values()) == {"kept"}
-    assert minimise(run, DEEP_ID, Limits(), means=means()).finished
+    assert minimise(run, DEEP_ID, MinimisationBudget(), means=means()).finished
 
 
 def test_a_seed_program_has_nothing_to_drop(run):
-    made = minimise(run, SMALL_ID, Limits(), means=means(lambda job: pytest.fail("trained")))
+    made = minimise(run, SMALL_ID, MinimisationBudget(), means=means(lambda job: pytest.fail("trained")))
     assert (made.verdicts, made.text, made.finished) == ((), SMALL, True)
 
 
 def test_an_individual_that_cannot_be_trained_again_is_one_line(run):
     with pytest.raises(RunError, match=r"the individual fails when it is trained again \(train: nan\)"):
-        minimise(run, DEEP_ID, Limits(), means=means(lambda job: Failed("train", "nan")))
+        minimise(run, DEEP_ID, MinimisationBudget(), means=means(lambda job: Failed("train", "nan")))
 
 
 def test_a_run_under_way_is_left_alone(run):
     with Archive.resume(run), pytest.raises(ArchiveError, match="in use"):
-        minimise(run, DEEP_ID, Limits(), means=means())
+        minimise(run, DEEP_ID, MinimisationBudget(), means=means())
 
 
 def test_changes_name_the_edits_that_made_them_and_their_origins(run):
-    made = minimise(run, DEEP_ID, Limits(), means=means())
+    made = minimise(run, DEEP_ID, MinimisationBudget(), means=means())
     (verdict,) = made.dropped
     assert (verdict.operators, verdict.origins) == (("insertion",), (DONOR,))
 
 
 def test_measuring_drops_nothing(run):
-    made = measure(run, DEEP_ID, Limits(), means=means())
+    made = measure(run, DEEP_ID, MinimisationBudget(), means=means())
     assert set(statuses(made).values()) == {"kept"}
     assert made.text == DEEP
     effects = {v.change.after: v.effects[0] for v in made.verdicts}
@@ -159,8 +161,8 @@ def test_measuring_drops_nothing(run):
 
 
 def test_measuring_after_minimising_measures_what_is_left(run):
-    before = minimise(run, DEEP_ID, Limits(), means=means())
-    made = measure(run, DEEP_ID, Limits(), means=means())
+    before = minimise(run, DEEP_ID, MinimisationBudget(), means=means())
+    made = measure(run, DEEP_ID, MinimisationBudget(), means=means())
     assert statuses(made) == statuses(before)
     assert {v.trainings for v in made.kept} == {8}
     assert [v.reason for v in made.kept] == [v.reason for v in before.kept]
@@ -177,4 +179,4 @@ def test_measuring_after_minimising_measures_what_is_left(run):
 )
 def test_limits_out_of_range_are_refused(settings, said):
     with pytest.raises(ConfigError, match=said):
-        Limits(**settings)
+        MinimisationBudget(**settings)

@@ -3,7 +3,7 @@
 import numpy as np
 from torch import nn
 
-from gi.kernels.donors.donors import DonorLayer, Norm, chain
+from gi.kernels.donors.donors import DonorBatchNorm, DonorLayer, chain
 
 
 def stack(*widths, image=3, norm=False, bias=True, pool=True, kernel=3):
@@ -33,7 +33,9 @@ def donor(name, net, *, first_id=0):
 def _norm(module=None):
     if not isinstance(module, nn.BatchNorm2d):
         return None
-    return Norm(*map(array, (module.weight, module.bias, module.running_mean, module.running_var)), module.eps)
+    return DonorBatchNorm(
+        *map(array, (module.weight, module.bias, module.running_mean, module.running_var)), module.eps
+    )
 
 
 def array(tensor):

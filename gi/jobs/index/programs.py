@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gi.core.errors import WeightsError
-from gi.kernels.index.build import Source
+from gi.kernels.index.addition import ModelFile
 
 _WALL_LIMIT_S = 300.0
 _MEMORY_MB = 6144
@@ -22,7 +22,7 @@ def is_run(path: Path) -> bool:
     return run_file(path).is_file() and (path.is_dir() or run_file(path) == path)
 
 
-def run_sources(run: Path, scratch: Path, *, licence: str = "") -> Iterator[Source]:
+def run_sources(run: Path, scratch: Path, *, licence: str = "") -> Iterator[ModelFile]:
     """The networks of a run whose weights were kept: of each individual the first retraining."""
     from gi.archive import Archive
     from gi.export.data import run_dataset
@@ -55,14 +55,14 @@ def checkpoint_source(
     *,
     trained: bool = False,
     **known: str,
-) -> Source:
+) -> ModelFile:
     """A program's text and its state dict as a source; it is made into ONNX in a confined process, when needed."""
     content = hashlib.sha256(text.encode())
     with weights.open("rb") as file:
         content.update(hashlib.file_digest(file, "sha256").digest())
     path = scratch / f"{content.hexdigest()}.onnx"
     prepare = partial(_convert, text, weights, list(input_shape), entry, path)
-    return Source(path, content=content.hexdigest(), prepare=prepare, trained=trained, **known)
+    return ModelFile(path, content=content.hexdigest(), prepare=prepare, trained=trained, **known)
 
 
 def _convert(text: str, weights: Path, input_shape: list[int], entry: str, path: Path) -> None:
@@ -77,7 +77,7 @@ def _convert(text: str, weights: Path, input_shape: list[int], entry: str, path:
         raise WeightsError(f"cannot be traced: {error}")
 
 
-def torchvision_sources(names: Sequence[str], scratch: Path) -> Iterator[Source]:
+def torchvision_sources(names: Sequence[str], scratch: Path) -> Iterator[ModelFile]:
     """Networks of torchvision by name, with its newest pretrained weights. Raises `WeightsError` for other names."""
     from gi.jobs.index.pretrained import known_names, weights_of
 
@@ -88,7 +88,7 @@ def torchvision_sources(names: Sequence[str], scratch: Path) -> Iterator[Source]
             )
         weights: Any = weights_of(name)
         path = scratch / f"{name}.onnx"
-        yield Source(
+        yield ModelFile(
             path, f"torchvision/{name}", origin=weights.url, licence="BSD-3-Clause", format="torchvision",
             content=f"torchvision:{weights}", prepare=partial(_pretrained, name, path), trained=True,
         )  # fmt: skip

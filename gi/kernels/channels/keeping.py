@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from gi.kernels.channels.producers import NOBODY, OPAQUE, Flow, Shape, Value, expanded, flow_of, spread_evenly
+from gi.kernels.channels.producers import NOBODY, OPAQUE, ChannelFlow, Shape, Value, expanded, flow_of, spread_evenly
 from gi.kernels.channels.sizes import resized_shape, window_sizes
 from gi.kernels.onnx.graphs import Operator
 from gi.kernels.onnx.tensors import Array
@@ -12,11 +12,11 @@ from gi.kernels.onnx.tensors import Array
 Rule = Callable[[Operator, Sequence[Value], int], Value]
 
 
-def as_flow(value: Value) -> Flow | None:
+def as_flow(value: Value) -> ChannelFlow | None:
     """The value as a flow; a constant is one without producers. None for what is opaque or left out."""
-    if isinstance(value, Flow):
+    if isinstance(value, ChannelFlow):
         return value
-    return Flow(value.shape) if isinstance(value, np.ndarray) else None
+    return ChannelFlow(value.shape) if isinstance(value, np.ndarray) else None
 
 
 def same(_: Operator, given: Sequence[Value], __: int) -> Value:
@@ -30,7 +30,7 @@ def pooled(operator: Operator, given: Sequence[Value], _: int) -> Value:
     if flow is None or len(flow.shape) < 3:
         return OPAQUE
     kernel = operator.ints("kernel_shape") or (1,) * (len(flow.shape) - 2)
-    return Flow((*flow.shape[:2], *window_sizes(operator, flow.shape[2:], kernel)), spread_evenly(flow).planes)
+    return ChannelFlow((*flow.shape[:2], *window_sizes(operator, flow.shape[2:], kernel)), spread_evenly(flow).planes)
 
 
 def pooled_to_one(_: Operator, given: Sequence[Value], __: int) -> Value:
@@ -38,7 +38,7 @@ def pooled_to_one(_: Operator, given: Sequence[Value], __: int) -> Value:
     flow = as_flow(given[0])
     if flow is None or len(flow.shape) < 3:
         return OPAQUE
-    return Flow((*flow.shape[:2], *(1 for _ in flow.shape[2:])), spread_evenly(flow).planes)
+    return ChannelFlow((*flow.shape[:2], *(1 for _ in flow.shape[2:])), spread_evenly(flow).planes)
 
 
 def pooled_to_size(operator: Operator, given: Sequence[Value], _: int) -> Value:
@@ -47,7 +47,7 @@ def pooled_to_size(operator: Operator, given: Sequence[Value], _: int) -> Value:
     if flow is None or len(flow.shape) < 3:
         return OPAQUE
     spatial = sizes if len(sizes) == len(flow.shape) - 2 else (None,) * (len(flow.shape) - 2)
-    return Flow((*flow.shape[:2], *spatial), spread_evenly(flow).planes)
+    return ChannelFlow((*flow.shape[:2], *spatial), spread_evenly(flow).planes)
 
 
 def resized(operator: Operator, given: Sequence[Value], _: int) -> Value:
@@ -55,7 +55,7 @@ def resized(operator: Operator, given: Sequence[Value], _: int) -> Value:
     flow = as_flow(given[0])
     if flow is None or len(flow.shape) < 3:
         return OPAQUE
-    return Flow(resized_shape(operator, flow.shape, given), spread_evenly(flow).planes)
+    return ChannelFlow(resized_shape(operator, flow.shape, given), spread_evenly(flow).planes)
 
 
 def sampled(_: Operator, given: Sequence[Value], __: int) -> Value:
@@ -63,7 +63,7 @@ def sampled(_: Operator, given: Sequence[Value], __: int) -> Value:
     flow, grid = as_flow(given[0]), as_flow(given[1])
     if flow is None or grid is None or len(flow.shape) != len(grid.shape):
         return OPAQUE
-    return Flow((*flow.shape[:2], *grid.shape[1:-1]), spread_evenly(flow).planes)
+    return ChannelFlow((*flow.shape[:2], *grid.shape[1:-1]), spread_evenly(flow).planes)
 
 
 def joined(operator: Operator, given: Sequence[Value], _: int) -> Value:
@@ -89,7 +89,7 @@ def broadcast(_: Operator, given: Sequence[Value], __: int) -> Value:
     aligned = _with_axes(flow, axes)
     sizes = (1,) * (axes - wanted.size) + tuple(int(size) for size in wanted.reshape(-1))
     shape = tuple(_broadcast_size(pair) for pair in zip(aligned.shape, sizes, strict=True))
-    return Flow(shape, aligned.planes)
+    return ChannelFlow(shape, aligned.planes)
 
 
 def concatenated(operator: Operator, given: Sequence[Value], _: int) -> Value:
@@ -103,7 +103,7 @@ def concatenated(operator: Operator, given: Sequence[Value], _: int) -> Value:
     sizes = [flow.shape[axis] for flow in known]
     shape = tuple(_broadcast_size([flow.shape[at] for flow in known]) for at in range(axes))
     if any(size is None for size in sizes):
-        return Flow(_with(shape, axis, None)) if not any(flow.planes for flow in known) else OPAQUE
+        return ChannelFlow(_with(shape, axis, None)) if not any(flow.planes for flow in known) else OPAQUE
     total = sum(size or 0 for size in sizes)
     depth = max(len(flow.planes) for flow in known)
     planes = [
@@ -144,17 +144,17 @@ def tiled(_: Operator, given: Sequence[Value], __: int) -> Value:
     return flow_of(shape, planes)
 
 
-def _from_axis(flow: Flow, axis: int, axes: int) -> Flow:
+def _from_axis(flow: ChannelFlow, axis: int, axes: int) -> ChannelFlow:
     """The flow with its first axis at `axis` of a value with `axes` axes."""
     behind = max(0, axes - axis - len(flow.shape))
     planes = tuple(plane.reshape(*plane.shape, *(1,) * behind) for plane in flow.planes)
-    return Flow((*flow.shape, *(1,) * behind), planes)
+    return ChannelFlow((*flow.shape, *(1,) * behind), planes)
 
 
-def _with_axes(flow: Flow, axes: int) -> Flow:
+def _with_axes(flow: ChannelFlow, axes: int) -> ChannelFlow:
     """The flow with axes of size 1 in front, up to this many."""
     more = (1,) * (axes - len(flow.shape))
-    return Flow((*more, *flow.shape), tuple(plane.reshape(*more, *plane.shape) for plane in flow.planes))
+    return ChannelFlow((*more, *flow.shape), tuple(plane.reshape(*more, *plane.shape) for plane in flow.planes))
 
 
 def _broadcast_size(sizes: Sequence[int | None]) -> int | None:

@@ -10,7 +10,7 @@ from gi.kernels.channels import keeping, mixing
 from gi.kernels.channels.producers import (
     OPAQUE,
     THROUGH,
-    Flow,
+    ChannelFlow,
     Shape,
     TooLargeError,
     Value,
@@ -24,7 +24,7 @@ from gi.kernels.channels.segments import segments
 from gi.kernels.channels.sizes import transposed_sizes, window_sizes
 from gi.kernels.onnx.convolutions import is_convolution
 from gi.kernels.onnx.evaluator import FOLDED, LARGEST_CONSTANT, NotEvaluatedError, evaluate, fold
-from gi.kernels.onnx.graphs import Graph, Operator
+from gi.kernels.onnx.graphs import OnnxGraph, Operator
 from gi.kernels.onnx.tensors import TensorError
 from gi.kernels.records import Ints, Layer, Segment
 
@@ -84,7 +84,7 @@ class Mapped:
     layer: Layer
 
 
-def map_channels(graph: Graph, mapped: Sequence[Mapped]) -> tuple[list[Segment], "Counter[str]"]:
+def map_channels(graph: OnnxGraph, mapped: Sequence[Mapped]) -> tuple[list[Segment], "Counter[str]"]:
     """The segments of these layers, and how often each type of operator ended the graph.
 
     Sizes that the file leaves open are taken for 1 (batch) and 256 (height, width).
@@ -96,7 +96,7 @@ def map_channels(graph: Graph, mapped: Sequence[Mapped]) -> tuple[list[Segment],
 
 
 class _Tracer:
-    def __init__(self, graph: Graph, mapped: Sequence[Mapped]) -> None:
+    def __init__(self, graph: OnnxGraph, mapped: Sequence[Mapped]) -> None:
         self.segments: list[Segment] = []
         self.opaque: Counter[str] = Counter()
         self._opset = graph.opset
@@ -142,7 +142,7 @@ class _Tracer:
                 return stored.array()
         except TensorError:
             return OPAQUE
-        return Flow(stored.dims)
+        return ChannelFlow(stored.dims)
 
     def _made(self, operator: Operator, given: Sequence[Value]) -> list[Value]:
         if operator.node.domain not in _DOMAINS:
@@ -170,7 +170,11 @@ class _Tracer:
         spatial: Shape = (None,) * len(layer.shape)
         rows = numbers = np.zeros(0, np.int64)
         batch: int | None = 1
-        if isinstance(flow, Flow) and len(flow.shape) == len(layer.shape) + 2 and flow.shape[1] == layer.in_channels:
+        if (
+            isinstance(flow, ChannelFlow)
+            and len(flow.shape) == len(layer.shape) + 2
+            and flow.shape[1] == layer.in_channels
+        ):
             rows, numbers = pairs(flow)
             self.segments += segments(layer.id, rows, numbers, self._firsts, self._ids)
             sizes = transposed_sizes if layer.kind == "transposed" else window_sizes
@@ -190,7 +194,7 @@ class _Tracer:
     def _moved(self, operator: Operator, given: Sequence[Value]) -> list[Value]:
         flow = keeping.as_flow(given[0])
         others = given[1:]
-        if flow is None or any(isinstance(other, Flow | type(OPAQUE)) for other in others):
+        if flow is None or any(isinstance(other, ChannelFlow | type(OPAQUE)) for other in others):
             return [OPAQUE]
         if None in flow.shape and operator.type not in ("Transpose", "Slice", "Split", "Squeeze", "Unsqueeze"):
             return [OPAQUE]
@@ -205,7 +209,7 @@ class _Tracer:
         return evaluate(operator, self._opset, [full, *others])  # type: ignore[list-item]
 
 
-def _nobody(flow: Flow) -> Ints:
+def _nobody(flow: ChannelFlow) -> Ints:
     """A plane without producers, sent along to learn the new shape."""
     return np.full((1,) * len(flow.shape), -1, np.int64)
 
@@ -213,7 +217,7 @@ def _nobody(flow: Flow) -> Ints:
 def _input(shape: Sequence[int | None] | None) -> Value:
     if shape is None:
         return OPAQUE
-    return Flow(tuple(size or (1 if axis == 0 else _ANY_SIZE) for axis, size in enumerate(shape)))
+    return ChannelFlow(tuple(size or (1 if axis == 0 else _ANY_SIZE) for axis, size in enumerate(shape)))
 
 
 def _shape(operator: Operator, value: Value) -> Value:
@@ -226,7 +230,7 @@ def _shape(operator: Operator, value: Value) -> Value:
 
 
 def _has_producers(values: Iterable[Value]) -> bool:
-    return any(isinstance(value, Flow) and value.planes for value in values)
+    return any(isinstance(value, ChannelFlow) and value.planes for value in values)
 
 
 def _let_through(layer: Layer, rows: Ints, numbers: Ints, shape: Shape) -> tuple[Ints, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gi.kernels.channels.keeping import as_flow
-from gi.kernels.channels.producers import OPAQUE, Flow, Shape, Value, spread_evenly
+from gi.kernels.channels.producers import OPAQUE, ChannelFlow, Shape, Value, spread_evenly
 from gi.kernels.onnx.graphs import Operator
 
 
@@ -27,9 +27,9 @@ def reduced(operator: Operator, given: Sequence[Value], _: int) -> Value:
     keep = operator.int("keepdims", 1)
     shape = tuple(1 if axis in over else size for axis, size in enumerate(flow.shape) if keep or axis not in over)
     if mixed:
-        return Flow(shape)
+        return ChannelFlow(shape)
     gone = () if keep else tuple(over)
-    return Flow(shape, tuple(plane.squeeze(gone) for plane in flow.planes))
+    return ChannelFlow(shape, tuple(plane.squeeze(gone) for plane in flow.planes))
 
 
 def normalized_along(operator: Operator, given: Sequence[Value], opset: int) -> Value:
@@ -40,7 +40,7 @@ def normalized_along(operator: Operator, given: Sequence[Value], opset: int) -> 
     count = len(flow.shape)
     axis = operator.int("axis", -1 if opset >= 13 else 1) % count
     axes = (axis,) if opset >= 13 else range(axis, count)
-    return Flow(flow.shape) if any(flow.changes_along(at) for at in axes) else flow
+    return ChannelFlow(flow.shape) if any(flow.changes_along(at) for at in axes) else flow
 
 
 def multiplied(_: Operator, given: Sequence[Value], __: int) -> Value:
@@ -49,7 +49,7 @@ def multiplied(_: Operator, given: Sequence[Value], __: int) -> Value:
     if first is None or second is None or min(len(first.shape), len(second.shape)) < 2:
         return OPAQUE
     longer = max(first.shape, second.shape, key=len)
-    return Flow((*longer[:-2], first.shape[-2], second.shape[-1]))
+    return ChannelFlow((*longer[:-2], first.shape[-2], second.shape[-1]))
 
 
 def affine(operator: Operator, given: Sequence[Value], _: int) -> Value:
@@ -59,4 +59,4 @@ def affine(operator: Operator, given: Sequence[Value], _: int) -> Value:
         return OPAQUE
     rows: Shape = first.shape[::-1] if operator.int("transA") else first.shape
     columns: Shape = second.shape[::-1] if operator.int("transB") else second.shape
-    return Flow((rows[0], columns[1]))
+    return ChannelFlow((rows[0], columns[1]))

@@ -31,7 +31,7 @@ class TooLargeError(ValueError):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Flow:
+class ChannelFlow:
     """A value that depends on the network's input.
 
     `shape` is its shape, None for unknown sizes. Each plane has as many axes, of the full size or of size 1 where it
@@ -47,16 +47,16 @@ class Flow:
         return any(plane.shape[axis] > 1 for plane in self.planes)
 
 
-Value = Array | Flow | Opaque | None
+Value = Array | ChannelFlow | Opaque | None
 
 
-def flow_of(shape: Shape, planes: Sequence[Ints]) -> Flow:
+def flow_of(shape: Shape, planes: Sequence[Ints]) -> ChannelFlow:
     """A flow whose planes are compressed, each once. Raises `TooLargeError`."""
     small = [compressed(plane) for plane in planes]
     kept = {(plane.shape, plane.tobytes()): plane for plane in small if (plane != NOBODY).any()}
     if sum(plane.size for plane in kept.values()) > LARGEST_PLANES:
         raise TooLargeError(f"more than {LARGEST_PLANES} channel numbers in one value")
-    return Flow(shape, tuple(kept.values()))
+    return ChannelFlow(shape, tuple(kept.values()))
 
 
 def compressed(plane: Ints) -> Ints:
@@ -82,7 +82,7 @@ def channel_numbers(shape: Shape, first: int, count: int) -> Ints:
     return np.arange(first, first + count).reshape([count if axis == 1 else 1 for axis in range(len(shape))])
 
 
-def pairs(flow: Flow) -> tuple[Ints, Ints]:
+def pairs(flow: ChannelFlow) -> tuple[Ints, Ints]:
     """Each channel (axis 1) with each of its producers, wherever in the channel: both (n,), in ascending order."""
     count = flow.shape[1] or 0
     keys = []
@@ -96,12 +96,12 @@ def pairs(flow: Flow) -> tuple[Ints, Ints]:
     return found // (2 * THROUGH), found % (2 * THROUGH)
 
 
-def spread_evenly(flow: Flow) -> Flow:
+def spread_evenly(flow: ChannelFlow) -> ChannelFlow:
     """The same with each channel's producers the same everywhere in the channel, as after pooling."""
     if not any(size > 1 for plane in flow.planes for axis, size in enumerate(plane.shape) if axis != 1):
         return flow
     rows, numbers = pairs(flow)
-    return Flow(flow.shape, planes_of(rows, numbers, flow.shape))
+    return ChannelFlow(flow.shape, planes_of(rows, numbers, flow.shape))
 
 
 def planes_of(rows: Ints, numbers: Ints, shape: Shape) -> tuple[Ints, ...]:

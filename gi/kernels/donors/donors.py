@@ -29,7 +29,7 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Norm:
+class DonorBatchNorm:
     """A BatchNormalization that follows a convolution: four (out,) arrays and the epsilon."""
 
     scale: Floats
@@ -53,7 +53,7 @@ class DonorLayer:
     weight: Floats
     links: tuple[Link, ...]
     bias: Floats | None = None
-    norm: Norm | None = None
+    norm: DonorBatchNorm | None = None
     groups: int = 1
     stride: tuple[int, int] = (1, 1)
 
@@ -96,7 +96,7 @@ class DonorLayer:
 
 
 @dataclass(frozen=True, eq=False)
-class Donor:
+class DonorNetwork:
     """One network of an index: its 2-D convolutions in order of execution."""
 
     name: str
@@ -112,7 +112,7 @@ class Donor:
         return (layer for layer in self.layers if id_ in layer.sources)
 
 
-def chain(name: str, layers: Iterable[DonorLayer]) -> Donor:
+def chain(name: str, layers: Iterable[DonorLayer]) -> DonorNetwork:
     """A donor each of whose layers is fed by the whole of the one before; the first by the image."""
     linked: list[DonorLayer] = []
     for layer in layers:
@@ -120,9 +120,9 @@ def chain(name: str, layers: Iterable[DonorLayer]) -> Donor:
         links = (Link(0, layer.num_inputs, source),)
         fields = {f: getattr(layer, f) for f in ("id", "name", "weight", "bias", "norm", "groups", "stride")}
         linked.append(DonorLayer(**fields, links=links))
-    return Donor(name, tuple(linked))
+    return DonorNetwork(name, tuple(linked))
 
 
-def usable(donors: Sequence[Donor]) -> tuple[Donor, ...]:
+def usable(donors: Sequence[DonorNetwork]) -> tuple[DonorNetwork, ...]:
     """The donors that have a layer fed by the image: without one no chain of theirs can start."""
     return tuple(d for d in donors if any(IMAGE in layer.sources for layer in d.layers))

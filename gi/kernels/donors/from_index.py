@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gi.core.errors import WeightsError
-from gi.kernels.donors.donors import IMAGE, Donor, DonorLayer, Link, Norm
+from gi.kernels.donors.donors import IMAGE, DonorBatchNorm, DonorLayer, DonorNetwork, Link
 from gi.kernels.donors.pack import write_pack
 from gi.kernels.index.reader import Index
 from gi.kernels.records import Layer, Network
 
 
-def donors(index: Index) -> Iterator[Donor]:
+def donors(index: Index) -> Iterator[DonorNetwork]:
     """Each network of the index with at least one 2-D convolution of known scale that reads the image, in order."""
     segments = _segments(index)
     for row in range(index.networks.num_rows):
@@ -37,12 +37,12 @@ def index_pack(index: Index, folder: Path) -> Path:
     return path
 
 
-def _donor(index: Index, network: Network, segments: dict[int, list[Link]]) -> Donor:
+def _donor(index: Index, network: Network, segments: dict[int, list[Link]]) -> DonorNetwork:
     layers = [index.layer(int(id_)) for id_ in index.layer_ids(network.id)]
     image = layers[0].reads if layers else ""
     flat = [x for x in layers if len(x.shape) == 2 and x.scaled and x.kind != "transposed"]
     made = tuple(_layer(index, layer, segments.get(layer.id, []), layer.reads == image) for layer in flat)
-    return Donor(network.name, made, network.licence)
+    return DonorNetwork(network.name, made, network.licence)
 
 
 def _layer(index: Index, layer: Layer, links: list[Link], reads_image: bool) -> DonorLayer:
@@ -55,7 +55,7 @@ def _layer(index: Index, layer: Layer, links: list[Link], reads_image: bool) -> 
         weight=index.weight(layer.id),
         links=tuple(links),
         bias=index.bias(layer.id),
-        norm=None if norm is None else Norm(*norm, layer.epsilon),
+        norm=None if norm is None else DonorBatchNorm(*norm, layer.epsilon),
         groups=layer.groups,
         stride=(layer.strides[0], layer.strides[1]) if len(layer.strides) == 2 else (1, 1),
     )

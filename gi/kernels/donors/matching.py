@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from gi.kernels.donors.donors import IMAGE, Donor, DonorLayer
+from gi.kernels.donors.donors import IMAGE, DonorLayer, DonorNetwork
 from gi.kernels.donors.target import IMAGE_NUMBER, Target, TargetLayer
 
 _MOST_VISITS = 4000  # of the search in one donor: real networks need tens
@@ -19,12 +19,12 @@ class Match:
     `score` counts the layers, less what their strides and kernel sizes differ and what their widths lack.
     """
 
-    donor: Donor
+    donor: DonorNetwork
     layers: dict[int, DonorLayer]
     score: float
 
 
-def matches(target: Target, donors: Sequence[Donor]) -> list[Match]:
+def matches(target: Target, donors: Sequence[DonorNetwork]) -> list[Match]:
     """The best chain of each donor that has one, best first; ties keep the donors' order.
 
     A chain starts at the image and is closed: a target layer has a stand-in only where everything that feeds it has
@@ -34,7 +34,7 @@ def matches(target: Target, donors: Sequence[Donor]) -> list[Match]:
     return sorted(found, key=lambda match: -match.score)
 
 
-def _best(target: Target, donor: Donor) -> Match | None:
+def _best(target: Target, donor: DonorNetwork) -> Match | None:
     search = _Search(target, donor)
     search.extend(0, {}, 0.0)
     return Match(donor, search.layers, search.score) if search.layers else None
@@ -43,7 +43,7 @@ def _best(target: Target, donor: Donor) -> Match | None:
 class _Search:
     """Depth first over the target's layers, in order; keeps the best assignment seen."""
 
-    def __init__(self, target: Target, donor: Donor) -> None:
+    def __init__(self, target: Target, donor: DonorNetwork) -> None:
         self.target, self.donor = target, donor
         self.layers: dict[int, DonorLayer] = {}
         self.score = 0.0

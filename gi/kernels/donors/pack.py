@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from gi.core.errors import WeightsError
-from gi.kernels.donors.donors import Donor, DonorLayer, Floats, Link, Norm
+from gi.kernels.donors.donors import DonorBatchNorm, DonorLayer, DonorNetwork, Floats, Link
 
 PACK_BYTES = 64 << 20  # of weights in a pack; the smallest networks come first, as targets are small
 _ALIGNED = 64
 
 
-def write_pack(chosen: Sequence[Donor], path: Path, *, most_bytes: int = PACK_BYTES) -> int:
+def write_pack(chosen: Sequence[DonorNetwork], path: Path, *, most_bytes: int = PACK_BYTES) -> int:
     """Writes the smallest of the donors, up to `most_bytes` of weights, and returns how many. Never half a file."""
     kept = _smallest(chosen, most_bytes)
     arrays: list[Floats] = []
@@ -34,7 +34,7 @@ def write_pack(chosen: Sequence[Donor], path: Path, *, most_bytes: int = PACK_BY
     return len(kept)
 
 
-def read_pack(path: Path) -> tuple[Donor, ...]:
+def read_pack(path: Path) -> tuple[DonorNetwork, ...]:
     """The donors that `write_pack` wrote, mapped read-only. Raises `WeightsError` for a missing or damaged file."""
     try:
         with path.open("rb") as file:
@@ -50,7 +50,7 @@ def read_pack(path: Path) -> tuple[Donor, ...]:
         ) from error
 
 
-def _smallest(chosen: Sequence[Donor], most_bytes: int) -> list[Donor]:
+def _smallest(chosen: Sequence[DonorNetwork], most_bytes: int) -> list[DonorNetwork]:
     """The smallest donors that fit together, in their old order."""
     sizes = [sum(layer.weight.nbytes for layer in donor.layers) for donor in chosen]
     kept, used = [], 0
@@ -61,7 +61,7 @@ def _smallest(chosen: Sequence[Donor], most_bytes: int) -> list[Donor]:
     return [chosen[n] for n in sorted(kept)]
 
 
-def _record(donor: Donor, arrays: list[Floats]) -> dict[str, Any]:
+def _record(donor: DonorNetwork, arrays: list[Floats]) -> dict[str, Any]:
     """What the header says about a donor; its arrays join `arrays`."""
     place = sum(map(np.size, arrays))
     layers = []
@@ -91,8 +91,8 @@ def _plain(layer: DonorLayer) -> dict[str, Any]:
     }
 
 
-def _donor(record: dict[str, Any], values: Floats) -> Donor:
-    return Donor(record["name"], tuple(_layer(layer, values) for layer in record["layers"]), record["licence"])
+def _donor(record: dict[str, Any], values: Floats) -> DonorNetwork:
+    return DonorNetwork(record["name"], tuple(_layer(layer, values) for layer in record["layers"]), record["licence"])
 
 
 def _layer(record: dict[str, Any], values: Floats) -> DonorLayer:
@@ -102,7 +102,7 @@ def _layer(record: dict[str, Any], values: Floats) -> DonorLayer:
     }
     norm = None
     if "scale" in found:
-        norm = Norm(found["scale"], found["shift"], found["mean"], found["variance"], record["epsilon"])
+        norm = DonorBatchNorm(found["scale"], found["shift"], found["mean"], found["variance"], record["epsilon"])
     return DonorLayer(
         id=record["id"],
         name=record["name"],

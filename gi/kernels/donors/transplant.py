@@ -22,7 +22,7 @@ class Share:
 
 
 @dataclass(frozen=True, eq=False)
-class Block:
+class LayerPiece:
     """One donor's piece of one target layer: `rows` x `columns` of its weight are `donor_rows` x `donor_columns`.
 
     `dropped` says whether the donor's layer has input channels that found no place.
@@ -144,7 +144,7 @@ def _read_squares(reader: DonorLayer, rows: Ints | None, layer: DonorLayer) -> F
     return squares
 
 
-def blocks(target: Target, share: Share) -> list[Block]:
+def blocks(target: Target, share: Share) -> list[LayerPiece]:
     """The pieces of weight that a share puts into the target, in the order of its layers."""
     made = []
     for layer in target.layers:
@@ -154,7 +154,7 @@ def blocks(target: Target, share: Share) -> list[Block]:
             arrives = _arriving(layer, donor_layer, share)
             columns = np.flatnonzero(arrives >= 0)
             name = share.match.donor.name
-            made.append(Block(layer.number, name, donor_layer, rows, columns, channels[rows], arrives[columns]))
+            made.append(LayerPiece(layer.number, name, donor_layer, rows, columns, channels[rows], arrives[columns]))
     return made
 
 

@@ -10,9 +10,9 @@ from gi.kernels.channels.mapping import Mapped, map_channels
 from gi.kernels.index.trained import statistics
 from gi.kernels.index.writer import Store
 from gi.kernels.onnx.convolutions import Convolution, Unreadable, convolutions
-from gi.kernels.onnx.graphs import Graph, Model, ModelError, read_model
+from gi.kernels.onnx.graphs import Model, ModelError, OnnxGraph, read_model
 from gi.kernels.onnx.tensors import TensorError
-from gi.kernels.records import Layer, Network, Refused
+from gi.kernels.records import Layer, LayerRefusal, Network
 
 #: How many bytes of weights a file may stand for, for each of its own: shared and sparse weights are legal. A byte of
 #: external data stands for one.
@@ -22,7 +22,7 @@ _HELD_BYTES = 128 << 20  # of mapped external data
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ModelFile:
     """A model file to take in, and what is known about it: where it comes from, and under which licence.
 
     With `prepare`, which may raise `GiError`, the file is made only when it is needed; `content` then tells beforehand
@@ -43,7 +43,7 @@ class Source:
 class Addition:
     """One network on its way into the index."""
 
-    def __init__(self, store: Store, source: Source, content: str, keep_untrained: bool) -> None:
+    def __init__(self, store: Store, source: ModelFile, content: str, keep_untrained: bool) -> None:
         self._store = store
         self._source = source
         self._content = content
@@ -53,7 +53,7 @@ class Addition:
         self._position = 0
         self._bytes = 0
         self._most_bytes = max(_MOST_BYTES_ANYWAY, _MOST_TIMES_ITS_SIZE * source.path.stat().st_size)
-        self._refusals: list[Refused] = []
+        self._refusals: list[LayerRefusal] = []
         self._contents: list[str] = []
         self._opaque: Counter[str] = Counter()
 
@@ -68,7 +68,7 @@ class Addition:
         self._store.add_rows("refused", self._refusals)
         return self._row(model)
 
-    def _add_graph(self, graph: Graph, model: Model) -> None:
+    def _add_graph(self, graph: OnnxGraph, model: Model) -> None:
         mapped: list[Mapped] = []
         for found in convolutions(graph):
             self._count(found, model)
@@ -93,11 +93,11 @@ class Addition:
         """The layer that was added, None where it was refused."""
         self._position += 1
         if isinstance(found, Unreadable):
-            self._refusals.append(Refused(self._id, found.name, found.reason))
+            self._refusals.append(LayerRefusal(self._id, found.name, found.reason))
             return None
         stats = statistics(found.weight)
         if stats.untrained and not self._keep_untrained:
-            self._refusals.append(Refused(self._id, found.name, stats.untrained))
+            self._refusals.append(LayerRefusal(self._id, found.name, stats.untrained))
             return None
         layer = Layer(
             id=self._store.state.num_layers, network=self._id, position=self._position - 1, name=found.name,
@@ -130,14 +130,14 @@ class Addition:
             return self._content
         return hashlib.sha256(" ".join([self._content, *self._contents]).encode()).hexdigest()
 
-    def _why_nothing(self, graph: Graph) -> str:
+    def _why_nothing(self, graph: OnnxGraph) -> str:
         if not self._refusals:
             return self._missing_data(graph)
         (reason, _), *_ = Counter(refusal.reason for refusal in self._refusals).most_common(1)
         return f"no usable convolution of {len(self._refusals)}: {reason}"
 
     @staticmethod
-    def _missing_data(graph: Graph) -> str:
+    def _missing_data(graph: OnnxGraph) -> str:
         for stored in graph.stored.values():
             if stored.is_external:
                 try:
@@ -147,7 +147,7 @@ class Addition:
         return "no convolution"
 
 
-def _graphs(graph: Graph) -> Iterator[Graph]:
+def _graphs(graph: OnnxGraph) -> Iterator[OnnxGraph]:
     yield graph
     for inner in graph.subgraphs:
         yield from _graphs(inner)

@@ -44,7 +44,7 @@ neo4j-admin database import full \\
 
 
 @dataclass(frozen=True, slots=True)
-class Exported:
+class CsvCounts:
     """How much was written."""
 
     networks: int
@@ -55,7 +55,7 @@ class Exported:
 
 def export_csv(
     index: Index, folder: Path, *, networks: Sequence[str] = (), layers: int | None = None, kernels: int | None = None
-) -> Exported:
+) -> CsvCounts:
     """Writes networks, layers, kernels and child edges of a part of the index; load.cypher and import.sh load them.
 
     `networks` are parts of names, all without; `layers` cuts each network after its first so many; `kernels` samples
@@ -84,7 +84,7 @@ def export_csv(
     _write(folder, "children", pairs)
     (folder / "load.cypher").write_text(_LADYBUG.format(folder=folder.resolve().as_posix()), "utf-8")
     (folder / "import.sh").write_text(_NEO4J, "utf-8")
-    return Exported(len(of), len(chosen), len(ids), num_edges)
+    return CsvCounts(len(of), len(chosen), len(ids), num_edges)
 
 
 def _chosen(index: Index, networks: Sequence[str], layers: int | None) -> Iterator[int]:

@@ -9,8 +9,8 @@ import numpy as np
 from gi.core.errors import WeightsError
 from gi.kernels.index.reader import Index
 from gi.kernels.mining.classes import DEFAULT_K, KernelClasses
-from gi.kernels.mining.classifier import DEPTHS, Predictor, Scores, fit, scores
-from gi.kernels.mining.trees import Forest, Sites, Vocabulary, vocabulary
+from gi.kernels.mining.classifier import DEPTHS, ClassAccuracy, Predictor, fit, scores
+from gi.kernels.mining.trees import Forest, ParentPositions, Vocabulary, vocabulary
 from gi.kernels.records import Floats, shape_name
 
 FORMAT = 2  # 2: kernels of zeros are of no class
@@ -75,7 +75,7 @@ def mine(
 
 def held_out_scores(
     index: Index, shape: tuple[int, ...], *, depth: int = 2, k: int = DEFAULT_K, seed: int = 0
-) -> Scores:
+) -> ClassAccuracy:
     """How well the classifier does on networks that it has not seen."""
     _check(depth)
     words = vocabulary(index, shape, k=k, seed=seed)
@@ -87,7 +87,7 @@ def _check(depth: int) -> None:
         raise WeightsError(f"depth is {depth}: trees are 2 deep (children) or 3 (their children too).")
 
 
-def _sites(index: Index, words: Vocabulary, shape: tuple[int, ...], depth: int) -> Sites:
+def _sites(index: Index, words: Vocabulary, shape: tuple[int, ...], depth: int) -> ParentPositions:
     found = Forest(index, words).sites(shape, depth=depth)
     if not len(found.layers):
         raise WeightsError(

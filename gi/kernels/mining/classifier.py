@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gi.core.errors import WeightsError
 from gi.kernels.mining.classes import KernelClasses
-from gi.kernels.mining.trees import Sites
+from gi.kernels.mining.trees import ParentPositions
 from gi.kernels.records import Floats, Ints, shape_name
 
 DEPTHS = (2, 3)
@@ -33,7 +33,7 @@ class Predictor:
 
 
 @dataclass(frozen=True, slots=True)
-class Scores:
+class ClassAccuracy:
     """How often parents of held-out networks have the class predicted first, or one of the first five.
 
     Beside it the class that is most frequent in the training networks, and in `log_loss` (nats) their frequencies.
@@ -49,7 +49,7 @@ class Scores:
     prior_log_loss: float
 
 
-def fit(sites: Sites, *, seed: int = 0) -> Predictor:
+def fit(sites: ParentPositions, *, seed: int = 0) -> Predictor:
     """The classifier for these sites. Raises `WeightsError` where there are fewer than two classes of parents."""
     from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits
@@ -77,7 +77,7 @@ def fit(sites: Sites, *, seed: int = 0) -> Predictor:
     return Predictor(weights, offsets)
 
 
-def scores(sites: Sites, *, seed: int = 0) -> Scores:
+def scores(sites: ParentPositions, *, seed: int = 0) -> ClassAccuracy:
     """The scores on networks that the classifier has not seen. Raises `WeightsError` for fewer than two networks."""
     groups = np.unique(sites.groups)
     if len(groups) < 2:
@@ -90,10 +90,10 @@ def scores(sites: Sites, *, seed: int = 0) -> Scores:
         held = np.isin(sites.groups, fold)
         totals += _fold_totals(_part(sites, ~held), _part(sites, held), seed)
     count = int(sites.parents.sum())
-    return Scores(count, len(groups), *(float(total / max(1, count)) for total in totals))
+    return ClassAccuracy(count, len(groups), *(float(total / max(1, count)) for total in totals))
 
 
-def _fold_totals(train: Sites, test: Sites, seed: int) -> Floats:
+def _fold_totals(train: ParentPositions, test: ParentPositions, seed: int) -> Floats:
     """Sums over the parents of `test`: top-1, top-5 of the classifier and of the majority, both log losses."""
     predicted = fit(train, seed=seed).probabilities(test.features)
     frequency = train.parents.sum(axis=0) + 0.5
@@ -141,7 +141,7 @@ def _scaled(classes: KernelClasses, labels: Ints) -> Floats:
     return np.asarray(classes.centres[labels] * classes.scales[labels].reshape(-1, *[1] * len(classes.shape)))
 
 
-def _drawn(sites: Sites, seed: int) -> tuple[Ints, Ints]:
+def _drawn(sites: ParentPositions, seed: int) -> tuple[Ints, Ints]:
     """The site and the class of parents drawn evenly from all, (n,) each; every class there is at least once."""
     site, label = np.nonzero(sites.parents)
     counts = sites.parents[site, label]
@@ -156,5 +156,7 @@ def _drawn(sites: Sites, seed: int) -> tuple[Ints, Ints]:
     return site[rows], label[rows]
 
 
-def _part(sites: Sites, chosen: NDArray[np.bool_]) -> Sites:
-    return Sites(*(getattr(sites, name)[chosen] for name in ("features", "parents", "layers", "channels", "groups")))
+def _part(sites: ParentPositions, chosen: NDArray[np.bool_]) -> ParentPositions:
+    return ParentPositions(
+        *(getattr(sites, name)[chosen] for name in ("features", "parents", "layers", "channels", "groups"))
+    )

@@ -75,7 +75,7 @@ def vocabulary(index: Index, shape: tuple[int, ...], *, k: int = DEFAULT_K, seed
 
 
 @dataclass(frozen=True, eq=False)
-class Sites:
+class ParentPositions:
     """Trees with the parents at their top.
 
     `features` (n, depth - 1 times the words), `parents` (n, k) how many parents of each class stand at each site,
@@ -98,7 +98,7 @@ class Forest:
         self._rows: dict[int, Floats] = {}
         self._fed: dict[int, Floats] = {}
 
-    def sites(self, shape: tuple[int, ...], *, depth: int, layers: Sequence[int] | None = None) -> Sites:
+    def sites(self, shape: tuple[int, ...], *, depth: int, layers: Sequence[int] | None = None) -> ParentPositions:
         """The sites of every layer of `shape` (or of these layers) that something feeds; a copied layer counts once."""
         index = self._index
         chosen = [int(each) for each in (np.arange(index.layers.num_rows) if layers is None else layers)]
@@ -111,7 +111,7 @@ class Forest:
         features, parents, channels = (np.concatenate(each) for each in zip(empty, *parts, strict=True))
         numbers = np.repeat([layer.id for layer in fit], [len(part[2]) for part in parts]).astype(np.int64)
         networks = index.column("layers", "network")[numbers] if len(numbers) else _NONE
-        return Sites(features, parents, numbers, channels, groups[networks])
+        return ParentPositions(features, parents, numbers, channels, groups[networks])
 
     def features(self, layer: int, *, depth: int) -> Floats:
         """(in, (depth - 1) * words): the features of each input channel of a layer; zeros where nothing feeds it."""

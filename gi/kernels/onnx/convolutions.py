@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gi.kernels.onnx.folding import Constants, dequantized
-from gi.kernels.onnx.graphs import Graph, Operator
+from gi.kernels.onnx.graphs import OnnxGraph, Operator
 from gi.kernels.onnx.tensors import Array, TensorError
 from gi.kernels.records import Floats
 
@@ -20,7 +20,7 @@ _DOMAINS = {"", "ai.onnx", "com.microsoft"}
 
 
 @dataclass(frozen=True, slots=True)
-class Norm:
+class BatchNormConstants:
     """A BatchNormalization: scale, shift, mean and variance, (4, out), and its epsilon."""
 
     values: Floats
@@ -37,7 +37,7 @@ class Convolution:
     weight: Floats
     groups: int
     bias: Floats | None
-    norm: Norm | None
+    norm: BatchNormConstants | None
     activation: str
     scaled: bool
 
@@ -67,7 +67,7 @@ def is_convolution(operator: Operator) -> bool:
     return operator.type in CONVOLUTIONS and operator.node.domain in _DOMAINS
 
 
-def convolutions(graph: Graph) -> Iterator[Convolution | Unreadable]:
+def convolutions(graph: OnnxGraph) -> Iterator[Convolution | Unreadable]:
     """Every convolution of a graph, its subgraphs aside, in the order of the file; one at a time is in memory."""
     finder = _Finder(graph)
     for number, operator in enumerate(graph.operators):
@@ -77,7 +77,7 @@ def convolutions(graph: Graph) -> Iterator[Convolution | Unreadable]:
 
 
 class _Finder:
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: OnnxGraph) -> None:
         self._constants = Constants(graph)
         self._readers: dict[str, list[Operator]] = {}
         for operator in graph.operators:
@@ -168,7 +168,7 @@ class _Finder:
             return None
         return found if found is not None and found.size == out else None
 
-    def _norm(self, value: str, out: int) -> tuple[Norm | None, str]:
+    def _norm(self, value: str, out: int) -> tuple[BatchNormConstants | None, str]:
         after = self._sole_reader(value)
         if after is None or after.type != "BatchNormalization" or len(after.inputs) < 5:
             return None, value
@@ -176,7 +176,7 @@ class _Finder:
         if any(part is None for part in parts):
             return None, value
         values = np.stack([_vector(part, out, "BatchNormalization") for part in parts if part is not None])
-        return Norm(values, after.float("epsilon", 1e-5)), after.outputs[0]
+        return BatchNormConstants(values, after.float("epsilon", 1e-5)), after.outputs[0]
 
     def _input(self, operator: Operator, place: int) -> Array | None:
         if len(operator.inputs) <= place or not operator.inputs[place]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from gi.kernels.onnx.evaluator import NotEvaluatedError, fold
-from gi.kernels.onnx.graphs import Graph, Operator
+from gi.kernels.onnx.graphs import OnnxGraph, Operator
 from gi.kernels.onnx.tensors import LARGEST_ELEMENTS, Array, TensorError
 
 _DEEPEST = 12
@@ -23,7 +23,7 @@ _FOLDED = {
 class Constants:
     """What the values of a graph are, where the file alone tells."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: OnnxGraph) -> None:
         self._stored = graph.stored
         self._opset = graph.opset
         self._left = _MOST_COMPUTED

@@ -90,7 +90,7 @@ class Operator:
 
 
 @dataclass(eq=False)
-class Graph:
+class OnnxGraph:
     """A graph or subgraph; `stored` also has what the graphs around it store."""
 
     operators: list[Operator]
@@ -98,7 +98,7 @@ class Graph:
     inputs: Mapping[str, tuple[int | None, ...] | None]
     opset: int
     prefix: str = ""
-    subgraphs: list["Graph"] = field(default_factory=list)
+    subgraphs: list["OnnxGraph"] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ class Stored:
 class Model:
     """One file, read."""
 
-    graph: Graph
+    graph: OnnxGraph
     producer: str
     opset: int
     reader: Reader
@@ -181,12 +181,12 @@ class _Reading:
     functions: Functions
     opset: int
 
-    def graph(self, proto: GraphProto, outer: Mapping[str, Stored], prefix: str) -> Graph:
+    def graph(self, proto: GraphProto, outer: Mapping[str, Stored], prefix: str) -> OnnxGraph:
         """A graph with its subgraphs; `outer` is what the graphs around it store."""
         stored = dict(outer)
         stored |= {tensor.name: Stored(self.reader, tensor) for tensor in proto.initializer}
         stored |= {tensor.values.name: Stored(self.reader, tensor) for tensor in proto.sparse_initializer}
-        graph = Graph([], stored, _inputs(proto, stored), self.opset, prefix)
+        graph = OnnxGraph([], stored, _inputs(proto, stored), self.opset, prefix)
         for node in inlined(proto.node, self.functions):
             operator = Operator(node)
             constant = _constant(operator, self.reader) if operator.type == "Constant" else None
@@ -199,7 +199,7 @@ class _Reading:
             graph.subgraphs += self._subgraphs(node, stored, prefix)
         return graph
 
-    def _subgraphs(self, node: NodeProto, stored: Mapping[str, Stored], prefix: str) -> Iterator[Graph]:
+    def _subgraphs(self, node: NodeProto, stored: Mapping[str, Stored], prefix: str) -> Iterator[OnnxGraph]:
         for attribute in node.attribute:
             for inner in ([attribute.g] if attribute.HasField("g") else []) + list(attribute.graphs):
                 yield self.graph(inner, stored, f"{prefix}{plain(node.name or node.op_type)}/{plain(attribute.name)}/")

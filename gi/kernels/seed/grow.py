@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from gi.kernels.donors.donors import IMAGE, Donor, DonorLayer, Floats
+from gi.kernels.donors.donors import IMAGE, DonorLayer, DonorNetwork, Floats
 from gi.kernels.mining.cache import Mined
 from gi.kernels.mining.classifier import sampled
 
@@ -38,7 +38,7 @@ class Suggestion:
     how: str
     network: str = ""
     donor_layer: str = ""
-    donor: Donor | None = None
+    donor: DonorNetwork | None = None
     layer: DonorLayer | None = None
     channels: Tensor | None = None
 
@@ -72,7 +72,7 @@ class Probe:
 
 def grown(
     probe: Probe,
-    donors: Sequence[Donor],
+    donors: Sequence[DonorNetwork],
     mined: Mined,
     widths: Sequence[int],
     *,
@@ -166,7 +166,7 @@ def _smaller(output: Tensor) -> Tensor:
 
 
 def _suggestions(
-    prefix: Grown, donors: Sequence[Donor], mined: Mined, width: int, count: int, rng: np.random.Generator
+    prefix: Grown, donors: Sequence[DonorNetwork], mined: Mined, width: int, count: int, rng: np.random.Generator
 ) -> Iterator[Suggestion]:
     """At most `count` suggestions: a third of them connected where the last layer's donor goes on."""
     if not prefix.layers:
@@ -179,7 +179,7 @@ def _suggestions(
 
 
 def _childless(
-    donors: Sequence[Donor], image_channels: int, width: int, count: int, rng: np.random.Generator
+    donors: Sequence[DonorNetwork], image_channels: int, width: int, count: int, rng: np.random.Generator
 ) -> Iterator[Suggestion]:
     """First layers of donors, each once before any comes a second time, other channels then."""
     stems = [(d, x) for d in donors for x in d.layers if x.sources == {IMAGE} and _fits(x)]
@@ -206,7 +206,7 @@ def _fits(layer: DonorLayer) -> bool:
 
 
 def _taken(
-    donor: Donor,
+    donor: DonorNetwork,
     layer: DonorLayer,
     weight: Floats,
     width: int,

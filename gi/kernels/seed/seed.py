@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from gi.core.types import SeededLayer
-from gi.kernels.donors.donors import Donor
+from gi.kernels.donors.donors import DonorNetwork
 from gi.kernels.donors.matching import Match, matches
 from gi.kernels.donors.target import Target, TargetLayer
-from gi.kernels.donors.transplant import Block, adapted, blocks, num_parts, shares
+from gi.kernels.donors.transplant import LayerPiece, adapted, blocks, num_parts, shares
 from gi.kernels.seed.compensate import compensated
 from gi.kernels.seed.trace import quiet, traced
 from gi.kernels.seed.widened import Stand, activities, widened
@@ -32,11 +32,11 @@ class _Filling:
     """What is to be written into one layer: its blocks, each with what the donor's full width gives."""
 
     layer: TargetLayer
-    pieces: list[tuple[Block, Stand | None]]
+    pieces: list[tuple[LayerPiece, Stand | None]]
 
 
 def seed(
-    model: nn.Module, donors: Sequence[Donor], probe: Tensor, *, kept: Collection[str] = ()
+    model: nn.Module, donors: Sequence[DonorNetwork], probe: Tensor, *, kept: Collection[str] = ()
 ) -> tuple[SeededLayer, ...]:
     """Fills the convolutions of `model` from the donors that fit it best and says which came from where.
 
@@ -48,7 +48,9 @@ def seed(
     return transplanted(model, target, found, probe, kept=kept) if found else ()
 
 
-def filled(model: nn.Module, donors: Sequence[Donor], probe: Tensor, most: int) -> Iterator[tuple[nn.Module, Rows]]:
+def filled(
+    model: nn.Module, donors: Sequence[DonorNetwork], probe: Tensor, most: int
+) -> Iterator[tuple[nn.Module, Rows]]:
     """Copies of `model`, each with every convolution filled, one for each of the `most` donors that fit it best.
 
     A donor that leaves a convolution without a stand-in gives none. `probe` as for `seed`.
@@ -162,7 +164,7 @@ def _convolution_hook(filling: _Filling, compensate: bool) -> ConvolutionHook:
     return write
 
 
-def _piece(block: Block, stand: Stand | None, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+def _piece(block: LayerPiece, stand: Stand | None, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
     """Weight and bias of a block, with what the run at full width folded in."""
     donor_rows = torch.from_numpy(block.donor_rows)
     if stand is None:

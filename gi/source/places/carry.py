@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from gi.source.tree.module import Imported, Module, Unit, module_of
+from gi.source.tree.module import Imported, ModuleScope, Unit, module_of
 from gi.source.tree.tree import Replacement, Source
 
 _BUILTINS = frozenset(dir(builtins))
@@ -39,8 +39,8 @@ def carried(host: Source, donor: Source, names: Collection[str]) -> Carried:
 class _Plan:
     """What one carrying brings: first the names that are needed, then what each is called in the host."""
 
-    host: Module
-    donor: Module
+    host: ModuleScope
+    donor: ModuleScope
     imports: dict[str, Imported] = field(default_factory=dict)
     units: dict[Unit, None] = field(default_factory=dict)
     stars: dict[str, None] = field(default_factory=dict)

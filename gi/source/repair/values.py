@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from gi.core.errors import UnrepairableError
-from gi.core.trace import Case, Fix, Point, Site, Trace
+from gi.core.trace import Case, Fix, Site, Trace, ValuePlace
 from gi.source.repair.expressions import Expression, expression
 from gi.source.tree.tree import Replacement, Source
 
@@ -126,7 +126,7 @@ def _cost(there: ast.expr | None, new: Expression) -> float:
     return 2.5 + new.rank
 
 
-def _there(source: Source, point: Point) -> ast.expr | None:
+def _there(source: Source, point: ValuePlace) -> ast.expr | None:
     """The expression that stands at a point now; None for an argument that is not given."""
     if not point.name:
         return source.expression_at(point.site)
@@ -134,7 +134,7 @@ def _there(source: Source, point: Point) -> ast.expr | None:
     return find_argument(call, point.name, point.position) if call else None
 
 
-def _written(source: Source, point: Point, text: str) -> Replacement:
+def _written(source: Source, point: ValuePlace, text: str) -> Replacement:
     there = _there(source, point)
     if there is not None:
         return source.replace(there, text)

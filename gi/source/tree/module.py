@@ -99,7 +99,7 @@ def _undocumented(node: ast.AST, field: str, value: object) -> object:
     return value
 
 
-class Module:
+class ModuleScope:
     """The module scope of one program."""
 
     def __init__(self, source: Source) -> None:
@@ -170,12 +170,12 @@ class Module:
             data = data[: edit.start - offset] + edit.text.encode() + data[edit.end - offset :]
         return data.decode()
 
-    def equal(self, name: str, other: "Module", its: str) -> bool:
+    def equal(self, name: str, other: "ModuleScope", its: str) -> bool:
         """Whether a name stands for the same in both modules: definitions alike in all that they use."""
         return _equal(self, name, other, its, set())
 
 
-def _equal(one: Module, name: str, other: Module, its: str, assumed: set[tuple[str, str]]) -> bool:
+def _equal(one: ModuleScope, name: str, other: ModuleScope, its: str, assumed: set[tuple[str, str]]) -> bool:
     if (name, its) in assumed:
         return True
     if name in one.imports or its in other.imports:
@@ -190,7 +190,7 @@ def _equal(one: Module, name: str, other: Module, its: str, assumed: set[tuple[s
     )
 
 
-def _equal_units(one: Module, unit: Unit, other: Module, twin: Unit, assumed: set[tuple[str, str]]) -> bool:
+def _equal_units(one: ModuleScope, unit: Unit, other: ModuleScope, twin: Unit, assumed: set[tuple[str, str]]) -> bool:
     (shape, names), (its_shape, its_names) = unit.shape, twin.shape
     if shape != its_shape or len(names) != len(its_names):
         return False
@@ -228,6 +228,6 @@ def renaming(source: Source, mention: Mention, spelled: Mapping[str, str]) -> Re
 
 
 @lru_cache(maxsize=512)
-def module_of(source: Source) -> Module:
+def module_of(source: Source) -> ModuleScope:
     """The module scope of a parsed program; each is read once."""
-    return Module(source)
+    return ModuleScope(source)

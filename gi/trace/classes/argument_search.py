@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gi.trace.classes.argument_guesses import Call, assignments, parameters
-from gi.trace.classes.probe import SAME, WIDER, Candidate, Unfit, channels_of
+from gi.trace.classes.probe import SAME, WIDER, Candidate, FailedTrial, channels_of
 
 MAX_TRIES = 100
 PATIENCE = 25  # more tries for a free width, once one was found that keeps the width
@@ -24,22 +24,25 @@ class Way:
 
 
 def working(candidate: Candidate, calls: Sequence[Call]) -> Way:
-    """The best way that was found; `calls` are the arguments of real calls. Raises `Unfit` with what came furthest."""
+    """The best way that was found; `calls` are the arguments of real calls.
+
+    Raises `FailedTrial` with what came furthest.
+    """
     extra: list[str] = []
     for _ in range(3):
         try:
             return _search(candidate, calls, extra)
-        except Unfit as unfit:
+        except FailedTrial as unfit:
             missing = [n for n in _missing(unfit.detail) if n not in extra and candidate.passes_on(n)]
             if not missing:
                 raise
             extra += missing
-    raise Unfit(1, "cannot be built", "parameters that are passed on")
+    raise FailedTrial(1, "cannot be built", "parameters that are passed on")
 
 
 def _search(candidate: Candidate, calls: Sequence[Call], extra: Sequence[str]) -> Way:
     """The first arguments that leave the width free, else those that keep it, else those that multiply it."""
-    furthest, kept, left = Unfit(-1, "cannot be built"), dict[str, Way](), MAX_TRIES
+    furthest, kept, left = FailedTrial(-1, "cannot be built"), dict[str, Way](), MAX_TRIES
     for arguments in assignments(parameters(candidate.signature(), calls, extra), MAX_TRIES):
         try:
             way = _works(candidate, arguments)
@@ -47,7 +50,7 @@ def _search(candidate: Candidate, calls: Sequence[Call], extra: Sequence[str]) -
                 return way
             left = left if way.width in kept else min(left, PATIENCE)
             kept.setdefault(way.width, way)
-        except Unfit as unfit:
+        except FailedTrial as unfit:
             furthest = max(furthest, unfit, key=lambda u: u.rank)
         left -= 1 + candidate.built // _MODULES_OF_A_TRY
         if left <= 0:
@@ -58,7 +61,7 @@ def _search(candidate: Candidate, calls: Sequence[Call], extra: Sequence[str]) -
 
 
 def _works(candidate: Candidate, arguments: Mapping[str, str]) -> Way:
-    with contextlib.suppress(Unfit):
+    with contextlib.suppress(FailedTrial):
         kind, shape = candidate.any_kind(arguments, WIDER)
         if channels_of(shape, kind) == WIDER.channels_out:
             return Way(arguments, kind, "free")
@@ -68,7 +71,9 @@ def _works(candidate: Candidate, arguments: Mapping[str, str]) -> Way:
         return Way(arguments, kind, "kept")
     more = candidate.run(arguments, replace(SAME, channels_in=64, channels_out=64), kind)
     if channels_of(more, kind) != 64 * factor:
-        raise Unfit(3, "its width cannot be set", f"{SAME.channels_in} channels become {channels_of(shape, kind)}")
+        raise FailedTrial(
+            3, "its width cannot be set", f"{SAME.channels_in} channels become {channels_of(shape, kind)}"
+        )
     return Way(arguments, kind, "multiple", factor)
 
 

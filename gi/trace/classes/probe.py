@@ -16,7 +16,7 @@ _BATCH = 7  # no width that people write, so that a batch is not taken for the c
 _TOKENS = 64
 
 
-class Unfit(Exception):  # noqa: N818 (no error of ours)
+class FailedTrial(Exception):  # noqa: N818 (no error of ours)
     """One try that did not work: how far it came (a rank to compare by), a short stable reason, the detail."""
 
     def __init__(self, rank: int, reason: str, detail: str = "") -> None:
@@ -25,7 +25,7 @@ class Unfit(Exception):  # noqa: N818 (no error of ours)
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class TrialShape:
     """Widths, image size and stride that a class is tried at."""
 
     channels_in: int = 32
@@ -40,52 +40,52 @@ class Point:
         return {"channels_in": self.channels_in, "channels_out": self.channels_out, "stride": self.stride}
 
 
-SAME, WIDER = Point(), Point(channels_out=64)
+SAME, WIDER = TrialShape(), TrialShape(channels_out=64)
 
 
 class Candidate:
-    """The class under trial. Raises `Unfit` where the module does not run."""
+    """The class under trial. Raises `FailedTrial` where the module does not run."""
 
     def __init__(self, source: str, name: str) -> None:
         self.namespace = _namespace(source)
         made = self.namespace.get(name)
         if not (isinstance(made, type) and issubclass(made, nn.Module)):
-            raise Unfit(0, "is no module class", f"{name} is {type(made).__name__}")
+            raise FailedTrial(0, "is no module class", f"{name} is {type(made).__name__}")
         self.made: type[nn.Module] = made
         self.built = 0  # modules in the network that was built last
         if self.made.forward is nn.Module.forward:
-            raise Unfit(0, "has no forward", name)
+            raise FailedTrial(0, "has no forward", name)
         required = _required(self.made.forward)
         if len(required) > 1:
-            raise Unfit(0, "takes several inputs", ", ".join(required))
+            raise FailedTrial(0, "takes several inputs", ", ".join(required))
 
     def signature(self) -> inspect.Signature:
-        """The constructor's parameters. Raises `Unfit` where Python cannot tell."""
+        """The constructor's parameters. Raises `FailedTrial` where Python cannot tell."""
         try:
             return inspect.signature(self.made)
         except (TypeError, ValueError) as error:
-            raise Unfit(0, "cannot be built", str(error)) from None
+            raise FailedTrial(0, "cannot be built", str(error)) from None
 
     def passes_on(self, name: str) -> bool:
         """Whether the constructor takes a parameter only to pass it on."""
         own = inspect.signature(self.made).parameters.values()
         return all(p.name != name for p in own) and any(p.kind is p.VAR_KEYWORD for p in own)
 
-    def any_kind(self, arguments: Mapping[str, str], point: Point) -> tuple[str, tuple[int, ...]]:
+    def any_kind(self, arguments: Mapping[str, str], point: TrialShape) -> tuple[str, tuple[int, ...]]:
         """The first kind of input that works, and the output's shape."""
-        net, furthest = self.build(arguments, point), Unfit(-1, "")
+        net, furthest = self.build(arguments, point), FailedTrial(-1, "")
         for kind in KINDS:
             try:
                 return kind, self.forward(net, point, kind)
-            except Unfit as unfit:
+            except FailedTrial as unfit:
                 furthest = max(furthest, unfit, key=lambda u: u.rank)
         raise furthest
 
-    def run(self, arguments: Mapping[str, str], point: Point, kind: str) -> tuple[int, ...]:
+    def run(self, arguments: Mapping[str, str], point: TrialShape, kind: str) -> tuple[int, ...]:
         """The output's shape."""
         return self.forward(self.build(arguments, point), point, kind)
 
-    def build(self, arguments: Mapping[str, str], point: Point) -> nn.Module:
+    def build(self, arguments: Mapping[str, str], point: TrialShape) -> nn.Module:
         """The network that these guesses make at a point."""
         try:
             values = {n: eval(e, {"nn": nn, **point.names}) for n, e in arguments.items()}
@@ -93,26 +93,26 @@ class Candidate:
                 raise ValueError("no channels are left")
             net: nn.Module = self.made(**values)
         except BaseException as error:
-            raise Unfit(1, "cannot be built", said(error)) from None
+            raise FailedTrial(1, "cannot be built", said(error)) from None
         self.built = sum(1 for _ in net.modules())
         count = sum(p.numel() for p in net.parameters() if not isinstance(p, nn.UninitializedParameter))
         if count > MAX_PARAMS:
-            raise Unfit(2, "is too large", f"{count:,} parameters at {point.channels_in} to {point.channels_out}")
+            raise FailedTrial(2, "is too large", f"{count:,} parameters at {point.channels_in} to {point.channels_out}")
         return net
 
-    def forward(self, net: nn.Module, point: Point, kind: str) -> tuple[int, ...]:
+    def forward(self, net: nn.Module, point: TrialShape, kind: str) -> tuple[int, ...]:
         """The output's shape, of the same kind as the input."""
         x = torch.empty(shape_at(point, kind))
         try:
             output = net(x)
         except BaseException as error:
-            raise Unfit(2, "takes no image, features or tokens", said(error)) from None
+            raise FailedTrial(2, "takes no image, features or tokens", said(error)) from None
         if not isinstance(output, torch.Tensor):
-            raise Unfit(3, "gives no tensor", type(output).__name__)
+            raise FailedTrial(3, "gives no tensor", type(output).__name__)
         if output.dim() != x.dim() or output.shape[0] != _BATCH or 0 in output.shape:
-            raise Unfit(3, "gives another kind of tensor", f"{tuple(x.shape)} becomes {tuple(output.shape)}")
+            raise FailedTrial(3, "gives another kind of tensor", f"{tuple(x.shape)} becomes {tuple(output.shape)}")
         if output is x:
-            raise Unfit(3, "does nothing", "the output is the input")
+            raise FailedTrial(3, "does nothing", "the output is the input")
         return tuple(output.shape)
 
 
@@ -126,7 +126,7 @@ def _namespace(source: str) -> dict[str, Any]:
     try:
         exec(compile(source, "<block>", "exec"), module.__dict__)
     except BaseException as error:
-        raise Unfit(0, "its module does not run", said(error)) from None
+        raise FailedTrial(0, "its module does not run", said(error)) from None
     return module.__dict__
 
 
@@ -142,7 +142,7 @@ def _required(forward: Any) -> list[str]:
     ]
 
 
-def shape_at(point: Point, kind: str) -> tuple[int, ...]:
+def shape_at(point: TrialShape, kind: str) -> tuple[int, ...]:
     """An input's shape with its batch."""
     image = (point.height, point.width)
     shapes = {"image": (point.channels_in, *image), "features": (point.channels_in,)}

@@ -16,7 +16,7 @@ from torch import nn
 
 from gi.trace.classes.argument_guesses import Call
 from gi.trace.classes.argument_search import Way, working
-from gi.trace.classes.probe import Candidate, Point, Unfit, channels_of, said, shape_at
+from gi.trace.classes.probe import Candidate, FailedTrial, TrialShape, channels_of, said, shape_at
 
 _STEPS = (1, 2, 4, 8, 16, 32)
 _SIZE_STEPS: tuple[tuple[int, tuple[tuple[int, int], ...]], ...] = (
@@ -47,7 +47,7 @@ def tried(source: str, name: str, calls: Sequence[Call] = ()) -> dict[str, Any]:
     with quiet[0], quiet[1], torch.device("meta"), torch.enable_grad():
         try:
             return _as_block(Candidate(source, name), calls)
-        except Unfit as unfit:
+        except FailedTrial as unfit:
             return {"reason": unfit.reason, "detail": unfit.detail[:300]}
         finally:
             torch.set_default_dtype(dtype)
@@ -60,7 +60,7 @@ def _as_block(candidate: Candidate, calls: Sequence[Call]) -> dict[str, Any]:
     _computes(candidate, way)
     step = next((s for s in _STEPS if _fits_widths(candidate, way, s)), 0)
     if not step:
-        raise Unfit(4, "its width cannot be set", f"as {way.kind}")
+        raise FailedTrial(4, "its width cannot be set", f"as {way.kind}")
     size_step, least = _sizes(candidate, way)
     arguments = tuple((n, e) for n, e in way.arguments.items())
     return {
@@ -80,8 +80,8 @@ def _as_block(candidate: Candidate, calls: Sequence[Call]) -> dict[str, Any]:
     }
 
 
-def _point(way: Way, channels: int = 32) -> Point:
-    return Point(channels, 2 * channels if way.width == "free" else channels)
+def _point(way: Way, channels: int = 32) -> TrialShape:
+    return TrialShape(channels, 2 * channels if way.width == "free" else channels)
 
 
 def _with_stride(candidate: Candidate, way: Way) -> Way:
@@ -90,7 +90,7 @@ def _with_stride(candidate: Candidate, way: Way) -> Way:
     if name is None:
         return way
     point = _point(way)
-    with contextlib.suppress(Unfit):
+    with contextlib.suppress(FailedTrial):
         shape = candidate.run(way.arguments, replace(point, stride=2), way.kind)
         if way.kind == "image" and shape[2:] == (point.height // 2, point.width // 2):
             return way
@@ -106,10 +106,10 @@ def _every_parameter_learns(candidate: Candidate, way: Way) -> None:
         output = net(x.clone())  # it may write to what it is given
         grads = torch.autograd.grad(output.float().sum(), [p for _, p in named], allow_unused=True) if named else ()
     except BaseException as error:
-        raise Unfit(4, "has no gradient", said(error)) from None
+        raise FailedTrial(4, "has no gradient", said(error)) from None
     idle = [name for (name, _), grad in zip(named, grads, strict=True) if grad is None]
     if idle:
-        raise Unfit(4, "a parameter gets no gradient", ", ".join(idle))
+        raise FailedTrial(4, "a parameter gets no gradient", ", ".join(idle))
 
 
 def _computes(candidate: Candidate, way: Way) -> None:
@@ -121,12 +121,12 @@ def _computes(candidate: Candidate, way: Way) -> None:
         try:
             output = candidate.build(way.arguments, point)(x.clone()).detach()
         except BaseException as error:
-            raise Unfit(4, "does not run on numbers", said(error)) from None
+            raise FailedTrial(4, "does not run on numbers", said(error)) from None
         if not bool(torch.isfinite(output).all()):
-            raise Unfit(4, "gives no finite numbers")
+            raise FailedTrial(4, "gives no finite numbers")
         same = output.shape == x.shape and bool(torch.equal(output, x)) and not _num_params(candidate, way)
         if float(output.std()) == 0 or same:  # a residual block whose scales start at zero is the input at first
-            raise Unfit(4, "does nothing", "the output is the input, or constant")
+            raise FailedTrial(4, "does nothing", "the output is the input, or constant")
 
 
 def _fits_widths(candidate: Candidate, way: Way, step: int) -> bool:
@@ -136,11 +136,11 @@ def _fits_widths(candidate: Candidate, way: Way, step: int) -> bool:
     return all(_gives(candidate, way, point) for point in points)
 
 
-def _gives(candidate: Candidate, way: Way, point: Point) -> bool:
+def _gives(candidate: Candidate, way: Way, point: TrialShape) -> bool:
     """Whether the output has the width that it should have."""
     try:
         shape = candidate.run(way.arguments, point, way.kind)
-    except Unfit:
+    except FailedTrial:
         return False
     wanted = point.channels_in * way.factor if way.width == "multiple" else point.channels_out
     return channels_of(shape, way.kind) == wanted
@@ -154,7 +154,7 @@ def _sizes(candidate: Candidate, way: Way) -> tuple[int, int]:
         if all(_takes(candidate, way, height, width) for height, width in sizes):
             least = (s for s in (1, 2, 3, 4, 5, 6, 7, 8, 14, 16) if not s % step)
             return step, next((s for s in least if _takes(candidate, way, s, s)), 16)
-    raise Unfit(4, "fits one size only", way.kind)
+    raise FailedTrial(4, "fits one size only", way.kind)
 
 
 def _size_factor(candidate: Candidate, way: Way) -> float:
@@ -171,8 +171,8 @@ def _takes(candidate: Candidate, way: Way, height: int, width: int) -> bool:
 
 def _num_params(candidate: Candidate, way: Way) -> int:
     try:
-        net = candidate.build(way.arguments, Point(64, 64))
-    except Unfit:  # it only widens
+        net = candidate.build(way.arguments, TrialShape(64, 64))
+    except FailedTrial:  # it only widens
         net = candidate.build(way.arguments, _point(way))
     return sum(p.numel() for p in net.parameters())
 

@@ -32,7 +32,7 @@ class Step:
     site: Site = NOWHERE
 
 
-class Flow:
+class DataFlow:
     """The steps of one run. Tensors are told apart by id, so the run must keep them alive."""
 
     def __init__(self, is_odd: Says = lambda _: False, is_mended: Says = lambda _: False) -> None:

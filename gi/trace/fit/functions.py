@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from gi.trace.fit.data_flow import Flow, connections, shrinking, strided
+from gi.trace.fit.data_flow import DataFlow, connections, shrinking, strided
 from gi.trace.fit.misfit import Misfit
 from gi.trace.fit.windows import each_side, small_window
 
@@ -20,7 +20,9 @@ _IN_PLACE = frozenset({"add_", "__iadd__", "mul_", "__imul__"})
 _CONCATENATIONS = frozenset({"cat", "concat", "concatenate"})
 
 
-def function_misfits(name: str, args: tuple[Any, ...], kwargs: dict[str, Any], batch: int, flow: Flow) -> list[Misfit]:
+def function_misfits(
+    name: str, args: tuple[Any, ...], kwargs: dict[str, Any], batch: int, flow: DataFlow
+) -> list[Misfit]:
     """What has to change before function `name` can take its arguments; nothing where it fits."""
     if name in _CONCATENATIONS:
         return list(_concatenation(args, flow))
@@ -78,7 +80,7 @@ def _target(left: torch.Tensor, right: torch.Tensor, changed: str) -> torch.Tens
 # Views ---------------------------------------------------------------------------------------------------------------
 
 
-def _view(x: torch.Tensor, sizes: tuple[Any, ...], batch: int, flow: Flow) -> Iterator[Misfit]:
+def _view(x: torch.Tensor, sizes: tuple[Any, ...], batch: int, flow: DataFlow) -> Iterator[Misfit]:
     """A view to (-1, k) or (n, k) whose k is not what the image holds, or to sizes that the features do not fill."""
     if len(sizes) == 1 and isinstance(sizes[0], (tuple, list, torch.Size)):
         sizes = tuple(sizes[0])
@@ -94,7 +96,7 @@ def _view(x: torch.Tensor, sizes: tuple[Any, ...], batch: int, flow: Flow) -> It
             yield Misfit("view", value=(-1, features))
 
 
-def _filled(x: torch.Tensor, sizes: tuple[int, ...], batch: int, flow: Flow) -> Iterator[Misfit]:
+def _filled(x: torch.Tensor, sizes: tuple[int, ...], batch: int, flow: DataFlow) -> Iterator[Misfit]:
     """The layer that made the features gets as many as the view has room for: (n, c, 1, 1), (n, groups, c, h, w)."""
     if len(sizes) < 3 or sizes[0] != batch or -1 in sizes or math.prod(sizes) == x.numel():
         return
@@ -131,7 +133,7 @@ def _pool(x: torch.Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Ite
 # Sums and concatenations ---------------------------------------------------------------------------------------------
 
 
-def _sum(left: torch.Tensor, right: torch.Tensor, in_place: bool, flow: Flow) -> Iterator[Misfit]:
+def _sum(left: torch.Tensor, right: torch.Tensor, in_place: bool, flow: DataFlow) -> Iterator[Misfit]:
     if left.dim() != right.dim() or left.dim() not in (2, 3, 4) or left.shape == right.shape:
         return
     pairs = list(zip(left.shape[1:], right.shape[1:], strict=True))
@@ -145,13 +147,13 @@ def _sum(left: torch.Tensor, right: torch.Tensor, in_place: bool, flow: Flow) ->
         yield from _images(left, right, flow)
 
 
-def _features(left: torch.Tensor, right: torch.Tensor, flow: Flow) -> Iterator[Misfit]:
+def _features(left: torch.Tensor, right: torch.Tensor, flow: DataFlow) -> Iterator[Misfit]:
     if left.shape[:-1] == right.shape[:-1]:
         side, source, target = _changed(left, right, flow)
         yield Misfit("project", side, value=(int(source.shape[-1]), int(target.shape[-1]), 0))
 
 
-def _gate(left: torch.Tensor, right: torch.Tensor, flow: Flow) -> Iterator[Misfit]:
+def _gate(left: torch.Tensor, right: torch.Tensor, flow: DataFlow) -> Iterator[Misfit]:
     """The layer that makes a gate, one value for each channel, gets the image's width."""
     side, gate, image = ("left", left, right) if left.shape[2] * left.shape[3] == 1 else ("right", right, left)
     layer = flow.last_connection(gate)
@@ -162,7 +164,7 @@ def _gate(left: torch.Tensor, right: torch.Tensor, flow: Flow) -> Iterator[Misfi
         yield Misfit("project", side, value=(int(gate.shape[1]), int(image.shape[1]), 1))
 
 
-def _images(left: torch.Tensor, right: torch.Tensor, flow: Flow) -> Iterator[Misfit]:
+def _images(left: torch.Tensor, right: torch.Tensor, flow: DataFlow) -> Iterator[Misfit]:
     same_size, same_width = left.shape[2:] == right.shape[2:], left.shape[1] == right.shape[1]
     windows = [] if same_size else _windows([left, right], flow)
     if same_size:
@@ -185,7 +187,7 @@ def _images(left: torch.Tensor, right: torch.Tensor, flow: Flow) -> Iterator[Mis
         yield Misfit("becomes", value=tuple(source.shape))
 
 
-def _windows(tensors: list[torch.Tensor], flow: Flow) -> list[Misfit]:
+def _windows(tensors: list[torch.Tensor], flow: DataFlow) -> list[Misfit]:
     found = {}
     for steps in flow.apart(tensors):
         for layer, name, value in shrinking(steps):
@@ -193,7 +195,7 @@ def _windows(tensors: list[torch.Tensor], flow: Flow) -> list[Misfit]:
     return list(found.values())
 
 
-def _changed(left: torch.Tensor, right: torch.Tensor, flow: Flow) -> tuple[str, torch.Tensor, torch.Tensor]:
+def _changed(left: torch.Tensor, right: torch.Tensor, flow: DataFlow) -> tuple[str, torch.Tensor, torch.Tensor]:
     """The operand to project, so that what follows gets the width that it got before the text was changed.
 
     That is the one whose width nobody shares; else the longer branch, unless what came in has changed, or was changed
@@ -220,7 +222,7 @@ def _stride(source: torch.Tensor, target: torch.Tensor) -> int:
     return stride if fits else 0
 
 
-def _concatenation(args: tuple[Any, ...], flow: Flow) -> Iterator[Misfit]:
+def _concatenation(args: tuple[Any, ...], flow: DataFlow) -> Iterator[Misfit]:
     tensors = [t for t in args[0] if isinstance(t, torch.Tensor)] if args and isinstance(args[0], (list, tuple)) else []
     if len(tensors) < 2 or any(t.dim() != 4 for t in tensors) or len({t.shape[2:] for t in tensors}) == 1:
         return

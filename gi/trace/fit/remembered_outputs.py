@@ -15,7 +15,7 @@ _SETTINGS = (int, float, str, bool, type(None), torch.dtype)
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class _RememberedOutput:
     """What a call gave: a new tensor of this form, or its first tensor changed in place.
 
     `saved` are the tensors that its backward pass reads, by their number among the arguments; -1 is the output.
@@ -34,7 +34,7 @@ class Outputs:
 
     def __init__(self) -> None:
         """Starts with nothing remembered."""
-        self._seen: dict[Any, _Seen] = {}
+        self._seen: dict[Any, _RememberedOutput] = {}
         self._answers: set[Callable[..., Any]] = set()  # functions that give no tensor
 
     def __call__(self, func: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> tuple[Any, list[torch.Tensor]]:
@@ -98,13 +98,15 @@ def _form(value: Any, tensors: list[torch.Tensor]) -> Any:
     return (type(value), value) if isinstance(value, _SETTINGS) else None
 
 
-def _seen(output: Any, tensors: list[torch.Tensor], before: tuple[Any, ...], saved: tuple[int, ...]) -> _Seen | None:
+def _seen(
+    output: Any, tensors: list[torch.Tensor], before: tuple[Any, ...], saved: tuple[int, ...]
+) -> _RememberedOutput | None:
     """What to remember of an output: nothing of several, of one on another device, of a view, of a changed form."""
     if not isinstance(output, torch.Tensor) or not output.is_meta:
         return None
     shape, stride, requires_grad = before
     in_place = output is tensors[0]
-    found = _Seen(tuple(output.shape), output.stride(), output.dtype, output.requires_grad, in_place, saved)
+    found = _RememberedOutput(tuple(output.shape), output.stride(), output.dtype, output.requires_grad, in_place, saved)
     if in_place:
         others = any(t.requires_grad for t in tensors[1:])
         same = (found.shape, found.stride, found.requires_grad) == (shape, stride, requires_grad or others)
@@ -112,14 +114,14 @@ def _seen(output: Any, tensors: list[torch.Tensor], before: tuple[Any, ...], sav
     return None if storage_of(output) in {storage_of(t) for t in tensors} else found
 
 
-def _made(seen: _Seen, tensors: list[torch.Tensor]) -> torch.Tensor:
+def _made(seen: _RememberedOutput, tensors: list[torch.Tensor]) -> torch.Tensor:
     if not seen.requires_grad:
         return tensors[0] if seen.in_place else _empty(seen)
     made: torch.Tensor = _Made.apply(seen, *tensors)  # type: ignore[no-untyped-call]
     return made
 
 
-def _empty(seen: _Seen) -> torch.Tensor:
+def _empty(seen: _RememberedOutput) -> torch.Tensor:
     return torch.empty_strided(seen.shape, seen.stride, dtype=seen.dtype, device="meta")
 
 
@@ -127,6 +129,6 @@ class _Made(torch.autograd.Function):
     """A tensor that was computed from others, for the autograd graph to know; never run backwards."""
 
     @staticmethod
-    def forward(_ctx: Any, seen: _Seen, *_: torch.Tensor) -> torch.Tensor:
+    def forward(_ctx: Any, seen: _RememberedOutput, *_: torch.Tensor) -> torch.Tensor:
         """The output's form."""
         return _empty(seen)

@@ -48,7 +48,7 @@ def _starts_anew(func: Callable[..., Any]) -> bool:
     return getattr(func, "__module__", "") == "torch.nn.init" or getattr(func, "__name__", "") in _NOTHING_LEFT
 
 
-class Graph:
+class GraphDigest:
     """The digests of one run. Tensors and storages are told apart by address, so they are kept alive."""
 
     def __init__(self) -> None:

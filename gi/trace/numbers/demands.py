@@ -6,10 +6,10 @@ from typing import Any
 
 from torch import nn
 
-from gi.core.trace import Case, Fix, Point, Site
+from gi.core.trace import Case, Fix, Site, ValuePlace
 from gi.trace.fit.misfit import Misfit
 from gi.trace.numbers.scope import Scope, numbers
-from gi.trace.numbers.tracked_int import Evaluation, Number, Routes, mended, route
+from gi.trace.numbers.tracked_int import Number, Routes, TrackedExpression, mended, route
 
 _UNTOLD = frozenset({"becomes", "sized"})  # they only say what a function gives once its neighbours are mended
 _AT_SUMS = frozenset({"project", "resize"})
@@ -68,14 +68,14 @@ class Needs:
 
     # Telling ---------------------------------------------------------------------------------------------------------
 
-    def told(self) -> tuple[tuple[Fix, ...], tuple[Point, ...]]:
+    def told(self) -> tuple[tuple[Fix, ...], tuple[ValuePlace, ...]]:
         """The fixes, each once, and the points that they refer to."""
         if not self.fixes:
             return (), ()
         self._take_strides()
         self._ask_evaluations()
         numbered: dict[Any, int] = {}
-        points: list[Point] = []
+        points: list[ValuePlace] = []
 
         def index(key: Any, make: Any) -> int:
             if key not in numbered:
@@ -126,19 +126,19 @@ class Needs:
         key = (fix.built[0], fix.name)
         return [*found, (key, lambda: self._argument(fix, layer))]
 
-    def _point(self, point: int) -> Point:
+    def _point(self, point: int) -> ValuePlace:
         evaluations = self.routes.evaluations[point]
         several = len({w for e in evaluations for w in e.mended()}) > 1
         derives = any(e.derives for e in evaluations)
-        return Point(
+        return ValuePlace(
             self.routes.points.sites[point], cases=tuple(_case(e, several) for e in evaluations), derives=derives
         )
 
-    def _argument(self, fix: Fix, layer: Any) -> Point:
+    def _argument(self, fix: Fix, layer: Any) -> ValuePlace:
         """The place of an argument in a constructor call, given or not."""
         if layer is None:
             case = Case(None, (fix.value,), ())
-            return Point(fix.built[0], fix.name, fix.position, (case,))
+            return ValuePlace(fix.built[0], fix.name, fix.position, (case,))
         there = [x for x in self.layers if self.sites[id(x)][:1] == fix.built[:1] and id(x) in self.used]
         needs = [self.wanted.get((id(x), fix.name), self.given[id(x)].get(fix.name)) for x in there]
         several = len({_plain(n) for n in needs}) > 1
@@ -146,9 +146,9 @@ class Needs:
             Case(_plain(self.given[id(x)].get(fix.name)), (_plain(n),), *_names(self.scopes[id(x)], several))
             for x, n in zip(there, needs, strict=True)
         )
-        return Point(fix.built[0], fix.name, fix.position, tuple(cases))
+        return ValuePlace(fix.built[0], fix.name, fix.position, tuple(cases))
 
-    def _not_given(self, call: Site, parameter: str, name: str) -> Point:
+    def _not_given(self, call: Site, parameter: str, name: str) -> ValuePlace:
         """The place of an argument in a call of the program's own function or class, which does not give it yet."""
         cases = []
         for layer in self.layers:
@@ -157,9 +157,9 @@ class Needs:
             if outer is not None and (sites[outer[0]], outer[1]) == (call, parameter):
                 need = _plain(self.wanted.get((id(layer), name), value))
                 cases.append(Case(_plain(value), (need,)))
-        return Point(call, parameter, cases=tuple(cases))
+        return ValuePlace(call, parameter, cases=tuple(cases))
 
-    def _sum_point(self, site: Site) -> Point:
+    def _sum_point(self, site: Site) -> ValuePlace:
         """The place of a sum, with the names at the end of the constructor of the object whose sum it is.
 
         Objects of the same class whose sum never runs are cases without shapes.
@@ -168,7 +168,7 @@ class Needs:
         reached, classes = {id(owner) for owner, _, _ in here}, {type(owner) for owner, _, _ in here}
         idle = [(m, (), ()) for m in self.own if type(m) in classes and id(m) not in reached]
         cases = (Case(s, w, *_names(self._end_of_constructor(owner), True)) for owner, s, w in [*here, *idle])
-        return Point(site, "sum", -1, tuple(cases))
+        return ValuePlace(site, "sum", -1, tuple(cases))
 
     def _end_of_constructor(self, owner: Any) -> Scope | None:
         if not isinstance(owner, nn.Module):
@@ -177,7 +177,7 @@ class Needs:
         return names, dict(vars(owner)), dict(owner._modules), {}
 
 
-def _case(evaluation: Evaluation, several: bool) -> Case:
+def _case(evaluation: TrackedExpression, several: bool) -> Case:
     wanted = tuple(sorted(evaluation.mended(), key=repr))
     return Case(evaluation.value, wanted, *_names(evaluation.scope, several))
 

@@ -23,7 +23,7 @@ MAX_EVALUATIONS = 20_000
 
 
 @dataclass(slots=True)
-class Evaluation:
+class TrackedExpression:
     """One time that an expression gave a whole number; `wanted` gathers what the layers that got it need it to be.
 
     With a `base` the layers got the sum of both: `width += growth`. `derives` says that other numbers were computed
@@ -33,7 +33,7 @@ class Evaluation:
     point: int
     value: int
     scope: Scope | None
-    before: "Evaluation | None"
+    before: "TrackedExpression | None"
     wanted: set[Any] = field(default_factory=set)
     base: int | None = None
     derives: bool = False
@@ -47,7 +47,7 @@ class Evaluation:
 class Number(int):
     """An int that knows its latest evaluation, and so all earlier ones. Arithmetic with it gives plain ints."""
 
-    at: Evaluation
+    at: TrackedExpression
 
     def __mul__(self, other: Any) -> Any:
         return self._derived(int.__mul__(self, other))
@@ -83,7 +83,7 @@ class Routes:
 
     def __init__(self) -> None:
         self.points = Points()
-        self.evaluations: defaultdict[int, list[Evaluation]] = defaultdict(list)  # by point
+        self.evaluations: defaultdict[int, list[TrackedExpression]] = defaultdict(list)  # by point
         self.constructors: dict[int, dict[str, Any]] = {}
         self.count = 0
         self.over = False
@@ -101,7 +101,7 @@ class Routes:
         self.count += 1
         number = Number(value)
         before = value.at if kind is Number else None
-        number.at = Evaluation(point, int(value), self.scope(sys._getframe(1)), before)
+        number.at = TrackedExpression(point, int(value), self.scope(sys._getframe(1)), before)
         self.evaluations[point].append(number.at)
         return number
 
@@ -111,7 +111,7 @@ class Routes:
         if self.over or not all(type(v) in (int, Number) for v in (base, value)):
             return total
         number = Number(total)
-        number.at = Evaluation(point, int(value), self.scope(sys._getframe(1)), None, base=base)
+        number.at = TrackedExpression(point, int(value), self.scope(sys._getframe(1)), None, base=base)
         self.evaluations[point].append(number.at)
         return number
 
@@ -127,7 +127,7 @@ class Routes:
         return scope
 
 
-def route(value: Any) -> list[Evaluation]:
+def route(value: Any) -> list[TrackedExpression]:
     """The evaluations that a number passed through, latest first."""
     found, at = [], value.at if type(value) is Number else None
     while at is not None:

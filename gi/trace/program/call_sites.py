@@ -12,7 +12,7 @@ CANDIDATE = "<candidate>"
 NOWHERE: Site = (0, 0, 0, 0)
 
 
-class Sites:
+class CallSites:
     """Answers for the frames of one program, compiled under the file name `CANDIDATE`."""
 
     def __init__(self) -> None:

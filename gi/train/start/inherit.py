@@ -22,7 +22,7 @@ _BAD_FILE = (OSError, EOFError, RuntimeError, ValueError, KeyError, TypeError, A
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Layer:
+class ModuleTensors:
     """The tensors that one module holds itself, by their names in it.
 
     `kind` is equal for layers that may pair; `size` counts the numbers in all tensors.
@@ -50,17 +50,19 @@ def inherit(net: nn.Module, file: Path) -> tuple[SeededLayer, ...]:
     return tuple(_row(layer, source, file.stem) for layer, source in pairs)
 
 
-def layers(state: Mapping[str, object]) -> list[Layer]:
+def layers(state: Mapping[str, object]) -> list[ModuleTensors]:
     """The layers of a state dict, in its order; what is no weight (masks and indices of whole numbers) is left out."""
     found: dict[str, dict[str, Tensor]] = {}
     for key, value in state.items():
         module, _, name = key.rpartition(".")
         if isinstance(value, Tensor) and (value.is_floating_point() or name in _STATISTICS):
             found.setdefault(module, {})[name] = value
-    return [Layer(name, t, _kind(t), sum(map(torch.numel, t.values()))) for name, t in found.items()]
+    return [ModuleTensors(name, t, _kind(t), sum(map(torch.numel, t.values()))) for name, t in found.items()]
 
 
-def aligned(ours: Sequence[Layer], theirs: Sequence[Layer]) -> list[tuple[Layer, Layer]]:
+def aligned(
+    ours: Sequence[ModuleTensors], theirs: Sequence[ModuleTensors]
+) -> list[tuple[ModuleTensors, ModuleTensors]]:
     """The pairs, in the order of both, with the largest sum of likenesses; of equal sums the one that pairs earliest.
 
     The alignment of Needleman and Wunsch (1970), in which a layer without a partner costs nothing.
@@ -72,7 +74,7 @@ def aligned(ours: Sequence[Layer], theirs: Sequence[Layer]) -> list[tuple[Layer,
     return list(_traced_back(best, ours, theirs))[::-1]
 
 
-def likeness(layer: Layer, other: Layer) -> float:
+def likeness(layer: ModuleTensors, other: ModuleTensors) -> float:
     """The share of the larger layer's numbers that both have, more with an equal name; 0 where they cannot pair."""
     if layer.kind != other.kind:
         return 0.0
@@ -81,8 +83,8 @@ def likeness(layer: Layer, other: Layer) -> float:
 
 
 def _traced_back(
-    best: Sequence[Sequence[float]], ours: Sequence[Layer], theirs: Sequence[Layer]
-) -> Iterator[tuple[Layer, Layer]]:
+    best: Sequence[Sequence[float]], ours: Sequence[ModuleTensors], theirs: Sequence[ModuleTensors]
+) -> Iterator[tuple[ModuleTensors, ModuleTensors]]:
     i, j = len(ours), len(theirs)
     while i and j:
         if best[i][j] == best[i - 1][j]:
@@ -115,7 +117,7 @@ def _learned(net: nn.Module) -> frozenset[str]:
     return frozenset((*(name for name, _ in net.named_parameters(remove_duplicate=False)), *statistics))
 
 
-def _copy(layer: Layer, source: Layer, learned: frozenset[str]) -> None:
+def _copy(layer: ModuleTensors, source: ModuleTensors, learned: frozenset[str]) -> None:
     """Writes the part that both layers have: along each dimension the first so many as the smaller one has."""
     for name in layer.tensors.keys() & source.tensors:
         if (f"{layer.name}.{name}" if layer.name else name) in learned:
@@ -124,7 +126,7 @@ def _copy(layer: Layer, source: Layer, learned: frozenset[str]) -> None:
             ours[part].copy_(theirs[part])
 
 
-def _row(layer: Layer, source: Layer, parent: str) -> SeededLayer:
+def _row(layer: ModuleTensors, source: ModuleTensors, parent: str) -> SeededLayer:
     both = [(t, source.tensors[name]) for name, t in layer.tensors.items() if name in source.tensors and t.dim()]
     channels = max((min(len(ours), len(theirs)) for ours, theirs in both), default=1)
     return SeededLayer(layer.name or ".", parent, source.name or ".", channels, "inherited")

@@ -19,7 +19,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class _DenseInput:
     """The last dense layer of a network in one run: its input (n, features), and what becomes of its output."""
 
     layer: nn.Linear
@@ -64,7 +64,7 @@ def _regressed(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     return y - ridge * dual / (ridge * inverse.diagonal() - 1 / len(x))[:, None], dual
 
 
-def _last_dense(net: nn.Module, images: Tensor) -> _Seen | None:
+def _last_dense(net: nn.Module, images: Tensor) -> _DenseInput | None:
     found: list[tuple[nn.Linear, Tensor, Tensor]] = []
 
     def note(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -85,4 +85,4 @@ def _last_dense(net: nn.Module, images: Tensor) -> _Seen | None:
         return None
     ways: tuple[Callable[[Tensor], Tensor], ...] = (lambda out: out, lambda out: log_softmax(out, dim=1))
     after = next((way for way in ways if torch.allclose(way(last), output, atol=1e-5)), None)
-    return _Seen(layer, features, after, output) if after is not None else None
+    return _DenseInput(layer, features, after, output) if after is not None else None

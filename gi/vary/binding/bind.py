@@ -9,7 +9,7 @@ from typing import Any
 from gi.core.protocols import Signature
 from gi.core.types import Ingredient, LineType
 from gi.source.tree.tree import dotted
-from gi.vary.binding.parameter_rules import DATA, INPUTS, UNKNOWN, Code, Slot, Surroundings, bound
+from gi.vary.binding.parameter_rules import DATA, INPUTS, UNKNOWN, Code, OpenParameter, Surroundings, bound
 
 
 def bound_arguments(
@@ -24,7 +24,7 @@ def bound_arguments(
         return None
     values: dict[str, Any] = {}
     for name, required in signature:
-        slot = Slot(name, given.get(name, UNKNOWN), name in given, required, around, values, rng)
+        slot = OpenParameter(name, given.get(name, UNKNOWN), name in given, required, around, values, rng)
         value = bound(slot)
         if value is UNKNOWN and required:
             return None

@@ -46,7 +46,7 @@ class Surroundings:
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
+class OpenParameter:
     """One parameter to fill: the donor's value (`UNKNOWN` where it has none), and the values bound before it."""
 
     name: str
@@ -58,7 +58,7 @@ class Slot:
     rng: random.Random
 
 
-def bound(slot: Slot) -> Any:
+def bound(slot: OpenParameter) -> Any:
     """The value or `Code` that a parameter gets, `UNKNOWN` where it is left to its default."""
     name, value = slot.name, slot.value
     if name in _DROPPED:
@@ -92,7 +92,7 @@ def _channels(around: Surroundings) -> Any:
     return Code(around.channels_code) if around.channels_code else around.channels
 
 
-def _width(slot: Slot) -> Any:
+def _width(slot: OpenParameter) -> Any:
     """The donor's width where it is within reach of the host's, else one of the host's."""
     value, around, rng = slot.value, slot.around, slot.rng
     if around.width is not None and (around.width_is_fixed or around.is_shared or rng.random() < 0.5):
@@ -136,7 +136,7 @@ _DEFAULTS: dict[str, Any] = {
 }
 
 
-def _kernel(slot: Slot) -> Any:
+def _kernel(slot: OpenParameter) -> Any:
     value = slot.value[0] if isinstance(slot.value, tuple) and len(slot.value) == 1 else slot.value
     sizes = value if isinstance(value, tuple) else (value,)
     convolves = "in_channels" in slot.before
@@ -145,13 +145,13 @@ def _kernel(slot: Slot) -> Any:
     return value
 
 
-def _stride(slot: Slot) -> Any:
+def _stride(slot: OpenParameter) -> Any:
     if not slot.given or slot.value is UNKNOWN or slot.value is None:
         return UNKNOWN
     return slot.value if isinstance(slot.value, tuple) or slot.value <= MAX_STRIDE else 2
 
 
-def _padding(slot: Slot) -> Any:
+def _padding(slot: OpenParameter) -> Any:
     if slot.given and slot.value is not UNKNOWN:
         kernel = slot.before.get("kernel_size")
         too_large = isinstance(slot.value, int) and isinstance(kernel, int) and slot.value > kernel // 2
@@ -161,7 +161,7 @@ def _padding(slot: Slot) -> Any:
     return half if slot.given or "in_channels" in slot.before else UNKNOWN
 
 
-def _groups(slot: Slot) -> Any:
+def _groups(slot: OpenParameter) -> Any:
     """Groups that only the donor knows are nearly always those of a depthwise convolution."""
     around, value = slot.around, slot.value
     if not slot.given or value == 1:
@@ -176,24 +176,24 @@ def _groups(slot: Slot) -> Any:
     return UNKNOWN if around.channels % value or slot.before.get("out_channels", 1) % value else value
 
 
-def _rate(slot: Slot) -> Any:
+def _rate(slot: OpenParameter) -> Any:
     return slot.value if isinstance(slot.value, float) and 0 < slot.value < 1 else slot.rng.choice(_RATES)
 
 
-def _lr(slot: Slot) -> Any:
+def _lr(slot: OpenParameter) -> Any:
     return (
         slot.value if isinstance(slot.value, float) and 0 < slot.value <= 1 else slot.rng.choice((0.001, 0.003, 0.01))
     )
 
 
-def _num_groups(slot: Slot) -> Any:
+def _num_groups(slot: OpenParameter) -> Any:
     channels = slot.around.divisor if slot.around.is_shared else slot.around.channels
     if isinstance(slot.value, int) and not channels % slot.value:
         return slot.value
     return max(g for g in (1, 2, 4, 8) if not channels % g)
 
 
-_SHAPED: dict[str, Callable[[Slot], Any]] = {
+_SHAPED: dict[str, Callable[[OpenParameter], Any]] = {
     "out_channels": _width,
     "out_features": _width,
     "kernel_size": _kernel,
@@ -206,7 +206,7 @@ _SHAPED: dict[str, Callable[[Slot], Any]] = {
 }
 
 
-def _kept_kernel(slot: Slot) -> Any:
+def _kept_kernel(slot: OpenParameter) -> Any:
     if slot.around.window:
         return Code(slot.around.window[0])
     kernel = _kernel(slot)
@@ -214,12 +214,12 @@ def _kept_kernel(slot: Slot) -> Any:
     return kernel if all(size % 2 for size in sizes) else 3
 
 
-def _kept_stride(slot: Slot) -> Any:
+def _kept_stride(slot: OpenParameter) -> Any:
     pools = "in_channels" not in slot.before  # whose stride is by default their kernel
     return Code(slot.around.stride or "1") if slot.around.stride not in ("", "1") or pools else UNKNOWN
 
 
-def _kept_padding(slot: Slot) -> Any:
+def _kept_padding(slot: OpenParameter) -> Any:
     if slot.around.window:
         return Code(slot.around.window[1]) if slot.around.window[1] != "0" else UNKNOWN
     kernel = slot.before["kernel_size"]
@@ -227,15 +227,15 @@ def _kept_padding(slot: Slot) -> Any:
     return half or UNKNOWN
 
 
-def _kept_groups(slot: Slot) -> Any:
+def _kept_groups(slot: OpenParameter) -> Any:
     return Code(slot.around.groups) if slot.around.groups and "in_channels" in slot.before else _groups(slot)
 
 
-def _left_out(_: Slot) -> Any:
+def _left_out(_: OpenParameter) -> Any:
     return UNKNOWN
 
 
-_SHARED: dict[str, Callable[[Slot], Any]] = {
+_SHARED: dict[str, Callable[[OpenParameter], Any]] = {
     "kernel_size": _kept_kernel,
     "stride": _kept_stride,
     "padding": _kept_padding,

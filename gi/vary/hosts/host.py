@@ -13,7 +13,7 @@ from gi.core.types import MODEL_TYPES, Ingredient, LineType, Origin, Task
 from gi.source.tree.tree import Source, parse
 from gi.vary.binding import expressions
 from gi.vary.binding.parameter_rules import Surroundings
-from gi.vary.genes import Gene, Part, model_genes, recipe_parts
+from gi.vary.genes import Gene, RecipePart, model_genes, recipe_parts
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Host:
         return model_genes(self.source, self.trace)
 
     @cached_property
-    def parts(self) -> tuple[Part, ...]:
+    def parts(self) -> tuple[RecipePart, ...]:
         """The recipe's four parts."""
         return recipe_parts(self.source)
 

@@ -13,7 +13,7 @@ from gi.source.tree.settle import settled
 from gi.source.tree.tree import Replacement, parse
 from gi.vary.genes import Gene
 from gi.vary.hosts.host import Host
-from gi.vary.operators.proposal import Means, Proposal, proposal
+from gi.vary.operators.proposal import OperatorContext, Proposal, proposal
 
 MAX_DRAWS = 40
 _REPLACED_SHARE = 0.4
@@ -41,7 +41,7 @@ class _Spot:
     stride: int | str
 
 
-def block(host: Host, means: Means) -> Proposal | None:
+def block(host: Host, means: OperatorContext) -> Proposal | None:
     """A harvested module class behind a gene, or in the place of a connection."""
     spots = list(_spots(host, replaced=means.rng.random() < _REPLACED_SHARE))
     if not spots:

@@ -14,7 +14,7 @@ from gi.vary.hosts.host import Host, donor
 from gi.vary.hosts.sameness import same_as_function, same_function, same_layer, same_pixel
 from gi.vary.operators.proposal import (
     RECIPE_SHARE,
-    Means,
+    OperatorContext,
     Proposal,
     as_layer,
     call_text,
@@ -25,7 +25,7 @@ from gi.vary.operators.proposal import (
 )
 
 
-def crossover(host: Host, means: Means) -> Proposal | None:
+def crossover(host: Host, means: OperatorContext) -> Proposal | None:
     """One line becomes another of its type, from the stock (the other parent, or the corpus)."""
     if means.rng.random() < RECIPE_SHARE:
         return _recipe_crossover(host, means)
@@ -37,7 +37,7 @@ def crossover(host: Host, means: Means) -> Proposal | None:
     return replaced(host, gene, found, means) if found else None
 
 
-def replaced(host: Host, gene: Gene, ingredient: Ingredient, means: Means) -> Proposal | None:
+def replaced(host: Host, gene: Gene, ingredient: Ingredient, means: OperatorContext) -> Proposal | None:
     """The host with an ingredient in a gene's place."""
     made = replacement(host, gene, ingredient, means)
     if made is None:
@@ -46,7 +46,9 @@ def replaced(host: Host, gene: Gene, ingredient: Ingredient, means: Means) -> Pr
     return proposal(host, edits, edit("crossover", host, gene, code, ingredient))
 
 
-def replacement(host: Host, gene: Gene, ingredient: Ingredient, means: Means) -> tuple[str, list[Replacement]] | None:
+def replacement(
+    host: Host, gene: Gene, ingredient: Ingredient, means: OperatorContext
+) -> tuple[str, list[Replacement]] | None:
     """The new call's text, and the replacements that put it in the gene's place; None where nothing would change."""
     around, source = host.around(gene, replaced=True), host.source
     if isinstance(gene.place, Functional):
@@ -83,7 +85,7 @@ def _renamed(source: Source, place: placing.Place | None, stem: str) -> list[Rep
 
 
 def _functional_replacement(
-    host: Host, gene: Gene, place: Functional, ingredient: Ingredient, means: Means
+    host: Host, gene: Gene, place: Functional, ingredient: Ingredient, means: OperatorContext
 ) -> tuple[str, list[Replacement]] | None:
     """A function for a function where there is one without state, else a layer defined in the constructor."""
     source, around = host.source, host.around(gene, replaced=True)
@@ -135,7 +137,7 @@ def _accepts(signature: Sequence[tuple[str, bool]] | None, arguments: str) -> bo
     return signature is not None and enough and {k.arg for k in call.keywords} <= names
 
 
-def _recipe_crossover(host: Host, means: Means) -> Proposal | None:
+def _recipe_crossover(host: Host, means: OperatorContext) -> Proposal | None:
     genes = [g for part in host.parts for g in part.genes]
     if not genes:
         return None

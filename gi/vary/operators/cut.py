@@ -9,10 +9,10 @@ from gi.vary.hosts.host import Host
 from gi.vary.operators.crossover import replacement
 from gi.vary.operators.deletion import holds_together
 from gi.vary.operators.insertion import inserted
-from gi.vary.operators.proposal import Means, Proposal, edit, editable, proposal, same
+from gi.vary.operators.proposal import OperatorContext, Proposal, edit, editable, proposal, same
 
 
-def cut(host: Host, other: Host, means: Means) -> Proposal | None:
+def cut(host: Host, other: Host, means: OperatorContext) -> Proposal | None:
     """The host's genes up to a point, the other parent's behind one: line for line, the rest inserted or deleted."""
     mine = [g for g in editable(host, place=True) if g is not host.classifier]
     theirs = [g for g in editable(other, place=True) if g is not other.classifier]
@@ -26,7 +26,9 @@ def cut(host: Host, other: Host, means: Means) -> Proposal | None:
     return _tail_swapped(host, other, tail, coming, means)
 
 
-def _tail_swapped(host: Host, other: Host, tail: list[Gene], coming: list[Gene], means: Means) -> Proposal | None:
+def _tail_swapped(
+    host: Host, other: Host, tail: list[Gene], coming: list[Gene], means: OperatorContext
+) -> Proposal | None:
     made: list[Replacement] = []
     edits: list[Edit] = []
     defined: set[str] = set()

@@ -5,10 +5,10 @@ from gi.source.places import placing
 from gi.vary.binding.expressions import is_joined
 from gi.vary.genes import Gene
 from gi.vary.hosts.host import Host
-from gi.vary.operators.proposal import RECIPE_SHARE, Means, Proposal, edit, editable, listed, proposal
+from gi.vary.operators.proposal import RECIPE_SHARE, OperatorContext, Proposal, edit, editable, listed, proposal
 
 
-def deletion(host: Host, means: Means) -> Proposal | None:
+def deletion(host: Host, means: OperatorContext) -> Proposal | None:
     """One layer, or one optional part of the recipe, goes."""
     if means.rng.random() < RECIPE_SHARE:
         return _recipe_deletion(host, means)
@@ -29,7 +29,7 @@ def holds_together(host: Host, gene: Gene) -> bool:
     return shrinks and not gene.is_function and is_joined(host.source, gene)
 
 
-def _recipe_deletion(host: Host, means: Means) -> Proposal | None:
+def _recipe_deletion(host: Host, means: OperatorContext) -> Proposal | None:
     parts = [p for p in host.parts if p.type in (LineType.SCHEDULER, LineType.AUGMENTATION) and not p.is_empty]
     if not parts:
         return None

@@ -9,7 +9,16 @@ from gi.source.tree.tree import Replacement
 from gi.vary.genes import Gene
 from gi.vary.hosts.host import Host, donor
 from gi.vary.hosts.sameness import is_idle
-from gi.vary.operators.proposal import RECIPE_SHARE, Means, Proposal, as_layer, call_text, edit, listed, proposal
+from gi.vary.operators.proposal import (
+    RECIPE_SHARE,
+    OperatorContext,
+    Proposal,
+    as_layer,
+    call_text,
+    edit,
+    listed,
+    proposal,
+)
 
 _INSERTED = (
     LineType.CONNECTION,
@@ -20,7 +29,7 @@ _INSERTED = (
 )
 
 
-def insertion(host: Host, means: Means) -> Proposal | None:
+def insertion(host: Host, means: OperatorContext) -> Proposal | None:
     """One more layer behind a gene, or one more step in a recipe that has none of its kind."""
     if means.rng.random() < RECIPE_SHARE:
         return _recipe_insertion(host, means)
@@ -36,7 +45,7 @@ def insertion(host: Host, means: Means) -> Proposal | None:
 
 
 def inserted(
-    host: Host, gene: Gene, ingredients: Iterable[Ingredient], means: Means
+    host: Host, gene: Gene, ingredients: Iterable[Ingredient], means: OperatorContext
 ) -> tuple[list[Replacement], list[Edit]]:
     """The replacements that put ingredients behind a gene, and their edits; empty where the host cannot take them."""
     calls, edits, imports = [], list[Edit](), list[Replacement]()
@@ -53,7 +62,7 @@ def inserted(
     return ([*placed, *imports], edits) if placed else ([], [])
 
 
-def _recipe_insertion(host: Host, means: Means) -> Proposal | None:
+def _recipe_insertion(host: Host, means: OperatorContext) -> Proposal | None:
     """A scheduler or an augmentation where the recipe has None, or one more augmentation in a list of them."""
     parts = [
         p for p in host.parts if p.type in (LineType.SCHEDULER, LineType.AUGMENTATION) and (p.is_empty or listed(p))

@@ -11,12 +11,12 @@ from gi.source.places.placing import spelled
 from gi.source.tree.tree import Replacement
 from gi.vary.binding.bind import bound_arguments
 from gi.vary.binding.parameter_rules import Surroundings
-from gi.vary.genes import Gene, Part
+from gi.vary.genes import Gene, RecipePart
 from gi.vary.hosts.host import Host
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
+class OperatorContext:
     """What an operator may draw on: a stock of lines, what torch offers, and the one source of randomness."""
 
     stock: Ingredients
@@ -32,7 +32,7 @@ class Proposal:
     edits: tuple[Edit, ...]
 
 
-Operator = Callable[[Host, Means], Proposal | None]
+Operator = Callable[[Host, OperatorContext], Proposal | None]
 """Pure functions; None where they find nothing to do."""
 
 RECIPE_SHARE = 0.25
@@ -49,7 +49,7 @@ def editable(host: Host, *, place: bool) -> list[Gene]:
 
 
 def call_text(
-    host: Host, ingredient: Ingredient, around: Surroundings, means: Means
+    host: Host, ingredient: Ingredient, around: Surroundings, means: OperatorContext
 ) -> tuple[str, list[Replacement]] | None:
     """The ingredient's call, bound and spelled for the host, with the imports it needs."""
     signature = means.lookup.signature(ingredient.symbol)
@@ -57,7 +57,7 @@ def call_text(
     return None if arguments is None else spelled(host.source, ingredient.symbol, arguments)
 
 
-def as_layer(ingredient: Ingredient, means: Means) -> Ingredient | None:
+def as_layer(ingredient: Ingredient, means: OperatorContext) -> Ingredient | None:
     """The ingredient as a layer class: `F.max_pool2d(x, 2)` becomes `torch.nn.MaxPool2d(kernel_size=2)`."""
     name = ingredient.symbol.rpartition(".")[2]
     if name[:1].isupper():
@@ -76,7 +76,7 @@ def as_layer(ingredient: Ingredient, means: Means) -> Ingredient | None:
     )
 
 
-def listed(part: Part) -> list[ast.expr]:
+def listed(part: RecipePart) -> list[ast.expr]:
     """The elements of `v2.Compose([...])`."""
     call = part.expression
     if isinstance(call, ast.Call) and call.args and isinstance(call.args[0], ast.List):

@@ -5,7 +5,7 @@ from gi.vary.operators.crossover import crossover
 from gi.vary.operators.cut import cut
 from gi.vary.operators.deletion import deletion
 from gi.vary.operators.insertion import insertion
-from gi.vary.operators.proposal import Means, Operator, Proposal
+from gi.vary.operators.proposal import Operator, OperatorContext, Proposal
 from gi.vary.operators.tweak import tweak
 
 OPERATORS: dict[str, tuple[Operator, float]] = {
@@ -16,4 +16,4 @@ OPERATORS: dict[str, tuple[Operator, float]] = {
     "block": (block, 0.08),
 }
 
-__all__ = ["OPERATORS", "Means", "Proposal", "cut"]
+__all__ = ["OPERATORS", "OperatorContext", "Proposal", "cut"]

@@ -12,7 +12,7 @@ from gi.vary.binding import expressions
 from gi.vary.binding.bind import evaluated
 from gi.vary.genes import Gene
 from gi.vary.hosts.host import Host
-from gi.vary.operators.proposal import RECIPE_SHARE, Means, Proposal, edit, editable, proposal
+from gi.vary.operators.proposal import RECIPE_SHARE, OperatorContext, Proposal, edit, editable, proposal
 
 _WIDTH_FACTORS = (0.5, 0.75, 1.25, 1.5, 2.0)
 _SCALE_FACTORS = (0.3, 0.5, 0.7, 1.5, 2.0, 3.0)
@@ -29,7 +29,7 @@ _OWNED = frozenset(  # shape repair or the task decides these
 )
 
 
-def tweak(host: Host, means: Means) -> Proposal | None:
+def tweak(host: Host, means: OperatorContext) -> Proposal | None:
     """One number changes: a width, kernel size, stride, rate."""
     in_recipe = means.rng.random() < RECIPE_SHARE
     genes = [g for p in host.parts for g in p.genes] if in_recipe else editable(host, place=False)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from gi.trace.fit.data_flow import Flow
+from gi.trace.fit.data_flow import DataFlow
 from gi.trace.fit.functions import function_misfits, made_to_fit
 from gi.trace.fit.misfit import Misfit
 
@@ -37,7 +37,7 @@ FUNCTIONS = [
 @pytest.mark.parametrize(("name", "shape", "arguments", "settings", "expected"), FUNCTIONS)
 def test_a_function_is_told_what_it_needs(name, shape, arguments, settings, expected):
     x = torch.empty(*shape, device="meta")
-    assert function_misfits(name, (x, *arguments), settings, 3, Flow()) == ([expected] if expected else [])
+    assert function_misfits(name, (x, *arguments), settings, 3, DataFlow()) == ([expected] if expected else [])
 
 
 WIDTHS = [
@@ -60,7 +60,7 @@ WIDTHS = [
 @pytest.mark.parametrize(("left", "right", "expected"), WIDTHS)
 def test_two_maps_that_do_not_add_up_are_brought_together(left, right, expected, name):
     a, b = torch.empty(*left, device="meta"), torch.empty(*right, device="meta")
-    found = function_misfits(name, (a, b), {}, 3, Flow())
+    found = function_misfits(name, (a, b), {}, 3, DataFlow())
     assert [(m.kind, m.name, m.value) for m in found] == ([expected] if expected else [])
     if found:
         kept = b if found[0].name == "left" else a
@@ -77,7 +77,7 @@ def run(layers, x, flow):
 
 def test_a_window_that_loses_the_border_is_mended_where_it_stands():
     with torch.device("meta"):
-        x, flow = torch.empty(3, 8, 14, 14), Flow()
+        x, flow = torch.empty(3, 8, 14, 14), DataFlow()
         layers = [nn.Conv2d(8, 8, 5, padding=1), nn.ReLU(), nn.Conv2d(8, 8, 2)]
         found = function_misfits("__iadd__", (run(layers, x, flow), x), {}, 3, flow)
     assert {(m.layer, m.name, m.value) for m in found[:-2]} == {
@@ -90,7 +90,7 @@ def test_a_window_that_loses_the_border_is_mended_where_it_stands():
 
 def test_a_sum_of_two_sizes_is_mended_by_a_stride():
     with torch.device("meta"):
-        x, flow = torch.empty(3, 8, 14, 14), Flow()
+        x, flow = torch.empty(3, 8, 14, 14), DataFlow()
         left = [nn.Conv2d(8, 8, 1), nn.Conv2d(8, 8, 3, padding=1)]
         right = [nn.Conv2d(8, 8, 1, stride=2)]
         found = function_misfits("add", (run(left, x, flow), run(right, x, flow)), {}, 3, flow)
@@ -99,7 +99,7 @@ def test_a_sum_of_two_sizes_is_mended_by_a_stride():
 
 def test_a_gate_gets_the_width_of_its_image():
     with torch.device("meta"):
-        x, flow = torch.empty(3, 8, 14, 14), Flow()
+        x, flow = torch.empty(3, 8, 14, 14), DataFlow()
         flow.note("input", x, [])
         layers = [nn.AdaptiveAvgPool2d(1), nn.Conv2d(8, 2, 1), nn.ReLU(), nn.Conv2d(2, 6, 1), nn.Sigmoid()]
         found = function_misfits("mul", (x, run(layers, x, flow)), {}, 3, flow)
@@ -108,7 +108,7 @@ def test_a_gate_gets_the_width_of_its_image():
 
 def test_a_view_gets_the_features_that_it_has_room_for():
     with torch.device("meta"):
-        x, flow = torch.empty(3, 8), Flow()
+        x, flow = torch.empty(3, 8), DataFlow()
         layers = [nn.Linear(8, 6), nn.Sigmoid()]
         found = function_misfits("view", (run(layers, x, flow), 3, 8, 1, 1), {}, 3, flow)
     assert found == [Misfit("argument", "out_features", 1, 8, layers[0]), Misfit("becomes", value=(3, 8, 1, 1))]
@@ -117,6 +117,6 @@ def test_a_view_gets_the_features_that_it_has_room_for():
 def test_the_elements_of_a_concatenation_are_pooled_to_the_smallest():
     with torch.device("meta"):
         tensors = [torch.empty(3, 4, 7, 7), torch.empty(3, 8, 14, 14)]
-    found = function_misfits("cat", (tensors, 1), {}, 3, Flow())
+    found = function_misfits("cat", (tensors, 1), {}, 3, DataFlow())
     assert found == [Misfit("resize", value=(7, 7))]
     assert made_to_fit(found, torch.cat, (tensors, 1), {}).shape == (3, 12, 7, 7)

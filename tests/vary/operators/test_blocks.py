@@ -10,7 +10,7 @@ from gi.source.tree.tree import parse
 from gi.vary import Vary
 from gi.vary.hosts.host import Host
 from gi.vary.operators.blocks import block
-from gi.vary.operators.proposal import Means
+from gi.vary.operators.proposal import OperatorContext
 from gi.vary.variation import Plan
 from tests.checking import SMALL, Stock, program, sequential
 
@@ -66,7 +66,7 @@ def stock(made=TWIN):
 
 def proposals(check, host=HOST, made=TWIN, draws=40):
     place = Host(host, check.trace(host), SMALL)
-    found = (block(place, Means(stock(made), check, random.Random(seed))) for seed in range(draws))
+    found = (block(place, OperatorContext(stock(made), check, random.Random(seed))) for seed in range(draws))
     return [p for p in found if p is not None]
 
 
@@ -135,7 +135,7 @@ def test_a_block_that_does_not_fit_is_not_put_in(check, change, befores):
 
 def test_a_stock_without_blocks_gives_nothing(check):
     place = Host(HOST, check.trace(HOST), SMALL)
-    assert block(place, Means(Stock(), check, random.Random(0))) is None
+    assert block(place, OperatorContext(Stock(), check, random.Random(0))) is None
 
 
 def test_variation_accepts_what_the_operator_makes(check):

@@ -12,7 +12,7 @@ from gi.vary.operators.crossover import crossover
 from gi.vary.operators.cut import cut
 from gi.vary.operators.deletion import deletion
 from gi.vary.operators.insertion import insertion
-from gi.vary.operators.proposal import Means
+from gi.vary.operators.proposal import OperatorContext
 from gi.vary.operators.table import OPERATORS
 from gi.vary.operators.tweak import tweak
 from tests.checking import HEAD, SMALL, Stock, program, sequential
@@ -30,7 +30,7 @@ DONOR = sequential("nn.Conv2d(3, 16, 5, padding=2)", "nn.GELU()", "nn.BatchNorm2
 def proposals(check, operator, host, stock=None, draws=80):
     made = Host(host, check.trace(host), SMALL)
     for seed in range(draws):
-        found = operator(made, Means(stock or Stock.of(DONOR), check, random.Random(seed)))
+        found = operator(made, OperatorContext(stock or Stock.of(DONOR), check, random.Random(seed)))
         if found is not None:
             yield found
 
@@ -93,7 +93,7 @@ def test_a_start_factor_stays_a_factor(check):
 
 def test_cut_joins_two_programs(check):
     host, other = (Host(text, check.trace(text), SMALL) for text in (SEQUENTIAL, _fitted_donor(check)))
-    made = [cut(host, other, Means(Stock(), check, random.Random(seed))) for seed in range(30)]
+    made = [cut(host, other, OperatorContext(Stock(), check, random.Random(seed))) for seed in range(30)]
     texts = {m.text for m in made if m is not None}
     assert any("nn.Conv2d(1, 8, 3, padding=1)" in t and "nn.GELU()" in t for t in texts), "the head of one"
     assert any("nn.BatchNorm2d(" in t for t in texts)
