@@ -626,7 +626,7 @@ from pathlib import Path
 from gi.search.evolve import evolve, resume
 from gi.archive import Archive
 from tests.stand_ins import parts, slow
-from tests.test_evolve import CONFIG
+from tests.search.test_evolve import CONFIG
 folder = Path(sys.argv[1])
 go = resume if (folder / "run.sqlite").exists() else lambda f, **o: evolve(CONFIG, f, **o)
 go(folder, workers=2, parts=parts(evaluate=slow))
