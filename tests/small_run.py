@@ -1,6 +1,6 @@
 """A small finished run on digits, written straight into an archive: no training, no torch."""
 
-from gi.archive import Archive, Generation, Retraining
+from gi.archive import Archive, Generation
 from gi.core.settings import RunConfig
 from gi.core.types import (
     OBJECTIVES,
@@ -84,5 +84,7 @@ def scored(error, params, time):
 
 def retrain(archive, id_, errors):
     for seed, error in enumerate(errors):
-        retraining = Retraining(id_, seed, 1280, error, error, f"weights/{id_}.pt" if not seed else None)
-        archive.add_retraining(retraining, Scored({"error": error}))
+        weights = f"weights/{id_}.pt" if not seed else None
+        archive.add_retraining(
+            id_, Scored({"error": error, "validation_error": error - 0.01}), seed=seed, images=1280, weights=weights
+        )

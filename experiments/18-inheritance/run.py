@@ -51,7 +51,7 @@ def from_scratch(folder: Path, images: int) -> dict[str, float]:
     if not kept.exists():
         with Archive.open(folder) as archive:
             config, front = archive.run().config, archive.front()
-            texts = {member.id: archive.individual(member.id).text for member in front}
+            texts = {member.id: archive.text(member.id) for member in front}
         seed, errors = torch_seed(config.seed, "from scratch"), {}
         with LocalExecutor(load_dataset(config.dataset, cache=cache_folder()), config, workers=1) as executor:
             for id_, text in texts.items():

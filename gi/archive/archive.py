@@ -133,9 +133,14 @@ class Archive:
         """Records what an evaluation gave: its own, or that of an individual which computes the same."""
         self._write(writes.add_outcome, Evaluation(individual, split, seed, images, outcome, copied_from))
 
-    def add_retraining(self, retraining: Retraining, outcome: Outcome) -> None:
-        """Records a retraining from scratch: the outcome on the test split, its errors and where the weights lie."""
-        self._write(writes.add_retraining, retraining, outcome)
+    def add_retraining(
+        self, individual: str, outcome: Outcome, *, seed: int, images: int, weights: str | None = None
+    ) -> None:
+        """Records a retraining from scratch; `weights` is where they lie, relative to the folder.
+
+        A scored outcome holds `error` on the test split and `validation_error`.
+        """
+        self._write(writes.add_retraining, Evaluation(individual, "test", seed, images, outcome), weights)
 
     def close_generation(self, generation: Generation, *, reference: Sequence[float]) -> None:
         """Records the decisions of a generation: who survived, the front, its hypervolume, the random state."""
@@ -175,6 +180,14 @@ class Archive:
         """The fingerprint of every individual that has one, by id in order of acceptance."""
         return self._ask(queries.fingerprints)
 
+    def text(self, id_: str) -> str:
+        """The source of an individual (full id). Raises `ArchiveError`."""
+        return self._ask(queries.text, id_)
+
+    def outcome(self, id_: str, split: str = "validation") -> Outcome | None:
+        """The outcome of an individual (full id) on `split`; None where it has none yet."""
+        return self._ask(queries.outcome, id_, split)
+
     def individual(self, prefix: str) -> Individual:
         """The one individual whose id starts with `prefix`. Raises `ArchiveError` for none and for several."""
         return self._ask(queries.by_prefix, prefix)
@@ -203,9 +216,9 @@ class Archive:
         """The closed generations in order."""
         return self._ask(queries.generations)
 
-    def retrainings(self) -> tuple[Retraining, ...]:
-        """The retrainings from scratch, by individual in order of acceptance, then by seed."""
-        return self._ask(queries.retrainings)
+    def retrainings(self, id_: str | None = None) -> tuple[Retraining, ...]:
+        """The retrainings from scratch of one individual (full id), or of all in order of acceptance."""
+        return self._ask(queries.retrainings, id_)
 
     def front(self) -> tuple[FrontMember, ...]:
         """The front as of the last closed generation, by the first objective; empty before that."""

@@ -1,7 +1,4 @@
-"""What was found out about a run's individuals after its end, in tables of their own: the search never reads them.
-
-The tables are made when first written to, so that a run file without them stays as it is.
-"""
+"""What was found out about a run's individuals after its end, in tables that the search never reads."""
 
 import json
 import sqlite3
@@ -11,22 +8,9 @@ from typing import Any
 from gi.archive import rows
 from gi.archive.records import Evaluation
 
-_TABLES = (
-    """
-    CREATE TABLE IF NOT EXISTS measurements (
-        program TEXT NOT NULL, split TEXT NOT NULL, seed INTEGER NOT NULL, images INTEGER NOT NULL,
-        figures TEXT, stage TEXT, reason TEXT, detail TEXT,
-        train_cpu_s REAL NOT NULL, measure_cpu_s REAL NOT NULL, cpu_s REAL NOT NULL, wall_s REAL NOT NULL,
-        PRIMARY KEY (program, split, seed, images)
-    )
-    """,
-    "CREATE TABLE IF NOT EXISTS explanations (individual TEXT PRIMARY KEY, document TEXT NOT NULL)",
-)
-
 
 def add_measurement(db: sqlite3.Connection, evaluation: Evaluation) -> None:
     """Writes the outcome of a program that is no individual of the run; `individual` is the digest of its text."""
-    _make_tables(db)
     e = evaluation
     row = (e.individual, e.split, e.seed, e.images, *rows.outcome_row(e.outcome))
     db.execute(f"INSERT OR REPLACE INTO measurements VALUES ({', '.join('?' * len(row))})", row)
@@ -34,8 +18,6 @@ def add_measurement(db: sqlite3.Connection, evaluation: Evaluation) -> None:
 
 def measurements(db: sqlite3.Connection) -> tuple[Evaluation, ...]:
     """The outcomes of programs between a seed program and an individual, by program, split, images and seed."""
-    if not _has_tables(db):
-        return ()
     found = db.execute(
         "SELECT program, split, seed, images, "
         "figures, stage, reason, detail, train_cpu_s, measure_cpu_s, cpu_s, wall_s "
@@ -46,23 +28,10 @@ def measurements(db: sqlite3.Connection) -> tuple[Evaluation, ...]:
 
 def set_explanation(db: sqlite3.Connection, individual: str, document: Mapping[str, Any]) -> None:
     """Writes what is known of an individual's changes, in place of what was."""
-    _make_tables(db)
     db.execute("INSERT OR REPLACE INTO explanations VALUES (?, ?)", (individual, rows.to_json(document)))
 
 
 def explanation(db: sqlite3.Connection, individual: str) -> dict[str, Any] | None:
     """What `set_explanation` wrote of an individual (full id), None for nothing."""
-    if not _has_tables(db):
-        return None
     row = db.execute("SELECT document FROM explanations WHERE individual = ?", (individual,)).fetchone()
     return None if row is None else dict(json.loads(row[0]))
-
-
-def _make_tables(db: sqlite3.Connection) -> None:
-    for table in _TABLES:
-        db.execute(table)
-
-
-def _has_tables(db: sqlite3.Connection) -> bool:
-    found = db.execute("SELECT count(*) FROM sqlite_master WHERE name IN ('measurements', 'explanations')").fetchone()
-    return bool(found[0] == len(_TABLES))

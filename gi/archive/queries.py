@@ -21,7 +21,7 @@ from gi.archive.records import (
 )
 from gi.core.errors import ArchiveError
 from gi.core.settings import RunConfig
-from gi.core.types import Individual, Objective, Program
+from gi.core.types import Individual, Objective, Outcome, Program
 
 _INDIVIDUAL = (
     "SELECT id, text, generation, slot, repository, commit_hash, path, line, licence, fingerprint FROM individuals"
@@ -62,8 +62,6 @@ def seeds(db: sqlite3.Connection) -> tuple[Program, ...]:
 
 def originals(db: sqlite3.Connection) -> dict[int, bytes]:
     """The files that seed programs were made from, by position; none in a run that an earlier gi wrote."""
-    if not scalar(db, "SELECT count(*) FROM sqlite_master WHERE name = 'originals'"):
-        return {}
     return dict(db.execute("SELECT position, content FROM originals"))
 
 
@@ -77,12 +75,12 @@ def fingerprints(db: sqlite3.Connection) -> dict[str, str]:
     return dict(db.execute("SELECT id, fingerprint FROM individuals WHERE fingerprint != '' ORDER BY seq"))
 
 
-def by_id(db: sqlite3.Connection, id_: str) -> Individual:
-    """The individual with exactly this id. Raises `KeyError`."""
-    row = db.execute(f"{_INDIVIDUAL} WHERE id = ?", (id_,)).fetchone()
+def text(db: sqlite3.Connection, id_: str) -> str:
+    """The source of the individual with exactly this id. Raises `ArchiveError`."""
+    row = db.execute("SELECT text FROM individuals WHERE id = ?", (id_,)).fetchone()
     if row is None:
-        raise KeyError(id_)
-    return rows.individual(db, row)
+        raise ArchiveError(f"no individual has the id {id_!r}: give the full id of one.")
+    return str(row[0])
 
 
 def by_prefix(db: sqlite3.Connection, prefix: str) -> Individual:
@@ -126,6 +124,15 @@ def pending(db: sqlite3.Connection, generation: int) -> tuple[Individual, ...]:
     return tuple(rows.individual(db, row) for row in found.fetchall())
 
 
+def outcome(db: sqlite3.Connection, id_: str, split: str = "validation") -> Outcome | None:
+    """The first outcome of an individual (full id) on `split`, by images and seed; None where it has none yet."""
+    row = db.execute(
+        f"SELECT {_OUTCOME} FROM outcomes WHERE individual = ? AND split = ? ORDER BY images, seed LIMIT 1",
+        (id_, split),
+    ).fetchone()
+    return None if row is None else rows.outcome(row)
+
+
 def evaluations(db: sqlite3.Connection, split: str | None = None) -> tuple[Evaluation, ...]:
     """The outcomes on `split` (all without it) in order of the individuals' acceptance, then by seed."""
     found = db.execute(
@@ -157,13 +164,21 @@ def last_generation(db: sqlite3.Connection) -> Generation | None:
     return found[-1] if found else None
 
 
-def retrainings(db: sqlite3.Connection) -> tuple[Retraining, ...]:
-    """The retrainings from scratch, by individual in order of acceptance, then by seed."""
+def retrainings(db: sqlite3.Connection, id_: str | None = None) -> tuple[Retraining, ...]:
+    """The retrainings from scratch of one individual, or of all in order of acceptance; each one's by seed."""
     found = db.execute(
-        "SELECT individual, seed, images, test_error, validation_error, r.weights FROM retrainings r "
-        "JOIN individuals ON id = individual ORDER BY seq, images, seed"
+        "SELECT r.individual, r.seed, r.images, figures, weights FROM retrainings r "
+        "JOIN outcomes o ON o.individual = r.individual AND o.seed = r.seed AND o.images = r.images "
+        "AND split = 'test' JOIN individuals ON id = r.individual "
+        "WHERE id = coalesce(?, id) ORDER BY seq, r.images, r.seed",
+        (id_,),
     )
-    return tuple(Retraining(*row) for row in found)
+    return tuple(_retraining(*row) for row in found)
+
+
+def _retraining(id_: str, seed: int, images: int, figures: str | None, weights: str | None) -> Retraining:
+    values = json.loads(figures or "{}")
+    return Retraining(id_, seed, images, values.get("error"), values.get("validation_error"), weights)
 
 
 def front(db: sqlite3.Connection) -> tuple[FrontMember, ...]:
@@ -212,16 +227,14 @@ def _front_member(db: sqlite3.Connection, id_: str, keys: Sequence[str]) -> Fron
         "WHERE id = ? AND split = 'validation'",
         (id_,),
     ).fetchone()
-    retrained = db.execute(
-        "SELECT test_error, weights FROM retrainings WHERE individual = ? ORDER BY images, seed", (id_,)
-    ).fetchall()
-    values = json.loads(figures)
+    trained, values = retrainings(db, id_), json.loads(figures)
     return FrontMember(
         id_,
         generation,
         {key: values[key] for key in (*keys, *(k for k in values if k not in keys))},
-        tuple(error for error, _ in retrained if error is not None),
-        next((weights for _, weights in retrained if weights), None),
+        tuple(r.test_error for r in trained if r.test_error is not None),
+        tuple(r.validation_error for r in trained if r.validation_error is not None),
+        next((r.weights for r in trained if r.weights), None),
     )
 
 

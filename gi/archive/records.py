@@ -65,7 +65,10 @@ class Generation:
 
 @dataclass(frozen=True, slots=True)
 class Retraining:
-    """One training from scratch of a front member, scored on the test split; errors are None where it failed."""
+    """One training from scratch of a front member, scored on the validation split, then on the test split.
+
+    Errors are None where it failed; `validation_error` also in a run of an earlier gi, which did not score it.
+    """
 
     individual: str
     seed: int
@@ -77,12 +80,16 @@ class Retraining:
 
 @dataclass(frozen=True, slots=True)
 class FrontMember:
-    """A member of the front with its objectives (validation split) and the test errors of its retrainings."""
+    """A member of the front with its objectives (validation split) and the errors of its retrainings by seed.
+
+    `validation_errors` has one for each of `test_errors`, and none at all in a run of an earlier gi.
+    """
 
     id: str
     generation: int
     values: Mapping[str, float]
     test_errors: tuple[float, ...] = ()
+    validation_errors: tuple[float, ...] = ()
     weights: str | None = None
 
 

@@ -1,4 +1,4 @@
-"""The run file: its tables, how it is opened, and what SQLite's errors mean to a user.
+"""The run file: how it is opened, and what SQLite's errors mean to a user. Its tables are those of `migrations`.
 
 The journal is a write-ahead log: a commit survives the death of every process at any moment (the log's pages are with
 the kernel by then; only a power cut can take the last commits, and those alone), and readers see a consistent state
@@ -8,92 +8,18 @@ read-only folder too.
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote
 
+from gi.archive.migrations import VERSION, migrate, missing_steps
 from gi.core.errors import ArchiveError, GiError, RunError
 
 T = TypeVar("T")
 
 APPLICATION_ID = 0x67695275  # "giRu"
-VERSION = 2
 FILE_NAME = "run.sqlite"
-
-TABLES = """
-CREATE TABLE run (
-    id INTEGER PRIMARY KEY CHECK (id = 1), config TEXT NOT NULL, objectives TEXT NOT NULL, reference TEXT,
-    versions TEXT NOT NULL, machine TEXT NOT NULL, command TEXT NOT NULL, started REAL NOT NULL
-);
-CREATE TABLE seeds (
-    position INTEGER PRIMARY KEY, text TEXT NOT NULL,
-    repository TEXT NOT NULL, commit_hash TEXT NOT NULL, path TEXT NOT NULL, line INTEGER NOT NULL,
-    licence TEXT NOT NULL
-);
-CREATE TABLE originals (position INTEGER PRIMARY KEY REFERENCES seeds (position), content BLOB NOT NULL);
-CREATE TABLE individuals (
-    seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, text TEXT NOT NULL, generation INTEGER NOT NULL,
-    slot INTEGER NOT NULL,
-    repository TEXT, commit_hash TEXT, path TEXT, line INTEGER, licence TEXT, fingerprint TEXT NOT NULL DEFAULT ''
-);
-CREATE TABLE slots (
-    generation INTEGER NOT NULL, slot INTEGER NOT NULL, individual TEXT REFERENCES individuals (id),
-    PRIMARY KEY (generation, slot)
-) WITHOUT ROWID;
-CREATE TABLE tries (
-    generation INTEGER NOT NULL, slot INTEGER NOT NULL, number INTEGER NOT NULL,
-    operator TEXT NOT NULL, stage TEXT NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL,
-    PRIMARY KEY (generation, slot, number)
-) WITHOUT ROWID;
-CREATE TABLE parents (
-    individual TEXT NOT NULL REFERENCES individuals (id), position INTEGER NOT NULL, parent TEXT NOT NULL,
-    PRIMARY KEY (individual, position)
-) WITHOUT ROWID;
-CREATE TABLE edits (
-    individual TEXT NOT NULL REFERENCES individuals (id), position INTEGER NOT NULL,
-    operator TEXT NOT NULL, type TEXT NOT NULL, at_line INTEGER NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL,
-    repository TEXT, commit_hash TEXT, path TEXT, line INTEGER, licence TEXT,
-    PRIMARY KEY (individual, position)
-) WITHOUT ROWID;
-CREATE TABLE outcomes (
-    individual TEXT NOT NULL REFERENCES individuals (id), split TEXT NOT NULL, seed INTEGER NOT NULL,
-    images INTEGER NOT NULL, figures TEXT, stage TEXT, reason TEXT, detail TEXT,
-    train_cpu_s REAL NOT NULL, measure_cpu_s REAL NOT NULL, cpu_s REAL NOT NULL, wall_s REAL NOT NULL,
-    copied_from TEXT REFERENCES individuals (id),
-    PRIMARY KEY (individual, split, seed, images)
-);
-CREATE TABLE generations (
-    number INTEGER PRIMARY KEY, population TEXT NOT NULL, front TEXT NOT NULL, hypervolume REAL NOT NULL,
-    random_state TEXT NOT NULL, cpu_s REAL NOT NULL, closed REAL NOT NULL
-);
-CREATE TABLE retrainings (
-    individual TEXT NOT NULL REFERENCES individuals (id), seed INTEGER NOT NULL, images INTEGER NOT NULL,
-    test_error REAL, validation_error REAL, weights TEXT,
-    PRIMARY KEY (individual, seed, images)
-);
-CREATE TABLE sessions (
-    id INTEGER PRIMARY KEY, started REAL NOT NULL, command TEXT NOT NULL, versions TEXT NOT NULL,
-    cpu_s REAL NOT NULL DEFAULT 0, wall_s REAL NOT NULL DEFAULT 0
-);
-CREATE TABLE events (id INTEGER PRIMARY KEY, at REAL NOT NULL, kind TEXT NOT NULL, detail TEXT NOT NULL);
-CREATE INDEX individuals_by_generation ON individuals (generation, seq);
-"""
-
-# How a run file of an earlier format becomes one of the next, by the earlier format's number; and how it is read while
-# nobody may write to it: a temporary view stands in front of the table.
-MIGRATIONS = {
-    1: """
-        ALTER TABLE individuals ADD COLUMN fingerprint TEXT NOT NULL DEFAULT '';
-        ALTER TABLE outcomes ADD COLUMN copied_from TEXT REFERENCES individuals (id);
-    """,
-}
-_VIEWS = {
-    1: """
-        CREATE TEMP VIEW individuals AS SELECT *, '' AS fingerprint FROM main.individuals;
-        CREATE TEMP VIEW outcomes AS SELECT *, NULL AS copied_from FROM main.outcomes;
-    """,
-}
 
 
 def run_file(folder: Path) -> Path:
@@ -110,10 +36,9 @@ def write_new(path: Path, fill: Callable[[sqlite3.Connection], T]) -> T:
     part.unlink(missing_ok=True)
     db = sqlite3.connect(part, isolation_level=None)
     try:
-        db.executescript(
-            f"BEGIN; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION}; {TABLES} COMMIT;"
-        )
         with transaction(db):
+            db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            migrate(db)
             filled = fill(db)
         db.close()
         part.rename(path)
@@ -136,20 +61,21 @@ def connect_writer(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
         db.execute("PRAGMA foreign_keys = ON")
-        _migrate(db)
+        with transaction(db):
+            migrate(db)
         return db
 
 
-def _migrate(db: sqlite3.Connection) -> None:
-    (version,) = db.execute("PRAGMA user_version").fetchone()
-    for earlier in range(version, VERSION):
-        db.executescript(f"BEGIN IMMEDIATE; {MIGRATIONS[earlier]} PRAGMA user_version = {earlier + 1}; COMMIT;")
-
-
 def _as_of_today(db: sqlite3.Connection) -> sqlite3.Connection:
-    (version,) = db.execute("PRAGMA user_version").fetchone()
-    db.executescript(_VIEWS.get(version, ""))
-    return db
+    """`db`, or where it has an earlier format a copy in memory that took the steps since."""
+    if not missing_steps(db):
+        return db
+    copy = sqlite3.connect(":memory:", isolation_level=None)
+    with closing(db):
+        db.backup(copy)
+    with transaction(copy):
+        migrate(copy)
+    return copy
 
 
 def connect_reader(path: Path) -> sqlite3.Connection:
@@ -216,7 +142,7 @@ def _checked(db: sqlite3.Connection, path: Path) -> sqlite3.Connection:
         (application,) = db.execute("PRAGMA application_id").fetchone()
         (version,) = db.execute("PRAGMA user_version").fetchone()
         db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if application != APPLICATION_ID:
+        if application != APPLICATION_ID or version < 1:
             raise _foreign(path)
         if version > VERSION:
             raise ArchiveError(f"{path} has format {version}: this gi reads up to {VERSION}. Use the gi that wrote it.")

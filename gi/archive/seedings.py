@@ -1,28 +1,9 @@
-"""Which layers of a training began as layers of the parent or of an index's networks, in tables of their own.
-
-The tables are made when first written to, so that the file of a run with neither stays as it is.
-"""
+"""Which layers of a training began as layers of the parent or of an index's networks."""
 
 import sqlite3
 
 from gi.archive.records import Evaluation
 from gi.core.types import Scored, SeededLayer, Seeding
-
-_TABLES = (
-    """
-    CREATE TABLE IF NOT EXISTS seedings (
-        individual TEXT NOT NULL, split TEXT NOT NULL, seed INTEGER NOT NULL, images INTEGER NOT NULL,
-        won INTEGER NOT NULL, cpu_s REAL NOT NULL, PRIMARY KEY (individual, split, seed, images)
-    )
-    """,
-    """
-    CREATE TABLE IF NOT EXISTS seeded_layers (
-        individual TEXT NOT NULL, split TEXT NOT NULL, seed INTEGER NOT NULL, images INTEGER NOT NULL,
-        position INTEGER NOT NULL, layer TEXT NOT NULL, network TEXT NOT NULL, donor_layer TEXT NOT NULL,
-        channels INTEGER NOT NULL, how TEXT NOT NULL, PRIMARY KEY (individual, split, seed, images, position)
-    )
-    """,
-)
 
 
 def add_seeding(db: sqlite3.Connection, evaluation: Evaluation) -> None:
@@ -31,8 +12,6 @@ def add_seeding(db: sqlite3.Connection, evaluation: Evaluation) -> None:
     seeding = e.outcome.seeding if isinstance(e.outcome, Scored) else None
     if seeding is None or e.copied_from is not None:
         return
-    for table in _TABLES:
-        db.execute(table)
     where = (e.individual, e.split, e.seed, e.images)
     db.execute("INSERT OR REPLACE INTO seedings VALUES (?, ?, ?, ?, ?, ?)", (*where, seeding.won, seeding.cpu_s))
     db.executemany(
@@ -46,8 +25,6 @@ def seeding(db: sqlite3.Connection, individual: str, split: str) -> Seeding | No
 
     Of one that computes what an earlier one does, it is that one's.
     """
-    if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'seedings'").fetchone():
-        return None
     copied = db.execute(
         "SELECT copied_from FROM outcomes WHERE individual = ? AND split = ? AND copied_from IS NOT NULL",
         (individual, split),

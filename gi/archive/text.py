@@ -38,8 +38,7 @@ _CONTENT = (
     ),
     (
         "retraining",
-        "SELECT individual, seed, images, test_error, validation_error, weights FROM retrainings "
-        "ORDER BY individual, seed, images",
+        "SELECT individual, seed, images, weights FROM retrainings ORDER BY individual, seed, images",
     ),
 )
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gi.archive import rows
-from gi.archive.records import Evaluation, Generation, Retraining, Slot
+from gi.archive.records import Evaluation, Generation, Slot
 from gi.archive.seedings import add_seeding
 from gi.archive.versions import machine, versions
 from gi.core.settings import RunConfig
-from gi.core.types import Individual, Objective, Outcome, Program
+from gi.core.types import Individual, Objective, Program
 
 
 def start(
@@ -68,11 +68,10 @@ def add_outcome(db: sqlite3.Connection, evaluation: Evaluation) -> None:
     add_seeding(db, e)
 
 
-def add_retraining(db: sqlite3.Connection, retraining: Retraining, outcome: Outcome) -> None:
-    """A retraining from scratch and its outcome on the test split."""
-    r = retraining
-    add_outcome(db, Evaluation(r.individual, "test", r.seed, r.images, outcome))
-    _insert(db, "retrainings", [(r.individual, r.seed, r.images, r.test_error, r.validation_error, r.weights)])
+def add_retraining(db: sqlite3.Connection, evaluation: Evaluation, weights: str | None) -> None:
+    """A retraining from scratch: its outcome, which holds the errors on both splits, and its weights' path."""
+    add_outcome(db, evaluation)
+    _insert(db, "retrainings", [(evaluation.individual, evaluation.seed, evaluation.images, weights)])
 
 
 def close_generation(db: sqlite3.Connection, generation: Generation, reference: Sequence[float]) -> None:

@@ -45,12 +45,12 @@ class Subject:
 def individual_subject(archive: Archive, id_: str) -> Subject:
     """The individual whose id starts with `id_`. Raises `ConfigError` where it was not evaluated, or failed."""
     individual = archive.individual(id_)
-    outcome = next((e.outcome for e in archive.evaluations("validation") if e.individual == individual.id), None)
+    outcome = archive.outcome(individual.id)
     if not isinstance(outcome, Scored):
         raise ConfigError(
             f"{individual.id[:8]} was not evaluated or failed: `gi front` lists individuals that can be exported."
         )
-    trained = [r for r in archive.retrainings() if r.individual == individual.id]
+    trained = archive.retrainings(individual.id)
     paths = [archive.folder / r.weights for r in trained if r.weights]
     return Subject(
         individual.id,

@@ -197,7 +197,7 @@ class TrainingBench:
 
     def individual_errors(self, id_: str) -> tuple[float, ...]:
         """The errors of an individual on the test split, as the run's final trainings left them."""
-        errors = [r.test_error for r in self.archive.retrainings() if r.individual == id_]
+        errors = [r.test_error for r in self.archive.retrainings(id_)]
         return tuple(error for error in errors if error is not None)
 
     def _affords(self, trainings: int) -> bool:

@@ -46,15 +46,20 @@ def summary_json(summary: RunSummary) -> dict[str, Any]:
 
 
 def member_json(member: FrontMember) -> dict[str, Any]:
-    """A front member: objectives on the validation split, and the test error once it was retrained."""
-    return {"id": member.id, "generation": member.generation, **member.values, **_test_json(member.test_errors)}
+    """A front member: objectives on the validation split, and the errors of its retrainings on either split."""
+    retrained = _errors_json("test_error", member.test_errors)
+    if retrained:
+        retrained |= {"seeds": len(member.test_errors)}
+    retrained |= _errors_json("validation_error", member.validation_errors)
+    return {"id": member.id, "generation": member.generation, **member.values, **retrained}
 
 
-def _test_json(errors: Sequence[float]) -> dict[str, Any]:
+def _errors_json(name: str, errors: Sequence[float]) -> dict[str, Any]:
+    """Mean and deviation; nothing for none, and no deviation for one."""
     if not errors:
         return {}
     deviation = statistics.stdev(errors) if len(errors) > 1 else None
-    return {"test_error_mean": statistics.mean(errors), "test_error_sd": deviation, "seeds": len(errors)}
+    return {f"{name}_mean": statistics.mean(errors), f"{name}_sd": deviation}
 
 
 def failures_json(groups: Sequence[FailureGroup]) -> list[dict[str, Any]]:
@@ -65,7 +70,7 @@ def failures_json(groups: Sequence[FailureGroup]) -> list[dict[str, Any]]:
 def show_json(archive: Archive, id_: str) -> dict[str, Any]:
     """An individual with its outcome, its ancestors' edits and the origin of each of its lines."""
     individual = archive.individual(id_)
-    outcome = next((e.outcome for e in archive.evaluations("validation") if e.individual == individual.id), None)
+    outcome = archive.outcome(individual.id)
     lines = individual_origins(archive, individual.id)
     seeding = archive.seeding(individual.id)
     return {

@@ -9,7 +9,7 @@ def own_model_text(archive: Archive) -> str:
     """One line on the model that the run started from; "" for a run from gi's own programs."""
     own = next((seed for seed in archive.seeds() if seed.original is not None), None)
     first = next(iter(archive.ids()), None)
-    outcome = next((e.outcome for e in archive.evaluations("validation") if e.individual == first), None)
+    outcome = archive.outcome(first) if first else None
     if own is None or not isinstance(outcome, Scored):
         return ""
     figures = [f"{o.key} {value_text(o.key, outcome.values[o.key])}" for o in archive.run().objectives]

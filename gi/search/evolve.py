@@ -210,7 +210,7 @@ class Search:
     def _varied(self, number: int, slot: int, parents: Sequence[str]) -> tuple[Individual | None, tuple[Try, ...]]:
         """The offspring of `parents` (ids; the second is the donor) in its slot, or None with the refused tries."""
         different = list(dict.fromkeys(parents))
-        texts = [self.archive.individual(id_).text for id_ in different]
+        texts = [self.archive.text(id_) for id_ in different]
         rng = stream(self.config.seed, "vary", number, slot)
         known = self.outcomes.twins.fingerprints.union(self.accepted)
         made: Offspring | Refused = self.toolbox.vary(texts, rng=rng, known=known)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from gi.archive import WEIGHTS, Archive, Retraining
+from gi.archive import WEIGHTS, Archive
 from gi.core.protocols import Job
 from gi.core.settings import RunConfig
 from gi.core.streams import torch_seed
@@ -18,16 +18,14 @@ def retraining_jobs(
     return [job for job in jobs if (job.id, job.seed, job.images) not in done]
 
 
-def retraining(job: Job, outcome: Outcome) -> Retraining:
-    """What is kept of a retraining; the weights' path is relative to the run's folder."""
-    values = outcome.values if isinstance(outcome, Scored) else {}
-    weights = f"{WEIGHTS}/{job.id}.pt" if values and job.weights_path else None
-    return Retraining(job.id, job.seed, job.images, values.get("error"), values.get("validation_error"), weights)
+def kept_weights(job: Job, outcome: Outcome) -> str | None:
+    """Where a retraining left its weights, relative to the run's folder; None where none were kept."""
+    return f"{WEIGHTS}/{job.id}.pt" if isinstance(outcome, Scored) and job.weights_path else None
 
 
 def _jobs(archive: Archive, config: RunConfig, id_: str, cpu_limit_s: float | None) -> list[Job]:
     """The retrainings of one front member; the first one's weights are kept."""
-    text, kept = archive.individual(id_).text, str(archive.folder / WEIGHTS / f"{id_}.pt")
+    text, kept = archive.text(id_), str(archive.folder / WEIGHTS / f"{id_}.pt")
     seeds = [torch_seed(config.seed, "retrain", n) for n in range(config.final_seeds)]
     return [
         Job(id_, text, seed, config.final_images, "test", None if n else kept, cpu_limit_s)

@@ -10,7 +10,7 @@ from gi.core.streams import torch_seed
 from gi.core.types import Individual, Outcome, Scored
 from gi.search.budget import RunCost, own_limit_s
 from gi.search.events import Evaluated, Retrained, RetrainingStarted, RunEvent
-from gi.search.final_training import retraining, retraining_jobs
+from gi.search.final_training import kept_weights, retraining_jobs
 from gi.search.in_flight import Evaluations, checked
 from gi.search.parent_weights import forget_dead, inheriting
 from gi.search.scores import Scores
@@ -96,7 +96,8 @@ class Outcomes:
     def _record(self, job: Job, outcome: Outcome) -> None:
         if job.split == "test":
             outcome = checked(outcome, ("error",))
-            self._archive.add_retraining(retraining(job, outcome), outcome)
+            weights = kept_weights(job, outcome)
+            self._archive.add_retraining(job.id, outcome, seed=job.seed, images=job.images, weights=weights)
             self._notify(Retrained(job.id, job.seed, outcome))
         else:
             outcome = checked(outcome, self._config.objectives)

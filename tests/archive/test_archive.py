@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gi.archive import Archive, Generation, Retraining
+from gi.archive import Archive, Generation
 from gi.core.errors import ArchiveError, RunError
 from gi.core.settings import RunConfig
 from gi.core.types import OBJECTIVES, Cost, Edit, Failed, Individual, LineType, Origin, Program, Scored, Try
@@ -18,6 +18,10 @@ THREE = [OBJECTIVES[key] for key in CONFIG.objectives]
 
 def scored(error, params=1000.0, time=0.5):
     return Scored({"error": error, "params": params, "time": time}, Cost(1.0, 0.5, 2.0, 2.5))
+
+
+def final(test_error, validation_error):
+    return Scored({"error": test_error, "validation_error": validation_error})
 
 
 @pytest.fixture
@@ -100,6 +104,18 @@ def test_the_run_record_tells_settings_versions_machine_and_command(archive):
     assert run.command == ("gi", "evolve")
 
 
+def test_one_text_and_one_outcome_are_read_alone(family):
+    family.add_outcome("aa01", scored(0.3), seed=2, images=10)
+    family.add_outcome("aa01", scored(0.2), seed=1, images=10)
+    family.add_retraining("aa01", Failed("train", "nan"), seed=1, images=30)
+    assert family.text("cc03") == "c"
+    assert family.outcome("aa01") == scored(0.2)
+    assert family.outcome("aa01", "test") == Failed("train", "nan")
+    assert family.outcome("ab02") is None
+    with pytest.raises(ArchiveError, match=r"no individual has the id 'cc'"):
+        family.text("cc")
+
+
 def test_what_is_left_to_evaluate_is_a_query(family):
     assert [i.id for i in family.pending(0)] == ["aa01", "ab02"]
     family.add_outcome("aa01", scored(0.1), seed=1, images=10)
@@ -168,13 +184,16 @@ def test_the_front_is_read_as_it_was_decided_sorted_by_the_first_objective(famil
         family.add_outcome(id_, scored(error), seed=1, images=10)
     assert family.front() == ()
     generation = close(family, ["aa01", "ab02"])
-    family.add_retraining(Retraining("ab02", 8, 30, 0.12, 0.11, "weights/ab02.pt"), scored(0.12))
-    family.add_retraining(Retraining("ab02", 7, 30, 0.14, 0.11, None), scored(0.14))
+    weights = "weights/ab02.pt"
+    family.add_retraining("ab02", final(0.12, 0.13), seed=8, images=30, weights=weights)
+    family.add_retraining("ab02", final(0.14, 0.11), seed=7, images=30)
+    family.add_retraining("ab02", Failed("train", "nan"), seed=9, images=30)
     front = family.front()
-    assert [(m.id, m.values["error"], m.test_errors, m.weights) for m in front] == [
-        ("ab02", 0.1, (0.14, 0.12), "weights/ab02.pt"),
-        ("aa01", 0.3, (), None),
+    assert [(m.id, m.values["error"], m.test_errors, m.validation_errors, m.weights) for m in front] == [
+        ("ab02", 0.1, (0.14, 0.12), (0.11, 0.13), weights),
+        ("aa01", 0.3, (), (), None),
     ]
+    assert [r.test_error for r in family.retrainings("ab02")] == [0.14, 0.12, None]
     assert family.generations() == (generation,)
     assert family.run().reference == (1.0, 1e6, 2.0)
 

@@ -11,7 +11,7 @@ import pytest
 from gi.archive import Archive, refuse_unfit
 from gi.core.errors import ArchiveError
 from gi.core.settings import RunConfig
-from gi.core.types import OBJECTIVES, Individual, Scored
+from gi.core.types import OBJECTIVES
 
 CONFIG = RunConfig(dataset="digits")
 THREE = [OBJECTIVES[key] for key in CONFIG.objectives]
@@ -61,32 +61,10 @@ BAD_FILES = [
     (not_sqlite, "is not a run of gi's"),
     (foreign, "is not a run of gi's"),
     (empty, "is not a run of gi's"),
-    (later, "has format 99: this gi reads up to 2"),
+    (later, "has format 99: this gi reads up to 4"),
     (truncated, "is damaged"),
     (damaged, "is damaged"),
 ]
-
-
-EARLIER = """
-ALTER TABLE individuals DROP COLUMN fingerprint; ALTER TABLE outcomes DROP COLUMN copied_from; PRAGMA user_version = 1;
-"""
-
-
-def test_reads_a_run_of_the_format_before_and_brings_it_up_to_date_when_it_goes_on(tmp_path):
-    with create(tmp_path) as archive:
-        archive.add_slot(0, 0, Individual("aa01", "x", 0), ())
-        archive.add_outcome("aa01", Scored({"error": 0.5}), seed=1, images=1)
-    before = Archive.open(tmp_path).dump()
-    for statement in EARLIER.split(";"):
-        patched(tmp_path / "run.sqlite", statement)
-    assert Archive.open(tmp_path).dump() == before
-    assert Archive.open(tmp_path).fingerprints() == {}
-    with Archive.resume(tmp_path) as archive:
-        archive.add_slot(0, 1, Individual("bb02", "y", 0, fingerprint="f"), ())
-        archive.add_outcome("bb02", Scored({"error": 0.5}), seed=1, images=1, copied_from="aa01")
-    with Archive.open(tmp_path) as archive:
-        assert archive.fingerprints() == {"bb02": "f"}
-        assert archive.summary().cached == 1
 
 
 @pytest.mark.parametrize(("spoil", "says"), BAD_FILES, ids=lambda v: getattr(v, "__name__", None))

@@ -87,6 +87,7 @@ def test_front_json_keeps_its_contract(archive):
     assert (first["id"], first["generation"], first["params"], first["seeds"]) == (DEEP_ID, 1, 2410, 2)
     assert first["test_error_mean"] == pytest.approx(0.045)
     assert first["test_error_sd"] == pytest.approx(0.00707, abs=1e-5)
+    assert first["validation_error_mean"] == pytest.approx(0.035)
 
 
 def test_members_that_were_not_retrained_have_no_test_error(tmp_path):

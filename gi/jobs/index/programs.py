@@ -38,7 +38,7 @@ def run_sources(run: Path, scratch: Path, *, licence: str = "") -> Iterator[Mode
             )
         shape = run_dataset(config).task.input_shape
         for id_, weights in sorted(there.items()):
-            text = archive.individual(id_).text
+            text = archive.text(id_)
             yield checkpoint_source(
                 text, weights, shape, config.entry, scratch,
                 name=f"{archive.folder.name}/{id_[:8]}", origin=f"{run}#{id_}", licence=licence or OWN, format="run",
