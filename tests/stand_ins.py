@@ -5,8 +5,9 @@ import random
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 from gi.core.errors import SourceError
 from gi.core.types import Cost, Edit, Failed, LineType, Offspring, Origin, Program, Refused, Scored, Task, Try
@@ -57,16 +58,47 @@ def vary(parents, *, rng, known):
 
 
 def outcome(job):
-    """Wider and deeper is better and dearer; depth 0 fails, and one width in seven gives a NaN."""
-    width, depth = map(int, job.text.split())
+    """Wider and deeper is better and dearer; depth 0 fails, and one width in seven does not learn."""
     cost = Cost(0.02, 0.01, 0.04, 0.05)
+    try:
+        width, depth = map(int, job.text.split())
+    except ValueError as error:
+        return Failed("parse", "syntax error", str(error), cost)
     if depth == 0:
         return Failed("build", "no layers", job.text, cost)
     if width % 7 == 0:
-        return Scored({"error": float("nan"), "params": 1.0, "time": 1.0}, cost)
-    noise = random.Random(f"{job.text}/{job.seed}/{job.split}").uniform(0, 0.02)
-    values = {"error": 1 / (1 + width * depth) + noise, "params": float(width * depth * 10), "time": depth / 10}
-    return Scored({**values, "validation_error": noise} if job.split == "test" else values, cost)
+        return Failed("measure", "nan", "an output for a sample to score is not finite", cost)
+    if job.weights_path is not None and not written(Path(job.weights_path), job.text):
+        return Failed("worker", "FileNotFoundError", job.weights_path, cost)
+    return Scored(values(job, width, depth), cost)
+
+
+def values(job, width, depth):
+    """The real executor's keys for the job's split, each a formula of the text, the seed and the split."""
+    figures = {
+        "params": float(width * depth * 10),
+        "macs": float(width * depth * 10),
+        "time": depth / 10,
+        "train_time": width * depth * job.images * 1e-9,
+        "size": float(len(job.text)),
+    }
+    splits = (
+        {"validation": "error"} if job.split == "validation" else {"validation": "validation_error", "test": "error"}
+    )
+    return figures | {name: error(job, split, width * depth) for split, name in splits.items()}
+
+
+def error(job, split, units):
+    return 1 / (1 + units) + random.Random(f"{job.text}/{job.seed}/{split}").uniform(0, 0.02)
+
+
+def written(path, text):
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    except OSError:
+        return False
+    return True
 
 
 class PoolExecutor:
@@ -84,7 +116,7 @@ class PoolExecutor:
 
     def _run(self, job):
         if self._down.wait(self._delay_s(job)):
-            return Failed("worker", "killed")
+            raise CancelledError
         return self._evaluate(job)
 
     def shutdown(self):

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import sqlite3
+import statistics
 from collections.abc import Sequence
 from typing import Any
 
@@ -235,7 +236,22 @@ def _front_member(db: sqlite3.Connection, id_: str, keys: Sequence[str]) -> Fron
         tuple(r.test_error for r in trained if r.test_error is not None),
         tuple(r.validation_error for r in trained if r.validation_error is not None),
         next((r.weights for r in trained if r.weights), None),
+        _finals(db, id_, keys),
     )
+
+
+def _finals(db: sqlite3.Connection, id_: str, keys: Sequence[str]) -> dict[str, float]:
+    """The mean of each objective over an individual's final trainings; the test error has no part in it.
+
+    Runs of gi 0.1 never measured a final training's validation error: their members keep the search's.
+    """
+    stored = db.execute(
+        "SELECT figures FROM outcomes WHERE individual = ? AND split = 'test' AND figures IS NOT NULL", (id_,)
+    )
+    finals = [json.loads(figures) for (figures,) in stored]
+    names = {key: "validation_error" if key == "error" else key for key in keys}
+    measured = {key: [final[name] for final in finals if name in final] for key, name in names.items()}
+    return {key: statistics.fmean(values) for key, values in measured.items() if values}
 
 
 def _groups(db: sqlite3.Connection, failed: str) -> tuple[FailureGroup, ...]:

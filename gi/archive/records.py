@@ -1,7 +1,7 @@
 """What the archive answers: frozen records."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from gi.core.settings import RunConfig
@@ -80,9 +80,11 @@ class Retraining:
 
 @dataclass(frozen=True, slots=True)
 class FrontMember:
-    """A member of the front with its objectives (validation split) and the errors of its retrainings by seed.
+    """A member of the front: its objectives as the search measured them, and what its final trainings gave.
 
-    `validation_errors` has one for each of `test_errors`, and none at all in a run of an earlier gi.
+    `validation_errors` and `test_errors` are those of the final trainings by seed, `finals` the mean of each objective
+    over them (the error on the validation split); all are empty where there was none, and a run of an earlier gi has no
+    validation errors.
     """
 
     id: str
@@ -91,6 +93,12 @@ class FrontMember:
     test_errors: tuple[float, ...] = ()
     validation_errors: tuple[float, ...] = ()
     weights: str | None = None
+    finals: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def judged(self) -> Mapping[str, float]:
+        """What members are compared by once the search has ended: the finals' means, the search's where none is."""
+        return {**self.values, **self.finals}
 
 
 @dataclass(frozen=True, slots=True)

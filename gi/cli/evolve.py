@@ -186,7 +186,8 @@ def _finish(folder: Path, summary: "RunSummary", as_json: bool) -> int:
         if summary.state == "finished":
             chosen = best_member(archive.front(), archive.run().objectives, BEST)
             export_model(archive, chosen.id, folder / "best" / "model.py", weights=bool(chosen.weights), force=True)
-            click.echo(f"gi: {folder}/best/model.py holds {chosen.id[:8]}, the front's best {BEST}", err=True)
+            by = "by its final trainings' mean on the validation split" if chosen.validation_errors else "in the search"
+            click.echo(f"gi: {folder}/best/model.py holds {chosen.id[:8]}, the front's best {BEST} {by}", err=True)
         if own := own_model_text(archive):
             click.echo(f"gi: {own}", err=True)
         if as_json:

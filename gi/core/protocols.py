@@ -63,9 +63,10 @@ class Job:
     """One training and measurement: `seed` starts weights, batches and augmentation.
 
     `images` is how many training samples are presented (with repetition); `split` is what the network is scored on
-    afterwards; with `weights_path` the trained state dict is written there. `cpu_limit_s` bounds a training of the
-    run's `images` where the run's settings do not. `inherit_from` is the parent's trained state dict, a file ID.pt: the
-    training starts from what the network has in common with it.
+    afterwards, the test split after the validation split (`validation_error`). With `weights_path` the trained state
+    dict is written there. `cpu_limit_s` bounds a training of the run's `images` where the run's settings do not.
+    `inherit_from` is the parent's trained state dict, a file ID.pt: the training starts from what the network has in
+    common with it.
     """
 
     id: str

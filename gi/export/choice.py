@@ -12,14 +12,24 @@ _LEAST = 1e-4  # an error of none counts as a hundredth of a percent
 
 
 def best_member(front: Sequence[FrontMember], objectives: Sequence[Objective], best: str) -> FrontMember:
-    """The member with the least value of the objective `best`, or the knee. Raises `ConfigError`."""
+    """The member with the least value of the objective `best`, or the knee. Raises `ConfigError`.
+
+    Members are compared by the means over their final trainings. Of the error the search knows one short training,
+    the least of which is the luckiest: where it counts, a member without final trainings is out while others have them.
+    """
     if not front:
         raise ConfigError("the run has no front yet: let its first generation end.")
     if best == KNEE:
-        return knee(front, objectives)
+        return knee(trained_to_the_end(front), objectives)
     if best not in front[0].values:
         raise ConfigError(f"--best {best}: choose from {', '.join([*front[0].values, KNEE])}.")
-    return min(front, key=lambda member: (member.values[best], *(member.values[o.key] for o in objectives)))
+    candidates = trained_to_the_end(front) if best == "error" else front
+    return min(candidates, key=lambda member: (member.judged[best], *(member.judged[o.key] for o in objectives)))
+
+
+def trained_to_the_end(front: Sequence[FrontMember]) -> Sequence[FrontMember]:
+    """The members whose final trainings were scored on the validation split; all where there is none."""
+    return [member for member in front if member.validation_errors] or front
 
 
 def knee(front: Sequence[FrontMember], objectives: Sequence[Objective]) -> FrontMember:
@@ -29,7 +39,7 @@ def knee(front: Sequence[FrontMember], objectives: Sequence[Objective]) -> Front
     front that reaches from 1 to 90 % error has its knee at a network that is wrong every third time. Ties go to the
     earlier member.
     """
-    columns = [_scaled([member.values[o.key] for member in front]) for o in objectives]
+    columns = [_scaled([member.judged[o.key] for member in front]) for o in objectives]
     distances = [math.hypot(*row) for row in zip(*columns, strict=True)]
     return front[distances.index(min(distances))]
 

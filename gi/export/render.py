@@ -172,12 +172,20 @@ def _test_error(figures: Figures) -> str:
 
 def _validation_error(figures: Figures) -> str:
     errors = figures.validation_errors
-    return _spread(errors) if len(errors) > 1 else f"{errors[0]:.2%} (1 training; the fitness during the search)"
+    return (
+        _spread(errors)
+        if len(errors) > 1 or figures.test_errors
+        else f"{errors[0]:.2%} (1 training; the fitness during the search)"
+    )
 
 
 def _spread(errors: Sequence[float]) -> str:
-    spread = statistics.stdev(errors) if len(errors) > 1 else 0.0
-    return f"{statistics.mean(errors):.2%} +- {spread:.2%} (mean and deviation over {len(errors)} trainings)"
+    if len(errors) == 1:
+        return f"{errors[0]:.2%} (1 training)"
+    return (
+        f"{statistics.mean(errors):.2%} +- {statistics.stdev(errors):.2%} "
+        f"(mean and deviation over {len(errors)} trainings)"
+    )
 
 
 def _notes(figures: Figures) -> str:

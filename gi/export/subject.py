@@ -18,8 +18,8 @@ class Subject:
     """A program to write out, with what is known of it.
 
     `id` is the digest of its text; `individual` the full id of the individual that it is, or is what is left of;
-    `test_errors` are those of the run's final trainings, `weights` the file of the first of them, None where there was
-    none.
+    `validation_errors` and `test_errors` are those of the run's final trainings, `weights` the file of the first of
+    them, None where there was none: the validation error is then the search's.
     """
 
     id: str
@@ -51,6 +51,7 @@ def individual_subject(archive: Archive, id_: str) -> Subject:
             f"{individual.id[:8]} was not evaluated or failed: `gi front` lists individuals that can be exported."
         )
     trained = archive.retrainings(individual.id)
+    finals = tuple(r.validation_error for r in trained if r.validation_error is not None)
     paths = [archive.folder / r.weights for r in trained if r.weights]
     return Subject(
         individual.id,
@@ -58,10 +59,10 @@ def individual_subject(archive: Archive, id_: str) -> Subject:
         individual.text,
         individual_origins(archive, individual.id),
         int(outcome.values["params"]),
-        (outcome.values["error"],),
+        finals or (outcome.values["error"],),
         tuple(r.test_error for r in trained if r.test_error is not None),
         next((path for path in paths if path.is_file()), None),
-        (INHERITED,) if (seeding := archive.seeding(individual.id)) and seeding.inherited else (),
+        (INHERITED,) if not finals and (seeding := archive.seeding(individual.id)) and seeding.inherited else (),
     )
 
 

@@ -40,15 +40,20 @@ def table(*columns: str, right: Iterable[str] = (), title: str | None = None) ->
 
 
 def front_table(run: RunRecord, front: Sequence[FrontMember], hypervolume: float, generation: int) -> Table:
-    """The Pareto front, one row for each member, by the first objective."""
+    """The Pareto front, one row for each member, by the first objective: its mean over final trainings where there are.
+
+    The objectives' columns are what the search measured; the errors of the final trainings stand beside them.
+    """
     names = [_heading(objective) for objective in run.objectives]
     num_seeds = max((len(member.test_errors) for member in front), default=0)
-    made = table("id", *names, test_heading(num_seeds), "generation", right=(*names, "generation"))
+    finals = [f"validation error ({num_seeds} seeds)"] if any(member.validation_errors for member in front) else []
+    made = table("id", *names, *finals, test_heading(num_seeds), "generation", right=(*names, "generation"))
     made.title = (
         f"{run.config.dataset_name}: front of {len(front)} after generation {generation}, hypervolume {hypervolume:.4f}"
     )
-    for member in sorted(front, key=lambda m: m.values[run.objectives[0].key]):
+    for member in sorted(front, key=lambda m: m.judged[run.objectives[0].key]):
         cells = [value_text(o.key, member.values[o.key]) for o in run.objectives]
+        cells += [spread_text(member.validation_errors)] if finals else []
         made.add_row(member.id[:8], *cells, spread_text(member.test_errors), str(member.generation))
     return made
 

@@ -1,4 +1,8 @@
-"""The end of a run: the front trained from scratch on several seeds, each scored once on the test split."""
+"""The end of a run: the front trained from scratch on several seeds, scored on validation and then once on test.
+
+The best of the front is chosen by the validation errors of these trainings: the search's own is one short training,
+and the least of many such is the luckiest. The test errors are only shown.
+"""
 
 from collections.abc import Sequence
 

@@ -95,7 +95,7 @@ class Outcomes:
 
     def _record(self, job: Job, outcome: Outcome) -> None:
         if job.split == "test":
-            outcome = checked(outcome, ("error",))
+            outcome = checked(outcome, ("error", "validation_error"))
             weights = kept_weights(job, outcome)
             self._archive.add_retraining(job.id, outcome, seed=job.seed, images=job.images, weights=weights)
             self._notify(Retrained(job.id, job.seed, outcome))

@@ -25,6 +25,7 @@ from gi.train.start.wire import seeding_from_json
 _RUN = "gi.train.job:run"
 _PROBE = "gi.train.job:probe_device"
 _MEASURED = ("error", "params", "macs", "time", "train_time")
+_MEASURED_AT_THE_END = (*_MEASURED, "validation_error")  # what a final training, scored on the test split, answers
 # CPU seconds that a job may use beside its training: building, scoring, measuring.
 _ALLOWANCE_S = 5.0
 # With a cost model the clock must not decide, so its limit is there only to stop what hangs.
@@ -182,9 +183,10 @@ class LocalExecutor:
                 open_dataset(self._dataset.path)  # raises where the data set went away: no candidate can be judged then
             return Failed(failed[0], str(failed[1])[:80], str(failed[2])[:1000], cost)
         values = answer.get("values")
-        if not isinstance(values, dict) or not all(_is_value(values.get(key)) for key in _MEASURED):
+        measured = _MEASURED_AT_THE_END if job.split == "test" else _MEASURED
+        if not isinstance(values, dict) or not all(_is_value(values.get(key)) for key in measured):
             return Failed("worker", "no valid answer", "the worker's answer lacks a finite value", cost)
-        known = {key: float(values[key]) for key in _MEASURED} | {"size": float(_size(job.text, self._config.entry))}
+        known = {key: float(values[key]) for key in measured} | {"size": float(_size(job.text, self._config.entry))}
         if self._cost_model is not None:
             known |= self._cost_model(job)
         return Scored(known, cost, seeding_from_json(answer.get("seeding")))

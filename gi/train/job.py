@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from gi.core.types import Seeding, Stage
-from gi.data.dataset import SplitName, open_dataset
+from gi.data.dataset import Dataset, SplitName, open_dataset
 from gi.sandbox.clock import cpu_s
 from gi.sandbox.messages import receive, send
 from gi.trace.program.candidate import CandidateError, Recipe, blame, build, load, make_recipe
@@ -103,7 +103,7 @@ def _evaluate(request: Request, spent: Spent, enter: Callable[[Stage], None]) ->
     enter("measure")
     start = cpu_s()
     values = {"params": num_params(net), "macs": macs, "train_time": spent.train_cpu_s}
-    values["error"] = error_rate(net, Batches(dataset, request.split, request.device), layout=layout)
+    values |= _errors(request, net, dataset, layout)
     net.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # as who runs the program has it
     if request.clock == "model":
         values |= model
@@ -114,6 +114,19 @@ def _evaluate(request: Request, spent: Spent, enter: Callable[[Stage], None]) ->
     if request.weights_path is not None:
         _save(net, Path(request.weights_path))
     return values
+
+
+def _errors(request: Request, net: nn.Module, dataset: Dataset, layout: torch.memory_format) -> dict[str, float]:
+    """The share of wrong answers on the job's split; for a final training on the validation split too, and first.
+
+    The choice among final trainings reads `validation_error` alone, so that the test split has no part in it.
+    """
+    splits: dict[str, SplitName] = {"error": request.split}
+    if request.split == "test":
+        splits = {"validation_error": "validation", "error": "test"}
+    return {
+        name: error_rate(net, Batches(dataset, split, request.device), layout=layout) for name, split in splits.items()
+    }
 
 
 def _train(

@@ -20,6 +20,29 @@ def test_the_best_is_chosen_by_objective_or_at_the_knee(best, expected):
     assert best_member(FRONT, ERROR_PARAMS, best).id == expected
 
 
+def final(id_, searched, *finals, params=1000):
+    mean = {"error": sum(finals) / len(finals)} if finals else {}
+    return FrontMember(id_, 0, {"error": searched, "params": params}, (0.5,) * len(finals), finals, None, mean)
+
+
+def test_the_least_error_is_that_of_the_final_trainings_on_the_validation_split():
+    lucky, steady = final("lucky", 0.007, 0.014, 0.016), final("steady", 0.01, 0.011, 0.012)
+    assert best_member((lucky, steady), ERROR_PARAMS, "error").id == "steady"
+
+
+def test_test_errors_have_no_part_in_the_choice():
+    good = FrontMember("good", 0, {"error": 0.02, "params": 10}, (0.9, 0.9), (0.01, 0.01), None, {"error": 0.01})
+    bad = FrontMember("bad", 0, {"error": 0.01, "params": 10}, (0.0, 0.0), (0.02, 0.02), None, {"error": 0.02})
+    assert best_member((good, bad), ERROR_PARAMS, "error").id == "good"
+
+
+def test_where_the_error_counts_a_lucky_member_without_final_trainings_is_out_and_the_smallest_one_is_not():
+    front = (final("lucky", 0.001, params=3), final("trained", 0.02, 0.03), final("other", 0.02, 0.04, params=900))
+    assert best_member(front, ERROR_PARAMS, "error").id == "trained"
+    assert best_member(front, ERROR_PARAMS, "params").id == "lucky"
+    assert best_member(front, ERROR_PARAMS, "knee").id != "lucky"
+
+
 def test_figures_count_as_logarithms_at_the_knee():
     front = (member("large", 0.01, 100_000), member("useful", 0.03, 10_000), member("useless", 0.3, 500))
     assert knee((*front, member("tiny", 0.9, 50)), ERROR_PARAMS).id == "useful"

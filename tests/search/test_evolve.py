@@ -65,11 +65,20 @@ def test_generation_0_is_the_seed_programs_and_mutants_of_the_ones_that_scored(r
         assert set(mutant.parents) <= scored
 
 
-def test_failures_and_values_that_are_not_finite_never_reach_the_population(run):
-    failed = {e.individual for e in run.evaluations() if isinstance(e.outcome, Failed)}
-    assert failed
-    assert not failed & {id_ for g in run.generations() for id_ in g.population}
-    assert ("measure", "not finite") in {(g.stage, g.reason) for g in run.failures()}
+def test_failures_and_values_that_are_not_finite_never_reach_the_population(tmp_path):
+    def breaking_the_contract(job):
+        made = outcome(job)
+        if isinstance(made, Scored) and int(job.text.split()[0]) % 5 == 0:
+            return Scored({**made.values, "error": float("nan")})
+        return made
+
+    evolve(CONFIG, tmp_path, workers=2, parts=parts(evaluate=breaking_the_contract))
+    with Archive.open(tmp_path) as run:
+        failed = {e.individual for e in run.evaluations() if isinstance(e.outcome, Failed)}
+        assert failed
+        assert not failed & {id_ for g in run.generations() for id_ in g.population}
+        reasons = {(g.stage, g.reason) for g in run.failures()}
+    assert {("measure", "not finite"), ("measure", "nan"), ("build", "no layers")} <= reasons
 
 
 def test_the_front_is_what_nothing_scored_dominates(run):
@@ -120,6 +129,29 @@ def test_selection_uses_the_validation_split_alone_and_the_front_is_retrained_on
     retrainings = run.retrainings()
     assert len({r.seed for r in retrainings}) == 2
     assert all(r.validation_error is not None for r in retrainings)
+
+
+def test_the_finals_mean_of_an_objective_is_over_their_validation_values(run):
+    for member in run.front():
+        finals = [e.outcome.values for e in run.evaluations("test") if e.individual == member.id]
+        assert member.validation_errors == tuple(final["validation_error"] for final in finals)
+        assert member.finals["error"] == pytest.approx(sum(member.validation_errors) / 2)
+        assert member.finals["params"] == member.values["params"]
+        assert member.judged == {**member.values, **member.finals}
+
+
+def test_a_final_training_that_lacks_its_validation_error_is_a_failure(tmp_path):
+    def forgetful(job):
+        made = outcome(job)
+        if isinstance(made, Failed):
+            return made
+        return Scored({key: value for key, value in made.values.items() if key != "validation_error"}, made.cost)
+
+    evolve(CONFIG, tmp_path, workers=2, parts=parts(evaluate=forgetful))
+    with Archive.open(tmp_path) as run:
+        finals = [e.outcome for e in run.evaluations("test")]
+        assert {(f.stage, f.reason) for f in finals} == {("measure", "not finite")}
+        assert all(member.judged == member.values for member in run.front())
 
 
 def test_parents_are_those_that_gave_something(run):

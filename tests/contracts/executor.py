@@ -1,0 +1,101 @@
+"""What every executor keeps to. A test class inherits this and gives `executor`, `good`, `bad` and `endless`."""
+
+import math
+from concurrent.futures import CancelledError, Future
+from dataclasses import replace
+from typing import get_args
+
+import pytest
+
+from gi.core.protocols import Job
+from gi.core.types import OBJECTIVES, Failed, Scored, Stage
+
+
+class ExecutorContract:
+    """`good` and `bad` are texts that score and fail, `endless` one that runs until it is killed; two slots."""
+
+    good: tuple[str, str]
+    bad: str
+    endless: str
+
+    @pytest.fixture
+    def executor(self):
+        raise NotImplementedError
+
+    def job(self, text=None, **fields):
+        return Job(**{"id": "it", "text": text or self.good[0], "seed": 1, "images": 640} | fields)
+
+    def result(self, executor, text=None, **fields):
+        return executor.submit(self.job(text, **fields)).result(60)
+
+    def test_has_as_many_slots_as_it_was_given(self, executor):
+        assert executor.capacity == 2
+
+    def test_submitting_waits_for_nothing(self, executor):
+        future = executor.submit(self.job(self.endless))
+        assert isinstance(future, Future)
+        assert not future.done()
+
+    def test_the_search_gets_every_objective_and_nothing_of_the_test_split(self, executor):
+        outcome = self.result(executor)
+        assert isinstance(outcome, Scored)
+        assert set(outcome.values) == set(OBJECTIVES)
+        assert all(math.isfinite(value) and value >= 0 for value in outcome.values.values())
+
+    def test_a_final_training_measures_the_validation_error_too(self, executor):
+        outcome = self.result(executor, split="test")
+        assert isinstance(outcome, Scored)
+        assert set(outcome.values) == {*OBJECTIVES, "validation_error"}
+
+    def test_the_validation_error_of_a_final_training_is_that_of_the_same_training_in_the_search(self, executor):
+        final, searched = self.result(executor, split="test"), self.result(executor, split="validation")
+        assert final.values["validation_error"] == searched.values["error"]
+
+    def test_a_failure_is_a_value_with_stage_reason_and_cost(self, executor):
+        outcome = self.result(executor, self.bad)
+        assert isinstance(outcome, Failed)
+        assert outcome.stage in get_args(Stage)
+        assert outcome.reason
+        assert outcome.cost.cpu_s >= 0
+
+    def test_the_parts_of_a_cost_are_not_more_than_all_of_it(self, executor):
+        cost = self.result(executor).cost
+        assert 0 < cost.train_cpu_s + cost.measure_cpu_s <= cost.cpu_s
+        assert cost.wall_s > 0
+
+    def test_an_outcome_depends_on_its_job_alone(self, executor):
+        jobs = [self.job(text, id=f"{n}-{seed}", seed=seed) for n, text in enumerate(self.good) for seed in (1, 2)]
+        there = self.errors(executor, jobs)
+        assert self.errors(executor, jobs[::-1]) == there
+        assert len(set(there.values())) > 1
+
+    def errors(self, executor, jobs):
+        futures = {job.id: executor.submit(job) for job in jobs}
+        return {id_: future.result(60).values["error"] for id_, future in futures.items()}
+
+    def test_weights_are_written_where_the_job_says_and_nowhere_else(self, executor, tmp_path):
+        path = tmp_path / "new" / "it.pt"
+        assert isinstance(self.result(executor, weights_path=str(path)), Scored)
+        assert [each.name for each in path.parent.iterdir()] == ["it.pt"]
+        assert self.result(executor, self.bad, weights_path=str(path.with_name("bad.pt")))
+        assert [each.name for each in path.parent.iterdir()] == ["it.pt"]
+
+    def test_weights_that_cannot_be_written_are_a_failure(self, executor, tmp_path):
+        (tmp_path / "file").write_text("")
+        outcome = self.result(executor, weights_path=str(tmp_path / "file" / "it.pt"))
+        assert isinstance(outcome, Failed)
+        assert outcome.stage == "worker"
+
+    def test_weights_of_the_parent_that_are_not_there_stop_nothing(self, executor, tmp_path):
+        assert isinstance(self.result(executor, inherit_from=str(tmp_path / "gone.pt")), Scored)
+
+    def test_shutdown_ends_what_runs_and_what_waits_without_an_outcome(self, executor):
+        futures = [executor.submit(replace(self.job(self.endless), id=str(n))) for n in range(4)]
+        executor.shutdown()
+        for future in futures:
+            with pytest.raises(CancelledError):
+                future.result(10)
+
+    def test_shutdown_may_come_twice(self, executor):
+        executor.shutdown()
+        executor.shutdown()
