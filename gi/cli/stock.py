@@ -43,7 +43,8 @@ def harvest(
 ) -> int:
     """Add programs of repositories, folders or packages to the corpus.
 
-    A SOURCE is a git URL (https, ssh, file), a folder or the name of an installed package.
+    A SOURCE is a git URL (https, ssh, file), a folder, the name of an installed package, or a wheel of the package
+    registry that is read and never installed (pypi:NAME==VERSION).
     """
     wanted = _wanted(sources, everything, commit)
 
@@ -67,7 +68,9 @@ def harvest(
 def _wanted(sources: tuple[str, ...], everything: bool, commit: str | None) -> list[tuple[str, str | None]]:
     """What to harvest, each with its commit or None."""
     if not sources and not everything:
-        raise ConfigError("nothing to harvest: name a git URL, a folder or an installed package, or pass --all.")
+        raise ConfigError(
+            "nothing to harvest: name a git URL, a folder, an installed package or pypi:NAME==VERSION, or pass --all."
+        )
     if commit and (len(sources) != 1 or everything):
         raise ConfigError(f"--commit {commit} goes with exactly one SOURCE: name one.")
     from gi.harvest import repositories

@@ -1,4 +1,4 @@
-"""A git URL, a repository, a folder or an installed package -> its programs, read as text and never imported."""
+"""A git URL, a repository, a folder or a package -> its programs, read as text and never imported."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -11,6 +11,7 @@ from gi.harvest.catalogue import repositories
 from gi.harvest.package import package_terms, package_tree
 from gi.harvest.programs import read_programs
 from gi.harvest.records import Harvest, LicenceFile, Progress, Refusal, Repository
+from gi.harvest.registry import PREFIX, wheel_tree
 from gi.harvest.tree import Tree, folder_tree
 
 __all__ = [
@@ -32,9 +33,10 @@ _URL = re.compile(r"(https?|ssh|git|file)://.+|[\w.-]+@[\w.-]+:.+")
 def harvest(source: str, *, commit: str | None = None, cache: Path, on_progress: Progress | None = None) -> Harvest:
     """The programs of `source` at `commit`, by default what its HEAD marks.
 
-    `source` is a git URL (https, ssh, git, file, user@host:path), a folder or the name of an installed package, in this
-    order. A folder that is a git repository, bare or not, gives what is committed; any other gives its files as
-    they are. What is fetched stays in the folder `cache`. Raises `HarvestError` where nothing can be had.
+    `source` is a git URL (https, ssh, git, file, user@host:path), a wheel of the package registry
+    (pypi:NAME==VERSION), a folder or the name of an installed package, in this order. A folder that is a git
+    repository, bare or not, gives what is committed; any other gives its files as they are. What is fetched stays in
+    the folder `cache`. Raises `HarvestError` where nothing can be had.
     """
     if on_progress:
         on_progress("fetch", 0, 0)
@@ -58,13 +60,18 @@ def _tree(source: str, commit: str | None, cache: Path) -> Tree:
         from gi.harvest.git import remote_tree
 
         return remote_tree(source, commit, cache)
+    if source.startswith(PREFIX):
+        if commit:
+            raise HarvestError(f"{source!r} names a version and has no commits: leave the commit out.")
+        return wheel_tree(source, cache)
     folder = Path(source).expanduser()
     if source and folder.is_dir():
         return _repository_or_folder(folder.resolve(), commit)
     if folder.exists() or "/" in source or not source:
         what = "is a file" if folder.is_file() else "is no folder"
         raise HarvestError(
-            f"{source!r} {what}: pass a git URL, an existing folder or the name of an installed package."
+            f"{source!r} {what}: pass a git URL, an existing folder, the name of an installed package "
+            f"or a wheel of the registry, pypi:NAME==VERSION."
         )
     if commit:
         raise HarvestError(f"{source!r} is an installed package and has no commits: leave the commit out.")

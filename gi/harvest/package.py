@@ -43,15 +43,15 @@ def package_tree(name: str) -> Tree:
         top,
         repository=repository,
         commit=version,
-        licence=_licence(distribution),
-        licence_texts=_licence_texts(distribution) if distribution else {},
+        licence=stated_licence(distribution),
+        licence_texts=stated_terms(distribution) if distribution else {},
     )
 
 
 def package_terms(name: str) -> tuple[LicenceFile, ...]:
     """The licence files of an installed package; empty where it is not installed or brings none."""
     distribution = _distribution(name)
-    return tuple(LicenceFile(*file) for file in sorted(_licence_texts(distribution).items())) if distribution else ()
+    return tuple(LicenceFile(*file) for file in sorted(stated_terms(distribution).items())) if distribution else ()
 
 
 def _module(name: str) -> Path | None:
@@ -83,19 +83,19 @@ def _top_level(distribution: metadata.Distribution | None) -> str:
     return next((top for top in tops if top.isidentifier()), "")
 
 
-def _licence(distribution: metadata.Distribution | None) -> str:
+def stated_licence(distribution: metadata.Distribution | None) -> str:
     """The licence that the package states: its SPDX expression, else its licence files, else its classifiers."""
     if distribution is None:
         return UNKNOWN
     expressions = distribution.metadata.get_all("License-Expression")
     if expressions:
         return str(expressions[0])
-    texts = [text for name, text in _licence_texts(distribution).items() if is_licence_file(name)]
+    texts = [text for name, text in stated_terms(distribution).items() if is_licence_file(name)]
     found = joined(licence_of_text(text) for text in texts) if texts else UNKNOWN
     return found if found != UNKNOWN else _classified(distribution.metadata.get_all("Classifier") or [])
 
 
-def _licence_texts(distribution: metadata.Distribution) -> dict[str, str]:
+def stated_terms(distribution: metadata.Distribution) -> dict[str, str]:
     """What the package's files of terms and attributions say, by name."""
     files = [file for file in distribution.files or [] if re.search(r"\.dist-info/(licenses/)?[^/]+$", file.as_posix())]
     told = [file for file in files if is_licence_file(file.name) or is_notice_file(file.name)]
