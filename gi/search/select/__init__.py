@@ -5,7 +5,7 @@ Everything here minimises, is deterministic and refuses values that are not fini
 
 from gi.search.select.mating import Standing, standing, tournament
 from gi.search.select.survival import Matrix, crowding, non_dominated, ranks, survivors
-from gi.search.select.volume import hypervolume, reference_point, scaled, violations
+from gi.search.select.volume import hypervolume, reference_point, scaled, violations, worst_ordinary
 
 __all__ = [
     "Matrix",
@@ -20,4 +20,5 @@ __all__ = [
     "survivors",
     "tournament",
     "violations",
+    "worst_ordinary",
 ]

@@ -1,6 +1,7 @@
 """The hypervolume (Zitzler and Thiele 1998) of objective values, linear and logarithmic ones side by side."""
 
 import math
+import statistics
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,7 +13,9 @@ from gi.search.select.survival import Matrix, objective_matrix
 _LEAST = 1e-6  # a count or a time of zero has no logarithm
 _LINEAR_MARGIN = 0.1
 _LOG_MARGIN = 2.0
-_BOUND_FACTOR, _BOUND_MARGIN = 1.25, 0.005  # over the worst seed program, so that one noisy training bars nobody
+_BOUND_FACTOR, _BOUND_MARGIN = 1.25, 0.005  # over the worst ordinary seed, so that one noisy training bars nobody
+_ORDINARY_DEVIATIONS = 3.0
+_DEVIATIONS_OF_MAD = 1.4826  # a normal distribution's standard deviation in median absolute deviations
 
 
 def scaled(values: ArrayLike, objectives: Sequence[Objective]) -> Matrix:
@@ -32,18 +35,32 @@ def reference_point(values: ArrayLike, objectives: Sequence[Objective], seeds: A
     """The reference point of a run, unscaled, from its first generation's values of shape (n, m), n >= 1.
 
     An objective's own reference where it has one, else the worst value with a margin: twice it where the objective is
-    logarithmic, a tenth more otherwise. A bounded objective's comes from the worst of the `seeds`, whose values are of
-    shape (k, m): a quarter and half a point more, at most its own reference. Raises `ValueError` where there are no
-    values.
+    logarithmic, a tenth more otherwise. A bounded objective's comes from the `seeds`, whose values are of shape (k, m):
+    a quarter and half a point over the worst ordinary one (`worst_ordinary`), at most its own reference. Raises
+    `ValueError` where there are no values.
     """
     matrix, first = objective_matrix(values), objective_matrix(seeds)
     if not len(matrix):
         raise ValueError("a reference point needs the values of at least one individual: got none.")
     corner = [_reference(float(worst), o) for worst, o in zip(matrix.max(axis=0), objectives, strict=True)]
     if len(first):
-        bounds = _BOUND_FACTOR * first.max(axis=0) + _BOUND_MARGIN
-        corner = [min(c, float(b)) if o.bounded else c for c, b, o in zip(corner, bounds, objectives, strict=True)]
+        bounds = [_BOUND_FACTOR * worst_ordinary(column) + _BOUND_MARGIN for column in first.T.tolist()]
+        corner = [min(c, b) if o.bounded else c for c, b, o in zip(corner, bounds, objectives, strict=True)]
     return tuple(corner)
+
+
+def worst_ordinary(values: Sequence[float]) -> float:
+    """The largest of n >= 1 values, but no more than three standard deviations over their median (Hampel 1974).
+
+    One seed program that does not fit the data set must not decide what is feasible: on digits the worst of 18 is wrong
+    37.6 % of the time, their median 2.8 %, and the bound came out at 47.5 % where it is 7.9 % now. The deviation is
+    estimated by the median absolute one, which half of the values cannot move, and counts as at least a third of the
+    median: equal values say little about what training scatters, so up to twice the median is ordinary. The medians are
+    the lower of two, so that of two seed programs the better one is the measure. A value alone is its own bound.
+    """
+    median = statistics.median_low(values)
+    deviation = _DEVIATIONS_OF_MAD * statistics.median_low(abs(value - median) for value in values)
+    return min(max(values), median + _ORDINARY_DEVIATIONS * max(deviation, median / _ORDINARY_DEVIATIONS))
 
 
 def violations(values: ArrayLike, reference: Sequence[float], objectives: Sequence[Objective]) -> list[float]:

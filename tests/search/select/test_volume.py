@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gi.core.types import OBJECTIVES, Objective
-from gi.search.select import hypervolume, reference_point, scaled, violations
+from gi.search.select import hypervolume, reference_point, scaled, violations, worst_ordinary
 
 COORDINATE = st.floats(0, 10, allow_nan=False)
 THREE = [OBJECTIVES[key] for key in ("error", "params", "time")]
@@ -66,12 +66,47 @@ def test_the_reference_point_is_the_objectives_own_or_the_worst_with_a_margin():
     assert reference_point(values, [*THREE, linear]) == pytest.approx((1.0, 100_000, 1.0, 4.4))
 
 
-def test_a_bounded_objectives_reference_lies_a_margin_over_the_worst_seed_and_never_beyond_its_own():
+def test_a_bounded_objectives_reference_lies_a_margin_over_the_worst_ordinary_seed_and_never_beyond_its_own():
     bounded = [Objective("error", "share", reference=1.0, bounded=True), Objective("params", "", log=True)]
     values = [[0.9, 100], [0.2, 100], [0.1, 100]]
     assert reference_point(values, bounded, values[1:]) == pytest.approx((0.255, 200))
-    assert reference_point(values, bounded, values) == pytest.approx((1.0, 200))
+    assert reference_point(values, bounded, [[0.9, 100]]) == pytest.approx((1.0, 200))
     assert reference_point(values, bounded) == pytest.approx((1.0, 200))
+
+
+# The validation errors of the seed programs on digits.
+DIGITS = (
+    *(0.024, 0.042, 0.028, 0.021, 0.024, 0.031, 0.045, 0.042, 0.077),
+    *(0.017, 0.021, 0.021, 0.021, 0.028, 0.045, 0.376, 0.045, 0.146),
+)
+
+
+@pytest.mark.parametrize(
+    ("errors", "worst"),
+    [
+        ([0.3], 0.3),
+        ([0.02, 0.03], 0.03),
+        ([0.02, 0.4], 0.04),
+        ([0.4, 0.02], 0.04),
+        ([0.05] * 6, 0.05),
+        ([0.05] * 5 + [0.06], 0.06),
+        ([0.05] * 5 + [0.9], 0.1),
+        ([0.02, 0.021, 0.022, 0.023, 0.9], 0.044),
+        ([0.1, 0.2, 0.3, 0.4, 0.5], 0.5),
+        ([0.0, 0.0, 0.0], 0.0),
+        ([0.9] * 4, 0.9),
+        (DIGITS, 0.028 + 3 * 1.4826 * 0.007),
+    ],
+)
+def test_one_misfit_among_the_seeds_does_not_decide_what_is_ordinary(errors, worst):
+    assert worst_ordinary(errors) == pytest.approx(worst)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
+def test_at_least_half_of_the_seeds_are_ordinary_and_nothing_beyond_the_worst_is(errors):
+    worst = worst_ordinary(errors)
+    assert sum(error <= worst for error in errors) >= len(errors) / 2
+    assert worst <= max(errors)
 
 
 def test_only_what_lies_beyond_a_bounded_reference_is_infeasible():
