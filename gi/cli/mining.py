@@ -19,7 +19,7 @@ _seed_option = click.option(
 @click.argument("kernel", type=int, required=False)
 @index_option
 @click.option("--children", metavar="FILE.npy", type=click.Path(path_type=Path), help="In place of KERNEL: (n, h, w).")
-@click.option("--shape", default="3x3", show_default=True, help="Of the parents to predict, beside --children.")
+@click.option("--shape", default="3x3", show_default=True, help="Of the parents, where no KERNEL tells it.")
 @click.option("--depth", type=int, default=2, show_default=True, help="2: children; 3: their children too.")
 @_k_option
 @click.option("--count", type=click.IntRange(1), default=4, show_default=True, help="How many parents to answer.")
@@ -55,7 +55,8 @@ def predict(
     if kernel is not None or children is not None:
         answer |= _predicted(index, kernel, children, shape, depth, k, count, most_likely, seed)
     if scores:
-        answer["scores"] = _scores(index, shape, depth, k, seed)
+        of = _shape(shape) if kernel is None else index.layer(index.layer_of(kernel)).shape
+        answer["scores"] = _scores(index, of, depth, k, seed)
     if as_json:
         print_json(answer)
     else:
@@ -98,12 +99,14 @@ def _predicted(
     }
 
 
-def _scores(index: Any, shape: str, depth: int, k: int, seed: int) -> dict[str, Any]:
+def _scores(index: Any, shape: tuple[int, ...], depth: int, k: int, seed: int) -> dict[str, Any]:
     import dataclasses
 
     from gi.kernels.mining.cache import held_out_scores
+    from gi.kernels.records import shape_name
 
-    return dataclasses.asdict(held_out_scores(index, _shape(shape), depth=depth, k=k, seed=seed))
+    accuracy = held_out_scores(index, shape, depth=depth, k=k, seed=seed)
+    return {"shape": shape_name(shape), **dataclasses.asdict(accuracy)}
 
 
 def _shape(text: str) -> tuple[int, ...]:
@@ -118,12 +121,12 @@ def _kernels(path: Path | None) -> Any:
 
     assert path is not None
     try:
-        found = np.load(path, allow_pickle=False)
+        kernels = np.load(path, allow_pickle=False)
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path} is no file of numpy's ({error}): write kernels with numpy.save.") from error
-    if found.ndim != 3 or not len(found) or found.dtype.kind not in "fiu" or not np.isfinite(found).all():
-        raise ConfigError(f"{path} holds {found.dtype} {found.shape}: expected finite kernels (n, height, width).")
-    return found.astype(np.float32)
+    if kernels.ndim != 3 or not len(kernels) or kernels.dtype.kind not in "fiu" or not np.isfinite(kernels).all():
+        raise ConfigError(f"{path} holds {kernels.dtype} {kernels.shape}: expected finite kernels (n, height, width).")
+    return kernels.astype(np.float32)
 
 
 def _print(answer: dict[str, Any]) -> None:
@@ -140,14 +143,17 @@ def _print(answer: dict[str, Any]) -> None:
         for kernel in answer["kernels"]:
             click.echo(f"  {_rows(kernel, '+.4g')}")
     if "scores" in answer:
-        found = answer["scores"]
-        click.echo(f"{found['parents']:,} parents in {found['networks']} groups of networks, each held out once:")
+        scores = answer["scores"]
         click.echo(
-            f"classifier  top-1 {found['top1']:.1%}  top-5 {found['top5']:.1%}  log loss {found['log_loss']:.3f}"
+            f"{scores['parents']:,} parents of shape {scores['shape']} in {scores['networks']} groups of networks, "
+            "each held out once:"
         )
         click.echo(
-            f"majority    top-1 {found['majority_top1']:.1%}  top-5 {found['majority_top5']:.1%}  "
-            f"log loss {found['prior_log_loss']:.3f}"
+            f"classifier  top-1 {scores['top1']:.1%}  top-5 {scores['top5']:.1%}  log loss {scores['log_loss']:.3f}"
+        )
+        click.echo(
+            f"majority    top-1 {scores['majority_top1']:.1%}  top-5 {scores['majority_top5']:.1%}  "
+            f"log loss {scores['prior_log_loss']:.3f}"
         )
 
 

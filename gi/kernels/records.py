@@ -131,9 +131,17 @@ TABLES = {"networks": NETWORKS, "layers": LAYERS, "segments": SEGMENTS, "refused
 
 
 def plain(text: str | bytes) -> str:
-    """A text from a file as one line that any table can hold; protobuf gives bytes for what is no UTF-8."""
+    """A text from a file as one line that any table can hold; protobuf gives bytes for what is no UTF-8.
+
+    Control characters are spelled out: a layer's name may be a terminal's commands.
+    """
     raw = text if isinstance(text, bytes) else text.encode("utf-8", "replace")
-    return " ".join(raw.decode("utf-8", "replace").split())
+    line = " ".join(raw.decode("utf-8", "replace").split())
+    return line if line.isprintable() else "".join(c if c.isprintable() else _spelled(c) for c in line)
+
+
+def _spelled(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
 
 
 def shape_name(shape: tuple[int, ...]) -> str:

@@ -37,6 +37,19 @@ def info_tables(found: Mapping[str, Any]) -> Iterator[Table | str]:
             if file["reason"]:
                 refused.add_row(Text(file["name"]), Text(file["reason"]))
         yield refused
+    if found["left_out"]:
+        yield _left_out_table(found["left_out"])
+
+
+def _left_out_table(layers: Sequence[Mapping[str, str]]) -> Table:
+    """The layers that were left out, those of one file and one reason in a row."""
+    rows: dict[tuple[str, str], list[str]] = {}
+    for layer in layers:
+        rows.setdefault((layer["file"], layer["reason"]), []).append(layer["layer"])
+    made = table("file", "layers left out", "reason")
+    for (file, reason), names in rows.items():
+        made.add_row(Text(file), Text(", ".join(names)), Text(reason))
+    return made
 
 
 def _networks_table(files: Sequence[Mapping[str, Any]]) -> Table:

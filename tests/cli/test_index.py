@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from gi.cli import run
@@ -144,3 +145,37 @@ def test_kernels_of_any_number_of_dimensions_are_asked_about(shape, tmp_path, ca
     assert "3 children: 18, 19, 20" in capsys.readouterr().out
     assert run(["index", "predict", "30", *index, "--k", "4"]) == 0
     assert "answer, sampled:" in capsys.readouterr().out
+
+
+def test_scores_are_of_the_kernels_own_shape(tmp_path, capsys):
+    for number in range(2):
+        layers = [conv("a", "x", trained(16, 3, 5, 5, seed=number)), node("Relu", ["a"], "r"),
+                  conv("b", "r", trained(16, 16, 5, 5, seed=9 + number))]  # fmt: skip
+        write(tmp_path, f"m{number}.onnx", model(layers, {}))
+    index = ["--index", tmp_path / "index"]
+    answer(capsys, "index", "build", tmp_path, *index)
+    scored = answer(capsys, "index", "predict", 60, "--scores", "--k", 4, *index)["scores"]
+    assert (scored["shape"], scored["parents"]) == ("5x5", 2 * 16 * 16)
+    assert answer(capsys, "index", "predict", "--scores", "--shape", "5x5", "--k", 4, *index)["scores"] == scored
+    assert run(["index", "predict", "60", "--scores", "--k", "4", *map(str, index)]) == 0
+    assert "512 parents of shape 5x5" in capsys.readouterr().out
+
+
+def test_info_gives_the_reason_for_every_layer_left_out(tmp_path, capsys):
+    nodes = [conv("good", "x", trained(4, 3, 3, 3)), conv("flat", "x", np.ones((4, 3, 3, 3), "f")),
+             node("Conv", ["x", "x"], "own", name="own\x1b[31m")]  # fmt: skip
+    write(tmp_path, "net.onnx", model(nodes, {}))
+    index = ["--index", tmp_path / "index"]
+    answer(capsys, "index", "build", tmp_path / "net.onnx", *index)
+    held = answer(capsys, "index", "info", *index)
+    assert held["left_out"] == [
+        {"file": "net.onnx", "layer": "flat", "reason": "all its weights are equal"},
+        {
+            "file": "net.onnx", "layer": "own\\x1b[31m",
+            "reason": "weights that the network computes: none are stored, 'x' is an input",
+        },
+    ]  # fmt: skip
+    assert run(["index", "info", *map(str, index)]) == 0
+    shown = capsys.readouterr().out
+    assert "all its weights are equal" in shown
+    assert "\x1b" not in shown

@@ -4,12 +4,27 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from gi.kernels.channels.producers import NOBODY, OPAQUE, ChannelFlow, Shape, Value, expanded, flow_of, spread_evenly
-from gi.kernels.channels.sizes import resized_shape, window_sizes
+from gi.kernels.channels.places import padded_places, resized_places, window_places
+from gi.kernels.channels.producers import (
+    LARGEST_PLANES,
+    NOBODY,
+    OPAQUE,
+    ChannelFlow,
+    Shape,
+    TooLargeError,
+    Value,
+    expanded,
+    flow_of,
+    merged,
+    spread_evenly,
+    taken,
+)
+from gi.kernels.channels.sizes import resize_factors, resized_shape, window_of, window_sizes
 from gi.kernels.onnx.graphs import Operator
 from gi.kernels.onnx.tensors import Array
 
-Rule = Callable[[Operator, Sequence[Value], int], Value]
+Rule = Callable[[Operator, Sequence[Value]], Value]
+_LARGEST_PAD = 1 << 16
 
 
 def as_flow(value: Value) -> ChannelFlow | None:
@@ -19,68 +34,106 @@ def as_flow(value: Value) -> ChannelFlow | None:
     return ChannelFlow(value.shape) if isinstance(value, np.ndarray) else None
 
 
-def same(_: Operator, given: Sequence[Value], __: int) -> Value:
+def same(_: Operator, given: Sequence[Value]) -> Value:
     """Activations, normalisations, casts: each place stays what it was."""
     return as_flow(given[0]) or OPAQUE
 
 
-def pooled(operator: Operator, given: Sequence[Value], _: int) -> Value:
-    """Pools with a window."""
+def pooled(operator: Operator, given: Sequence[Value]) -> Value:
+    """Pools with a window, wherever the channels lie: each new place has the producers of its window."""
     flow = as_flow(given[0])
     if flow is None or len(flow.shape) < 3:
         return OPAQUE
     kernel = operator.ints("kernel_shape") or (1,) * (len(flow.shape) - 2)
-    return ChannelFlow((*flow.shape[:2], *window_sizes(operator, flow.shape[2:], kernel)), spread_evenly(flow).planes)
+    shape = (*flow.shape[:2], *window_sizes(operator, flow.shape[2:], kernel))
+    try:
+        planes = list(flow.planes)
+        for axis in _changing(flow, range(2, len(shape))):
+            planes = [part for plane in planes for part in _windows(operator, plane, flow.shape, shape, axis, kernel)]
+        return flow_of(shape, planes)
+    except TooLargeError:
+        return ChannelFlow(shape, _within_channels(flow).planes)
 
 
-def pooled_to_one(_: Operator, given: Sequence[Value], __: int) -> Value:
-    """Pools over the whole channel."""
+def _windows(
+    operator: Operator, plane: Array, before: Shape, after: Shape, axis: int, kernel: Sequence[int]
+) -> list[Array]:
+    """What a plane becomes under windows along one axis. Raises `TooLargeError`."""
+    size, made = before[axis], after[axis]
+    if size is None or made is None or plane.size * kernel[axis - 2] > LARGEST_PLANES:
+        raise TooLargeError("windows over a value that is too large")
+    stride, dilation, pad = window_of(operator, axis - 2, size, made, kernel)
+    places = window_places(size, made, kernel[axis - 2], stride, dilation, pad)
+    return [taken(plane, axis, at, size) for at in places]
+
+
+def pooled_to_one(_: Operator, given: Sequence[Value]) -> Value:
+    """Pools over all axes but the first two."""
     flow = as_flow(given[0])
     if flow is None or len(flow.shape) < 3:
         return OPAQUE
-    return ChannelFlow((*flow.shape[:2], *(1 for _ in flow.shape[2:])), spread_evenly(flow).planes)
+    planes = merged(flow, range(2, len(flow.shape))).planes
+    return ChannelFlow((*flow.shape[:2], *(1 for _ in flow.shape[2:])), planes)
 
 
-def pooled_to_size(operator: Operator, given: Sequence[Value], _: int) -> Value:
+def pooled_to_size(operator: Operator, given: Sequence[Value]) -> Value:
     """An adaptive pool, which is told what it makes."""
     flow, sizes = as_flow(given[0]), operator.ints("sizes")
     if flow is None or len(flow.shape) < 3:
         return OPAQUE
     spatial = sizes if len(sizes) == len(flow.shape) - 2 else (None,) * (len(flow.shape) - 2)
-    return ChannelFlow((*flow.shape[:2], *spatial), spread_evenly(flow).planes)
+    return ChannelFlow((*flow.shape[:2], *spatial), _within_channels(flow).planes)
 
 
-def resized(operator: Operator, given: Sequence[Value], _: int) -> Value:
-    """Resize and Upsample: within the channel."""
+def resized(operator: Operator, given: Sequence[Value]) -> Value:
+    """Resize and Upsample: within the channel, or along an axis that channels lie on."""
     flow = as_flow(given[0])
     if flow is None or len(flow.shape) < 3:
         return OPAQUE
-    return ChannelFlow(resized_shape(operator, flow.shape, given), spread_evenly(flow).planes)
+    shape = resized_shape(operator, flow.shape, given)
+    changing = [axis for axis in _changing(flow, range(len(shape))) if shape[axis] != flow.shape[axis]]
+    if all(axis > 1 for axis in changing) and flow.changes_along(1):
+        return ChannelFlow(shape, _within_channels(flow).planes if changing else flow.planes)
+    planes = list(flow.planes)
+    for axis in changing:
+        size, made = flow.shape[axis], shape[axis]
+        factor = resize_factors(operator, len(shape), given).get(axis) or (made or 0) / (size or 1)
+        places = resized_places(operator, size, made, factor) if size and made else None
+        if places is None or size is None:
+            return ChannelFlow(shape)
+        planes = [taken(plane, axis, at, size) for plane in planes for at in places]
+    return flow_of(shape, planes)
 
 
-def sampled(_: Operator, given: Sequence[Value], __: int) -> Value:
+def sampled(_: Operator, given: Sequence[Value]) -> Value:
     """GridSample: each channel looked up at the places of the grid."""
     flow, grid = as_flow(given[0]), as_flow(given[1])
     if flow is None or grid is None or len(flow.shape) != len(grid.shape):
         return OPAQUE
-    return ChannelFlow((*flow.shape[:2], *grid.shape[1:-1]), spread_evenly(flow).planes)
+    return ChannelFlow((*flow.shape[:2], *grid.shape[1:-1]), _within_channels(flow).planes)
 
 
-def joined(operator: Operator, given: Sequence[Value], _: int) -> Value:
-    """Add, Mul and the like: each place has the producers of all operands, broadcast as numpy does."""
+def joined(operator: Operator, given: Sequence[Value]) -> Value:
+    """Add, Mul and the like: each place has the producers of all operands, broadcast as numpy does.
+
+    Of an opaque operand nothing is known; the others feed the result all the same. It is taken to have no more axes
+    than they, and may have made any size of 1 larger.
+    """
     flows = [as_flow(value) for value in given if value is not None]
     known = [flow for flow in flows if flow is not None]
-    if len(known) < len(flows) or not known:
+    if len(known) < len(flows) and not any(flow.planes for flow in known):
         return OPAQUE
-    if operator.int("axis", -1) > 0 and len(known) == 2:  # up to opset 6 an attribute said where the second one goes
-        known[1] = _from_axis(known[1], operator.int("axis"), len(known[0].shape))
+    if operator.opset < 7 and operator.int("axis", -1) > 0 and len(known) == 2:
+        known[1] = _from_axis(known[1], operator.int("axis"), len(known[0].shape))  # where the second one goes
     axes = max(len(flow.shape) for flow in known)
     aligned = [_with_axes(flow, axes) for flow in known]
     shape = tuple(_broadcast_size([flow.shape[axis] for flow in aligned]) for axis in range(axes))
+    if len(known) < len(flows):
+        shape = (*shape[:1], *(None if size == 1 else size for size in shape[1:]))
     return flow_of(shape, [plane for flow in aligned for plane in flow.planes])
 
 
-def broadcast(_: Operator, given: Sequence[Value], __: int) -> Value:
+def broadcast(_: Operator, given: Sequence[Value]) -> Value:
     """Expand: as the joining of the value with ones of the new shape."""
     flow, wanted = as_flow(given[0]), given[1] if len(given) > 1 else None
     if flow is None or not isinstance(wanted, np.ndarray) or wanted.size > 8:
@@ -92,7 +145,7 @@ def broadcast(_: Operator, given: Sequence[Value], __: int) -> Value:
     return ChannelFlow(shape, aligned.planes)
 
 
-def concatenated(operator: Operator, given: Sequence[Value], _: int) -> Value:
+def concatenated(operator: Operator, given: Sequence[Value]) -> Value:
     """Concat along any axis."""
     flows = [as_flow(value) for value in given]
     known = [flow for flow in flows if flow is not None]
@@ -112,23 +165,43 @@ def concatenated(operator: Operator, given: Sequence[Value], _: int) -> Value:
     return flow_of(_with(shape, axis, total), planes)
 
 
-def padded(operator: Operator, given: Sequence[Value], _: int) -> Value:
-    """Pad: new places have no producer, or those of the channel that they extend."""
+def padded(operator: Operator, given: Sequence[Value]) -> Value:
+    """Pad: new places have no producer, or those of the places that they repeat; negative pads cut."""
     flow = as_flow(given[0])
+    around = _pads(operator, given, len(flow.shape)) if flow is not None else None
+    if flow is None or around is None:
+        return OPAQUE
+    planes, shape = list(flow.planes), list(flow.shape)
+    for axis, (before, after) in around.items():
+        size = flow.shape[axis]
+        shape[axis] = None if size is None else size + before + after
+        # Elsewhere producers do not change along the axis, and padding changes nothing that counts.
+        if planes and (axis == 1 or flow.changes_along(axis)) and (before or after):
+            places = None if size is None else padded_places(size, before, after, operator.text("mode", "constant"))
+            if places is None or size is None:
+                return OPAQUE
+            planes = [taken(plane, axis, places, size) for plane in planes]
+    return flow_of(tuple(shape), planes)
+
+
+def _pads(operator: Operator, given: Sequence[Value], axes: int) -> dict[int, tuple[int, int]] | None:
+    """The pads before and after each axis that has some; None where they are not known or do not fit."""
     pads = operator.ints("pads") or operator.ints("paddings")
-    if len(given) > 1 and isinstance(given[1], np.ndarray):
+    over: Sequence[int] = range(axes)
+    if len(given) > 1:
+        if not isinstance(given[1], np.ndarray):
+            return None
         pads = tuple(int(size) for size in given[1].reshape(-1))
-    if flow is None or len(given) > 3 or len(pads) != 2 * len(flow.shape) or max(map(abs, pads), default=0) > 1 << 16:
-        return OPAQUE
-    axes = len(flow.shape)
-    around = [(pads[axis], pads[axis + axes]) for axis in range(axes)]
-    shape = tuple(None if size is None else size + sum(around[axis]) for axis, size in enumerate(flow.shape))
-    if any(min(pair) < 0 for pair in around) or (operator.text("mode", "constant") != "constant" and any(around[1])):
-        return OPAQUE
-    return flow_of(shape, [_padded_plane(plane, flow.shape, around) for plane in flow.planes])
+    if len(given) > 3 and given[3] is not None:
+        if not isinstance(given[3], np.ndarray):
+            return None
+        over = [int(axis) % axes for axis in given[3].reshape(-1)]
+    if len(pads) != 2 * len(over) or max(map(abs, pads), default=0) > _LARGEST_PAD:
+        return None
+    return {axis: (pads[at], pads[at + len(over)]) for at, axis in enumerate(over)}
 
 
-def tiled(_: Operator, given: Sequence[Value], __: int) -> Value:
+def tiled(_: Operator, given: Sequence[Value]) -> Value:
     """Tile: copies beside each other."""
     flow, repeats = as_flow(given[0]), given[1] if len(given) > 1 else None
     if flow is None or not isinstance(repeats, np.ndarray) or repeats.size != len(flow.shape):
@@ -142,6 +215,17 @@ def tiled(_: Operator, given: Sequence[Value], __: int) -> Value:
         moving = [count if plane.shape[axis] > 1 else 1 for axis, count in enumerate(times)]
         planes.append(np.tile(plane, moving))
     return flow_of(shape, planes)
+
+
+def _changing(flow: ChannelFlow, axes: Sequence[int]) -> list[int]:
+    return [axis for axis in axes if flow.changes_along(axis)]
+
+
+def _within_channels(flow: ChannelFlow) -> ChannelFlow:
+    """Each channel's producers wherever in the channel. Raises `TooLargeError` where channels lie on another axis."""
+    if _changing(flow, range(2, len(flow.shape))) and not flow.changes_along(1):
+        raise TooLargeError("channels that lie on another axis")
+    return spread_evenly(flow)
 
 
 def _from_axis(flow: ChannelFlow, axis: int, axes: int) -> ChannelFlow:
@@ -178,10 +262,3 @@ def _beside(parts: Sequence[tuple[Array | None, Shape]], axis: int) -> Array:
         start = np.full((1,) * axes, NOBODY, np.int64) if plane is None else plane
         whole.append(expanded(start, _with(tuple(others), axis, shape[axis])))
     return np.concatenate(whole, axis)
-
-
-def _padded_plane(plane: Array, shape: Shape, around: Sequence[tuple[int, int]]) -> Array:
-    """Along axes of the channel, where producers do not change, padding changes nothing that counts."""
-    full = tuple(shape[axis] if axis == 1 and any(around[axis]) else plane.shape[axis] for axis in range(plane.ndim))
-    growing = [pair if full[axis] != 1 or axis == 1 else (0, 0) for axis, pair in enumerate(around)]
-    return np.pad(expanded(plane, full), growing, constant_values=NOBODY)

@@ -1,13 +1,17 @@
 """Which channels feed which: channel numbers sent through a graph, read off at each convolution as segments."""
 
-from collections import Counter
+from collections import ChainMap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from gi.kernels.channels import keeping, mixing
+from gi.kernels.channels.branches import either, equal
+from gi.kernels.channels.expected import expected_channels
+from gi.kernels.channels.moving import moved, scattered
 from gi.kernels.channels.producers import (
+    NOBODY,
     OPAQUE,
     THROUGH,
     ChannelFlow,
@@ -15,65 +19,22 @@ from gi.kernels.channels.producers import (
     TooLargeError,
     Value,
     channel_numbers,
-    expanded,
     flow_of,
     pairs,
-    planes_of,
 )
+from gi.kernels.channels.rules import DOMAINS, MERGING, MOVING, RULES, SCATTERING
 from gi.kernels.channels.segments import segments
+from gi.kernels.channels.sides import Sides, let_through
 from gi.kernels.channels.sizes import transposed_sizes, window_sizes
 from gi.kernels.onnx.convolutions import is_convolution
-from gi.kernels.onnx.evaluator import FOLDED, LARGEST_CONSTANT, NotEvaluatedError, evaluate, fold
+from gi.kernels.onnx.evaluator import FOLDED, LARGEST_CONSTANT, NotEvaluatedError, Sizes, fold, result_shapes
 from gi.kernels.onnx.graphs import OnnxGraph, Operator
 from gi.kernels.onnx.tensors import TensorError
 from gi.kernels.records import Ints, Layer, Segment
 
 #: What an input's unknown spatial sizes are taken for: any network's strides divide it.
 _ANY_SIZE = 256
-_LARGEST_RESHAPED = 1 << 23
-
-_SAME = {
-    "Relu", "LeakyRelu", "PRelu", "Sigmoid", "Tanh", "Elu", "Selu", "Celu", "Clip", "HardSigmoid", "HardSwish",
-    "Softplus", "Softsign", "Mish", "Gelu", "Swish", "ThresholdedRelu", "Shrink", "Erf", "Exp", "Log", "Sqrt", "Abs",
-    "Neg", "Sign", "Floor", "Ceil", "Round", "Reciprocal", "Not", "Sin", "Cos", "Tan", "Atan", "Identity", "Dropout",
-    "Cast", "CastLike", "BatchNormalization", "InstanceNormalization", "LayerNormalization", "GroupNormalization",
-    "LRN", "MeanVarianceNormalization", "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "Scale",
-    "Affine", "ImageScaler", "ParametricSoftplus", "ScaledTanh", "FastGelu", "QuickGelu", "QLinearLeakyRelu",
-    "QLinearSigmoid",
-}  # fmt: skip
-_JOINED = {
-    "Add", "Sub", "Mul", "Div", "Pow", "Sum", "Mean", "Max", "Min", "Mod", "Where", "And", "Or", "Xor", "Equal",
-    "Greater", "Less", "GreaterOrEqual", "LessOrEqual",
-}  # fmt: skip
-_REDUCED = ("Mean", "Sum", "Max", "Min", "L1", "L2", "LogSum", "LogSumExp", "SumSquare", "Prod")
-
-_RULES: Mapping[str, keeping.Rule] = (
-    dict.fromkeys(_SAME, keeping.same)
-    | dict.fromkeys(_JOINED, keeping.joined)
-    | dict.fromkeys((f"Reduce{name}" for name in _REDUCED), mixing.reduced)
-    | dict.fromkeys(("MaxPool", "AveragePool", "LpPool", "QLinearAveragePool"), keeping.pooled)
-    | dict.fromkeys(
-        ("GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool", "QLinearGlobalAveragePool"), keeping.pooled_to_one
-    )
-    | dict.fromkeys(("Resize", "Upsample"), keeping.resized)
-    | dict.fromkeys(("Softmax", "LogSoftmax", "Hardmax", "LpNormalization"), mixing.normalized_along)
-    | dict.fromkeys(("MatMul", "MatMulInteger"), mixing.multiplied)
-    | {
-        "Concat": keeping.concatenated,
-        "Pad": keeping.padded,
-        "Expand": keeping.broadcast,
-        "Tile": keeping.tiled,
-        "GridSample": keeping.sampled,
-        "AdaptivePool": keeping.pooled_to_size,
-        "Gemm": mixing.affine,
-    }
-)
-#: Operators that move values and change none, evaluated on channel numbers in place of values.
-_SHAPE_ONLY = {
-    "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Slice", "Split", "Gather", "DepthToSpace",
-    "SpaceToDepth",
-}  # fmt: skip
-_DOMAINS = {"", "ai.onnx", "com.microsoft", "gi"}  # gi: what `gi.jobs.index.tracing` writes
+_MOST_ROUNDS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,59 +45,108 @@ class Mapped:
     layer: Layer
 
 
-def map_channels(graph: OnnxGraph, mapped: Sequence[Mapped]) -> tuple[list[Segment], "Counter[str]"]:
-    """The segments of these layers, and how often each type of operator ended the graph.
+@dataclass(frozen=True, slots=True)
+class ChannelMap:
+    """Which channels feed which, in the order of the layers, and the operators that some channel ended at."""
 
-    Sizes that the file leaves open are taken for 1 (batch) and 256 (height, width).
+    segments: list[Segment]
+    ends: tuple[Operator, ...]
+
+
+def map_channels(graph: OnnxGraph, mapped: Sequence[Mapped]) -> ChannelMap:
+    """The segments of these layers, which may lie in subgraphs.
+
+    Sizes that the file leaves open are taken for 1 (batch) and 256 (height, width), or for what a literal shape asks.
     """
-    tracer = _Tracer(graph, mapped)
-    for operator in graph.operators:
-        tracer.run(operator)
-    return tracer.segments, tracer.opaque
+    tracer = _Tracer(mapped)
+    tracer.enter(graph, {})
+    return ChannelMap(tracer.segments(), tuple(tracer.ends.values()))
 
 
 class _Tracer:
-    def __init__(self, graph: OnnxGraph, mapped: Sequence[Mapped]) -> None:
-        self.segments: list[Segment] = []
-        self.opaque: Counter[str] = Counter()
-        self._opset = graph.opset
-        self._stored = graph.stored
-        self._layers = {id(found.operator): at for at, found in enumerate(mapped)}
-        self._mapped = [found.layer for found in mapped]
-        counts = [layer.out_channels for layer in self._mapped]
-        self._firsts: Ints = np.cumsum([0, *counts])[:-1]
+    def __init__(self, mapped: Sequence[Mapped]) -> None:
+        self.ends: dict[int, Operator] = {}
+        self._layers = {id(each.operator): at for at, each in enumerate(mapped)}
+        self._mapped = [each.layer for each in mapped]
+        self._counts: Ints = np.array([layer.out_channels for layer in self._mapped], np.int64)
+        self._firsts: Ints = np.cumsum([0, *self._counts])[:-1]
         self._ids: Ints = np.array([layer.id for layer in self._mapped], np.int64)
-        self._values: dict[str, Value] = {name: _input(shape) for name, shape in graph.inputs.items()}
+        self._read: dict[int, list[tuple[Ints, Ints]]] = {}
+        self._graph = OnnxGraph([], ChainMap(), {})
+        self._expected: Mapping[str, tuple[int, int]] = {}
+        self._values: ChainMap[str, Value] = ChainMap()
 
-    def run(self, operator: Operator) -> None:
+    def segments(self) -> list[Segment]:
+        """What was read at each convolution, in the order of the layers."""
+        order = sorted(self._read, key=lambda at: self._mapped[at].id)
+        return [segment for at in order for segment in self._segments_of(at)]
+
+    def _segments_of(self, at: int) -> list[Segment]:
+        keys = [rows * (2 * THROUGH) + numbers for rows, numbers in self._read[at]]
+        every = keys[0] if len(keys) == 1 else np.unique(np.concatenate(keys))  # more than once in a loop's body
+        rows, numbers = every // (2 * THROUGH), every % (2 * THROUGH)
+        return segments(self._mapped[at].id, rows, numbers, self._firsts, self._ids)
+
+    def enter(self, graph: OnnxGraph, given: Mapping[str, Value]) -> list[Value]:
+        """Follows a graph with these inputs; what it gives. Inputs that are not given are the network's own."""
+        around = self._graph, self._expected, self._values
+        self._graph, self._expected, self._values = graph, expected_channels(graph), self._values.new_child()
+        for name, told in graph.inputs.items():
+            self._values[name] = given[name] if name in given else self._shaped_like(told.shape, name)
+        for operator in graph.operators:
+            self._run(operator)
+        results = [self._value(name) for name in graph.outputs]
+        self._graph, self._expected, self._values = around
+        return results
+
+    def _run(self, operator: Operator) -> None:
         """Finds what an operator makes."""
         given = [self._value(name) for name in operator.inputs]
         try:
-            made = self._made(operator, given)
-        except (NotEvaluatedError, TooLargeError, ValueError, IndexError, OverflowError, MemoryError):
-            made = [OPAQUE]
-        names = operator.outputs
-        for name, value in zip(names, [*made, *[OPAQUE] * (len(names) - len(made))], strict=False):
-            self._values[name] = value
-        if not is_convolution(operator) and _has_producers(given) and not _has_producers(made):
-            self._note_end(operator, made)
+            results = self._results(operator, given)
+        except (NotEvaluatedError, TooLargeError, ValueError, IndexError, KeyError, OverflowError, MemoryError):
+            results = []
+        results = self._filled(operator, given, results)
+        self._values.update(zip(operator.outputs, results, strict=False))
+        is_shape = bool(results) and isinstance(results[0], np.ndarray)  # of a value, which is no end of its channels
+        if _has_producers(given) and not _has_producers(results) and not is_convolution(operator) and not is_shape:
+            self._end(operator)
 
-    def _note_end(self, operator: Operator, made: Sequence[Value]) -> None:
-        if not made or not isinstance(made[0], np.ndarray):  # the shape of a value is no end of its channels
-            self.opaque[operator.type[:40]] += 1
+    def _end(self, operator: Operator) -> None:
+        self.ends[id(operator)] = operator
+
+    def _filled(self, operator: Operator, given: Sequence[Value], results: Sequence[Value]) -> list[Value]:
+        """The results with those that are not known replaced by flows of their shapes, where something tells them."""
+        missing = len(operator.outputs) - len(results)
+        results = [*results, *[OPAQUE] * missing]
+        if not any(value is OPAQUE for value in results):
+            return results
+        shapes: Sequence[Sizes | None] = [None] * len(results)
+        if operator.node.domain == "" and not operator.bodies:
+            shapes = result_shapes(operator, [v if isinstance(v, np.ndarray) else _shape_of(v) for v in given])
+        for at, (value, shape) in enumerate(zip(results, shapes, strict=False)):
+            if value is OPAQUE:
+                results[at] = ChannelFlow(shape) if shape is not None else self._shaped_like(None, operator.outputs[at])
+        return results
+
+    def _shaped_like(self, shape: Sequence[int | None] | None, name: str) -> Value:
+        """A value without producers, its shape from the file or from what reads it."""
+        if shape is not None:
+            return ChannelFlow(tuple(size or (1 if axis == 0 else _ANY_SIZE) for axis, size in enumerate(shape)))
+        if name not in self._expected:
+            return OPAQUE
+        axes, channels = self._expected[name]
+        return ChannelFlow((1, channels, *(None,) * (axes - 2)))
 
     def _value(self, name: str) -> Value:
         if not name:
             return None
         if name not in self._values:
-            stored = self._stored.get(name)
-            self._values[name] = OPAQUE
-            if stored is not None:
-                self._values[name] = self._constant(name)
+            self._values[name] = self._constant(name) if name in self._graph.stored else OPAQUE
         return self._values[name]
 
     def _constant(self, name: str) -> Value:
-        stored = self._stored[name]
+        stored = self._graph.stored[name]
         try:
             if stored.num_elements <= LARGEST_CONSTANT:
                 return stored.array()
@@ -144,80 +154,129 @@ class _Tracer:
             return OPAQUE
         return ChannelFlow(stored.dims)
 
-    def _made(self, operator: Operator, given: Sequence[Value]) -> list[Value]:
-        if operator.node.domain not in _DOMAINS:
-            return [OPAQUE]
+    def _results(self, operator: Operator, given: list[Value]) -> list[Value]:
+        kind = operator.type
+        if operator.node.domain not in DOMAINS:
+            return []
         if is_convolution(operator):
             return [self._convolved(operator, given)]
-        if operator.type == "Shape":
+        if kind == "Shape":
             return [_shape(operator, given[0])]
-        if operator.type in FOLDED and all(value is None or isinstance(value, np.ndarray) for value in given):
-            return list(fold(operator, self._opset, given))  # type: ignore[arg-type]
-        if operator.type in _RULES:
-            return [_RULES[operator.type](operator, given, self._opset)]
-        if operator.type.startswith("QLinear"):
-            return [self._quantized(operator, given)]
-        if operator.type in _SHAPE_ONLY:
-            return self._moved(operator, given)
-        return [OPAQUE]
+        if kind in FOLDED and all(value is None or isinstance(value, np.ndarray) for value in given):
+            return list(fold(operator, given))  # type: ignore[arg-type]
+        if kind == "Concat":
+            given = self._with_expected_size(operator, given)
+        if kind in RULES:
+            return [self._unless_mixed(operator, given, RULES[kind](operator, given))]
+        if kind in MOVING:
+            return moved(operator, given)
+        if kind in SCATTERING:
+            return scattered(operator, given)
+        if kind == "If":
+            return self._branched(operator, given)
+        if operator.bodies:
+            return self._repeated(operator, given)
+        return [_quantized(operator, given)] if kind.startswith("QLinear") else []
+
+    def _unless_mixed(self, operator: Operator, given: Sequence[Value], result: Value) -> Value:
+        """The result of a rule, without producers where a place has all channels of a layer of several."""
+        if any(_has_producers([other]) for other in given[1:]) and RULES[operator.type] in _FIRST_ONLY:
+            self._end(operator)  # what a second operand brings, such as a computed grid, is not followed
+        if not isinstance(result, ChannelFlow) or operator.type not in MERGING or len(result.planes) < 2:
+            return result
+        depth = len(result.planes) - (len(given[0].planes) if isinstance(given[0], ChannelFlow) else 0)
+        return ChannelFlow(result.shape) if depth > 0 and self._has_whole_layer(result) else result
+
+    def _has_whole_layer(self, flow: ChannelFlow) -> bool:
+        axes = len(flow.shape)
+        full = np.broadcast_shapes(*(plane.shape for plane in flow.planes)) if axes else ()
+        numbers = np.stack([np.broadcast_to(plane, full).reshape(-1) for plane in flow.planes])
+        numbers = np.sort(np.where(numbers == NOBODY, NOBODY, numbers % THROUGH), axis=0)
+        new = np.concatenate([np.ones_like(numbers[:1], bool), numbers[1:] != numbers[:-1]]) & (numbers != NOBODY)
+        layer = np.searchsorted(self._firsts, numbers, side="right") - 1
+        places = np.broadcast_to(np.arange(numbers.shape[1]), numbers.shape)
+        keys, counts = np.unique((places * len(self._firsts) + layer)[new], return_counts=True)
+        whole = self._counts[keys % len(self._firsts)]
+        return bool(((counts == whole) & (whole > 1)).any())
 
     def _convolved(self, operator: Operator, given: Sequence[Value]) -> Value:
+        """What a convolution makes: its own channels, none where it is not in the index, and what passes through it."""
         at = self._layers.get(id(operator))
-        if at is None:
+        layer = None if at is None else self._mapped[at]
+        weight = _shape_of(given[3 if operator.type == "QLinearConv" else 1])
+        sides = Sides.of_layer(layer) if layer is not None else Sides.of_weight(operator, weight)
+        if sides is None:
             return OPAQUE
-        layer = self._mapped[at]
-        flow = given[0]
-        spatial: Shape = (None,) * len(layer.shape)
+        flow, axes = given[0], len(sides.kernel) + 2
+        fits = isinstance(flow, ChannelFlow) and len(flow.shape) == axes and flow.shape[1] in (sides.into, None)
+        shape: Shape = (1, sides.out, *(None,) * len(sides.kernel))
         rows = numbers = np.zeros(0, np.int64)
-        batch: int | None = 1
-        if (
-            isinstance(flow, ChannelFlow)
-            and len(flow.shape) == len(layer.shape) + 2
-            and flow.shape[1] == layer.in_channels
-        ):
+        if fits and isinstance(flow, ChannelFlow):
+            flow = ChannelFlow((flow.shape[0], sides.into, *flow.shape[2:]), flow.planes)
             rows, numbers = pairs(flow)
-            self.segments += segments(layer.id, rows, numbers, self._firsts, self._ids)
-            sizes = transposed_sizes if layer.kind == "transposed" else window_sizes
-            spatial, batch = sizes(operator, flow.shape[2:], layer.shape), flow.shape[0]
-        shape = (batch, layer.out_channels, *spatial)
-        own = channel_numbers(shape, int(self._firsts[at]), layer.out_channels)
-        return flow_of(shape, [own, *_let_through(layer, rows, numbers, shape)])
+            sizes = transposed_sizes if operator.type == "ConvTranspose" else window_sizes
+            shape = (flow.shape[0], sides.out, *sizes(operator, flow.shape[2:], sides.kernel))
+        elif _has_producers([flow]):
+            self._end(operator)
+        own = []
+        if at is not None:
+            self._read.setdefault(at, []).append((rows, numbers))
+            own = [channel_numbers(shape, int(self._firsts[at]), sides.out)]
+        passing = let_through(sides, rows, numbers, shape) if sides.is_depthwise else ()
+        return flow_of(shape, [*own, *passing])
 
-    def _quantized(self, operator: Operator, given: Sequence[Value]) -> Value:
-        """Operators of quantised values: each operand is followed by its scale and its zero point."""
-        if operator.type in ("QLinearAdd", "QLinearMul"):
-            return keeping.joined(operator, [given[0], given[3]], self._opset)
-        if operator.type == "QLinearConcat":
-            return keeping.concatenated(operator, given[2::3], self._opset)
-        return mixing.multiplied(operator, [given[0], given[3]], self._opset)
+    def _with_expected_size(self, operator: Operator, given: Sequence[Value]) -> list[Value]:
+        """Operands of a Concat, one of unknown size with the size that is left of what is expected of the result."""
+        flows = [keeping.as_flow(value) for value in given]
+        known = [flow for flow in flows if flow is not None and flow.shape[1:2] != (None,)]
+        axes, channels = self._expected.get(operator.outputs[0], (0, 0))
+        if len(known) != len(flows) - 1 or operator.int("axis", 1) not in (1, 1 - axes) or not known:
+            return list(given)
+        left = channels - sum(flow.shape[1] or 0 for flow in known if len(flow.shape) == axes)
+        at = next(place for place, flow in enumerate(flows) if flow not in known)
+        if left < 1 or any(len(flow.shape) != axes for flow in known):
+            return list(given)
+        planes = next((flow.planes for flow in flows[at : at + 1] if flow is not None), ())
+        shape = (known[0].shape[0], left, *known[0].shape[2:])
+        return [*given[:at], ChannelFlow(shape, planes), *given[at + 1 :]]
 
-    def _moved(self, operator: Operator, given: Sequence[Value]) -> list[Value]:
-        flow = keeping.as_flow(given[0])
-        others = given[1:]
-        if flow is None or any(isinstance(other, ChannelFlow | type(OPAQUE)) for other in others):
-            return [OPAQUE]
-        if None in flow.shape and operator.type not in ("Transpose", "Slice", "Split", "Squeeze", "Unsqueeze"):
-            return [OPAQUE]
-        results = [self._of_plane(operator, plane, flow.shape, others) for plane in (*flow.planes, _nobody(flow))]
-        shapes = [_reopened(made.shape, operator, flow.shape) for made in results[-1]]
-        return [flow_of(shape, [planes[at] for planes in results[:-1]]) for at, shape in enumerate(shapes)]
+    def _branched(self, operator: Operator, given: Sequence[Value]) -> list[Value]:
+        """If: either branch's results, both where only a run tells which."""
+        branches = [operator.bodies[name] for name in ("then_branch", "else_branch") if name in operator.bodies]
+        if isinstance(given[0], np.ndarray) and len(branches) == 2:
+            branches = branches[:1] if given[0].all() else branches[1:]
+        results = [self.enter(branch, {}) for branch in branches]
+        return [either(values) for values in zip(*results, strict=True)]
 
-    def _of_plane(self, operator: Operator, plane: Ints, shape: Shape, others: Sequence[Value]) -> list[Ints]:
-        full = expanded(plane, shape)
-        if full.size > _LARGEST_RESHAPED and plane.size > 1 and operator.type not in ("Transpose", "Slice", "Split"):
-            raise TooLargeError("a value too large to move about")
-        return evaluate(operator, self._opset, [full, *others])  # type: ignore[list-item]
+    def _repeated(self, operator: Operator, given: Sequence[Value]) -> list[Value]:
+        """Loop: its body until nothing new feeds what it hands on. Scan and others: only what the body captures."""
+        bodies = list(operator.bodies.values())
+        names = list(bodies[0].inputs)
+        if operator.type != "Loop" or len(bodies) != 1 or len(given) != len(names):
+            for body in bodies:
+                self.enter(body, dict.fromkeys(body.inputs, OPAQUE))
+            return []
+        handed = list(given[2:])
+        for _ in range(_MOST_ROUNDS):
+            results = self.enter(bodies[0], dict(zip(names, [OPAQUE, OPAQUE, *handed], strict=True)))
+            new = [either(pair) for pair in zip(handed, results[1:], strict=False)]
+            if all(map(equal, handed, new)):
+                return [*handed, *[OPAQUE] * (len(operator.outputs) - len(handed))]
+            handed = new
+        return []
 
 
-def _nobody(flow: ChannelFlow) -> Ints:
-    """A plane without producers, sent along to learn the new shape."""
-    return np.full((1,) * len(flow.shape), -1, np.int64)
+#: Rules that look at their first operand alone.
+_FIRST_ONLY = (keeping.same, keeping.sampled, keeping.pooled)
 
 
-def _input(shape: Sequence[int | None] | None) -> Value:
-    if shape is None:
-        return OPAQUE
-    return ChannelFlow(tuple(size or (1 if axis == 0 else _ANY_SIZE) for axis, size in enumerate(shape)))
+def _quantized(operator: Operator, given: Sequence[Value]) -> Value:
+    """Operators of quantised values: each operand is followed by its scale and its zero point."""
+    if operator.type in ("QLinearAdd", "QLinearMul"):
+        return keeping.joined(operator, [given[0], given[3]])
+    if operator.type == "QLinearConcat":
+        return keeping.concatenated(operator, given[2::3])
+    return mixing.multiplied(operator, [given[0], given[3]])
 
 
 def _shape(operator: Operator, value: Value) -> Value:
@@ -229,28 +288,10 @@ def _shape(operator: Operator, value: Value) -> Value:
     return OPAQUE if None in wanted else np.array(wanted, np.int64)
 
 
+def _shape_of(value: Value) -> Sizes | None:
+    flow = keeping.as_flow(value)
+    return None if flow is None else flow.shape
+
+
 def _has_producers(values: Iterable[Value]) -> bool:
     return any(isinstance(value, ChannelFlow) and value.planes for value in values)
-
-
-def _let_through(layer: Layer, rows: Ints, numbers: Ints, shape: Shape) -> tuple[Ints, ...]:
-    """What a depthwise convolution lets pass: channel c feeds its `out / in` output channels."""
-    if layer.kind != "depthwise" or not len(rows):
-        return ()
-    times = layer.out_channels // layer.in_channels
-    spread = (rows[:, None] * times + np.arange(times)).reshape(-1)
-    marked = np.repeat(numbers | THROUGH, times)
-    order = np.lexsort((marked, spread))
-    return planes_of(spread[order], marked[order], shape)
-
-
-def _reopened(made: tuple[int, ...], operator: Operator, before: Shape) -> Shape:
-    """The new shape with sizes that were unknown before, and stood in as 1, unknown again."""
-    if None not in before:
-        return made
-    if operator.type == "Transpose":
-        order = operator.ints("perm") or tuple(range(len(before)))[::-1]
-        return tuple(before[axis] for axis in order)
-    if operator.type in ("Slice", "Split"):
-        return tuple(None if before[axis] is None else size for axis, size in enumerate(made))
-    raise NotEvaluatedError(operator.type)

@@ -1,49 +1,84 @@
-"""Operators that mix channels: their shapes where these are known, so that what follows can go on without producers."""
+"""Operators that put channels together: reductions and running sums, and products, of which only the shape is known."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
 from gi.kernels.channels.keeping import as_flow
-from gi.kernels.channels.producers import OPAQUE, ChannelFlow, Shape, Value, spread_evenly
+from gi.kernels.channels.producers import OPAQUE, ChannelFlow, Shape, Value, flow_of, merged, taken
 from gi.kernels.onnx.graphs import Operator
 
+_LONGEST_SUM = 1 << 10
 
-def reduced(operator: Operator, given: Sequence[Value], _: int) -> Value:
-    """ReduceMean and the like: they pass along the axes of the channel, and end the graph across channels."""
+
+def reduced(operator: Operator, given: Sequence[Value]) -> Value:
+    """ReduceMean and the like: each place has the producers of all places that it was made of, whatever the axes."""
     flow = as_flow(given[0])
-    if flow is None:
-        return OPAQUE
-    axes = operator.ints("axes")
-    if len(given) > 1 and isinstance(given[1], np.ndarray):
-        axes = tuple(int(axis) for axis in given[1].reshape(-1))
-    elif len(given) > 1 and given[1] is not None:
+    axes = _axes(operator, given)
+    if flow is None or axes is None:
         return OPAQUE
     count = len(flow.shape)
-    over = {axis % count for axis in axes} if axes and count else set(range(count))
-    if any(axis != 1 and flow.changes_along(axis) for axis in over) and count > 1 and flow.shape[1] is not None:
-        flow = spread_evenly(flow)
-    mixed = any(flow.changes_along(axis) for axis in over)
-    keep = operator.int("keepdims", 1)
-    shape = tuple(1 if axis in over else size for axis, size in enumerate(flow.shape) if keep or axis not in over)
-    if mixed:
-        return ChannelFlow(shape)
-    gone = () if keep else tuple(over)
-    return ChannelFlow(shape, tuple(plane.squeeze(gone) for plane in flow.planes))
+    if not axes and operator.int("noop_with_empty_axes"):
+        return flow
+    over = sorted({axis % count for axis in axes}) if axes and count else list(range(count))
+    planes = merged(flow, over).planes
+    if operator.int("keepdims", 1):
+        return ChannelFlow(tuple(1 if axis in over else size for axis, size in enumerate(flow.shape)), planes)
+    shape = tuple(size for axis, size in enumerate(flow.shape) if axis not in over)
+    return ChannelFlow(shape, tuple(plane.squeeze(tuple(over)) for plane in planes))
 
 
-def normalized_along(operator: Operator, given: Sequence[Value], opset: int) -> Value:
+def _axes(operator: Operator, given: Sequence[Value]) -> tuple[int, ...] | None:
+    """The axes of a reduction, from its attribute or its input; None where only a run would tell."""
+    if len(given) < 2 or given[1] is None:
+        return operator.ints("axes")
+    return tuple(int(axis) for axis in given[1].reshape(-1)) if isinstance(given[1], np.ndarray) else None
+
+
+def indexed(operator: Operator, given: Sequence[Value]) -> Value:
+    """ArgMax and ArgMin: as a reduction along their one axis."""
+    flow = as_flow(given[0])
+    if flow is None or not flow.shape:
+        return OPAQUE
+    axis = operator.int("axis") % len(flow.shape)
+    planes = merged(flow, [axis]).planes
+    if operator.int("keepdims", 1):
+        return ChannelFlow((*flow.shape[:axis], 1, *flow.shape[axis + 1 :]), planes)
+    return ChannelFlow((*flow.shape[:axis], *flow.shape[axis + 1 :]), tuple(plane.squeeze(axis) for plane in planes))
+
+
+def summed_up(operator: Operator, given: Sequence[Value]) -> Value:
+    """CumSum: each place has the producers of those before it along the axis, or behind it."""
+    flow, wanted = as_flow(given[0]), given[1] if len(given) > 1 else None
+    if flow is None or not isinstance(wanted, np.ndarray) or wanted.size != 1:
+        return OPAQUE
+    axis = int(wanted.reshape(())) % len(flow.shape)
+    size = flow.shape[axis]
+    if not flow.changes_along(axis):
+        return flow
+    if size is None or size > _LONGEST_SUM:
+        return OPAQUE
+    back = -1 if operator.int("reverse") else 1
+    steps = range(operator.int("exclusive"), size)
+    return flow_of(
+        flow.shape,
+        [taken(plane, axis, np.arange(size) - back * step, size) for plane in flow.planes for step in steps],
+    )
+
+
+def normalized_along(operator: Operator, given: Sequence[Value]) -> Value:
     """Softmax and the like: they end the graph where producers change along their axis."""
     flow = as_flow(given[0])
     if flow is None or not flow.shape:
         return OPAQUE
     count = len(flow.shape)
-    axis = operator.int("axis", -1 if opset >= 13 else 1) % count
-    axes = (axis,) if opset >= 13 else range(axis, count)
+    one_axis = operator.opset >= 13 or operator.type == "LpNormalization"  # before, all axes from there on
+    axis = operator.int("axis", -1 if one_axis else 1) % count
+    axes = (axis,) if one_axis else range(axis, count)
     return ChannelFlow(flow.shape) if any(flow.changes_along(at) for at in axes) else flow
 
 
-def multiplied(_: Operator, given: Sequence[Value], __: int) -> Value:
+def multiplied(_: Operator, given: Sequence[Value]) -> Value:
     """MatMul: what comes out has every channel in it."""
     first, second = as_flow(given[0]), as_flow(given[1])
     if first is None or second is None or min(len(first.shape), len(second.shape)) < 2:
@@ -52,7 +87,7 @@ def multiplied(_: Operator, given: Sequence[Value], __: int) -> Value:
     return ChannelFlow((*longer[:-2], first.shape[-2], second.shape[-1]))
 
 
-def affine(operator: Operator, given: Sequence[Value], _: int) -> Value:
+def affine(operator: Operator, given: Sequence[Value]) -> Value:
     """Gemm: as `multiplied`, with either side transposed."""
     first, second = as_flow(given[0]), as_flow(given[1])
     if first is None or second is None or len(first.shape) != 2 or len(second.shape) != 2:

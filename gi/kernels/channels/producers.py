@@ -1,7 +1,7 @@
 """Where the channels of a value come from: numbers of producing channels, in arrays as small as they can be."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -102,6 +102,41 @@ def spread_evenly(flow: ChannelFlow) -> ChannelFlow:
         return flow
     rows, numbers = pairs(flow)
     return ChannelFlow(flow.shape, planes_of(rows, numbers, flow.shape))
+
+
+def merged(flow: ChannelFlow, axes: Iterable[int]) -> ChannelFlow:
+    """The same with the producers along `axes` put together: each place has those of all places along them.
+
+    Sizes stay; along these axes the planes have size 1. Raises `TooLargeError`.
+    """
+    over = tuple(axes)
+    changing = {axis for axis in range(len(flow.shape)) if flow.changes_along(axis)}
+    if not changing & set(over):
+        return flow
+    if 1 not in over and changing - set(over) <= {1}:
+        return spread_evenly(flow)
+    return flow_of(flow.shape, [part for plane in flow.planes for part in _merged_plane(plane, over)])
+
+
+def _merged_plane(plane: Ints, axes: Sequence[int]) -> list[Ints]:
+    """Planes of size 1 along `axes` that together hold what the plane holds along them."""
+    moving = [axis for axis in axes if plane.shape[axis] > 1]
+    kept = tuple(1 if axis in moving else size for axis, size in enumerate(plane.shape))
+    rows = np.moveaxis(plane, moving, range(-len(moving), 0)).reshape(math.prod(kept), -1)
+    rows = np.sort(rows, axis=1)
+    rows[:, 1:][rows[:, 1:] == rows[:, :-1]] = NOBODY
+    rows = -np.sort(-rows, axis=1)  # nobody comes last
+    return [column.reshape(kept) for column in rows.T if (column != NOBODY).any()]
+
+
+def taken(plane: Ints, axis: int, places: Ints, size: int) -> Ints:
+    """What stands at `places` along an axis of `size`; outside of it nobody. Raises `TooLargeError`."""
+    whole = [size if at == axis else side for at, side in enumerate(plane.shape)]
+    if math.prod(whole) > _LARGEST_EXPANSION or plane.size // plane.shape[axis] * len(places) > _LARGEST_EXPANSION:
+        raise TooLargeError(f"a value of shape {whole}")
+    inside = (places >= 0) & (places < size)
+    moved = np.moveaxis(np.take(np.broadcast_to(plane, whole), np.where(inside, places, 0), axis), axis, -1)
+    return np.moveaxis(np.where(inside, moved, NOBODY), -1, axis)
 
 
 def planes_of(rows: Ints, numbers: Ints, shape: Shape) -> tuple[Ints, ...]:

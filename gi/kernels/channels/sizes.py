@@ -1,11 +1,14 @@
 """The sizes that convolutions, pools and resizes give to what they make."""
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 
 from gi.kernels.channels.producers import Shape, Value
 from gi.kernels.onnx.graphs import Operator
+
+T = TypeVar("T")
 
 
 def window_sizes(operator: Operator, sizes: Shape, kernel: Sequence[int]) -> Shape:
@@ -49,25 +52,59 @@ def transposed_sizes(operator: Operator, sizes: Shape, kernel: Sequence[int]) ->
     )
 
 
+def window_of(operator: Operator, at: int, size: int, made: int, kernel: Sequence[int]) -> tuple[int, int, int]:
+    """The stride, the dilation and the pad in front of a pool's window along its axis number `at`."""
+    axes = len(kernel)
+    stride, dilation = _each(operator, "strides", axes)[at], _each(operator, "dilations", axes)[at]
+    pads = operator.ints("pads") if len(operator.ints("pads")) == 2 * axes else (0,) * 2 * axes
+    auto = operator.text("auto_pad", "NOTSET")
+    if auto.startswith("SAME"):
+        more = max(0, (made - 1) * stride + dilation * (kernel[at] - 1) + 1 - size)
+        return stride, dilation, more // 2 if auto == "SAME_UPPER" else more - more // 2
+    return stride, dilation, 0 if auto == "VALID" else pads[at]
+
+
 def resized_shape(operator: Operator, shape: Shape, given: Sequence[Value]) -> Shape:
     """The shape after Resize or Upsample; sizes that only a run would tell are None."""
-    arrays = [value if isinstance(value, np.ndarray) else None for value in given]
-    sizes = arrays[3] if len(arrays) > 3 else None
-    scales = arrays[2] if len(arrays) > 2 else arrays[1] if len(arrays) > 1 else None
-    factors = tuple(operator.attributes["scales"].floats) if "scales" in operator.attributes else ()
-    if scales is not None and scales.size:
-        factors = tuple(map(float, scales.reshape(-1)))
-    axes = operator.ints("axes") or tuple(range(len(shape)))
+    factors = resize_factors(operator, len(shape), given)
+    sizes = _resize_sizes(operator, len(shape), given)
     made: list[int | None] = [size if at < 2 else None for at, size in enumerate(shape)]
-    for place, axis in enumerate(axes):
-        if sizes is not None and sizes.size == len(axes):
-            made[axis] = int(sizes.reshape(-1)[place])
-        elif len(factors) == len(axes):
-            old = shape[axis]
-            made[axis] = None if old is None else int(old * factors[place])
+    for axis in range(len(shape)):
+        old = shape[axis]
+        if axis in sizes:
+            made[axis] = sizes[axis]
+        elif axis in factors:
+            made[axis] = None if old is None else int(old * factors[axis])
+        elif sizes or factors:
+            made[axis] = old
     return tuple(made)
 
 
+def resize_factors(operator: Operator, axes: int, given: Sequence[Value]) -> dict[int, float]:
+    """By how much a Resize or Upsample grows each axis, as far as the file tells."""
+    place = 2 if len(given) > 2 else 1
+    scales = given[place] if len(given) > place else None
+    factors = tuple(operator.attributes["scales"].floats) if "scales" in operator.attributes else ()
+    if isinstance(scales, np.ndarray) and scales.size:
+        factors = tuple(map(float, scales.reshape(-1)))
+    return _by_axis(operator, axes, factors)
+
+
+def _resize_sizes(operator: Operator, axes: int, given: Sequence[Value]) -> dict[int, int | None]:
+    sizes = given[3] if len(given) > 3 else None
+    if not isinstance(sizes, np.ndarray) or not sizes.size:
+        return {}
+    stretched = operator.text("keep_aspect_ratio_policy", "stretch") == "stretch"
+    told = _by_axis(operator, axes, tuple(map(int, sizes.reshape(-1))))
+    return {axis: size if stretched else None for axis, size in told.items()}
+
+
+def _by_axis(operator: Operator, axes: int, values: Sequence[T]) -> dict[int, T]:
+    """The values by the axes that they are for; empty where their number does not fit."""
+    over = [axis % axes for axis in operator.ints("axes")] or list(range(axes))
+    return dict(zip(over, values, strict=True)) if len(over) == len(values) else {}
+
+
 def _each(operator: Operator, name: str, axes: int) -> tuple[int, ...]:
-    found = operator.ints(name)
-    return found if len(found) == axes else (1,) * axes
+    sizes = operator.ints(name)
+    return sizes if len(sizes) == axes else (1,) * axes

@@ -10,7 +10,8 @@ from gi.kernels.channels.mapping import Mapped, map_channels
 from gi.kernels.index.trained import statistics
 from gi.kernels.index.writer import Store
 from gi.kernels.onnx.convolutions import Convolution, Unreadable, convolutions
-from gi.kernels.onnx.graphs import Model, ModelError, OnnxGraph, read_model
+from gi.kernels.onnx.graphs import OnnxGraph
+from gi.kernels.onnx.reading import Model, ModelError, read_model
 from gi.kernels.onnx.tensors import TensorError
 from gi.kernels.records import Layer, LayerRefusal, Network
 
@@ -63,22 +64,21 @@ class Addition:
             model = read_model(self._source.path)
         except OSError as error:
             raise ModelError(f"cannot be read: {error.strerror}") from error
-        for graph in _graphs(model.graph):
-            self._add_graph(graph, model)
+        mapped = [pair for graph in _graphs(model.graph) for pair in self._added(graph, model)]
+        if mapped:
+            channels = map_channels(model.graph, mapped)
+            self._store.add_rows("segments", channels.segments)
+            self._opaque.update(operator.type[:40] for operator in channels.ends)
         self._store.add_rows("refused", self._refusals)
         return self._row(model)
 
-    def _add_graph(self, graph: OnnxGraph, model: Model) -> None:
-        mapped: list[Mapped] = []
-        for found in convolutions(graph):
-            self._count(found, model)
-            layer = self._add_layer(found)
+    def _added(self, graph: OnnxGraph, model: Model) -> Iterator[Mapped]:
+        """Adds the convolutions of one graph."""
+        for read in convolutions(graph):
+            self._count(read, model)
+            layer = self._add_layer(read)
             if layer is not None:
-                mapped.append(Mapped(found.operator, layer))
-        if mapped:
-            segments, opaque = map_channels(graph, mapped)
-            self._store.add_rows("segments", segments)
-            self._opaque.update(opaque)
+                yield Mapped(read.operator, layer)
 
     def _count(self, found: Convolution | Unreadable, model: Model) -> None:
         """Raises `ModelError` where the weights so far are more than the files can stand for."""

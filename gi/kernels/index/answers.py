@@ -1,6 +1,6 @@
 """What `gi index info` and `gi index query` answer, as JSON objects."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,18 @@ def info(index: Index) -> dict[str, Any]:
             {key: row[key] for key in ("name", "layers", "kernels", "refused", "opaque", "licence", "origin", "reason")}
             for row in networks
         ],
+        "left_out": _left_out(index, networks),
     }
+
+
+def _left_out(index: Index, networks: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Every layer of these networks that the index has not, with the reason."""
+    names = {row["id"]: row["name"] for row in networks}
+    return [
+        {"file": names[row["network"]], "layer": row["layer"], "reason": row["reason"]}
+        for row in index.refused.to_pylist()
+        if row["network"] in names
+    ]
 
 
 def kernel_answer(index: Index, kernel: int, *, limit: int, nearest: int, through: bool = True) -> dict[str, Any]:

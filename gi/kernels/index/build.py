@@ -9,7 +9,7 @@ from gi.core.errors import GiError
 from gi.kernels.index.addition import Addition, ModelFile
 from gi.kernels.index.layout import State
 from gi.kernels.index.writer import Store, opened
-from gi.kernels.onnx.graphs import ModelError
+from gi.kernels.onnx.reading import ModelError
 from gi.kernels.onnx.tensors import TensorError
 from gi.kernels.records import Network, plain
 

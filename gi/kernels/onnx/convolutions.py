@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gi.kernels.onnx.folding import Constants, dequantized
+from gi.kernels.onnx.folding import Constants
 from gi.kernels.onnx.graphs import OnnxGraph, Operator
 from gi.kernels.onnx.tensors import Array, TensorError
+from gi.kernels.onnx.weight_rules import dequantized
 from gi.kernels.records import Floats
 
 CONVOLUTIONS = {"Conv", "ConvTranspose", "ConvInteger", "QLinearConv", "FusedConv"}
@@ -48,9 +49,9 @@ class Convolution:
 
     def sizes(self, name: str) -> tuple[int, ...]:
         """Strides or dilations, one for each axis of the kernel, ones where the file has none."""
-        found = self.operator.ints(name)
+        sizes = self.operator.ints(name)
         axes = self.weight.ndim - 2
-        return found if len(found) == axes else (1,) * axes
+        return sizes if len(sizes) == axes else (1,) * axes
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +82,12 @@ class _Finder:
         self._constants = Constants(graph)
         self._readers: dict[str, list[Operator]] = {}
         for operator in graph.operators:
-            for name in operator.inputs:
+            for name in operator.reads:
                 self._readers.setdefault(name, []).append(operator)
 
     def convolution(self, operator: Operator, name: str) -> Convolution | Unreadable:
         try:
-            found = self._weight(operator)
-            if found is None:
-                return Unreadable(name, operator, "weights that the network computes: none are stored")
-            weight, scaled = found
+            weight, scaled = self._weight(operator)
             _refuse_senseless(operator)
             groups = operator.int("group", 1)
             weight = _oriented(weight, groups, transposed=operator.type == "ConvTranspose")
@@ -106,22 +104,23 @@ class _Finder:
             name, operator, kind, weight, groups, bias, norm, operator.text("activation") or acts, scaled
         )
 
-    def _weight(self, operator: Operator) -> tuple[Array, bool] | None:
-        """The weight as real numbers, and whether its scale is known; None where it is computed."""
-        place = 3 if operator.type == "QLinearConv" else 1
-        values = self._input(operator, place)
-        if values is None:
-            return None
-        if operator.type == "QLinearConv":
-            scale = self._input(operator, 4)
-            if scale is None:
-                return None
-            return dequantized(values, scale, self._input(operator, 5), 0), True
+    def _weight(self, operator: Operator) -> tuple[Array, bool]:
+        """The weight as real numbers, and whether its scale is known. Raises `TensorError` where the file has none."""
+        quantized = operator.type == "QLinearConv"
+        values = self._needed(operator, 3 if quantized else 1)
+        if quantized:
+            return dequantized(values, self._needed(operator, 4), self._input(operator, 5), 0), True
         if operator.type == "ConvInteger":
             scale = self._scale_after(operator)
             one = np.ones((), np.float32)
             return dequantized(values, one if scale is None else scale, self._input(operator, 3), 0), scale is not None
-        return values, values.dtype.kind not in "iub"
+        is_integer = values.dtype.kind in "iub" or self._constants.is_bare_integer(operator.inputs[1])
+        return values, not is_integer
+
+    def _needed(self, operator: Operator, place: int) -> Array:
+        if len(operator.inputs) <= place or not operator.inputs[place]:
+            raise TensorError(f"a {operator.type} without its input {place}: no weights")
+        return self._constants.known(operator.inputs[place])
 
     def _scale_after(self, operator: Operator) -> Array | None:
         """The scale that the result of an integer convolution is multiplied with: Cast, then Mul of both scales."""
@@ -163,10 +162,10 @@ class _Finder:
     def _small(self, name: str, out: int) -> Array | None:
         """A constant with as many values as there are channels, None for anything else."""
         try:
-            found = self._constants.array(name)
+            values = self._constants.array(name)
         except TensorError:
             return None
-        return found if found is not None and found.size == out else None
+        return values if values is not None and values.size == out else None
 
     def _norm(self, value: str, out: int) -> tuple[BatchNormConstants | None, str]:
         after = self._sole_reader(value)
@@ -190,9 +189,9 @@ class _Finder:
 
 def _refuse_senseless(operator: Operator) -> None:
     for name in ("strides", "dilations", "pads"):
-        found = operator.ints(name)
-        if len(found) > 6 or any(not -_LARGEST_STEP <= size <= _LARGEST_STEP for size in found):
-            raise TensorError(f"{name} of {list(found)[:6]}: no convolution has such")
+        sizes = operator.ints(name)
+        if len(sizes) > 6 or any(not -_LARGEST_STEP <= size <= _LARGEST_STEP for size in sizes):
+            raise TensorError(f"{name} of {list(sizes)[:6]}: no convolution has such")
 
 
 def _along_channels(adder: Operator, added: Array, out: int, axes: int) -> bool:
@@ -215,9 +214,17 @@ def _oriented(weight: Array, groups: int, *, transposed: bool) -> Floats:
         weight = parts.reshape(groups * weight.shape[1], -1, *weight.shape[2:])
     with np.errstate(all="ignore"):
         real: Floats = np.ascontiguousarray(weight, np.float32)
-    if not np.isfinite(real.sum(dtype=np.float64)):
-        raise TensorError("non-finite values among its weights")
+        total = real.sum(dtype=np.float64)  # finite where every number is: float32 cannot overflow a double's range
+    if not np.isfinite(total):
+        raise TensorError(_why_not_finite(weight))
     return real
+
+
+def _why_not_finite(weight: Array) -> str:
+    largest = np.abs(weight.astype(np.float64)).max()
+    if np.isfinite(largest):  # of a network in double precision
+        return f"weights up to {largest:.3g}: beyond float32, in which an index holds them"
+    return "non-finite values among its weights"
 
 
 def _vector(values: Array, out: int, what: str) -> Floats:

@@ -1,10 +1,16 @@
-"""Operators evaluated on small arrays by onnx's own reference, within limits that hostile files cannot pass."""
+"""Operators evaluated on arrays by onnx's own reference, within limits that hostile files cannot pass.
+
+An operator's result is bounded before it is computed: by what is known of its kind, or by ONNX's shape inference. What
+the reference computes in Python, element by element, gets a bound a thousand times as small.
+"""
 
 import math
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
 import numpy as np
 import onnx
+from onnx import TensorProto, TypeProto
+from onnx.helper import make_opsetid, make_tensor_type_proto, np_dtype_to_tensor_dtype
 
 from gi.kernels.onnx.graphs import Operator
 from gi.kernels.onnx.tensors import Array
@@ -20,15 +26,34 @@ _SAME_SIZE = {
     "Round", "Concat", "Gather", "Range", "ConstantOfShape", "Reciprocal", "Sign", "Expand", "Tile",
 }  # fmt: skip
 FOLDED = _BROADCASTING | _SAME_SIZE
+#: What the reference computes with whole arrays; anything else it may go through element by element.
+_WHOLE_ARRAYS = FOLDED | {
+    "Acos", "ArgMax", "ArgMin", "Asin", "Atan", "BatchNormalization", "BitShift", "Celu", "Clip", "Cos", "Cosh",
+    "CumSum", "DepthToSpace", "Einsum", "Elu", "Erf", "Exp", "EyeLike", "Gelu", "Gemm", "GroupNormalization",
+    "HardSigmoid", "HardSwish", "InstanceNormalization", "IsInf", "IsNaN", "LayerNormalization", "LeakyRelu", "Log",
+    "LogSoftmax", "LpNormalization", "MatMul", "Mean", "MeanVarianceNormalization", "Mish", "PRelu", "Pad", "ReduceL1",
+    "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMean", "ReduceSumSquare", "Relu", "RMSNormalization", "Selu",
+    "Sigmoid", "Sin", "Sinh", "Softmax", "Softplus", "Softsign", "SpaceToDepth", "Sum", "Swish", "Tan", "Tanh",
+    "ThresholdedRelu", "Trilu", "Xor",
+}  # fmt: skip
+_TIMES_AS_SLOW = 1000
+_MULTIPLIED_AT_ONCE = 16  # multiplications in the time of one element
+_UNSIZED = {"NonZero", "Compress", "Unique"}  # results whose sizes depend on values, never larger than what goes in
+_DRAWN = {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
+_SMALL = 1 << 10
 
 
 class NotEvaluatedError(ValueError):
     """An operator that cannot be evaluated here: unfit operands, or a result past the limit."""
 
 
+def is_drawn(operator: Operator) -> bool:
+    """Whether an operator draws random numbers, so that no two runs give the same."""
+    return operator.type in _DRAWN or (operator.type == "Dropout" and len(operator.inputs) > 2)
+
+
 def fold(
     operator: Operator,
-    opset: int,
     operands: Sequence[Array | None],
     *,
     types: Container[str] = FOLDED,
@@ -37,10 +62,28 @@ def fold(
     """The results of an operator of these types on constants, at most `most` numbers. Raises `NotEvaluatedError`."""
     if operator.type not in types or _bound(operator, operands) > most:
         raise NotEvaluatedError(operator.type)
-    return evaluate(operator, opset, operands)
+    return evaluate(operator, operands)
 
 
-def evaluate(operator: Operator, opset: int, operands: Sequence[Array | None]) -> list[Array]:
+def cost(operator: Operator, operands: Sequence[Array | None]) -> float:
+    """About how long an operator takes on these operands, in elements of a plain array operation.
+
+    Raises `NotEvaluatedError` where nothing bounds what it makes.
+    """
+    there = [value for value in operands if value is not None]
+    size = float(sum(value.size for value in there))
+    shapes = result_shapes(operator, operands)
+    if all(shape is not None and None not in shape for shape in shapes):
+        size += sum(math.prod(float(side or 0) for side in shape or ()) for shape in shapes)
+    elif operator.type in FOLDED:
+        size += _bound(operator, operands)
+    elif operator.type not in _UNSIZED:
+        raise NotEvaluatedError("nothing tells how large its result is")
+    size += _multiplications(operator, there, shapes) / _MULTIPLIED_AT_ONCE
+    return size if operator.type in _WHOLE_ARRAYS else size * _TIMES_AS_SLOW
+
+
+def evaluate(operator: Operator, operands: Sequence[Array | None]) -> list[Array]:
     """The results of an operator whose limits were looked at. Raises `NotEvaluatedError`."""
     from onnx.reference import ReferenceEvaluator
 
@@ -50,10 +93,62 @@ def evaluate(operator: Operator, opset: int, operands: Sequence[Array | None]) -
     feeds = {name: value for name, value in given.items() if name and value is not None}
     try:
         with np.errstate(all="ignore"):
-            made = ReferenceEvaluator(_graph(operator, feeds), opsets={"": max(opset, 1)}).run(None, feeds)
+            results = ReferenceEvaluator(_graph(operator, feeds), opsets={"": max(operator.opset, 1)}).run(None, feeds)
     except Exception as error:  # the reference raises whatever its operator meets in a broken file
         raise NotEvaluatedError(f"{operator.type}: {error}") from error
-    return [np.asarray(value) for value in made]
+    return [np.asarray(value) for value in results]
+
+
+Sizes = tuple[int | None, ...]
+
+
+def result_shapes(operator: Operator, operands: Sequence[Array | Sizes | None]) -> list[Sizes | None]:
+    """The shapes of an operator's results by ONNX's shape inference, from arrays or from shapes of real numbers.
+
+    None for a result, or a size of it, that inference does not tell; for all of them where it fails.
+    """
+    unknown: list[Sizes | None] = [None] * len(operator.outputs)
+    types: dict[str, TypeProto] = {}
+    data: dict[str, TensorProto] = {}
+    for name, operand in zip(operator.inputs, operands, strict=False):
+        if not name or operand is None:
+            continue
+        if isinstance(operand, tuple):
+            types[name] = make_tensor_type_proto(TensorProto.FLOAT, operand)
+            continue
+        types[name] = make_tensor_type_proto(np_dtype_to_tensor_dtype(operand.dtype), operand.shape)
+        if operand.size <= _SMALL:
+            data[name] = onnx.numpy_helper.from_array(np.ascontiguousarray(operand), name)
+    version = max(operator.opset, 1)
+    try:
+        schema = onnx.defs.get_schema(operator.type, version, operator.node.domain)
+        inferred = onnx.shape_inference.infer_node_outputs(
+            schema, operator.node, types, data, opset_imports=[make_opsetid("", version)]
+        )
+    except Exception:  # inference raises errors of its own for nodes that do not fit
+        return unknown
+    return [_sizes(inferred.get(name)) for name in operator.outputs]
+
+
+def _sizes(kind: TypeProto | None) -> Sizes | None:
+    if kind is None or not kind.tensor_type.HasField("shape"):
+        return None
+    return tuple(int(dim.dim_value) if dim.HasField("dim_value") else None for dim in kind.tensor_type.shape.dim)
+
+
+def _multiplications(operator: Operator, there: Sequence[Array], shapes: Sequence[Sizes | None]) -> float:
+    """How many multiplications a product takes, 0 for other operators."""
+    made = math.prod(float(size or 1) for size in shapes[0] or ()) if shapes else 0.0
+    if operator.type in ("MatMul", "Gemm"):
+        return made * max((size for value in there for size in value.shape[-2:]), default=1)
+    if operator.type == "Einsum":  # numpy goes through every combination of indices
+        sides: dict[str, int] = {}
+        for labels, value in zip(operator.text("equation").split("->")[0].split(","), there, strict=False):
+            sides |= zip(labels.strip(), value.shape, strict=False)
+        return _MULTIPLIED_AT_ONCE * max(made, math.prod(map(float, sides.values())))
+    if operator.type in ("Conv", "ConvTranspose"):
+        return made * math.prod(map(float, there[1].shape[1:])) if len(there) > 1 else 0.0
+    return 0.0
 
 
 def _graph(operator: Operator, given: Iterable[str]) -> onnx.GraphProto:
@@ -90,7 +185,7 @@ def _gathered(there: list[Array], _: bool) -> float:
     return float(there[0].size) * max(1, there[1].size)
 
 
-def _made_by_shape(there: list[Array], _: bool) -> float:
+def _expanded(there: list[Array], _: bool) -> float:
     return math.prod(float(max(0, size)) for size in there[-1].reshape(-1).tolist()) * max(1, there[0].size)
 
 
@@ -99,10 +194,10 @@ def _ranged(there: list[Array], _: bool) -> float:
     return abs((limit - start) / step) if step else math.inf
 
 
-_RESULT_SIZES: dict[str, Callable[[list[Array], bool], float]] = {
+_RESULT_SIZES: Mapping[str, Callable[[list[Array], bool], float]] = {
     "Gather": _gathered,
-    "ConstantOfShape": _made_by_shape,
-    "Expand": _made_by_shape,
-    "Tile": _made_by_shape,
+    "ConstantOfShape": _expanded,
+    "Expand": _expanded,
+    "Tile": _expanded,
     "Range": _ranged,
 }

@@ -1,33 +1,46 @@
-"""Weights that reach their operator through others: dequantised, transposed, reshaped, normalised by a constant."""
+"""Weights that reach their operator through others: any operator that always gives the same is computed on constants.
 
-from collections.abc import Callable
-from typing import Any
+A weight's path is walked backwards from the convolution to stored tensors, then computed forwards: what trained
+networks use most by numpy views, the rest by onnx's reference within a bound on its size and time. Where the path meets
+an input, a random draw or an operator that nothing here computes, the reason names it.
+"""
+
+from collections.abc import Mapping
 
 import numpy as np
+from onnx import TensorProto
+from onnx.helper import tensor_dtype_to_np_dtype
 
-from gi.kernels.onnx.evaluator import NotEvaluatedError, fold
+from gi.kernels.onnx.evaluator import NotEvaluatedError, cost, evaluate, is_drawn
 from gi.kernels.onnx.graphs import OnnxGraph, Operator
-from gi.kernels.onnx.tensors import LARGEST_ELEMENTS, Array, TensorError
+from gi.kernels.onnx.tensors import Array, TensorError
+from gi.kernels.onnx.weight_rules import WEIGHT_RULES
+from gi.kernels.records import plain
 
-_DEEPEST = 12
 _MOST_COMPUTED = 1 << 30  # elements, for one graph
-_LARGEST_FOLDED = 1 << 25
-#: What weights go through in files of trained networks besides `_RULES`: weight normalisation, pruning, quantisation.
-_FOLDED = {
-    "Abs", "Clip", "Concat", "Exp", "Expand", "Flatten", "Gather", "Max", "Min", "Neg", "Pow", "Reciprocal", "ReduceL2",
-    "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum", "ReduceSumSquare", "Round", "Sign", "Slice", "Sqrt", "Tanh",
-    "Where",
-}  # fmt: skip
+_DEAREST_OPERATOR = 1 << 27
+_LONGEST_PATH = 20_000
+_LEAST_SPENT = 1 << 14  # what calling the reference costs, however small its operands
+_DOMAINS = {"", "com.microsoft"}
+_INTEGERS = {int(getattr(TensorProto, name)) for name in ("UINT8", "INT8", "UINT16", "INT16", "INT32", "INT64", "BOOL")}
+#: Operators that move or cast values and scale none.
+_MOVES = {"Identity", "Cast", "CastLike", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Slice"}
+_BOOL_RESULTS = {"Equal", "Greater", "Less", "GreaterOrEqual", "LessOrEqual", "Not", "And", "Or", "Xor", "IsNaN"}
+
+
+class NotConstantError(TensorError):
+    """A value that the file alone does not tell, with the reason."""
 
 
 class Constants:
     """What the values of a graph are, where the file alone tells."""
 
-    def __init__(self, graph: OnnxGraph) -> None:
+    def __init__(self, graph: OnnxGraph, left: float = 0.0) -> None:
+        self._graph = graph
         self._stored = graph.stored
-        self._opset = graph.opset
-        self._left = _MOST_COMPUTED
-        self._makers = {name: op for op in graph.operators for name in op.outputs}
+        self._makers = graph.makers
+        self._left = left or float(_MOST_COMPUTED)
+        self._reasons: dict[str, str] = {}
 
     def maker(self, name: str) -> Operator | None:
         """The operator that makes a value, None for inputs and stored tensors."""
@@ -35,115 +48,133 @@ class Constants:
 
     def array(self, name: str) -> Array | None:
         """The value called `name`, None where it depends on the input. Raises `TensorError`."""
-        return self._value(name, 0, {})
+        try:
+            return self.known(name)
+        except NotConstantError:
+            return None
 
-    def _value(self, name: str, depth: int, known: dict[str, Array]) -> Array | None:
+    def known(self, name: str) -> Array:
+        """The value called `name`. Raises `NotConstantError` with the reason, `TensorError` for what does not fit."""
         if name in self._stored:
             return self._stored[name].array()
-        maker = self._makers.get(name)
-        if name in known or maker is None or depth >= _DEEPEST or maker.type not in _KNOWN:
-            return known.get(name)
-        operands = [self._value(given, depth + 1, known) if given else None for given in maker.inputs]
-        if any(value is None for value, given in zip(operands, maker.inputs, strict=True) if given):
-            return None
-        known[name] = self._made(maker, operands)
-        self._left -= known[name].size
-        if self._left < 0:
-            raise TensorError(f"more than {_MOST_COMPUTED} numbers computed from its constants: refused")
+        known: dict[str, Array] = {}
+        for maker in self._path(name):
+            operands = [self._operand(maker, given, known) for given in maker.inputs]
+            known.update(zip(maker.outputs, self._results(maker, operands), strict=False))
+        if name not in known:
+            raise NotConstantError(f"weights that {_called(self._makers[name])} does not give")
         return known[name]
 
-    def _made(self, maker: Operator, operands: list[Array | None]) -> Array:
+    def is_bare_integer(self, name: str) -> bool:
+        """Whether a value is stored integers that were moved about or cast alone: nothing tells their scale."""
+        for _ in range(_LONGEST_PATH):
+            maker = self._makers.get(name)
+            if name in self._stored or maker is None or maker.type not in _MOVES or not maker.inputs:
+                break
+            name = maker.inputs[0]
+        return name in self._stored and self._stored[name].element_type in _INTEGERS
+
+    def _operand(self, maker: Operator, name: str, known: Mapping[str, Array]) -> Array | None:
+        if not name:
+            return None
+        if name in known:
+            return known[name]
+        if name in self._stored:
+            return self._stored[name].array()
+        if maker.type == "CastLike":  # of the second one only the type counts
+            return np.zeros((), tensor_dtype_to_np_dtype(self._element_type(name)))
+        raise NotConstantError(f"weights that {_called(maker)} makes of itself")
+
+    def _path(self, name: str) -> list[Operator]:
+        """The operators behind a value in the order in which they run. Raises `NotConstantError`."""
+        path: list[Operator] = []
+        entered: set[int] = set()
+        stack: list[tuple[str, Operator | None]] = [(name, None)]  # an operator is there to be left, behind its inputs
+        while stack:
+            value, left = stack.pop()
+            if left is not None:
+                path.append(left)
+                continue
+            if value in self._stored:
+                continue
+            maker = self._maker_of(value, name)
+            if id(maker) in entered:
+                continue
+            entered.add(id(maker))
+            if len(entered) > _LONGEST_PATH:
+                raise NotConstantError(f"weights behind more than {_LONGEST_PATH} operators")
+            stack.append(("", maker))
+            needed = maker.inputs[:1] if maker.type == "CastLike" else maker.inputs
+            stack += [(given, None) for given in reversed(needed) if given]
+        return path
+
+    def _maker_of(self, value: str, wanted: str) -> Operator:
+        """The operator that makes a value. Raises `NotConstantError` where no file could tell what it makes."""
+        reason = self._reasons.get(value)
+        maker = self._makers.get(value)
+        if reason is None:
+            reason = self._why_not(value, maker)
+            self._reasons[value] = reason
+        if maker is None or reason:
+            last = self._makers.get(wanted)
+            by = f" by {_called(last)}" if last is not None and last is not maker else ""
+            raise NotConstantError(f"weights that the network computes{by}: {reason}")
+        return maker
+
+    def _why_not(self, value: str, maker: Operator | None) -> str:
+        if maker is None:
+            return f"none are stored, {plain(value)[:60]!r} is an input"
+        if is_drawn(maker):
+            return f"{_called(maker)} draws other ones at each run"
+        if maker.node.domain not in _DOMAINS or (maker.node.domain and maker.type not in WEIGHT_RULES):
+            return f"{_called(maker)} of {plain(maker.node.domain)[:60]} is none of ONNX's own operators"
+        return f"{_called(maker)} is not followed" if maker.bodies and maker.type != "If" else ""
+
+    def _results(self, maker: Operator, operands: list[Array | None]) -> list[Array]:
         try:
-            if maker.type in _RULES:
-                return np.asarray(_RULES[maker.type](maker, *operands))
-            (made,) = fold(maker, self._opset, operands, types=_FOLDED, most=_LARGEST_FOLDED)
-            return made
+            if maker.bodies:
+                body = Constants(maker.bodies["then_branch" if operands[0] else "else_branch"], self._left)
+                results = [body.known(name) for name in body._graph.outputs]
+                self._left = body._left
+                return results
+            if maker.type in WEIGHT_RULES:
+                results = [np.asarray(WEIGHT_RULES[maker.type](maker, *operands))]
+                self._spend(maker, float(sum(value.size for value in results)))
+                return results
+            self._spend(maker, max(_LEAST_SPENT, cost(maker, operands)))
+            return evaluate(maker, operands)
         except NotEvaluatedError as error:
-            raise TensorError(f"{maker.type} of constants that cannot be computed ({str(error)[:80]})") from error
-        except (ValueError, TypeError, IndexError) as error:
-            raise TensorError(f"{maker.type} of constants that do not fit ({str(error)[:80]})") from error
+            raise TensorError(f"{_called(maker)} of constants cannot be computed ({plain(str(error))[:80]})") from error
+        except TensorError:
+            raise
+        except (ValueError, TypeError, IndexError, KeyError, AttributeError) as error:
+            raise TensorError(f"{_called(maker)} of constants that do not fit ({plain(str(error))[:80]})") from error
+
+    def _spend(self, maker: Operator, spent: float) -> None:
+        if spent > _DEAREST_OPERATOR and maker.type not in WEIGHT_RULES:
+            raise TensorError(f"{_called(maker)} of constants takes {spent:.1g} steps: more than 1e+08 are refused")
+        self._left -= spent
+        if self._left < 0:
+            raise TensorError(f"more than {_MOST_COMPUTED} numbers computed from its constants: refused")
+
+    def _element_type(self, name: str) -> int:
+        """The element type of a value, real numbers where the operators on its way do not tell another."""
+        for _ in range(_LONGEST_PATH):
+            if name in self._stored:
+                return self._stored[name].element_type
+            if name in self._graph.inputs:
+                return self._graph.inputs[name].element_type or int(TensorProto.FLOAT)
+            maker = self._makers.get(name)
+            if maker is None or not maker.inputs:
+                break
+            if maker.type == "Cast":
+                return maker.int("to", TensorProto.FLOAT)
+            if maker.type in _BOOL_RESULTS:
+                return int(TensorProto.BOOL)
+            name = maker.inputs[1 if maker.type in ("CastLike", "Where", "DequantizeLinear") else 0]
+        return int(TensorProto.FLOAT)
 
 
-def dequantized(values: Array, scale: Array, zero: Array | None, axis: int, block: int = 0) -> Array:
-    """What quantised values stand for; `scale` is one number, one for each index of `axis`, or in blocks along it."""
-    real = values.astype(np.float32)
-    if zero is not None:
-        real = real - _spread(zero, values.shape, axis, block)
-    return np.asarray(real * _spread(scale, values.shape, axis, block), np.float32)
-
-
-def _spread(given: Array, shape: tuple[int, ...], axis: int, block: int) -> Array:
-    """One number for all, for each index of `axis` or for blocks along it, as float32 that broadcasts to `shape`."""
-    given = given.astype(np.float32)
-    if given.size <= 1:
-        return given
-    if given.ndim > 1 and block:
-        return np.repeat(given, block, axis)[tuple(map(slice, shape))]
-    return given.reshape([given.size if at == axis % len(shape) else 1 for at in range(len(shape))])
-
-
-def _dequantize(op: Operator, values: Array, scale: Array, zero: Array | None = None) -> Array:
-    return dequantized(values, scale, zero, op.int("axis", 1), op.int("block_size"))
-
-
-def _quantize(op: Operator, values: Array, scale: Array, zero: Array | None = None) -> Array:
-    kind = np.dtype(np.uint8) if zero is None else zero.dtype
-    if kind.kind not in "iu":
-        raise TensorError(f"QuantizeLinear to {kind}: not followed")
-    axis, block = op.int("axis", 1), op.int("block_size")
-    steps = np.rint(values / _spread(scale, values.shape, axis, block))
-    if zero is not None:
-        steps = steps + _spread(zero, values.shape, axis, block)
-    limits = np.iinfo(kind)
-    return np.clip(steps, limits.min, limits.max).astype(kind)
-
-
-def _transpose(op: Operator, values: Array) -> Array:
-    return values.transpose(op.ints("perm") or None)
-
-
-def _reshape(op: Operator, values: Array, shape: Array | None = None) -> Array:
-    wanted = op.ints("shape") if shape is None else tuple(map(int, shape.reshape(-1)))
-    return values.reshape([values.shape[at] if size == 0 else size for at, size in enumerate(wanted)])
-
-
-def _squeeze(op: Operator, values: Array, axes: Array | None = None) -> Array:
-    wanted = op.ints("axes") if axes is None else tuple(map(int, axes.reshape(-1)))
-    return values.squeeze(wanted or None)
-
-
-def _unsqueeze(op: Operator, values: Array, axes: Array | None = None) -> Array:
-    return np.expand_dims(values, op.ints("axes") if axes is None else tuple(map(int, axes.reshape(-1))))
-
-
-def _arithmetic(function: Callable[..., Any]) -> Callable[..., Array]:
-    def rule(_: Operator, first: Array, second: Array) -> Array:
-        if np.prod(np.broadcast_shapes(first.shape, second.shape), dtype=float) > min(
-            LARGEST_ELEMENTS, 4 * max(first.size, second.size)
-        ):
-            raise TensorError("constants that grow when they meet: refused")
-        with np.errstate(all="ignore"):
-            return np.asarray(function(first, second))
-
-    return rule
-
-
-def _same(_: Operator, values: Array, *__: Any) -> Array:
-    return values
-
-
-_RULES: dict[str, Callable[..., Array]] = {
-    "DequantizeLinear": _dequantize,
-    "QuantizeLinear": _quantize,
-    "Identity": _same,
-    "Cast": _same,
-    "Transpose": _transpose,
-    "Reshape": _reshape,
-    "Squeeze": _squeeze,
-    "Unsqueeze": _unsqueeze,
-    "Mul": _arithmetic(np.multiply),
-    "Add": _arithmetic(np.add),
-    "Sub": _arithmetic(np.subtract),
-    "Div": _arithmetic(np.divide),
-}
-_KNOWN = _FOLDED | _RULES.keys()
+def _called(operator: Operator) -> str:
+    name = operator.name
+    return f"{operator.type[:40]} {name[:60]!r}" if name else operator.type[:40]

@@ -1,59 +1,106 @@
 """A model's own functions put in place of the operators that call them."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
-from onnx import AttributeProto, FunctionProto, NodeProto
+from onnx import AttributeProto, FunctionProto, GraphProto, NodeProto
 
 from gi.kernels.records import plain
 
 _DEEPEST = 24
+STANDARD = ("", "ai.onnx")
 
-Functions = Mapping[tuple[str, str], FunctionProto]
+#: Functions by domain, name and overload: two overloads of one name have other bodies, and other weights in them.
+Functions = Mapping[tuple[str, str, str], FunctionProto]
 
 
 def functions_of(protos: Iterable[FunctionProto]) -> Functions:
-    """A model's functions by domain and name."""
-    return {(proto.domain, proto.name): proto for proto in protos}
+    """A model's functions by domain, name and overload."""
+    return {(proto.domain, proto.name, proto.overload): proto for proto in protos}
 
 
-def inlined(nodes: Iterable[NodeProto], functions: Functions, prefix: str = "", depth: int = 0) -> Iterator[NodeProto]:
-    """The nodes with calls replaced by what they call, lazily: a function may stand for any number of nodes.
+def standard_opset(imports: Iterable["object"], default: int) -> int:
+    """The version of the standard operator set among these imports, `default` where there is none."""
+    return max((int(o.version) for o in imports if o.domain in STANDARD), default=default)  # type: ignore[attr-defined]
 
-    Calls more than 24 deep stay as they are; they end the graph like any unknown operator.
+
+def inlined(
+    nodes: Iterable[NodeProto], functions: Functions, opset: int, prefix: str = "", depth: int = 0
+) -> Iterator[tuple[NodeProto, int]]:
+    """The nodes with calls replaced by what they call, each with the operator set of the text that it stands in.
+
+    Lazily: a function may stand for any number of nodes. Calls more than 24 deep stay as they are; they end the graph
+    like any unknown operator.
     """
     for number, node in enumerate(nodes):
-        called = functions.get((node.domain, node.op_type)) if functions else None
+        called = functions.get((node.domain, node.op_type, node.overload)) if functions else None
         if called is None or depth >= _DEEPEST:
-            yield node
+            yield node, opset
         else:
             place = f"{prefix}{plain(node.name or node.op_type)}_{number}/"
-            yield from inlined(_body(node, called, place), functions, place, depth + 1)
+            inner = standard_opset(called.opset_import, opset)
+            yield from inlined(_Call(node, called, place).nodes(), functions, inner, place, depth + 1)
 
 
-def _body(call: NodeProto, called: FunctionProto, prefix: str) -> Iterator[NodeProto]:
-    """The nodes of a function with the names and attributes that this call gives them."""
-    names = dict(zip(called.output, call.output, strict=False))
-    names |= {name: call.input[at] if at < len(call.input) else "" for at, name in enumerate(called.input)}
-    given = {a.name: a for a in called.attribute_proto} | {a.name: a for a in call.attribute}
-    for node in called.node:
-        inner = NodeProto(op_type=node.op_type, domain=node.domain, name=prefix + plain(node.name) if node.name else "")
-        inner.input.extend(_renamed(name, names, prefix) for name in node.input)
-        inner.output.extend(_renamed(name, names, prefix) for name in node.output)
-        inner.attribute.extend(filter(None, (_attribute(attribute, given) for attribute in node.attribute)))
-        yield inner
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """What the names inside a function are called outside it."""
+
+    given: Mapping[str, str]
+    prefix: str
+
+    def __call__(self, name: str) -> str:
+        return self.given.get(name, self.prefix + plain(name)) if name else ""
 
 
-def _renamed(name: str, names: Mapping[str, str], prefix: str) -> str:
-    return names.get(name, prefix + plain(name)) if name else ""
+class _Call:
+    """One call of a function: its body with the names and attributes that the call gives."""
 
+    def __init__(self, call: NodeProto, called: FunctionProto, prefix: str) -> None:
+        names = dict(zip(called.output, call.output, strict=False))
+        names |= {name: call.input[at] if at < len(call.input) else "" for at, name in enumerate(called.input)}
+        self._names = _Names(names, prefix)
+        self._given = {a.name: a for a in called.attribute_proto} | {a.name: a for a in call.attribute}
+        self._called = called
 
-def _attribute(attribute: AttributeProto, given: Mapping[str, AttributeProto]) -> AttributeProto | None:
-    """The attribute, or what the call gives in its place; None where a call leaves it out."""
-    if not attribute.ref_attr_name:
-        return attribute
-    if attribute.ref_attr_name not in given:
-        return None
-    found = AttributeProto()
-    found.CopyFrom(given[attribute.ref_attr_name])
-    found.name = attribute.name
-    return found
+    def nodes(self) -> Iterator[NodeProto]:
+        return map(self._node, self._called.node)
+
+    def _node(self, node: NodeProto) -> NodeProto:
+        names = self._names
+        inner = NodeProto(op_type=node.op_type, domain=node.domain, overload=node.overload)
+        inner.name = names.prefix + plain(node.name) if node.name else ""
+        inner.input.extend(map(names, node.input))
+        inner.output.extend(map(names, node.output))
+        inner.attribute.extend(filter(None, map(self._attribute, node.attribute)))
+        return inner
+
+    def _attribute(self, attribute: AttributeProto) -> AttributeProto | None:
+        """The attribute, or what the call gives in its place; None where a call leaves it out."""
+        if attribute.ref_attr_name:
+            if attribute.ref_attr_name not in self._given:
+                return None
+            value = AttributeProto()
+            value.CopyFrom(self._given[attribute.ref_attr_name])
+            value.name = attribute.name
+            return value
+        if not attribute.HasField("g") and not attribute.graphs:
+            return attribute
+        inner = AttributeProto(name=attribute.name, type=attribute.type)
+        if attribute.HasField("g"):
+            inner.g.CopyFrom(self._graph(attribute.g))
+        inner.graphs.extend(map(self._graph, attribute.graphs))
+        return inner
+
+    def _graph(self, graph: GraphProto) -> GraphProto:
+        """A subgraph whose names are the call's own: it may capture values of the function around it."""
+        inner = GraphProto(name=graph.name)
+        inner.node.extend(map(self._node, graph.node))
+        for field in ("input", "output", "initializer"):
+            for value in getattr(graph, field):
+                getattr(inner, field).add().CopyFrom(value)
+                getattr(inner, field)[-1].name = self._names(value.name)
+        for sparse in graph.sparse_initializer:
+            inner.sparse_initializer.add().CopyFrom(sparse)
+            inner.sparse_initializer[-1].values.name = self._names(sparse.values.name)
+        return inner

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from onnx import AttributeProto, TensorProto
+from onnx import AttributeProto, TensorProto, helper, numpy_helper
 
 from gi.kernels.onnx.evaluator import NotEvaluatedError, fold
 from gi.kernels.onnx.graphs import Operator
@@ -152,6 +152,206 @@ def test_operators_that_mix_channels_end_the_graph_and_are_noted(tmp_path, opera
     assert index.network(0).opaque == f"{operator} 1"
 
 
+def each(*names):
+    return {c: [(name, c) for name in names] for c in range(4)}
+
+
+def pairs_of(*channels):
+    """What feeds each channel, as channels of `a`."""
+    return {c: [("a", source) for source in found] for c, found in enumerate(channels)}
+
+
+def stacked(axis, *after):
+    name = {0: "zero", 1: "one", 2: "two", -1: "last"}[axis]
+    nodes = [node("Unsqueeze", [x, name], f"{x}u") for x in "ab"]
+    return [*nodes, node("Concat", ["au", "bu"], "c", axis=axis), *after]
+
+
+MERGED = {
+    "stack and sum, axis 0": (stacked(0, node("ReduceSum", ["c", "zero"], "v", keepdims=0)), each("a", "b")),
+    "stack and sum, axis 1": (stacked(1, node("ReduceSum", ["c", "one"], "v", keepdims=0)), each("a", "b")),
+    "stack and sum, axis 2": (stacked(2, node("ReduceSum", ["c", "two"], "v", keepdims=0)), each("a", "b")),
+    "stack and mean, last axis": (stacked(-1, node("ReduceMean", ["c"], "v", axes=[-1], keepdims=0)), each("a", "b")),
+    "stack and maximum, kept": (
+        stacked(0, node("ReduceMax", ["c"], "m", axes=[0]), node("Squeeze", ["m", "zero"], "v")),
+        each("a", "b"),
+    ),
+    "maximum of two channels": (
+        [node("Reshape", ["a", "grouped"], "r"), node("ReduceMax", ["r"], "v", axes=[1], keepdims=0)],
+        pairs_of([0, 2], [1, 3]),
+    ),
+    "maximum of two neighbours": (
+        [node("Reshape", ["a", "grouped"], "r"), node("ReduceMax", ["r"], "v", axes=[-3], keepdims=0)],
+        pairs_of([0, 1], [2, 3]),
+    ),
+    "mean of places, channels last": (
+        [
+            node("Transpose", ["a"], "t", perm=[0, 2, 3, 1]),
+            node("ReduceMean", ["t"], "r", axes=[1, 2]),
+            node("Transpose", ["r"], "v", perm=[0, 3, 1, 2]),
+        ],
+        each("a"),
+    ),
+    "windows over channels": (
+        [
+            node("Unsqueeze", ["a", "one"], "u"),
+            node("AveragePool", ["u"], "p", kernel_shape=[3, 1, 1], pads=[1, 0, 0, 1, 0, 0]),
+            node("Squeeze", ["p", "one"], "v"),
+        ],
+        pairs_of([0, 1], [0, 1, 2], [1, 2, 3], [2, 3]),
+    ),
+    "windows over channels last": (
+        [
+            node("Transpose", ["a"], "t", perm=[0, 2, 3, 1]),
+            node("MaxPool", ["t"], "p", kernel_shape=[1, 2], strides=[1, 2]),
+            node("Transpose", ["p"], "v", perm=[0, 3, 1, 2]),
+        ],
+        pairs_of([0, 1], [2, 3]),
+    ),
+    "running sum": ([node("CumSum", ["a", "one"], "v")], pairs_of([0], [0, 1], [0, 1, 2], [0, 1, 2, 3])),
+    "running sum from behind": (
+        [node("CumSum", ["a", "one"], "v", reverse=1, exclusive=1)],
+        pairs_of([1, 2, 3], [2, 3], [3], []),
+    ),
+    "running sum over places": ([node("CumSum", ["a", "two"], "v")], each("a")),
+    "nearest along channels": (
+        [node("Resize", ["a", "", "more"], "v", mode="nearest")],
+        pairs_of(*([c // 2] for c in range(8))),
+    ),
+    "linear along channels": (
+        [node("Resize", ["a", "", "more"], "v", mode="linear", coordinate_transformation_mode="asymmetric")],
+        pairs_of([0], [0, 1], [1], [1, 2], [2], [2, 3], [3], [3]),
+    ),
+    "pads that cut": ([node("Pad", ["a", "cut"], "v")], pairs_of([1], [2])),
+    "pads that mirror": ([node("Pad", ["a", "around"], "v", mode="reflect")], pairs_of([1], [0], [1], [2], [3], [2])),
+    "pads that repeat the edge": (
+        [node("Pad", ["a", "around"], "v", mode="edge")],
+        pairs_of([0], [0], [1], [2], [3], [3]),
+    ),
+    "places gathered": (
+        [
+            node("Transpose", ["a"], "t", perm=[1, 0, 2, 3]),
+            node("GatherND", ["t", "rows"], "g"),
+            node("Transpose", ["g"], "v", perm=[1, 0, 2, 3]),
+        ],
+        pairs_of([3], [1]),
+    ),
+    "channels written over": (
+        [
+            node("Transpose", ["a"], "t", perm=[1, 0, 2, 3]),
+            node("Transpose", ["b"], "s", perm=[1, 0, 2, 3]),
+            node("Slice", ["s", "zero", "two", "zero"], "n"),
+            node("ScatterND", ["t", "rows", "n"], "g"),
+            node("Transpose", ["g"], "v", perm=[1, 0, 2, 3]),
+        ],
+        {0: [("a", 0)], 1: [("b", 1)], 2: [("a", 2)], 3: [("b", 0)]},
+    ),
+}
+MORE = {
+    "last": np.int64([-1]), "more": np.float32([1, 2, 1, 1]), "cut": np.int64([0, -1, 0, 0, 0, -1, 0, 0]),
+    "around": np.int64([0, 1, 0, 0, 0, 1, 0, 0]), "rows": np.int64([[3], [1]]), "quarter": np.float32([1]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("family", MERGED)
+def test_channels_are_put_together_along_any_axis(tmp_path, family):
+    nodes, expected = MERGED[family]
+    index = index_of(tmp_path, model([A, B, *nodes, end("v", len(expected))], {**STORED, **MORE}))
+    assert sources(index, "end") == expected
+    assert index.network(0).opaque == ""
+
+
+def test_pads_with_axes_leave_the_channels_alone(tmp_path):
+    nodes = [node("Pad", ["a", "sides", "", "places"], "v")]
+    stored = {"sides": np.int64([1, 1, 1, 1]), "places": np.int64([2, -1])}
+    assert sources(index_of(tmp_path, model([A, *nodes, end("v", 4)], stored, opset=18)), "end") == same("a", 4)
+
+
+def test_an_opaque_operand_cuts_nothing_but_itself(tmp_path):
+    nodes = [node("Mystery", ["a"], "m", domain="else"), node("Add", ["b", "m"], "s"),
+             node("Reshape", ["s", "grouped"], "g"), node("Transpose", ["g"], "t", perm=[0, 2, 1, 3, 4]),
+             node("Reshape", ["t", "whole"], "v")]  # fmt: skip
+    index = index_of(tmp_path, model([A, B, *nodes, end("v", 4)], STORED, domains=["else"]))
+    assert sources(index, "end") == {c: [("b", o)] for c, o in enumerate([0, 2, 1, 3])}
+    assert index.network(0).opaque == "Mystery 1"
+
+
+@pytest.mark.parametrize("order", [("a", "m"), ("m", "a")])
+def test_an_opaque_operand_of_a_concatenation_takes_what_is_left_of_the_channels(tmp_path, order):
+    nodes = [node("Mystery", ["b"], "m", domain="else"), node("Concat", order, "c", axis=1), node("Relu", ["c"], "v")]
+    index = index_of(tmp_path, model([A, B, *nodes, end("v", 7)], STORED, domains=["else"]))
+    first = 0 if order[0] == "a" else 3
+    assert {c: found for c, found in sources(index, "end").items() if found} == {
+        c + first: [("a", c)] for c in range(4)
+    }
+
+
+def test_a_refused_convolution_leaves_the_others_around_it_connected(tmp_path):
+    blur = conv("blur", "a", np.ones((4, 1, 3, 3), "f"), group=4, pads=[1, 1, 1, 1])  # equal weights are left out
+    flat = conv("flat", "b", np.ones((4, 4, 1, 1), "f"))
+    nodes = [blur, flat, node("Add", ["blur", "flat"], "s"), *REARRANGED["channel shuffle"][0]]
+    nodes[3] = node("Reshape", ["s", "grouped"], "g")
+    index = index_of(tmp_path, model([A, B, *nodes, end("v", 4)], STORED))
+    assert sources(index, "end") == {c: [("a", o)] for c, o in enumerate([0, 2, 1, 3])}
+    assert sources(index, "end", through=False) == {c: [] for c in range(4)}
+    assert [row["layer"] for row in index.refused.to_pylist()] == ["blur", "flat"]
+
+
+def test_channels_that_do_not_fit_a_convolution_are_named(tmp_path):
+    assert index_of(tmp_path, model([A, end("a", 5)], {})).network(0).opaque == "Conv 1"
+
+
+def test_a_literal_shape_settles_sizes_that_the_file_leaves_open(tmp_path):
+    nodes = REARRANGED["channel shuffle"][0]
+    index = index_of(tmp_path, model([A, *nodes, end("v", 4)], STORED, shape=("n", 3, "h", "w")))
+    assert sources(index, "end") == {c: [("a", o)] for c, o in enumerate([0, 2, 1, 3])}
+
+
+def test_nodes_in_any_order_are_followed(tmp_path):
+    nodes = [end("v", 4), node("Relu", ["m"], "v"), node("Mul", ["a", "s"], "m"), A]
+    assert sources(index_of(tmp_path, model(nodes, STORED)), "end") == same("a", 4)
+
+
+def branch(name, nodes, output, stored=()):
+    return helper.make_graph(
+        [made[0] if isinstance(made, tuple) else made for made in nodes], name, [],
+        [helper.make_tensor_value_info(output, TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(v, n) for made in nodes if isinstance(made, tuple) for n, v in made[1].items()],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("condition", [True, False, None])
+def test_branches_are_followed_from_outside_and_to_outside(tmp_path, condition):
+    then = branch("then", [pointwise("c", "a", 4, 4)], "c")
+    other = branch("else", [node("Neg", ["b"], "n")], "n")
+    nodes = [node("If", ["flag"], "v", name="choice", then_branch=then, else_branch=other), end("v", 4)]
+    stored = {} if condition is None else {"flag": np.array(condition)}
+    index = index_of(tmp_path, model([A, B, *nodes], stored))
+    inner = "choice/then_branch/c"
+    expected = {True: each(inner), False: each("b"), None: each("b", inner)}[condition]
+    assert sources(index, "end") == expected
+    assert sources(index, inner) == (same("a", 4) if condition is not False else {c: [] for c in range(4)})
+
+
+def test_a_loop_hands_its_values_on(tmp_path):
+    weight = pointwise("c", "state", 4, 4)
+    inputs = [("i", TensorProto.INT64, []), ("go", TensorProto.BOOL, []), ("state", TensorProto.FLOAT, None)]
+    body = helper.make_graph(
+        [weight[0], node("Identity", ["go"], "on"), node("Add", ["c", "b"], "next")],
+        "body",
+        [helper.make_tensor_value_info(*value) for value in inputs],
+        [
+            helper.make_tensor_value_info("on", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("next", TensorProto.FLOAT, None),
+        ],
+        [numpy_helper.from_array(value, name) for name, value in weight[1].items()],
+    )
+    loop = node("Loop", ["five", "", "a"], "v", name="l", body=body)
+    index = index_of(tmp_path, model([A, B, loop, end("v", 4)], {"five": np.int64(5)}))
+    assert sources(index, "l/body/c") == each("a", "b", "l/body/c")
+    assert sources(index, "end") == each("a", "b", "l/body/c")
+
+
 def test_a_gate_behind_an_opaque_operator_leaves_the_gated_value(tmp_path):
     nodes = [
         node("GlobalAveragePool", ["a"], "p"), node("Flatten", ["p"], "f"), node("Gemm", ["f", "w"], "m"),
@@ -210,7 +410,7 @@ def test_a_tensor_of_an_attribute_is_not_fetched_from_another_file(tmp_path):
     made.attribute.add(name="value", type=AttributeProto.TENSOR).t.CopyFrom(tensor)
     (tmp_path / "outside.bin").write_bytes(bytes(4))
     with pytest.raises(NotEvaluatedError, match="ConstantOfShape"):
-        fold(Operator(made), 17, [np.int64([1])])
+        fold(Operator(made, 17), [np.int64([1])])
 
 
 @pytest.mark.parametrize("opset", [1, 7, 11, 13, 18])

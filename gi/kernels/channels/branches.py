@@ -1,0 +1,30 @@
+"""Values that may come one way or another: out of either branch, or out of any round of a loop."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from gi.kernels.channels.keeping import as_flow
+from gi.kernels.channels.producers import OPAQUE, ChannelFlow, Value, flow_of
+
+
+def either(values: Sequence[Value]) -> Value:
+    """What is known of a value that may be any of these."""
+    if all(isinstance(value, np.ndarray) for value in values):
+        return values[0] if all(np.array_equal(values[0], other) for other in values[1:]) else OPAQUE  # type: ignore[arg-type]
+    flows = [flow for flow in map(as_flow, values) if flow is not None]
+    if not flows or len({len(flow.shape) for flow in flows}) > 1:
+        return OPAQUE
+    sizes = zip(*(flow.shape for flow in flows), strict=True)
+    shape = tuple(each[0] if len(set(each)) == 1 else None for each in sizes)
+    return flow_of(shape, [plane for flow in flows for plane in flow.planes])
+
+
+def equal(first: Value, second: Value) -> bool:
+    """Whether two values say the same."""
+    if isinstance(first, ChannelFlow) and isinstance(second, ChannelFlow):
+        planes = [{(plane.shape, plane.tobytes()) for plane in flow.planes} for flow in (first, second)]
+        return first.shape == second.shape and planes[0] == planes[1]
+    if isinstance(first, np.ndarray) and isinstance(second, np.ndarray):
+        return np.array_equal(first, second)
+    return first is second

@@ -1,0 +1,35 @@
+"""How many channels a value must have, told by what reads it: for values whose own operators do not tell."""
+
+from collections.abc import Mapping
+
+from gi.kernels.channels.rules import SAME
+from gi.kernels.onnx.convolutions import is_convolution
+from gi.kernels.onnx.graphs import OnnxGraph, Operator
+
+_KEEP_CHANNELS = SAME | {
+    "MaxPool", "AveragePool", "LpPool", "GlobalAveragePool", "GlobalMaxPool", "Resize", "Upsample"
+}  # fmt: skip
+
+
+def expected_channels(graph: OnnxGraph) -> Mapping[str, tuple[int, int]]:
+    """The number of axes and of channels that convolutions ask of values, also through operators that keep both."""
+    expected: dict[str, tuple[int, int]] = {}
+    for operator in reversed(graph.operators):
+        if not operator.inputs:
+            continue
+        if is_convolution(operator):
+            asked = _asked(operator, graph)
+            if asked is not None:
+                expected[operator.inputs[0]] = asked
+        elif operator.type in _KEEP_CHANNELS and operator.outputs and operator.outputs[0] in expected:
+            expected.setdefault(operator.inputs[0], expected[operator.outputs[0]])
+    return expected
+
+
+def _asked(operator: Operator, graph: OnnxGraph) -> tuple[int, int] | None:
+    place = 3 if operator.type == "QLinearConv" else 1
+    stored = graph.stored.get(operator.inputs[place]) if len(operator.inputs) > place else None
+    if stored is None or len(stored.dims) < 3:
+        return None
+    groups = max(1, operator.int("group", 1))
+    return len(stored.dims), stored.dims[0] if operator.type == "ConvTranspose" else stored.dims[1] * groups

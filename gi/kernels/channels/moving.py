@@ -1,0 +1,122 @@
+"""Operators that only move values, evaluated on channel numbers by onnx's reference."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from onnx import NodeProto
+
+from gi.kernels.channels.keeping import as_flow
+from gi.kernels.channels.producers import (
+    NOBODY,
+    OPAQUE,
+    ChannelFlow,
+    Shape,
+    TooLargeError,
+    Value,
+    expanded,
+    flow_of,
+)
+from gi.kernels.onnx.evaluator import NotEvaluatedError, evaluate
+from gi.kernels.onnx.graphs import Operator
+from gi.kernels.onnx.tensors import Array
+from gi.kernels.records import Ints
+
+_LARGEST_MOVED = 1 << 23
+_VIEWS = ("Transpose", "Slice", "Split")
+_OPEN_SIZES = ("Transpose", "Slice", "Split", "Squeeze", "Unsqueeze")  # those that leave the other sizes alone
+
+
+def moved(operator: Operator, given: Sequence[Value]) -> list[Value]:
+    """Reshape, Transpose, Gather and the like. Raises `NotEvaluatedError`, `TooLargeError` where they do not fit."""
+    flow = as_flow(given[0])
+    others = _arrays(given[1:])
+    if flow is None or others is None:
+        return [OPAQUE]
+    if operator.type == "Reshape":
+        flow = _settled(flow, _wanted(operator, others))
+    if None in flow.shape and operator.type not in _OPEN_SIZES:
+        return [OPAQUE]
+    results = [_of_plane(operator, plane, flow.shape, others) for plane in (*flow.planes, _nobody(flow))]
+    shapes = [_reopened(made.shape, operator, flow.shape) for made in results[-1]]
+    return [flow_of(shape, [planes[at] for planes in results[:-1]]) for at, shape in enumerate(shapes)]
+
+
+def scattered(operator: Operator, given: Sequence[Value]) -> list[Value]:
+    """ScatterND and ScatterElements: the places written over have the producers of what is written there."""
+    flow, updates = as_flow(given[0]), as_flow(given[2])
+    if flow is None or updates is None or not isinstance(given[1], np.ndarray) or None in (*flow.shape, *updates.shape):
+        return [OPAQUE]
+    erased = np.full((1,) * len(updates.shape), NOBODY, np.int64)
+    planes = list(flow.planes)
+    if operator.text("reduction", "none") == "none":
+        planes = [_written(operator, flow, plane, given[1], updates, erased) for plane in planes]
+    planes += [_written(operator, flow, _nobody(flow), given[1], updates, plane) for plane in updates.planes]
+    return [flow_of(flow.shape, planes)]
+
+
+def _written(
+    operator: Operator, flow: ChannelFlow, plane: Ints, indices: Array, updates: ChannelFlow, written: Ints
+) -> Ints:
+    full = expanded(plane, flow.shape)
+    if full.size > _LARGEST_MOVED:
+        raise TooLargeError("a value too large to write into")
+    kept = [attribute for attribute in operator.node.attribute if attribute.name != "reduction"]
+    node = NodeProto(op_type=operator.type, input=operator.inputs, output=operator.outputs, attribute=kept)
+    (result,) = evaluate(
+        Operator(node, operator.opset), [np.array(full), indices, np.array(expanded(written, updates.shape))]
+    )
+    return result
+
+
+def _arrays(values: Sequence[Value]) -> list[Array | None] | None:
+    """The values where all of them are constants or left out."""
+    arrays = [value for value in values if value is None or isinstance(value, np.ndarray)]
+    return arrays if len(arrays) == len(values) else None
+
+
+def _wanted(operator: Operator, others: Sequence[Array | None]) -> tuple[int, ...]:
+    told = others[0] if others else None
+    return operator.ints("shape") if told is None else tuple(int(size) for size in told.reshape(-1))
+
+
+def _settled(flow: ChannelFlow, wanted: Sequence[int]) -> ChannelFlow:
+    """The flow with spatial sizes that fit a literal new shape: sizes that the file leaves open were only guessed.
+
+    Along axes where producers do not change, only the product of the sizes counts for what is moved where.
+    """
+    free = [axis for axis in range(2, len(flow.shape)) if not flow.changes_along(axis)]
+    total = math.prod(wanted)
+    if not free or any(size < 1 for size in wanted) or math.prod(size or 0 for size in flow.shape) == total:
+        return flow
+    fixed = math.prod(size or 0 for axis, size in enumerate(flow.shape) if axis not in free)
+    if not fixed or total % fixed:
+        return flow
+    shape = list(flow.shape)
+    for axis in free:
+        shape[axis] = total // fixed if axis == free[0] else 1
+    return ChannelFlow(tuple(shape), flow.planes)
+
+
+def _of_plane(operator: Operator, plane: Ints, shape: Shape, others: Sequence[Array | None]) -> list[Ints]:
+    full = expanded(plane, shape)
+    if full.size > _LARGEST_MOVED and plane.size > 1 and operator.type not in _VIEWS:
+        raise TooLargeError("a value too large to move about")
+    return evaluate(operator, [full, *others])
+
+
+def _nobody(flow: ChannelFlow) -> Ints:
+    """A plane without producers, sent along to learn the new shape."""
+    return np.full((1,) * len(flow.shape), NOBODY, np.int64)
+
+
+def _reopened(made: tuple[int, ...], operator: Operator, before: Shape) -> Shape:
+    """The new shape with sizes that were unknown before, and stood in as 1, unknown again."""
+    if None not in before:
+        return made
+    if operator.type == "Transpose":
+        order = operator.ints("perm") or tuple(range(len(before)))[::-1]
+        return tuple(before[axis] for axis in order)
+    if operator.type in ("Slice", "Split"):
+        return tuple(None if before[axis] is None else size for axis, size in enumerate(made))
+    raise NotEvaluatedError(operator.type)

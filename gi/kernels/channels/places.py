@@ -1,0 +1,69 @@
+"""Which places along one axis feed each new place: of windows, pads and resizes, as arrays of indices.
+
+Each array has one index for each new place, -1 where there is none; several arrays stand for several places at once.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from gi.kernels.onnx.graphs import Operator
+from gi.kernels.records import Ints
+
+Reals = npt.NDArray[np.float64]
+NOWHERE = -1
+_PAD_MODES = ("reflect", "edge", "wrap")
+
+
+def window_places(size: int, made: int, kernel: int, stride: int, dilation: int, before: int) -> list[Ints]:
+    """One array for each place of a window of `kernel` places; `before` is the pad in front."""
+    starts = np.arange(made) * stride - before
+    inner = [starts + tap * dilation for tap in range(kernel)]
+    return [np.where((places >= 0) & (places < size), places, NOWHERE) for places in inner]
+
+
+def padded_places(size: int, before: int, after: int, mode: str) -> Ints | None:
+    """The places of a padded axis; negative pads cut. None for a mode that there is not."""
+    kept = np.arange(max(0, -before), size - max(0, -after))
+    around = (max(0, before), max(0, after))
+    if mode == "constant":
+        return np.pad(kept, around, constant_values=NOWHERE)
+    return np.pad(kept, around, mode=mode) if mode in _PAD_MODES and len(kept) else None  # type: ignore[call-overload]
+
+
+def resized_places(operator: Operator, size: int, made: int, scale: float) -> list[Ints] | None:
+    """The places that a nearest or linear resize looks at; None for other modes."""
+    mode = operator.text("mode", "nearest")
+    where = _original(operator, size, made, scale)
+    if where is None or operator.int("antialias"):
+        return None
+    if mode == "nearest":
+        return [np.clip(_rounded(operator, where), 0, size - 1)]
+    if mode != "linear":
+        return None
+    low = np.floor(where)
+    taps = [low, np.where(where > low, low + 1, low)]
+    return [np.clip(tap, 0, size - 1).astype(np.int64) for tap in taps]
+
+
+def _original(operator: Operator, size: int, made: int, scale: float) -> Reals | None:
+    """Where each new place lies on the old axis."""
+    at = np.arange(made, dtype=np.float64)
+    form = operator.text("coordinate_transformation_mode", "half_pixel")
+    if operator.type == "Upsample" or operator.opset < 11 or form == "asymmetric":
+        return at / scale
+    if form == "align_corners":
+        return at * (size - 1) / max(made - 1, 1)
+    if form == "half_pixel" or (form == "pytorch_half_pixel" and made > 1):
+        return (at + 0.5) / scale - 0.5
+    if form == "tf_half_pixel_for_nn":
+        return (at + 0.5) / scale
+    return at * 0 if form == "pytorch_half_pixel" else None
+
+
+def _rounded(operator: Operator, where: Reals) -> Ints:
+    mode = operator.text("nearest_mode", "round_prefer_floor")
+    if operator.type == "Upsample" or operator.opset < 11 or mode == "floor":
+        return np.floor(where).astype(np.int64)
+    if mode == "ceil":
+        return np.ceil(where).astype(np.int64)
+    return (np.ceil(where - 0.5) if mode == "round_prefer_floor" else np.floor(where + 0.5)).astype(np.int64)
