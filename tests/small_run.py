@@ -61,19 +61,21 @@ def write_run(folder, *, config=CONFIG, finished=True):
     deep = Individual(DEEP_ID, DEEP, 1, (SMALL_ID,), (insertion,), (Try("insertion"),))
     broken = Individual(BROKEN_ID, SMALL + "\n", 1, (SMALL_ID,), (), (Try("tweak"),))
     with Archive.create(folder, config, objectives=objectives, seeds=[Program(SMALL, SEED_ORIGIN)]) as archive:
-        archive.add_slot(0, 0, seed, seed.tries)
-        archive.add_outcome(SMALL_ID, scored(0.08, 650, 0.2), seed=1, images=640)
-        archive.close_generation(Generation(0, (SMALL_ID,), (SMALL_ID,), 1.5, {}, 1.0), reference=(1.0, 3000, 3.0))
-        archive.add_slot(1, 0, deep, (Try("deletion", "forward", "wrong output shape", "line 3"), Try("insertion")))
-        archive.add_slot(1, 1, broken, broken.tries)
-        archive.add_outcome(DEEP_ID, scored(0.03, 2410, 0.5), seed=1, images=640)
-        archive.add_outcome(BROKEN_ID, Failed("train", "nan", "the loss is nan"), seed=1, images=640)
+        archive.individuals.add_slot(0, 0, seed, seed.tries)
+        archive.outcomes.add(SMALL_ID, scored(0.08, 650, 0.2), seed=1, images=640)
+        archive.generations.close(Generation(0, (SMALL_ID,), (SMALL_ID,), 1.5, {}, 1.0), reference=(1.0, 3000, 3.0))
+        archive.individuals.add_slot(
+            1, 0, deep, (Try("deletion", "forward", "wrong output shape", "line 3"), Try("insertion"))
+        )
+        archive.individuals.add_slot(1, 1, broken, broken.tries)
+        archive.outcomes.add(DEEP_ID, scored(0.03, 2410, 0.5), seed=1, images=640)
+        archive.outcomes.add(BROKEN_ID, Failed("train", "nan", "the loss is nan"), seed=1, images=640)
         front = (DEEP_ID, SMALL_ID)
-        archive.close_generation(Generation(1, front, front, 2.25, {}, 2.0), reference=(1.0, 3000, 3.0))
+        archive.generations.close(Generation(1, front, front, 2.25, {}, 2.0), reference=(1.0, 3000, 3.0))
         if finished:
             retrain(archive, DEEP_ID, (0.04, 0.05))
             retrain(archive, SMALL_ID, (0.09, 0.11))
-            archive.add_event("finished")
+            archive.sessions.add_event("finished")
     return folder
 
 
@@ -85,6 +87,6 @@ def scored(error, params, time):
 def retrain(archive, id_, errors):
     for seed, error in enumerate(errors):
         weights = f"weights/{id_}.pt" if not seed else None
-        archive.add_retraining(
+        archive.outcomes.add_retraining(
             id_, Scored({"error": error, "validation_error": error - 0.01}), seed=seed, images=1280, weights=weights
         )

@@ -20,7 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from gi.archive import Archive
+from gi.archive import Archive, canonical_text
 
 HERE = Path(__file__).parent
 GI = [sys.executable, "-c", "import sys; from gi.cli import main; sys.exit(main())"]
@@ -66,12 +66,12 @@ def evaluated(folder):
     if not (folder / "run.sqlite").exists():
         return set()
     with Archive.open(folder) as archive:
-        return {(e.individual, e.split, e.seed) for e in archive.evaluations()}
+        return {(e.individual, e.split, e.seed) for e in archive.outcomes.evaluations()}
 
 
 def dump(folder):
     with Archive.open(folder) as archive:
-        return archive.dump()
+        return canonical_text(archive)
 
 
 def whole(folder, workers):

@@ -116,12 +116,12 @@ def write_generations(folder: Path, path: Path) -> None:
     with Archive.open(folder) as archive, path.open("w", newline="") as file:
         errors = {
             e.individual: e.outcome.values["error"]
-            for e in archive.evaluations("validation")
+            for e in archive.outcomes.evaluations("validation")
             if hasattr(e.outcome, "values")
         }
         rows = csv.writer(file)
         rows.writerow(["generation", "cpu_s", "hypervolume", "front", "best_error"])
-        for g in archive.generations():
+        for g in archive.generations.all():
             best = min(errors[id_] for id_ in g.front)
             rows.writerow([g.number, round(g.cpu_s, 1), round(g.hypervolume, 5), len(g.front), best])
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from images import cifar_folder
 from table import show_in_readme
 
-from gi.archive import Archive
+from gi.archive import Archive, front_members, run_summary
 from gi.core.protocols import Job
 from gi.core.settings import RunConfig, cache_folder
 from gi.core.streams import torch_seed
@@ -120,10 +120,10 @@ def evolved(case: Case, file: Path, dataset: str, seed: int, out: Path) -> Path:
 def judged(case: Case, run: Path, dataset: str, scratch: Path) -> dict:
     """The original and the best candidate, trained from scratch, the latter as its patch makes it."""
     with Archive.open(run) as archive:
-        config, summary = archive.run().config, archive.summary()
-        outcomes = {e.individual: e.outcome for e in archive.evaluations("validation")}
-        first = archive.ids()[0]
-        original, chosen = outcomes[first], candidates(archive.front(), outcomes[first])
+        config, summary = archive.run().config, run_summary(archive)
+        outcomes = {e.individual: e.outcome for e in archive.outcomes.evaluations("validation")}
+        first = archive.individuals.ids()[0]
+        original, chosen = outcomes[first], candidates(front_members(archive), outcomes[first])
     data = load_dataset(dataset, cache=cache_folder())
     settings = RunConfig(
         dataset=dataset, entry=config.entry, images=case.final_images, cpu_limit_s=None, data_root=config.data_root

@@ -98,7 +98,7 @@ def main() -> None:
     dataset = load_dataset(str(half(options.cifar, range(5, 10), folder)), cache=cache_folder())
     data = Batches(dataset, "train", "cpu"), Batches(dataset, "validation", "cpu")
     with Archive.open(folder / "none-0") as archive:
-        texts = [archive.text(id_) for id_ in archive.ids()]
+        texts = [archive.text(id_) for id_ in archive.individuals.ids()]
     texts = [text for text in texts if "Conv2d(" in text][:: options.programs]
     found = list(pairs(texts, data, options, index_pack(Index.open(folder / "index"), folder)))
     print(f"{len(texts)} programs, {len(found)} trainings that donors fit; better at the end in", end=" ")

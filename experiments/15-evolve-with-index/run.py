@@ -53,16 +53,16 @@ def states(folder: Path) -> tuple[list[tuple[float, list[tuple[float, ...]]]], d
         objectives = archive.run().objectives
         values, generation_of = {}, {}
         won = tried = filled = 0
-        for e in archive.evaluations("validation"):
+        for e in archive.outcomes.evaluations("validation"):
             if isinstance(e.outcome, Scored):
                 values[e.individual] = tuple(e.outcome.values[o.key] for o in objectives)
-                generation_of[e.individual] = archive.individual(e.individual).generation
-                seeding = archive.seeding(e.individual)
+                generation_of[e.individual] = archive.individuals.by_prefix(e.individual).generation
+                seeding = archive.outcomes.seeding(e.individual)
                 tried += seeding is not None
                 filled += seeding is not None and bool(seeding.donated)
                 won += seeding is not None and seeding.won
         closed = [(g.cpu_s, [v for i, v in values.items() if generation_of[i] <= g.number])
-                  for g in archive.generations()]  # fmt: skip
+                  for g in archive.generations.all()]  # fmt: skip
         return closed, {"evaluations": len(values), "asked": tried, "filled": filled, "won": won,
                         "best_error": min(v[0] for v in values.values())}  # fmt: skip
 

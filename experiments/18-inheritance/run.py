@@ -17,7 +17,7 @@ sys.path[:0] = [str(HERE.parent / "15-evolve-with-index"), str(HERE.parent)]
 from halves import half  # noqa: E402 (the folder beside this one)
 from readmes import put_table  # noqa: E402
 
-from gi.archive import Archive  # noqa: E402
+from gi.archive import Archive, front_members  # noqa: E402
 from gi.core.protocols import Job  # noqa: E402
 from gi.core.settings import cache_folder  # noqa: E402
 from gi.core.streams import torch_seed  # noqa: E402
@@ -50,7 +50,7 @@ def from_scratch(folder: Path, images: int) -> dict[str, float]:
     kept = folder / f"from-scratch-{images}.json"
     if not kept.exists():
         with Archive.open(folder) as archive:
-            config, front = archive.run().config, archive.front()
+            config, front = archive.run().config, front_members(archive)
             texts = {member.id: archive.text(member.id) for member in front}
         seed, errors = torch_seed(config.seed, "from scratch"), {}
         with LocalExecutor(load_dataset(config.dataset, cache=cache_folder()), config, workers=1) as executor:
@@ -66,15 +66,15 @@ def states(folder: Path) -> tuple[list[tuple[float, list[Values]]], dict[str, Va
     with Archive.open(folder) as archive:
         objectives = archive.run().objectives
         values, generation_of, seedings, children = {}, {}, [], 0
-        for e in archive.evaluations("validation"):
+        for e in archive.outcomes.evaluations("validation"):
             if isinstance(e.outcome, Scored):
-                individual = archive.individual(e.individual)
+                individual = archive.individuals.by_prefix(e.individual)
                 values[e.individual] = tuple(e.outcome.values[o.key] for o in objectives)
                 generation_of[e.individual] = individual.generation
                 children += bool(individual.parents)
-                seedings += [s for s in [archive.seeding(e.individual)] if s is not None]
+                seedings += [s for s in [archive.outcomes.seeding(e.individual)] if s is not None]
         closed = [(g.cpu_s, [v for i, v in values.items() if generation_of[i] <= g.number])
-                  for g in archive.generations()]  # fmt: skip
+                  for g in archive.generations.all()]  # fmt: skip
     files = [path.stat().st_size for path in folder.glob("trained/*.pt")]
     return closed, values, {
         "evaluations": len(values), "children": children, "heirs": sum(bool(s.inherited) for s in seedings),

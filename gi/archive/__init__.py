@@ -1,6 +1,7 @@
 """Everything that happened in a run, one SQLite file; the front, failures and lineages are queries."""
 
 from gi.archive.archive import Archive
+from gi.archive.canonical import canonical_text
 from gi.archive.folder import WEIGHTS, make_folder, refuse_unfit
 from gi.archive.records import (
     Evaluation,
@@ -14,6 +15,7 @@ from gi.archive.records import (
     RunSummary,
     Slot,
 )
+from gi.archive.summary import front_members, run_summary
 
 __all__ = [
     "WEIGHTS",
@@ -28,6 +30,9 @@ __all__ = [
     "RunRecord",
     "RunSummary",
     "Slot",
+    "canonical_text",
+    "front_members",
     "make_folder",
     "refuse_unfit",
+    "run_summary",
 ]

@@ -1,47 +1,44 @@
 """Everything that happened in a run: one SQLite file, one writer, any number of readers."""
 
+import dataclasses
+import json
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from gi.archive import explanations, queries, seedings, writes
+from gi.archive import rows
+from gi.archive.database import Database
+from gi.archive.findings import FindingTables
 from gi.archive.folder import make_folder, refuse_existing
+from gi.archive.generations import GenerationTable
+from gi.archive.individuals import IndividualTables
 from gi.archive.lock import lock
-from gi.archive.records import (
-    Evaluation,
-    Event,
-    FailureGroup,
-    FrontMember,
-    Generation,
-    Provenance,
-    Retraining,
-    RunRecord,
-    RunSummary,
-    Slot,
-)
-from gi.archive.schema import connect_reader, connect_writer, explained, fold_log, run_file, transaction, write_new
-from gi.archive.text import dump
+from gi.archive.outcomes import OutcomeTables
+from gi.archive.records import RunRecord
+from gi.archive.schema import connect_reader, connect_writer, fold_log, run_file, write_new
+from gi.archive.sessions import SessionTables
+from gi.archive.versions import machine, versions
+from gi.core.errors import ArchiveError
 from gi.core.settings import RunConfig
-from gi.core.types import Individual, Objective, Outcome, Program, Seeding, Try
-
-P = ParamSpec("P")
-T = TypeVar("T")
+from gi.core.types import Objective, Origin, Outcome, Program
 
 
 class Archive:
-    """A run's file, open for queries (`open`) or as its one writer (`create`, `resume`).
+    """A run's file, open for queries (`open`) or as its one writer (`create`, `resume`, `annotate`).
 
+    What it holds is asked and added by table: `individuals`, `outcomes`, `generations`, `sessions` and `findings`.
     Every write is one transaction, so that the file is consistent whenever the process dies. SQLite's errors come out
     as `ArchiveError` (the file) or `RunError` (the disk), one line each.
     """
 
-    def __init__(self, path: Path, db: sqlite3.Connection, held: sqlite3.Connection | None = None) -> None:
-        """Wraps open connections; use `create`, `resume` or `open`."""
-        self.path = path
-        self._db = db
-        self._held = held
-        self._session = 0
+    def __init__(self, path: Path, connection: sqlite3.Connection, held: sqlite3.Connection | None = None) -> None:
+        """Wraps open connections; use `create`, `resume`, `annotate` or `open`."""
+        self.path, self._connection, self._held = path, connection, held
+        self.db = Database(path, connection)
+        self.individuals, self.outcomes = IndividualTables(self.db), OutcomeTables(self.db)
+        self.generations, self.sessions = GenerationTable(self.db), SessionTables(self.db)
+        self.findings = FindingTables(self.db)
 
     @classmethod
     def create(cls, folder: Path, config: RunConfig, *, objectives: Sequence[Objective], seeds: Sequence[Program],
@@ -49,19 +46,20 @@ class Archive:
         """Starts the run file of a new run in `folder`. Raises `ArchiveError` where there is a run already."""
         refuse_existing(folder)
         make_folder(folder)
-        return cls._locked(folder, lambda db: writes.start(db, config, objectives, seeds, command))
+
+        def write(path: Path) -> None:
+            refuse_existing(folder)  # once more: another process may have been faster to the lock
+            write_new(path, lambda db: _start(Database(path, db), config, objectives, seeds=seeds, command=command))
+
+        return cls._writing(folder, write)
 
     @classmethod
     def resume(cls, folder: Path, *, command: Sequence[str] = ()) -> "Archive":
         """Opens a run to go on with it. Raises `ArchiveError` where there is none or another process writes to it."""
-        connect_reader(run_file(folder)).close()
-        return cls._locked(run_file(folder).parent, None, command)
-
-    @classmethod
-    def open(cls, folder: Path) -> "Archive":
-        """Opens a run for queries; it may be running, and its folder may be read-only."""
-        path = run_file(folder)
-        return cls(path, connect_reader(path))
+        archive = cls.annotate(folder)
+        with archive.db.transaction():
+            archive.sessions.begin("resumed", command)
+        return archive
 
     @classmethod
     def annotate(cls, folder: Path) -> "Archive":
@@ -70,28 +68,22 @@ class Archive:
         Raises `ArchiveError` where there is none or another process writes to it.
         """
         connect_reader(run_file(folder)).close()
-        held = lock(run_file(folder).parent)
-        try:
-            return cls(run_file(folder), connect_writer(run_file(folder)), held)
-        except BaseException:
-            held.close()
-            raise
+        return cls._writing(folder, lambda _: None)
 
     @classmethod
-    def _locked(
-        cls, folder: Path, start: Callable[[sqlite3.Connection], int] | None, command: Sequence[str] = ()
-    ) -> "Archive":
-        """The archive that this process alone writes to: a new one where `start` begins it, else the one there."""
-        held = lock(folder)
+    def open(cls, folder: Path) -> "Archive":
+        """Opens a run for queries; it may be running, and its folder may be read-only."""
+        path = run_file(folder)
+        return cls(path, connect_reader(path))
+
+    @classmethod
+    def _writing(cls, folder: Path, prepare: Callable[[Path], None]) -> "Archive":
+        """The archive that this process alone writes to, once `prepare` was given its path."""
+        path = run_file(folder)
+        held = lock(path.parent)
         try:
-            path, session = folder / run_file(folder).name, 0
-            if start is not None:
-                refuse_existing(folder)
-                with explained(path):
-                    session = write_new(path, start)
-            archive = cls(path, connect_writer(path), held)
-            archive._session = session or archive._write(writes.begin_session, "resumed", command)
-            return archive
+            prepare(path)
+            return cls(path, connect_writer(path), held)
         except BaseException:
             held.close()
             raise
@@ -104,8 +96,8 @@ class Archive:
     def close(self) -> None:
         """Lets go of the file; a writer folds the log in first."""
         if self._held is not None:
-            fold_log(self._db)
-        self._db.close()
+            fold_log(self._connection)
+        self._connection.close()
         if self._held is not None:
             self._held.close()
 
@@ -115,155 +107,59 @@ class Archive:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    # What the one writer adds.
+    def run(self) -> RunRecord:
+        """The run's settings and what made it."""
+        row = self.db.row(
+            "SELECT config, objectives, reference, versions, machine, command, started FROM run WHERE id = 1"
+        )
+        if row is None:
+            raise ArchiveError(f"{self.path} holds no run: it was cut off at its start. Pass another --out.")
+        config, objectives, reference, made_by, made_on, command = (json.loads(value or "null") for value in row[:6])
+        return RunRecord(
+            RunConfig.from_json(config),
+            tuple(Objective(**objective) for objective in objectives),
+            None if reference is None else tuple(reference),
+            made_by,
+            made_on,
+            tuple(command),
+            row[6],
+        )
 
     def set_config(self, config: RunConfig) -> None:
         """Replaces the settings, for a run that goes on with more generations or a larger budget."""
-        self._write(writes.set_config, config)
-
-    def add_slot(self, generation: int, slot: int, individual: Individual | None, tries: Sequence[Try]) -> None:
-        """Records what one slot of a generation gave: an accepted individual or None, and every try."""
-        self._write(writes.add_slot, Slot(generation, slot, individual.id if individual else None, tuple(tries)),
-                    individual)  # fmt: skip
-
-    def add_outcome(
-        self, individual: str, outcome: Outcome, *, seed: int, images: int, split: str = "validation",
-        copied_from: str | None = None,
-    ) -> None:  # fmt: skip
-        """Records what an evaluation gave: its own, or that of an individual which computes the same."""
-        self._write(writes.add_outcome, Evaluation(individual, split, seed, images, outcome, copied_from))
-
-    def add_retraining(
-        self, individual: str, outcome: Outcome, *, seed: int, images: int, weights: str | None = None
-    ) -> None:
-        """Records a retraining from scratch; `weights` is where they lie, relative to the folder.
-
-        A scored outcome holds `error` on the test split and `validation_error`.
-        """
-        self._write(writes.add_retraining, Evaluation(individual, "test", seed, images, outcome), weights)
-
-    def close_generation(self, generation: Generation, *, reference: Sequence[float]) -> None:
-        """Records the decisions of a generation: who survived, the front, its hypervolume, the random state."""
-        self._write(writes.close_generation, generation, reference)
-
-    def add_event(self, kind: str, **detail: Any) -> None:
-        """Records something that happened to the run as a whole."""
-        self._write(writes.add_event, kind, detail)
-
-    def add_measurement(self, evaluation: Evaluation) -> None:
-        """Records the outcome of a program that is no individual; `evaluation.individual` is its text's digest."""
-        self._write(explanations.add_measurement, evaluation)
-
-    def set_explanation(self, individual: str, document: Mapping[str, Any]) -> None:
-        """Records what is known of the changes of an individual (full id), in place of what was."""
-        self._write(explanations.set_explanation, individual, document)
-
-    def set_session_cost(self, cpu_s: float, wall_s: float) -> None:
-        """Records what this process and all that it started have used so far."""
-        self._write(writes.set_session_cost, self._session, cpu_s, wall_s)
-
-    # What anybody may ask.
-
-    def run(self) -> RunRecord:
-        """The run's settings and what made it."""
-        return self._ask(queries.run)
+        with self.db.transaction():
+            self.db.execute("UPDATE run SET config = ?", rows.to_json(config.to_json()))
 
     def seeds(self) -> tuple[Program, ...]:
         """The programs that the run started from, as they were given."""
-        return self._ask(queries.seeds)
-
-    def ids(self) -> tuple[str, ...]:
-        """Every individual ever accepted, in order."""
-        return self._ask(queries.ids)
-
-    def fingerprints(self) -> dict[str, str]:
-        """The fingerprint of every individual that has one, by id in order of acceptance."""
-        return self._ask(queries.fingerprints)
+        originals = dict(self.db.rows("SELECT position, content FROM originals"))
+        given = self.db.rows("SELECT text, repository, commit_hash, path, line, licence FROM seeds ORDER BY position")
+        return tuple(Program(text, Origin(*origin), originals.get(n)) for n, (text, *origin) in enumerate(given))
 
     def text(self, id_: str) -> str:
         """The source of an individual (full id). Raises `ArchiveError`."""
-        return self._ask(queries.text, id_)
+        row = self.db.row("SELECT text FROM individuals WHERE id = ?", id_)
+        if row is None:
+            raise ArchiveError(f"no individual has the id {id_!r}: give the full id of one.")
+        return str(row[0])
 
     def outcome(self, id_: str, split: str = "validation") -> Outcome | None:
-        """The outcome of an individual (full id) on `split`; None where it has none yet."""
-        return self._ask(queries.outcome, id_, split)
+        """The first outcome of an individual (full id) on `split`, by images and seed; None where it has none yet."""
+        row = self.db.row(
+            f"SELECT {rows.OUTCOME} FROM outcomes WHERE individual = ? AND split = ? ORDER BY images, seed LIMIT 1",
+            *(id_, split),
+        )
+        return None if row is None else rows.outcome(row)
 
-    def individual(self, prefix: str) -> Individual:
-        """The one individual whose id starts with `prefix`. Raises `ArchiveError` for none and for several."""
-        return self._ask(queries.by_prefix, prefix)
 
-    def lineage(self, id_: str) -> tuple[Individual, ...]:
-        """An individual (full id) and all its ancestors in order of acceptance, itself last."""
-        return self._ask(queries.lineage, id_)
-
-    def provenance(self, id_: str) -> tuple[Provenance, ...]:
-        """Every edit between the seed programs and an individual (full id), in order of acceptance."""
-        return self._ask(queries.provenance, id_)
-
-    def slots(self, generation: int) -> tuple[Slot, ...]:
-        """The slots of a generation that are decided, in order."""
-        return self._ask(queries.slots, generation)
-
-    def pending(self, generation: int) -> tuple[Individual, ...]:
-        """The individuals of a generation with no outcome on the validation split: what is left to evaluate."""
-        return self._ask(queries.pending, generation)
-
-    def evaluations(self, split: str | None = None) -> tuple[Evaluation, ...]:
-        """The outcomes on `split` (all without it) in order of the individuals' acceptance."""
-        return self._ask(queries.evaluations, split)
-
-    def generations(self) -> tuple[Generation, ...]:
-        """The closed generations in order."""
-        return self._ask(queries.generations)
-
-    def retrainings(self, id_: str | None = None) -> tuple[Retraining, ...]:
-        """The retrainings from scratch of one individual (full id), or of all in order of acceptance."""
-        return self._ask(queries.retrainings, id_)
-
-    def front(self) -> tuple[FrontMember, ...]:
-        """The front as of the last closed generation, by the first objective; empty before that."""
-        return self._ask(queries.front)
-
-    def failures(self) -> tuple[FailureGroup, ...]:
-        """Failed evaluations and seed programs that could not be fitted, by stage and reason."""
-        return self._ask(queries.failures)
-
-    def refusals(self) -> tuple[FailureGroup, ...]:
-        """Refused tries of the variation by stage and reason; `example` is the operator of the first."""
-        return self._ask(queries.refusals)
-
-    def measurements(self) -> tuple[Evaluation, ...]:
-        """The outcomes of programs that are no individuals, which `gi export --minimise` trained."""
-        return self._ask(explanations.measurements)
-
-    def explanation(self, individual: str) -> dict[str, Any] | None:
-        """What was recorded of the changes of an individual (full id), None for nothing."""
-        return self._ask(explanations.explanation, individual)
-
-    def seeding(self, individual: str, split: str = "validation") -> Seeding | None:
-        """How an individual's (full id) training began; None where it had only its program."""
-        return self._ask(seedings.seeding, individual, split)
-
-    def events(self) -> tuple[Event, ...]:
-        """What happened to the run as a whole, in order."""
-        return self._ask(queries.events)
-
-    def summary(self) -> RunSummary:
-        """The run in figures."""
-        return self._ask(queries.summary, str(self.folder))
-
-    def cpu_s(self) -> float:
-        """CPU seconds of all sessions so far, the driver's and those of everything it started."""
-        return float(self._ask(queries.scalar, "SELECT coalesce(sum(cpu_s), 0) FROM sessions"))
-
-    def dump(self) -> str:
-        """The run as canonical text without times, costs and events: equal for equal runs."""
-        return self._ask(dump)
-
-    def _ask(self, query: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        with explained(self.path):
-            return query(self._db, *args, **kwargs)
-
-    def _write(self, write: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        with explained(self.path), transaction(self._db):
-            return write(self._db, *args, **kwargs)
+def _start(db: Database, config: RunConfig, objectives: Sequence[Objective], *, seeds: Sequence[Program],
+           command: Sequence[str]) -> None:  # fmt: skip
+    """Writes what a run is made of and its first session, inside the transaction that makes the file."""
+    made_of = [config.to_json(), [dataclasses.asdict(o) for o in objectives], versions(), machine(), list(command)]
+    db.execute(
+        "INSERT INTO run (id, config, objectives, versions, machine, command, started) VALUES (1, ?, ?, ?, ?, ?, ?)",
+        *(*map(rows.to_json, made_of), time.time()),
+    )
+    db.insert("seeds", [(n, seed.text, *rows.origin_row(seed.origin)) for n, seed in enumerate(seeds)])
+    db.insert("originals", [(n, seed.original) for n, seed in enumerate(seeds) if seed.original is not None])
+    SessionTables(db).begin("started", command)

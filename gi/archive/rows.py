@@ -1,11 +1,13 @@
 """Records to database rows and back."""
 
 import json
-import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from gi.core.types import Cost, Edit, Failed, Individual, LineType, Origin, Outcome, Program, Scored, Try
+from gi.core.types import Cost, Edit, Failed, LineType, Origin, Outcome, Scored, Try
+
+#: The columns of an outcome in the order in which `outcome` takes them.
+OUTCOME = "figures, stage, reason, detail, train_cpu_s, measure_cpu_s, cpu_s, wall_s"
 
 OriginRow = tuple[str | None, str | None, str | None, int | None, str | None]
 _NOWHERE: OriginRow = (None, None, None, None, None)
@@ -31,11 +33,6 @@ def origin_row(origin: Origin | None) -> OriginRow:
 def origin(row: Sequence[Any]) -> Origin | None:
     """The origin that five columns stand for."""
     return None if row[0] is None else Origin(*row)
-
-
-def program(row: Sequence[Any]) -> Program:
-    """A seed program from (text, five origin columns)."""
-    return Program(row[0], Origin(*row[1:]))
 
 
 def edit_row(edit: Edit) -> tuple[Any, ...]:
@@ -71,33 +68,3 @@ def outcome(row: Sequence[Any]) -> Outcome:
     if figures is None:
         return Failed(stage, reason, detail, Cost(*costs))
     return Scored(json.loads(figures), Cost(*costs))
-
-
-def individual(db: sqlite3.Connection, row: Sequence[Any]) -> Individual:
-    """An individual from (id, text, generation, slot, five origin columns, fingerprint) and what hangs on it."""
-    id_, text, generation, slot, *where, fingerprint = row
-    parents = db.execute("SELECT parent FROM parents WHERE individual = ? ORDER BY position", (id_,))
-    edits = db.execute(
-        "SELECT operator, type, at_line, before, after, repository, commit_hash, path, line, licence "
-        "FROM edits WHERE individual = ? ORDER BY position",
-        (id_,),
-    )
-    return Individual(
-        id_,
-        text,
-        generation,
-        parents=tuple(parent for (parent,) in parents),
-        edits=tuple(edit(found) for found in edits),
-        tries=tries(db, generation, slot),
-        origin=origin(where),
-        fingerprint=fingerprint,
-    )
-
-
-def tries(db: sqlite3.Connection, generation: int, slot: int) -> tuple[Try, ...]:
-    """The tries of one slot in order."""
-    rows = db.execute(
-        "SELECT operator, stage, reason, detail FROM tries WHERE generation = ? AND slot = ? ORDER BY number",
-        (generation, slot),
-    )
-    return tuple(Try(*row) for row in rows)

@@ -10,13 +10,10 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TypeVar
 from urllib.parse import quote
 
 from gi.archive.migrations import VERSION, migrate, missing_steps
 from gi.core.errors import ArchiveError, GiError, RunError
-
-T = TypeVar("T")
 
 APPLICATION_ID = 0x67695275  # "giRu"
 FILE_NAME = "run.sqlite"
@@ -27,25 +24,25 @@ def run_file(folder: Path) -> Path:
     return folder if folder.name == FILE_NAME else folder / FILE_NAME
 
 
-def write_new(path: Path, fill: Callable[[sqlite3.Connection], T]) -> T:
-    """Writes a run file with what `fill` puts in, and returns what that returns.
+def write_new(path: Path, fill: Callable[[sqlite3.Connection], None]) -> None:
+    """Writes a run file with what `fill` puts in.
 
     Under another name first: a process killed in here leaves no run file, never one that holds no run.
     """
     part = path.with_name(f"{path.name}.part")
     part.unlink(missing_ok=True)
-    db = sqlite3.connect(part, isolation_level=None)
-    try:
-        with transaction(db):
-            db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            migrate(db)
-            filled = fill(db)
-        db.close()
-        part.rename(path)
-    finally:
-        db.close()
-        part.unlink(missing_ok=True)
-    return filled
+    with explained(path):
+        db = sqlite3.connect(part, isolation_level=None)
+        try:
+            with transaction(db):
+                db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                migrate(db)
+                fill(db)
+            db.close()
+            part.rename(path)
+        finally:
+            db.close()
+            part.unlink(missing_ok=True)
 
 
 def connect_writer(path: Path) -> sqlite3.Connection:

@@ -176,7 +176,7 @@ def _was_given(ctx: click.Context, name: str) -> bool:
 
 def _finish(folder: Path, summary: "RunSummary", as_json: bool) -> int:
     """Exports the best of the front, prints what was found; the exit status."""
-    from gi.archive import Archive
+    from gi.archive import Archive, front_members
     from gi.export import best_member, export_model
     from gi.report import own_model_text, print_front, summary_json
 
@@ -184,7 +184,7 @@ def _finish(folder: Path, summary: "RunSummary", as_json: bool) -> int:
         click.echo(f"gi: interrupted; go on with: gi evolve --resume {folder}", err=True)
     with Archive.open(folder) as archive:
         if summary.state == "finished":
-            chosen = best_member(archive.front(), archive.run().objectives, BEST)
+            chosen = best_member(front_members(archive), archive.run().objectives, BEST)
             export_model(archive, chosen.id, folder / "best" / "model.py", weights=bool(chosen.weights), force=True)
             by = "by its final trainings' mean on the validation split" if chosen.validation_errors else "in the search"
             click.echo(f"gi: {folder}/best/model.py holds {chosen.id[:8]}, the front's best {BEST} {by}", err=True)

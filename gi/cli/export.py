@@ -65,7 +65,7 @@ def export(
     The file builds, trains and scores the network without gi: python model.py --data DIR. Where licences of borrowed
     lines ask for it, a NOTICE is written beside it.
     """
-    from gi.archive import Archive
+    from gi.archive import Archive, front_members
     from gi.export import best_member, individual_subject, refuse_existing
 
     kinds = {"weights": given.pop("weights"), "onnx": given.pop("onnx")}
@@ -74,7 +74,7 @@ def export(
     if not minimise:
         refuse_unused_limits(ctx, "--minimise")
     with Archive.open(run) as archive:
-        chosen = id_ or best_member(archive.front(), archive.run().objectives, best).id
+        chosen = id_ or best_member(front_members(archive), archive.run().objectives, best).id
         subject = individual_subject(archive, chosen)
     explanation = _minimised(run, subject.id, given, quiet=as_json) if minimise else None
     with Archive.open(run) as archive:

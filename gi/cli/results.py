@@ -77,7 +77,7 @@ def failures(*, run: Path, tries: bool, as_json: bool) -> None:
     from gi.report import failures_json, print_failures
 
     with Archive.open(run) as archive:
-        groups = archive.refusals() if tries else archive.failures()
+        groups = archive.outcomes.refusals() if tries else archive.outcomes.failures()
         if as_json:
             print_json(failures_json(groups))
         else:

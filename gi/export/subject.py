@@ -44,13 +44,13 @@ class Subject:
 
 def individual_subject(archive: Archive, id_: str) -> Subject:
     """The individual whose id starts with `id_`. Raises `ConfigError` where it was not evaluated, or failed."""
-    individual = archive.individual(id_)
+    individual = archive.individuals.by_prefix(id_)
     outcome = archive.outcome(individual.id)
     if not isinstance(outcome, Scored):
         raise ConfigError(
             f"{individual.id[:8]} was not evaluated or failed: `gi front` lists individuals that can be exported."
         )
-    trained = archive.retrainings(individual.id)
+    trained, seeding = archive.outcomes.retrainings(individual.id), archive.outcomes.seeding(individual.id)
     finals = tuple(r.validation_error for r in trained if r.validation_error is not None)
     paths = [archive.folder / r.weights for r in trained if r.weights]
     return Subject(
@@ -62,7 +62,9 @@ def individual_subject(archive: Archive, id_: str) -> Subject:
         finals or (outcome.values["error"],),
         tuple(r.test_error for r in trained if r.test_error is not None),
         next((path for path in paths if path.is_file()), None),
-        (INHERITED,) if not finals and (seeding := archive.seeding(individual.id)) and seeding.inherited else (),
+        (INHERITED,)
+        if not finals and (seeding := archive.outcomes.seeding(individual.id)) and seeding.inherited
+        else (),
     )
 
 

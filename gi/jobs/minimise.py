@@ -127,7 +127,7 @@ def minimise(
         search.run()
         tests = bench.final_errors(search.program) if search.program.text != individual.text else ()
         made = with_sources(_explanation(individual, seed, search, bench, tests), archive)
-        archive.set_explanation(individual.id, made.to_json())
+        archive.findings.set_explanation(individual.id, made.to_json())
         return made
 
 
@@ -147,7 +147,7 @@ def measure(
         search.measure()
         made = with_sources(_explanation(individual, seed, search, bench, before.minimised_tests), archive)
         made = replace(made, verdicts=(*_with_reasons(made.kept, before.kept), *before.dropped))
-        archive.set_explanation(individual.id, made.to_json())
+        archive.findings.set_explanation(individual.id, made.to_json())
         return made
 
 
@@ -167,7 +167,7 @@ class TrainingBench:
         self.seeds = tuple(torch_seed(self.config.seed, "explain", n) for n in range(limits.seeds))
         self._stop_requested = stop_requested
         self._ids: dict[str, str] = {}
-        self._outcomes = {(e.individual, e.split, e.seed, e.images): e.outcome for e in archive.measurements()}
+        self._outcomes = {(e.individual, e.split, e.seed, e.images): e.outcome for e in archive.findings.measurements()}
 
     def __call__(self, variant: Variant, seeds: Sequence[int]) -> tuple[Outcome, ...] | None:
         """One outcome for each seed; None where what is left of the budget does not reach."""
@@ -197,7 +197,7 @@ class TrainingBench:
 
     def individual_errors(self, id_: str) -> tuple[float, ...]:
         """The errors of an individual on the test split, as the run's final trainings left them."""
-        errors = [r.test_error for r in self.archive.retrainings(id_)]
+        errors = [r.test_error for r in self.archive.outcomes.retrainings(id_)]
         return tuple(error for error in errors if error is not None)
 
     def _affords(self, trainings: int) -> bool:
@@ -210,7 +210,7 @@ class TrainingBench:
         def record(job: Job, outcome: Outcome) -> None:
             outcome = checked(outcome, keys)
             self._outcomes[self._key(job)] = outcome
-            self.archive.add_measurement(Evaluation(job.id, job.split, job.seed, job.images, outcome))
+            self.archive.findings.add_measurement(Evaluation(job.id, job.split, job.seed, job.images, outcome))
             if job.split == "validation":  # the final trainings are beside the budget, as they must come
                 self.trainings += 1
                 self.cpu_s += outcome.cost.cpu_s
@@ -251,8 +251,8 @@ def _opened(run: Path, means: MinimisationTools) -> Iterator[tuple[Archive, Tool
 
 def _main_line(archive: Archive, id_: str) -> tuple[Individual, Individual]:
     """An individual and the seed program at the end of its line of first parents."""
-    individual = archive.individual(id_)
-    return individual, seed_of(individual, {member.id: member for member in archive.lineage(individual.id)})
+    individual = archive.individuals.by_prefix(id_)
+    return individual, seed_of(individual, {member.id: member for member in archive.individuals.lineage(individual.id)})
 
 
 def _search(seed: str, text: str, bench: TrainingBench, on_verdict: OnVerdict) -> Minimisation:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from gi.archive import Archive, FailureGroup, FrontMember, RunSummary
+from gi.archive import Archive, FailureGroup, FrontMember, RunSummary, run_summary
 from gi.core.types import Failed, Individual, Objective, Scored
 from gi.explain.provenance.origins import individual_origins
 from gi.explain.provenance.sources import individual_explanation
@@ -14,7 +14,7 @@ from gi.report.explanation import explanation_json
 
 def front_json(archive: Archive) -> dict[str, Any]:
     """`objectives`, `reference`, `hypervolume` and `front` of a run."""
-    run, summary = archive.run(), archive.summary()
+    run, summary = archive.run(), run_summary(archive)
     return {
         "run": summary.run,
         "dataset": run.config.dataset,
@@ -69,10 +69,10 @@ def failures_json(groups: Sequence[FailureGroup]) -> list[dict[str, Any]]:
 
 def show_json(archive: Archive, id_: str) -> dict[str, Any]:
     """An individual with its outcome, its ancestors' edits and the origin of each of its lines."""
-    individual = archive.individual(id_)
+    individual = archive.individuals.by_prefix(id_)
     outcome = archive.outcome(individual.id)
     lines = individual_origins(archive, individual.id)
-    seeding = archive.seeding(individual.id)
+    seeding = archive.outcomes.seeding(individual.id)
     return {
         **_individual_json(individual),
         "text": individual.text,
@@ -80,7 +80,7 @@ def show_json(archive: Archive, id_: str) -> dict[str, Any]:
         "failure": {"stage": outcome.stage, "reason": outcome.reason, "detail": outcome.detail}
         if isinstance(outcome, Failed)
         else None,
-        "lineage": [_individual_json(member) for member in archive.lineage(individual.id)],
+        "lineage": [_individual_json(member) for member in archive.individuals.lineage(individual.id)],
         "provenance": [asdict(line) for line in lines],
         "explanation": explanation_json(individual_explanation(archive, individual.id)),
         "seeding": None if seeding is None else asdict(seeding),

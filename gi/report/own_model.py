@@ -8,7 +8,7 @@ from gi.report.figures import value_text
 def own_model_text(archive: Archive) -> str:
     """One line on the model that the run started from; "" for a run from gi's own programs."""
     own = next((seed for seed in archive.seeds() if seed.original is not None), None)
-    first = next(iter(archive.ids()), None)
+    first = next(iter(archive.individuals.ids()), None)
     outcome = archive.outcome(first) if first else None
     if own is None or not isinstance(outcome, Scored):
         return ""

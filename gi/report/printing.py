@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gi.archive import Archive, FailureGroup
+from gi.archive import Archive, FailureGroup, run_summary
 from gi.core.errors import ConfigError
 from gi.core.types import Scored, TypedLine
 from gi.explain import Explanation
@@ -20,7 +20,7 @@ from gi.report.table import console, failures_table, front_table, show
 
 def print_front(archive: Archive) -> None:
     """Prints the Pareto front, or that there is none yet."""
-    run, summary = archive.run(), archive.summary()
+    run, summary = archive.run(), run_summary(archive)
     if not summary.front:
         show(f"{summary.run} has no front yet: its first generation has not ended.")
         return
@@ -31,7 +31,7 @@ def front_plot(archive: Archive, path: Path) -> None:
     """Draws validation error against parameters and against time into the PNG at `path`. Raises `ConfigError`."""
     if path.suffix.lower() != ".png":
         raise ConfigError(f"--plot {path}: the picture is a PNG, name it something.png.")
-    run, summary = archive.run(), archive.summary()
+    run, summary = archive.run(), run_summary(archive)
     on_front = {member.id for member in summary.front}
     if not on_front:
         raise ConfigError(f"{summary.run} has no front yet: let its first generation end.")
@@ -42,14 +42,14 @@ def front_plot(archive: Archive, path: Path) -> None:
 
 def print_individual(archive: Archive, id_: str, view: str) -> None:
     """Prints the source of an individual, or its "diff", "lineage" or "provenance"."""
-    out, individual = console(), archive.individual(id_)
-    lineage = {member.id: member for member in archive.lineage(individual.id)}
+    out, individual = console(), archive.individuals.by_prefix(id_)
+    lineage = {member.id: member for member in archive.individuals.lineage(individual.id)}
     if view == "lineage":
-        outcomes = {e.individual: e.outcome for e in archive.evaluations("validation")}
+        outcomes = {e.individual: e.outcome for e in archive.outcomes.evaluations("validation")}
         show(program.lineage_table([*lineage.values()], outcomes))
     elif view == "provenance":
         show(explanation_text(individual_explanation(archive, individual.id)))
-        if (seeding := archive.seeding(individual.id)) is not None:
+        if (seeding := archive.outcomes.seeding(individual.id)) is not None:
             show(program.seeding_text(seeding))
     elif view == "diff":
         _print_code(program.diff(seed_of(individual, lineage), individual, coloured=out.is_terminal))
@@ -106,11 +106,11 @@ def print_machine(found: Mapping[str, Any]) -> None:
 
 
 def _points(archive: Archive, key: str, on_front: set[str]) -> list[PlotPoint]:
-    generations = {id_: archive.individual(id_).generation for id_ in archive.ids()}
+    generations = {id_: archive.individuals.by_prefix(id_).generation for id_ in archive.individuals.ids()}
     return [
         PlotPoint(e.individual, generations[e.individual], e.outcome.values["error"], e.outcome.values[key],
               e.individual in on_front)
-        for e in archive.evaluations("validation")
+        for e in archive.outcomes.evaluations("validation")
         if isinstance(e.outcome, Scored) and key in e.outcome.values
     ]  # fmt: skip
 

@@ -22,7 +22,7 @@ class RunCost:
     def __init__(self, archive: Archive, config: RunConfig, clock: CpuClock) -> None:
         """Takes up what earlier sessions used."""
         self._archive, self._config, self._clock = archive, config, clock
-        self._started, self._before_s, self._reported_s = time.monotonic(), archive.cpu_s(), 0.0
+        self._started, self._before_s, self._reported_s = time.monotonic(), archive.sessions.cpu_s(), 0.0
 
     @property
     def cpu_s(self) -> float:
@@ -36,7 +36,7 @@ class RunCost:
 
     def save(self) -> None:
         """Writes down the session's CPU and wall seconds so far."""
-        self._archive.set_session_cost(self.cpu_s - self._before_s, time.monotonic() - self._started)
+        self._archive.sessions.set_cost(self.cpu_s - self._before_s, time.monotonic() - self._started)
 
     def budget_is_spent(self, front_cpu_s: Iterable[float]) -> bool:
         """Whether the budget is used up, but for what retraining the front will take (at most half of it).

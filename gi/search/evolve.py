@@ -11,7 +11,7 @@ from pathlib import Path
 
 from deap import base
 
-from gi.archive import Archive, Generation, RunSummary, refuse_unfit
+from gi.archive import Archive, Generation, RunSummary, refuse_unfit, run_summary
 from gi.core.errors import ConfigError, RunError, SourceError
 from gi.core.protocols import CostModel
 from gi.core.settings import RunConfig, default_workers
@@ -96,8 +96,8 @@ def _driven(archive: Archive, parts: Parts, clock: CpuClock, on_event: OnEvent |
         search = Search(archive, parts, clock, notify, stop_requested)
         ended = _ended(search)
         search.cost.save()
-        archive.add_event(ended)
-    summary = archive.summary()
+        archive.sessions.add_event(ended)
+    summary = run_summary(archive)
     notify(Finished(summary))
     return summary
 
@@ -126,8 +126,8 @@ class Search:
         run = archive.run()
         self.archive, self.parts, self.notify = archive, parts, notify
         self.config, self.scores = run.config, Scores(run.objectives, run.reference)
-        self.last = next(reversed(archive.generations()), None)
-        self.accepted = dict.fromkeys(archive.ids())
+        self.last = archive.generations.last()
+        self.accepted = dict.fromkeys(archive.individuals.ids())
         self.cost, self.toolbox = RunCost(archive, run.config, clock), _toolbox(parts)
         self.outcomes = Outcomes(
             archive,
@@ -148,7 +148,7 @@ class Search:
         for number in range(self.last.number + 1 if self.last else 0, self.config.generations + 1):
             if number and self._spent():
                 break
-            for individual in self.archive.pending(number):
+            for individual in self.archive.individuals.pending(number):
                 self.outcomes.submit(individual)
             if number == 0:
                 self._first_offspring()
@@ -159,7 +159,7 @@ class Search:
     def _first_offspring(self) -> None:
         """Generation 0: the seed programs, fitted and evaluated, then mutants of them up to the population."""
         seeds = self.archive.seeds()
-        done = len(self.archive.slots(0))
+        done = len(self.archive.individuals.slots(0))
         self.notify(GenerationStarted(0, self.config.generations, max(len(seeds), self.config.population)))
         for slot in range(done, len(seeds)):
             self._decide(0, slot, *self._fitted(seeds[slot]))
@@ -180,7 +180,7 @@ class Search:
         population = self.last.population
         ranking = self.scores.standing(population)
         self.notify(GenerationStarted(number, self.config.generations, self.config.population))
-        for slot in range(len(self.archive.slots(number)), self.config.population):
+        for slot in range(len(self.archive.individuals.slots(number)), self.config.population):
             if self._spent():
                 break
             rng = stream(self.config.seed, "mate", number, slot)
@@ -217,14 +217,14 @@ class Search:
         if isinstance(made, Refused):
             return None, made.tries
         used = tuple(different if takes_from_parent(made.edits) else different[:1])
-        edits = with_origins(made.edits, used[1], self.archive.lineage(used[1])) if used[1:] else made.edits
+        edits = with_origins(made.edits, used[1], self.archive.individuals.lineage(used[1])) if used[1:] else made.edits
         id_ = self.parts.digest(made.text)
         fingerprint = "" if "size" in self.config.objectives else made.fingerprint
         return Individual(id_, made.text, number, used, edits, made.tries, fingerprint=fingerprint), made.tries
 
     def _decide(self, number: int, slot: int, individual: Individual | None, tries: tuple[Try, ...]) -> None:
         """Writes down what a slot gave and has it evaluated; takes in what has ended meanwhile."""
-        self.archive.add_slot(number, slot, individual, tries)
+        self.archive.individuals.add_slot(number, slot, individual, tries)
         self.notify(Varied(number, slot, individual.id if individual else None, len(tries)))
         if individual is not None:
             self.accepted[individual.id] = None
@@ -240,7 +240,7 @@ class Search:
         that of all of it, so that it never falls.
         """
         before = self.last.population if self.last else ()
-        young = [slot.individual for slot in self.archive.slots(number)]
+        young = [slot.individual for slot in self.archive.individuals.slots(number)]
         candidates = self.scores.known([*before, *young])
         if not candidates:
             raise RunError(_no_seed(self.archive))
@@ -251,7 +251,7 @@ class Search:
         self.last = Generation(
             number, tuple(self._selected(candidates)), tuple(front), volume, streams, self.cost.cpu_s
         )
-        self.archive.close_generation(self.last, reference=self.scores.reference or ())
+        self.archive.generations.close(self.last, reference=self.scores.reference or ())
         self.outcomes.forget_dead(self.last)
         self._tell(self.last)
 
@@ -264,7 +264,7 @@ class Search:
         return self.cost.budget_is_spent(self.outcomes.cpu_s(self.last.front if self.last else ()))
 
     def _tell(self, closed: Generation) -> None:
-        failures = {f"{f.stage}: {f.reason}": f.count for f in self.archive.failures()}
+        failures = {f"{f.stage}: {f.reason}": f.count for f in self.archive.outcomes.failures()}
         self.notify(
             GenerationEnded(
                 closed.number,
@@ -274,7 +274,7 @@ class Search:
                 closed.hypervolume,
                 self.scores.best(),
                 failures,
-                self.archive.summary().evaluations,
+                run_summary(self.archive).evaluations,
                 closed.cpu_s,
             )
         )
@@ -291,7 +291,7 @@ def _toolbox(parts: Parts) -> base.Toolbox:
 
 
 def _no_seed(archive: Archive) -> str:
-    failures = "; ".join(f"{f.count} x {f.stage}: {f.reason} ({f.detail})" for f in archive.failures()[:3])
+    failures = "; ".join(f"{f.count} x {f.stage}: {f.reason} ({f.detail})" for f in archive.outcomes.failures()[:3])
     why = failures or "the budget was used up before the first evaluation ended"
     return (
         f"none of the {len(archive.seeds())} seed programs could be evaluated: {why}. "

@@ -17,7 +17,7 @@ def retraining_jobs(
     archive: Archive, config: RunConfig, front: Sequence[str], cpu_limit_s: float | None = None
 ) -> list[Job]:
     """The trainings of the front members (ids) that the archive does not hold yet."""
-    done = {(r.individual, r.seed, r.images) for r in archive.retrainings()}
+    done = {(r.individual, r.seed, r.images) for r in archive.outcomes.retrainings()}
     jobs = [job for id_ in front for job in _jobs(archive, config, id_, cpu_limit_s)]
     return [job for job in jobs if (job.id, job.seed, job.images) not in done]
 

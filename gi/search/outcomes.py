@@ -36,11 +36,11 @@ class Outcomes:
     ) -> None:
         """Takes up the outcomes that the archive holds."""
         self._archive, self._config, self._scores, self._cost, self._notify = archive, config, scores, cost, notify
-        self.twins = Twins(archive.fingerprints())
+        self.twins = Twins(archive.individuals.fingerprints())
         self.running = Evaluations(evaluate, self._record, stop_requested)
         self._cpu_s: dict[str, float] = {}
         self._train_s: dict[str, float] = {}
-        for evaluation in archive.evaluations("validation"):
+        for evaluation in archive.outcomes.evaluations("validation"):
             self._remember(evaluation.individual, evaluation.outcome)
             self.twins.settle(evaluation.individual, evaluation.outcome)
 
@@ -61,7 +61,7 @@ class Outcomes:
     def forget_dead(self, closed: Generation) -> None:
         """After a generation was closed: lets go of the weights of those who cannot become parents any more."""
         if self._config.inherit:
-            young = (slot.individual for slot in self._archive.slots(closed.number + 1))
+            young = (slot.individual for slot in self._archive.individuals.slots(closed.number + 1))
             forget_dead(self._archive, self.twins, closed.population, [id_ for id_ in young if id_ is not None])
 
     def retrain(self, front: Sequence[str]) -> None:
@@ -76,7 +76,7 @@ class Outcomes:
 
     def seeds(self) -> list[str]:
         """The seed programs that were scored."""
-        slots = self._archive.slots(0)[: len(self._archive.seeds())]
+        slots = self._archive.individuals.slots(0)[: len(self._archive.seeds())]
         return self._scores.known([slot.individual for slot in slots])
 
     def cpu_s(self, ids: Iterable[str]) -> list[float]:
@@ -97,11 +97,11 @@ class Outcomes:
         if job.split == "test":
             outcome = checked(outcome, ("error", "validation_error"))
             weights = kept_weights(job, outcome)
-            self._archive.add_retraining(job.id, outcome, seed=job.seed, images=job.images, weights=weights)
+            self._archive.outcomes.add_retraining(job.id, outcome, seed=job.seed, images=job.images, weights=weights)
             self._notify(Retrained(job.id, job.seed, outcome))
         else:
             outcome = checked(outcome, self._config.objectives)
-            self._archive.add_outcome(job.id, outcome, seed=job.seed, images=job.images)
+            self._archive.outcomes.add(job.id, outcome, seed=job.seed, images=job.images)
             self._remember(job.id, outcome)
             self._notify(Evaluated(job.id, outcome))
             for twin in self.twins.settle(job.id, outcome):
@@ -109,7 +109,7 @@ class Outcomes:
         self._cost.add(outcome.cost.cpu_s)
 
     def _copy(self, twin: Individual, outcome: Outcome, first: str) -> None:
-        self._archive.add_outcome(twin.id, outcome, seed=self._seed, images=self._config.images, copied_from=first)
+        self._archive.outcomes.add(twin.id, outcome, seed=self._seed, images=self._config.images, copied_from=first)
         self._remember(twin.id, outcome)
         self._notify(Evaluated(twin.id, outcome))
 

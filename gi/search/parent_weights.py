@@ -21,7 +21,7 @@ def inheriting(job: Job, individual: Individual, archive: Archive, twins: Twins)
 
     A twin was never trained: the weights of the individual that was stand for its own.
     """
-    parent = twins.first(archive.individual(individual.parents[0])) if individual.parents else None
+    parent = twins.first(archive.individuals.by_prefix(individual.parents[0])) if individual.parents else None
     return dataclasses.replace(
         job,
         weights_path=str(_file(archive, individual.id)),
@@ -34,7 +34,7 @@ def forget_dead(archive: Archive, twins: Twins, population: Sequence[str], young
 
     These are the last closed `population`, and the `young` of the generation after it.
     """
-    parents = {twins.first(archive.individual(id_)) for id_ in population}
+    parents = {twins.first(archive.individuals.by_prefix(id_)) for id_ in population}
     kept = {_file(archive, id_).name for id_ in (*parents, *young)}
     folder = archive.folder / TRAINED
     for path in folder.iterdir() if folder.is_dir() else ():

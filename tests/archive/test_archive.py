@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gi.archive import Archive, Generation
+from gi.archive import Archive, Generation, canonical_text, front_members, run_summary
 from gi.core.errors import ArchiveError, RunError
 from gi.core.settings import RunConfig
 from gi.core.types import OBJECTIVES, Cost, Edit, Failed, Individual, LineType, Origin, Program, Scored, Try
@@ -44,7 +44,7 @@ def family(archive):
             Individual("dd04", "d", 2, ("cc03", "ab02"), (Edit("deletion", LineType.POOLING, 2, "pool", ""),)),
         ]
     ):
-        archive.add_slot(individual.generation, n, individual, individual.tries)
+        archive.individuals.add_slot(individual.generation, n, individual, individual.tries)
     return archive
 
 
@@ -69,31 +69,31 @@ def test_every_record_survives_the_round_trip(tmp_path_factory, text, edits, tri
     program = Program(text, origin or SEED)
     folder = tmp_path_factory.mktemp("run")
     with Archive.create(folder, CONFIG, objectives=THREE, seeds=[program]) as archive:
-        archive.add_slot(3, 7, individual, tries)
-        archive.add_outcome("a0", outcome, seed=5, images=10)
+        archive.individuals.add_slot(3, 7, individual, tries)
+        archive.outcomes.add("a0", outcome, seed=5, images=10)
     with Archive.open(folder) as archive:
-        assert archive.individual("a0") == individual
+        assert archive.individuals.by_prefix("a0") == individual
         assert archive.seeds() == (program,)
-        assert [e.outcome for e in archive.evaluations()] == [outcome]
-        (slot,) = archive.slots(3)
+        assert [e.outcome for e in archive.outcomes.evaluations()] == [outcome]
+        (slot,) = archive.individuals.slots(3)
         assert (slot.slot, slot.individual, slot.tries) == (7, "a0", tries)
 
 
 def test_keeps_fingerprints_and_whose_outcome_was_copied(archive):
     for n, (id_, fingerprint) in enumerate([("aa01", "f1"), ("ab02", "f1"), ("cc03", "")]):
-        archive.add_slot(0, n, Individual(id_, id_, 0, fingerprint=fingerprint), ())
-    archive.add_outcome("aa01", scored(0.3), seed=1, images=10)
-    archive.add_outcome("ab02", scored(0.3), seed=1, images=10, copied_from="aa01")
-    assert archive.fingerprints() == {"aa01": "f1", "ab02": "f1"}
-    assert archive.individual("ab02").fingerprint == "f1"
-    assert [e.copied_from for e in archive.evaluations()] == [None, "aa01"]
-    summary = archive.summary()
+        archive.individuals.add_slot(0, n, Individual(id_, id_, 0, fingerprint=fingerprint), ())
+    archive.outcomes.add("aa01", scored(0.3), seed=1, images=10)
+    archive.outcomes.add("ab02", scored(0.3), seed=1, images=10, copied_from="aa01")
+    assert archive.individuals.fingerprints() == {"aa01": "f1", "ab02": "f1"}
+    assert archive.individuals.by_prefix("ab02").fingerprint == "f1"
+    assert [e.copied_from for e in archive.outcomes.evaluations()] == [None, "aa01"]
+    summary = run_summary(archive)
     assert (summary.evaluations, summary.cached, summary.training_cpu_s) == (1, 1, 1.5)
 
 
 def test_a_lone_surrogate_in_a_failure_does_not_stop_the_run(family):
-    family.add_outcome("aa01", Failed("train", "bad \ud800", "\udfff"), seed=1, images=1)
-    assert family.failures()[0].reason == "bad \\ud800"
+    family.outcomes.add("aa01", Failed("train", "bad \ud800", "\udfff"), seed=1, images=1)
+    assert family.outcomes.failures()[0].reason == "bad \\ud800"
 
 
 def test_the_run_record_tells_settings_versions_machine_and_command(archive):
@@ -105,9 +105,9 @@ def test_the_run_record_tells_settings_versions_machine_and_command(archive):
 
 
 def test_one_text_and_one_outcome_are_read_alone(family):
-    family.add_outcome("aa01", scored(0.3), seed=2, images=10)
-    family.add_outcome("aa01", scored(0.2), seed=1, images=10)
-    family.add_retraining("aa01", Failed("train", "nan"), seed=1, images=30)
+    family.outcomes.add("aa01", scored(0.3), seed=2, images=10)
+    family.outcomes.add("aa01", scored(0.2), seed=1, images=10)
+    family.outcomes.add_retraining("aa01", Failed("train", "nan"), seed=1, images=30)
     assert family.text("cc03") == "c"
     assert family.outcome("aa01") == scored(0.2)
     assert family.outcome("aa01", "test") == Failed("train", "nan")
@@ -117,29 +117,29 @@ def test_one_text_and_one_outcome_are_read_alone(family):
 
 
 def test_what_is_left_to_evaluate_is_a_query(family):
-    assert [i.id for i in family.pending(0)] == ["aa01", "ab02"]
-    family.add_outcome("aa01", scored(0.1), seed=1, images=10)
-    family.add_outcome("ab02", Failed("train", "nan"), seed=1, images=10)
-    assert family.pending(0) == ()
+    assert [i.id for i in family.individuals.pending(0)] == ["aa01", "ab02"]
+    family.outcomes.add("aa01", scored(0.1), seed=1, images=10)
+    family.outcomes.add("ab02", Failed("train", "nan"), seed=1, images=10)
+    assert family.individuals.pending(0) == ()
 
 
 def test_a_refused_slot_keeps_its_tries(archive):
-    archive.add_slot(1, 0, None, [Try("tweak", "forward", "shapes differ", "line 3")])
-    assert archive.slots(1)[0].individual is None
-    (group,) = archive.refusals()
+    archive.individuals.add_slot(1, 0, None, [Try("tweak", "forward", "shapes differ", "line 3")])
+    assert archive.individuals.slots(1)[0].individual is None
+    (group,) = archive.outcomes.refusals()
     assert (group.stage, group.reason, group.count, group.example, group.detail) == (
         "forward", "shapes differ", 1, "tweak", "line 3",
     )  # fmt: skip
-    assert archive.failures() == ()
+    assert archive.outcomes.failures() == ()
 
 
 def test_lineage_ends_with_the_individual_and_starts_with_its_seed_programs(family):
-    assert [i.id for i in family.lineage("dd04")] == ["aa01", "ab02", "cc03", "dd04"]
-    assert [i.id for i in family.lineage("aa01")] == ["aa01"]
+    assert [i.id for i in family.individuals.lineage("dd04")] == ["aa01", "ab02", "cc03", "dd04"]
+    assert [i.id for i in family.individuals.lineage("aa01")] == ["aa01"]
 
 
 def test_provenance_lists_the_edits_on_the_way_with_their_origins(family):
-    steps = family.provenance("dd04")
+    steps = family.individuals.provenance("dd04")
     assert [(s.individual, s.edit.operator, s.edit.origin) for s in steps] == [
         ("cc03", "insertion", DONOR),
         ("dd04", "deletion", None),
@@ -147,8 +147,8 @@ def test_provenance_lists_the_edits_on_the_way_with_their_origins(family):
 
 
 def test_an_individual_is_found_by_a_prefix_of_its_id(family):
-    assert family.individual("c").id == "cc03"
-    assert family.individual("aa01").id == "aa01"
+    assert family.individuals.by_prefix("c").id == "cc03"
+    assert family.individuals.by_prefix("aa01").id == "aa01"
 
 
 @pytest.mark.parametrize(
@@ -157,15 +157,15 @@ def test_an_individual_is_found_by_a_prefix_of_its_id(family):
 )
 def test_refuses_a_prefix_of_none_and_of_several(family, prefix, says):
     with pytest.raises(ArchiveError, match=says):
-        family.individual(prefix)
+        family.individuals.by_prefix(prefix)
 
 
 def test_failures_are_grouped_with_their_count_and_first_example(family):
-    family.add_outcome("ab02", Failed("train", "not finite", "step 3"), seed=1, images=10)
-    family.add_outcome("cc03", Failed("worker", "timeout", "60 s"), seed=1, images=10)
-    family.add_outcome("aa01", Failed("train", "not finite", "step 9"), seed=1, images=10)
-    family.add_slot(0, 9, None, [Try("seed", "build", "cannot be fitted", "small.py")])
-    groups = [(g.stage, g.reason, g.count, g.example, g.detail) for g in family.failures()]
+    family.outcomes.add("ab02", Failed("train", "not finite", "step 3"), seed=1, images=10)
+    family.outcomes.add("cc03", Failed("worker", "timeout", "60 s"), seed=1, images=10)
+    family.outcomes.add("aa01", Failed("train", "not finite", "step 9"), seed=1, images=10)
+    family.individuals.add_slot(0, 9, None, [Try("seed", "build", "cannot be fitted", "small.py")])
+    groups = [(g.stage, g.reason, g.count, g.example, g.detail) for g in family.outcomes.failures()]
     assert groups == [
         ("train", "not finite", 2, "aa01", "step 9"),
         ("build", "cannot be fitted", 1, "", "small.py"),
@@ -175,36 +175,36 @@ def test_failures_are_grouped_with_their_count_and_first_example(family):
 
 def close(archive, front):
     generation = Generation(0, tuple(front), tuple(front), 1.5, {"next": [1, 0]}, 10.0)
-    archive.close_generation(generation, reference=[1.0, 1e6, 2.0])
+    archive.generations.close(generation, reference=[1.0, 1e6, 2.0])
     return generation
 
 
 def test_the_front_is_read_as_it_was_decided_sorted_by_the_first_objective(family):
     for id_, error in [("aa01", 0.3), ("ab02", 0.1), ("cc03", 0.2)]:
-        family.add_outcome(id_, scored(error), seed=1, images=10)
-    assert family.front() == ()
+        family.outcomes.add(id_, scored(error), seed=1, images=10)
+    assert front_members(family) == ()
     generation = close(family, ["aa01", "ab02"])
     weights = "weights/ab02.pt"
-    family.add_retraining("ab02", final(0.12, 0.13), seed=8, images=30, weights=weights)
-    family.add_retraining("ab02", final(0.14, 0.11), seed=7, images=30)
-    family.add_retraining("ab02", Failed("train", "nan"), seed=9, images=30)
-    front = family.front()
+    family.outcomes.add_retraining("ab02", final(0.12, 0.13), seed=8, images=30, weights=weights)
+    family.outcomes.add_retraining("ab02", final(0.14, 0.11), seed=7, images=30)
+    family.outcomes.add_retraining("ab02", Failed("train", "nan"), seed=9, images=30)
+    front = front_members(family)
     assert [(m.id, m.values["error"], m.test_errors, m.validation_errors, m.weights) for m in front] == [
         ("ab02", 0.1, (0.14, 0.12), (0.11, 0.13), weights),
         ("aa01", 0.3, (), (), None),
     ]
-    assert [r.test_error for r in family.retrainings("ab02")] == [0.14, 0.12, None]
-    assert family.generations() == (generation,)
+    assert [r.test_error for r in family.outcomes.retrainings("ab02")] == [0.14, 0.12, None]
+    assert family.generations.all() == (generation,)
     assert family.run().reference == (1.0, 1e6, 2.0)
 
 
 def test_the_summary_adds_up(family):
-    family.add_outcome("aa01", scored(0.3), seed=1, images=10)
-    family.add_outcome("ab02", Failed("train", "nan", "", Cost(1.0, 0.0, 2.0, 2.0)), seed=1, images=10)
+    family.outcomes.add("aa01", scored(0.3), seed=1, images=10)
+    family.outcomes.add("ab02", Failed("train", "nan", "", Cost(1.0, 0.0, 2.0, 2.0)), seed=1, images=10)
     close(family, ["aa01"])
-    family.set_session_cost(4.0, 9.0)
-    family.add_event("finished")
-    s = family.summary()
+    family.sessions.set_cost(4.0, 9.0)
+    family.sessions.add_event("finished")
+    s = run_summary(family)
     assert (s.state, s.generations, s.evaluations, s.failed, s.hypervolume) == ("finished", 0, 2, 1, 1.5)
     assert (s.cpu_s, s.training_cpu_s, s.overhead_cpu_s, s.wall_s) == (4.0, 2.5, 1.5, 9.0)
 
@@ -214,19 +214,19 @@ def test_the_dump_leaves_out_times_costs_and_the_order_of_completion(tmp_path):
     for name, order, cpu_s in [("a", ["x", "y"], 1.0), ("b", ["y", "x"], 2.0)]:
         with Archive.create(tmp_path / name, CONFIG, objectives=THREE, seeds=[], command=[name]) as archive:
             for n, id_ in enumerate(["x", "y"]):
-                archive.add_slot(0, n, Individual(id_, id_, 0), ())
+                archive.individuals.add_slot(0, n, Individual(id_, id_, 0), ())
             for id_ in order:
-                archive.add_outcome(id_, Scored({"error": 0.5}, Cost(cpu_s=cpu_s)), seed=1, images=1)
-            dumps.append(archive.dump())
+                archive.outcomes.add(id_, Scored({"error": 0.5}, Cost(cpu_s=cpu_s)), seed=1, images=1)
+            dumps.append(canonical_text(archive))
     assert dumps[0] == dumps[1]
     assert 'outcome ["x","validation",1,1,"{\\"error\\":0.5}",null,null,null]' in dumps[0]
 
 
 def test_readers_see_each_commit_while_the_writer_goes_on(family):
     with Archive.open(family.folder) as reader:
-        assert reader.evaluations() == ()
-        family.add_outcome("aa01", scored(0.3), seed=1, images=10)
-        assert len(reader.evaluations()) == 1
+        assert reader.outcomes.evaluations() == ()
+        family.outcomes.add("aa01", scored(0.3), seed=1, images=10)
+        assert len(reader.outcomes.evaluations()) == 1
 
 
 def test_many_readers_do_not_hold_the_writer_up(family):
@@ -235,38 +235,38 @@ def test_many_readers_do_not_hold_the_writer_up(family):
     def read():
         while not stop.is_set():
             with Archive.open(family.folder) as reader:
-                reader.dump()
+                canonical_text(reader)
 
     threads = [threading.Thread(target=read) for _ in range(3)]
     for thread in threads:
         thread.start()
     for n in range(50):
-        family.add_outcome("aa01", scored(0.3), seed=n, images=10)
+        family.outcomes.add("aa01", scored(0.3), seed=n, images=10)
     stop.set()
     for thread in threads:
         thread.join()
-    assert len(family.evaluations()) == 50
+    assert len(family.outcomes.evaluations()) == 50
 
 
 def test_a_write_that_fails_half_way_leaves_nothing(family):
-    before = family.dump()
+    before = canonical_text(family)
     with pytest.raises(ArchiveError, match="UNIQUE"):
-        family.add_slot(5, 0, Individual("aa01", "again", 5), [])
-    assert family.dump() == before
+        family.individuals.add_slot(5, 0, Individual("aa01", "again", 5), [])
+    assert canonical_text(family) == before
 
 
 def test_a_full_disk_is_one_line_and_leaves_the_archive_intact(family):
-    before = family.dump()
-    family._db.execute(f"PRAGMA max_page_count = {family._db.execute('PRAGMA page_count').fetchone()[0]}")
+    before = canonical_text(family)
+    family.db.execute(f"PRAGMA max_page_count = {family.db.value('PRAGMA page_count')}")
     with pytest.raises(RunError, match=r"cannot grow .*full.*gi evolve --resume"):
-        family.add_slot(5, 0, Individual("ff", "x" * 100_000, 5), [])
-    assert family.dump() == before
+        family.individuals.add_slot(5, 0, Individual("ff", "x" * 100_000, 5), [])
+    assert canonical_text(family) == before
 
 
 def test_a_database_that_turned_read_only_is_one_line(family):
-    family._db.execute("PRAGMA query_only = 1")
+    family.db.execute("PRAGMA query_only = 1")
     with pytest.raises(RunError, match="cannot be written"):
-        family.add_event("x")
+        family.sessions.add_event("x")
 
 
 def test_sqlite_can_read_the_file_of_a_closed_run_alone(tmp_path):

@@ -4,7 +4,7 @@ import sqlite3
 
 import pytest
 
-from gi.archive import Archive
+from gi.archive import Archive, canonical_text, front_members, run_summary
 from gi.archive.migrations import STEPS, VERSION
 from gi.core.errors import ArchiveError
 from gi.core.settings import RunConfig
@@ -140,37 +140,40 @@ def test_steps_are_numbered_without_a_gap():
 def test_an_earlier_run_is_read_and_its_file_stays_as_it_is(earlier):
     before = (earlier / "run.sqlite").read_bytes()
     with Archive.open(earlier) as archive:
-        (member,) = archive.front()
+        (member,) = front_members(archive)
         assert (member.id, member.values["error"], member.test_errors) == ("aa01", 0.25, (0.31,))
         assert member.weights == "weights/aa01.pt"
         assert archive.run().config == RunConfig(dataset="digits")
         assert archive.seeds() == (Program("x = 1", Origin("gi", "", "seeds/a.py", 1, "Apache-2.0")),)
-        assert archive.fingerprints() == {}
-        assert archive.summary().state == "finished"
+        assert archive.individuals.fingerprints() == {}
+        assert run_summary(archive).state == "finished"
     assert (earlier / "run.sqlite").read_bytes() == before
 
 
 def test_the_validation_error_that_no_earlier_retraining_measured_is_absent(earlier):
     with Archive.open(earlier) as archive:
-        assert [r.validation_error for r in archive.retrainings()] == [None]
-        assert archive.front()[0].validation_errors == ()
+        assert [r.validation_error for r in archive.outcomes.retrainings()] == [None]
+        assert front_members(archive)[0].validation_errors == ()
         assert archive.outcome("aa01", "test").values == {"error": 0.31}
 
 
 def test_an_earlier_run_that_goes_on_is_brought_up_to_date(earlier):
     with Archive.open(earlier) as archive:
-        before = archive.dump()
+        before = canonical_text(archive)
     with Archive.resume(earlier) as archive:
-        assert archive.dump() == before
-        archive.add_slot(0, 1, Individual("bb02", "y", 0, fingerprint="f"), ())
-        archive.add_outcome("bb02", Scored({"error": 0.25, "params": 1000.0}), seed=1, images=640, copied_from="aa01")
+        assert canonical_text(archive) == before
+        archive.individuals.add_slot(0, 1, Individual("bb02", "y", 0, fingerprint="f"), ())
+        archive.outcomes.add("bb02", Scored({"error": 0.25, "params": 1000.0}), seed=1, images=640, copied_from="aa01")
         final = Scored({"error": 0.3, "validation_error": 0.2})
-        archive.add_retraining("aa01", final, seed=3, images=1280)
+        archive.outcomes.add_retraining("aa01", final, seed=3, images=1280)
     assert format_of(earlier) == VERSION
     with Archive.open(earlier) as archive:
-        assert archive.fingerprints() == {"bb02": "f"}
-        assert archive.summary().cached == 1
-        assert [(r.test_error, r.validation_error) for r in archive.retrainings()] == [(0.31, None), (0.3, 0.2)]
+        assert archive.individuals.fingerprints() == {"bb02": "f"}
+        assert run_summary(archive).cached == 1
+        assert [(r.test_error, r.validation_error) for r in archive.outcomes.retrainings()] == [
+            (0.31, None),
+            (0.3, 0.2),
+        ]
 
 
 def test_a_file_brought_up_to_date_has_the_tables_of_a_new_one(earlier, tmp_path):
@@ -185,8 +188,8 @@ def test_what_was_found_out_about_a_run_survives_the_steps(tmp_path):
     db.executescript(f"PRAGMA application_id = {0x67695275}; PRAGMA user_version = 2; {FORMAT_2} {EXPLAINED} {CONTENT}")
     db.close()
     with Archive.annotate(tmp_path) as archive:
-        assert archive.explanation("aa01") == {"kept": 1}
-        assert archive.measurements() == ()
+        assert archive.findings.explanation("aa01") == {"kept": 1}
+        assert archive.findings.measurements() == ()
 
 
 def test_a_step_that_fails_leaves_the_file_at_its_format(earlier):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gi.archive import Archive, refuse_unfit
+from gi.archive import Archive, refuse_unfit, run_summary
 from gi.core.errors import ArchiveError
 from gi.core.settings import RunConfig
 from gi.core.types import OBJECTIVES
@@ -117,11 +117,11 @@ def test_a_run_opens_by_its_folder_and_by_its_file(tmp_path):
 
 def test_sessions_are_told_apart(tmp_path):
     with create(tmp_path) as archive:
-        archive.set_session_cost(2.0, 3.0)
+        archive.sessions.set_cost(2.0, 3.0)
     with Archive.resume(tmp_path) as archive:
-        archive.set_session_cost(5.0, 6.0)
-        assert archive.cpu_s() == 7.0
-        assert [e.kind for e in archive.events()] == ["started", "resumed"]
+        archive.sessions.set_cost(5.0, 6.0)
+        assert archive.sessions.cpu_s() == 7.0
+        assert [e.kind for e in archive.sessions.events()] == ["started", "resumed"]
 
 
 def test_a_start_that_was_cut_off_is_started_over(tmp_path):
@@ -137,7 +137,7 @@ from gi.archive import Archive
 from gi.core.settings import RunConfig
 archive = Archive.create(Path(sys.argv[1]), RunConfig(dataset="digits"), objectives=[], seeds=[])
 for n in range(20):
-    archive.add_event("note", n=n)
+    archive.sessions.add_event("note", n=n)
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -145,9 +145,9 @@ os.kill(os.getpid(), signal.SIGKILL)
 def test_a_killed_writer_loses_nothing_that_it_wrote(tmp_path):
     killed(tmp_path / "run")
     with Archive.open(tmp_path / "run") as archive:
-        assert [e.detail["n"] for e in archive.events() if e.kind == "note"] == list(range(20))
+        assert [e.detail["n"] for e in archive.sessions.events() if e.kind == "note"] == list(range(20))
     with Archive.resume(tmp_path / "run") as archive:
-        assert len(archive.events()) == 22
+        assert len(archive.sessions.events()) == 22
 
 
 def read_as_an_ordinary_user(folder):
@@ -158,7 +158,7 @@ def read_as_an_ordinary_user(folder):
             if os.getuid() == 0:  # nothing is read-only to root
                 os.setuid(65534)
             with Archive.open(folder) as archive:
-                said = f"{len(archive.events())} {archive.summary().state}"
+                said = f"{len(archive.sessions.events())} {run_summary(archive).state}"
         except BaseException as error:
             said = repr(error)
         os.write(sender, said.encode())

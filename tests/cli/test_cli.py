@@ -12,7 +12,7 @@ import pytest
 
 import gi
 import gi.cli
-from gi.archive import Archive
+from gi.archive import Archive, canonical_text
 from gi.cli import group, run
 from gi.core.errors import RunError
 from tests.small_run import DEEP_ID, SMALL, SMALL_ID, write_run
@@ -284,10 +284,10 @@ def test_a_run_that_inherits_is_the_same_at_every_number_of_workers_and_tells_wh
         out = tmp_path / workers
         assert run([*EVOLVE, *options, "--workers", workers, "--out", str(out)]) == 0
         with Archive.open(out) as archive:
-            dumps.add(archive.dump())
-            seedings = {id_: archive.seeding(id_) for id_ in archive.ids()}
-            parents = {id_: archive.individual(id_).parents for id_ in archive.ids()}
-            assert {p.stem for p in (out / "trained").iterdir()} <= set(archive.generations()[-1].population)
+            dumps.add(canonical_text(archive))
+            seedings = {id_: archive.outcomes.seeding(id_) for id_ in archive.individuals.ids()}
+            parents = {id_: archive.individuals.by_prefix(id_).parents for id_ in archive.individuals.ids()}
+            assert {p.stem for p in (out / "trained").iterdir()} <= set(archive.generations.all()[-1].population)
     assert len(dumps) == 1
     took = {id_: seeding for id_, seeding in seedings.items() if seeding}
     assert took

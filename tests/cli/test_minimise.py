@@ -3,7 +3,7 @@ import shutil
 
 import pytest
 
-from gi.archive import Archive
+from gi.archive import Archive, front_members
 from gi.cli import run
 from tests.small_run import DEEP_ID, write_run
 
@@ -72,7 +72,7 @@ def finished(tmp_path_factory):
 def changed_member(folder):
     """A member of the front that is no seed program."""
     with Archive.open(folder) as archive:
-        found = [m.id for m in archive.front() if archive.individual(m.id).parents]
+        found = [m.id for m in front_members(archive) if archive.individuals.by_prefix(m.id).parents]
     return found[-1]
 
 

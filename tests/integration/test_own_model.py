@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gi.archive import Archive
+from gi.archive import Archive, front_members
 from gi.cli import run
 from gi.core.types import Scored
 from gi.sandbox.server import warm_server
@@ -199,7 +199,9 @@ def evolved(tmp_path_factory, warm):
 def test_a_run_starts_from_the_users_model_and_its_mutants(evolved):
     with Archive.open(evolved / "run") as archive:
         (seed,) = archive.seeds()
-        first = [archive.individual(slot.individual) for slot in archive.slots(0) if slot.individual]
+        first = [
+            archive.individuals.by_prefix(slot.individual) for slot in archive.individuals.slots(0) if slot.individual
+        ]
         assert archive.run().config.entry == "Digits(width=4)"
         assert archive.run().config.cpu_limit_s is None
         assert seed.original == SCRIPT.encode()
@@ -212,7 +214,7 @@ def test_a_run_starts_from_the_users_model_and_its_mutants(evolved):
 def members(folder):
     """The ids of everything scored but the user's model itself."""
     with Archive.open(folder / "run") as archive:
-        scored = [e.individual for e in archive.evaluations("validation") if isinstance(e.outcome, Scored)]
+        scored = [e.individual for e in archive.outcomes.evaluations("validation") if isinstance(e.outcome, Scored)]
     return scored[1:]
 
 
@@ -241,13 +243,13 @@ def parameters(text, call):
 
 def scored_parameters(folder, id_):
     with Archive.open(folder / "run") as archive:
-        (outcome,) = [e.outcome for e in archive.evaluations("validation") if e.individual == id_]
+        (outcome,) = [e.outcome for e in archive.outcomes.evaluations("validation") if e.individual == id_]
     return outcome.values["params"]
 
 
 def test_the_users_model_itself_gives_no_patch(evolved, tmp_path, capsys):
     with Archive.open(evolved / "run") as archive:
-        first = archive.ids()[0]
+        first = archive.individuals.ids()[0]
     assert run(["export", str(evolved / "run"), first, "--patch", str(tmp_path / "x.patch")]) == 2
     assert "is models/digits.py as it was" in capsys.readouterr().err
 
@@ -286,7 +288,7 @@ def test_the_exported_file_leaves_the_users_own_main_out_and_trains(evolved, tmp
 
 def test_the_network_is_written_as_onnx_and_weights(evolved, tmp_path):
     with Archive.open(evolved / "run") as archive:
-        best = archive.front()[0].id
+        best = front_members(archive)[0].id
     assert run(["export", str(evolved / "run"), best, "-o", "best.py", "--weights", "--onnx"]) == 0
     assert Path("best.onnx").stat().st_size > 1000
     assert Path("best.pt").stat().st_size > 1000

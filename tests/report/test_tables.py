@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from gi.archive import Archive
+from gi.archive import Archive, run_summary
 from gi.core.errors import ArchiveError, ConfigError
 from gi.report import (
     failures_json,
@@ -96,17 +96,17 @@ def test_members_that_were_not_retrained_have_no_test_error(tmp_path):
 
 
 def test_summary_json_keeps_its_contract(archive):
-    answer = summary_json(archive.summary())
+    answer = summary_json(run_summary(archive))
     contract = {"run", "generations", "evaluations", "cached", "failed", "cpu_s", "wall_s", "hypervolume", "front"}
     assert contract <= set(answer)
 
 
 def test_failures_are_listed_by_stage_and_reason(archive, capsys):
-    print_failures(archive.failures())
+    print_failures(archive.outcomes.failures())
     row = capsys.readouterr().out.splitlines()[-1].split()
     assert row == ["train", "nan", "1", BROKEN_ID[:8], "the", "loss", "is", "nan"]
-    assert failures_json(archive.failures())[0]["count"] == 1
-    assert failures_json(archive.refusals())[0]["reason"] == "wrong output shape"
+    assert failures_json(archive.outcomes.failures())[0]["count"] == 1
+    assert failures_json(archive.outcomes.refusals())[0]["reason"] == "wrong output shape"
 
 
 def test_no_failures_is_a_line_too(capsys):

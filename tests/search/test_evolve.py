@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gi.archive import Archive
+from gi.archive import Archive, canonical_text, front_members, run_summary
 from gi.core.errors import ArchiveError, ConfigError, RunError
 from gi.core.settings import RunConfig
 from gi.core.types import Failed, Refused, Scored, SeededLayer, Seeding, Try
@@ -38,7 +38,7 @@ def changed(**settings):
 
 def dumped(folder):
     with Archive.open(folder) as archive:
-        return archive.dump()
+        return canonical_text(archive)
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def run(tmp_path):
 
 
 def test_every_generation_keeps_a_population_and_a_front_of_different_individuals(run):
-    generations = run.generations()
+    generations = run.generations.all()
     assert [g.number for g in generations] == [0, 1, 2, 3, 4]
     for g in generations:
         assert len(set(g.population)) == len(g.population) == 6
@@ -57,10 +57,10 @@ def test_every_generation_keeps_a_population_and_a_front_of_different_individual
 
 
 def test_generation_0_is_the_seed_programs_and_mutants_of_the_ones_that_scored(run):
-    first = [run.individual(slot.individual) for slot in run.slots(0) if slot.individual]
+    first = [run.individuals.by_prefix(slot.individual) for slot in run.individuals.slots(0) if slot.individual]
     assert [i.text for i in first[:4]] == [s.text for s in SEEDS]
-    scored = {e.individual for e in run.evaluations("validation") if isinstance(e.outcome, Scored)}
-    assert len(run.slots(0)) == 6
+    scored = {e.individual for e in run.outcomes.evaluations("validation") if isinstance(e.outcome, Scored)}
+    assert len(run.individuals.slots(0)) == 6
     for mutant in first[4:]:
         assert set(mutant.parents) <= scored
 
@@ -74,26 +74,26 @@ def test_failures_and_values_that_are_not_finite_never_reach_the_population(tmp_
 
     evolve(CONFIG, tmp_path, workers=2, parts=parts(evaluate=breaking_the_contract))
     with Archive.open(tmp_path) as run:
-        failed = {e.individual for e in run.evaluations() if isinstance(e.outcome, Failed)}
+        failed = {e.individual for e in run.outcomes.evaluations() if isinstance(e.outcome, Failed)}
         assert failed
-        assert not failed & {id_ for g in run.generations() for id_ in g.population}
-        reasons = {(g.stage, g.reason) for g in run.failures()}
+        assert not failed & {id_ for g in run.generations.all() for id_ in g.population}
+        reasons = {(g.stage, g.reason) for g in run.outcomes.failures()}
     assert {("measure", "not finite"), ("measure", "nan")} <= reasons
 
 
 def test_the_front_is_what_nothing_scored_dominates(run):
-    scored = [e for e in run.evaluations("validation") if isinstance(e.outcome, Scored)]
+    scored = [e for e in run.outcomes.evaluations("validation") if isinstance(e.outcome, Scored)]
     values = [[e.outcome.values[k] for k in CONFIG.objectives] for e in scored]
     beyond = violations(values, run.run().reference, run.run().objectives)
     best = {scored[n].individual for n in non_dominated(values, beyond)}
-    front = run.front()
+    front = front_members(run)
     assert {m.id for m in front} <= best
     assert len(front) == min(len(best), 6)
 
 
 def test_the_hypervolume_is_that_of_everything_found_and_never_falls(run):
-    record, generations = run.run(), run.generations()
-    scored = [e.outcome.values for e in run.evaluations("validation") if isinstance(e.outcome, Scored)]
+    record, generations = run.run(), run.generations.all()
+    scored = [e.outcome.values for e in run.outcomes.evaluations("validation") if isinstance(e.outcome, Scored)]
     values = [[found[k] for k in CONFIG.objectives] for found in scored]
     volumes = [g.hypervolume for g in generations]
     assert volumes[-1] == pytest.approx(hypervolume(values, record.reference, record.objectives))
@@ -101,8 +101,10 @@ def test_the_hypervolume_is_that_of_everything_found_and_never_falls(run):
 
 
 def test_the_reference_point_lies_beyond_generation_0_but_for_the_error_which_is_bounded_by_the_seeds(run):
-    first = [slot.individual for slot in run.slots(0)]
-    scored = {e.individual: e.outcome.values for e in run.evaluations("validation") if isinstance(e.outcome, Scored)}
+    first = [slot.individual for slot in run.individuals.slots(0)]
+    scored = {
+        e.individual: e.outcome.values for e in run.outcomes.evaluations("validation") if isinstance(e.outcome, Scored)
+    }
     worst = [max(scored[id_][k] for id_ in first if id_ in scored) for k in CONFIG.objectives]
     bound = 1.25 * worst_ordinary([scored[id_]["error"] for id_ in first[: len(SEEDS)]]) + 0.005
     assert run.run().reference == pytest.approx((bound, 2 * worst[1], 2 * worst[2]))
@@ -110,30 +112,32 @@ def test_the_reference_point_lies_beyond_generation_0_but_for_the_error_which_is
 
 def test_individuals_worse_than_the_seeds_by_more_than_the_margin_do_not_survive_while_others_are_there(run):
     bound = run.run().reference[0]
-    error = {e.individual: e.outcome.values["error"] for e in run.evaluations() if isinstance(e.outcome, Scored)}
+    error = {
+        e.individual: e.outcome.values["error"] for e in run.outcomes.evaluations() if isinstance(e.outcome, Scored)
+    }
     assert any(value > bound for value in error.values())
-    for generation in run.generations():
+    for generation in run.generations.all():
         population = [error[id_] > bound for id_ in generation.population]
         assert population == sorted(population)
         assert not any(error[id_] > bound for id_ in generation.front)
 
 
 def test_selection_uses_the_validation_split_alone_and_the_front_is_retrained_on_test(run):
-    ids = {m.id for m in run.front()}
-    tests = run.evaluations("test")
+    ids = {m.id for m in front_members(run)}
+    tests = run.outcomes.evaluations("test")
     assert {e.individual for e in tests} == ids
     assert {e.images for e in tests} == {CONFIG.final_images}
-    for member in run.front():
+    for member in front_members(run):
         assert len(member.test_errors) == 2
         assert member.weights == f"weights/{member.id}.pt"
-    retrainings = run.retrainings()
+    retrainings = run.outcomes.retrainings()
     assert len({r.seed for r in retrainings}) == 2
     assert all(r.validation_error is not None for r in retrainings)
 
 
 def test_the_finals_mean_of_an_objective_is_over_their_validation_values(run):
-    for member in run.front():
-        finals = [e.outcome.values for e in run.evaluations("test") if e.individual == member.id]
+    for member in front_members(run):
+        finals = [e.outcome.values for e in run.outcomes.evaluations("test") if e.individual == member.id]
         assert member.validation_errors == tuple(final["validation_error"] for final in finals)
         assert member.finals["error"] == pytest.approx(sum(member.validation_errors) / 2)
         assert member.finals["params"] == member.values["params"]
@@ -149,21 +153,21 @@ def test_a_final_training_that_lacks_its_validation_error_is_a_failure(tmp_path)
 
     evolve(CONFIG, tmp_path, workers=2, parts=parts(evaluate=forgetful))
     with Archive.open(tmp_path) as run:
-        finals = [e.outcome for e in run.evaluations("test")]
+        finals = [e.outcome for e in run.outcomes.evaluations("test")]
         assert {(f.stage, f.reason) for f in finals} == {("measure", "not finite")}
-        assert all(member.judged == member.values for member in run.front())
+        assert all(member.judged == member.values for member in front_members(run))
 
 
 def test_parents_are_those_that_gave_something(run):
-    texts = [run.individual(id_) for id_ in run.ids()]
+    texts = [run.individuals.by_prefix(id_) for id_ in run.individuals.ids()]
     for individual in (i for i in texts if i.edits):
         assert 1 <= len(individual.parents) <= (2 if individual.edits[0].operator == "crossover" else 1)
     assert any(len(i.parents) == 2 for i in texts)
 
 
 def test_nobody_is_evaluated_twice(run):
-    ids = run.ids()
-    assert len(set(ids)) == len(ids) == len(run.evaluations("validation"))
+    ids = run.individuals.ids()
+    assert len(set(ids)) == len(ids) == len(run.outcomes.evaluations("validation"))
 
 
 def test_without_a_limit_later_trainings_get_a_multiple_of_what_the_seeds_took(tmp_path):
@@ -184,7 +188,7 @@ def taking_time(job):
 
 
 def test_the_next_random_streams_are_written_down(run):
-    assert run.generations()[2].random_state == {"seed": 4, "streams": ["mate", "vary"], "next": [3, 0]}
+    assert run.generations.all()[2].random_state == {"seed": 4, "streams": ["mate", "vary"], "next": [3, 0]}
 
 
 def test_the_archive_is_the_same_at_every_number_of_workers_and_order_of_completion(tmp_path):
@@ -208,7 +212,7 @@ def test_what_computes_the_same_is_evaluated_once_and_shares_its_outcome(tmp_pat
     executors = []
     summary = evolve(CONFIG, tmp_path, workers=2, parts=parts(variation=twinned, executors=executors))
     with Archive.open(tmp_path) as archive:
-        fingerprints, evaluations = archive.fingerprints(), archive.evaluations("validation")
+        fingerprints, evaluations = archive.individuals.fingerprints(), archive.outcomes.evaluations("validation")
     trained = [
         fingerprints[job.id] for job in executors[0].jobs if job.split == "validation" and job.id in fingerprints
     ]
@@ -219,7 +223,7 @@ def test_what_computes_the_same_is_evaluated_once_and_shares_its_outcome(tmp_pat
     assert all(e.outcome == outcomes[e.copied_from] for e in copies)
     assert all(fingerprints[e.individual] == fingerprints[e.copied_from] for e in copies)
     with Archive.open(tmp_path) as archive:
-        refused = sum(g.count for g in archive.refusals() if g.reason == "known already")
+        refused = sum(g.count for g in archive.outcomes.refusals() if g.reason == "known already")
     assert summary.cached == len(copies) + refused
 
 
@@ -244,8 +248,8 @@ def test_variation_learns_what_is_known_by_text_and_by_meaning(tmp_path):
 
     evolve(CONFIG, tmp_path, workers=1, parts=parts(variation=listening))
     with Archive.open(tmp_path) as archive:
-        assert known[-1] <= {*archive.ids(), *archive.fingerprints().values()}
-        assert set(archive.fingerprints().values()) & known[-1]
+        assert known[-1] <= {*archive.individuals.ids(), *archive.individuals.fingerprints().values()}
+        assert set(archive.individuals.fingerprints().values()) & known[-1]
 
 
 def test_programs_of_one_meaning_differ_where_the_length_of_the_text_counts(tmp_path):
@@ -253,7 +257,7 @@ def test_programs_of_one_meaning_differ_where_the_length_of_the_text_counts(tmp_
     values = {"size": 3.0, "error": 0.5, "params": 1.0}
     evolve(config, tmp_path, workers=1, parts=parts(variation=twinned, evaluate=lambda job: Scored(values)))
     with Archive.open(tmp_path) as archive:
-        assert archive.fingerprints() == {}
+        assert archive.individuals.fingerprints() == {}
 
 
 def test_the_module_level_random_generators_are_left_alone(tmp_path):
@@ -303,8 +307,8 @@ def test_a_search_job_names_its_first_parents_weights_and_keeps_its_own(tmp_path
     evolve(changed(inherit=True), tmp_path, workers=2, parts=parts(evaluate=inheriting, executors=executors))
     jobs = [job for job in executors[0].jobs if job.split == "validation"]
     with Archive.open(tmp_path) as archive:
-        individuals = {job.id: archive.individual(job.id) for job in jobs}
-        rows = {job.id: archive.seeding(job.id) for job in jobs}
+        individuals = {job.id: archive.individuals.by_prefix(job.id) for job in jobs}
+        rows = {job.id: archive.outcomes.seeding(job.id) for job in jobs}
     assert {Path(job.weights_path) for job in jobs} == {tmp_path / "trained" / f"{job.id}.pt" for job in jobs}
     for job in jobs:
         first = next(iter(individuals[job.id].parents), None)
@@ -326,7 +330,7 @@ def test_final_trainings_and_runs_without_inheritance_start_from_scratch(tmp_pat
 def test_only_the_weights_of_those_who_may_become_parents_are_kept(tmp_path):
     summary = evolve(changed(inherit=True), tmp_path, workers=2, parts=parts(evaluate=inheriting))
     with Archive.open(tmp_path) as archive:
-        assert trained(tmp_path) == set(archive.generations()[-1].population)
+        assert trained(tmp_path) == set(archive.generations.all()[-1].population)
     assert summary.evaluations > len(trained(tmp_path))
 
 
@@ -335,9 +339,11 @@ def test_a_twins_child_inherits_from_the_one_that_was_trained(tmp_path):
     made = parts(variation=twinned, evaluate=inheriting, executors=executors)
     evolve(changed(inherit=True, generations=8, seed=6), tmp_path, workers=2, parts=made)  # a twin has a child
     with Archive.open(tmp_path) as archive:
-        copied = {e.individual: e.copied_from for e in archive.evaluations("validation") if e.copied_from}
-        first = {job.id: archive.individual(job.id).parents[:1] for job in executors[0].jobs if job.inherit_from}
-        population = archive.generations()[-1].population
+        copied = {e.individual: e.copied_from for e in archive.outcomes.evaluations("validation") if e.copied_from}
+        first = {
+            job.id: archive.individuals.by_prefix(job.id).parents[:1] for job in executors[0].jobs if job.inherit_from
+        }
+        population = archive.generations.all()[-1].population
     sources = {job.id: Path(job.inherit_from).stem for job in executors[0].jobs if job.inherit_from}
     assert sources == {id_: copied.get(parent, parent) for id_, (parent,) in first.items()}
     assert copied.keys() & {parent for (parent,) in first.values()}
@@ -385,7 +391,7 @@ def test_a_run_killed_between_closing_and_deleting_goes_on_to_the_same_end(tmp_p
         pass
 
     def kill(archive, twins, population, young):
-        if len(archive.generations()) == 3:
+        if len(archive.generations.all()) == 3:
             raise KilledError
 
     monkeypatch.setattr("gi.search.outcomes.forget_dead", kill)
@@ -405,16 +411,16 @@ def test_seed_programs_of_the_caller_replace_the_projects(tmp_path):
     evolve(CONFIG, tmp_path, workers=1, parts=parts(), seeds=[program("32 2")])
     with Archive.open(tmp_path) as archive:
         assert [s.text for s in archive.seeds()] == ["32 2"]
-        assert len(archive.generations()[0].population) > 1
+        assert len(archive.generations.all()[0].population) > 1
 
 
 def test_a_seed_that_cannot_be_fitted_is_a_failure_and_stops_nothing(tmp_path):
     seeds = [program("broken"), program("shape 8 1"), program("8 1"), program("16 2")]
     evolve(CONFIG, tmp_path, workers=1, parts=parts(seeds=seeds))
     with Archive.open(tmp_path) as archive:
-        assert [slot.individual is None for slot in archive.slots(0)][:4] == [True, False, True, False]
-        assert archive.slots(0)[2].tries == (Try("seed", "identity", "known already", "corpus/seeds/x.py"),)
-        (failure,) = [g for g in archive.failures() if g.reason == "cannot be fitted to the data set"]
+        assert [slot.individual is None for slot in archive.individuals.slots(0)][:4] == [True, False, True, False]
+        assert archive.individuals.slots(0)[2].tries == (Try("seed", "identity", "known already", "corpus/seeds/x.py"),)
+        (failure,) = [g for g in archive.outcomes.failures() if g.reason == "cannot be fitted to the data set"]
         assert "line 3: cannot be made to fit" in failure.detail
 
 
@@ -423,15 +429,15 @@ def test_a_run_with_no_seed_that_can_be_evaluated_ends_with_a_reason(tmp_path, t
     with pytest.raises(RunError, match=f"none of the {len(texts)} seed programs could be evaluated"):
         evolve(CONFIG, tmp_path, workers=1, parts=parts(seeds=map(program, texts)))
     with Archive.open(tmp_path) as archive:
-        assert archive.summary().generations == -1
+        assert run_summary(archive).generations == -1
 
 
 def test_more_seeds_than_the_population_are_all_evaluated(tmp_path):
     seeds = [program(f"{n} 1") for n in (8, 16, 32, 64, 128, 256, 512, 1024)]
     evolve(CONFIG, tmp_path, workers=2, parts=parts(seeds=seeds))
     with Archive.open(tmp_path) as archive:
-        assert len(archive.slots(0)) == 8
-        assert len(archive.generations()[0].population) == 6
+        assert len(archive.individuals.slots(0)) == 8
+        assert len(archive.generations.all()[0].population) == 6
 
 
 def test_slots_whose_every_try_is_refused_stay_empty(tmp_path):
@@ -442,8 +448,8 @@ def test_slots_whose_every_try_is_refused_stay_empty(tmp_path):
     summary = evolve(CONFIG, tmp_path, workers=1, parts=parts(variation=barren))
     with Archive.open(tmp_path) as archive:
         assert summary.state == "finished"
-        assert any(slot.individual is None for slot in archive.slots(1))
-        assert archive.refusals()[0].reason == "shapes differ"
+        assert any(slot.individual is None for slot in archive.individuals.slots(1))
+        assert archive.outcomes.refusals()[0].reason == "shapes differ"
 
 
 # ------------------------------------------------------------------------------------------------- bad output folders
@@ -511,7 +517,7 @@ def test_the_summary_splits_cpu_seconds_into_training_and_the_rest(tmp_path):
 
 def _refusals(folder):
     with Archive.open(folder) as archive:
-        return archive.refusals()
+        return archive.outcomes.refusals()
 
 
 # ----------------------------------------------------------------------------------------------- budget, interruption
@@ -572,8 +578,8 @@ def test_what_runs_at_an_interruption_is_waited_for_shortly_and_what_does_not_en
     assert time.monotonic() - begun < 10
     assert summary.state == "interrupted"
     with Archive.open(tmp_path) as archive:
-        assert archive.pending(0)[0].text == SEEDS[0].text
-        assert archive.failures() == ()
+        assert archive.individuals.pending(0)[0].text == SEEDS[0].text
+        assert archive.outcomes.failures() == ()
 
 
 def test_the_second_interruption_stops_at_once(tmp_path):
@@ -592,7 +598,7 @@ def test_the_second_interruption_stops_at_once(tmp_path):
     assert time.monotonic() - begun < 1.9
     assert summary.state == "interrupted"
     with Archive.open(tmp_path) as archive:
-        assert archive.events()[-1].kind == "interrupted"
+        assert archive.sessions.events()[-1].kind == "interrupted"
 
 
 def test_an_interruption_while_the_front_is_retrained_is_resumable_too(tmp_path):
@@ -620,8 +626,8 @@ def test_a_worker_killed_from_outside_gets_a_second_go_and_a_candidate_that_does
     seen = []
     evolve(CONFIG, tmp_path, workers=1, parts=parts(evaluate=killed_once))
     with Archive.open(tmp_path) as archive:
-        (group,) = [g for g in archive.failures() if g.reason == "crashed"]
-        assert (group.count, archive.individual(group.example).text) == (1, SEEDS[1].text)
+        (group,) = [g for g in archive.outcomes.failures() if g.reason == "crashed"]
+        assert (group.count, archive.individuals.by_prefix(group.example).text) == (1, SEEDS[1].text)
 
 
 # ------------------------------------------------------------------------------------------------------------ resume
@@ -690,4 +696,4 @@ def _evaluated(folder):
     if not (folder / "run.sqlite").exists():
         return set()
     with Archive.open(folder) as archive:
-        return {(e.individual, e.split, e.seed) for e in archive.evaluations()}
+        return {(e.individual, e.split, e.seed) for e in archive.outcomes.evaluations()}

@@ -43,13 +43,13 @@ def line_origins(individual: Individual, ancestors: Mapping[str, Individual]) ->
 
 def individual_origins(archive: Archive, id_: str) -> tuple[LineOrigin, ...]:
     """Where each line of an individual (full id) comes from."""
-    lineage = archive.lineage(id_)
+    lineage = archive.individuals.lineage(id_)
     return line_origins(lineage[-1], {member.id: member for member in lineage})
 
 
 def program_origins(archive: Archive, id_: str, text: str) -> tuple[LineOrigin, ...]:
     """The origins of a program between an individual (full id) and the seed program of its main line."""
-    lineage = {member.id: member for member in archive.lineage(id_)}
+    lineage = {member.id: member for member in archive.individuals.lineage(id_)}
     origins = line_origins(lineage[id_], lineage)
     if text == lineage[id_].text:
         return origins

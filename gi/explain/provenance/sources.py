@@ -15,10 +15,10 @@ _SAME_EDIT = 0.75  # an edit's text and the row that it made, whose numbers repa
 
 def individual_explanation(archive: Archive, id_: str) -> Explanation:
     """What is known of the changes of an individual (full id): what was noted, else the changes alone."""
-    noted = archive.explanation(id_)
+    noted = archive.findings.explanation(id_)
     if noted is not None:
         return Explanation.from_json(noted)
-    lineage = {member.id: member for member in archive.lineage(id_)}
+    lineage = {member.id: member for member in archive.individuals.lineage(id_)}
     individual = lineage[id_]
     seed = seed_of(individual, lineage)
     verdicts = untried(changes(difference(seed.text, individual.text)))
@@ -28,7 +28,7 @@ def individual_explanation(archive: Archive, id_: str) -> Explanation:
 
 def with_sources(explanation: Explanation, archive: Archive) -> Explanation:
     """The explanation, its verdicts with the operators and the origins of their changes."""
-    edits = [step.edit for step in archive.provenance(explanation.individual)]
+    edits = [step.edit for step in archive.individuals.provenance(explanation.individual)]
     borrowed = borrowed_lines(individual_origins(archive, explanation.individual))
     made = _made(edits, [verdict.change for verdict in explanation.verdicts])
     return replace(explanation, verdicts=tuple(_told(v, made[v.change.number], borrowed) for v in explanation.verdicts))

@@ -29,7 +29,7 @@ def run_sources(run: Path, scratch: Path, *, licence: str = "") -> Iterator[Mode
 
     with Archive.open(run) as archive:
         config = archive.run().config
-        kept = {r.individual: archive.folder / r.weights for r in reversed(archive.retrainings()) if r.weights}
+        kept = {r.individual: archive.folder / r.weights for r in reversed(archive.outcomes.retrainings()) if r.weights}
         there = {id_: path for id_, path in kept.items() if path.is_file()}
         if not there:
             raise WeightsError(

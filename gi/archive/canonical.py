@@ -4,8 +4,7 @@ The detail of a failed evaluation is left out too: it may tell after how many se
 fingerprints: the last digit of one may be this processor's.
 """
 
-import sqlite3
-
+from gi.archive.archive import Archive
 from gi.archive.rows import to_json
 
 _CONTENT = (
@@ -43,7 +42,7 @@ _CONTENT = (
 )
 
 
-def dump(db: sqlite3.Connection) -> str:
-    """One line for each row: its kind and its values as JSON."""
-    lines = [f"{kind} {to_json(list(row))}" for kind, query in _CONTENT for row in db.execute(query)]
+def canonical_text(archive: Archive) -> str:
+    """The run as one line for each row, its kind and its values as JSON: equal for equal runs."""
+    lines = [f"{kind} {to_json(list(row))}" for kind, query in _CONTENT for row in archive.db.rows(query)]
     return "\n".join(lines) + "\n"

@@ -19,35 +19,35 @@ def run(tmp_path):
 
 def test_the_archive_tells_which_layer_came_from_which_network(run):
     with Archive.annotate(run) as archive:
-        archive.add_outcome(SMALL_ID, Scored({"error": 0.1}, Cost(), SEEDING), seed=9, images=99)
-        assert archive.seeding(SMALL_ID) == SEEDING
-        assert archive.seeding(DEEP_ID) is None
-        assert archive.seeding(SMALL_ID, "test") is None
+        archive.outcomes.add(SMALL_ID, Scored({"error": 0.1}, Cost(), SEEDING), seed=9, images=99)
+        assert archive.outcomes.seeding(SMALL_ID) == SEEDING
+        assert archive.outcomes.seeding(DEEP_ID) is None
+        assert archive.outcomes.seeding(SMALL_ID, "test") is None
 
 
 def test_a_twin_began_as_the_one_that_was_trained(run):
     with Archive.annotate(run) as archive:
-        archive.add_outcome(SMALL_ID, Scored({"error": 0.1}, Cost(), SEEDING), seed=9, images=99)
+        archive.outcomes.add(SMALL_ID, Scored({"error": 0.1}, Cost(), SEEDING), seed=9, images=99)
         for outcome in (Scored({"error": 0.1}, Cost(), SEEDING), Scored({"error": 0.1})):  # as known, as read again
-            archive.add_outcome(DEEP_ID, outcome, seed=len(outcome.values) + bool(outcome.seeding), images=99,
+            archive.outcomes.add(DEEP_ID, outcome, seed=len(outcome.values) + bool(outcome.seeding), images=99,
                                 copied_from=SMALL_ID)  # fmt: skip
-            assert archive.seeding(DEEP_ID) == SEEDING
+            assert archive.outcomes.seeding(DEEP_ID) == SEEDING
 
 
 def test_a_failure_leaves_no_seeding(run):
     with Archive.annotate(run) as archive:
-        archive.add_outcome(BROKEN_ID, Failed("train", "nan"), seed=9, images=99)
-        assert archive.seeding(BROKEN_ID) is None
+        archive.outcomes.add(BROKEN_ID, Failed("train", "nan"), seed=9, images=99)
+        assert archive.outcomes.seeding(BROKEN_ID) is None
 
 
 def test_a_run_without_an_index_has_no_such_tables(run):
     with Archive.open(run) as archive:
-        assert archive.seeding(SMALL_ID) is None
+        assert archive.outcomes.seeding(SMALL_ID) is None
 
 
 def test_show_tells_where_the_weights_came_from(run, capsys):
     with Archive.annotate(run) as archive:
-        archive.add_outcome(SMALL_ID, Scored({"error": 0.1}, Cost(), SEEDING), seed=9, images=99)
+        archive.outcomes.add(SMALL_ID, Scored({"error": 0.1}, Cost(), SEEDING), seed=9, images=99)
     assert gi(["show", str(run), SMALL_ID, "--provenance"]) == 0
     assert "conv1: 16 channels of conv1 in resnet18 (connected)" in capsys.readouterr().out
 
@@ -68,7 +68,7 @@ DONATED = SeededLayer("conv2", "net", "3", 8, "connected")
 )
 def test_show_tells_what_was_inherited_and_what_lost(run, capsys, layers, won, told, untold):
     with Archive.annotate(run) as archive:
-        archive.add_outcome(DEEP_ID, Scored({"error": 0.1}, Cost(), Seeding(layers, won, 0.0)), seed=9, images=99)
+        archive.outcomes.add(DEEP_ID, Scored({"error": 0.1}, Cost(), Seeding(layers, won, 0.0)), seed=9, images=99)
     assert gi(["show", str(run), DEEP_ID, "--provenance"]) == 0
     out = " ".join(capsys.readouterr().out.split())
     assert all(text in out for text in told)

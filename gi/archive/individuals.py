@@ -1,0 +1,115 @@
+"""The individuals of a run: what the slots of each generation gave, their texts, and whom they descend from."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from gi.archive import rows
+from gi.archive.database import Database
+from gi.archive.records import Provenance, Slot
+from gi.core.errors import ArchiveError
+from gi.core.types import Individual, Try
+
+_INDIVIDUAL = (
+    "SELECT id, text, generation, slot, repository, commit_hash, path, line, licence, fingerprint FROM individuals"
+)
+_LINEAGE = """
+WITH RECURSIVE ancestors (id) AS (
+    SELECT ? UNION SELECT parent FROM parents JOIN ancestors ON individual = ancestors.id
+)
+"""
+
+
+class IndividualTables:
+    """The tables of individuals, slots, tries, parents and edits."""
+
+    def __init__(self, db: Database) -> None:
+        """Reads from and writes to `db`."""
+        self._db = db
+
+    def add_slot(self, generation: int, slot: int, individual: Individual | None, tries: Sequence[Try]) -> None:
+        """Records what one slot of a generation gave: an accepted individual or None, and every try."""
+        with self._db.transaction():
+            if individual is not None:
+                self._add(individual, slot)
+            self._db.insert("slots", [(generation, slot, individual.id if individual else None)])
+            self._db.insert("tries", rows.try_rows(generation, slot, tries))
+
+    def ids(self) -> tuple[str, ...]:
+        """Every individual ever accepted, in order."""
+        return tuple(id_ for (id_,) in self._db.rows("SELECT id FROM individuals ORDER BY seq"))
+
+    def generation_of(self) -> dict[str, int]:
+        """The generation of every individual, by id in order of acceptance."""
+        return dict(self._db.rows("SELECT id, generation FROM individuals ORDER BY seq"))
+
+    def fingerprints(self) -> dict[str, str]:
+        """The fingerprint of every individual that has one, by id in order of acceptance."""
+        return dict(self._db.rows("SELECT id, fingerprint FROM individuals WHERE fingerprint != '' ORDER BY seq"))
+
+    def by_prefix(self, prefix: str) -> Individual:
+        """The one individual whose id starts with `prefix`. Raises `ArchiveError` for none and for several."""
+        candidates = self._db.rows(f"{_INDIVIDUAL} WHERE substr(id, 1, ?) = ? ORDER BY seq", len(prefix), prefix)
+        matches = [row for row in candidates if row[0] == prefix] or candidates
+        if len(matches) == 1:
+            return self._individual(matches[0])
+        if not matches:
+            raise ArchiveError(f"no individual's id starts with {prefix!r}: `gi front RUN` lists the ids of the front.")
+        ids = ", ".join(row[0] for row in matches[:3])
+        raise ArchiveError(f"{len(matches)} individuals' ids start with {prefix!r} ({ids}, ...): give more characters.")
+
+    def lineage(self, id_: str) -> tuple[Individual, ...]:
+        """An individual (full id) and all its ancestors in order of acceptance, itself last."""
+        related = self._db.rows(f"{_LINEAGE} {_INDIVIDUAL} WHERE id IN (SELECT id FROM ancestors) ORDER BY seq", id_)
+        return tuple(map(self._individual, related))
+
+    def provenance(self, id_: str) -> tuple[Provenance, ...]:
+        """Every edit between the seed programs and an individual (full id), in order of acceptance."""
+        return tuple(Provenance(i.id, i.generation, edit) for i in self.lineage(id_) for edit in i.edits)
+
+    def slots(self, generation: int) -> tuple[Slot, ...]:
+        """The slots of a generation that are decided, in order."""
+        decided = self._db.rows("SELECT slot, individual FROM slots WHERE generation = ? ORDER BY slot", generation)
+        return tuple(Slot(generation, slot, id_, self._tries(generation, slot)) for slot, id_ in decided)
+
+    def pending(self, generation: int) -> tuple[Individual, ...]:
+        """The individuals of a generation with no outcome on the validation split: what is left to evaluate."""
+        unscored = self._db.rows(
+            f"{_INDIVIDUAL} WHERE generation = ? AND id NOT IN "
+            "(SELECT individual FROM outcomes WHERE split = 'validation') ORDER BY seq",
+            generation,
+        )
+        return tuple(map(self._individual, unscored))
+
+    def _add(self, individual: Individual, slot: int) -> None:
+        i = individual
+        self._db.execute(
+            "INSERT INTO individuals "
+            "(id, text, generation, slot, repository, commit_hash, path, line, licence, fingerprint) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            *(i.id, i.text, i.generation, slot, *rows.origin_row(i.origin), i.fingerprint),
+        )
+        self._db.insert("parents", [(i.id, n, parent) for n, parent in enumerate(i.parents)])
+        self._db.insert("edits", [(i.id, n, *rows.edit_row(edit)) for n, edit in enumerate(i.edits)])
+
+    def _individual(self, row: Sequence[Any]) -> Individual:
+        id_, text, generation, slot, *where, fingerprint = row
+        parents = self._db.rows("SELECT parent FROM parents WHERE individual = ? ORDER BY position", id_)
+        edits = self._db.rows(
+            "SELECT operator, type, at_line, before, after, repository, commit_hash, path, line, licence "
+            "FROM edits WHERE individual = ? ORDER BY position",
+            id_,
+        )
+        return Individual(
+            id_,
+            text,
+            generation,
+            parents=tuple(parent for (parent,) in parents),
+            edits=tuple(map(rows.edit, edits)),
+            tries=self._tries(generation, slot),
+            origin=rows.origin(where),
+            fingerprint=fingerprint,
+        )
+
+    def _tries(self, generation: int, slot: int) -> tuple[Try, ...]:
+        query = "SELECT operator, stage, reason, detail FROM tries WHERE generation = ? AND slot = ? ORDER BY number"
+        return tuple(Try(*row) for row in self._db.rows(query, generation, slot))

@@ -1,0 +1,118 @@
+"""What the trainings of a run gave: in the search, and from scratch at its end."""
+
+import json
+
+from gi.archive import rows
+from gi.archive.database import Database
+from gi.archive.records import Evaluation, FailureGroup, Retraining
+from gi.core.types import Outcome, Scored, SeededLayer, Seeding
+
+
+class OutcomeTables:
+    """The tables of outcomes and retrainings, and of the layers that a training began with."""
+
+    def __init__(self, db: Database) -> None:
+        """Reads from and writes to `db`."""
+        self._db = db
+
+    def add(self, individual: str, outcome: Outcome, *, seed: int, images: int, copied_from: str | None = None) -> None:
+        """Records what an evaluation gave: its own, or that of an individual which computes the same."""
+        with self._db.transaction():
+            self._add(Evaluation(individual, "validation", seed, images, outcome, copied_from))
+
+    def add_retraining(
+        self, individual: str, outcome: Outcome, *, seed: int, images: int, weights: str | None = None
+    ) -> None:
+        """Records a retraining from scratch; `weights` is where they lie, relative to the folder.
+
+        A scored outcome holds `error` on the test split and `validation_error`.
+        """
+        with self._db.transaction():
+            self._add(Evaluation(individual, "test", seed, images, outcome))
+            self._db.insert("retrainings", [(individual, seed, images, weights)])
+
+    def evaluations(self, split: str | None = None) -> tuple[Evaluation, ...]:
+        """The outcomes on `split` (all without it) in order of the individuals' acceptance, then by seed."""
+        trained = self._db.rows(
+            f"SELECT individual, split, seed, images, copied_from, {rows.OUTCOME} "
+            "FROM outcomes JOIN individuals ON id = individual "
+            "WHERE split = coalesce(?, split) ORDER BY seq, split, images, seed",
+            split,
+        )
+        return tuple(
+            Evaluation(id_, on, seed, images, rows.outcome(rest), copied)
+            for id_, on, seed, images, copied, *rest in trained
+        )
+
+    def retrainings(self, id_: str | None = None) -> tuple[Retraining, ...]:
+        """The retrainings from scratch of one individual (full id), or of all in order of acceptance; then by seed."""
+        retrained = self._db.rows(
+            "SELECT r.individual, r.seed, r.images, figures, weights FROM retrainings r "
+            "JOIN outcomes o ON o.individual = r.individual AND o.seed = r.seed AND o.images = r.images "
+            "AND split = 'test' JOIN individuals ON id = r.individual "
+            "WHERE id = coalesce(?, id) ORDER BY seq, r.images, r.seed",
+            id_,
+        )
+        return tuple(_retraining(*row) for row in retrained)
+
+    def seeding(self, individual: str, split: str = "validation") -> Seeding | None:
+        """How the first training of an individual (full id) on `split` began; None where it had only its program.
+
+        Of one that computes what an earlier one does, it is that one's.
+        """
+        copied = self._db.row(
+            "SELECT copied_from FROM outcomes WHERE individual = ? AND split = ? AND copied_from IS NOT NULL",
+            *(individual, split),
+        )
+        trained = copied[0] if copied else individual
+        row = self._db.row(
+            "SELECT seed, images, won, cpu_s FROM seedings WHERE individual = ? AND split = ? ORDER BY rowid LIMIT 1",
+            *(trained, split),
+        )
+        if row is None:
+            return None
+        layers = self._db.rows(
+            "SELECT layer, network, donor_layer, channels, how FROM seeded_layers "
+            "WHERE individual = ? AND split = ? AND seed = ? AND images = ? ORDER BY position",
+            *(trained, split, row[0], row[1]),
+        )
+        return Seeding(tuple(SeededLayer(*layer) for layer in layers), bool(row[2]), row[3])
+
+    def failures(self) -> tuple[FailureGroup, ...]:
+        """Failed evaluations and seed programs that could not be fitted, by stage and reason, most frequent first."""
+        return self._groups(
+            "SELECT stage, reason, individual, detail, seq AS place FROM outcomes JOIN individuals ON id = individual "
+            "WHERE figures IS NULL UNION ALL "
+            "SELECT stage, reason, '', detail, slot FROM tries WHERE operator = 'seed' AND stage != ''"
+        )
+
+    def refusals(self) -> tuple[FailureGroup, ...]:
+        """Refused tries of the variation by stage and reason; `example` is the operator of the first."""
+        return self._groups(
+            "SELECT stage, reason, operator AS individual, detail, "
+            "generation * 1000000000 + slot * 1000 + number AS place FROM tries "
+            "WHERE operator != 'seed' AND stage != ''"
+        )
+
+    def _groups(self, failed: str) -> tuple[FailureGroup, ...]:
+        # SQLite takes the bare columns of an aggregate from the row that min() found.
+        groups = self._db.rows(
+            f"SELECT stage, reason, count(*) AS n, individual, detail, min(place) FROM ({failed}) "
+            "GROUP BY stage, reason ORDER BY n DESC, stage, reason"
+        )
+        return tuple(FailureGroup(*row[:5]) for row in groups)
+
+    def _add(self, evaluation: Evaluation) -> None:
+        e = evaluation
+        where = (e.individual, e.split, e.seed, e.images)
+        self._db.insert("outcomes", [(*where, *rows.outcome_row(e.outcome), e.copied_from)])
+        seeding = e.outcome.seeding if isinstance(e.outcome, Scored) else None
+        if seeding is not None and e.copied_from is None:
+            self._db.insert("seedings", [(*where, seeding.won, seeding.cpu_s)], replace=True)
+            layers = [(x.layer, x.network, x.donor_layer, x.channels, x.how) for x in seeding.layers]
+            self._db.insert("seeded_layers", [(*where, n, *x) for n, x in enumerate(layers)], replace=True)
+
+
+def _retraining(id_: str, seed: int, images: int, figures: str | None, weights: str | None) -> Retraining:
+    values = json.loads(figures or "{}")
+    return Retraining(id_, seed, images, values.get("error"), values.get("validation_error"), weights)
