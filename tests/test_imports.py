@@ -39,6 +39,7 @@ ROOMS = {
     "data": ("splits", "readers", "dataset"),
     "trace": (
         "torch_names",
+        "augmentation",
         "program",
         "classes",
         "identity",

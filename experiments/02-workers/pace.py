@@ -42,7 +42,7 @@ def compare(connection: socket.socket) -> None:
     for kind in ("bare", "bare, channels last", "ours"):
         net = build(module)
         layout = torch.contiguous_format if kind == "bare" else fastest_layout(net, dataset.task, "cpu")
-        recipe = make_recipe(module, net.train(), 100 * STEPS)
+        recipe = make_recipe(module, net.train(), 100 * STEPS, dataset.task.input_shape)
         images, labels = batches.take(order[0])
         images = images.contiguous(memory_format=layout)
         if kind == "ours":

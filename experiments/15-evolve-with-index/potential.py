@@ -58,7 +58,7 @@ def trained(text: str, data: tuple[Batches, Batches], steps: int, seed: int, pac
         if not layers:
             return None
     seed_everything(seed, "recipe")
-    recipe = make_recipe(module, net, steps)
+    recipe = make_recipe(module, net, steps, train.task.input_shape)
     seed_everything(seed, "training")
     fuse(recipe.optimizer)
     net.train()

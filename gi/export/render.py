@@ -1,5 +1,6 @@
 """Writes an individual as one plain PyTorch file that builds, trains and scores the network without gi."""
 
+import ast
 import re
 import statistics
 import sys
@@ -64,9 +65,10 @@ def model_text(
     imports, program = split_imports(without_docstring(without_main(text, entry)))
     program = formatted(program).strip("\n")
     reader_imports, reader = split_imports(without_docstring(_reader(data)))
-    own = f"{reader}\n{_constants(data, figures)}\n{_training(program, entry)}"
+    augmenting_imports, augmenting = split_imports(without_docstring(_augmenting(program)))
+    own = f"{reader}\n{_constants(data, figures)}\n{augmenting}\n{_training(program, entry)}"
     body = f"{program}\n\n\n{with_free_names(own, defined_names(program))}"
-    file_imports = _import_block([*imports, *reader_imports, "import argparse", "import torch"], body)
+    file_imports = _import_block([*imports, *reader_imports, *augmenting_imports, *_MAIN_IMPORTS], body)
     layout = formatted(f"{file_imports}\n\n{body}")
     if header:
         return header + layout
@@ -94,9 +96,35 @@ BATCH_SIZE, STEPS = {figures.batch_size}, {figures.steps}
 """
 
 
+_MAIN_IMPORTS = ("import argparse", "import hashlib", "import numpy", "import random as python_random", "import torch")
+
+
+def _augmenting(program: str) -> str:
+    """What applies an augmentation image by image: the text that a search's training runs too, if there is one."""
+    source = resources.files("gi.trace.augmentation").joinpath("per_image.py").read_text("utf-8")
+    return source if _augments(program) else ""
+
+
+def _augments(program: str) -> bool:
+    """Whether a program's recipe may give an augmentation: its fourth value is not seen to be None in the text."""
+    nodes = [n for part in ast.parse(program).body if getattr(part, "name", "") == "recipe" for n in ast.walk(part)]
+    returned = [n.value for n in nodes if isinstance(n, ast.Return)]
+    parts = [value.elts[3] for value in returned if isinstance(value, ast.Tuple) and len(value.elts) == 4]
+    names = {part.id for part in parts if isinstance(part, ast.Name)}
+    stored = [n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store) and n.id in names]
+    assigned = [n.value for n in nodes if isinstance(n, ast.Assign) and getattr(n.targets[0], "id", "") in names]
+    is_known = len(parts) == len(returned) > 0 and set(stored) == names and len(stored) == len(assigned)
+    values = [*assigned, *(part for part in parts if not isinstance(part, ast.Name))]
+    return not is_known or any(ast.unparse(value) != "None" for value in values)
+
+
 def _training(program: str, entry: str) -> str:
     """Training and main, with the two steps that few recipes need: a scheduler that reads the loss, and L-BFGS."""
     text = _resource("main.py.txt").replace("Net()", entry_call(entry))
+    if not _augments(program):
+        text = text.replace(", augmentation = recipe", ", _ = recipe").replace(_AUGMENTER, "").replace(*_UNCHANGED)
+        if not re.search(r"\bnumpy\b", program):
+            text = text.replace("    numpy.random.seed(number % 2**32)\n", "")
     if entry != "Net":
         text = text.replace("-> Net", "-> torch.nn.Module").replace("net: Net", "net: torch.nn.Module")
     if "ReduceLROnPlateau" in program:
@@ -106,6 +134,8 @@ def _training(program: str, entry: str) -> str:
     return text
 
 
+_AUGMENTER = "    augment = augmenter(augmentation, INPUT_SHAPE)\n"
+_UNCHANGED = ("normalise(augment(images[batch] / 255) * 255)", "normalise(images[batch])")
 _PLAIN_STEP = """
         optimizer.zero_grad()
         value = loss(net(x), labels[batch])

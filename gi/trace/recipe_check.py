@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from gi.trace.augmentation.batched import batched_forms
+from gi.trace.augmentation.per_image import augmenter
 from gi.trace.identity.recipe_digest import recipe_digest
 from gi.trace.program.run import Stop, stops
 
@@ -26,7 +28,8 @@ def tried_recipe(
         if not isinstance(optimizer, torch.optim.Optimizer):
             raise Stop("recipe", "no optimizer", 0, f"the first part is a {type(optimizer).__name__}")
         described = recipe_digest(*parts)
-        _augmentation_fits(augmentation, (batch, *input_shape))
+        if augmentation is not None:
+            _fit_augmentation(augmentation, input_shape)
         _loss_fits(loss, batch, num_classes)
         held = {id(p) for group in optimizer.param_groups for p in group["params"]}
         if any(id(p) not in held for p in net.parameters() if p.requires_grad):
@@ -55,11 +58,8 @@ def _loss_of(loss: Any, batch: int, num_classes: int) -> Any:
         return loss(logits, torch.empty(batch, dtype=torch.long, device="meta"))
 
 
-def _augmentation_fits(augmentation: Any, shape: tuple[int, ...]) -> None:
-    if augmentation is None:
-        return
-    images = torch.rand(*shape)
-    result = augmentation(images)
-    if not isinstance(result, torch.Tensor) or result.shape != images.shape:
-        given = tuple(getattr(result, "shape", ()))
-        raise Stop("recipe", "augmentation changes the shape", 0, f"from {tuple(images.shape)} to {given}")
+def _fit_augmentation(augmentation: Any, shape: tuple[int, ...]) -> None:
+    try:
+        augmenter(augmentation, shape, batched_forms())
+    except ValueError as error:
+        raise Stop("recipe", "wrong augmentation", 0, str(error)) from error

@@ -151,7 +151,7 @@ def _trained(asked: Order, net: nn.Module, dataset: Dataset, batches: Batches, i
     steps = max(1, images // asked.batch_size)
     layout = fastest_layout(net, dataset.task, "cpu")
     seed_everything(asked.seed, "recipe")
-    recipe: Recipe = make_recipe(load(asked.text), net, steps)
+    recipe: Recipe = make_recipe(load(asked.text), net, steps, dataset.task.input_shape)
     seed_everything(asked.seed, "training")
     order = batch_order(batches.num_samples, asked.batch_size, steps, asked.seed)
     before = error_rate(net, Batches(dataset, "validation", "cpu"), layout=layout)

@@ -149,7 +149,7 @@ def _train(
     spent.seeding = inherited = _inherited(request, net)
     kept = frozenset(row.layer for row in inherited.layers)
     enter("recipe")
-    recipe = _recipe(request, module, steps, net)
+    recipe = _recipe(request, module, steps, batches.task.input_shape, net)
     enter("train")
     check_pace = _pace_check(request, model_train_s, steps)
     order = batch_order(batches.num_samples, size, steps, request.seed).to(request.device)
@@ -157,7 +157,7 @@ def _train(
     try:
         entrant = Entrant(net, recipe)
         if request.donors is not None and lacks_weights(net, kept):
-            make = partial(_recipe, request, module, steps)
+            make = partial(_recipe, request, module, steps, batches.task.input_shape)
             entrant, tried = raced(entrant, make, batches, order, Path(request.donors), layout=layout, kept=kept)
             spent.seeding = Seeding((*inherited.layers, *tried.layers), tried.won, inherited.cpu_s + tried.cpu_s)
         left = order[len(entrant.losses) :]
@@ -176,10 +176,10 @@ def _inherited(request: Request, net: nn.Module) -> Seeding:
     return Seeding(layers, won=False, cpu_s=cpu_s() - start) if layers else UNSEEDED
 
 
-def _recipe(request: Request, module: ModuleType, steps: int, net: nn.Module) -> Recipe:
+def _recipe(request: Request, module: ModuleType, steps: int, image_shape: tuple[int, ...], net: nn.Module) -> Recipe:
     """The recipe of a network, with the same random numbers for each."""
     seed_everything(request.seed, "recipe")
-    recipe = make_recipe(module, net, steps)
+    recipe = make_recipe(module, net, steps, image_shape)
     seed_everything(request.seed, "training")
     return recipe
 

@@ -39,9 +39,16 @@ class Batches:
         self._mean = torch.tensor(dataset.mean, dtype=torch.float32, device=device).view(shape)
         self._scale = torch.tensor(dataset.std, dtype=torch.float32, device=device).view(shape).reciprocal()
 
-    def take(self, chosen: Tensor | slice) -> tuple[Tensor, Tensor]:
-        """Normalised float32 images (n, c, h, w) and labels (n,) of the chosen samples."""
+    def take(
+        self, chosen: Tensor | slice, augmentation: Callable[[Tensor], Tensor] | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Normalised float32 images (n, c, h, w) and labels (n,) of the chosen samples.
+
+        An augmentation gets the images before that, as float32 from 0 to 1.
+        """
         images = self._images[chosen].to(torch.float32)
+        if augmentation is not None:
+            images = augmentation(images.div_(255)) * 255
         return images.sub_(self._mean).mul_(self._scale), self._labels[chosen]
 
 
@@ -93,9 +100,8 @@ def train_step(
     net: nn.Module, recipe: Recipe, batches: Batches, chosen: Tensor, *, layout: torch.memory_format
 ) -> float:
     """One step on the chosen samples; returns the loss before it."""
-    images, labels = batches.take(chosen)
-    images = _augmented(recipe, images).contiguous(memory_format=layout)
-    loss = _update(net, recipe, images, labels, batches.task)
+    images, labels = batches.take(chosen, recipe.augmentation)
+    loss = _update(net, recipe, images.contiguous(memory_format=layout), labels, batches.task)
     if math.isfinite(loss):
         _advance(recipe.scheduler, loss)
     return loss
@@ -182,15 +188,6 @@ def fuse(optimizer: torch.optim.Optimizer) -> None:
         for group in optimizer.param_groups:
             if not (group["foreach"] or group["differentiable"] or group.get("capturable")):
                 group["fused"] = True
-
-
-def _augmented(recipe: Recipe, images: Tensor) -> Tensor:
-    if recipe.augmentation is None:
-        return images
-    changed = recipe.augmentation(images)
-    if not isinstance(changed, Tensor) or len(changed) != len(images):
-        raise CandidateError("train", "wrong augmentation", "the augmentation gave no batch of as many images")
-    return changed
 
 
 def _advance(scheduler: Any, loss: float) -> None:

@@ -185,6 +185,49 @@ def test_recipes_of_every_kind_train(tmp_path, line, other):
     assert "test error" in out
 
 
+AUGMENTATIONS = {
+    "none": ("", "None"),
+    "turned and moved": ("from torchvision.transforms import v2", "v2.RandomAffine(20, translate=(0.1, 0.1))"),
+    "a list": (
+        "from torchvision import transforms",
+        "transforms.Compose([transforms.RandomCrop(8, padding=1), transforms.ToTensor(), transforms.RandomErasing()])",
+    ),
+    "its own": ("from random import random", "lambda x: x.flip(-1) if random() < 0.5 else x"),
+}
+
+
+@pytest.mark.parametrize(("imports", "augmentation"), AUGMENTATIONS.values(), ids=AUGMENTATIONS)
+def test_a_seed_gives_the_training_that_a_run_gives(imports, augmentation):
+    import torch
+
+    from gi.data.dataset import open_split
+    from gi.export.render import Figures, model_text
+    from gi.trace.program.candidate import build, load, make_recipe
+    from gi.train.loop import Batches, batch_order, seed_everything, train
+
+    text = SMALL.replace("import torch\n", f"import torch\n{imports}\n", 1)
+    text = text.replace("augmentation = None", f"augmentation = {augmentation}")
+    dataset, steps = run_dataset(CONFIG), 12
+    seed_everything(3, "weights")
+    module = load(text)
+    ours = build(module)
+    seed_everything(3, "recipe")
+    recipe = make_recipe(module, ours, steps, dataset.task.input_shape)
+    seed_everything(3, "training")
+    batches = Batches(dataset, "train", "cpu")
+    train(ours, recipe, batches, batch_order(batches.num_samples, 64, steps, 3))
+
+    figures = Figures(num_params=650, batch_size=64, steps=steps, validation_errors=(0.1,))
+    exported = model_text(text, (), data_facts(dataset, "digits"), figures)
+    assert ("augmenter" in exported) == (augmentation != "None")
+    names = {"__name__": "exported"}
+    exec(compile(exported, "model.py", "exec"), names)
+    images, labels = (torch.tensor(part) for part in open_split(dataset.path, "train"))
+    theirs = names["train"](images, labels, 3)
+    for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        assert torch.allclose(one, other, atol=1e-4)
+
+
 def test_facts_name_the_reader_of_each_kind_of_data_set(tmp_path):
     from dataclasses import replace
 

@@ -331,7 +331,7 @@ STOPPED = {
     "an augmentation that crops": (
         with_recipe("augmentation = lambda x: x[:, :, 1:]"),
         "recipe",
-        "augmentation changes the shape",
+        "wrong augmentation",
         0,
     ),
 }  # fmt: skip

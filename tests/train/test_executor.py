@@ -80,7 +80,7 @@ BAD = {
     "no-scheduler": (returning(scheduler="3"), "recipe", "no scheduler"),
     "no-loss": (returning(loss="None"), "recipe", "no loss"),
     "no-augmentation": (returning(rest="3"), "recipe", "no augmentation"),
-    "augmentation-drops": (returning(rest="lambda x: x[:3]"), "train", "wrong augmentation"),
+    "augmentation-drops": (returning(rest="lambda x: x[:3]"), "recipe", "wrong augmentation"),
     "loss-of-each": (returning(loss="nn.CrossEntropyLoss(reduction='none')"), "train", "loss is no scalar"),
     "wrong-loss": (returning(loss="nn.BCELoss()"), "train", "ValueError"),
     "nan": (PROGRAM.replace("lr=0.05", "lr=1e39"), "train", "nan"),

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from gi.core.types import Stage, Task
 from gi.source.tree.entry import entry_call, entry_name
+from gi.trace.augmentation.batched import batched_forms
+from gi.trace.augmentation.per_image import augmenter
 
 FILE_NAME = "<candidate>"
 OUT_OF_MEMORY = "out of memory"
@@ -35,7 +37,7 @@ class Recipe:
     optimizer: torch.optim.Optimizer
     scheduler: Any
     loss: Callable[[Tensor, Tensor], Tensor]
-    augmentation: Callable[[Tensor], Tensor] | None
+    augmentation: Callable[[Tensor], Tensor] | None  # of a batch of pixels from 0 to 1, each image with its own draw
 
 
 @contextlib.contextmanager
@@ -83,8 +85,8 @@ def check_output(output: Any, samples: int, task: Task, stage: Stage = "forward"
         raise CandidateError(stage, "wrong output shape", f"forward returned {found}, expected {expected}")
 
 
-def make_recipe(module: ModuleType, net: nn.Module, steps: int) -> Recipe:
-    """What `recipe(net, steps)` of the program returns, checked."""
+def make_recipe(module: ModuleType, net: nn.Module, steps: int, image_shape: tuple[int, ...]) -> Recipe:
+    """What `recipe(net, steps)` of the program returns, checked; `image_shape` (c, h, w) is what it trains on."""
     with blame("recipe"):
         if not hasattr(module, "recipe"):
             raise CandidateError("recipe", "no recipe", "the program defines no function recipe")
@@ -100,7 +102,17 @@ def make_recipe(module: ModuleType, net: nn.Module, steps: int) -> Recipe:
             raise CandidateError("recipe", "no loss", f"the third value is a {type(loss).__name__}")
         if augmentation is not None and not callable(augmentation):
             raise CandidateError("recipe", "no augmentation", f"the fourth value is a {type(augmentation).__name__}")
-    return Recipe(optimizer, scheduler, loss, augmentation)
+        augment = None if augmentation is None else fitted_augmentation(augmentation, image_shape)
+    return Recipe(optimizer, scheduler, loss, augment)
+
+
+def fitted_augmentation(augmentation: Any, image_shape: tuple[int, ...]) -> Callable[[Tensor], Tensor]:
+    """What a recipe's augmentation does to a batch of pixels. Raises `CandidateError` where that is not its images."""
+    with blame("recipe"):
+        try:
+            return augmenter(augmentation, image_shape, batched_forms())
+        except ValueError as error:
+            raise CandidateError("recipe", "wrong augmentation", str(error)) from error
 
 
 def _reason(error: BaseException) -> str:

@@ -44,7 +44,7 @@ def started(tmp_path, donors, images=200 * 32):
     batches = Batches(dataset, "train", "cpu")
     steps = images // 32
     order = batch_order(batches.num_samples, 32, steps, 1)
-    make = lambda n: make_recipe(module, n, steps)  # noqa: E731
+    make = lambda n: make_recipe(module, n, steps, (1, 8, 8))  # noqa: E731
     plain = Entrant(net, make(net))
     winner, seeding = raced(plain, make, batches, order, tmp_path / "pack", layout=torch.contiguous_format)
     return plain, winner, seeding, (batches, order)
@@ -57,7 +57,7 @@ def trained_donor():
     module = load(PROGRAM)
     net = build(module)
     batches = Batches(dataset, "train", "cpu")
-    train(net, make_recipe(module, net, 300), batches, batch_order(batches.num_samples, 32, 300, 2))
+    train(net, make_recipe(module, net, 300, (1, 8, 8)), batches, batch_order(batches.num_samples, 32, 300, 2))
     return donor("digits", [*net.layers][:5])
 
 

@@ -1,0 +1,1 @@
+"""What a recipe's augmentation does to a batch of images."""
