@@ -16,12 +16,12 @@ from click.core import ParameterSource
 from gi.cli.corpus_file import build_default_corpus
 from gi.cli.model_file import ModelFile, arguments_option, fitted_text, read_model, seed_program
 from gi.cli.options import as_json, print_json
-from gi.core.errors import ConfigError
+from gi.core.errors import ConfigError, GiError
 from gi.core.settings import OWN_MODEL_FACTOR, WALL_FOR_CPU, RunConfig, cache_folder, default_workers, parse_duration
 from gi.core.types import OBJECTIVES
 
 if TYPE_CHECKING:
-    from gi.archive import RunSummary
+    from gi.archive import Archive, RunSummary
 
 BEST = "error"  # whose least value decides what a run exports
 _DEFAULT: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(RunConfig)}
@@ -176,18 +176,14 @@ def _was_given(ctx: click.Context, name: str) -> bool:
 
 def _finish(folder: Path, summary: "RunSummary", as_json: bool) -> int:
     """Exports the best of the front, prints what was found; the exit status."""
-    from gi.archive import Archive, front_members
-    from gi.export import best_member, export_model
+    from gi.archive import Archive
     from gi.report import own_model_text, print_front, summary_json
 
     if summary.state == "interrupted":
         click.echo(f"gi: interrupted; go on with: gi evolve --resume {folder}", err=True)
     with Archive.open(folder) as archive:
         if summary.state == "finished":
-            chosen = best_member(front_members(archive), archive.run().objectives, BEST)
-            export_model(archive, chosen.id, folder / "best" / "model.py", weights=bool(chosen.weights), force=True)
-            by = "by its final trainings' mean on the validation split" if chosen.validation_errors else "in the search"
-            click.echo(f"gi: {folder}/best/model.py holds {chosen.id[:8]}, the front's best {BEST} {by}", err=True)
+            click.echo(f"gi: {_exported(archive, folder)}", err=True)
         if own := own_model_text(archive):
             click.echo(f"gi: {own}", err=True)
         if as_json:
@@ -195,6 +191,25 @@ def _finish(folder: Path, summary: "RunSummary", as_json: bool) -> int:
         else:
             print_front(archive)
     return 130 if summary.state == "interrupted" else 0
+
+
+def _exported(archive: "Archive", folder: Path) -> str:
+    """Writes the best of the front beside the run; one line on that, or on why there is none.
+
+    Hours of search stand behind the front, which is printed after this: no fault of the export may cost it, not even
+    one that is gi's own.
+    """
+    try:
+        from gi.archive import front_members
+        from gi.export import best_member, export_model
+
+        chosen = best_member(front_members(archive), archive.run().objectives, BEST)
+        export_model(archive, chosen.id, folder / "best" / "model.py", weights=bool(chosen.weights), force=True)
+    except Exception as error:
+        told = str(error) if isinstance(error, GiError | OSError) else f"{type(error).__name__} {error}"
+        return f"the best of the front is not exported: {' '.join(told.split())} Try `gi export {folder} ID`."
+    by = "by its final trainings' mean on the validation split" if chosen.validation_errors else "in the search"
+    return f"{folder}/best/model.py holds {chosen.id[:8]}, the front's best {BEST} {by}"
 
 
 def _config(

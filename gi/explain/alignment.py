@@ -5,6 +5,7 @@ import re
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
+from gi.core.text_lines import python_lines
 from gi.explain.rows import Section, sections
 
 _RELATED = 0.5  # a layer with other arguments stays above it, and one of the same family
@@ -103,5 +104,5 @@ def _target(row: str) -> str:
 
 
 def _bare(text: str) -> str:
-    rows = (line.split("#")[0].rstrip() for line in text.splitlines())
+    rows = (line.split("#")[0].rstrip() for line in python_lines(text))
     return "\n".join(row for row in rows if row.strip())

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from gi.core.errors import SourceError
+from gi.core.text_lines import python_lines
 from gi.explain.alignment import Stretch, stretches
 from gi.explain.inline import parts
 from gi.explain.names import joined
@@ -118,7 +119,7 @@ def changes(found: Difference) -> tuple[Change, ...]:
             touched[piece.change][1].update(_lines(new, piece.after))
             places.setdefault(piece.change, new.count("\n") + 1)
         old, new = old + piece.before, new + piece.after
-    sides = old.splitlines(), new.splitlines()
+    sides = python_lines(old), python_lines(new)
     return tuple(
         Change(number, min(now, default=places[number]), tuple(sorted(now)), _rows(sides[0], was), _rows(sides[1], now))
         for number, (was, now) in touched.items()

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from gi.core.text_lines import whole_lines
 from gi.explain.alignment import paired
 
 _TOKEN = re.compile(r"[\w.]+\(?|\s+|.", re.DOTALL)  # a call's name with its bracket is one
@@ -95,7 +96,7 @@ def _calls(row: str) -> list[tuple[int, int]] | None:
         tree = ast.parse(text if not text.endswith(",") else f"{text[:-1]}")
     except SyntaxError:
         return None
-    lines = [0, *itertools.accumulate(len(line) for line in text.splitlines(keepends=True))]
+    lines = [0, *itertools.accumulate(len(line) for line in whole_lines(text))]
     calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call)]
     return [(indent + _at(text, lines, n.lineno, n.col_offset),
              indent + _at(text, lines, n.end_lineno or 0, n.end_col_offset or 0)) for n in calls]  # fmt: skip

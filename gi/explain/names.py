@@ -6,6 +6,8 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
+from gi.core.text_lines import whole_lines
+
 Name: TypeAlias = tuple[str, str]  # the scope that binds it, and the name
 
 
@@ -39,7 +41,7 @@ def _uses(stretches: Sequence[tuple[str, int | None]]) -> dict[Name, list[int]]:
     """The bound names of a text, each with the changes whose stretches it occurs in."""
     text = "".join(stretch for stretch, _ in stretches)
     starts = [0, *itertools.accumulate(len(stretch.encode()) for stretch, _ in stretches)]
-    lines = [0, *itertools.accumulate(len(line.encode()) for line in text.splitlines(keepends=True))]
+    lines = [0, *itertools.accumulate(len(line.encode()) for line in whole_lines(text))]
     found: dict[Name, list[int]] = {}
     bound = set[Name]()
     for name, binds, line, column in _names(ast.parse(text)):

@@ -4,6 +4,8 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from gi.core.text_lines import whole_lines
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -24,7 +26,7 @@ class Section:
 
 def sections(text: str) -> tuple[Section, ...]:
     """The statements of a module in order, and its last lines. Raises `SyntaxError`."""
-    tree, lines = ast.parse(text), text.splitlines(keepends=True)
+    tree, lines = ast.parse(text), whole_lines(text)
     whole = dict(_whole(tree.body))
     made, at = [], 0
     for statement in tree.body:

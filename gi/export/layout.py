@@ -1,27 +1,77 @@
-"""Puts source texts together into one formatted module: imports first and once, then the parts."""
+"""A program cut into what an exported file is put together from: its imports, and the rest in Black's layout.
+
+Nothing here, and nothing that reads its answers, looks for a line by its text: a formatter lays one text out in several
+ways (by the newest syntax that it finds in a file, for one, which adds a comma behind `**kwargs`). Statements are found
+by their nodes, and what a cut or a layout may have changed is compared as syntax trees.
+"""
 
 import ast
+import re
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 
 import black
+from black.mode import TargetVersion
+from black.parsing import parse_ast, stringify_ast
 
+from gi.core.errors import RunError, SourceError
+from gi.export.names import Import, movable_imports
 from gi.source.identity.dead_code import without_dead_code
 from gi.source.tree.tree import parse
 
 LINE_LENGTH = 120
+_MODE = black.Mode(line_length=LINE_LENGTH, target_versions={TargetVersion.PY311})
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A module cut apart: its `__future__` imports, the imports that can stand anywhere above it, and all else."""
+
+    future: tuple[str, ...]
+    imports: tuple[str, ...]
+    body: str
 
 
 def formatted(text: str) -> str:
-    """The text in Black's layout."""
-    return black.format_str(text, mode=black.Mode(line_length=LINE_LENGTH))
+    """The text in Black's layout; as it is where Black cannot read it, or would make another program of it."""
+    try:
+        layout = black.format_str(text, mode=_MODE)
+        same = list(stringify_ast(parse_ast(text))) == list(stringify_ast(parse_ast(layout)))
+    except Exception:  # Black's own faults on somebody's text: the layout is a nicety, the program is not
+        return text
+    return layout if same else text
 
 
-def without_docstring(text: str) -> str:
-    """The text less its module docstring."""
-    body = ast.parse(text).body
-    if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
-        return _without_lines(text, [body[0]])
-    return text
+def cut(text: str) -> Parts:
+    """A module's parts, less its docstring, the body formatted. Raises `SourceError`."""
+    source = parse(re.sub(r"\r\n?", "\n", text))  # what Python makes of them anyway, within strings too
+    try:
+        imports = [node for node in movable_imports(source.tree) if _alone(node, source.tree.body)]
+    except SyntaxError as error:  # what `ast` lets pass, such as a `return` outside of a function
+        raise SourceError(f"line {error.lineno}: {error.msg}") from None
+    future = [n for n in source.tree.body if isinstance(n, ast.ImportFrom) and n.module == "__future__"]
+    gone: list[ast.stmt] = [*_docstring(source.tree), *future, *imports]
+    body = source.edited(source.delete_statements(gone)) if gone else source.text
+    _refuse_another(ast.parse(body).body, [node for node in source.tree.body if node not in gone])
+    return Parts(tuple(map(ast.unparse, future)), tuple(map(ast.unparse, imports)), formatted(body).strip("\n"))
+
+
+def _docstring(tree: ast.Module) -> list[ast.stmt]:
+    return tree.body[:1] if ast.get_docstring(tree, clean=False) is not None else []
+
+
+def _alone(node: ast.stmt, body: list[ast.stmt]) -> bool:
+    """Whether a statement shares its lines with no other one."""
+    return not any(
+        o is not node and o.lineno <= (node.end_lineno or 0) and (o.end_lineno or 0) >= node.lineno for o in body
+    )
+
+
+def _refuse_another(left: list[ast.stmt], expected: list[ast.stmt]) -> None:
+    """Raises `RunError` where a cut has left something else; `pass` stands where one of two on a line was."""
+    trees = [[ast.dump(node) for node in body if not isinstance(node, ast.Pass)] for body in (left, expected)]
+    if trees[0] != trees[1]:
+        raise RunError("the program cannot be taken apart into imports and the rest: put each on a line of its own.")
 
 
 def without_main(text: str, entry: str) -> str:
@@ -38,16 +88,6 @@ def without_main(text: str, entry: str) -> str:
 
 def _asks_for_main(test: ast.expr) -> bool:
     return any(isinstance(node, ast.Name) and node.id == "__name__" for node in ast.walk(test))
-
-
-def split_imports(text: str) -> tuple[tuple[str, ...], str]:
-    """The import statements at the top level of a module, and the text without them.
-
-    A statement that shares its lines with another one stays in the text.
-    """
-    body = ast.parse(text).body
-    imports = [node for node in body if isinstance(node, ast.Import | ast.ImportFrom) and _alone(node, body)]
-    return tuple(ast.unparse(node) for node in imports), _without_lines(text, imports)
 
 
 def merged_imports(statements: Iterable[str], used: Collection[str]) -> tuple[str, ...]:
@@ -67,50 +107,26 @@ def imported_package(statement: str) -> str:
     return statement.split()[1].partition(".")[0]
 
 
+def imports_package(text: str, package: str) -> bool:
+    """Whether a module imports a package anywhere, within functions too."""
+    nodes = [node for node in ast.walk(ast.parse(text)) if isinstance(node, Import)]
+    named = [n.module or "" if isinstance(n, ast.ImportFrom) else alias.name for n in nodes for alias in n.names]
+    return any(name.partition(".")[0] == package for name in named)
+
+
+def identifiers(text: str) -> frozenset[str]:
+    """Every name that a module mentions: variables, attributes, what it imports."""
+    return frozenset(re.findall(r"[^\W\d]\w*", " ".join(_mentions(ast.parse(text)))))
+
+
+def _mentions(tree: ast.AST) -> Iterable[str]:
+    for node in ast.walk(tree):
+        for field in ("id", "attr", "name", "asname"):
+            if isinstance(value := getattr(node, field, None), str):
+                yield value
+
+
 def used_names(text: str) -> frozenset[str]:
     """The names that a module reads anywhere."""
     nodes = ast.walk(ast.parse(text))
     return frozenset(n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load))
-
-
-def defined_names(text: str) -> frozenset[str]:
-    """The names that a module binds at its top level."""
-    found = set[str]()
-    for node in ast.parse(text).body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            found.add(node.name)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            found.update((alias.asname or alias.name).partition(".")[0] for alias in node.names)
-        else:
-            found.update(n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
-    return frozenset(found)
-
-
-def with_free_names(text: str, taken: Collection[str]) -> str:
-    """The text with an underscore after every top-level name of its own that is `taken`."""
-    clashes = {name for name in defined_names(text) if name in taken}
-    return ast.unparse(_Renaming(clashes).visit(ast.parse(text))) if clashes else text
-
-
-class _Renaming(ast.NodeTransformer):
-    def __init__(self, names: Collection[str]) -> None:
-        self.names = names
-
-    def visit_Name(self, node: ast.Name) -> ast.AST:
-        node.id += "_" if node.id in self.names else ""
-        return node
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        node.name += "_" if node.name in self.names else ""
-        return self.generic_visit(node)
-
-
-def _alone(node: ast.stmt, body: list[ast.stmt]) -> bool:
-    return not any(
-        o is not node and o.lineno <= (node.end_lineno or 0) and (o.end_lineno or 0) >= node.lineno for o in body
-    )
-
-
-def _without_lines(text: str, nodes: Iterable[ast.stmt]) -> str:
-    gone = {line for node in nodes for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)}
-    return "\n".join(line for n, line in enumerate(text.split("\n"), 1) if n not in gone)

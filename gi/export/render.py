@@ -4,26 +4,30 @@ import ast
 import re
 import statistics
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
 import gi
+from gi.core.errors import RunError
+from gi.core.quoting import comment, docstring, literal, shown
 from gi.core.types import Task
 from gi.explain.provenance.origins import LineOrigin, borrowed_parts, carried_over, home_origin, origin_text
 from gi.export.layout import (
-    defined_names,
+    Parts,
+    cut,
     formatted,
+    identifiers,
     imported_package,
+    imports_package,
     merged_imports,
-    split_imports,
     used_names,
-    with_free_names,
-    without_docstring,
     without_main,
 )
-from gi.source.tree.entry import entry_call
+from gi.export.names import clashes, read_names, renamed
+from gi.source.tree.entry import plain_entry_call
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,21 +64,52 @@ def model_text(
 ) -> str:
     """The exported file's text: header, imports, the program as it is, a reader for its data, training and main.
 
-    `header` takes the place of the one that tells of evolution, for a program that did not come out of it.
+    `header` takes the place of the one that tells of evolution, for a program that did not come out of it; it is a
+    docstring and comments. Raises `RunError` where the file would not be exactly these parts, `SourceError` where the
+    program or its entry is none.
     """
-    imports, program = split_imports(without_docstring(without_main(text, entry)))
-    program = formatted(program).strip("\n")
-    reader_imports, reader = split_imports(without_docstring(_reader(data)))
-    augmenting_imports, augmenting = split_imports(without_docstring(_augmenting(program)))
-    own = f"{reader}\n{_constants(data, figures)}\n{augmenting}\n{_training(program, entry)}"
-    body = f"{program}\n\n\n{with_free_names(own, defined_names(program))}"
-    file_imports = _import_block([*imports, *reader_imports, *augmenting_imports, *_MAIN_IMPORTS], body)
-    layout = formatted(f"{file_imports}\n\n{body}")
-    if header:
-        return header + layout
-    placed = _placed(origins, program, layout)
-    header_lines = _header(placed, data, figures, shift=0).count("\n")
-    return _header(placed, data, figures, shift=header_lines) + layout
+    program = cut(without_main(text, entry))
+    own_imports, own = _own_code(program, data, figures, entry)
+    imports = _import_block([*program.imports, *own_imports], f"{program.body}\n\n\n{own}")
+    above = "\n".join([*program.future, *([""] if program.future else []), imports])
+    if not header:
+        # The origins' line numbers stand in the header and depend on its length, which does not depend on them.
+        placed = carried_over(origins, program.body)
+        shift = _header(placed, data, figures, shift=0).count("\n") + above.count("\n") + 3
+        header = _header(placed, data, figures, shift=shift)
+    whole = f"{header}{above}\n\n\n{program.body}\n\n\n{own}"
+    _refuse_another(whole, header, [above, program.body, own])
+    return whole
+
+
+def _refuse_another(whole: str, header: str, parts: Sequence[str]) -> None:
+    """Raises `RunError` unless the file is a docstring and then the statements of its parts, and nothing else.
+
+    What foreign text could do to it shows here: a comment that goes on as code, a docstring that ends early.
+    """
+    try:
+        first, *others = ast.parse(header).body
+        expected = [node for part in parts for node in ast.parse(part).body]
+        same = ast.dump(ast.parse(whole)) == ast.dump(ast.Module([first, *expected], []))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on what the program writes, an `is` with a literal, say
+            compile(whole, "<exported>", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError) as error:
+        raise RunError(f"the exported file would not be Python ({shown(str(error))}): nothing was written.") from None
+    if others or not same or ast.get_docstring(ast.Module([first], [])) is None:
+        raise RunError("the exported file would hold more than its program, reader and main: nothing was written.")
+
+
+def _own_code(program: Parts, data: DataFacts, figures: Figures, entry: str) -> tuple[Sequence[str], str]:
+    """What stands behind the program, formatted: its imports, and its code, with names that the program leaves free."""
+    reader, augmenting = cut(_reader(data)), cut(_augmenting(program.body))
+    own = "\n".join([reader.body, _constants(data, figures), augmenting.body, _training(program, entry)])
+    imports = [*reader.imports, *augmenting.imports, *_MAIN_IMPORTS]
+    names = clashes(own, imports, program.body, program.imports) - {"recipe"} - read_names(plain_entry_call(entry))
+    if names:
+        taken = identifiers(program.body) | identifiers("\n".join(program.imports)) | identifiers(own)
+        own, imports = renamed(own, imports, names, taken)
+    return imports, formatted(own)
 
 
 def _resource(name: str) -> str:
@@ -84,7 +119,8 @@ def _resource(name: str) -> str:
 def _reader(data: DataFacts) -> str:
     text = _resource(f"readers/{data.reader}.py")
     for name, value in data.settings.items():
-        text = re.sub(rf"^({name}\b[^=\n]*) = .*$", lambda m: f"{m[1]} = {value!r}", text, flags=re.MULTILINE)  # noqa: B023
+        code = literal(value)
+        text = re.sub(rf"^({name}\b[^=\n]*) = .*$", lambda m: f"{m[1]} = {code}", text, flags=re.MULTILINE)  # noqa: B023
     return text
 
 
@@ -118,18 +154,19 @@ def _augments(program: str) -> bool:
     return not is_known or any(ast.unparse(value) != "None" for value in values)
 
 
-def _training(program: str, entry: str) -> str:
+def _training(program: Parts, entry: str) -> str:
     """Training and main, with the two steps that few recipes need: a scheduler that reads the loss, and L-BFGS."""
-    text = _resource("main.py.txt").replace("Net()", entry_call(entry))
-    if not _augments(program):
+    mentioned = identifiers("\n".join([*program.imports, program.body]))
+    text = _resource("main.py.txt").replace("Net()", plain_entry_call(entry))
+    if not _augments(program.body):
         text = text.replace(", augmentation = recipe", ", _ = recipe").replace(_AUGMENTER, "").replace(*_UNCHANGED)
-        if not re.search(r"\bnumpy\b", program):
+        if "numpy" not in mentioned:
             text = text.replace("    numpy.random.seed(number % 2**32)\n", "")
     if entry != "Net":
         text = text.replace("-> Net", "-> torch.nn.Module").replace("net: Net", "net: torch.nn.Module")
-    if "ReduceLROnPlateau" in program:
+    if "ReduceLROnPlateau" in mentioned:
         text = text.replace("scheduler.step()", "scheduler.step(value.item())")
-    if "LBFGS" in program:
+    if "LBFGS" in mentioned:
         text = text.replace(_PLAIN_STEP, _CLOSURE_STEP)
     return text
 
@@ -162,37 +199,31 @@ def _import_block(statements: Sequence[str], body: str) -> str:
     """The imports that `body` needs; before torchvision's stands what lets it import beside any build of torch."""
     used = used_names(body)
     vision = [s for s in merged_imports(statements, used) if imported_package(s) == "torchvision"]
-    if vision:
+    guarded = bool(vision) or imports_package(body, "torchvision")
+    if guarded:
         used, statements = used | {"sys", "types"}, [*statements, "import sys", "import types"]
     others = [s for s in merged_imports(statements, used) if s not in vision]
     standard = [s for s in others if imported_package(s) in sys.stdlib_module_names]
     lines = [*standard, "", *(s for s in others if s not in standard)]
-    return "\n".join([*lines, "", _resource("torchvision.py.txt"), *vision] if vision else lines)
-
-
-def _placed(origins: Sequence[LineOrigin], program: str, layout: str) -> tuple[LineOrigin, ...]:
-    """The origins of the program's lines, with their numbers in `layout`, where the program stands in one piece."""
-    lines, block = layout.splitlines(), program.splitlines()
-    start = next(i for i in range(len(lines)) if lines[i : i + len(block)] == block)
-    return tuple(replace(o, line=o.line + start) for o in carried_over(origins, program))
+    return formatted("\n".join([*lines, "", _resource("torchvision.py.txt"), *vision] if guarded else lines)).strip(
+        "\n"
+    )
 
 
 def _header(origins: Sequence[LineOrigin], data: DataFacts, figures: Figures, *, shift: int) -> str:
     """The docstring and the list of origins; line numbers are `shift` past those of `origins`."""
-    return f'''"""A network for the data set {data.name}, evolved by gi {gi.__version__}.
+    notes = "".join(f"\n{shown(note)}" for note in figures.notes)
+    told = docstring(f"""A network for the data set {shown(data.name)}, evolved by gi {gi.__version__}.
 
 test error        {_test_error(figures)}
 validation error  {_validation_error(figures)}
-parameters        {figures.num_params:,}{_notes(figures)}
+parameters        {figures.num_params:,}{notes}
 
 python model.py               builds the network, prints its parameters and its output's shape
 python model.py --data DIR    trains it again and prints its error on the test split;
-                              DIR holds {data.hint}
-"""
-
-{_origin_comments(origins, shift)}
-
-'''
+                              DIR holds {shown(data.hint)}
+""")
+    return "\n".join([told, "", *_origin_comments(origins, shift), "", ""])
 
 
 def _test_error(figures: Figures) -> str:
@@ -218,23 +249,18 @@ def _spread(errors: Sequence[float]) -> str:
     )
 
 
-def _notes(figures: Figures) -> str:
-    return "".join(f"\n{note}" for note in figures.notes)
-
-
-def _origin_comments(origins: Sequence[LineOrigin], shift: int) -> str:
+def _origin_comments(origins: Sequence[LineOrigin], shift: int) -> list[str]:
     home = home_origin(origins)
-    start = (
-        f"# The program started as {origin_text(home, with_line=False)}."
-        if home
-        else "# The program has no seed program on record."
-    )
+    if home is None:
+        lines = [comment("The program has no seed program on record.")]
+    else:
+        lines = [comment(f"The program started as {origin_text(home, with_line=False)}.")]
     rows = [
-        f"#   {_place(o.line + shift, last + shift)}, {o.code.strip()[:60]}: {origin_text(o.origin)}"
+        comment(f"  {_place(o.line + shift, last + shift)}, {o.code.strip()[:60]}: {origin_text(o.origin)}")
         for o, last in borrowed_parts(origins)
         if o.origin
     ]
-    return "\n".join([start, *(["# Borrowed since:", *rows] if rows else [])])
+    return [*lines, *(["# Borrowed since:", *rows] if rows else [])]
 
 
 def _place(first: int, last: int) -> str:

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 
+from gi.core.text_lines import python_lines
 from gi.core.types import Edit, Individual, Origin
 from gi.explain.provenance.brought import brought_lines
 
@@ -34,17 +35,17 @@ def _resolved(edit: Edit, donor: Individual, known: Mapping[str, Individual]) ->
 
 def line_origin(individual: Individual, line: int, known: Mapping[str, Individual]) -> Origin | None:
     """Where an individual has a line (1-based) from: the edit that brought it, or the parent that has the same line."""
-    lines = individual.text.splitlines()
+    lines = python_lines(individual.text)
     if not 0 < line <= len(lines):
         return None
     if not individual.parents:
         return dataclasses.replace(individual.origin, line=line) if individual.origin else None
     code, parents = lines[line - 1].strip(), [known[p] for p in individual.parents if p in known]
     definition = brought_lines(individual.text, [p.text for p in parents], individual.edits).get(line)
-    borrowing = (e for e in individual.edits if e.origin and e.after and e.after.splitlines()[0].strip() in code)
+    borrowing = (e for e in individual.edits if e.origin and e.after and python_lines(e.after)[0].strip() in code)
     if edit := definition or next(borrowing, None):
         return edit.origin
-    above = ((p, at) for p in parents if (at := _nearest(p.text.splitlines(), code, line)))
+    above = ((p, at) for p in parents if (at := _nearest(python_lines(p.text), code, line)))
     return next((found for p, at in above if (found := line_origin(p, at, known))), None)
 
 

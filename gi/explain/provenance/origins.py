@@ -9,6 +9,7 @@ from graphlib import TopologicalSorter
 from typing import TypeAlias
 
 from gi.archive import Archive
+from gi.core.text_lines import python_lines
 from gi.core.types import Edit, Individual, Origin
 from gi.explain.provenance.brought import brought_lines
 
@@ -54,8 +55,8 @@ def program_origins(archive: Archive, id_: str, text: str) -> tuple[LineOrigin, 
     if text == lineage[id_].text:
         return origins
     seed = line_origins(seed_of(lineage[id_], lineage), {})
-    rows = zip(_alignment([o.code for o in origins], text.splitlines()),
-               _alignment([o.code for o in seed], text.splitlines()), strict=True)  # fmt: skip
+    rows = zip(_alignment([o.code for o in origins], python_lines(text)),
+               _alignment([o.code for o in seed], python_lines(text)), strict=True)  # fmt: skip
     return tuple(_between(origins, seed, one, other) for one, other in rows)
 
 
@@ -104,7 +105,7 @@ def carried_over(origins: Sequence[LineOrigin], text: str) -> tuple[LineOrigin, 
     before = [o.code for o in origins]
     return tuple(
         replace(origins[source], line=line, code=code) if source is not None else LineOrigin(line, code, None, "")
-        for line, code, source, _ in _alignment(before, text.splitlines())
+        for line, code, source, _ in _alignment(before, python_lines(text))
     )
 
 
@@ -134,7 +135,7 @@ def _oldest_first(individual: Individual, ancestors: Mapping[str, Individual]) -
 
 
 def _traced(individual: Individual, parents: Sequence[tuple[LineOrigin, ...]]) -> tuple[LineOrigin, ...]:
-    lines = individual.text.splitlines()
+    lines = python_lines(individual.text)
     if not individual.parents:
         return tuple(_seed_line(n, code, individual.origin) for n, code in enumerate(lines, 1))
     first: Sequence[LineOrigin] = parents[0] if parents else ()
@@ -214,7 +215,7 @@ def _closest(line: str, candidates: Sequence[str], start: int, end: int) -> int 
 
 def closeness(code: str, text: str) -> float:
     """How alike a line is to the line of `text` that is most like it, 0 to 1."""
-    return max((_ratio(code.strip(), line.strip()) for line in text.splitlines()), default=0.0)
+    return max((_ratio(code.strip(), line.strip()) for line in python_lines(text)), default=0.0)
 
 
 def _ratio(a: str, b: str) -> float:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from gi.archive import Archive
+from gi.core.text_lines import python_lines
 from gi.core.types import Edit, Origin
 from gi.explain.difference import Change, changes, difference
 from gi.explain.provenance.origins import LineOrigin, borrowed_lines, closeness, individual_origins, seed_of
@@ -36,7 +37,7 @@ def with_sources(explanation: Explanation, archive: Archive) -> Explanation:
 
 def _told(verdict: Verdict, found: Sequence[Edit], borrowed: Sequence[LineOrigin]) -> Verdict:
     change = verdict.change
-    rows = [row.strip() for row in change.after.splitlines()]
+    rows = [row.strip() for row in python_lines(change.after)]
     lines = [_line(row, change.lines, borrowed) for row in rows]
     operators = dict.fromkeys([*(e.operator for e in found), *(o.operator for o in lines if o)])
     origins = dict.fromkeys(_origins(found, lines, change.after))
@@ -72,7 +73,7 @@ def _likeness(edit: Edit, change: Change) -> float:
     text = " ".join(text.split())
     if not text or (not edit.after and text in change.after):
         return 0.0
-    rows = [" ".join(row.split()) for row in side.splitlines()]
+    rows = [" ".join(row.split()) for row in python_lines(side)]
     return max((1.0 if text in row else closeness(_call(row), text) for row in rows), default=0.0)
 
 
