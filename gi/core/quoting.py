@@ -65,7 +65,11 @@ def literal(value: object) -> str:
     Raises `ValueError` for any other value, and for numbers that have no literal (`nan`, `inf`).
     """
     code = repr(value)
-    if ast.literal_eval(code) != value:
+    try:
+        same = ast.literal_eval(code) == value
+    except (ValueError, SyntaxError):
+        same = False
+    if not same:
         raise ValueError(f"{code} has no literal in Python")
     return code
 

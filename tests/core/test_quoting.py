@@ -7,11 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gi.core.errors import ConfigError
-from gi.core.quoting import comment, cypher_string, diff_path, docstring, html_text, json_text, literal, shown, shown_lines
+from gi.core.quoting import (
+    comment,
+    cypher_string,
+    diff_path,
+    docstring,
+    html_text,
+    json_text,
+    literal,
+    shown,
+    shown_lines,
+)
 
 #: Any text that Python can hold, lone surrogates among it, as names of files that are no UTF-8 give them.
 ANY = st.text(st.characters(codec=None))
-HOSTILE = "a\nb\r\x1b]8;;x\x07\x9b2J\u202e\u2028\udcff\x00'''\"\"\"\\"
 
 
 @given(ANY)
@@ -78,16 +87,20 @@ def test_a_cypher_string_ends_at_its_end(text):
 
 
 def test_html_is_escaped():
-    assert html_text("<b title=\"'\">&\x1b") == "&lt;b title=&quot;&#x27;&quot;&gt;&amp;\\x1b"
+    assert html_text('<b title="\'">&\x1b') == "&lt;b title=&quot;&#x27;&quot;&gt;&amp;\\x1b"
 
 
-@pytest.mark.parametrize("path", ["", "/etc/x", "a/../../b", "..", "a//b", ".git/hooks/x", "a/.GIT/config", "a/./b", "a\0b"])
+@pytest.mark.parametrize(
+    "path", ["", "/etc/x", "a/../../b", "..", "a//b", ".git/hooks/x", "a/.GIT/config", "a/./b", "a\0b"]
+)
 def test_a_path_that_leads_out_of_the_tree_has_no_place_in_a_diff(path):
     with pytest.raises(ConfigError, match="no relative path below a root"):
         diff_path(path, "a")
 
 
-@pytest.mark.parametrize("path", ["a.py", "a b/c.py", "a\nb.py", 'a"b\\.py', "a\tb", "é.py", "a\x1b.py", "--- a", "\udcff.py"])
+@pytest.mark.parametrize(
+    "path", ["a.py", "a b/c.py", "a\nb.py", 'a"b\\.py', "a\tb", "é.py", "a\x1b.py", "--- a", "\udcff.py"]
+)
 def test_git_reads_the_path_that_was_written(path, tmp_path):
     old, new = diff_path(path, "a"), diff_path(path, "b")
     patch = f"{comment('--- a/x')}\n--- {old}\n+++ {new}\n@@ -1,1 +1,1 @@\n-a\n+b\n"
