@@ -1,6 +1,6 @@
 import pytest
 
-from gi.archive import Archive
+from gi.archive import Archive, run_summary
 from gi.cli.evolve import _finish
 from gi.core.errors import RunError
 from tests.small_run import DEEP_ID, write_run
@@ -21,7 +21,7 @@ def test_an_export_that_fails_costs_a_line_and_not_the_front(tmp_path, monkeypat
     monkeypatch.setattr("gi.export.export_model", failing)
     folder = write_run(tmp_path / "run")
     with Archive.open(folder) as archive:
-        summary = archive.summary()
+        summary = run_summary(archive)
     assert _finish(folder, summary, as_json=False) == 0
     printed = capsys.readouterr()
     (line,) = [row for row in printed.err.splitlines() if "exported" in row]
