@@ -21,7 +21,8 @@ class Use:
     `symbol` is the public qualified name of the layer or function; `site` the call in the text that ran it; `built`
     the constructor call of the layer with the calls that led to it, innermost first (empty for a function);
     `inputs` and `output` are shapes with the batch dimension; `params` the number of the layer's parameters; `settings`
-    the literal values that the layer was really built with, by parameter name.
+    the literal values that the layer was really built with, by parameter name; `axes` the axis of the channels in the
+    first input and in the output, counted without the batch dimension, -1 where nothing tells.
     """
 
     symbol: str
@@ -31,6 +32,7 @@ class Use:
     output: Shape
     params: int = 0
     settings: tuple[tuple[str, str], ...] = ()
+    axes: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,7 @@ def answer_as_json(answer: Answer) -> dict[str, Any]:
     if isinstance(answer, Stopped):
         return asdict(answer)
     plain = {f.name: getattr(answer, f.name) for f in fields(answer)}
-    uses = [(u.symbol, u.site, u.built, u.inputs, u.output, u.params, u.settings) for u in answer.uses]
+    uses = [(u.symbol, u.site, u.built, u.inputs, u.output, u.params, u.settings, u.axes) for u in answer.uses]
     return plain | {
         "uses": uses,
         "fixes": [asdict(f) for f in answer.fixes],

@@ -15,6 +15,7 @@ from torch.utils._device import _device_constructors
 
 from gi.core.trace import Site, Use
 from gi.trace.fit import layers
+from gi.trace.fit.channel_axis import layer_axis
 from gi.trace.fit.data_flow import DataFlow
 from gi.trace.fit.functions import function_misfits, made_to_fit
 from gi.trace.fit.misfit import Misfit
@@ -160,8 +161,9 @@ class Recorder:
         if args is None:  # the call is left out
             return self._left_out
         output = self._inside(True, call, module, args, kwargs)
-        if isinstance(output, torch.Tensor):
+        if isinstance(output, (torch.Tensor, tuple)):
             self.flow.note(type(module).__name__, output, _data(args, kwargs), module, site)
+        if isinstance(output, torch.Tensor):
             self.uses.append(self._use(module, site, args, output))
         return output
 
@@ -170,7 +172,14 @@ class Recorder:
         params = sum(p.numel() for p in module.parameters())
         settings = literals(self.needs.given.get(id(module), {}))
         built = self._built.get(id(module), ())
-        return Use(symbol_of(type(module)), site, built, inputs, tuple(output.shape), params, settings)
+        axes = (self._axis(args[0], module), self._axis(output, module))
+        return Use(symbol_of(type(module)), site, built, inputs, tuple(output.shape), params, settings, axes)
+
+    def _axis(self, tensor: torch.Tensor, layer: nn.Module | None = None) -> int:
+        """The axis of the channels without the batch's, as the layer itself takes it where it does; -1 for unknown."""
+        own = layer_axis(layer, tensor.dim())
+        axis = self.flow.axis(tensor) if own is None else own
+        return -1 if axis is None else axis - 1
 
     def _inside(self, torchs_own: bool, call: Callable[..., Any], module: nn.Module, args: Any, kwargs: Any) -> Any:
         self._depth += torchs_own
@@ -218,10 +227,11 @@ class Recorder:
         self.kept.note(saved)
         if not self._depth:
             data = _data(args, kwargs)
-            self.flow.note(getattr(func, "__name__", ""), output, data, site=site)
+            self.flow.note(getattr(func, "__name__", ""), output, data, site=site, args=args[1:])
             if data and isinstance(output, torch.Tensor):
                 inputs = tuple(tuple(t.shape) for t in data)
-                self.uses.append(Use(symbol_of(func), site, (), inputs, tuple(output.shape)))
+                axes = (self._axis(data[0]), self._axis(output))
+                self.uses.append(Use(symbol_of(func), site, (), inputs, tuple(output.shape), axes=axes))
         return output
 
     def _misfits(self, func: Any, site: Site, args: Any, kwargs: dict[str, Any]) -> list[Misfit]:

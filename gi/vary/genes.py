@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 from gi.core.trace import Shape, Site, Trace, Use
 from gi.core.types import RECIPE_TYPES, LineType
@@ -12,25 +13,64 @@ from gi.source.places.placing import Place
 from gi.source.tree.imports import resolve
 from gi.source.tree.tree import Source, site_of
 
+FormKind: TypeAlias = Literal["image", "features", "tokens", "sequence", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How the values of one sample lie: the shape without the batch dimension, and the axis of its channels.
+
+    An axis of -1 is one that nothing tells, as in the attention maps (heads, tokens, tokens).
+    """
+
+    shape: Shape
+    axis: int = 0
+
+    @property
+    def kind(self) -> FormKind:
+        """An image (c, h, w), features (c,), tokens (..., c), a sequence (c, t), or unknown."""
+        rank = len(self.shape)
+        if rank == 0 or not 0 <= self.axis < rank:
+            return "unknown"
+        if rank == 1:
+            return "features"
+        if self.axis == rank - 1:
+            return "tokens"
+        known: dict[int, FormKind] = {2: "sequence", 3: "image"}
+        return known.get(rank, "unknown") if self.axis == 0 else "unknown"
+
+    @property
+    def channels(self) -> int:
+        """The number of channels, or features of each token; 1 where there is no axis of them."""
+        return self.shape[self.axis] if self.kind != "unknown" else 1
+
+    @property
+    def size(self) -> Shape:
+        """The image's (height, width), () of anything else."""
+        return self.shape[1:] if self.kind == "image" else ()
+
+
+RECIPE_FORM = Form(())
+
 
 @dataclass(frozen=True)
 class Gene:
     """One typed call of the host. `place` is None where the call can only be replaced as it stands.
 
-    `input` and `output` are shapes without the batch dimension, () for recipe genes, and `uses` those of every use;
-    `settings` the literal values that a layer was really built with; `instances` says how many layers this one call
-    built.
+    `input` and `output` are the forms of the first use's data (`RECIPE_FORM` for recipe genes), `uses` those of every
+    use; `settings` the literal values that a layer was really built with; `instances` says how many layers this one
+    call built.
     """
 
     type: LineType
     symbol: str
     call: ast.Call
     place: Place | None
-    input: Shape = ()
-    output: Shape = ()
+    input: Form = RECIPE_FORM
+    output: Form = RECIPE_FORM
     settings: tuple[tuple[str, str], ...] = ()
     instances: int = 1
-    uses: tuple[tuple[Shape, Shape], ...] = ()
+    uses: tuple[tuple[Form, Form], ...] = ()
 
     @property
     def is_shared(self) -> bool:
@@ -40,8 +80,8 @@ class Gene:
     @property
     def is_idle(self) -> bool:
         """Whether it is a pool that does nothing: of 1x1 windows, or of images of one pixel."""
-        pixels = all(size == 1 for shape, _ in self.uses for size in shape[1:])
-        return self.type == LineType.POOLING and bool(self.input) and (pixels or self._has_no_window)
+        pixels = all(size == 1 for given, _ in self.uses for size in given.shape[1:])
+        return self.type == LineType.POOLING and bool(self.input.shape) and (pixels or self._has_no_window)
 
     @property
     def _has_no_window(self) -> bool:
@@ -64,7 +104,7 @@ def model_genes(source: Source, trace: Trace) -> tuple[Gene, ...]:
     for use in trace.uses:
         uses.setdefault(use.built[0] if use.built else use.site, []).append(use)
     counts = dict(trace.built_counts)
-    genes = (_gene(source, site, found, counts.get(site, 1)) for site, found in uses.items())
+    genes = (_gene(source, site, there, counts.get(site, 1)) for site, there in uses.items())
     return tuple(gene for gene in genes if gene is not None)
 
 
@@ -76,8 +116,8 @@ def _gene(source: Source, site: Site, uses: list[Use], instances: int) -> Gene |
     if call is None or kind is None or kind in RECIPE_TYPES or (is_layer and not use.built):
         return None
     place = placing.place_of(source, call) if use.built else placing.functional_place(source, call)
-    shapes = tuple((u.inputs[0][1:], u.output[1:]) for u in uses)
-    return Gene(kind, use.symbol, call, place, *shapes[0], use.settings, instances, shapes)
+    forms = tuple((Form(u.inputs[0][1:], u.axes[0]), Form(u.output[1:], u.axes[1])) for u in uses)
+    return Gene(kind, use.symbol, call, place, *forms[0], use.settings, instances, forms)
 
 
 @dataclass(frozen=True)

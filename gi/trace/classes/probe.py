@@ -13,7 +13,6 @@ from torch import nn
 KINDS = ("image", "features", "tokens", "channels last")
 MAX_PARAMS = 1_500_000
 _BATCH = 7  # no width that people write, so that a batch is not taken for the channels of one image
-_TOKENS = 64
 
 
 class FailedTrial(Exception):  # noqa: N818 (no error of ours)
@@ -26,13 +25,14 @@ class FailedTrial(Exception):  # noqa: N818 (no error of ours)
 
 @dataclass(frozen=True, slots=True)
 class TrialShape:
-    """Widths, image size and stride that a class is tried at."""
+    """Widths, image size, stride and number of tokens that a class is tried at."""
 
     channels_in: int = 32
     channels_out: int = 32
     height: int = 16
     width: int = 16
     stride: int = 1
+    tokens: int = 64
 
     @property
     def names(self) -> dict[str, int]:
@@ -109,7 +109,8 @@ class Candidate:
             raise FailedTrial(2, "takes no image, features or tokens", said(error)) from None
         if not isinstance(output, torch.Tensor):
             raise FailedTrial(3, "gives no tensor", type(output).__name__)
-        if output.dim() != x.dim() or output.shape[0] != _BATCH or 0 in output.shape:
+        as_many = kind != "tokens" or output.shape[1:2] == x.shape[1:2]
+        if output.dim() != x.dim() or output.shape[0] != _BATCH or 0 in output.shape or not as_many:
             raise FailedTrial(3, "gives another kind of tensor", f"{tuple(x.shape)} becomes {tuple(output.shape)}")
         if output is x:
             raise FailedTrial(3, "does nothing", "the output is the input")
@@ -146,7 +147,7 @@ def shape_at(point: TrialShape, kind: str) -> tuple[int, ...]:
     """An input's shape with its batch."""
     image = (point.height, point.width)
     shapes = {"image": (point.channels_in, *image), "features": (point.channels_in,)}
-    shapes |= {"tokens": (_TOKENS, point.channels_in), "channels last": (*image, point.channels_in)}
+    shapes |= {"tokens": (point.tokens, point.channels_in), "channels last": (*image, point.channels_in)}
     return (_BATCH, *shapes[kind])
 
 

@@ -19,6 +19,8 @@ from gi.trace.classes.argument_search import Way, working
 from gi.trace.classes.probe import Candidate, FailedTrial, TrialShape, channels_of, said, shape_at
 
 _STEPS = (1, 2, 4, 8, 16, 32)
+_TOKENS = (17, 49)
+"""Other numbers of tokens that a block has to take: one with a position for each of 64 tokens fits no host."""
 _SIZE_STEPS: tuple[tuple[int, tuple[tuple[int, int], ...]], ...] = (
     (1, ((16, 16), (14, 14), (9, 12), (7, 7))),
     (2, ((16, 16), (14, 14), (10, 12))),
@@ -147,7 +149,9 @@ def _gives(candidate: Candidate, way: Way, point: TrialShape) -> bool:
 
 
 def _sizes(candidate: Candidate, way: Way) -> tuple[int, int]:
-    """What an image's sides must be multiples of, and how long at least."""
+    """What an image's sides must be multiples of, and how long at least; tokens may be any number."""
+    if way.kind == "tokens" and not all(_gives(candidate, way, replace(_point(way), tokens=n)) for n in _TOKENS):
+        raise FailedTrial(4, "fits one number of tokens only", way.kind)
     if way.kind in ("features", "tokens"):
         return 1, 1
     for step, sizes in _SIZE_STEPS:

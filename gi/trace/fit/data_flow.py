@@ -1,6 +1,6 @@
 """How data reached a tensor, so that a misfit can be mended in the layer where it arose. Check worker only."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from gi.core.trace import Site
+from gi.trace.fit.channel_axis import output_axis
 from gi.trace.program.call_sites import NOWHERE
 
 Says: TypeAlias = Callable[[nn.Module | None], bool]
@@ -21,7 +22,7 @@ _WINDOWS = (nn.MaxPool1d, nn.MaxPool2d, nn.AvgPool1d, nn.AvgPool2d)
 class Step:
     """One call that data passed: function or class, the layer (None for a function), the shapes before and after.
 
-    `site` is the program's own call.
+    `site` is the program's own call; `axis` the axis of the channels in what came out, None where nothing tells.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Step:
     before: tuple[int, ...]
     after: tuple[int, ...]
     site: Site = NOWHERE
+    axis: int | None = None
 
 
 class DataFlow:
@@ -48,15 +50,24 @@ class DataFlow:
         inputs: Iterable[torch.Tensor],
         layer: nn.Module | None = None,
         site: Site = NOWHERE,
+        args: Sequence[Any] = (),
     ) -> None:
-        """Call `name` made `output`, one tensor or several, out of `inputs`."""
+        """Call `name` made `output`, one tensor or several, out of `inputs`; `args` are those behind the first."""
         given = list(inputs)
         parents = tuple(self._steps[id(t)] for t in given if id(t) in self._steps)
         before = tuple(given[0].shape) if given else ()
+        shapes = [(tuple(t.shape), self.axis(t)) for t in given]
         for tensor in output if isinstance(output, (list, tuple)) else [output]:
             if isinstance(tensor, torch.Tensor):
-                self._steps[id(tensor)] = Step(name, layer, parents, before, tuple(tensor.shape), site)
+                after = tuple(tensor.shape)
+                axis = output_axis(name, layer, args, shapes, after)
+                self._steps[id(tensor)] = Step(name, layer, parents, before, after, site, axis)
                 self._kept.append(tensor)
+
+    def axis(self, tensor: torch.Tensor) -> int | None:
+        """The axis of a tensor's channels, None where nothing tells."""
+        step = self._steps.get(id(tensor))
+        return step.axis if step is not None else None
 
     def apart(self, tensors: Iterable[torch.Tensor]) -> list[list[Step]]:
         """For each tensor the steps that led to it and to none of the others, latest first."""
@@ -97,7 +108,9 @@ class DataFlow:
 
     def is_channels_last(self, tensor: torch.Tensor) -> bool:
         """Whether an image's last dimension holds its channels: it was permuted, or a dense layer worked on it."""
-        step = self._steps.get(id(tensor))
+        axis, step = self.axis(tensor), self._steps.get(id(tensor))
+        if axis is not None:
+            return axis == tensor.dim() - 1
         while step is not None and len(step.after) == 4:
             if step.name in _PERMUTING or (isinstance(step.layer, (nn.Linear, nn.LayerNorm)) and step.before[1:2]):
                 return step.name not in _PERMUTING or step.after[1:2] != step.before[1:2] or step.after == step.before

@@ -93,13 +93,13 @@ def width_in(source: Source, genes: tuple[Gene, ...], gene: Gene, *, behind: boo
     It can be written in a definition next to the gene's, or at the end of the constructor of its class.
     """
     side = 1 if behind else 0
-    wanted = [use[side][:1] for use in gene.uses]
+    wanted = [use[side].channels for use in gene.uses]
     scope = _scope(source, gene)
     for other in _near(genes, gene):
         if scope is not None and _defining(source, other) is scope and len(other.uses) == len(wanted):
-            found = _matching(source, scope, other, wanted, gene)
-            if found:
-                return found
+            code = _matching(source, scope, other, wanted, gene)
+            if code:
+                return code
     return ""
 
 
@@ -110,9 +110,9 @@ def _near(genes: tuple[Gene, ...], gene: Gene) -> Iterator[Gene]:
     yield from genes[at + 1 :]
 
 
-def _matching(source: Source, scope: Function, other: Gene, wanted: list[tuple[int, ...]], gene: Gene) -> str:
+def _matching(source: Source, scope: Function, other: Gene, wanted: list[int], gene: Gene) -> str:
     for side, names in ((1, OUTPUTS), (1, INPUTS), (0, INPUTS)):
-        if [use[side][:1] for use in other.uses] != wanted:
+        if [use[side].channels for use in other.uses] != wanted:
             continue
         if side == 1 and names is INPUTS and other.type == LineType.CONNECTION:
             continue

@@ -13,7 +13,7 @@ from gi.core.types import MODEL_TYPES, Ingredient, LineType, Origin, Task
 from gi.source.tree.tree import Source, parse
 from gi.vary.binding import expressions
 from gi.vary.binding.parameter_rules import Surroundings
-from gi.vary.genes import Gene, RecipePart, model_genes, recipe_parts
+from gi.vary.genes import Form, Gene, RecipePart, model_genes, recipe_parts
 
 
 @dataclass(frozen=True)
@@ -48,42 +48,44 @@ class Host:
     @cached_property
     def widths(self) -> tuple[int, ...]:
         """The widths of the network's connections."""
-        return tuple(sorted({g.output[0] for g in self.genes if g.type == LineType.CONNECTION and g.output}))
+        connections = (g for g in self.genes if g.type == LineType.CONNECTION)
+        return tuple(sorted({g.output.channels for g in connections if g.output.kind != "unknown"}))
 
     def around(self, gene: Gene, *, replaced: bool) -> Surroundings:
         """What a layer in the gene's place (`replaced`), or right behind it, finds there."""
-        shape = gene.input if replaced else gene.output
+        side = 0 if replaced else 1
+        form = gene.input if replaced else gene.output
         free = gene.type != LineType.CONNECTION or not replaced
-        width = None if free else (self.task.num_classes if gene is self.classifier else gene.output[0])
-        found = Surroundings(
-            channels=int(shape[0]) if shape else 1,
-            size=tuple(shape[1:]),
+        width = None if free else (self.task.num_classes if gene is self.classifier else gene.output.channels)
+        plain = Surroundings(
+            channels=form.channels,
+            size=form.size,
             width=width,
             width_is_fixed=replaced and gene is self.classifier,
             widths=self.widths,
-            divisor=math.gcd(*(use[0 if replaced else 1][0] for use in gene.uses)),
+            divisor=math.gcd(*(use[side].channels for use in gene.uses)),
         )
         if gene.is_shared:
-            return self._around_shared(gene, found, replaced=replaced)
+            return self._around_shared(gene, plain, replaced=replaced)
         if not replaced:
-            return found
+            return plain
         codes = (
             expressions.given(self.source, gene, expressions.INPUTS),
             expressions.given(self.source, gene, expressions.OUTPUTS),
         )
-        return dataclasses.replace(found, channels_code=codes[0], width_code=codes[1])
+        return dataclasses.replace(plain, channels_code=codes[0], width_code=codes[1])
 
-    def _around_shared(self, gene: Gene, found: Surroundings, *, replaced: bool) -> Surroundings:
+    def _around_shared(self, gene: Gene, plain: Surroundings, *, replaced: bool) -> Surroundings:
         """The same for a line that stands for several layers: what the new line does must suit all of them."""
         source = self.source
         own = expressions.given(source, gene, expressions.INPUTS) if replaced else ""
         channels = own or expressions.width_in(source, self.genes, gene, behind=not replaced)
-        is_varied = not channels and len({use[0 if replaced else 1][:1] for use in gene.uses}) > 1
-        found = dataclasses.replace(found, is_shared=True, is_varied=is_varied)
+        is_varied = not channels and len({use[0 if replaced else 1].channels for use in gene.uses}) > 1
+        shared = dataclasses.replace(plain, is_shared=True, is_varied=is_varied)
         if not replaced:
-            return dataclasses.replace(found, channels_code=channels, width=found.channels, width_code=channels)
+            return dataclasses.replace(shared, channels_code=channels, width=shared.channels, width_code=channels)
         return dataclasses.replace(
-            found,
+            shared,
             channels_code=channels,
             width_code=expressions.given(source, gene, expressions.OUTPUTS),
             stride=expressions.stride(source, gene),
@@ -173,8 +175,13 @@ _ODD = (
 _OF_MODEL = ("torch.nn.", "torch.relu", "torch.tanh", "torch.sigmoid", "torch.selu", "torch.celu")
 
 
-def fits(ingredient: Ingredient, shape: tuple[int, ...]) -> bool:
-    """Whether a single layer may stand where a sample has this shape: (c, h, w) an image, (f,) features."""
+_OF_LAST_AXIS = frozenset({"layernorm", "rmsnorm"})
+_OF_VALUES = frozenset({"dropout", "alphadropout"})
+"""Normalizations and regularizations that ask nothing of a form but its last axis, or nothing at all."""
+
+
+def fits(ingredient: Ingredient, form: Form) -> bool:
+    """Whether a single layer may stand where the values of a sample lie in this form."""
     name = ingredient.symbol.rpartition(".")[2]
     if ingredient.type == LineType.ACTIVATION and ingredient.source:
         return True
@@ -182,12 +189,34 @@ def fits(ingredient: Ingredient, shape: tuple[int, ...]) -> bool:
         return False
     flat = name.lower().replace("_", "")
     if ingredient.type == LineType.CONNECTION:
-        return flat == "linear" if len(shape) == 1 else flat in ("conv2d", "convtranspose2d")
+        return flat in _CONNECTIONS.get(form.kind, ())
     if ingredient.type == LineType.POOLING:
-        return len(shape) == 3 and flat.endswith("pool2d") and min(shape[1:]) >= 2
+        return form.kind == "image" and flat.endswith("pool2d") and min(form.size) >= 2
+    if form.kind in ("tokens", "sequence", "unknown"):
+        return _fits_any_axis(ingredient.type, flat, form)
     if flat.endswith(("2d", "3d", "localresponsenorm")) or flat in ("instancenorm1d", "dropout1d"):
-        return len(shape) == 3 and not flat.endswith("3d")
-    return not (flat == "batchnorm1d" and len(shape) == 3)
+        return form.kind == "image" and not flat.endswith("3d")
+    return not (flat == "batchnorm1d" and form.kind == "image")
+
+
+_CONNECTIONS: dict[str, tuple[str, ...]] = {
+    "features": ("linear",),
+    "tokens": ("linear",),
+    "image": ("conv2d", "convtranspose2d"),
+    "sequence": ("conv1d",),
+}
+
+
+def _fits_any_axis(line_type: LineType, flat: str, form: Form) -> bool:
+    """What takes the last axis of tokens, or single values.
+
+    A batch norm or a group norm would run on (n, tokens, c), and take the tokens for the channels.
+    """
+    if line_type == LineType.ACTIVATION:
+        return flat != "prelu" and not flat.endswith(("2d", "softmax", "softmin"))
+    if line_type == LineType.NORMALIZATION:
+        return form.kind == "tokens" and flat in _OF_LAST_AXIS
+    return flat in _OF_VALUES
 
 
 _OF_RECIPE = ("torch.optim.", "torch.nn.", "torchvision.transforms.")
@@ -218,14 +247,12 @@ def fits_recipe(ingredient: Ingredient) -> bool:
     return ingredient.type != LineType.LOSS or name in ("CrossEntropyLoss", "NLLLoss", "MultiMarginLoss")
 
 
-def donor(
-    stock: Ingredients, kind: LineType, shape: tuple[int, ...], rng: random.Random, draws: int = 30
-) -> Ingredient | None:
-    """An ingredient of a type that fits where a sample has this shape, or that fits a recipe."""
+def donor(stock: Ingredients, kind: LineType, form: Form, rng: random.Random, draws: int = 30) -> Ingredient | None:
+    """An ingredient of a type that fits where the values of a sample lie in this form, or that fits a recipe."""
     for _ in range(draws):
-        found = stock.sample(rng, kind)
-        if found is None:
+        drawn = stock.sample(rng, kind)
+        if drawn is None:
             return None
-        if fits(found, shape) if kind in MODEL_TYPES else fits_recipe(found):
-            return found
+        if fits(drawn, form) if kind in MODEL_TYPES else fits_recipe(drawn):
+            return drawn
     return None

@@ -94,7 +94,7 @@ def same_as_function(gene: Gene, symbol: str, code: str, own: Signature, functio
 def same_pixel(gene: Gene, symbol: str, code: str) -> bool:
     """Whether a pool to one pixel takes the place of a pool that gives one pixel already, of the same kind."""
     kinds = [{k for k in ("avg", "max") if k in _plain(s)} for s in (gene.symbol, symbol)]
-    to_one = all(set(out[1:]) == {1} for _, out in gene.uses)
+    to_one = all(set(out.shape[1:]) == {1} for _, out in gene.uses)
     return kinds[0] == kinds[1] != set() and to_one and "adaptive" in _plain(symbol) and _asks_for_one(code)
 
 

@@ -11,7 +11,7 @@ from gi.source.places.carry import carried
 from gi.source.places.placing import stem_of
 from gi.source.tree.settle import settled
 from gi.source.tree.tree import Replacement, parse
-from gi.vary.genes import Gene
+from gi.vary.genes import Form, Gene
 from gi.vary.hosts.host import Host
 from gi.vary.operators.proposal import OperatorContext, Proposal, proposal
 
@@ -21,19 +21,20 @@ _FREE_WORK = 1_000_000
 """Multiply-adds that a block may add to any host; more only where the whole host takes as many."""
 _LEAST_WIDTH = 4
 """Of the input: no block was tried with less, and many divide it."""
-_KINDS = {"image": 3, "features": 1, "tokens": 2}
+_RANKS = {"image": 3, "features": 1, "tokens": 2}
+"""Of a sample that a block takes, by the kind of its form."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Spot:
-    """The place that a block goes to: the shapes of all its uses there, and what the host writes for the widths.
+    """The place that a block goes to: the forms of all its uses there, and what the host writes for the widths.
 
     `wide` says that the channels change there; `stride` is how many times smaller the image becomes.
     """
 
     gene: Gene
     replaced: bool
-    shapes: tuple[tuple[int, ...], ...]
+    forms: tuple[Form, ...]
     channels_in: int | str
     channels_out: int | str
     divisor: int
@@ -48,11 +49,11 @@ def block(host: Host, means: OperatorContext) -> Proposal | None:
         return None
     spot = means.rng.choice(spots)
     for _ in range(MAX_DRAWS):
-        found = means.stock.sample(means.rng, LineType.BLOCK)
-        if found is None or found.block is None:
+        drawn = means.stock.sample(means.rng, LineType.BLOCK)
+        if drawn is None or drawn.block is None:
             return None
-        if fits(found.block, spot) and _work(found.block, spot) <= max(_FREE_WORK, _host_work(host)):
-            return _placed(host, spot, found, found.block)
+        if fits(drawn.block, spot) and _work(drawn.block, spot) <= max(_FREE_WORK, _host_work(host)):
+            return _placed(host, spot, drawn, drawn.block)
     return None
 
 
@@ -70,33 +71,33 @@ def _spots(host: Host, *, replaced: bool) -> Iterator[_Spot]:
 
 
 def _behind(host: Host, gene: Gene) -> _Spot | None:
-    around, shapes = host.around(gene, replaced=False), tuple(out for _, out in gene.uses)
-    alike = len({shape[:1] for shape in shapes}) == 1
-    width: int | str = shapes[0][0] if alike else around.channels_code
-    if not width or not shapes[0]:
+    around, forms = host.around(gene, replaced=False), tuple(out for _, out in gene.uses)
+    alike = len({form.channels for form in forms}) == 1
+    width: int | str = forms[0].channels if alike else around.channels_code
+    if not width or any(form.kind == "unknown" for form in forms):
         return None
-    return _Spot(gene, False, shapes, width, width, math.gcd(*(s[0] for s in shapes)), False, 1)
+    return _Spot(gene, False, forms, width, width, math.gcd(*(f.channels for f in forms)), False, 1)
 
 
 def _replacing(host: Host, gene: Gene) -> _Spot | None:
-    around, shapes = host.around(gene, replaced=True), tuple(given for given, _ in gene.uses)
-    if any(len(given) != len(out) for given, out in gene.uses):
+    around, forms = host.around(gene, replaced=True), tuple(given for given, _ in gene.uses)
+    if any(given.kind != out.kind or len(given.shape) != len(out.shape) for given, out in gene.uses):
         return None
-    widths = [{given[0] for given in shapes}, {out[0] for _, out in gene.uses}]
+    widths = [{given.channels for given in forms}, {out.channels for _, out in gene.uses}]
     codes = (around.channels_code, around.width_code)
     names: list[int | str] = [min(w) if len(w) == 1 else code for w, code in zip(widths, codes, strict=True)]
-    strides = {_stride(given, out) for given, out in gene.uses}
+    strides = {_stride(given.size, out.size) for given, out in gene.uses}
     stride: int | str = min(strides) if len(strides) == 1 else around.stride
     if not all(names) or not stride or 0 in strides:
         return None
-    wide = any(given[0] != out[0] for given, out in gene.uses)
-    divisor = math.gcd(*(shape[0] for use in gene.uses for shape in use))
-    return _Spot(gene, True, shapes, names[0], names[1], divisor, wide, stride)
+    wide = any(given.channels != out.channels for given, out in gene.uses)
+    divisor = math.gcd(*(form.channels for use in gene.uses for form in use))
+    return _Spot(gene, True, forms, names[0], names[1], divisor, wide, stride)
 
 
 def _stride(given: tuple[int, ...], out: tuple[int, ...]) -> int:
     """How many times smaller an image becomes, as a stride makes it; 0 where no stride does."""
-    strides = (s for s in (1, 2, 3, 4) if all(-(-g // s) == o for g, o in zip(given[1:], out[1:], strict=True)))
+    strides = (s for s in (1, 2, 3, 4) if all(-(-g // s) == o for g, o in zip(given, out, strict=True)))
     return next(strides, 0)
 
 
@@ -105,11 +106,12 @@ def _stride(given: tuple[int, ...], out: tuple[int, ...]) -> int:
 
 def fits(block: Block, spot: _Spot) -> bool:
     """Whether a block can stand in a place: it takes what comes, and gives what is expected there."""
-    if any(len(shape) != _KINDS.get(block.input) for shape in spot.shapes) or spot.divisor % block.channels_step:
+    rank = _RANKS.get(block.input)
+    if any(form.kind != block.input or len(form.shape) != rank for form in spot.forms):
         return False
-    if min(shape[0] for shape in spot.shapes) < _LEAST_WIDTH:
+    if spot.divisor % block.channels_step or min(form.channels for form in spot.forms) < _LEAST_WIDTH:
         return False
-    sizes = {size for shape in spot.shapes for size in shape[1:]} if block.input == "image" else set[int]()
+    sizes = {size for form in spot.forms for size in form.size}
     if any(size < block.least_size or size % block.size_step for size in sizes):
         return False
     if block.channels_out is None and block.factor != 1:
@@ -122,7 +124,7 @@ def fits(block: Block, spot: _Spot) -> bool:
 def _work(block: Block, spot: _Spot) -> float:
     """About how many multiply-adds the block takes there: its parameters grow with the square of the width."""
     instances = max(spot.gene.instances, 1)
-    areas = (math.prod(shape[1:]) * (shape[0] / 64) ** 2 for shape in spot.shapes)
+    areas = (math.prod(form.shape) / form.channels * (form.channels / 64) ** 2 for form in spot.forms)
     return block.params * max(areas, default=0) * instances
 
 

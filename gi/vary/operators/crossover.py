@@ -9,7 +9,7 @@ from gi.source.places.carry import carried
 from gi.source.places.placing import Attribute, Functional, spelled, stem_of
 from gi.source.tree.tree import Replacement, Source, parse
 from gi.vary.binding.bind import bound_arguments
-from gi.vary.genes import Gene
+from gi.vary.genes import RECIPE_FORM, Gene
 from gi.vary.hosts.host import Host, donor
 from gi.vary.hosts.sameness import same_as_function, same_function, same_layer, same_pixel
 from gi.vary.operators.proposal import (
@@ -142,7 +142,7 @@ def _recipe_crossover(host: Host, means: OperatorContext) -> Proposal | None:
     if not genes:
         return None
     gene = means.rng.choice(genes)
-    found = donor(means.stock, gene.type, (), means.rng)
+    found = donor(means.stock, gene.type, RECIPE_FORM, means.rng)
     made = call_text(host, found, host.recipe_names, means) if found else None
     if found is None or made is None or same(made[0], host.source.code(gene.call)):
         return None

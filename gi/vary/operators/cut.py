@@ -21,8 +21,8 @@ def cut(host: Host, other: Host, means: OperatorContext) -> Proposal | None:
     point = means.rng.randrange(len(mine))
     tail, coming = mine[point:], theirs[means.rng.randrange(len(theirs)) :]
     first = tail[0]
-    tail = [g for g in tail if type(g.place) is type(first.place) and len(g.input) == len(first.input)]
-    coming = [g for g in coming if len(g.input) == len(first.input)]
+    tail = [g for g in tail if type(g.place) is type(first.place) and g.input.kind == first.input.kind]
+    coming = [g for g in coming if g.input.kind == first.input.kind]
     return _tail_swapped(host, other, tail, coming, means)
 
 

@@ -24,8 +24,8 @@ def holds_together(host: Host, gene: Gene) -> bool:
     """Whether the rest cannot do without it: a pool that makes an image as small as the one that it is joined with, a
     convolution that brings the width of a block down again, without which it would grow with every block."""
     if gene.type == LineType.CONNECTION:
-        return gene.instances > 1 and any(given[0] > out[0] for given, out in gene.uses)
-    shrinks = gene.type == LineType.POOLING and gene.input[1:] != gene.output[1:]
+        return gene.instances > 1 and any(given.channels > out.channels for given, out in gene.uses)
+    shrinks = gene.type == LineType.POOLING and gene.input.shape[1:] != gene.output.shape[1:]
     return shrinks and not gene.is_function and is_joined(host.source, gene)
 
 

@@ -6,7 +6,7 @@ from gi.core.types import Edit, Ingredient, LineType
 from gi.source.places import placing
 from gi.source.places.placing import stem_of
 from gi.source.tree.tree import Replacement
-from gi.vary.genes import Gene
+from gi.vary.genes import RECIPE_FORM, Gene
 from gi.vary.hosts.host import Host, donor
 from gi.vary.hosts.sameness import is_idle
 from gi.vary.operators.proposal import (
@@ -33,7 +33,7 @@ def insertion(host: Host, means: OperatorContext) -> Proposal | None:
     """One more layer behind a gene, or one more step in a recipe that has none of its kind."""
     if means.rng.random() < RECIPE_SHARE:
         return _recipe_insertion(host, means)
-    genes = [g for g in host.genes if g.place is not None and g is not host.classifier and g.output]
+    genes = [g for g in host.genes if g.place is not None and g is not host.classifier and g.output.shape]
     if not genes:
         return None
     gene = means.rng.choice(genes)
@@ -68,7 +68,7 @@ def _recipe_insertion(host: Host, means: OperatorContext) -> Proposal | None:
         p for p in host.parts if p.type in (LineType.SCHEDULER, LineType.AUGMENTATION) and (p.is_empty or listed(p))
     ]
     part = means.rng.choice(parts) if parts else None
-    found = donor(means.stock, part.type, (), means.rng) if part else None
+    found = donor(means.stock, part.type, RECIPE_FORM, means.rng) if part else None
     made = call_text(host, found, host.recipe_names, means) if found else None
     if part is None or found is None or made is None:
         return None
