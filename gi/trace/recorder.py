@@ -17,8 +17,9 @@ from gi.core.trace import Site, Use
 from gi.trace.fit import layers
 from gi.trace.fit.channel_axis import layer_axis
 from gi.trace.fit.data_flow import DataFlow
-from gi.trace.fit.functions import function_misfits, made_to_fit
+from gi.trace.fit.functions import function_misfits, like, made_to_fit, width_of
 from gi.trace.fit.misfit import Misfit
+from gi.trace.fit.raw_tensors import RawTensor, RawTensors, resized, sizes_of
 from gi.trace.fit.remembered_outputs import Outputs
 from gi.trace.fit.saved_for_backward import Kept
 from gi.trace.identity.graph_digest import GraphDigest, sets_values
@@ -47,6 +48,7 @@ class Recorder:
         self.flow = DataFlow(self.needs.is_odd, self.needs.is_mended)
         self.graph = GraphDigest()
         self.kept = Kept()
+        self.raw = RawTensors()
         self.uses: list[Use] = []
         self.forward_runs = False
         self._built: dict[int, tuple[Site, ...]] = {}
@@ -157,7 +159,7 @@ class Recorder:
         if own or self._depth or not args or not isinstance(args[0], torch.Tensor):
             return self._inside(not own, call, module, args, kwargs)
         site = self.sites.innermost()
-        args = self._fitted(module, args, site)
+        args = self._fitted(module, self._attended(module, args, site), site)
         if args is None:  # the call is left out
             return self._left_out
         output = self._inside(True, call, module, args, kwargs)
@@ -188,6 +190,16 @@ class Recorder:
         finally:
             self._depth -= torchs_own
 
+    def _attended(self, module: nn.Module, args: tuple[Any, ...], site: Site) -> tuple[Any, ...]:
+        """The arguments as wide as attention was built for: the layer that made them gets that width."""
+        width, x = layers.attention_width(module), args[0]
+        source = self.flow.width_source(x, x.dim() - 1) if width and x.shape[-1] != width else None
+        if width is None or source is None:
+            return args
+        self.needs.add(width_of(source, width), site, source)
+        self.needs.is_closed = True  # the tokens beside, in the residual sum, keep the width that is wrong in this run
+        return tuple(like(a, (*a.shape[:-1], width)) if isinstance(a, torch.Tensor) else a for a in args)
+
     def _fitted(self, module: nn.Module, args: tuple[Any, ...], site: Site) -> Any:
         """The arguments after what `fitting` had to change, None where the call is to be left out."""
         x = args[0]
@@ -214,17 +226,32 @@ class Recorder:
         unreal = sets_values(func) and isinstance(target, torch.Tensor) and target.is_meta
         output = target if unreal else func(*args, **kwargs)
         self.graph.started(func, args, kwargs, output)
+        self._on_raw_tensor(func, args, kwargs, output)
         return output
+
+    def _on_raw_tensor(self, func: Callable[..., Any], args: Any, kwargs: dict[str, Any], output: Any) -> None:
+        """A weight that the program makes itself is followed as a layer is, whose arguments are its sizes."""
+        sizes = sizes_of(getattr(func, "__name__", ""), args, kwargs)
+        if not isinstance(output, torch.Tensor) or not sizes:
+            self.raw.carried((*args, *kwargs.values()), output)
+        elif self.sites.calls_itself():
+            sites, frame = self.sites.running()
+            raw = RawTensor(sizes, output)
+            self.raw.made(raw)
+            self.needs.built(raw, sites, self.routes.scope(frame) if frame else None, raw.arguments)
 
     def on_function(self, func: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
         """A function is called by the program (`outside` any layer of torch's own) or by a layer."""
         site = NOWHERE if self._depth else self.sites.innermost()
+        if not self._depth:
+            args, kwargs = self._with_fitting_weights(func, site, args, kwargs)
         misfits = [] if self._depth else self._misfits(func, site, args, kwargs)
         output, saved = (made_to_fit(misfits, func, args, kwargs), []) if misfits else _OUTPUTS(func, args, kwargs)
         if not isinstance(output, (torch.Tensor, tuple, list)):
             return output
         self.graph.record(func, args, kwargs, output)
         self.kept.note(saved)
+        self.raw.carried(args, output)
         if not self._depth:
             data = _data(args, kwargs)
             self.flow.note(getattr(func, "__name__", ""), output, data, site=site, args=args[1:])
@@ -233,6 +260,21 @@ class Recorder:
                 axes = (self._axis(data[0]), self._axis(output))
                 self.uses.append(Use(symbol_of(func), site, (), inputs, tuple(output.shape), axes=axes))
         return output
+
+    def _with_fitting_weights(
+        self, func: Any, site: Site, args: Any, kwargs: dict[str, Any]
+    ) -> tuple[Any, dict[str, Any]]:
+        """The arguments with each weight that the program made itself as large as the data needs it, noted."""
+        changed: dict[int, torch.Tensor] = {}
+        for tensor, axis, size in self.raw.misfits(getattr(func, "__name__", ""), args, kwargs):
+            raw, number = self.raw.of(tensor), self.raw.size(tensor, axis)
+            if raw is not None and number is not None:
+                self.needs.add(Misfit("argument", f"size{number}", number, size, raw), site, raw)
+                changed[id(tensor)] = resized(changed.get(id(tensor), tensor), axis, size)
+        if not changed:
+            return args, kwargs
+        args = tuple(_with(value, changed) for value in args)
+        return args, {name: _with(value, changed) for name, value in kwargs.items()}
 
     def _misfits(self, func: Any, site: Site, args: Any, kwargs: dict[str, Any]) -> list[Misfit]:
         """What a function's arguments need, noted."""
@@ -281,6 +323,13 @@ class _Functions(TorchFunctionMode):
         if func in _CONSTRUCTORS and kwargs.get("device") is None:
             kwargs["device"] = "meta"
         return (self.recorder.on_function if self.recorder.forward_runs else self.recorder.on_start)(func, args, kwargs)
+
+
+def _with(value: Any, changed: dict[int, torch.Tensor]) -> Any:
+    """An argument with the tensors that were changed in place of those that they stand for."""
+    if isinstance(value, (tuple, list)):
+        return type(value)(changed.get(id(v), v) for v in value)
+    return changed.get(id(value), value)
 
 
 def _data(args: Any, kwargs: Any) -> list[torch.Tensor]:

@@ -59,7 +59,7 @@ class Gene:
 
     `input` and `output` are the forms of the first use's data (`RECIPE_FORM` for recipe genes), `uses` those of every
     use; `settings` the literal values that a layer was really built with; `instances` says how many layers this one
-    call built.
+    call built; `is_laid_out` that the next call lays its channels or its image out anew: heads, tokens.
     """
 
     type: LineType
@@ -71,6 +71,7 @@ class Gene:
     settings: tuple[tuple[str, str], ...] = ()
     instances: int = 1
     uses: tuple[tuple[Form, Form], ...] = ()
+    is_laid_out: bool = False
 
     @property
     def is_shared(self) -> bool:
@@ -88,6 +89,11 @@ class Gene:
         return dict(self.settings).get("kernel_size") == "1" and self.input == self.output
 
     @property
+    def keeps_rank(self) -> bool:
+        """Whether every use gives as many axes as it gets."""
+        return all(len(given.shape) == len(out.shape) for given, out in self.uses)
+
+    @property
     def site(self) -> Site:
         """Where the call stands."""
         return site_of(self.call)
@@ -101,14 +107,31 @@ class Gene:
 def model_genes(source: Source, trace: Trace) -> tuple[Gene, ...]:
     """The network's genes in the order in which data reaches them, each once."""
     uses: dict[Site, list[Use]] = {}
-    for use in trace.uses:
-        uses.setdefault(use.built[0] if use.built else use.site, []).append(use)
+    laid_out: set[Site] = set()
+    for use, following in zip(trace.uses, (*trace.uses[1:], None), strict=True):
+        site = use.built[0] if use.built else use.site
+        uses.setdefault(site, []).append(use)
+        if following is not None and _lays_out(use, following):
+            laid_out.add(site)
     counts = dict(trace.built_counts)
-    genes = (_gene(source, site, there, counts.get(site, 1)) for site, there in uses.items())
+    genes = (_gene(source, site, there, counts.get(site, 1), site in laid_out) for site, there in uses.items())
     return tuple(gene for gene in genes if gene is not None)
 
 
-def _gene(source: Source, site: Site, uses: list[Use], instances: int) -> Gene | None:
+_CUTS = frozenset({"chunk", "split", "tensor_split", "unbind"})
+
+
+def _lays_out(use: Use, following: Use) -> bool:
+    """Whether the next call cuts the channels of what came out into heads or parts, or makes tokens of an image."""
+    if following.inputs[:1] != (use.output,) or following.symbol.rpartition(".")[2][:1].isupper():
+        return False
+    before, after = Form(use.output[1:], use.axes[1]), Form(following.output[1:], following.axes[1])
+    more_axes = len(after.shape) > len(before.shape)
+    cut = following.symbol.rpartition(".")[2] in _CUTS
+    return more_axes or cut or (before.kind == "image" and after.kind in ("tokens", "sequence"))
+
+
+def _gene(source: Source, site: Site, uses: list[Use], instances: int, is_laid_out: bool) -> Gene | None:
     """The gene of a call with all its uses; None where it is not in the text, or has no type of a model's line."""
     use = uses[0]
     call, kind = source.call_at(site), line_type(use.symbol)
@@ -117,7 +140,7 @@ def _gene(source: Source, site: Site, uses: list[Use], instances: int) -> Gene |
         return None
     place = placing.place_of(source, call) if use.built else placing.functional_place(source, call)
     forms = tuple((Form(u.inputs[0][1:], u.axes[0]), Form(u.output[1:], u.axes[1])) for u in uses)
-    return Gene(kind, use.symbol, call, place, *forms[0], use.settings, instances, forms)
+    return Gene(kind, use.symbol, call, place, *forms[0], use.settings, instances, forms, is_laid_out)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from gi.source.tree.tree import Replacement, Source
 
 _LOOSE: dict[str, Callable[..., int]] = {"groups": math.gcd, "num_groups": math.gcd, "padding": max}
 """Arguments for which one number serves every layer of a line, if each alone needs another."""
+_RAW_SIZE = re.compile(r"size\d")
+"""One of the sizes that a tensor is made with: no keyword of any call."""
 _DERIVES = 5.0
 """More than a name or arithmetic costs: what is computed from a number changes with it."""
 
@@ -131,7 +133,18 @@ def _there(source: Source, point: ValuePlace) -> ast.expr | None:
     if not point.name:
         return source.expression_at(point.site)
     call = source.call_at(point.site)
+    if call is not None and _RAW_SIZE.fullmatch(point.name):
+        return _size(call, point.position)
     return find_argument(call, point.name, point.position) if call else None
+
+
+def _size(call: ast.Call, position: int) -> ast.expr | None:
+    """The expression of one size in `torch.zeros(1, tokens, dim)`, `torch.zeros((1, tokens, dim))`, or `size=(...)`."""
+    named = next((k.value for k in call.keywords if k.arg == "size"), None)
+    first = named if named is not None else call.args[0] if call.args else None
+    sizes = first.elts if isinstance(first, (ast.Tuple, ast.List)) else call.args
+    plain = not any(isinstance(s, ast.Starred) for s in sizes[: position + 1])
+    return sizes[position] if plain and position < len(sizes) else None
 
 
 def _written(source: Source, point: ValuePlace, text: str) -> Replacement:
@@ -139,8 +152,8 @@ def _written(source: Source, point: ValuePlace, text: str) -> Replacement:
     if there is not None:
         return source.replace(there, text)
     call = source.call_at(point.site)
-    if call is None:
-        raise UnrepairableError(f"no call stands at line {point.site[0]}")
+    if call is None or _RAW_SIZE.fullmatch(point.name):
+        raise UnrepairableError(f"no call with {point.name} of its own stands at line {point.site[0]}")
     return add_argument(source, call, point.name, text)
 
 

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from gi.core.trace import Site
-from gi.trace.fit.channel_axis import output_axis
+from gi.trace.fit.channel_axis import moved, output_axis
 from gi.trace.program.call_sites import NOWHERE
 
 Says: TypeAlias = Callable[[nn.Module | None], bool]
@@ -22,7 +22,8 @@ _WINDOWS = (nn.MaxPool1d, nn.MaxPool2d, nn.AvgPool1d, nn.AvgPool2d)
 class Step:
     """One call that data passed: function or class, the layer (None for a function), the shapes before and after.
 
-    `site` is the program's own call; `axis` the axis of the channels in what came out, None where nothing tells.
+    `site` is the program's own call; `axis` the axis of the channels in what came out, None where nothing tells;
+    `order` says which axis each axis was, where the call moves some.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Step:
     after: tuple[int, ...]
     site: Site = NOWHERE
     axis: int | None = None
+    order: tuple[int, ...] | None = None
 
 
 class DataFlow:
@@ -61,7 +63,8 @@ class DataFlow:
             if isinstance(tensor, torch.Tensor):
                 after = tuple(tensor.shape)
                 axis = output_axis(name, layer, args, shapes, after)
-                self._steps[id(tensor)] = Step(name, layer, parents, before, after, site, axis)
+                order = moved(name, args, len(after)) if layer is None and len(before) == len(after) else None
+                self._steps[id(tensor)] = Step(name, layer, parents, before, after, site, axis, order)
                 self._kept.append(tensor)
 
     def axis(self, tensor: torch.Tensor) -> int | None:
@@ -94,6 +97,10 @@ class DataFlow:
             step = step.parents[0]
         return None
 
+    def width_source(self, tensor: torch.Tensor, axis: int) -> nn.Module | None:
+        """The layer whose width an axis of a tensor is, followed back through transposes and views."""
+        return _width_source(self._steps.get(id(tensor)), axis)
+
     def flattened(self, tensor: torch.Tensor) -> Step | None:
         """The step that laid the maps of an image, more than one value each, out as these features."""
         step = self._steps.get(id(tensor))
@@ -118,6 +125,31 @@ class DataFlow:
                 return False
             step = step.parents[0]
         return False
+
+
+def _width_source(step: Step | None, axis: int) -> nn.Module | None:
+    while step is not None:
+        if isinstance(step.layer, (nn.Linear, nn.Embedding)) and axis == len(step.after) - 1:
+            return step.layer
+        if isinstance(step.layer, _ConvNd) and axis == 1:
+            return step.layer
+        earlier = _axis_before(step, axis)
+        if earlier is None:
+            return None
+        axis, size = earlier, step.after[axis]
+        step = next((p for p in step.parents if len(p.after) > axis and p.after[axis] == size), None)
+    return None
+
+
+def _axis_before(step: Step, axis: int) -> int | None:
+    """Which axis of a step's input an axis of its output was; None where no single one."""
+    before, after = step.before, step.after
+    if step.order is not None:
+        return step.order[axis]
+    if len(before) == len(after) or before[: axis + 1] == after[: axis + 1]:
+        return axis if before[axis : axis + 1] == after[axis : axis + 1] else None
+    behind = len(after) - axis
+    return len(before) - behind if before[-behind:] == after[axis:] else None
 
 
 def connections(steps: Iterable[Step]) -> int:

@@ -51,7 +51,7 @@ def made_to_fit(misfits: list[Misfit], func: Callable[..., Any], args: tuple[Any
     if kind == "shrink":
         return x.flatten(2).sum(2)
     if kind == "becomes":
-        return _like(x, value)
+        return like(x, value)
     if kind in ("resize", "sized") and not isinstance(x, torch.Tensor):
         return func([_resized(t, value) for t in x], *args[1:], **kwargs)
     if kind in ("project", "resize"):
@@ -63,9 +63,9 @@ def made_to_fit(misfits: list[Misfit], func: Callable[..., Any], args: tuple[Any
     return x
 
 
-def _like(x: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
+def like(x: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
     """A tensor of a shape that depends on `x`."""
-    return x.flatten(1).sum(1).reshape(x.shape[0], *(1,) * (len(shape) - 1)).expand(shape)
+    return x.sum().expand(shape)
 
 
 def _resized(x: torch.Tensor, size: Any) -> torch.Tensor:
@@ -74,7 +74,7 @@ def _resized(x: torch.Tensor, size: Any) -> torch.Tensor:
 
 def _target(left: torch.Tensor, right: torch.Tensor, changed: str) -> torch.Tensor:
     kept, other = (right, left) if changed == "left" else (left, right)
-    return kept + _like(other, tuple(kept.shape))
+    return kept + like(other, tuple(kept.shape))
 
 
 # Views ---------------------------------------------------------------------------------------------------------------
@@ -100,16 +100,24 @@ def _filled(x: torch.Tensor, sizes: tuple[int, ...], batch: int, flow: DataFlow)
     """The layer that made the features gets as many as the view has room for: (n, c, 1, 1), (n, groups, c, h, w)."""
     if len(sizes) < 3 or sizes[0] != batch or -1 in sizes or math.prod(sizes) == x.numel():
         return
+    kept = x.dim() - 1
+    if len(sizes) > x.dim() > 2 and sizes[:kept] == tuple(x.shape[:kept]):  # (n, tokens, heads, features of each)
+        source = flow.width_source(x, kept)
+        if source is not None:
+            yield width_of(source, math.prod(sizes[kept:]))
+            yield Misfit("becomes", value=sizes)
+        return
     room = math.prod(sizes[1:]) if x.dim() == 2 else math.prod(sizes[1 : len(sizes) - x.dim() + 2])
     layer = flow.last_connection(x)
     if layer is not None and room and (x.dim() == 2 or tuple(sizes[-2:]) == tuple(x.shape[-2:])):
-        yield _width(layer, room)
+        yield width_of(layer, room)
         yield Misfit("becomes", value=sizes)
 
 
-def _width(layer: nn.Module, value: int) -> Misfit:
-    name = "out_features" if isinstance(layer, nn.Linear) else "out_channels"
-    return Misfit("argument", name, 1, value, layer)
+def width_of(layer: nn.Module, value: int) -> Misfit:
+    """Says that a layer has to give another width."""
+    names = {nn.Linear: "out_features", nn.Embedding: "embedding_dim"}
+    return Misfit("argument", names.get(type(layer), "out_channels"), 1, value, layer)
 
 
 # Pools ---------------------------------------------------------------------------------------------------------------
@@ -134,6 +142,8 @@ def _pool(x: torch.Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Ite
 
 
 def _sum(left: torch.Tensor, right: torch.Tensor, in_place: bool, flow: DataFlow) -> Iterator[Misfit]:
+    if left.dim() != right.dim() and min(left.dim(), right.dim()) > 1:
+        yield from _one_axis(left, right, flow)
     if left.dim() != right.dim() or left.dim() not in (2, 3, 4) or left.shape == right.shape:
         return
     pairs = list(zip(left.shape[1:], right.shape[1:], strict=True))
@@ -151,6 +161,28 @@ def _features(left: torch.Tensor, right: torch.Tensor, flow: DataFlow) -> Iterat
     if left.shape[:-1] == right.shape[:-1]:
         side, source, target = _changed(left, right, flow)
         yield Misfit("project", side, value=(int(source.shape[-1]), int(target.shape[-1]), 0))
+    else:
+        yield from _one_axis(left, right, flow)
+
+
+def _one_axis(left: torch.Tensor, right: torch.Tensor, flow: DataFlow) -> Iterator[Misfit]:
+    """Operands that differ in one axis only: the layer whose width it is in one of them gets the other's.
+
+    That is how a mixer's tokens come back: the dense layer over the tokens ends the branch that is added.
+    """
+    rank, shapes = max(left.dim(), right.dim()), [(1,) * 9 + tuple(t.shape) for t in (left, right)]
+    pairs = list(zip(*(shape[-rank:] for shape in shapes), strict=True))
+    different = [axis for axis, (a, b) in enumerate(pairs) if a != b and 1 not in (a, b)]
+    if len(different) != 1:
+        return
+    axis, whole = different[0], [max(pair) for pair in pairs]
+    for tensor, other, own in ((right, left, 0), (left, right, 1)):
+        source = flow.width_source(tensor, axis - rank + tensor.dim())
+        if source is not None and not flow.led_to(tensor, other):
+            whole[axis] = int(pairs[axis][own])
+            yield width_of(source, whole[axis])
+            yield Misfit("becomes", value=tuple(whole))
+            return
 
 
 def _gate(left: torch.Tensor, right: torch.Tensor, flow: DataFlow) -> Iterator[Misfit]:
@@ -158,7 +190,7 @@ def _gate(left: torch.Tensor, right: torch.Tensor, flow: DataFlow) -> Iterator[M
     side, gate, image = ("left", left, right) if left.shape[2] * left.shape[3] == 1 else ("right", right, left)
     layer = flow.last_connection(gate)
     if layer is not None:
-        yield _width(layer, int(image.shape[1]))
+        yield width_of(layer, int(image.shape[1]))
         yield Misfit("becomes", value=tuple(image.shape))
     else:
         yield Misfit("project", side, value=(int(gate.shape[1]), int(image.shape[1]), 1))

@@ -69,6 +69,15 @@ def applied(misfit: Misfit, module: nn.Module, x: torch.Tensor) -> torch.Tensor:
     return x
 
 
+def attention_width(module: nn.Module) -> int | None:
+    """The width of the tokens that a layer of attention was built for, and keeps: its heads divide it."""
+    if isinstance(module, nn.TransformerEncoder) and len(module.layers):
+        module = module.layers[0]
+    if isinstance(module, nn.TransformerEncoderLayer):
+        module = module.self_attn
+    return int(module.embed_dim) if isinstance(module, nn.MultiheadAttention) else None
+
+
 def promised(misfit: Misfit, module: Any) -> None:
     """Tells a layer that ran already what the text will give it; its weights stay, since data went through them."""
     if misfit.name != "padding":

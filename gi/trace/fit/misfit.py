@@ -10,11 +10,12 @@ from torch import nn
 class Misfit:
     """What does not fit: kind, argument name and position, value, as in `gi.core.trace.Fix`.
 
-    `layer` is the layer whose argument it is, where that is not the one that was called.
+    `layer` is the layer whose argument it is, where that is not the one that was called; or a tensor that the program
+    made itself, whose sizes are its arguments.
     """
 
     kind: str
     name: str = ""
     position: int = -1
     value: Any = None
-    layer: nn.Module | None = None
+    layer: nn.Module | Any = None

@@ -8,6 +8,7 @@ from torch import nn
 
 from gi.core.trace import Case, Fix, Site, ValuePlace
 from gi.trace.fit.misfit import Misfit
+from gi.trace.fit.raw_tensors import RawTensor
 from gi.trace.numbers.scope import Scope, numbers
 from gi.trace.numbers.tracked_int import Number, Routes, TrackedExpression, mended, route
 
@@ -21,7 +22,7 @@ class Needs:
     def __init__(self, routes: Routes) -> None:
         self.routes = routes
         self.fixes: list[tuple[Fix, Any]] = []
-        self.layers: list[nn.Module] = []
+        self.layers: list[nn.Module | RawTensor] = []
         self.own: list[nn.Module] = []  # objects of the program's classes
         self.sites: dict[int, tuple[Site, ...]] = {}
         self.given: dict[int, dict[str, Any]] = {}
@@ -29,16 +30,19 @@ class Needs:
         self.wanted: dict[tuple[int, str], Any] = {}
         self.used: set[int] = set()
         self.strides: dict[Site, list[Misfit]] = {}
+        self.is_closed = False  # what comes now may only follow from what was found: the next round shows it
         self.sums: list[tuple[Site, Any, tuple[Any, ...], Misfit | None]] = []
 
-    def built(self, layer: nn.Module, sites: tuple[Site, ...], scope: Scope | None, given: dict[str, Any]) -> None:
-        """A layer of torch's own was built: by which calls, innermost first, and with what."""
+    def built(
+        self, layer: nn.Module | RawTensor, sites: tuple[Site, ...], scope: Scope | None, given: dict[str, Any]
+    ) -> None:
+        """A layer of torch's own was built, or a raw tensor: by which calls, innermost first, and with what."""
         self.layers.append(layer)
         self.sites[id(layer)], self.scopes[id(layer)], self.given[id(layer)] = sites, scope, given
 
-    def add(self, misfit: Misfit, site: Site, layer: nn.Module | None) -> None:
-        """Something does not fit: at a call, or in a layer."""
-        if misfit.kind in _UNTOLD:
+    def add(self, misfit: Misfit, site: Site, layer: nn.Module | RawTensor | None) -> None:
+        """Something does not fit: at a call, in a layer, or in a raw tensor."""
+        if misfit.kind in _UNTOLD or self.is_closed:
             return
         if misfit.kind == "stride":
             self.strides.setdefault(site, []).append(misfit)

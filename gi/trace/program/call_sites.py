@@ -10,6 +10,7 @@ from gi.core.trace import Site
 
 CANDIDATE = "<candidate>"
 NOWHERE: Site = (0, 0, 0, 0)
+_BETWEEN = ("recorder.py", "overrides.py", "_device.py", "call_sites.py")  # that watch functions of torch
 
 
 class CallSites:
@@ -45,6 +46,13 @@ class CallSites:
         while frame is not None and frame.f_code.co_filename != CANDIDATE:
             frame = frame.f_back
         return frame
+
+    def calls_itself(self) -> bool:
+        """Whether the candidate's own text calls the function of torch that is running, rather than a layer does."""
+        frame: types.FrameType | None = sys._getframe(1)
+        while frame is not None and frame.f_code.co_filename.endswith(_BETWEEN):
+            frame = frame.f_back
+        return frame is not None and frame.f_code.co_filename == CANDIDATE
 
     def owner(self) -> Any:
         """The object whose method that is."""

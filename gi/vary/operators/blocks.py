@@ -63,8 +63,8 @@ def block(host: Host, means: OperatorContext) -> Proposal | None:
 def _spots(host: Host, *, replaced: bool) -> Iterator[_Spot]:
     """The places of a host where a block may go."""
     for gene in host.genes:
-        is_place = gene.type == LineType.CONNECTION and not gene.is_function if replaced else gene.place is not None
-        if is_place and gene is not host.classifier and gene.uses:
+        is_place = not replaced or (gene.type == LineType.CONNECTION and not gene.is_function)
+        if is_place and gene.place is not None and gene is not host.classifier and gene.uses:
             spot = _replacing(host, gene) if replaced else _behind(host, gene)
             if spot is not None:
                 yield spot

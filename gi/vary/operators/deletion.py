@@ -22,7 +22,10 @@ def deletion(host: Host, means: OperatorContext) -> Proposal | None:
 
 def holds_together(host: Host, gene: Gene) -> bool:
     """Whether the rest cannot do without it: a pool that makes an image as small as the one that it is joined with, a
-    convolution that brings the width of a block down again, without which it would grow with every block."""
+    convolution that brings the width of a block down again, without which it would grow with every block, a connection
+    that makes the channels for what is cut into heads, or the tokens of an image."""
+    if gene.type == LineType.CONNECTION and gene.is_laid_out and gene.input.shape != gene.output.shape:
+        return True
     if gene.type == LineType.CONNECTION:
         return gene.instances > 1 and any(given.channels > out.channels for given, out in gene.uses)
     shrinks = gene.type == LineType.POOLING and gene.input.shape[1:] != gene.output.shape[1:]

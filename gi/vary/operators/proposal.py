@@ -43,8 +43,11 @@ FIXED = frozenset({LineType.RESHAPE})
 
 
 def editable(host: Host, *, place: bool) -> list[Gene]:
-    """The genes that variation may change to some effect; with `place`, those that can be taken out."""
-    genes = (g for g in host.genes if g.type not in FIXED and not g.is_idle)
+    """The genes that variation may change to some effect; with `place`, those that can be taken out.
+
+    What gives another number of axes than it gets (`F.unfold`, an embedding) stays: no other line of its type does.
+    """
+    genes = (g for g in host.genes if g.type not in FIXED and not g.is_idle and g.keeps_rank)
     return [g for g in genes if g.place is not None or not place]
 
 

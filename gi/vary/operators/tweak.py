@@ -25,6 +25,7 @@ _RATES = frozenset(
 _OWNED = frozenset(  # shape repair or the task decides these
     {"in_channels", "in_features", "num_features", "num_channels", "normalized_shape", "num_parameters", "output_size"}
     | {"groups", "num_groups", "size", "dim", "padding", "dilation", "start_dim", "end_dim"}
+    | {"embedding_dim", "num_embeddings", "embed_dim", "num_heads", "d_model", "nhead"}
     | {"last_epoch", "total_steps", "T_max"}
 )
 

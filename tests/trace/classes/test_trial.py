@@ -61,7 +61,7 @@ def test_branches_side_by_side_share_the_width():
 
 def test_a_block_for_one_number_of_tokens_is_none():
     positions = "self.net = nn.Linear(dim, dim)\nself.pos = nn.Parameter(torch.zeros(1, length, dim))"
-    tried_block = found("dim, length", positions, "return self.net(x + self.pos)")
+    tried_block = found("dim, length=64", positions, "return self.net(x + self.pos)")
     assert tried_block["reason"] in ("fits one number of tokens only", "takes no image, features or tokens")
     longer = "return self.net(torch.cat((x[:, :1], x), 1))"
     assert "reason" in found("dim", "self.net = nn.TransformerEncoderLayer(dim, 1, batch_first=True)", longer)
