@@ -10,6 +10,7 @@ from gi.core.types import Task
 from gi.source.places import placing
 from gi.source.repair import layers, sums, values
 from gi.source.repair.head import add_head
+from gi.source.repair.image_size import with_image_size
 from gi.source.repair.out_of_place import out_of_place
 from gi.source.repair.values import add_argument, find_argument
 from gi.source.tree.tree import Replacement, Source, parse
@@ -30,7 +31,7 @@ class Repaired:
 
 def repaired(text: str, task: Task, check: Check) -> Repaired:
     """The text after shape repair. Never raises for the program's fault: see `Repaired.answer`."""
-    answer: Answer = check(text, task)
+    text, answer = with_image_size(text, check(text, task), task, check)
     for rounds in range(MAX_ROUNDS):
         if isinstance(answer, Stopped) or not answer.fixes:
             return Repaired(text, answer, rounds)
