@@ -67,7 +67,7 @@ def summed_up(operator: Operator, given: Sequence[Value]) -> Value:
 
 
 def normalized_along(operator: Operator, given: Sequence[Value]) -> Value:
-    """Softmax and the like: they end the graph where producers change along their axis."""
+    """Softmax and the like: each place has the producers of all places along the axis."""
     flow = as_flow(given[0])
     if flow is None or not flow.shape:
         return OPAQUE
@@ -75,7 +75,7 @@ def normalized_along(operator: Operator, given: Sequence[Value]) -> Value:
     one_axis = operator.opset >= 13 or operator.type == "LpNormalization"  # before, all axes from there on
     axis = operator.int("axis", -1 if one_axis else 1) % count
     axes = (axis,) if one_axis else range(axis, count)
-    return ChannelFlow(flow.shape) if any(flow.changes_along(at) for at in axes) else flow
+    return merged(flow, axes)
 
 
 def multiplied(_: Operator, given: Sequence[Value]) -> Value:

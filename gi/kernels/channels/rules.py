@@ -24,8 +24,9 @@ REDUCTIONS = {
 }  # fmt: skip
 _POOLS = ("MaxPool", "AveragePool", "LpPool", "QLinearAveragePool")
 _WHOLE_POOLS = ("GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool", "QLinearGlobalAveragePool")
+_ALONG_AN_AXIS = ("Softmax", "LogSoftmax", "Hardmax", "LpNormalization")
 #: Operators that may put all channels of a layer together, which ends them.
-MERGING = REDUCTIONS | {"ArgMax", "ArgMin", "AdaptivePool", *_POOLS, *_WHOLE_POOLS}
+MERGING = REDUCTIONS | {"ArgMax", "ArgMin", "AdaptivePool", *_POOLS, *_WHOLE_POOLS, *_ALONG_AN_AXIS}
 SAME = frozenset(_SAME)
 
 RULES: Mapping[str, keeping.Rule] = (
@@ -35,7 +36,7 @@ RULES: Mapping[str, keeping.Rule] = (
     | dict.fromkeys(_POOLS, keeping.pooled)
     | dict.fromkeys(_WHOLE_POOLS, keeping.pooled_to_one)
     | dict.fromkeys(("Resize", "Upsample"), keeping.resized)
-    | dict.fromkeys(("Softmax", "LogSoftmax", "Hardmax", "LpNormalization"), mixing.normalized_along)
+    | dict.fromkeys(_ALONG_AN_AXIS, mixing.normalized_along)
     | dict.fromkeys(("MatMul", "MatMulInteger"), mixing.multiplied)
     | dict.fromkeys(("ArgMax", "ArgMin"), mixing.indexed)
     | {
