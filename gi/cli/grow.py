@@ -1,6 +1,5 @@
 """`gi grow`: a network from the bottom up."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -63,12 +62,15 @@ def grow(
         dataset=dataset, index=folder, widths=_widths(widths), candidates=candidates, probe_images=probe_images,
         images=images, k=k, layered=layered, seed=seed, data_root=data_root,
     )  # fmt: skip
-    tell = lambda stage: click.echo(f"gi: {stage} ...", err=True) if sys.stderr.isatty() else None  # noqa: E731
-    answer = gi.jobs.grow.grow(settings, out, control=not no_control, on_stage=tell)
+    answer = gi.jobs.grow.grow(settings, out, control=not no_control, on_stage=_tell)
     if as_json:
         print_json({"model": str(out), **answer})
     else:
         _print(answer, out)
+
+
+def _tell(stage: str) -> None:
+    click.echo(f"gi: {stage} ...", err=True)
 
 
 def _widths(text: str) -> tuple[int, ...]:
@@ -90,10 +92,10 @@ def _print(answer: dict[str, Any], out: Path) -> None:
         f"search {grown['search_cpu_s']:.1f} CPU s, {len(grown['tried'])} kernel sets tried: "
         f"the time of {steps:.0f} training steps"
     )
-    for name, found in (("grown", grown), ("from Kaiming", answer.get("control"))):
-        if found:
+    for name, figures in (("grown", grown), ("from Kaiming", answer.get("control"))):
+        if figures:
             click.echo(
-                f"{name:13} validation error {found['validation']:.2%}, test error {found['test']:.2%}, "
-                f"{found['steps']} steps, training {found['train_cpu_s']:.1f} CPU s"
+                f"{name:13} validation error {figures['validation']:.2%}, test error {figures['test']:.2%}, "
+                f"{figures['steps']} steps, training {figures['train_cpu_s']:.1f} CPU s"
             )
     click.echo(f"{out}: {grown['num_params']:,} parameters; weights in {out.with_suffix('.pt').name}")

@@ -71,14 +71,14 @@ def export_subject(
     if plan.onnx and trained:
         from gi.export.onnx import onnx_bytes
 
-        _write(plan.onnx, onnx_bytes(subject.text, trained, dataset.task, config.entry))
+        write_whole(plan.onnx, onnx_bytes(subject.text, trained, dataset.task, config.entry))
     if plan.weights and trained:
-        _write(plan.weights, trained.read_bytes())
+        write_whole(plan.weights, trained.read_bytes())
     if plan.data:
         write_splits(dataset, plan.data)
     if plan.notice:
-        _write(plan.notice, notice.encode())
-    _write(out, text.encode())
+        write_whole(plan.notice, notice.encode())
+    write_whole(out, text.encode())
     return plan
 
 
@@ -145,7 +145,8 @@ def refuse_existing(
             raise ConfigError(f"{path} exists: pass --force to replace it, or another name as {flag}.")
 
 
-def _write(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes) -> None:
+    """Writes a file whole or not at all."""
     part = path.with_name(f".{path.name}.part")
     try:
         part.write_bytes(content)

@@ -1,19 +1,16 @@
 """Grows a network from the bottom up out of an index, and trains its control beside it."""
 
-import os
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import gi
 from gi.core.errors import ConfigError, RunError
 from gi.core.settings import cache_folder
 from gi.core.types import Task
 from gi.data.dataset import Dataset, load_dataset
-from gi.export.data import companion_name, data_facts, write_splits
-from gi.export.render import DataFacts, Figures, model_text
+from gi.export.grown import GrownModel, LayerOrigin, write_grown
 from gi.kernels.donors.from_index import donors
 from gi.kernels.donors.pack import write_pack
 from gi.kernels.index.reader import Index
@@ -65,23 +62,34 @@ def grow(
     """Grows a network, writes it to `out` with its weights beside it, and returns its figures and its control's.
 
     The control is the same program trained from its own start for as many CPU seconds as the growth took, search
-    included. Raises `WeightsError` for an index that gives nothing, `RunError` where the worker ends.
+    included. `on_stage` is told each of the five or six steps as it begins. Raises `WeightsError` for an index that
+    gives nothing, `RunError` where the worker ends.
     """
     dataset = load_dataset(settings.dataset, data_root=settings.data_root, cache=cache_folder())
+    index = Index.open(settings.index)
     text = program(dataset.task, settings.widths)
     with tempfile.TemporaryDirectory(prefix="gi-grow-") as scratch:
         weights = Path(scratch, "model.pt")
-        order = _order(settings, dataset, text, Path(scratch, "donors"), weights)
-        with WarmWorker("gi.train.grow_worker:handle", wall_limit_s=_WALL_LIMIT_S, memory_mb=_MEMORY_MB) as worker:
-            on_stage("growing")
-            grown = _called(worker, "grow", order)
-            spent = grown["search_cpu_s"] + grown["train_cpu_s"]
-            answer = {"grown": grown, "cpu_s": spent}
-            if control:
-                on_stage("control")
-                step_cpu_s = grown["train_cpu_s"] / grown["steps"]
-                answer["control"] = _called(worker, "control", order, spent, step_cpu_s)
-        _write(out, text, weights.read_bytes(), dataset, settings, answer)
+        order = _order(settings, dataset, index, text, Path(scratch, "donors"), weights)
+        answer = _grown(order, control=control, on_stage=on_stage)
+        on_stage(f"writing {out}")
+        write_grown(out, _model(settings, dataset, index, text, weights.read_bytes(), answer))
+    return answer
+
+
+def _grown(order: dict[str, Any], *, control: bool, on_stage: Callable[[str], None]) -> dict[str, Any]:
+    """The worker's figures: of the search and the training after it, and of the control where one is asked for."""
+    with WarmWorker("gi.train.grow_worker:handle", wall_limit_s=_WALL_LIMIT_S, memory_mb=_MEMORY_MB) as worker:
+        on_stage(f"searching the index for {len(order['widths'])} layers")
+        searched = _called(worker, "search", order)
+        steps = max(1, order["images"] // order["batch_size"])
+        on_stage(f"training for {steps:,} steps what {searched['search_cpu_s']:.1f} CPU s of search found")
+        grown = {**searched, **_called(worker, "train", order)}
+        spent = grown["search_cpu_s"] + grown["train_cpu_s"]
+        answer = {"grown": grown, "cpu_s": spent}
+        if control:
+            on_stage(f"training the control from Kaiming for {spent:.1f} CPU s")
+            answer["control"] = _called(worker, "control", order, spent, grown["train_cpu_s"] / grown["steps"])
     return answer
 
 
@@ -125,45 +133,31 @@ def recipe(net, steps):
 '''
 
 
-def _header(data: DataFacts, seed: int, answer: dict[str, Any], index: Index, weights: str) -> str:
-    """What the file says of itself: errors beside the control's, and the origin of each layer's first kernels."""
+def _model(
+    settings: Settings, dataset: Dataset, index: Index, text: str, weights: bytes, answer: dict[str, Any]
+) -> GrownModel:
     grown, control = answer["grown"], answer.get("control")
-    beside = f"\nfrom Kaiming      {control['test']:.2%} in the same CPU seconds, search included" if control else ""
-    comments = "\n".join(_layer_comments(grown["layers"], index))
-    way = "a connected part of a trained one" if grown["layers"][0][0] == "chain" else "the bottom up"
-    return f'''"""A network for the data set {data.name}, grown from {way} by gi {gi.__version__}.
-
-test error        {grown["test"]:.2%} (1 training, seed {seed}){beside}
-validation error  {grown["validation"]:.2%}
-parameters        {grown["num_params"]:,}
-
-python model.py               builds the network, prints its parameters and its output's shape
-python model.py --data DIR    trains it from PyTorch's own start and prints its error on the test split;
-                              DIR holds {data.hint}
-
-As it was grown and trained: net.load_state_dict(torch.load("{weights}", weights_only=True)).
-"""
-
-# Where the kernels come from, before all layers were trained together:
-{comments}
-
-'''
+    return GrownModel(
+        text=text, weights=weights, dataset=dataset, given=settings.dataset, seed=settings.seed,
+        way="a connected part of a trained one" if grown["layers"][0][0] == "chain" else "the bottom up",
+        layers=_layer_origins(grown["layers"], index), batch_size=min(BATCH_SIZE, dataset.num_train),
+        num_params=int(grown["num_params"]), steps=int(grown["steps"]), validation=grown["validation"],
+        test=grown["test"], control_test=control["test"] if control else None,
+    )  # fmt: skip
 
 
-def _layer_comments(layers: Sequence[Sequence[Any]], index: Index) -> list[str]:
+def _layer_origins(layers: Sequence[Sequence[Any]], index: Index) -> list[LayerOrigin]:
     """For each grown layer how it was found and in which network, with licence and origin."""
     networks = {row["name"]: row for row in index.networks.to_pylist() if not row["reason"]}
-    lines = []
-    for number, (how, network, layer, channels) in enumerate(layers, start=1):
-        row = networks.get(network)
-        place = f"{network}, layer {layer}" if row else f"the index's {len(networks)} networks"
-        lines.append(f"#   convolution {number}, {channels} channels: {ORIGINS[how]} {place}")
-        lines += [f"#     {row['licence']}, {row['origin']}"] if row else []
-    return lines
+    origins = []
+    for how, network, layer, channels in layers:
+        row = networks.get(network, {})
+        source = f"{network}, layer {layer}" if row else f"the index's {len(networks)} networks"
+        origins.append(LayerOrigin(channels, ORIGINS[how], source, row.get("licence", ""), row.get("origin", "")))
+    return origins
 
 
-def _order(settings: Settings, dataset: Dataset, text: str, pack: Path, weights: Path) -> dict[str, Any]:
-    index = Index.open(settings.index)
+def _order(settings: Settings, dataset: Dataset, index: Index, text: str, pack: Path, weights: Path) -> dict[str, Any]:
     write_pack(list(donors(index)), pack)
     return {
         "text": text,
@@ -184,32 +178,9 @@ def _order(settings: Settings, dataset: Dataset, text: str, pack: Path, weights:
 
 def _called(worker: WarmWorker, *call: Any) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = worker.call(*call)
+        figures: dict[str, Any] = worker.call(*call)
     except (WorkerDied, WorkerTimeout) as error:
         raise RunError(f"the worker that grows the network ended ({error}): is there enough memory?") from error
-    if "refused" in found:
-        raise ConfigError(found["refused"])
-    return found
-
-
-def _write(out: Path, text: str, weights: bytes, dataset: Dataset, settings: Settings, answer: dict[str, Any]) -> None:
-    """The model file, its weights, and the data that it needs beside it; each whole or not at all."""
-    grown = answer["grown"]
-    figures = Figures(
-        num_params=int(grown["num_params"]),
-        batch_size=min(BATCH_SIZE, dataset.num_train),
-        steps=int(grown["steps"]),
-        validation_errors=(grown["validation"],),
-        test_errors=(grown["test"],),
-    )
-    data = data_facts(dataset, settings.dataset)
-    header = _header(data, settings.seed, answer, Index.open(settings.index), out.with_suffix(".pt").name)
-    whole = model_text(text, (), data, figures, header=header)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    companion = companion_name(dataset, settings.dataset)
-    if companion:
-        write_splits(dataset, out.parent / "data" / companion)
-    for path, content in ((out.with_suffix(".pt"), weights), (out, whole.encode())):
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        draft.write_bytes(content)
-        draft.replace(path)
+    if "refused" in figures:
+        raise ConfigError(figures["refused"])
+    return figures

@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from gi.core.quoting import shown
+
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
@@ -136,12 +138,7 @@ def plain(text: str | bytes) -> str:
     Control characters are spelled out: a layer's name may be a terminal's commands.
     """
     raw = text if isinstance(text, bytes) else text.encode("utf-8", "replace")
-    line = " ".join(raw.decode("utf-8", "replace").split())
-    return line if line.isprintable() else "".join(c if c.isprintable() else _spelled(c) for c in line)
-
-
-def _spelled(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
+    return shown(" ".join(raw.decode("utf-8", "replace").split()))
 
 
 def shape_name(shape: tuple[int, ...]) -> str:

@@ -47,40 +47,54 @@ class Order:
     weights: str
 
 
-def grow(order: dict[str, Any]) -> dict[str, Any]:
-    """The figures of one grown network; its trained weights are written to `order["weights"]`."""
+def search(order: dict[str, Any]) -> dict[str, Any]:
+    """What the search found and what it tried; the network that it filled goes to `order["weights"]`."""
     asked = Order(**order)
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
-    dataset = open_dataset(Path(asked.dataset))
-    batches = Batches(dataset, "train", "cpu")
+    batches = Batches(_opened(asked), "train", "cpu")
     start = cpu_s()
     found, tally = _searched(asked, batches)
     net = _filled(asked, found)
     search_cpu_s = cpu_s() - start
-    trained = _trained(asked, net, dataset, batches, asked.images)
-    torch.save({name: value.detach().contiguous() for name, value in net.state_dict().items()}, asked.weights)
-    layers = [[s.how, s.network, s.donor_layer, len(s.weight)] for s in found.layers]
+    _save(net, asked)
     return {
         "search_cpu_s": search_cpu_s,
         "readout_error": found.error,
-        "layers": layers,
+        "layers": [[s.how, s.network, s.donor_layer, len(s.weight)] for s in found.layers],
         "tried": [list(row) for row in tally.rows],
         "num_params": num_params(net),
-        **trained,
     }
+
+
+def train_found(order: dict[str, Any]) -> dict[str, Any]:
+    """Trains what a search wrote to `order["weights"]`, and writes it there again."""
+    asked = Order(**order)
+    dataset = _opened(asked)
+    seed_everything(asked.seed, "weights")
+    net = build(load(asked.text))
+    net.load_state_dict(torch.load(asked.weights, weights_only=True))
+    figures = _trained(asked, net, dataset, Batches(dataset, "train", "cpu"), asked.images)
+    _save(net, asked)
+    return figures
 
 
 def control(order: dict[str, Any], budget_cpu_s: float, step_cpu_s: float) -> dict[str, Any]:
     """The same network as its program starts it, trained for as many steps as fit into the CPU seconds of the other."""
     asked = Order(**order)
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
-    dataset = open_dataset(Path(asked.dataset))
+    dataset = _opened(asked)
     seed_everything(asked.seed, "weights")
     net = build(load(asked.text))
     steps = max(1, round(budget_cpu_s / step_cpu_s))
     return _trained(asked, net, dataset, Batches(dataset, "train", "cpu"), steps * asked.batch_size)
+
+
+def _opened(asked: Order) -> Dataset:
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    return open_dataset(Path(asked.dataset))
+
+
+def _save(net: nn.Module, asked: Order) -> None:
+    torch.save({name: value.detach().contiguous() for name, value in net.state_dict().items()}, asked.weights)
 
 
 def _searched(asked: Order, batches: Batches) -> tuple[Grown, Tally]:
@@ -165,9 +179,9 @@ def _trained(asked: Order, net: nn.Module, dataset: Dataset, batches: Batches, i
 
 def handle(verb: str, *args: Any) -> dict[str, Any]:
     """Answers one call of the driver; what the index lacks comes back as {"refused": text}."""
-    verbs: dict[str, Any] = {"grow": grow, "control": control}
+    verbs: dict[str, Any] = {"search": search, "train": train_found, "control": control}
     try:
-        found: dict[str, Any] = verbs[verb](*args)
+        figures: dict[str, Any] = verbs[verb](*args)
     except WeightsError as error:
         return {"refused": str(error)}
-    return found
+    return figures
