@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
-from torch.utils._device import _device_constructors
 
 from gi.core.trace import Site, Use
 from gi.trace.fit import layers
@@ -19,6 +18,7 @@ from gi.trace.fit.channel_axis import layer_axis
 from gi.trace.fit.data_flow import DataFlow
 from gi.trace.fit.functions import function_misfits, like, made_to_fit, width_of
 from gi.trace.fit.misfit import Misfit
+from gi.trace.fit.plain_weights import is_lazy, wake, width_name
 from gi.trace.fit.raw_tensors import RawTensor, RawTensors, resized, sizes_of
 from gi.trace.fit.remembered_outputs import Outputs
 from gi.trace.fit.saved_for_backward import Kept
@@ -26,22 +26,23 @@ from gi.trace.identity.graph_digest import GraphDigest, sets_values
 from gi.trace.numbers.demands import Needs
 from gi.trace.numbers.tracked_int import Routes, constructor_values
 from gi.trace.program.call_sites import NOWHERE, CallSites, literals
+from gi.trace.program.placement import Placement, Values, called
 from gi.trace.program.run import Stop
 from gi.trace.torch_names import symbol_of
 
 BATCH = 3  # no common width, so that a batch dimension is not mistaken for a channel dimension
 
 _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
-_CONSTRUCTORS = _device_constructors()
 _OUTPUTS = Outputs()  # of every program that this process has seen
 
 
 class Recorder:
     """What one run showed: what was built, what was used, what had to be fixed, what was computed."""
 
-    def __init__(self, routes: Routes, num_classes: int) -> None:
-        """Takes the routes that the program's text is followed by."""
+    def __init__(self, routes: Routes, num_classes: int, values: Values = Values.NONE) -> None:
+        """Takes the routes that the program's text is followed by, and what holds values while it runs."""
         self.num_classes = num_classes
+        self.placement = Placement(values)
         self.sites = CallSites()
         self.routes = routes
         self.needs = Needs(self.routes)
@@ -89,7 +90,9 @@ class Recorder:
 
         def recorded_parameter(module: nn.Module, name: str, param: nn.Parameter | None) -> None:
             if self.forward_runs and param is not None and name not in module._parameters:  # else it is made to fit
-                raise Stop("forward", "builds a layer in forward", 0, type(module).__name__)
+                kind = type(module).__name__
+                said = f"forward gives a {kind} new weights, which no optimizer trains: build it in __init__"
+                raise Stop("forward", "builds a layer in forward", self.sites.innermost()[0], said)
             register(module, name, param)
 
         nn.Module.__call__ = recorded_call  # type: ignore[method-assign]
@@ -103,10 +106,18 @@ class Recorder:
             for owner, forward in self._forwards.items():
                 owner.forward = forward  # type: ignore[attr-defined]
 
+    def empty(self, net: nn.Module) -> None:
+        """Takes the values of a network's weights from them: forward runs on meta, where nothing costs memory."""
+        raws = [(raw, p) for p in net.parameters() if (raw := self.raw.of(p)) is not None]
+        self.graph.emptied(net.parameters())
+        for raw, parameter in raws:
+            self.raw.moved(raw, parameter)
+
     def input(self, shape: tuple[int, ...]) -> torch.Tensor:
         """A batch for the network; from here on it runs forward."""
         self.forward_runs = self.routes.over = True
-        x = torch.empty(BATCH, *shape, device="meta")
+        with torch._C.DisableTorchFunction():
+            x = torch.empty(BATCH, *shape, device="meta")
         self.graph.name(x, "input")
         self.flow.note("input", x, [])
         return x
@@ -116,7 +127,9 @@ class Recorder:
         if tuple(output.shape) == (BATCH, self.num_classes):
             return
         if output.shape[:1] != (BATCH,) or output.dim() not in (2, 4):
-            raise Stop("forward", "output shape", 0, f"the output is {tuple(output.shape[1:])} for each sample")
+            said = f"a batch of {BATCH} images gives {tuple(output.shape)}: it should be (n, {self.num_classes})"
+            fixed = " for n images: take n from the input, `x.size(0)`" if output.shape[:1] != (BATCH,) else ""
+            raise Stop("forward", "output shape", 0, said + fixed)
         flattened = self.flow.flattened(output)
         if flattened is not None and (pooled := layers.pooled_before_head(flattened.before, self.num_classes)):
             self.needs.add(pooled, flattened.site, flattened.layer)
@@ -163,9 +176,9 @@ class Recorder:
         if args is None:  # the call is left out
             return self._left_out
         output = self._inside(True, call, module, args, kwargs)
-        if isinstance(output, (torch.Tensor, tuple)):
+        if isinstance(output, (torch.Tensor, tuple)) and self.forward_runs:
             self.flow.note(type(module).__name__, output, _data(args, kwargs), module, site)
-        if isinstance(output, torch.Tensor):
+        if isinstance(output, torch.Tensor) and self.forward_runs:
             self.uses.append(self._use(module, site, args, output))
         return output
 
@@ -206,8 +219,13 @@ class Recorder:
         self.needs.used.add(id(module))
         flattened = self.flow.flattened(x) if isinstance(module, nn.Linear) else None
         image = flattened.before if flattened else ()
+        lazy = is_lazy(module) and width_name(module)
+        if lazy:
+            wake(module)
         for misfit in layers.misfits(module, x, image, channels_last=self.flow.is_channels_last(x)):
-            if misfit.kind == "shrink" and flattened:
+            if misfit.name == lazy:
+                self.needs.add(Misfit("lazy", misfit.name, value=misfit.value), site, module)
+            elif misfit.kind == "shrink" and flattened:
                 self.needs.add(misfit, flattened.site, flattened.layer)
             else:
                 self.needs.add(misfit, site, module)
@@ -224,7 +242,7 @@ class Recorder:
         """A function is called before forward runs: what sets values of meta tensors is noted, and not run."""
         target = kwargs.get("tensor", args[0] if args else None)
         unreal = sets_values(func) and isinstance(target, torch.Tensor) and target.is_meta
-        output = target if unreal else func(*args, **kwargs)
+        output = target if unreal else called(func, args, kwargs)
         self.graph.started(func, args, kwargs, output)
         self._on_raw_tensor(func, args, kwargs, output)
         return output
@@ -319,9 +337,7 @@ class _Functions(TorchFunctionMode):
         self.recorder = recorder
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        if func in _CONSTRUCTORS and kwargs.get("device") is None:
-            kwargs["device"] = "meta"
+        func, args, kwargs = self.recorder.placement.call(func, args, kwargs or {})
         return (self.recorder.on_function if self.recorder.forward_runs else self.recorder.on_start)(func, args, kwargs)
 
 

@@ -17,13 +17,15 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.parameter import UninitializedParameter
 
 from gi.core.trace import Trace, answer_as_json
 from gi.trace.classes.trial import tried
-from gi.trace.identity.numeric_digest import numeric
+from gi.trace.identity.numeric_digest import fixed_randomness, numeric
 from gi.trace.identity.recipe_digest import digest, reached
 from gi.trace.numbers.marks import ADDED, AT
 from gi.trace.numbers.tracked_int import Routes
+from gi.trace.program.placement import Values
 from gi.trace.program.run import Stop, built, compiled, namespace, stops
 from gi.trace.recipe_check import tried_recipe
 from gi.trace.recorder import BATCH, Recorder
@@ -75,6 +77,7 @@ def _torchs_own_state() -> Iterator[None]:
             yield
     finally:
         torch.set_default_dtype(dtype)
+        torch.set_default_device(None)
 
 
 _VERBS: dict[str, Callable[..., Any]] = {
@@ -90,14 +93,16 @@ class _Run:
 
     def __init__(self, text: str, input_shape: tuple[int, ...], num_classes: int, entry: str) -> None:
         self.text, self.input_shape, self.num_classes, self.entry = text, input_shape, num_classes, entry
-        self.code = compiled(text)
+        self.code, self.values = compiled(text), Values.NONE
 
     def answer(self, with_recipe: bool, with_numbers: bool) -> Trace:
         """The trace. Raises `Stop`."""
-        names, net, output, seen = self._recorded(self.code, Routes())
+        names, net, output, seen = self._with_values()
         if seen.needs.fixes:
             names, net, output, seen = self._followed()
         params = list(net.named_parameters())
+        if any(isinstance(p, UninitializedParameter) for _, p in params):
+            raise Stop("forward", "unused lazy layer", 0, "a lazy layer gets no data, so its weights never get a size")
         leaves = reached(output)
         if seen.graph.draws_weights or leaves - {id(p) for _, p in params}:
             raise Stop("forward", "builds a weight in forward", 0, "a weight is no parameter of the network")
@@ -124,15 +129,28 @@ class _Run:
             points=points,
         )
 
+    def _with_values(self) -> tuple[dict[str, Any], nn.Module, torch.Tensor, Recorder]:
+        """What one run showed: with tensors that hold no values, or as few as the program asks for."""
+        for values in Values:
+            self.values = values
+            try:
+                with fixed_randomness() if values else contextlib.nullcontext():
+                    return self._recorded(self.code, Routes())
+            except Stop as stop:
+                if values is max(Values) or "meta" not in stop.record.detail.lower():
+                    raise
+        raise AssertionError("the last values give a run or a reason")
+
     def _recorded(
         self, code: types.CodeType, routes: Routes
     ) -> tuple[dict[str, Any], nn.Module, torch.Tensor, Recorder]:
         """The program's names, its network, the output for a batch, and what was seen on the way."""
-        seen = Recorder(routes, self.num_classes)
+        seen = Recorder(routes, self.num_classes, self.values)
         with seen.importing():
             names = namespace(code, {AT: routes.at, ADDED: routes.added})
         with seen.recording():
             net = built(names, self.entry)
+            seen.empty(net)
             output = self._forward(net, seen)
         seen.output(output)
         return names, net, output, seen
@@ -166,6 +184,8 @@ class _Run:
     def _numbers(self, seen: Recorder, num_params: int, two_modes: bool) -> str | None:
         graph = seen.graph
         if graph.multiply_adds > MAX_MULTIPLY_ADDS or graph.values > MAX_VALUES or num_params > MAX_WEIGHTS:
+            return None
+        if self.values is Values.WEIGHTS:  # it reads how its weights start, which `numeric` leaves out
             return None
         numbers = numeric(self.code, self.entry, self.input_shape, two_modes=two_modes)
         return numbers and digest(numbers, graph.invariants())

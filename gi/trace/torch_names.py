@@ -19,6 +19,8 @@ def symbol_of(target: Any) -> str:
 
 @lru_cache(maxsize=4096)
 def _symbol_of(target: Any) -> str:
+    if isinstance(target, type) and target.__module__ == "torch.nn.utils.parametrize":  # its weights are computed
+        target = target.__mro__[1]
     name, module = getattr(target, "__qualname__", ""), getattr(target, "__module__", "") or ""
     if module.startswith("torch.nn.modules"):
         return f"torch.nn.{name}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from gi.core.errors import ConfigError, SourceError
-from gi.source.identity.dead_code import without_dead_code
+from gi.source.identity.dead_code import dead
 from gi.source.tree.imports import resolve, spelling, with_import
 from gi.source.tree.tree import Source, parse
 
@@ -80,14 +80,16 @@ def with_recipe(text: str) -> str:
 def without_plain_recipe(text: str, original: str, entry: str = "Net") -> str:
     """A descendant of `with_recipe(original)` without the recipe, where `original` had none and it is still as put in.
 
-    With it go the imports that only it used.
+    With it go the imports that were put in for it; whatever the file itself had stays, used or not.
     """
     source, first = parse(text), parse(with_recipe(original))
     recipe, plain = source.functions.get("recipe"), first.functions.get("recipe")
     if recipe is None or plain is None or first.text == original or ast.dump(recipe) != ast.dump(plain):
         return text
-    rest = source.edited(source.delete_statements([recipe]))
-    return without_dead_code(rest, before=original, entry=entry).rstrip("\n") + "\n"
+    rest = parse(source.edited(source.delete_statements([recipe])))
+    own = {ast.dump(s) for s in parse(original).tree.body}
+    put_in = [s for (kind, *_), s in dead(rest, entry).items() if kind == "import" and ast.dump(s) not in own]
+    return rest.edited(rest.delete_statements(put_in)).rstrip("\n") + "\n"
 
 
 def bound_names(tree: ast.Module) -> set[str]:

@@ -6,7 +6,7 @@ from gi.core.errors import UnrepairableError
 from gi.core.trace import Fix, Site, Trace
 from gi.source.places import placing
 from gi.source.repair.values import add_argument
-from gi.source.tree.imports import spelling, with_import
+from gi.source.tree.imports import resolve, spelling, with_import
 from gi.source.tree.tree import Replacement, Source
 
 
@@ -47,6 +47,28 @@ def set_symbol(source: Source, fix: Fix, trace: Trace) -> list[Replacement]:
         raise UnrepairableError(f"line {call.lineno} builds several layers that must be of different classes")
     name, line = spelling(source, fix.value)
     return [source.replace(call.func, name), *([with_import(source, line)] if line else [])]
+
+
+def set_lazy(source: Source, fix: Fix, trace: Trace) -> list[Replacement]:
+    """A lazy layer becomes one of its plain class, which is given the width of its input first."""
+    call = call_at(source, fix.built[0]) if fix.built else None
+    symbol = resolve(source, call.func) if call else ""
+    module, _, name = symbol.rpartition(".")
+    if call is None or not name.startswith("Lazy"):
+        raise UnrepairableError(
+            f"line {fix.site[0]} calls a lazy layer whose class does not stand where it is built: "
+            "write the plain class with the width of its input"
+        )
+    spelled, line = spelling(source, f"{module}.{name.removeprefix('Lazy')}")
+    width = next(f.value for f in trace.fixes if f.kind == "lazy" and f.built[:1] == fix.built[:1])
+    start = source.bytes_of(call.func)[1]
+    at = source.data.index(b"(", start) + 1
+    first = f"{width}, " if call.args or call.keywords else str(width)
+    return [
+        source.replace(call.func, spelled),
+        Replacement(at, at, first),
+        *([with_import(source, line)] if line else []),
+    ]
 
 
 def flatten_first(source: Source, fix: Fix, _: Trace) -> list[Replacement]:
@@ -90,12 +112,20 @@ def _flatten_in_forward(source: Source, fix: Fix) -> list[Replacement]:
 
 
 def set_view(source: Source, fix: Fix, trace: Trace) -> list[Replacement]:
-    """The second size of a view to (n, k)."""
+    """The second size of a view to (n, k), and the first where it is a number of images of its own."""
     call = call_at(source, fix.site)
     sizes = list(call.args)
     if sizes and isinstance(sizes[-1], (ast.Tuple, ast.List)):  # x.view((n, k)), torch.reshape(x, (n, k))
         sizes = list(sizes[-1].elts)
     if len(sizes) != 2:
         raise UnrepairableError(f"the view of line {fix.site[0]} has no two sizes")
+    if fix.name == "batch":
+        method = isinstance(call.func, ast.Attribute) and not resolve(source, call.func).startswith("torch.")
+        x = call.func.value if isinstance(call.func, ast.Attribute) and method else call.args[0]
+        if isinstance(x, ast.Name):
+            return [source.replace(sizes[0], f"{x.id}.size(0)"), source.replace(sizes[1], "-1")]
+        if x is not call.args[0]:
+            return [Replacement(source.bytes_of(x)[1], source.bytes_of(call)[1], ".flatten(1)")]
+        return [source.replace(sizes[0], "-1"), source.replace(sizes[1], str(fix.value[1]))]
     wanted = {f.value for f in trace.fixes if f.kind == "view" and f.site == fix.site}
     return [source.replace(sizes[1], str(fix.value[1])) if len(wanted) == 1 else source.replace(sizes[1], "-1")]

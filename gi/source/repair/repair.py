@@ -106,6 +106,7 @@ _PLAIN: dict[str, Callable[[Source, Fix, Trace], list[Replacement]]] = {
     "symbol": layers.set_symbol,
     "flatten": layers.flatten_first,
     "inplace": out_of_place,
+    "lazy": layers.set_lazy,
     "pool": layers.flatten_first,
     "remove": layers.remove,
     "shrink": layers.pool_first,

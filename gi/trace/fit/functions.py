@@ -35,8 +35,6 @@ def function_misfits(
         return list(_pool(x, args, kwargs))
     if name.startswith("adaptive_") and x.dim() == 2:
         return [Misfit("remove")]
-    if name in ("dropout2d", "feature_dropout") and x.dim() == 2:
-        return [Misfit("remove")]
     if name in _SUMS | _IN_PLACE and len(args) > 1 and isinstance(args[1], torch.Tensor):
         return list(_sum(x, args[1], name in _IN_PLACE, flow))
     return []
@@ -89,6 +87,8 @@ def _view(x: torch.Tensor, sizes: tuple[Any, ...], batch: int, flow: DataFlow) -
     features = math.prod(x.shape[1:])
     if len(sizes) != 2:
         yield from _filled(x, tuple(int(s) for s in sizes), batch, flow)
+    elif sizes[0] > 0 and sizes[0] % batch:  # a number of images that the text fixes: `x.view(100, -1)`
+        yield Misfit("view", "batch", value=(-1, features))
     elif sizes[0] in (batch, -1) and (sizes[1] not in (features, -1)):
         if x.dim() == 4 and sizes[1] == x.shape[1]:  # one value for each channel
             yield Misfit("shrink", value=(1, int(sizes[1])))

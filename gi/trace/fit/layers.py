@@ -15,13 +15,12 @@ from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from torch.nn.modules.instancenorm import _InstanceNorm
 
 from gi.trace.fit.misfit import Misfit
-from gi.trace.fit.windows import IMAGE_ONLY, POOLS, image_misfits, rank, window
+from gi.trace.fit.plain_weights import settle_weights
+from gi.trace.fit.windows import IMAGE_ONLY, POOLS, image_misfits, window
 
 MAX_FLAT = 4096  # a feature map of more values than this is pooled before a dense layer sees it
 MAX_DENSE = 10_000_000  # and so it is before a flatten, where the dense layer behind would grow to more weights
 POOLED = 4  # to this height and width
-
-_CHANNEL_DROPOUTS = (nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.FeatureAlphaDropout)
 
 
 def misfits(
@@ -44,7 +43,7 @@ def misfits(
         yield from _layer_norm(module, x, channels_last)
     elif isinstance(module, nn.PReLU) and module.num_parameters not in (1, _channels(x)):
         yield Misfit("argument", "num_parameters", 0, _channels(x))
-    elif isinstance(module, _CHANNEL_DROPOUTS) and x.dim() != rank(module):
+    elif isinstance(module, nn.Dropout1d) and x.dim() not in (2, 3):  # the others warn at most
         yield Misfit("symbol", value="torch.nn.Dropout")
     elif isinstance(module, IMAGE_ONLY):
         yield from image_misfits(module, x)
@@ -187,6 +186,7 @@ def _layer_norm(module: nn.LayerNorm, x: torch.Tensor, channels_last: bool) -> I
 
 def _rebuild(module: Any, misfit: Misfit) -> None:
     """Sets one argument of a built layer, with the meta parameters that follow from it."""
+    settle_weights(module)
     setattr(module, misfit.name, misfit.value)
     if isinstance(module, POOLS):
         return

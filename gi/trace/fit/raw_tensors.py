@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch.nn.parameter import UninitializedParameter
 
 from gi.trace.fit.remembered_outputs import storage_of
 
@@ -71,7 +72,13 @@ class RawTensors:
 
     def of(self, value: Any) -> RawTensor | None:
         """The raw tensor whose values a tensor holds."""
-        return self._by_storage.get(storage_of(value)) if isinstance(value, torch.Tensor) and value.is_meta else None
+        if not isinstance(value, torch.Tensor) or isinstance(value, UninitializedParameter):
+            return None
+        return self._by_storage.get(storage_of(value))
+
+    def moved(self, raw: RawTensor, tensor: torch.Tensor) -> None:
+        """A raw tensor lies elsewhere now: its values were taken."""
+        self._by_storage[storage_of(tensor)] = raw
 
     def size(self, value: torch.Tensor, axis: int) -> int | None:
         """Which size of the raw tensor an axis of `value` shows; None where none does, or only a part of it."""

@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+from gi.trace.program.placement import called
+
 MAX_REMEMBERED = 50_000
 _SETTINGS = (int, float, str, bool, type(None), torch.dtype)
 
@@ -48,7 +50,7 @@ class Outputs:
         tensors: list[torch.Tensor] = []
         form = _form((args, tuple(kwargs.items())), tensors)
         if form is None or not tensors:
-            return func(*args, **kwargs), []
+            return called(func, args, kwargs), []
         key = (func, torch.is_grad_enabled(), form)
         seen = self._seen.get(key)
         if seen is None:

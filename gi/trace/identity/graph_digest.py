@@ -8,14 +8,16 @@ converse does not hold: that two networks which compute the same in other steps 
 import inspect
 import math
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.parameter import UninitializedParameter
 
 from gi.trace.identity.recipe_digest import digest
+from gi.trace.program.placement import to_meta
 
 _RESHAPES = frozenset({"view", "reshape", "flatten", "squeeze", "unsqueeze", "contiguous", "view_as", "unflatten"})
 _SETTINGS = (int, float, str, bool, type(None), types.EllipsisType, slice, torch.dtype, torch.device)
@@ -87,6 +89,15 @@ class GraphDigest:
         elif isinstance(output, torch.Tensor) and _storage(output) not in self._starts:
             self._start(output, [(name, self._history(args), step[2])])
 
+    def emptied(self, tensors: Iterable[torch.Tensor]) -> None:
+        """Takes the values from tensors that hold some; how these came about is kept."""
+        real = [(t, self._start_of(t)) for t in tensors if not t.is_meta and not isinstance(t, UninitializedParameter)]
+        for tensor, _ in real:
+            self._starts.pop(_storage(tensor), None)  # another tensor will lie there
+        to_meta(t for t, _ in real)
+        for tensor, history in real:
+            self._start(tensor, history)
+
     def _start(self, tensor: torch.Tensor, history: list[Any]) -> None:
         self._starts[_storage(tensor)] = history
         self._kept.append(tensor)
@@ -99,7 +110,7 @@ class GraphDigest:
         return repr(value) if isinstance(value, _SETTINGS) else type(value).__name__
 
     def _start_of(self, tensor: torch.Tensor) -> Any:
-        if not tensor.is_meta:
+        if not tensor.is_meta and _storage(tensor) not in self._starts:
             return digest(tuple(tensor.shape), tensor.detach().reshape(-1)[:_COMPARED].tolist())
         return self._starts.get(_storage(tensor), [])
 

@@ -35,7 +35,7 @@ def numeric(code: types.CodeType, entry: str, input_shape: tuple[int, ...], *, t
 
     With `two_modes` the network also runs in evaluation mode. Raises `Stop` where the program fails on real tensors.
     """
-    with _fixed_randomness():
+    with fixed_randomness():
         net = _built(code, entry)
         fill = _Fill()
         x = _noise("input", BATCH * math.prod(input_shape)).reshape(BATCH, *input_shape) * _INPUT_SCALE
@@ -54,8 +54,8 @@ def numeric(code: types.CodeType, entry: str, input_shape: tuple[int, ...], *, t
 
 
 @contextlib.contextmanager
-def _fixed_randomness() -> Iterator[None]:
-    """What the program draws while it is built and run is the same each time, and nobody else's draws move."""
+def fixed_randomness() -> Iterator[None]:
+    """What a program draws while it is built and run is the same each time, and nobody else's draws move."""
     states = torch.get_rng_state(), random.getstate(), numpy.random.get_state()
     _draw_alike()
     random.seed(0)

@@ -14,6 +14,7 @@ from gi.core.types import Stage, Task
 from gi.source.tree.entry import entry_call, entry_name
 from gi.trace.augmentation.batched import batched_forms
 from gi.trace.augmentation.per_image import augmenter
+from gi.trace.program.compilers import leave_out_compilers, show_source
 
 FILE_NAME = "<candidate>"
 OUT_OF_MEMORY = "out of memory"
@@ -55,6 +56,8 @@ def load(text: str) -> ModuleType:
     """The program's module, executed in a fresh namespace."""
     with blame("parse"):
         code = compile(text, FILE_NAME, "exec", dont_inherit=True)
+    show_source(text, FILE_NAME)
+    leave_out_compilers()
     module = ModuleType("candidate")
     module.__file__ = FILE_NAME
     sys.modules["candidate"] = module  # dataclasses and pickling look classes up there

@@ -10,10 +10,13 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.parameter import UninitializedParameter
 
 from gi.core.trace import Stopped
 from gi.source.tree.entry import entry_call
 from gi.trace.program.call_sites import CANDIDATE, line_of
+from gi.trace.program.compilers import leave_out_compilers, show_source
+from gi.trace.program.placement import AbsentDeviceError
 
 MAX_PARAMS = 256_000_000  # with gradients and two moments of each, 4 GiB: what a training has by default
 
@@ -35,7 +38,8 @@ def stops(stage: str) -> Iterator[None]:
     except RecursionError:
         raise Stop(stage, "recursion", 0, "recursion without end") from None
     except BaseException as error:  # SystemExit, or a class of the program's own
-        raise Stop(stage, _reason(error), line_of(error), f"{type(error).__name__}: {error}"[:500]) from None
+        said = str(error) if isinstance(error, AbsentDeviceError) else f"{type(error).__name__}: {error}"
+        raise Stop(stage, _reason(error), line_of(error), said[:500]) from None
 
 
 def namespace(code: types.CodeType, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -46,6 +50,7 @@ def namespace(code: types.CodeType, given: Mapping[str, Any] | None = None) -> d
     module.__dict__.update(given or {})
     torch._jit_internal._overloaded_methods.clear()  # those of the last program, whose module was called the same
     torch._jit_internal._overloaded_method_class_fileno.clear()
+    leave_out_compilers()
     with stops("build"):
         exec(code, module.__dict__)
     return module.__dict__
@@ -53,6 +58,8 @@ def namespace(code: types.CodeType, given: Mapping[str, Any] | None = None) -> d
 
 def compiled(text: str | ast.Module) -> types.CodeType:
     """The code of a program, whose frames `gi.trace.program.call_sites` knows by their file name."""
+    if isinstance(text, str):
+        show_source(text, CANDIDATE)
     try:
         return compile(text, CANDIDATE, "exec")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -65,12 +72,15 @@ def built(names: dict[str, Any], entry: str) -> nn.Module:
         net = eval(entry_call(entry), names)
     if not isinstance(net, nn.Module):
         raise Stop("build", "not a module", 0, f"{entry} gives a {type(net).__name__}, not an nn.Module")
-    if sum(p.numel() for p in net.parameters()) > MAX_PARAMS:
+    known = (p.numel() for p in net.parameters() if not isinstance(p, UninitializedParameter))
+    if sum(known) > MAX_PARAMS:
         raise Stop("build", "too large", 0, f"more than {MAX_PARAMS:,} parameters")
     return net
 
 
 def _reason(error: BaseException) -> str:
+    if isinstance(error, AbsentDeviceError):
+        return "device"
     if isinstance(error, (NameError, AttributeError, ImportError)):
         return {"NameError": "undefined name", "UnboundLocalError": "undefined name"}.get(
             type(error).__name__, "missing attribute" if isinstance(error, AttributeError) else "import"

@@ -63,7 +63,11 @@ LAYERS = {
         ["nn.MaxPool2d(1, padding=1)", "nn.Flatten()", "nn.Linear(64, 10)"],
         ["nn.MaxPool2d(1, padding=0)"],
     ),
-    "channel dropout of features": (["nn.Flatten()", "nn.Dropout2d(0.1)", "nn.Linear(64, 10)"], ["nn.Dropout(0.1)"]),
+    "dropout of rows": (["nn.Dropout1d(0.1)", "nn.Flatten()", "nn.Linear(64, 10)"], ["nn.Dropout(0.1)"]),
+    "lazy": (
+        ["nn.LazyConv2d(4, 3)", "nn.LazyBatchNorm2d()", "nn.Flatten()", "nn.LazyLinear(out_features=10)"],
+        ["nn.Conv2d(1, 4, 3)", "nn.BatchNorm2d(4)", "nn.Linear(144, out_features=10)"],
+    ),
 }
 
 

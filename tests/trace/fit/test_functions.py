@@ -29,7 +29,7 @@ FUNCTIONS = [
     ("avg_pool2d", FLAT, (), {"kernel_size": 2}, Misfit("remove")),
     ("adaptive_avg_pool2d", FLAT, (1,), {}, Misfit("remove")),
     ("adaptive_avg_pool2d", IMAGE, (1,), {}, None),
-    ("dropout2d", FLAT, (), {}, Misfit("remove")),
+    ("dropout2d", FLAT, (), {}, None),
     ("relu", FLAT, (), {}, None),
 ]
 

@@ -39,7 +39,7 @@ MISFITS = [
     (lambda: nn.PReLU(), IMAGE, []),
     (lambda: nn.PReLU(4), IMAGE, [("num_parameters", 8)]),
     (lambda: nn.Dropout2d(0.1), IMAGE, []),
-    (lambda: nn.Dropout2d(0.1), FLAT, [("symbol", "torch.nn.Dropout")]),
+    (lambda: nn.Dropout1d(0.1), IMAGE, [("symbol", "torch.nn.Dropout")]),
     (lambda: nn.Dropout(0.1), FLAT, []),
     (lambda: nn.MaxPool2d(2), IMAGE, []),
     (lambda: nn.MaxPool2d(2), FLAT, [("remove", None)]),
