@@ -14,6 +14,7 @@ import click
 from click.core import ParameterSource
 
 from gi.cli.corpus_file import build_default_corpus
+from gi.cli.data_set import announce, image_size_option, parse_image_size
 from gi.cli.model_file import ModelFile, arguments_option, fitted_text, read_model, seed_program
 from gi.cli.options import as_json, print_json
 from gi.core.errors import ConfigError, GiError
@@ -29,6 +30,7 @@ _DEFAULT: dict[str, Any] = {field.name: field.default for field in dataclasses.f
 
 @click.command()
 @click.option("--dataset", default="digits", show_default=True, metavar="NAME|FOLDER", help="What to learn.")
+@image_size_option
 @click.option("--generations", type=int, default=_DEFAULT["generations"], show_default=True, help="How many to breed.")
 @click.option("--population", type=int, default=_DEFAULT["population"], show_default=True, help="Programs kept alive.")
 @click.option("--seed", type=int, default=_DEFAULT["seed"], show_default=True, help="Of every random stream.")
@@ -130,10 +132,11 @@ def _new(
 
     import gi.search.evolve
     from gi.archive import refuse_unfit
-    from gi.data.dataset import load_dataset
+    from gi.data.dataset import run_dataset
 
     refuse_unfit(folder)  # what is wrong with the call is told before the first run's corpus is built
-    dataset = load_dataset(config.dataset, data_root=config.data_root, cache=cache_folder())
+    dataset = run_dataset(config)
+    announce(dataset)
     if dataset.source_kind in ("folder", "npz"):
         config = dataclasses.replace(config, dataset=_absolute(config.dataset))
     if model is not None:
@@ -222,6 +225,7 @@ def _config(
     data_root: str | None,
     corpus: str | None,
     index: str,
+    image_size: str | None,
     **same: Any,
 ) -> RunConfig:
     """The settings of a new run. Its paths are absolute: it may be resumed from another folder."""
@@ -231,6 +235,7 @@ def _config(
         corpus=corpus and _absolute(corpus),
         index=None if index == "none" else _absolute(index),
         entry="Net" if model is None else model.entry,
+        image_size=parse_image_size(image_size),
         cpu_limit_s=limit_s,
         budget_cpu_s=None if budget is None else parse_duration(budget),
         objectives=tuple(key.strip() for key in objectives.split(",")),

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from gi.cli.data_set import announce, image_size_option, parse_image_size
 from gi.cli.index import index_option
 from gi.cli.options import as_json, print_json
 from gi.core.errors import ConfigError
@@ -12,6 +13,7 @@ from gi.core.errors import ConfigError
 
 @click.command()
 @click.option("--dataset", default="digits", show_default=True, metavar="NAME|FOLDER", help="What to learn.")
+@image_size_option
 @index_option
 @click.option("--widths", default="32,64,96", show_default=True, help="Channels of each convolution, from the bottom.")
 @click.option("--candidates", type=int, default=24, show_default=True, help="Kernel sets tried for each layer.")
@@ -30,6 +32,7 @@ from gi.core.errors import ConfigError
 def grow(
     *,
     dataset: str,
+    image_size: str | None,
     folder: Path,
     widths: str,
     candidates: int,
@@ -60,8 +63,9 @@ def grow(
 
     settings = gi.jobs.grow.Settings(
         dataset=dataset, index=folder, widths=_widths(widths), candidates=candidates, probe_images=probe_images,
-        images=images, k=k, layered=layered, seed=seed, data_root=data_root,
+        images=images, k=k, layered=layered, seed=seed, data_root=data_root, image_size=parse_image_size(image_size),
     )  # fmt: skip
+    announce(gi.jobs.grow.dataset_of(settings))
     answer = gi.jobs.grow.grow(settings, out, control=not no_control, on_stage=_tell)
     if as_json:
         print_json({"model": str(out), **answer})

@@ -27,7 +27,7 @@ class RunConfig:
     Without `cpu_limit_s` the limit is `OWN_MODEL_FACTOR` times what the seed programs take. `entry` is the expression
     that builds the network among a program's names. `index` is the folder of the weight-search index whose networks
     trainings start from. With `inherit` the trainings of the search start from the parents' weights; the front's final
-    ones never do.
+    ones never do. `image_size` (height, width) is what all images are brought to.
     """
 
     dataset: str
@@ -51,6 +51,7 @@ class RunConfig:
     entry: str = "Net"
     index: str | None = None
     inherit: bool = False
+    image_size: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         for name, least in _LEAST.items():

@@ -6,8 +6,9 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -15,14 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gi.core.errors import DatasetError
-from gi.core.settings import data_folder
+from gi.core.settings import RunConfig, cache_folder, data_folder
 from gi.core.types import Task
-from gi.data.readers.folder import folder_digest, read_folder
+from gi.data.checks import odd_samples
+from gi.data.readers.class_folders import find_class_folders
+from gi.data.readers.folder import read_folder
 from gi.data.readers.named import KNOWN, NAMED, read_digits, read_named
 from gi.data.readers.npz import read_npz
-from gi.data.splits import RawSet, Samples, Splits, split
+from gi.data.splits import LARGEST_SIDE, RawSet, Samples, Splits, split
 
-FORMAT = 1  # of the decoded folder: part of its name, so that another version decodes again
+FORMAT = 2  # of the decoded folder: part of its name, so that another version decodes again
 SplitName = Literal["train", "validation", "test"]
 _META = "dataset.json"
 _STATISTICS_CHUNK = 4096
@@ -33,7 +36,9 @@ class Dataset:
     """A decoded data set. `mean` and `std` are those of the training pixels (0..255) by channel.
 
     `path` is the folder of decoded arrays, whose name holds a digest of what it was made from; `source_kind` is
-    "digits", "torchvision", "folder" or "npz".
+    "digits", "torchvision", "folder" or "npz". `image_size` (height, width) is what all images were brought to, if they
+    were. `places` tells by part ("train", "validation", "test") where the source has it; a part that gi set apart is
+    missing there. `passed_over` counts by kind the files that were not read; `remarks` are lines on what is odd.
     """
 
     name: str
@@ -46,6 +51,10 @@ class Dataset:
     num_test: int
     path: Path
     source_kind: str
+    image_size: tuple[int, int] | None = None
+    places: Mapping[str, Any] = field(default_factory=dict)
+    passed_over: Mapping[str, int] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +65,36 @@ class _Source:
     kind: str
     identity: Callable[[], str]
     read: Callable[[], RawSet]
+    image_size: tuple[int, int] | None
 
 
-def load_dataset(name_or_folder: str, *, data_root: str | None = None, cache: Path) -> Dataset:
+def run_dataset(config: RunConfig) -> Dataset:
+    """The data set of a run's settings. Raises `DatasetError` where it is gone."""
+    return load_dataset(config.dataset, data_root=config.data_root, image_size=config.image_size, cache=cache_folder())
+
+
+def load_dataset(
+    name_or_folder: str,
+    *,
+    data_root: str | None = None,
+    image_size: tuple[int, int] | None = None,
+    cache: Path,
+) -> Dataset:
     """The data set of this name, image folder or .npz file, decoded into `cache` unless it is there already.
 
-    `data_root` is where named sets lie (else $GI_DATA, else the cache folder). Raises `DatasetError`.
+    `data_root` is where named sets lie (else $GI_DATA, else the cache folder). With `image_size` (height, width) each
+    image is brought to that size, antialiased, whatever its proportions. Raises `DatasetError`.
     """
-    source = _find(name_or_folder, data_folder(data_root))
+    if image_size is not None and not all(0 < side <= LARGEST_SIDE for side in image_size):
+        height, width = image_size
+        raise DatasetError(f"--image-size {height}x{width}: each side must be from 1 to {LARGEST_SIDE} pixels.")
+    source = _find(name_or_folder, data_folder(data_root), image_size)
     stored = _stored_path(source, cache)
     if not (stored / _META).is_file():
-        splits = split(source.read(), name=source.name)
+        raw = source.read()
+        splits = split(raw, name=source.name)
         stored = _stored_path(source, cache)  # reading may have downloaded files
-        _store(splits, source, stored)
+        _store(splits, raw, source, stored)
     return open_dataset(stored)
 
 
@@ -94,16 +120,18 @@ def open_split(path: Path, split_name: SplitName) -> tuple[NDArray[np.uint8], ND
     return arrays[0], arrays[1]
 
 
-def _find(name: str, root: Path) -> _Source:
+def _find(name: str, root: Path, size: tuple[int, int] | None) -> _Source:
     if name == "digits":
-        return _Source(name, "digits", lambda: "", read_digits)
+        return _Source(name, "digits", lambda: "", partial(read_digits, size), size)
     if name in NAMED:
-        return _Source(name, "torchvision", lambda: _named_identity(name, root), lambda: read_named(name, root))
+        return _Source(
+            name, "torchvision", lambda: _named_identity(name, root), partial(read_named, name, root, size), size
+        )
     path = Path(name).expanduser()
     if path.is_dir():
-        return _Source(path.resolve().name, "folder", lambda: _folder_identity(path), lambda: read_folder(path))
+        return _folder_source(path.resolve(), size)
     if path.is_file() and path.suffix == ".npz":
-        return _Source(path.stem, "npz", lambda: _file_identity(path), lambda: read_npz(path))
+        return _Source(path.stem, "npz", lambda: _file_identity(path), partial(read_npz, path, size), size)
     if path.exists():
         raise DatasetError(f"{name} is neither a folder nor an .npz file: pass a data set's name or one of those.")
     close = difflib.get_close_matches(name.lower(), KNOWN, n=1, cutoff=0.5)
@@ -113,36 +141,42 @@ def _find(name: str, root: Path) -> _Source:
     )
 
 
+def _folder_source(folder: Path, size: tuple[int, int] | None) -> _Source:
+    try:
+        contents = find_class_folders(folder)
+        identity = f"{folder}\0{contents.digest()}"
+    except OSError as error:
+        raise DatasetError(f"the data set {folder} cannot be read ({error}).") from error
+    return _Source(folder.name, "folder", lambda: identity, partial(read_folder, folder, contents, size), size)
+
+
 def _named_identity(name: str, root: Path) -> str:
     paths = [root / file for file in NAMED[name].files]
-    return "\n".join(folder_digest(p) if p.is_dir() else _file_identity(p) for p in paths if p.exists())
-
-
-def _folder_identity(folder: Path) -> str:
-    return "\n".join(folder_digest(folder / part) for part in ("train", "test"))  # not all of a folder given by mistake
+    files = [file for path in paths for file in (sorted(path.rglob("*")) if path.is_dir() else [path])]
+    return "\n".join(_file_identity(file) for file in files if file.is_file())
 
 
 def _file_identity(path: Path) -> str:
     stat = path.stat()
-    return f"{path.resolve()}\0{stat.st_size}\0{stat.st_mtime_ns}"
+    return f"{path.resolve()}\0{stat.st_ino}\0{stat.st_size}\0{stat.st_mtime_ns}\0{stat.st_ctime_ns}"
 
 
 def _stored_path(source: _Source, cache: Path) -> Path:
     try:
-        key = f"{FORMAT}\n{source.kind}\n{source.name}\n{source.identity()}"
+        key = f"{FORMAT}\n{source.kind}\n{source.name}\n{source.image_size}\n{source.identity()}"
     except OSError as error:
         raise DatasetError(f"the data set {source.name} cannot be read ({error}).") from error
     plain = "".join(c if c.isalnum() else "-" for c in source.name)
-    return cache / "datasets" / f"{plain}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+    return cache / "datasets" / f"{plain}-{hashlib.sha256(os.fsencode(key)).hexdigest()[:16]}"
 
 
-def _store(splits: Splits, source: _Source, stored: Path) -> None:
+def _store(splits: Splits, raw: RawSet, source: _Source, stored: Path) -> None:
     """Writes the arrays into a folder beside `stored` and renames it, so that what is there is always whole."""
     try:
         stored.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(dir=stored.parent, prefix=".draft-"))
         try:
-            _write(splits, source, draft)
+            _write(splits, raw, source, draft)
             if stored.exists() and not (stored / _META).is_file():
                 shutil.rmtree(stored)
             if not stored.exists():
@@ -157,7 +191,7 @@ def _store(splits: Splits, source: _Source, stored: Path) -> None:
             ) from error
 
 
-def _write(splits: Splits, source: _Source, folder: Path) -> None:
+def _write(splits: Splits, raw: RawSet, source: _Source, folder: Path) -> None:
     parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
     for name, samples in parts.items():
         np.save(folder / f"{name}_images.npy", samples.images)
@@ -171,6 +205,10 @@ def _write(splits: Splits, source: _Source, folder: Path) -> None:
         "class_names": splits.class_names,
         "mean": mean,
         "std": std,
+        "image_size": source.image_size,
+        "places": raw.places,
+        "passed_over": raw.passed_over,
+        "remarks": [*raw.remarks, *odd_samples(raw, splits)],
         **{f"num_{name}": len(samples.labels) for name, samples in parts.items()},
     }
     (folder / _META).write_text(json.dumps(record, indent=1))

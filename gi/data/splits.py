@@ -1,7 +1,8 @@
 """Raw data to training, validation and test: checked, stratified, the same on every machine."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,24 +16,33 @@ LARGEST_SIDE = 64
 
 Images = NDArray[np.uint8]
 Labels = NDArray[np.int64]
+Names = NDArray[np.object_]
 
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """`images` is (n, c, h, w) uint8, `labels` is (n,) int64 in 0..classes-1."""
+    """`images` is (n, c, h, w) uint8, `labels` is (n,) int64 in 0..classes-1, `names` (n,) what the user calls them."""
 
     images: Images
     labels: Labels
+    names: Names
 
 
 @dataclass(frozen=True, slots=True)
 class RawSet:
-    """What a reader found: official parts as they are, None where there is none."""
+    """What a reader found: official parts as they are, None where there is none.
+
+    `places` tells by part where it lies in the source, a folder or an array's names; `passed_over` counts by kind what
+    was not read; `remarks` are lines on what is odd about the files.
+    """
 
     train: Samples
     test: Samples | None
     validation: Samples | None = None
     class_names: tuple[str, ...] = ()
+    places: Mapping[str, Any] = field(default_factory=dict)
+    passed_over: Mapping[str, int] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +63,18 @@ def split(raw: RawSet, *, name: str) -> Splits:
     `DatasetError` for one class, a class with too few samples, labels out of range, and sizes that do not fit.
     """
     num_classes = _check(raw, name)
+    names = raw.class_names or tuple(map(str, range(num_classes)))
     train, test, validation = raw.train, raw.test, raw.validation
     if test is None:
-        train, test = _take_share(train, MAX_TEST, num_classes, name, "test")
+        train, test = _take_share(train, MAX_TEST, names, name, "test")
     if validation is None:
-        train, validation = _take_share(train, MAX_VALIDATION, num_classes, name, "validation")
-    names = raw.class_names or tuple(map(str, range(num_classes)))
+        train, validation = _take_share(train, MAX_VALIDATION, names, name, "validation")
     return Splits(train, validation, test, names)
+
+
+def numbered(what: str, count: int) -> Names:
+    """The (n,) names "WHAT 0", "WHAT 1", ... of samples that have no names of their own."""
+    return np.array([f"{what} {number}" for number in range(count)], dtype=object)
 
 
 def stratified_share(labels: Labels, count: int, *, seed_name: str) -> NDArray[np.bool_]:
@@ -78,19 +93,21 @@ def stratified_share(labels: Labels, count: int, *, seed_name: str) -> NDArray[n
     return chosen
 
 
-def _take_share(samples: Samples, most: int, num_classes: int, name: str, what: str) -> tuple[Samples, Samples]:
-    counts = np.bincount(samples.labels, minlength=num_classes)
+def _take_share(
+    samples: Samples, most: int, class_names: Sequence[str], name: str, what: str
+) -> tuple[Samples, Samples]:
+    counts = np.bincount(samples.labels, minlength=len(class_names))
     if counts.min() < 2:
         raise DatasetError(
-            f"{name}: class {int(counts.argmin())} has {counts.min()} training images when {what} images are to be "
-            "set apart: each class needs at least 3 (2 where there is a test part)."
+            f"{name}: class {class_names[int(counts.argmin())]} has {_counted(int(counts.min()), 'training image')} "
+            f"when {what} images are to be set apart: each class needs at least 3 (2 where there is a test part)."
         )
     chosen = stratified_share(samples.labels, min(most, len(samples.labels) // 5), seed_name=what)
     return _pick(samples, ~chosen), _pick(samples, chosen)
 
 
 def _pick(samples: Samples, mask: NDArray[np.bool_]) -> Samples:
-    return Samples(samples.images[mask], samples.labels[mask])
+    return Samples(samples.images[mask], samples.labels[mask], samples.names[mask])
 
 
 def _check(raw: RawSet, name: str) -> int:
@@ -107,7 +124,7 @@ def _check(raw: RawSet, name: str) -> int:
                 f"{name} has {what} images of {_size(part)} beside training images of {_size(raw.train)}."
             )
     if max(raw.train.images.shape[2:]) > LARGEST_SIDE:
-        raise DatasetError(f"{name} has images of {_size(raw.train)}: at most 64x64 are supported, resize them first.")
+        raise DatasetError(too_large(f"{name} has images of {_size(raw.train)}"))
     num_classes = _num_classes(raw.train.labels, raw.class_names, name)
     for what, part in present.items():
         if part.labels.min() < 0 or part.labels.max() >= num_classes:
@@ -116,16 +133,28 @@ def _check(raw: RawSet, name: str) -> int:
     return num_classes
 
 
+def too_large(what: str) -> str:
+    """The message for images over the largest side; `what` begins it."""
+    return f"{what}: at most {LARGEST_SIDE}x{LARGEST_SIDE} are supported, --image-size 32 shrinks all of them to 32x32."
+
+
 def _num_classes(labels: Labels, class_names: Sequence[str], name: str) -> int:
     found = np.unique(labels)
     if found[0] < 0:
-        raise DatasetError(f"{name} has the label {found[0]}: labels count from 0.")
+        raise DatasetError(f"{name} has the label {found[0]}: labels count from 0. {_RENUMBER}")
     if len(found) < 2:
         raise DatasetError(f"{name} has one class only ({class_names[0] if class_names else found[0]}): give it two.")
     if found[-1] != len(found) - 1:
         gap = int(np.setdiff1d(np.arange(len(found)), found)[0])
-        raise DatasetError(f"{name} has labels up to {found[-1]} but no image of class {gap}: number them 0, 1, 2, ...")
+        raise DatasetError(f"{name} has labels up to {found[-1]} but no image of class {gap}. {_RENUMBER}")
     return len(found)
+
+
+_RENUMBER = "Number them by np.unique(labels, return_inverse=True)[1]."
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _size(part: Samples) -> str:

@@ -3,17 +3,12 @@
 import zipfile
 from pathlib import Path
 
-from gi.core.settings import RunConfig, cache_folder
-from gi.data.dataset import Dataset, load_dataset, open_split
+from gi.data.dataset import Dataset, SplitName, open_split
 from gi.data.readers.named import NAMED
 from gi.export.render import DataFacts
 
+_PARTS: tuple[SplitName, ...] = ("train", "test")
 _IDX = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "kmnist": "KMNIST"}
-
-
-def run_dataset(config: RunConfig) -> Dataset:
-    """The run's data set, decoded unless it is already. Raises `DatasetError` where it is gone."""
-    return load_dataset(config.dataset, data_root=config.data_root, cache=cache_folder())
 
 
 def data_facts(dataset: Dataset, given: str) -> DataFacts:
@@ -31,9 +26,14 @@ def data_facts(dataset: Dataset, given: str) -> DataFacts:
 
 
 def companion_name(dataset: Dataset, given: str) -> str | None:
-    """The file of the run's own splits that an exported program needs, None where the original files will do."""
-    facts = data_facts(dataset, given)
-    return str(facts.settings["DATA_NAME"]) if facts.reader == "npz" and not Path(given).is_file() else None
+    """The file of the run's own splits that an exported program needs, None where the original files will do.
+
+    They do where they have a test part and, if images are resized, where these are files that Pillow reads.
+    """
+    if "test" in dataset.places and (dataset.source_kind == "folder" or dataset.image_size is None):
+        return None
+    own_file = dataset.source_kind == "npz"  # a file of that name may lie in that very place: it is not written over
+    return f"{Path(given).stem}-splits.npz" if own_file else f"{dataset.name}.npz"
 
 
 def write_splits(dataset: Dataset, path: Path) -> None:
@@ -43,7 +43,7 @@ def write_splits(dataset: Dataset, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as file:
-        for split in ("train", "test"):
+        for split in _PARTS:
             for what, array in zip(("images", "labels"), open_split(dataset.path, split), strict=True):
                 with file.open(zipfile.ZipInfo(f"{split}_{what}.npy"), "w", force_zip64=True) as member:
                     np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
@@ -52,16 +52,21 @@ def write_splits(dataset: Dataset, path: Path) -> None:
 
 def _reader(dataset: Dataset, given: Path) -> tuple[str, dict[str, object], str]:
     """The reader's module, its settings and what DIR must hold."""
-    if dataset.name in _IDX and dataset.source_kind == "torchvision":
-        return "idx", {"DATA_NAME": _IDX[dataset.name]}, f"the four IDX files of {_IDX[dataset.name]}"
-    if dataset.source_kind == "torchvision" and (test := NAMED[dataset.name].test) is not None:
-        named = NAMED[dataset.name]
-        settings: dict[str, object] = {
-            "DATA_NAME": named.class_name,
-            "SPLITS": {"train": dict(named.train), "test": dict(test)},
-        }
-        return "named", settings, f"the files of {named.class_name}, as torchvision keeps them"
-    if dataset.source_kind == "folder" and (given / "test").is_dir():
-        return "folder", {"CHANNELS": dataset.task.input_shape[0]}, "train/CLASS/*.png and test/CLASS/*.png"
-    name = given.name if dataset.source_kind == "npz" else f"{dataset.name}.npz"
-    return "npz", {"DATA_NAME": name}, f"{name}"
+    common: dict[str, object] = {"CLASSES": dataset.class_names, "INPUT_SHAPE": dataset.task.input_shape}
+    companion = companion_name(dataset, str(given))
+    if companion is not None:
+        keys = {part: (f"{part}_images", f"{part}_labels") for part in _PARTS}
+        return "npz", {**common, "DATA_NAME": companion, "KEYS": keys}, companion
+    places = {part: dataset.places[part] for part in _PARTS}
+    if dataset.source_kind == "npz":
+        keys = {part: tuple(pair) for part, pair in places.items()}
+        return "npz", {**common, "DATA_NAME": given.name, "KEYS": keys}, given.name
+    if dataset.source_kind == "folder":
+        settings = {**common, "PARTS": places, "IMAGE_SIZE": dataset.image_size}
+        return "folder", settings, " and ".join(f"{place}/CLASS/*.png" for place in places.values())
+    if dataset.name in _IDX:
+        return "idx", {**common, "DATA_NAME": _IDX[dataset.name]}, f"the four IDX files of {_IDX[dataset.name]}"
+    named = NAMED[dataset.name]
+    splits = {"train": dict(named.train), "test": dict(named.test or {})}
+    settings = {**common, "DATA_NAME": named.class_name, "SPLITS": splits}
+    return "named", settings, f"the files of {named.class_name}, as torchvision keeps them"

@@ -27,6 +27,7 @@ from gi.export.layout import (
     without_main,
 )
 from gi.export.names import clashes, read_names, renamed
+from gi.export.reader_source import reader_source
 from gi.source.tree.entry import plain_entry_call
 
 
@@ -117,7 +118,7 @@ def _resource(name: str) -> str:
 
 
 def _reader(data: DataFacts) -> str:
-    text = _resource(f"readers/{data.reader}.py")
+    text = reader_source(data.reader)
     for name, value in data.settings.items():
         code = literal(value)
         text = re.sub(rf"^({name}\b[^=\n]*) = .*$", lambda m: f"{m[1]} = {code}", text, flags=re.MULTILINE)  # noqa: B023
@@ -126,7 +127,6 @@ def _reader(data: DataFacts) -> str:
 
 def _constants(data: DataFacts, figures: Figures) -> str:
     return f"""
-INPUT_SHAPE = {data.task.input_shape!r}
 MEAN, STD = {_rounded(data.mean)!r}, {_rounded(data.std)!r}  # of the training pixels, 0..255
 BATCH_SIZE, STEPS = {figures.batch_size}, {figures.steps}
 """

@@ -11,8 +11,8 @@ from gi.core.errors import ConfigError, CorpusError
 from gi.core.settings import RunConfig, cache_folder
 from gi.core.types import Origin
 from gi.corpus import Corpus, default_corpus_file
-from gi.data.dataset import Dataset
-from gi.export.data import companion_name, data_facts, run_dataset, write_splits
+from gi.data.dataset import Dataset, run_dataset
+from gi.export.data import companion_name, data_facts, write_splits
 from gi.export.notice import Terms, notice_text
 from gi.export.render import Figures, model_text
 from gi.export.subject import Subject, individual_subject

@@ -33,7 +33,8 @@ _LEAST_SIDE = 8  # a feature map smaller than this is not pooled any further
 class Settings:
     """What decides a growth. Raises `ConfigError` for a value out of range.
 
-    `layered` grows layer by layer even where a network of the index fits as a whole.
+    `layered` grows layer by layer even where a network of the index fits as a whole. `image_size` (height, width) is
+    what all images are brought to.
     """
 
     dataset: str
@@ -46,6 +47,7 @@ class Settings:
     layered: bool = False
     seed: int = 0
     data_root: str | None = None
+    image_size: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         if not self.widths or min(self.widths) < 1:
@@ -65,7 +67,7 @@ def grow(
     included. `on_stage` is told each of the five or six steps as it begins. Raises `WeightsError` for an index that
     gives nothing, `RunError` where the worker ends.
     """
-    dataset = load_dataset(settings.dataset, data_root=settings.data_root, cache=cache_folder())
+    dataset = dataset_of(settings)
     index = Index.open(settings.index)
     text = program(dataset.task, settings.widths)
     with tempfile.TemporaryDirectory(prefix="gi-grow-") as scratch:
@@ -91,6 +93,13 @@ def _grown(order: dict[str, Any], *, control: bool, on_stage: Callable[[str], No
             on_stage(f"training the control from Kaiming for {spent:.1f} CPU s")
             answer["control"] = _called(worker, "control", order, spent, grown["train_cpu_s"] / grown["steps"])
     return answer
+
+
+def dataset_of(settings: Settings) -> Dataset:
+    """The data set that a network is grown for. Raises `DatasetError`."""
+    return load_dataset(
+        settings.dataset, data_root=settings.data_root, image_size=settings.image_size, cache=cache_folder()
+    )
 
 
 def program(task: Task, widths: Sequence[int]) -> str:

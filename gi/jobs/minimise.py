@@ -14,7 +14,7 @@ from typing import Protocol
 from gi.archive import WEIGHTS, Archive, Evaluation, make_folder
 from gi.core.errors import ConfigError
 from gi.core.protocols import Check, CostModel, Executor, Job
-from gi.core.settings import RunConfig, cache_folder, default_workers
+from gi.core.settings import RunConfig, default_workers
 from gi.core.streams import torch_seed
 from gi.core.types import Individual, Outcome, Scored, Task
 from gi.explain import (
@@ -83,11 +83,11 @@ class MakeTools(Protocol):
 @contextmanager
 def default_tools(config: RunConfig, *, workers: int, cost_model: CostModel | None) -> Iterator[Tools]:
     """The run's own data set, check worker and executor. Raises `DatasetError` where the data set is gone."""
-    from gi.data.dataset import load_dataset
+    from gi.data.dataset import run_dataset
     from gi.trace.client import CheckWorker
     from gi.train.executor import LocalExecutor
 
-    dataset = load_dataset(config.dataset, data_root=config.data_root, cache=cache_folder())
+    dataset = run_dataset(config)
     with (
         CheckWorker(entry=config.entry) as check,
         LocalExecutor(dataset, config, workers=workers, cost_model=cost_model) as executor,

@@ -39,7 +39,7 @@ class MakeParts(Protocol):
 def default_parts(config: RunConfig, *, workers: int, cost_model: CostModel | None) -> Iterator[Parts]:
     """The real parts: the data set, warm workers, the check worker, the corpus and the project's seed programs."""
     from gi.corpus import Corpus, default_corpus, seed_programs
-    from gi.data.dataset import load_dataset
+    from gi.data.dataset import run_dataset
     from gi.source.identity.digest import digest
     from gi.source.repair.repair import repair
     from gi.trace.client import CheckWorker
@@ -47,7 +47,7 @@ def default_parts(config: RunConfig, *, workers: int, cost_model: CostModel | No
     from gi.vary import Vary
 
     cache = cache_folder()
-    dataset = load_dataset(config.dataset, data_root=config.data_root, cache=cache)
+    dataset = run_dataset(config)
     stock = Corpus.open(Path(config.corpus) if config.corpus else default_corpus(cache))
     ingredients = stock.with_licences(config.allow_licences)
     donors = _donors(config, cache)

@@ -2,6 +2,9 @@
 
 import os
 import pickle
+import shutil
+import struct
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -143,7 +146,7 @@ def truncate(path: Path) -> None:
 
 BAD_FOLDERS: Mapping[str, tuple[Callable[[Path], Any], str]] = {
     "empty": (remove_tree, "has no folder train.*found nothing"),
-    "no-train": (lambda f: (f / "train").rename(f / "training"), "has no folder train.*found test, training"),
+    "no-train": (lambda f: (f / "train").rename(f / "pictures"), "has no folder train.*found pictures, test"),
     "flat": (lambda f: (remove_tree(f / "train"), write_image(f / "train" / "1.png")), "no class folders.*found 1.png"),
     "one-class": (lambda f: (remove_tree(f / "train" / "cat"), (f / "train" / "cat").rmdir()), r"one class \(dog\)"),
     "empty-class": (lambda f: remove_tree(f / "train" / "cat"), "train/cat holds no images.*found nothing"),
@@ -151,15 +154,18 @@ BAD_FOLDERS: Mapping[str, tuple[Callable[[Path], Any], str]] = {
         lambda f: (remove_tree(f / "train" / "cat"), (f / "train" / "cat" / "a.txt").touch()),
         "train/cat holds no images.*found a.txt",
     ),
-    "new-class-in-test": (lambda f: (f / "test" / "dog").rename(f / "test" / "dogs"), "class 'dogs'.*train does not"),
+    "new-class-in-test": (
+        lambda f: (f / "test" / "dog").rename(f / "test" / "dogs"),
+        "'dogs'.*train lacks. Is it 'dog'",
+    ),
     "corrupt": (lambda f: (f / "train" / "dog" / "3.png").write_bytes(b"hello"), "dog/3.png is no image"),
     "zero-bytes": (lambda f: (f / "train" / "dog" / "3.png").write_bytes(b""), "dog/3.png is no image"),
     "cut-short": (lambda f: truncate(f / "train" / "dog" / "3.png"), "dog/3.png cannot be decoded"),
-    "dangling-link": (lambda f: (f / "train" / "dog" / "x.png").symlink_to("nowhere"), "cannot be read"),
+    "dangling-link": (lambda f: (f / "train" / "dog" / "x.png").symlink_to("nowhere"), "x.png is a link to nowhere"),
     "two-sizes": (lambda f: write_image(f / "test" / "dog" / "9.png", (9, 6)), "dog/9.png is 9x6.*one size"),
     "two-images": (
         lambda f: [(f / "train" / "dog" / f"{i}.png").unlink() for i in range(1, 5)],
-        "class 1 has 1 training images",
+        "class dog has 1 training image when",
     ),
     "deep": (lambda f: deep_image(f / "train" / "dog" / "deep.png"), "more than 8 bits"),
 }
@@ -179,8 +185,113 @@ def test_refuses_a_half_broken_folder(tmp_path: Path, cache: Path, damage: Calla
     assert not (cache / "datasets").exists()
 
 
+def test_two_folders_of_one_name_are_two_data_sets(tmp_path: Path, cache: Path) -> None:
+    """Equal names, sizes and times within, as copies of a template have them: only the place differs."""
+    write_folder(tmp_path / "a" / "pets")
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    for path in (tmp_path / "b").rglob("*.png"):
+        image = np.asarray(Image.open(path))
+        Image.fromarray(255 - image).save(path)
+    for path in (tmp_path / "a").rglob("*.png"):
+        os.utime(path, ns=(0, 0))
+        os.utime(tmp_path / "b" / path.relative_to(tmp_path / "a"), ns=(0, 0))
+    first, second = (load_dataset(str(tmp_path / side / "pets"), cache=cache) for side in "ab")
+    assert (open_split(first.path, "test")[0] == 255 - open_split(second.path, "test")[0]).all()
+
+
+def test_a_link_to_a_folder_is_that_folder(tmp_path: Path, cache: Path) -> None:
+    write_folder(tmp_path / "pets")
+    (tmp_path / "latest").symlink_to("pets")
+    assert (
+        load_dataset(str(tmp_path / "latest"), cache=cache).path
+        == load_dataset(str(tmp_path / "pets"), cache=cache).path
+    )
+
+
+def test_pictures_replaced_behind_a_linked_class_folder_are_seen(tmp_path: Path, cache: Path) -> None:
+    folder = write_folder(tmp_path / "pets")
+    (folder / "test" / "cat").rename(tmp_path / "store")
+    (folder / "test" / "cat").symlink_to(tmp_path / "store")
+    load_dataset(str(folder), cache=cache)
+    for path in (tmp_path / "store").iterdir():
+        Image.fromarray(np.full((6, 9), 77, np.uint8)).save(path)
+    images, labels = open_split(load_dataset(str(folder), cache=cache).path, "test")
+    assert (images[labels == 0] == 77).all()
+
+
+def test_images_over_64_pixels_are_refused_before_any_is_decoded(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_folder(tmp_path / "pets", shape=(65, 9))
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", None)
+    with pytest.raises(DatasetError, match=r"65x9 .height x width.: at most 64x64 are supported"):
+        load_dataset(str(folder), cache=cache)
+
+
+@pytest.mark.parametrize("shape", [(65, 9, 3), (300, 200), (7, 5)])
+def test_an_image_size_brings_all_images_to_it(tmp_path: Path, cache: Path, shape: tuple[int, ...]) -> None:
+    folder = write_folder(tmp_path / "pets", shape=shape)
+    write_image(folder / "train" / "cat" / "wide.png", (20, 400, *shape[2:]))
+    data = load_dataset(str(folder), image_size=(8, 6), cache=cache)
+    assert data.task.input_shape == (3 if len(shape) == 3 else 1, 8, 6)
+    assert data.image_size == (8, 6)
+    assert data.path != load_dataset(str(folder), image_size=(6, 8), cache=cache).path
+
+
+@pytest.mark.parametrize("size", [(65, 8), (8, 0), (8, 10**6)])
+def test_refuses_an_image_size_that_is_not_supported(cache: Path, size: tuple[int, int]) -> None:
+    with pytest.raises(DatasetError, match=r"--image-size \d+x\d+: each side must be from 1 to 64 pixels"):
+        load_dataset("digits", image_size=size, cache=cache)
+
+
+def test_named_sets_and_arrays_are_resized_too(tmp_path: Path, cache: Path) -> None:
+    np.savez(tmp_path / "set.npz", x_train=np.full((20, 90, 80), 5, np.uint8), y_train=np.arange(20) % 2)
+    resized = load_dataset(str(tmp_path / "set.npz"), image_size=(9, 8), cache=cache)
+    assert (open_split(resized.path, "train")[0] == 5).all()
+    assert resized.task.input_shape == (1, 9, 8)
+    assert load_dataset("digits", image_size=(16, 16), cache=cache).task.input_shape == (1, 16, 16)
+
+
+def test_the_users_own_validation_part_is_the_validation_part(tmp_path: Path, cache: Path) -> None:
+    folder = write_folder(tmp_path / "pets", test=False)
+    for name in ("cat", "dog"):
+        write_image(folder / "val" / name / "a.png")
+    data = load_dataset(str(folder), cache=cache)
+    assert (data.num_train, data.num_validation, data.num_test) == (8, 2, 2)
+    expected = np.stack([np.asarray(Image.open(folder / "val" / name / "a.png")) for name in ("cat", "dog")])
+    assert (open_split(data.path, "validation")[0][:, 0] == expected).all()
+
+
+def test_an_array_that_says_more_than_the_file_holds_is_one_line(tmp_path: Path, cache: Path) -> None:
+    np.savez(tmp_path / "set.npz", **arrays())
+    with zipfile.ZipFile(tmp_path / "set.npz") as file:
+        members = {name: file.read(name) for name in file.namelist()}
+    for header, message in ((b"(20, 5, 4)", "says 20,000 bytes and holds"), (b"(20, 5, 4)" + b" " * 90_000, "large")):
+        said = header.replace(b"(20", b"(1000") if message.startswith("says") else header
+        lied = members | {"x_train.npy": npy_bytes(said)}
+        with zipfile.ZipFile(tmp_path / "lied.npz", "w") as file:
+            for name, content in lied.items():
+                file.writestr(name, content)
+        with pytest.raises(DatasetError, match=message) as refused:
+            load_dataset(str(tmp_path / "lied.npz"), cache=cache)
+        assert "\n" not in str(refused.value)
+
+
+def npy_bytes(shape: bytes) -> bytes:
+    """An array of 400 bytes under a header that says this of its shape."""
+    header = b"{'descr': '|u1', 'fortran_order': False, 'shape': " + shape + b", }\n"
+    return b"\x93NUMPY\x02\x00" + struct.pack("<I", len(header)) + header + bytes(400)
+
+
+def test_an_array_for_which_there_is_no_memory_is_not_read(tmp_path: Path, cache: Path, monkeypatch: Any) -> None:
+    np.savez(tmp_path / "set.npz", **arrays())
+    monkeypatch.setattr("gi.data.readers.npz._memory_bytes", lambda: 500.0)
+    with pytest.raises(DatasetError, match="takes 0 GB: pass a part of it"):
+        load_dataset(str(tmp_path / "set.npz"), cache=cache)
+
+
 def test_refuses_images_over_64_pixels(tmp_path: Path, cache: Path) -> None:
-    with pytest.raises(DatasetError, match="65x9: at most 64x64"):
+    with pytest.raises(DatasetError, match=r"65x9 .*: at most 64x64 are supported, --image-size 32 shrinks"):
         load_dataset(str(write_folder(tmp_path / "pets", shape=(65, 9))), cache=cache)
 
 
@@ -225,7 +336,20 @@ def test_official_parts_of_an_npz_are_kept(tmp_path: Path, cache: Path) -> None:
 
 
 BAD_ARRAYS: Mapping[str, tuple[dict[str, Any], str]] = {
-    "no-train": (arrays(x_train=None), "no training part"),
+    "half": (arrays(y_train=None), "x_train without y_train"),
+    "half-test": (arrays(x_test=np.zeros((3, 5, 4), np.uint8)), "x_test without y_test"),
+    "either-axis": (arrays(x_train=np.zeros((20, 3, 8, 3), np.uint8)), r"\(20, 3, 8, 3\), whose channels may be"),
+    "one-pixel": (arrays(x_train=np.zeros((20, 1, 1, 3), np.uint8)), r"\(20, 1, 1, 3\), whose channels may be"),
+    "one-row": (arrays(x_train=np.zeros((20, 1, 8, 1), np.uint8)), r"grey images as \(n, h, w\)"),
+    "complex": (arrays(x_train=np.zeros((20, 5, 4), complex)), "type complex128"),
+    "wide": (arrays(x_train=np.zeros((20, 5, 4), np.longdouble)), "at most 8 bytes"),
+    "dates": (arrays(x_train=np.zeros((20, 5, 4), "M8[s]")), "type datetime64"),
+    "names": (arrays(y_train=np.array(["a", "b"] * 10)), r"np.unique\(labels, return_inverse=True\)"),
+    "many-labels": (arrays(y_train=np.ones((20, 3), int)), "Each image has one label"),
+    "row-of-labels": (arrays(y_train=np.zeros((1, 20), int)), r"Pass labels.ravel\(\)"),
+    "infinite-label": (arrays(y_train=np.full(20, np.inf)), "no whole number"),
+    "objects": (arrays(y_train=np.array([0, "a"] * 10, object)), "pickled Python objects"),
+    "no-train": (arrays(x_train=None, y_train=None, y=np.zeros(2)), "no training part.*found y"),
     "nan": (arrays(x_train=image_array(20, 5, 4, first=np.nan)), "NaN"),
     "infinite": (arrays(x_train=image_array(20, 5, 4, first=np.inf)), "NaN or infinite"),
     "large-floats": (arrays(x_train=image_array(20, 5, 4, first=2.5)), "from 0 to 2.5: expected"),
@@ -234,22 +358,22 @@ BAD_ARRAYS: Mapping[str, tuple[dict[str, Any], str]] = {
     "two-channels": (arrays(x_train=np.zeros((20, 2, 5, 4), np.uint8)), r"shape \(20, 2, 5, 4\)"),
     "no-pixels": (arrays(x_train=np.zeros((20, 0, 4), np.uint8)), "shape"),
     "text": (arrays(x_train=np.full((20, 5, 4), "a")), "type"),
-    "pickled": (arrays(x_train=np.full((20, 5, 4), None)), "cannot be read"),
+    "pickled": (arrays(x_train=np.full((20, 5, 4), None)), "pickled Python objects, which may run code"),
     "large": (arrays(x_train=np.zeros((20, 65, 4), np.uint8)), "65x4"),
     "too-few-labels": (arrays(y_train=np.arange(19) % 2), "20 training images and 19 labels"),
     "no-samples": (arrays(x_train=np.zeros((0, 5, 4), np.uint8), y_train=np.zeros(0, int)), "no training images"),
     "one-class": (arrays(y_train=np.zeros(20, int)), "one class"),
     "negative": (arrays(y_train=np.arange(20) % 2 - 1), "label -1"),
     "gap": (arrays(y_train=np.arange(20) % 2 * 7), "no image of class 1"),
-    "half": (arrays(y_train=np.arange(20) / 2), "no whole number"),
+    "half-label": (arrays(y_train=np.arange(20) / 2), "no whole number"),
     "nan-label": (arrays(y_train=np.full(20, np.nan)), "no whole number"),
-    "one-hot": (arrays(y_train=np.eye(20)), "expected .n,. whole numbers"),
+    "one-hot": (arrays(y_train=np.eye(20)), r"expected .n,. whole numbers from 0. Pass labels.argmax\(1\)"),
     "test-label": (
         arrays(x_test=np.zeros((3, 5, 4), np.uint8), y_test=np.array([0, 1, 2])),
         "test label 2: the training labels are 0 to 1",
     ),
     "test-shape": (arrays(x_test=np.zeros((3, 4, 5), np.uint8), y_test=np.arange(3) % 2), "test images of 4x5"),
-    "rare-class": (arrays(y_train=np.array([1, *[0] * 19])), "class 1 has 1 training images"),
+    "rare-class": (arrays(y_train=np.array([1, *[0] * 19])), "class 1 has 1 training image when"),
 }
 
 

@@ -9,8 +9,9 @@ import pytest
 from gi.archive import Archive
 from gi.core.errors import ConfigError, RunError
 from gi.core.types import Task
+from gi.data.dataset import run_dataset
 from gi.export import export_model, model_source
-from gi.export.data import data_facts, run_dataset
+from gi.export.data import data_facts
 from tests.small_run import BROKEN_ID, CONFIG, DEEP_ID, SMALL, SMALL_ID, write_run
 
 STANDARD = sys.stdlib_module_names
@@ -228,19 +229,15 @@ def test_a_seed_gives_the_training_that_a_run_gives(imports, augmentation):
         assert torch.allclose(one, other, atol=1e-4)
 
 
-def test_facts_name_the_reader_of_each_kind_of_data_set(tmp_path):
+def test_facts_name_the_reader_of_each_kind_of_data_set():
     from dataclasses import replace
 
     digits = run_dataset(CONFIG)
-    mnist = replace(digits, name="mnist", source_kind="torchvision")
+    mnist = replace(digits, name="mnist", source_kind="torchvision", places={"train": "train", "test": "test"})
     cifar = replace(mnist, name="cifar10", task=Task((3, 32, 32), 10))
     folder = replace(cifar, name="pets", source_kind="folder")
-    given = tmp_path / "pets"
-    (given / "test").mkdir(parents=True)
-    assert [data_facts(d, str(given)).reader for d in (digits, mnist, cifar, folder)] == [
-        "npz",
-        "idx",
-        "named",
-        "folder",
-    ]
-    assert data_facts(folder, str(tmp_path)).reader == "npz"
+    whole = [digits, mnist, cifar, folder, replace(folder, image_size=(32, 32))]
+    assert [data_facts(d, "pets").reader for d in whole] == ["npz", "idx", "named", "folder", "folder"]
+    without_test = replace(folder, places={"train": "train"})
+    resized = replace(mnist, image_size=(32, 32))
+    assert [data_facts(d, "pets").reader for d in (without_test, resized)] == ["npz", "npz"]

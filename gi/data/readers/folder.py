@@ -1,116 +1,138 @@
-"""An image folder, train/CLASS/*.png (jpg, bmp, ...) with or without test/, to arrays."""
+"""An image folder, train/CLASS/*.png (jpg, bmp, ...) in any usual layout, to arrays."""
 
-import hashlib
-import os
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from gi.core.errors import DatasetError
 from gi.core.settings import default_workers
-from gi.data.splits import LARGEST_SIDE, RawSet, Samples
+from gi.data.readers.class_folders import ClassFolders
+from gi.data.readers.image_file import read_image, with_image
+from gi.data.splits import LARGEST_SIDE, RawSet, Samples, too_large
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm"})
-_GREY_MODES = frozenset({"1", "L", "LA"})
-_DEEP_MODES = ("I", "F")  # 16 and 32 bits a value
+T = TypeVar("T")
+Size = tuple[int, int]
 
 
-def read_folder(folder: Path) -> RawSet:
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """What a file says of itself before it is decoded: pixels, 16 bits a value, more than one frame."""
+
+    height: int
+    width: int
+    is_deep: bool
+    is_animated: bool
+
+
+def read_folder(folder: Path, contents: ClassFolders, size: Size | None = None) -> RawSet:
     """The images of a folder, decoded: grey where all are grey, else colour.
 
-    Files without an image suffix and hidden files are passed over; a file with one must decode. Raises `DatasetError`
-    for another layout, a class without images, an image that cannot be read, and images of different sizes.
+    They are brought to `size` (height, width) if given. Every file of `contents` must decode. Raises `DatasetError` for
+    an image that cannot be read and, without a `size`, for images of different sizes or over the largest side; the
+    latter are seen before anything is decoded.
     """
-    if not (folder / "train").is_dir():
-        raise DatasetError(f"{folder} has no folder train: expected train/CLASS/*.png; found {_found(folder)}.")
-    train = _class_files(folder / "train")
-    names = tuple(train)
-    if len(names) < 2:
-        what = f"one class ({names[0]})" if names else f"no class folders (found {_found(folder / 'train')})"
-        raise DatasetError(f"{folder}/train has {what}: expected train/CLASS/*.png with at least two classes.")
-    test = _class_files(folder / "test") if (folder / "test").is_dir() else {}
-    unknown = sorted(set(test) - set(names))
-    if unknown:
-        raise DatasetError(f"{folder}/test has the class {unknown[0]!r}, which train does not have.")
-    files = [path for part in (train, test) for paths in part.values() for path in paths]
-    images = _decode(files)
-    num_train = sum(map(len, train.values()))
-    labels = [names.index(name) for part in (train, test) for name, paths in part.items() for _ in paths]
-    parts = [Samples(images[s], np.array(labels[s], np.int64)) for s in (slice(num_train), slice(num_train, None))]
-    return RawSet(parts[0], parts[1] if test else None, class_names=names)
-
-
-def folder_digest(folder: Path) -> str:
-    """A digest of every file's path, size and time of change below `folder`."""
-    digest = hashlib.sha256()
-    for parent, folders, names in os.walk(folder):
-        folders.sort()
-        for name in sorted(names):
-            path = Path(parent, name)
-            stat = path.stat()
-            digest.update(f"{path.relative_to(folder)}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
-    return digest.hexdigest()
-
-
-def _class_files(part: Path) -> dict[str, list[Path]]:
-    classes = sorted(entry for entry in part.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-    files = {folder.name: _image_files(folder) for folder in classes}
-    empty = [name for name, paths in files.items() if not paths]
-    if empty:
-        raise DatasetError(
-            f"the class folder {part / empty[0]} holds no images: expected files such as *.png directly in it; "
-            f"found {_found(part / empty[0])}."
-        )
-    return files
-
-
-def _image_files(folder: Path) -> list[Path]:
-    return sorted(
-        Path(entry.path)
-        for entry in os.scandir(folder)
-        if not entry.name.startswith(".") and Path(entry.name).suffix.lower() in SUFFIXES
+    names = tuple(contents.parts["train"])
+    rows = [
+        (part, names.index(name), path)
+        for part, classes in contents.parts.items()
+        for name, paths in classes.items()
+        for path in paths
+    ]
+    files = [path for _, _, path in rows]
+    remarks = _remarks(folder, files, _headers(files, size))
+    images = _decode(files, size)
+    labels = np.array([label for _, label, _ in rows], np.int64)
+    sample_names = np.array([path.relative_to(folder).as_posix() for path in files], dtype=object)
+    parts: dict[str, Samples] = {}
+    for part in contents.parts:
+        chosen = np.array([each == part for each, _, _ in rows])
+        parts[part] = Samples(images[chosen], labels[chosen], sample_names[chosen])
+    return RawSet(
+        parts["train"],
+        parts.get("test"),
+        parts.get("validation"),
+        class_names=names,
+        places={part: contents.places[part] for part in contents.parts},
+        passed_over=contents.passed_over,
+        remarks=(*_empty_parts(contents), *remarks),
     )
 
 
-def _decode(files: Sequence[Path]) -> NDArray[np.uint8]:
+def _headers(files: Sequence[Path], size: Size | None) -> list[_Header]:
+    """The files' headers. Raises `DatasetError` for one that cannot be read, and for images over the largest side."""
+    headers = _each(_header, files)
+    for path, header in zip(files, headers, strict=True):
+        if size is None and max(header.height, header.width) > LARGEST_SIDE:
+            raise DatasetError(too_large(f"{path} is {header.height}x{header.width} (height x width)"))
+    return headers
+
+
+def _header(path: Path) -> _Header:
+    return with_image(path, _header_of)
+
+
+def _header_of(image: Image.Image) -> _Header:
+    tiles = getattr(image, "tile", ())
+    layout = str(tiles[0].args) if tiles else ""  # "RGB;16B", which Pillow reads as 8 bits
+    is_animated = image.format != "MPO" and getattr(image, "n_frames", 1) > 1  # a phone's MPO has its depth as another
+    return _Header(image.height, image.width, ";16" in layout, is_animated)
+
+
+def _decode(files: Sequence[Path], size: Size | None) -> NDArray[np.uint8]:
     """The (n, c, h, w) images of the files; c is 1 where all are grey, else 3."""
-    with ThreadPoolExecutor(default_workers()) as pool:  # Pillow decodes without the interpreter's lock
-        arrays = list(pool.map(_read_image, files))
+    arrays = _each(partial(_pixels, size=size), files)
     for path, array in zip(files, arrays, strict=True):
         if array.shape[:2] != arrays[0].shape[:2]:
             raise DatasetError(
                 f"{path} is {_size(array)} and {files[0].name} is {_size(arrays[0])} (height x width): "
-                "all images must have one size, resize them first."
+                "all images must have one size, --image-size 32 brings all of them to 32x32."
             )
-    if max(arrays[0].shape[:2]) > LARGEST_SIDE:
-        raise DatasetError(f"{files[0]} is {_size(arrays[0])}: at most 64x64 are supported, resize the images first.")
     if any(array.ndim == 3 for array in arrays):
         colour = [array if array.ndim == 3 else np.repeat(array[..., None], 3, axis=2) for array in arrays]
         return np.ascontiguousarray(np.stack(colour).transpose(0, 3, 1, 2))
     return np.stack(arrays)[:, None]
 
 
-def _read_image(path: Path) -> NDArray[np.uint8]:
+def _pixels(path: Path, size: Size | None) -> NDArray[np.uint8]:
     """(h, w) of a grey file, (h, w, 3) of any other."""
-    try:
-        with Image.open(path) as image:
-            if image.mode.startswith(_DEEP_MODES):
-                raise DatasetError(f"{path} has more than 8 bits a value ({image.mode}): convert it to 8 bits first.")
-            return np.asarray(image.convert("L" if image.mode in _GREY_MODES else "RGB"))
-    except UnidentifiedImageError:
-        raise DatasetError(f"{path} is no image that can be read: mend or remove it.") from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # what Pillow's readers raise
-        raise DatasetError(f"{path} cannot be decoded ({error}): mend or remove it.") from error
+    return np.asarray(read_image(path, size))
+
+
+def _each(read: Callable[[Path], T], files: Sequence[Path]) -> list[T]:
+    """What `read` gives for every file, in order; its `ValueError` becomes a `DatasetError`."""
+    with warnings.catch_warnings(), ThreadPoolExecutor(default_workers()) as pool:
+        warnings.simplefilter("ignore")  # Pillow warns of palettes and tags that it reads all the same
+        try:
+            return list(pool.map(read, files))  # Pillow decodes without the interpreter's lock
+        except ValueError as error:
+            pool.shutdown(cancel_futures=True)
+            raise DatasetError(str(error)) from None
+
+
+def _remarks(folder: Path, files: Sequence[Path], headers: Sequence[_Header]) -> Iterator[str]:
+    kinds: Mapping[str, list[Path]] = {
+        "16 bits a value, of which the upper 8 are read": [p for p, h in zip(files, headers, strict=True) if h.is_deep],
+        "several frames, of which the first is read": [p for p, h in zip(files, headers, strict=True) if h.is_animated],
+    }
+    for what, those in kinds.items():
+        if those:
+            example = those[0].relative_to(folder).as_posix()
+            yield f"{len(those)} of {len(files)} images have {what}, e.g. {example}"
+
+
+def _empty_parts(contents: ClassFolders) -> Iterator[str]:
+    for part, place in contents.places.items():
+        if part not in contents.parts:
+            yield f"{place} holds no images: {part} images are set apart from the training images"
 
 
 def _size(array: NDArray[np.uint8]) -> str:
     return f"{array.shape[0]}x{array.shape[1]}"
-
-
-def _found(folder: Path) -> str:
-    names = sorted(entry.name for entry in folder.iterdir())
-    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "") if names else "nothing"

@@ -13,7 +13,10 @@ from gi.core.compat import allow_torchvision
 from gi.core.errors import DatasetError
 from gi.core.settings import cache_folder
 from gi.data.readers.npz import as_images, as_labels
-from gi.data.splits import RawSet, Samples
+from gi.data.readers.scaling import at_size
+from gi.data.splits import RawSet, Samples, numbered
+
+Size = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,24 +52,31 @@ KNOWN = ("digits", *NAMED)
 _READ_ERRORS = (OSError, RuntimeError, ValueError, KeyError, IndexError, EOFError, AssertionError, pickle.PickleError)
 
 
-def read_digits() -> RawSet:
-    """scikit-learn's 1,797 digits of 8x8, whose 17 grey levels are spread over 0..255; they have no test part."""
+def read_digits(size: Size | None = None) -> RawSet:
+    """scikit-learn's 1,797 digits of 8x8, whose 17 grey levels are spread over 0..255; they have no test part.
+
+    They are brought to `size` (height, width) if given.
+    """
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
     images = np.round(bunch.images * (255.0 / 16.0)).astype(np.uint8)
-    return RawSet(Samples(images[:, None], bunch.target.astype(np.int64)), None)
+    names = numbered("image", len(images))
+    return RawSet(Samples(at_size(images[:, None], size), bunch.target.astype(np.int64), names), None)
 
 
-def read_named(name: str, root: Path) -> RawSet:
-    """A set of torchvision, read below `root`; downloaded only where it is missing. Raises `DatasetError`."""
+def read_named(name: str, root: Path, size: Size | None = None) -> RawSet:
+    """A set of torchvision, read below `root`; downloaded only where it is missing. Raises `DatasetError`.
+
+    Its images are brought to `size` (height, width) if given.
+    """
     try:
-        return _read(name, root, download=False)
+        return _read(name, root, size, download=False)
     except _READ_ERRORS as missing:
         target = root if _writable(root) else cache_folder() / "data"
         try:
             target.mkdir(parents=True, exist_ok=True)
-            return _read(name, target, download=True)
+            return _read(name, target, size, download=True)
         except _READ_ERRORS as error:
             raise DatasetError(
                 f"the data set {name} cannot be read below {root} ({_first_line(missing)}) nor downloaded to {target} "
@@ -74,7 +84,7 @@ def read_named(name: str, root: Path) -> RawSet:
             ) from error
 
 
-def _read(name: str, root: Path, *, download: bool) -> RawSet:
+def _read(name: str, root: Path, size: Size | None, *, download: bool) -> RawSet:
     allow_torchvision()
     from torchvision import datasets
 
@@ -83,16 +93,21 @@ def _read(name: str, root: Path, *, download: bool) -> RawSet:
     train = make(root=str(root), download=download, **named.train)
     test = None if named.test is None else make(root=str(root), download=download, **named.test)
     classes = tuple(str(each) for each in getattr(train, "classes", ()))
-    return RawSet(_samples(train, name), None if test is None else _samples(test, name), class_names=classes)
+    return RawSet(
+        _samples(train, name, "training image", size),
+        None if test is None else _samples(test, name, "test image", size),
+        class_names=classes,
+        places={"train": "train"} | ({} if test is None else {"test": "test"}),
+    )
 
 
-def _samples(part: Any, name: str) -> Samples:
+def _samples(part: Any, name: str, what: str, size: Size | None) -> Samples:
     """torchvision's sets keep their arrays as `data` and `targets` or `labels`, in tensors, arrays or lists."""
     images = np.asarray(part.data)
     labels = np.asarray(part.targets if hasattr(part, "targets") else part.labels)
     if labels.ndim == 2:  # QMNIST's extended labels: the digit comes first
         labels = labels[:, 0]
-    return Samples(as_images(images, name), as_labels(labels, name))
+    return Samples(at_size(as_images(images, name), size), as_labels(labels, name), numbered(what, len(labels)))
 
 
 def _writable(root: Path) -> bool:

@@ -25,7 +25,7 @@ def is_run(path: Path) -> bool:
 def run_sources(run: Path, scratch: Path, *, licence: str = "") -> Iterator[ModelFile]:
     """The networks of a run whose weights were kept: of each individual the first retraining."""
     from gi.archive import Archive
-    from gi.export.data import run_dataset
+    from gi.data.dataset import run_dataset
 
     with Archive.open(run) as archive:
         config = archive.run().config
