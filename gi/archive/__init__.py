@@ -3,6 +3,7 @@
 from gi.archive.archive import Archive
 from gi.archive.canonical import canonical_text
 from gi.archive.folder import WEIGHTS, make_folder, refuse_unfit
+from gi.archive.front import front_rows, violation
 from gi.archive.records import (
     Evaluation,
     Event,
@@ -32,7 +33,9 @@ __all__ = [
     "Slot",
     "canonical_text",
     "front_members",
+    "front_rows",
     "make_folder",
     "refuse_unfit",
     "run_summary",
+    "violation",
 ]

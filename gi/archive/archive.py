@@ -1,6 +1,5 @@
 """Everything that happened in a run: one SQLite file, one writer, any number of readers."""
 
-import dataclasses
 import json
 import sqlite3
 import time
@@ -117,7 +116,7 @@ class Archive:
         config, objectives, reference, made_by, made_on, command = (json.loads(value or "null") for value in row[:6])
         return RunRecord(
             RunConfig.from_json(config),
-            tuple(Objective(**objective) for objective in objectives),
+            tuple(rows.objective(stored) for stored in objectives),
             None if reference is None else tuple(reference),
             made_by,
             made_on,
@@ -155,7 +154,7 @@ class Archive:
 def _start(db: Database, config: RunConfig, objectives: Sequence[Objective], *, seeds: Sequence[Program],
            command: Sequence[str]) -> None:  # fmt: skip
     """Writes what a run is made of and its first session, inside the transaction that makes the file."""
-    made_of = [config.to_json(), [dataclasses.asdict(o) for o in objectives], versions(), machine(), list(command)]
+    made_of = [config.to_json(), [rows.objective_json(o) for o in objectives], versions(), machine(), list(command)]
     db.execute(
         "INSERT INTO run (id, config, objectives, versions, machine, command, started) VALUES (1, ?, ?, ?, ?, ?, ?)",
         *(*map(rows.to_json, made_of), time.time()),

@@ -48,10 +48,10 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """A closed generation: ids of the population that survived and of the front so far, best first.
+    """A closed generation: ids of the population that survived, best first, and of the front so far.
 
-    `front` is at most a population of what nothing scored so far dominates, spread by crowding distance;
-    `hypervolume` is that of all of it and never falls.
+    `front` is all that nothing scored so far dominates, in order of acceptance (gi 0.1 cut it to a population);
+    `hypervolume` is its, and never falls.
     `random_state` names the random streams and the next ones to be drawn from; `cpu_s` is the run's total by then.
     """
 

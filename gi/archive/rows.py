@@ -1,11 +1,13 @@
 """Records to database rows and back."""
 
+import dataclasses
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from gi.core.types import Cost, Edit, Failed, LineType, Origin, Outcome, Scored, Try
+from gi.core.types import OBJECTIVES, Cost, Edit, Failed, LineType, Objective, Origin, Outcome, Scored, Try
 
+_OBJECTIVE = ("key", "unit", "reference", "log", "bounded")
 #: The columns of an outcome in the order in which `outcome` takes them.
 OUTCOME = "figures, stage, reason, detail, train_cpu_s, measure_cpu_s, cpu_s, wall_s"
 
@@ -68,3 +70,13 @@ def outcome(row: Sequence[Any]) -> Outcome:
     if figures is None:
         return Failed(stage, reason, detail, Cost(*costs))
     return Scored(json.loads(figures), Cost(*costs))
+
+
+def objective_json(objective: Objective) -> dict[str, Any]:
+    """What of an objective decides a run's result; how it is printed does not."""
+    return {name: getattr(objective, name) for name in _OBJECTIVE}
+
+
+def objective(stored: Mapping[str, Any]) -> Objective:
+    """The objective of a run: printed as today, scored as then."""
+    return dataclasses.replace(OBJECTIVES[stored["key"]], **stored)

@@ -2,29 +2,43 @@
 
 import json
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from gi.archive.archive import Archive
+from gi.archive.front import front_rows, violation
 from gi.archive.records import FrontMember, RunSummary
+from gi.core.types import OBJECTIVES
 
 
 def front_members(archive: Archive) -> tuple[FrontMember, ...]:
-    """The front as of the last closed generation, by the first objective; empty before that.
+    """All that nothing dominates among the individuals of the closed generations, by the first objective.
 
-    It was decided when the generation closed and is only read here.
+    Of individuals with equal values the earliest; empty before the first generation closed.
     """
-    last, keys = archive.generations.last(), [objective.key for objective in archive.run().objectives]
-    members = (_front_member(archive, id_, keys) for id_ in (last.front if last else ()))
-    return tuple(sorted(members, key=lambda member: tuple(member.values[key] for key in keys)))
+    run, last = archive.run(), archive.generations.last()
+    keys = [objective.key for objective in run.objectives]
+    scored = _scored(archive, -1 if last is None else last.number)
+    values = [tuple(figures[key] for key in keys) for _, _, figures in scored]
+    violations = [violation(row, run.reference or (), run.objectives) for row in values]
+    rows = sorted(front_rows(values, violations), key=lambda row: (values[row], row))
+    return tuple(_front_member(archive, *scored[row], keys) for row in rows)
 
 
-def _front_member(archive: Archive, id_: str, keys: Sequence[str]) -> FrontMember:
-    generation, figures = archive.db.row(
-        "SELECT generation, figures FROM individuals JOIN outcomes ON individual = id "
-        "WHERE id = ? AND split = 'validation'",
-        id_,
+def _scored(archive: Archive, generation: int) -> list[tuple[str, int, dict[str, float]]]:
+    """Id, generation and figures of what was scored up to `generation`, in order of acceptance."""
+    stored = archive.db.rows(
+        "SELECT id, generation, figures FROM individuals JOIN outcomes ON individual = id "
+        "WHERE split = 'validation' AND figures IS NOT NULL AND generation <= ? ORDER BY seq, images, seed",
+        generation,
     )
-    trained, values = archive.outcomes.retrainings(id_), json.loads(figures)
+    first = {id_: (id_, number, figures) for id_, number, figures in reversed(stored)}
+    return [(id_, number, json.loads(figures)) for id_, number, figures in reversed(first.values())]
+
+
+def _front_member(
+    archive: Archive, id_: str, generation: int, values: Mapping[str, float], keys: Sequence[str]
+) -> FrontMember:
+    trained = archive.outcomes.retrainings(id_)
     return FrontMember(
         id_,
         generation,
@@ -45,7 +59,7 @@ def _finals(archive: Archive, id_: str, keys: Sequence[str]) -> dict[str, float]
         "SELECT figures FROM outcomes WHERE individual = ? AND split = 'test' AND figures IS NOT NULL", id_
     )
     finals = [json.loads(figures) for (figures,) in stored]
-    names = {key: "validation_error" if key == "error" else key for key in keys}
+    names = {key: OBJECTIVES[key].final_key or key for key in keys}
     measured = {key: [final[name] for final in finals if name in final] for key, name in names.items()}
     return {key: statistics.fmean(values) for key, values in measured.items() if values}
 

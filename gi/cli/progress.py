@@ -15,8 +15,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from gi.core.types import Failed
-from gi.report.figures import duration_text, value_text
+from gi.core.figures import duration_text
+from gi.core.types import OBJECTIVES, Failed
 from gi.search.events import (
     Evaluated,
     Finished,
@@ -176,7 +176,7 @@ def _bar(done: float, total: float, label: str) -> Table:
 
 
 def _best_text(best: Mapping[str, float]) -> str:
-    return ", ".join(f"{key} {value_text(key, value)}" for key, value in best.items())
+    return ", ".join(f"{key} {OBJECTIVES[key].text(value)}" for key, value in best.items())
 
 
 class Stages:

@@ -13,9 +13,15 @@ from gi.core.errors import ConfigError
 @click.command()
 @run_folder
 @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.png", help="Draw it, too.")
+@click.option(
+    "--top",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Only N members: the best by each objective, then those that differ most from the ones chosen.",
+)
 @as_json
-def front(*, run: Path, plot: Path | None, as_json: bool) -> None:
-    """Print the Pareto front of a run."""
+def front(*, run: Path, plot: Path | None, top: int | None, as_json: bool) -> None:
+    """Print the Pareto front of a run: all that nothing dominates among what was evaluated."""
     from gi.archive import Archive
     from gi.report import front_json, front_plot, print_front
 
@@ -23,9 +29,9 @@ def front(*, run: Path, plot: Path | None, as_json: bool) -> None:
         if plot is not None:
             front_plot(archive, plot)
         if as_json:
-            print_json(front_json(archive))
+            print_json(front_json(archive, top))
         else:
-            print_front(archive)
+            print_front(archive, top)
 
 
 @click.command()

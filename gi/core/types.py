@@ -1,9 +1,13 @@
 """The nouns that every stage shares: frozen records, no behaviour beyond small queries, no imports of stages."""
 
-from collections.abc import Mapping
+import math
+import statistics
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, TypeAlias
+
+from gi.core.figures import count_text, duration_text, share_text, spread_text
 
 
 class LineType(StrEnum):
@@ -298,9 +302,12 @@ class Objective:
     """One figure that the search minimises: `key` is its name in `Scored.values`.
 
     `reference` is its coordinate of the hypervolume's reference point, None where it is fixed from the first
-    generation's worst value; `log` objectives (parameter counts, times) enter the hypervolume as logarithms.
+    generation's worst value; `log` objectives (parameter counts, times) enter selection and hypervolume as logarithms.
     For a `bounded` objective the reference comes from the seed programs alone, with `reference` as its upper limit, and
-    individuals beyond it are infeasible.
+    individuals beyond it are infeasible. How it is read is `figure`: a share in percent, a count with k and M, seconds
+    or a plain ratio; `heading` says in a column's head what it is measured on, `axis` is a plot's label, and on a
+    logarithmic scale a value below `least` is `least`. `final_key` is its name in the outcome of a final training,
+    where that is another one.
     """
 
     key: str
@@ -308,16 +315,71 @@ class Objective:
     reference: float | None = None
     log: bool = False
     bounded: bool = False
+    figure: Literal["share", "count", "seconds", "ratio"] = "ratio"
+    heading: str = ""
+    axis: str = ""
+    least: float = 1e-6
+    final_key: str = ""
+
+    def scaled(self, value: float) -> float:
+        """`value` as selection and hypervolume see it: in decades for a `log` objective, as it is for another."""
+        return self.decades(value) if self.log else value
+
+    def decades(self, value: float) -> float:
+        """The logarithm of `value` to the base of 10, of `least` for what is less."""
+        return math.log10(max(value, self.least))
+
+    def excess(self, value: float, reference: float) -> float:
+        """How far `value` lies beyond what is feasible; 0 for a feasible one, and where nothing bounds it."""
+        return max(value - reference, 0.0) if self.bounded else 0.0
+
+    def text(self, value: float) -> str:
+        """`value` as a person reads it: 1.23%, 12.3k, 0.42s, 0.234."""
+        match self.figure:
+            case "share":
+                return share_text(value)
+            case "count":
+                return count_text(value)
+            case "seconds":
+                return f"{value:.3g}s" if value < 60 else duration_text(value)
+            case _:
+                return f"{value:.3g}"
+
+    def mean_text(self, values: Sequence[float]) -> str:
+        """The mean of `values`, of a share with their deviation; "-" for none."""
+        if self.figure == "share":
+            return spread_text(values)
+        return self.text(statistics.fmean(values)) if values else "-"
+
+    def change_text(self, difference: float, noise: float = 0.0) -> str:
+        """A difference with its sign, and ± `noise` where there is any: -0.52% ± 0.31, +1.2k, +0.013."""
+        sign = "+" if difference > 0 else ""
+        if self.figure == "count":
+            return f"{sign}{count_text(difference)}"
+        scale, digits, unit = (100, 2, "%") if self.figure == "share" else (1, 3, "")
+        spread = f" ± {scale * noise:.{digits}f}" if noise else ""
+        return f"{sign}{scale * difference:.{digits}f}{unit}{spread}"
+
+    def tick_text(self, value: float) -> str:
+        """`value` beside an axis: no digit that says nothing."""
+        if self.figure == "count":
+            return count_text(value)
+        return f"{100 * value:g}%" if self.figure == "share" else f"{value:g}"
 
 
 OBJECTIVES: Mapping[str, Objective] = {
     o.key: o
     for o in (
-        Objective("error", "share of the validation samples", reference=1.0, bounded=True),
-        Objective("params", "parameters", log=True),
-        Objective("time", "CPU time of inference, as a ratio to the reference network", log=True),
-        Objective("macs", "multiply-adds per sample", log=True),
-        Objective("train_time", "CPU seconds of training", log=True),
-        Objective("size", "characters of normalised source", log=True),
+        Objective("error", "share of the validation samples", reference=1.0, bounded=True, figure="share",
+                  heading="validation", axis="validation error", least=1e-4, final_key="validation_error"),
+        Objective("params", "parameters", log=True, figure="count", axis="parameters"),
+        Objective("time", "CPU time of inference, as a ratio to the reference network", log=True,
+                  heading="x reference", axis="inference time (x reference network)"),
+        Objective("macs", "multiply-adds per sample", log=True, figure="count", heading="per sample",
+                  axis="multiply-adds per sample"),
+        Objective("train_time", "CPU seconds of training", log=True, figure="seconds", heading="CPU",
+                  axis="training (CPU seconds)"),
+        Objective("size", "characters of normalised source", log=True, figure="count", heading="characters",
+                  axis="characters of source"),
     )
-}
+}  # fmt: skip

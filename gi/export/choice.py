@@ -5,10 +5,9 @@ from collections.abc import Sequence
 
 from gi.archive.records import FrontMember
 from gi.core.errors import ConfigError
-from gi.core.types import Objective
+from gi.core.types import OBJECTIVES, Objective
 
 KNEE = "knee"
-_LEAST = 1e-4  # an error of none counts as a hundredth of a percent
 
 
 def best_member(front: Sequence[FrontMember], objectives: Sequence[Objective], best: str) -> FrontMember:
@@ -23,7 +22,7 @@ def best_member(front: Sequence[FrontMember], objectives: Sequence[Objective], b
         return knee(trained_to_the_end(front), objectives)
     if best not in front[0].values:
         raise ConfigError(f"--best {best}: choose from {', '.join([*front[0].values, KNEE])}.")
-    candidates = trained_to_the_end(front) if best == "error" else front
+    candidates = trained_to_the_end(front) if OBJECTIVES[best].final_key else front
     return min(candidates, key=lambda member: (member.judged[best], *(member.judged[o.key] for o in objectives)))
 
 
@@ -39,12 +38,12 @@ def knee(front: Sequence[FrontMember], objectives: Sequence[Objective]) -> Front
     front that reaches from 1 to 90 % error has its knee at a network that is wrong every third time. Ties go to the
     earlier member.
     """
-    columns = [_scaled([member.judged[o.key] for member in front]) for o in objectives]
+    columns = [_in_range([o.decades(member.judged[o.key]) for member in front]) for o in objectives]
     distances = [math.hypot(*row) for row in zip(*columns, strict=True)]
     return front[distances.index(min(distances))]
 
 
-def _scaled(values: Sequence[float]) -> list[float]:
-    logs = [math.log(max(value, _LEAST)) for value in values]
-    least, most = min(logs), max(logs)
-    return [(value - least) / (most - least) if most > least else 0.0 for value in logs]
+def _in_range(values: Sequence[float]) -> list[float]:
+    """Values as shares of the way from their least to their largest; 0 where all are equal."""
+    least, most = min(values), max(values)
+    return [(value - least) / (most - least) if most > least else 0.0 for value in values]

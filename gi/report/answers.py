@@ -10,10 +10,11 @@ from gi.core.types import Failed, Individual, Objective, Scored
 from gi.explain.provenance.origins import individual_origins
 from gi.explain.provenance.sources import individual_explanation
 from gi.report.explanation import explanation_json
+from gi.report.table import top_members
 
 
-def front_json(archive: Archive) -> dict[str, Any]:
-    """`objectives`, `reference`, `hypervolume` and `front` of a run."""
+def front_json(archive: Archive, top: int | None = None) -> dict[str, Any]:
+    """`objectives`, `reference`, `hypervolume` and `front` of a run; `top` leaves what `top_members` chooses."""
     run, summary = archive.run(), run_summary(archive)
     return {
         "run": summary.run,
@@ -23,7 +24,7 @@ def front_json(archive: Archive) -> dict[str, Any]:
         "objectives": [_objective_json(objective) for objective in run.objectives],
         "reference": list(run.reference) if run.reference else None,
         "hypervolume": summary.hypervolume,
-        "front": [member_json(member) for member in summary.front],
+        "front": [member_json(member) for member in top_members(run, summary.front, top)],
     }
 
 

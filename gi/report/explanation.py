@@ -1,6 +1,5 @@
 """An explanation for a person, at 80 columns: the figures of both programs, then each change with its effects."""
 
-import statistics
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -8,12 +7,12 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from gi.core.figures import spread_text
+from gi.core.types import OBJECTIVES
 from gi.explain import UNMEASURED, Effect, Explanation, Levels, Verdict
 from gi.explain.provenance.origins import origin_text
-from gi.report.figures import count_text, spread_text, value_text
 from gi.report.table import table
 
-_COUNTS = ("params", "macs", "size")
 _SHOWN_ROWS = 12  # of one side of a change; a class that was brought along has more
 
 
@@ -45,14 +44,8 @@ def heading(explanation: Explanation) -> str:
 
 def effect_text(effect: Effect) -> str:
     """An effect in a few words: `error -0.52% ± 0.31`, with what is within noise marked as that."""
-    key, sign = effect.objective, "+" if effect.difference > 0 else ""
-    if key in _COUNTS:
-        return f"{key} {sign}{count_text(effect.difference)}"
-    scale, unit = (100, "%") if key == "error" else (1, "")
-    digits = 2 if key == "error" else 3
-    told = f"{key} {sign}{scale * effect.difference:.{digits}f}{unit}"
-    if effect.noise:
-        told += f" ± {scale * effect.noise:.{digits}f}"
+    change = OBJECTIVES[effect.objective].change_text(effect.difference, effect.noise or 0.0)
+    told = f"{effect.objective} {change}"
     return f"{told} (noise)" if effect.noise and effect.within_noise else told
 
 
@@ -87,8 +80,7 @@ def _figures(explanation: Explanation) -> RenderableType:
 
 def _cells(levels: Levels, keys: Sequence[str]) -> Iterator[str]:
     for key in keys:
-        values = levels[key]
-        yield spread_text(values) if key == "error" else value_text(key, statistics.fmean(values))
+        yield OBJECTIVES[key].mean_text(levels[key])
 
 
 def _change(verdict: Verdict) -> RenderableType:

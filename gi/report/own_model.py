@@ -2,7 +2,6 @@
 
 from gi.archive import Archive
 from gi.core.types import Scored
-from gi.report.figures import value_text
 
 
 def own_model_text(archive: Archive) -> str:
@@ -12,5 +11,5 @@ def own_model_text(archive: Archive) -> str:
     outcome = archive.outcome(first) if first else None
     if own is None or not isinstance(outcome, Scored):
         return ""
-    figures = [f"{o.key} {value_text(o.key, outcome.values[o.key])}" for o in archive.run().objectives]
+    figures = [f"{o.key} {o.text(outcome.values[o.key])}" for o in archive.run().objectives]
     return f"{own.origin.path} itself: {', '.join(figures)}"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gi.report.figures import count_text
+from gi.core.types import OBJECTIVES, Objective
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _INK, _MUTED, _FRONT, _GRID = "#1c2733", "#5b6b7b", "#c8442c", "#e4e8ec"
-_LABELS = {"params": "parameters", "time": "inference time (x reference network)", "macs": "multiply-adds per sample"}
+_ERROR = OBJECTIVES["error"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class PlotPoint:
     on_front: bool
 
 
-def draw_front(panels: Sequence[tuple[str, Sequence[PlotPoint]]], path: Path, *, title: str) -> None:
+def draw_front(panels: Sequence[tuple[Objective, Sequence[PlotPoint]]], path: Path, *, title: str) -> None:
     """Writes a PNG with one panel of validation error against cost for each (objective, points)."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -35,18 +35,18 @@ def draw_front(panels: Sequence[tuple[str, Sequence[PlotPoint]]], path: Path, *,
     figure = Figure(figsize=(6.4 * len(panels), 5.0), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(title, color=_INK, fontsize=13, x=0.01, ha="left")
-    for number, (key, points) in enumerate(panels, 1):
+    for number, (objective, points) in enumerate(panels, 1):
         axes = figure.add_subplot(1, len(panels), number)
-        dots = _draw_panel(axes, key, points)
+        dots = _draw_panel(axes, objective, points)
         if number == 1:
-            axes.set_ylabel("validation error", color=_MUTED)
+            axes.set_ylabel(_ERROR.axis, color=_MUTED)
     _add_colorbar(figure, axes, dots)
     part = path.with_name(path.name + ".part")
     figure.savefig(part, format="png")
     part.replace(path)
 
 
-def _draw_panel(axes: "Axes", key: str, points: Sequence[PlotPoint]) -> "PathCollection":
+def _draw_panel(axes: "Axes", objective: Objective, points: Sequence[PlotPoint]) -> "PathCollection":
     others, front = [p for p in points if not p.on_front], [p for p in points if p.on_front]
     axes.set_xscale("log")
     axes.set_yscale("log")
@@ -61,7 +61,7 @@ def _draw_panel(axes: "Axes", key: str, points: Sequence[PlotPoint]) -> "PathCol
         zorder=3, label="Pareto front of all objectives",
     )  # fmt: skip
     _label(axes, stairs)
-    _dress(axes, key)
+    _dress(axes, objective)
     return dots
 
 
@@ -76,7 +76,7 @@ def _add_colorbar(figure: "Figure", axes: "Axes", dots: "PathCollection") -> Non
 
 def _seen(error: float) -> float:
     """The error as a logarithmic axis can show it: none is drawn at a hundredth of a percent."""
-    return max(error, 1e-4)
+    return max(error, _ERROR.least)
 
 
 def _staircase(front: Sequence[PlotPoint]) -> list[PlotPoint]:
@@ -97,18 +97,16 @@ def _label(axes: "Axes", stairs: Sequence[PlotPoint]) -> None:
         )  # fmt: skip
 
 
-def _dress(axes: "Axes", key: str) -> None:
+def _dress(axes: "Axes", objective: Objective) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    axes.set_xlabel(_LABELS.get(key, key), color=_MUTED)
+    axes.set_xlabel(objective.axis, color=_MUTED)
     axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{100 * y:g}%"))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: _ERROR.tick_text(y)))
     axes.yaxis.set_minor_formatter(NullFormatter())
-    if key in ("params", "macs", "size"):
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: count_text(x)))
-    else:
+    if objective.figure != "count":  # counts span decades, ratios do not
         axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: objective.tick_text(x)))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.margins(0.07, 0.12)
     axes.grid(True, which="major", color=_GRID, lw=0.8)

@@ -7,7 +7,7 @@ from typing import Any
 
 from gi.archive import Archive, FailureGroup, run_summary
 from gi.core.errors import ConfigError
-from gi.core.types import Scored, TypedLine
+from gi.core.types import OBJECTIVES, Scored, TypedLine
 from gi.explain import Explanation
 from gi.explain.provenance.origins import seed_of
 from gi.explain.provenance.sources import individual_explanation
@@ -17,14 +17,16 @@ from gi.report.machine import machine_table
 from gi.report.plot import PlotPoint, draw_front
 from gi.report.table import console, failures_table, front_table, show
 
+_PANELS = (OBJECTIVES["params"], OBJECTIVES["time"])
 
-def print_front(archive: Archive) -> None:
-    """Prints the Pareto front, or that there is none yet."""
+
+def print_front(archive: Archive, top: int | None = None) -> None:
+    """Prints the Pareto front or `top` members of it, or that there is none yet."""
     run, summary = archive.run(), run_summary(archive)
     if not summary.front:
         show(f"{summary.run} has no front yet: its first generation has not ended.")
         return
-    show(front_table(run, summary.front, summary.hypervolume, summary.generations))
+    show(front_table(run, summary, top))
 
 
 def front_plot(archive: Archive, path: Path) -> None:
@@ -35,7 +37,7 @@ def front_plot(archive: Archive, path: Path) -> None:
     on_front = {member.id for member in summary.front}
     if not on_front:
         raise ConfigError(f"{summary.run} has no front yet: let its first generation end.")
-    panels = [(key, _points(archive, key, on_front)) for key in ("params", "time")]
+    panels = [(objective, _points(archive, objective.key, on_front)) for objective in _PANELS]
     title = f"{run.config.dataset_name}: front of {len(on_front)} after generation {summary.generations}"
     draw_front([panel for panel in panels if panel[1]], path, title=title)
 
@@ -45,7 +47,7 @@ def print_individual(archive: Archive, id_: str, view: str) -> None:
     out, individual = console(), archive.individuals.by_prefix(id_)
     lineage = {member.id: member for member in archive.individuals.lineage(individual.id)}
     if view == "lineage":
-        outcomes = {e.individual: e.outcome for e in archive.outcomes.evaluations("validation")}
+        outcomes = {id_: outcome for id_ in lineage if (outcome := archive.outcome(id_)) is not None}
         show(program.lineage_table([*lineage.values()], outcomes))
     elif view == "provenance":
         show(explanation_text(individual_explanation(archive, individual.id)))
@@ -106,10 +108,10 @@ def print_machine(found: Mapping[str, Any]) -> None:
 
 
 def _points(archive: Archive, key: str, on_front: set[str]) -> list[PlotPoint]:
-    generations = {id_: archive.individuals.by_prefix(id_).generation for id_ in archive.individuals.ids()}
+    generations = archive.individuals.generation_of()
     return [
         PlotPoint(e.individual, generations[e.individual], e.outcome.values["error"], e.outcome.values[key],
-              e.individual in on_front)
+                  e.individual in on_front)
         for e in archive.outcomes.evaluations("validation")
         if isinstance(e.outcome, Scored) and key in e.outcome.values
     ]  # fmt: skip

@@ -7,9 +7,8 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from gi.core.types import Edit, Failed, Individual, Outcome, SeededLayer, Seeding
+from gi.core.types import OBJECTIVES, Edit, Failed, Individual, Outcome, SeededLayer, Seeding
 from gi.explain.provenance.origins import origin_text
-from gi.report.figures import value_text
 from gi.report.table import table
 
 
@@ -52,7 +51,7 @@ def _value(outcome: Outcome | None, key: str) -> str:
         return "-"
     if isinstance(outcome, Failed):
         return "failed"
-    return value_text(key, outcome.values[key]) if key in outcome.values else "-"
+    return OBJECTIVES[key].text(outcome.values[key]) if key in outcome.values else "-"
 
 
 def _highlighted(text: str, language: str) -> Syntax:

@@ -7,12 +7,12 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gi.archive.records import FailureGroup, FrontMember, RunRecord
+from gi.archive.records import FailureGroup, FrontMember, RunRecord, RunSummary
+from gi.core.figures import spread_text
 from gi.core.types import Objective
-from gi.report.figures import spread_text, value_text
+from gi.search.select import spread
 
 PIPED_WIDTH = 200
-_UNITS = {"error": "validation", "time": "x reference", "train_time": "CPU", "macs": "per sample", "size": "characters"}
 
 
 def console() -> Console:
@@ -39,23 +39,37 @@ def table(*columns: str, right: Iterable[str] = (), title: str | None = None) ->
     return made
 
 
-def front_table(run: RunRecord, front: Sequence[FrontMember], hypervolume: float, generation: int) -> Table:
+def front_table(run: RunRecord, summary: RunSummary, top: int | None = None) -> Table:
     """The Pareto front, one row for each member, by the first objective: its mean over final trainings where there are.
 
-    The objectives' columns are what the search measured; the errors of the final trainings stand beside them.
+    The objectives' columns are what the search measured; the errors of the final trainings stand beside them. `top`
+    leaves the members that `top_members` chooses.
     """
+    front = top_members(run, summary.front, top)
     names = [_heading(objective) for objective in run.objectives]
     num_seeds = max((len(member.test_errors) for member in front), default=0)
     finals = [f"validation error ({num_seeds} seeds)"] if any(member.validation_errors for member in front) else []
-    made = table("id", *names, *finals, test_heading(num_seeds), "generation", right=(*names, "generation"))
-    made.title = (
-        f"{run.config.dataset_name}: front of {len(front)} after generation {generation}, hypervolume {hypervolume:.4f}"
-    )
+    content = table("id", *names, *finals, test_heading(num_seeds), "generation", right=(*names, "generation"))
+    count = f"front of {len(summary.front)}" if len(front) == len(summary.front) else _part(len(front), summary)
+    after = f"after generation {summary.generations}, hypervolume {summary.hypervolume:.4f}"
+    content.title = f"{run.config.dataset_name}: {count} {after}"
     for member in sorted(front, key=lambda m: m.judged[run.objectives[0].key]):
-        cells = [value_text(o.key, member.values[o.key]) for o in run.objectives]
+        cells = [o.text(member.values[o.key]) for o in run.objectives]
         cells += [spread_text(member.validation_errors)] if finals else []
-        made.add_row(member.id[:8], *cells, spread_text(member.test_errors), str(member.generation))
-    return made
+        content.add_row(member.id[:8], *cells, spread_text(member.test_errors), str(member.generation))
+    return content
+
+
+def _part(shown: int, summary: RunSummary) -> str:
+    return f"{shown} of a front of {len(summary.front)}"
+
+
+def top_members(run: RunRecord, front: Sequence[FrontMember], top: int | None) -> Sequence[FrontMember]:
+    """`top` members (all for None): the best by each objective, then those that differ most from the ones chosen."""
+    if top is None or top >= len(front):
+        return front
+    values = [[o.scaled(member.values[o.key]) for o in run.objectives] for member in front]
+    return [front[row] for row in spread(values, top)]
 
 
 def test_heading(num_seeds: int) -> str:
@@ -72,8 +86,7 @@ def failures_table(groups: Sequence[FailureGroup]) -> Table:
 
 
 def _heading(objective: Objective) -> str:
-    unit = _UNITS.get(objective.key)
-    return f"{objective.key} ({unit})" if unit else objective.key
+    return f"{objective.key} ({objective.heading})" if objective.heading else objective.key
 
 
 def _one_line(text: str, limit: int = 100) -> Text:

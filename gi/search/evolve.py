@@ -107,7 +107,7 @@ def _ended(search: "Search") -> str:
     try:
         try:
             search.run_generations()
-            search.outcomes.retrain(search.last.front if search.last else ())
+            search.outcomes.retrain(search.finalists())
         except Interrupted:
             search.outcomes.running.settle()
             return "interrupted"
@@ -234,26 +234,30 @@ class Search:
     # -------------------------------------------------------------------------------------------------- decisions
 
     def _close(self, number: int) -> None:
-        """Survival among parents and offspring; the front of everything so far, and its hypervolume.
-
-        The front is at most a population of what nothing dominates, spread by crowding distance; the hypervolume is
-        that of all of it, so that it never falls.
-        """
+        """Survival among parents and offspring; the front of everything so far, whole, and its hypervolume."""
         before = self.last.population if self.last else ()
         young = [slot.individual for slot in self.archive.individuals.slots(number)]
         candidates = self.scores.known([*before, *young])
         if not candidates:
             raise RunError(_no_seed(self.archive))
         self.scores.set_reference(candidates, self.outcomes.seeds())
-        best = self.scores.non_dominated(self.scores.known(list(self.accepted)))
-        front, volume = self._selected(best), self.scores.hypervolume(best)
+        front = self.scores.front(self.scores.known(list(self.accepted)))
         streams = {"seed": self.config.seed, "streams": ["mate", "vary"], "next": [number + 1, 0]}
         self.last = Generation(
-            number, tuple(self._selected(candidates)), tuple(front), volume, streams, self.cost.cpu_s
+            number,
+            tuple(self._selected(candidates)),
+            tuple(front),
+            self.scores.hypervolume(front),
+            streams,
+            self.cost.cpu_s,
         )
         self.archive.generations.close(self.last, reference=self.scores.reference or ())
         self.outcomes.forget_dead(self.last)
         self._tell(self.last)
+
+    def finalists(self) -> list[str]:
+        """The members of the last closed generation's front that get final trainings; none before the first."""
+        return self.scores.finalists(self.last.front) if self.last else []
 
     def _selected(self, candidates: Sequence[str]) -> list[str]:
         return self.scores.selected(candidates, self.config.population, self.toolbox.select)
@@ -261,7 +265,7 @@ class Search:
     # ------------------------------------------------------------------------------------------------------ events
 
     def _spent(self) -> bool:
-        return self.cost.budget_is_spent(self.outcomes.cpu_s(self.last.front if self.last else ()))
+        return self.cost.budget_is_spent(self.outcomes.cpu_s(self.finalists()))
 
     def _tell(self, closed: Generation) -> None:
         failures = {f"{f.stage}: {f.reason}": f.count for f in self.archive.outcomes.failures()}

@@ -2,8 +2,11 @@
 
 from collections.abc import Callable, Sequence
 
+from gi.archive import front_rows
 from gi.core.types import Objective, Scored
-from gi.search.select import Matrix, Standing, hypervolume, non_dominated, reference_point, scaled, standing, violations
+from gi.search.select import Matrix, Standing, hypervolume, reference_point, scaled, spread, standing, violations
+
+MOST_FINALISTS = 16
 
 Select = Callable[[Matrix, int, Sequence[float]], list[int]]
 """The rows that survive, best first, of values, how many, and how far each row lies beyond what is feasible."""
@@ -45,9 +48,16 @@ class Scores:
         """The at most `k` that `select` keeps, best first."""
         return [ids[row] for row in select(self._matrix(ids), k, self._violations(ids))]
 
-    def non_dominated(self, ids: Sequence[str]) -> list[str]:
-        """What none of the others dominates, in its order."""
-        return [ids[row] for row in non_dominated(self._matrix(ids), self._violations(ids))]
+    def front(self, ids: Sequence[str]) -> list[str]:
+        """What none of the others dominates, in its order; of equals the first."""
+        return [ids[row] for row in front_rows(self._of(ids), self._violations(ids))]
+
+    def finalists(self, front: Sequence[str]) -> list[str]:
+        """The members of a front that get final trainings: the best by each objective and a spread, 16 at most.
+
+        The whole front of a long run would cost more than its search: 178 members on MNIST, 534 trainings.
+        """
+        return [front[row] for row in spread(self._matrix(front), MOST_FINALISTS)]
 
     def hypervolume(self, ids: Sequence[str]) -> float:
         """The volume between individuals and the reference point."""

@@ -179,9 +179,9 @@ def close(archive, front):
     return generation
 
 
-def test_the_front_is_read_as_it_was_decided_sorted_by_the_first_objective(family):
-    for id_, error in [("aa01", 0.3), ("ab02", 0.1), ("cc03", 0.2)]:
-        family.outcomes.add(id_, scored(error), seed=1, images=10)
+def test_the_front_is_sorted_by_the_first_objective_and_has_what_retrainings_gave(family):
+    for id_, error, params in [("aa01", 0.3, 500), ("ab02", 0.1, 1000), ("cc03", 0.2, 1000)]:
+        family.outcomes.add(id_, scored(error, params), seed=1, images=10)
     assert front_members(family) == ()
     generation = close(family, ["aa01", "ab02"])
     weights = "weights/ab02.pt"

@@ -4,6 +4,7 @@ import pytest
 
 from gi.archive import Archive, run_summary
 from gi.core.errors import ArchiveError, ConfigError
+from gi.core.types import Individual
 from gi.report import (
     failures_json,
     front_json,
@@ -14,41 +15,13 @@ from gi.report import (
     show_json,
     summary_json,
 )
-from gi.report.figures import count_text, duration_text, spread_text, value_text
-from tests.small_run import BROKEN_ID, DEEP_ID, DONOR, SMALL, SMALL_ID, write_run
+from tests.small_run import BROKEN_ID, DEEP_ID, DONOR, SMALL, SMALL_ID, scored, write_run
 
 
 @pytest.fixture
 def archive(tmp_path):
     with Archive.open(write_run(tmp_path / "run")) as opened:
         yield opened
-
-
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [(0, "0"), (812, "812"), (999.9, "1k"), (1_234, "1.23k"), (12_345, "12.3k"), (999_999, "1M"), (4_567_890, "4.57M")],
-)
-def test_counts_are_read_with_three_digits(count, text):
-    assert count_text(count) == text
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(0.2, "0s"), (42, "42s"), (185, "3m05s"), (3720, "1h02m")])
-def test_durations_are_read_in_their_two_largest_units(seconds, text):
-    assert duration_text(seconds) == text
-
-
-def test_a_spread_is_a_mean_and_a_deviation():
-    assert spread_text([0.04, 0.05]) == "4.50% ± 0.71"
-    assert spread_text([0.04]) == "4.00%"
-    assert spread_text([]) == "-"
-
-
-def test_values_are_read_by_their_objective():
-    assert [value_text(*pair) for pair in (("error", 0.0314), ("params", 650), ("time", 0.2345))] == [
-        "3.14%",
-        "650",
-        "0.234",
-    ]
 
 
 def test_the_front_says_which_split_and_how_many_seeds(archive, capsys):
@@ -88,6 +61,23 @@ def test_front_json_keeps_its_contract(archive):
     assert first["test_error_mean"] == pytest.approx(0.045)
     assert first["test_error_sd"] == pytest.approx(0.00707, abs=1e-5)
     assert first["validation_error_mean"] == pytest.approx(0.035)
+
+
+def test_the_top_of_a_front_has_the_best_by_each_objective_and_json_is_whole_without_it(tmp_path, capsys):
+    with Archive.annotate(write_run(tmp_path / "run")) as archive:
+        for n in range(4):
+            id_ = f"{n}" * 16
+            archive.individuals.add_slot(1, 9 + n, Individual(id_, f"x = {n}", 1), ())
+            archive.outcomes.add(id_, scored(0.04 + n / 100, 2400 - 300 * n, 0.3), seed=1, images=640)
+        print_front(archive, 3)
+        assert len(front_json(archive)["front"]) == 6
+        best = front_json(archive, 3)["front"]
+        assert [member["id"] for member in front_json(archive, 1)["front"]] == [DEEP_ID]
+        assert len(front_json(archive, 100)["front"]) == 6
+    title, _, *rows = capsys.readouterr().out.splitlines()
+    assert title.startswith("digits: 3 of a front of 6 after generation 1,")
+    assert [row.split()[0] for row in rows] == [member["id"][:8] for member in best]
+    assert {DEEP_ID, SMALL_ID} < {member["id"] for member in best}
 
 
 def test_members_that_were_not_retrained_have_no_test_error(tmp_path):

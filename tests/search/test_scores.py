@@ -34,11 +34,21 @@ def test_the_reference_point_is_fixed_once(three):
 
 
 def test_what_lies_beyond_the_bound_is_on_no_front_and_survives_last(three):
-    assert three.non_dominated(["tiny", "seed", "good"]) == ["seed", "good"]
+    assert three.front(["tiny", "seed", "good"]) == ["seed", "good"]
     assert three.selected(["tiny", "seed", "good"], 2, survivors) == ["seed", "good"]
     assert three.selected(["tiny", "seed", "good"], 3, survivors)[2] == "tiny"
     assert three.standing(["tiny", "seed", "good"]).ranks == (1, 0, 0)
     assert three.hypervolume(["tiny"]) == 0.0
+
+
+def test_a_large_front_sends_sixteen_members_to_final_trainings_with_the_best_by_each_objective():
+    many = scores(**{f"m{n:03}": (0.2 - n / 1000, 1000 + n) for n in range(178)})
+    many.set_reference(["m000"], [])
+    front = many.front([f"m{n:03}" for n in range(178)])
+    chosen = many.finalists(front)
+    assert len(front) == 178
+    assert len(chosen) == len(set(chosen)) == 16
+    assert {"m000", "m177"} <= set(chosen)
 
 
 def test_the_best_of_each_objective_is_that_of_everything_scored(three):

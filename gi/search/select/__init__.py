@@ -4,7 +4,8 @@ Everything here minimises, is deterministic and refuses values that are not fini
 """
 
 from gi.search.select.mating import Standing, standing, tournament
-from gi.search.select.survival import Matrix, crowding, non_dominated, ranks, survivors
+from gi.search.select.spread import spread
+from gi.search.select.survival import Matrix, crowding, ranks, survivors
 from gi.search.select.volume import hypervolume, reference_point, scaled, violations, worst_ordinary
 
 __all__ = [
@@ -12,10 +13,10 @@ __all__ = [
     "Standing",
     "crowding",
     "hypervolume",
-    "non_dominated",
     "ranks",
     "reference_point",
     "scaled",
+    "spread",
     "standing",
     "survivors",
     "tournament",

@@ -45,11 +45,6 @@ def ranks(values: ArrayLike, violation: ArrayLike = ()) -> list[int]:
     return [int(rank) for rank in found]
 
 
-def non_dominated(values: ArrayLike, violation: ArrayLike = ()) -> list[int]:
-    """The rows that no other row dominates, in their order; of equal rows all are in."""
-    return [row for row, rank in enumerate(ranks(values, violation)) if rank == 0]
-
-
 def crowding(values: ArrayLike, violation: ArrayLike = ()) -> list[float]:
     """The crowding distance of each of (n, m) rows within its front; infinite at a front's ends.
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gi.archive import violation
 from gi.core.types import Objective
 from gi.search.select.survival import Matrix, objective_matrix
 
-_LEAST = 1e-6  # a count or a time of zero has no logarithm
 _LINEAR_MARGIN = 0.1
 _LOG_MARGIN = 2.0
 _BOUND_FACTOR, _BOUND_MARGIN = 1.25, 0.005  # over the worst ordinary seed, so that one noisy training bars nobody
@@ -21,14 +21,12 @@ _DEVIATIONS_OF_MAD = 1.4826  # a normal distribution's standard deviation in med
 def scaled(values: ArrayLike, objectives: Sequence[Objective]) -> Matrix:
     """Values of shape (n, m) as selection and hypervolume see them: `log` objectives in decades, the others as is.
 
-    Values of a `log` objective below 1e-6 count as 1e-6. Dominance is the same before and after; crowding is not:
-    in decades a net of 2,000 parameters is as far from one of 20,000 as that is from one of 200,000.
+    Dominance is the same before and after but below an objective's `least`; crowding is not: in decades a net of 2,000
+    parameters is as far from one of 20,000 as that is from one of 200,000.
     """
-    matrix = objective_matrix(values).copy()
-    for column, objective in enumerate(objectives):
-        if objective.log and len(matrix):
-            matrix[:, column] = np.log10(np.maximum(matrix[:, column], _LEAST))
-    return matrix
+    matrix = objective_matrix(values)
+    rows = [[o.scaled(value) for o, value in zip(objectives, row, strict=True)] for row in matrix.tolist()]
+    return np.asarray(rows, dtype=np.float64).reshape(matrix.shape)
 
 
 def reference_point(values: ArrayLike, objectives: Sequence[Objective], seeds: ArrayLike = ()) -> tuple[float, ...]:
@@ -65,12 +63,7 @@ def worst_ordinary(values: Sequence[float]) -> float:
 
 def violations(values: ArrayLike, reference: Sequence[float], objectives: Sequence[Objective]) -> list[float]:
     """How far each of (n, m) rows lies beyond the reference point in the bounded objectives; 0 for a feasible one."""
-    bounded = [column for column, objective in enumerate(objectives) if objective.bounded]
-    matrix = objective_matrix(values)
-    if not len(matrix) or not bounded:
-        return [0.0] * len(matrix)
-    beyond = matrix[:, bounded] - np.asarray(reference, dtype=np.float64)[bounded]
-    return [float(excess) for excess in np.maximum(beyond, 0.0).sum(axis=1)]
+    return [violation(row, reference, objectives) for row in objective_matrix(values).tolist()]
 
 
 def hypervolume(values: ArrayLike, reference: Sequence[float], objectives: Sequence[Objective] | None = None) -> float:
@@ -101,5 +94,5 @@ def _reference(worst: float, objective: Objective) -> float:
     if objective.reference is not None:
         return objective.reference
     if objective.log:
-        return max(worst, _LEAST) * _LOG_MARGIN
+        return max(worst, objective.least) * _LOG_MARGIN
     return worst + _LINEAR_MARGIN * (math.fabs(worst) or 1.0)

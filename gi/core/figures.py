@@ -33,14 +33,3 @@ def duration_text(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60}m{whole % 60:02}s"
     return f"{whole // 3600}h{whole % 3600 // 60:02}m"
-
-
-def value_text(key: str, value: float) -> str:
-    """The value of the objective `key`, as its kind is read."""
-    if key == "error":
-        return share_text(value)
-    if key in ("params", "macs", "size"):
-        return count_text(value)
-    if key == "train_time":
-        return duration_text(value)
-    return f"{value:.3g}"

@@ -1,0 +1,28 @@
+"""A few members of a front that stand for all of it: for final trainings, and for people."""
+
+import math
+
+from numpy.typing import ArrayLike
+
+from gi.search.select.survival import objective_matrix
+
+
+def spread(values: ArrayLike, most: int) -> list[int]:
+    """At most `most` rows of a front's (n, m) values, in their order: the best by each objective, then a spread.
+
+    The spread takes again and again the row that is farthest from those taken, with each column scaled to 0..1 over
+    the front, until there are enough (Gonzalez 1985; at most twice as far from its nearest one as the best choice would
+    leave any row). Ties go to the earlier row.
+    """
+    matrix = objective_matrix(values)
+    if len(matrix) <= most:
+        return list(range(len(matrix)))
+    least, span = matrix.min(axis=0), matrix.max(axis=0) - matrix.min(axis=0)
+    rows = ((matrix - least) / [width or 1.0 for width in span]).tolist()
+    chosen = list(dict.fromkeys(int(column.argmin()) for column in matrix.T))[:most]
+    distances = [min(math.dist(row, rows[member]) for member in chosen) for row in rows]
+    while len(chosen) < most:
+        farthest = distances.index(max(distances))
+        chosen.append(farthest)
+        distances = [min(known, math.dist(row, rows[farthest])) for known, row in zip(distances, rows, strict=True)]
+    return sorted(chosen)

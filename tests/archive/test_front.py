@@ -1,0 +1,48 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gi.archive import Archive, Generation, front_members, front_rows, violation
+from gi.core.settings import RunConfig
+from gi.core.types import OBJECTIVES, Failed, Individual, Scored
+
+THREE = [OBJECTIVES[key] for key in ("error", "params", "time")]
+ROWS = st.lists(st.tuples(*[st.integers(0, 4)] * 3), max_size=25)
+
+
+def dominates(a, b):
+    return all(x <= y for x, y in zip(a, b, strict=True)) and a != b
+
+
+@given(ROWS, st.data())
+def test_the_front_equals_its_definition_with_equal_rows_once(rows, data):
+    excess = data.draw(st.lists(st.sampled_from([0.0, 0.0, 1.0, 2.0]), min_size=len(rows), max_size=len(rows)))
+    allowed = [n for n in range(len(rows)) if excess[n] == min(excess)]
+    best = [n for n in allowed if not any(dominates(rows[other], rows[n]) for other in allowed)]
+    assert front_rows(rows, excess) == [n for n in best if rows[n] not in [rows[m] for m in best if m < n]]
+
+
+def test_only_bounded_objectives_beyond_the_reference_count_as_violations():
+    assert violation((0.5, 1e9, 9.0), (0.3, 1e3, 1.0), THREE) == 0.2
+    assert violation((0.3, 1e9, 9.0), (0.3, 1e3, 1.0), THREE) == 0.0
+
+
+def test_all_that_nothing_dominates_is_on_the_front_of_a_run_whatever_its_population(tmp_path):
+    with Archive.create(tmp_path, RunConfig(dataset="digits", population=2), objectives=THREE, seeds=[]) as archive:
+        for n in range(40):
+            add(archive, n, generation=0, error=0.2 - n / 1000, params=1000 + n)
+        add(archive, 40, generation=0, error=0.2, params=1000)  # equal to the first
+        add(archive, 41, generation=0, error=0.9, params=1)  # beyond the bound
+        add(archive, 42, generation=1, error=0.01, params=1)  # of a generation that has not closed
+        archive.individuals.add_slot(0, 43, Individual(f"{43:016x}", "x = 43", 0), ())
+        archive.outcomes.add(f"{43:016x}", Failed("train", "nan"), seed=1, images=640)
+        assert front_members(archive) == ()
+        pair = (f"{0:016x}", f"{1:016x}")
+        archive.generations.close(Generation(0, pair, pair, 1.0, {}, 1.0), reference=(0.3, 1e4, 2.0))
+        front = front_members(archive)
+    assert [member.id for member in front] == [f"{n:016x}" for n in reversed(range(40))]
+
+
+def add(archive, n, *, generation, error, params):
+    id_ = f"{n:016x}"
+    archive.individuals.add_slot(generation, n, Individual(id_, f"x = {n}", generation), ())
+    archive.outcomes.add(id_, Scored({"error": error, "params": params, "time": 0.5}), seed=1, images=640)
