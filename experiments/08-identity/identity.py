@@ -8,12 +8,14 @@ import csv
 import json
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 from gi.core.compat import allow_torchvision
 
 allow_torchvision()
 
+import kinds as kinds_of_pairs  # noqa: E402
 import torch  # noqa: E402
 from programs import programs  # noqa: E402
 from rewrites import DIFFERENT, EQUAL  # noqa: E402
@@ -32,7 +34,7 @@ def identities(text: str, entry: str, shape: tuple[int, int, int]) -> dict[str, 
         answer = trace(text, list(shape), 10, entry, with_numbers=with_numbers)
         if "stage" in answer:
             return f"{answer['stage']}: {answer['reason']}: {answer['detail'][:120]}"
-        if answer["fixes"] or answer["no_gradient"]:
+        if answer["fixes"] or (answer["no_gradient"] and "extra" not in text):
             return f"does not fit: {[f['kind'] for f in answer['fixes']]} {answer['no_gradient'][:2]}"
         found[way] = answer["fingerprint"]
     return found
@@ -65,7 +67,18 @@ def pairs() -> list[dict[str, object]]:
                     continue
                 merged = {way: found[way] == original[way] for way in WAYS}
                 rows.append({"program": name, "rewrite": kind, "equal": equal, **merged})
-    return rows
+    return [*rows, *single_differences()]
+
+
+def single_differences() -> Iterator[dict[str, object]]:
+    """The same for the pairs of `kinds`: one small program with one thing in two forms."""
+    for equal, kinds in ((True, kinds_of_pairs.EQUAL), (False, kinds_of_pairs.DIFFERENT)):
+        for kind, pair in kinds.items():
+            one, other = (identities(text, "Net", (1, 8, 8)) for text in kinds_of_pairs.texts(pair))
+            if isinstance(one, str) or isinstance(other, str):
+                print(f"{kind}: {one} {other}", flush=True)
+                continue
+            yield {"program": "kinds", "rewrite": kind, "equal": equal, **{way: one[way] == other[way] for way in WAYS}}
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """A program's recipe, tried for one step in the check worker: its digest, or the `Stop` that says what is wrong."""
 
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -15,7 +16,13 @@ CHECK_STEPS = 60
 
 
 def tried_recipe(
-    names: dict[str, Any], net: nn.Module, input_shape: tuple[int, ...], num_classes: int, *, batch: int
+    names: dict[str, Any],
+    net: nn.Module,
+    input_shape: tuple[int, ...],
+    num_classes: int,
+    *,
+    batch: int,
+    ranks: Mapping[int, int],
 ) -> str:
     """Runs the recipe among the program's `names` for one step of `net`, which is on meta; its digest."""
     if "recipe" not in names:
@@ -27,7 +34,6 @@ def tried_recipe(
         optimizer, scheduler, loss, augmentation = parts
         if not isinstance(optimizer, torch.optim.Optimizer):
             raise Stop("recipe", "no optimizer", 0, f"the first part is a {type(optimizer).__name__}")
-        described = recipe_digest(*parts)
         if augmentation is not None:
             _fit_augmentation(augmentation, input_shape)
         _loss_fits(loss, batch, num_classes)
@@ -36,7 +42,7 @@ def tried_recipe(
             raise Stop("recipe", "parameters left out", 0, "the optimizer does not hold every parameter")
         for _ in range(2 if scheduler is not None else 0):
             scheduler.step(1.0) if "metrics" in inspect.signature(scheduler.step).parameters else scheduler.step()
-    return described
+        return recipe_digest(names["recipe"], net, ranks)
 
 
 def _loss_fits(loss: Any, batch: int, num_classes: int) -> None:

@@ -9,6 +9,7 @@ a program doubles its cost.
 
 import ast
 import contextlib
+import dis
 import io
 import time
 import types
@@ -20,6 +21,7 @@ from torch import nn
 from torch.nn.parameter import UninitializedParameter
 
 from gi.core.trace import Trace, answer_as_json
+from gi.source.identity.digest import digest as digest_of_text
 from gi.trace.classes.trial import tried
 from gi.trace.identity.numeric_digest import fixed_randomness, numeric
 from gi.trace.identity.recipe_digest import digest, reached
@@ -108,14 +110,16 @@ class _Run:
             raise Stop("forward", "builds a weight in forward", 0, "a weight is no parameter of the network")
         no_gradient = tuple(name for name, p in params if p.requires_grad and id(p) not in leaves)
         fixes, points = seen.needs.told()
-        recipe = self._recipe(names, net) if with_recipe and not fixes else ""
-        model = seen.graph.digest_of(output)
         num_params = sum(p.numel() for _, p in params)
+        model = digest(seen.graph.digest_of(output), num_params)  # unused weights cost something too
         two_modes = seen.graph.drops or _knows_its_mode(self.code)
+        model = digest(model, self._unseen()) if self._unseen() else model
         if two_modes:  # its steps are those in training: only its numbers tell what it does in evaluation
             model = digest(model, self.text)
+        facts = [seen.graph.weight_facts(p) for _, p in params]
+        recipe = self._recipe(names, net, seen.graph.ranks) if with_recipe and not fixes else ""
         if with_numbers and not fixes and not no_gradient:
-            model = self._meaning(seen, model, num_params, two_modes)
+            model = self._meaning(seen, model, facts, num_params, two_modes)
         return Trace(
             uses=tuple(seen.uses),
             fixes=fixes,
@@ -170,31 +174,54 @@ class _Run:
             raise Stop("forward", "no gradient", 0, "the output does not depend on any parameter")
         return output
 
-    def _recipe(self, names: dict[str, Any], net: nn.Module) -> str:
-        return tried_recipe(names, net, self.input_shape, self.num_classes, batch=BATCH)
+    def _recipe(self, names: dict[str, Any], net: nn.Module, ranks: dict[int, int]) -> str:
+        return tried_recipe(names, net, self.input_shape, self.num_classes, batch=BATCH, ranks=ranks)
 
-    def _meaning(self, seen: Recorder, model: str, num_params: int, two_modes: bool) -> str:
+    def _meaning(self, seen: Recorder, model: str, facts: list[Any], num_params: int, two_modes: bool) -> str:
         """The digest of the numbers that the network gives, where they tell anything, else that of its steps."""
         if model not in _MEANINGS:
             if len(_MEANINGS) >= _MAX_REMEMBERED:
                 _MEANINGS.clear()
-            _MEANINGS[model] = self._numbers(seen, num_params, two_modes) or model
+            _MEANINGS[model] = self._numbers(seen, facts, num_params, two_modes) or model
         return _MEANINGS[model]
 
-    def _numbers(self, seen: Recorder, num_params: int, two_modes: bool) -> str | None:
+    def _numbers(self, seen: Recorder, facts: list[Any], num_params: int, two_modes: bool) -> str | None:
         graph = seen.graph
         if graph.multiply_adds > MAX_MULTIPLY_ADDS or graph.values > MAX_VALUES or num_params > MAX_WEIGHTS:
             return None
         if self.values is Values.WEIGHTS:  # it reads how its weights start, which `numeric` leaves out
             return None
-        numbers = numeric(self.code, self.entry, self.input_shape, two_modes=two_modes)
-        return numbers and digest(numbers, graph.invariants())
+        numbers = numeric(self.code, self.entry, self.input_shape, facts=facts, two_modes=two_modes)
+        return numbers and digest(numbers, graph.invariants(), num_params, self._unseen())
+
+    def _unseen(self) -> str:
+        """The text's digest for a program with a backward pass of its own: neither steps nor numbers need show that."""
+        return digest_of_text(self.text, self.entry) if _mentions(self.code, _BACKWARD) else ""
 
 
 _MEANINGS: dict[str, str] = {}  # by the digest of a network's steps: most edits that are refused give a known one
 
 
 def _knows_its_mode(code: types.CodeType) -> bool:
-    """Whether a program itself asks if it is in training."""
+    """Whether a program itself may do something else in evaluation, or keeps something from one batch to the next."""
+    return _mentions(code, _MODE) or _stores_in_forward(code)
+
+
+def _mentions(code: types.CodeType, names: frozenset[str]) -> bool:
+    """Whether code names one of these, or gives an argument of that name."""
     inner = (c for c in code.co_consts if isinstance(c, types.CodeType))
-    return "training" in code.co_names or any(map(_knows_its_mode, inner))
+    keywords = {name for c in code.co_consts if isinstance(c, tuple) for name in c}
+    return bool(names & {*code.co_names, *keywords}) or any(_mentions(c, names) for c in inner)
+
+
+def _stores_in_forward(code: types.CodeType) -> bool:
+    inner = (c for c in code.co_consts if isinstance(c, types.CodeType))
+    stores = code.co_name == "forward" and any(i.opname == "STORE_ATTR" for i in dis.get_instructions(code))
+    return stores or any(map(_stores_in_forward, inner))
+
+
+_BACKWARD = frozenset({
+    "Function", "register_hook", "register_full_backward_hook", "register_full_backward_pre_hook",
+    "register_post_accumulate_grad_hook",
+})  # fmt: skip
+_MODE = frozenset({"training", "train", "eval", "register_buffer", "batch_norm", "instance_norm"})

@@ -1,12 +1,13 @@
 """Dead code: definitions that nothing uses, found by name alone, and their removal."""
 
 import ast
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import lru_cache
 from typing import TypeAlias
 
 from gi.source.tree.entry import entry_name
-from gi.source.tree.tree import Source, parse
+from gi.source.tree.imports import imported
+from gi.source.tree.tree import Source, dotted, parse
 
 Definition: TypeAlias = tuple[str, str, str]  # kind, owner, name
 
@@ -52,13 +53,58 @@ def _dead_modules(source: Source, entry: str) -> Iterator[tuple[Definition, ast.
 def without_dead_code(text: str, before: str = "", entry: str = "Net") -> str:
     """The text without what is dead in it and was not dead in `before` (all that is dead, where that is empty)."""
     spared = set(dead(parse(before), entry)) if before else set()
+    return _stripped(text, lambda source: [s for key, s in dead(source, entry).items() if key not in spared])
+
+
+def without_idle_code(text: str, entry: str = "Net") -> str:
+    """The text without what is dead in it and does nothing either: it has no weights, and calls nothing with effects.
+
+    `self.extra = nn.Linear(500, 500)` stays, for it costs parameters where nothing reads it too; `y = self.norm(x)`
+    stays, for it moves running statistics.
+    """
+    return _stripped(text, lambda source: [s for s in dead(source, entry).values() if _is_idle(source, s)])
+
+
+def _stripped(text: str, going_in: Callable[[Source], list[ast.stmt]]) -> str:
+    """The text without the statements that `going_in` names, round by round: with one go what only that one used."""
     for _ in range(_MAX_ROUNDS):
         source = parse(text)
-        going = {id(s): s for key, s in dead(source, entry).items() if key not in spared}
+        going = {id(s): s for s in going_in(source)}
         if not going:
             return text
         text = source.edited(source.delete_statements(going.values()))
     return text
+
+
+_IDLE_LAYERS = frozenset({
+    "Identity", "Flatten", "Unflatten", "ReLU", "ReLU6", "LeakyReLU", "ELU", "CELU", "SELU", "GELU", "SiLU", "Mish",
+    "GLU", "Sigmoid", "LogSigmoid", "Tanh", "Tanhshrink", "Softplus", "Softsign", "Softmax", "LogSoftmax", "Softmax2d",
+    "Hardtanh", "Hardswish", "Hardsigmoid", "Hardshrink", "Softshrink", "Threshold", "Dropout", "Dropout2d",
+    "AlphaDropout", "FeatureAlphaDropout", "MaxPool1d", "MaxPool2d", "AvgPool1d", "AvgPool2d", "LPPool2d",
+    "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "ZeroPad2d", "ConstantPad2d",
+    "ReflectionPad2d", "ReplicationPad2d", "Upsample", "PixelShuffle", "PixelUnshuffle", "ChannelShuffle",
+})  # fmt: skip
+_IDLE_FUNCTIONS = frozenset(
+    {"len", "int", "float", "str", "bool", "min", "max", "sum", "abs", "range", "tuple", "list"}
+)
+
+
+def _is_idle(source: Source, statement: ast.stmt) -> bool:
+    """Whether running a statement leaves nothing behind but the names that it binds. A definition runs nothing."""
+    if not isinstance(statement, ast.Assign):
+        return True
+    nodes = source.under(statement.value)
+    effects = (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr)
+    return not any(isinstance(n, effects) or (isinstance(n, ast.Call) and not _is_idle_call(source, n)) for n in nodes)
+
+
+def _is_idle_call(source: Source, call: ast.Call) -> bool:
+    name = dotted(call.func)
+    head, _, rest = name.partition(".")
+    if head in {*source.classes, *source.functions}:
+        return False
+    full = f"{imported(source).get(head, head)}.{rest}".rstrip(".")
+    return full in _IDLE_FUNCTIONS or (full.startswith("torch.nn.") and full.removeprefix("torch.nn.") in _IDLE_LAYERS)
 
 
 def _mentioned(nodes: Iterable[ast.AST]) -> set[str]:

@@ -4,7 +4,7 @@ import ast
 import hashlib
 from functools import lru_cache
 
-from gi.source.identity.dead_code import without_dead_code
+from gi.source.identity.dead_code import without_idle_code
 from gi.source.tree.imports import imported
 from gi.source.tree.tree import parse
 
@@ -17,7 +17,7 @@ def normalise(text: str, entry: str = "Net") -> str:
 
     `entry` builds the network: what neither it nor anything else uses is left out.
     """
-    source = parse(without_dead_code(text, entry=entry))
+    source = parse(without_idle_code(text, entry))
     tree = _Plain(imported(source)).visit(ast.parse(source.text))
     for node in ast.walk(tree):
         body = getattr(node, "body", None)

@@ -16,7 +16,8 @@ import torch
 from torch import nn
 from torch.nn.parameter import UninitializedParameter
 
-from gi.trace.identity.recipe_digest import digest
+from gi.trace.identity.described import array_text, described
+from gi.trace.identity.recipe_digest import digest, storage
 from gi.trace.program.placement import to_meta
 
 _RESHAPES = frozenset({"view", "reshape", "flatten", "squeeze", "unsqueeze", "contiguous", "view_as", "unflatten"})
@@ -30,6 +31,11 @@ _CONNECTIONS = frozenset({
 })  # fmt: skip
 _IDEMPOTENT = frozenset({"relu", "relu6", "abs"})
 _LIMITED = frozenset({"relu6", "hardtanh", "hardswish", "hardsigmoid", "clamp"})  # what they do may never show
+_THRESHOLDS = _LIMITED | frozenset({
+    "clip", "clamp_min", "clamp_max", "threshold", "softplus", "gt", "lt", "ge", "le", "eq", "ne", "where", "maximum",
+    "minimum", "hardshrink", "softshrink", "nan_to_num", "masked_fill", "heaviside", "bucketize", "remainder", "fmod",
+    "isclose", "celu", "greater", "less",
+})  # fmt: skip
 _NEUTRAL = (0.0, 1.0)
 _NOTHING_LEFT = frozenset({
     "uniform_", "normal_", "fill_", "zero_", "trunc_normal_", "copy_", "exponential_", "bernoulli_", "random_",
@@ -66,8 +72,9 @@ class GraphDigest:
         self._bases: dict[str, str] = {}  # of a name that a reshape gave
         self._steps: dict[str, str] = {}  # the function that gave a name
         self._settings: list[Any] = []
-        self._weights: list[Any] = []
+        self.ranks: dict[int, int] = {}  # of parameters by their ids: the order of first use
         self._drawn: set[int] = set()
+        self._constants: dict[int, Any] = {}  # tensors that no data and no weight went into, with what they are
 
     # While the network is built ------------------------------------------------------------------------------------
 
@@ -84,35 +91,36 @@ class GraphDigest:
             sorted((k, self._history(v)) for k, v in kwargs.items() if k != "tensor"),
         )
         if isinstance(target, torch.Tensor) and (sets_values(func) or name == "__setitem__"):
-            before = [] if _starts_anew(func) else self._starts.get(_storage(target), [])
+            before = [] if _starts_anew(func) else self._starts.get(storage(target), [])
             self._start(target, [*before, step])
-        elif isinstance(output, torch.Tensor) and _storage(output) not in self._starts:
+        elif isinstance(output, torch.Tensor) and storage(output) not in self._starts:
             self._start(output, [(name, self._history(args), step[2])])
 
     def emptied(self, tensors: Iterable[torch.Tensor]) -> None:
         """Takes the values from tensors that hold some; how these came about is kept."""
-        real = [(t, self._start_of(t)) for t in tensors if not t.is_meta and not isinstance(t, UninitializedParameter)]
+        real = [(t, self.start_of(t)) for t in tensors if not t.is_meta and not isinstance(t, UninitializedParameter)]
         for tensor, _ in real:
-            self._starts.pop(_storage(tensor), None)  # another tensor will lie there
+            self._starts.pop(storage(tensor), None)  # another tensor will lie there
         to_meta(t for t, _ in real)
         for tensor, history in real:
             self._start(tensor, history)
 
     def _start(self, tensor: torch.Tensor, history: list[Any]) -> None:
-        self._starts[_storage(tensor)] = history
+        self._starts[storage(tensor)] = history
         self._kept.append(tensor)
 
     def _history(self, value: Any) -> Any:
         if isinstance(value, torch.Tensor):
-            return self._start_of(value)
+            return self.start_of(value)
         if isinstance(value, (tuple, list)):
             return [self._history(v) for v in value]
-        return repr(value) if isinstance(value, _SETTINGS) else type(value).__name__
+        return repr(value) if isinstance(value, _SETTINGS) else described(value)
 
-    def _start_of(self, tensor: torch.Tensor) -> Any:
-        if not tensor.is_meta and _storage(tensor) not in self._starts:
-            return digest(tuple(tensor.shape), tensor.detach().reshape(-1)[:_COMPARED].tolist())
-        return self._starts.get(_storage(tensor), [])
+    def start_of(self, tensor: torch.Tensor) -> Any:
+        """How the values of a tensor came about before forward ran; the values themselves where they are real."""
+        if not tensor.is_meta and storage(tensor) not in self._starts:
+            return array_text(tensor)
+        return self._starts.get(storage(tensor), [])
 
     # While it runs --------------------------------------------------------------------------------------------------
 
@@ -127,6 +135,7 @@ class GraphDigest:
         if not isinstance(outputs, (list, tuple)) or not all(isinstance(o, torch.Tensor) for o in outputs):
             return
         name, plain = getattr(func, "__name__", ""), _plain(func)
+        self._note_constants(plain, args, kwargs, outputs)
         self._name_weights(args, kwargs, outputs)
         self._note_draws(plain, args, kwargs, outputs)
         given = _given(func, args, kwargs)
@@ -149,7 +158,7 @@ class GraphDigest:
         named = [("" if n == 0 else k, self.of(v)) for n, (k, v) in enumerate(given.items()) if k != "inplace"]
         if plain in _COMMUTATIVE and all(isinstance(v, torch.Tensor) for v in given.values()):
             named = sorted((("", value) for _, value in named))
-        made = digest(plain, named)
+        made = digest(plain, named, output.requires_grad, str(output.dtype))  # what `no_grad` and `autocast` change
         self._steps[made] = plain
         return made
 
@@ -166,22 +175,37 @@ class GraphDigest:
         self.drops = self.drops or "dropout" in plain
         if plain in _LIMITED:
             self._settings.append(plain)
-        fine = (v for v in given.items() if (type(v[1]) is float and v[1] not in _NEUTRAL) or v[0] == "approximate")
-        self._settings.extend((plain, k, repr(v)) for k, v in fine)
+        told = (float, int) if plain in _THRESHOLDS else (float,)  # a limit of 500 is not reached, whatever its type
+        fine = (v for v in given.items() if (type(v[1]) in told and v[1] not in _NEUTRAL) or v[0] == "approximate")
+        self._settings.extend((plain, k, repr(float(v) if type(v) is int else v)) for k, v in fine)
         if given.get("running_mean") is not None:
             self._settings.append((plain, "running"))
+
+    def _note_constants(self, plain: str, args: Any, kwargs: dict[str, Any], outputs: Any) -> None:
+        """Keeps which constants stand in a comparison: numbers need not reach them."""
+        tensors = list(_tensors((args, kwargs)))
+        for tensor in tensors:
+            if id(tensor) not in self._names and not isinstance(tensor, nn.Parameter):
+                self._constants[id(tensor)] = self.weight_facts(tensor)
+        constants = [self._constants[id(t)] for t in tensors if id(t) in self._constants]
+        if plain in _THRESHOLDS:
+            self._settings.extend((plain, repr(constant)) for constant in constants if constant)
+        if len(constants) == len(tensors):
+            others = described([v for v in (*args, *kwargs.values()) if not isinstance(v, torch.Tensor)])
+            made = "" if plain in ("zeros", "ones") else digest(plain, constants, others)  # numbers reach a limit of 0
+            self._constants.update((id(o), made) for o in outputs)
 
     def _name_weights(self, args: Any, kwargs: dict[str, Any], outputs: Any) -> None:
         """Names what a call uses first, a weight or a constant, by the data that it meets and by how it was set."""
         tensors = list(_tensors((args, kwargs)))
         new = list({id(t): t for t in tensors if id(t) not in self._names}.values())
         met = [self._names[id(t)] for t in tensors if id(t) in self._names]
-        place = digest(met, [self._described(t) for t in new]) if new else ""
+        place = digest(met, [self.weight_facts(t) for t in new]) if new else ""
         self._places[place] = self._places.get(place, 0) + 1
         for number, tensor in enumerate(new):
             self.name(tensor, digest(place, self._places[place], number))
             if isinstance(tensor, nn.Parameter):
-                self._weights.append(repr(self._described(tensor)))
+                self.ranks[id(tensor)] = len(self.ranks)
         self.multiply_adds += sum(_multiply_adds(t, outputs[0]) for t in tensors if isinstance(t, nn.Parameter))
 
     def _note_draws(self, plain: str, args: Any, kwargs: dict[str, Any], outputs: Any) -> None:
@@ -192,8 +216,9 @@ class GraphDigest:
         if plain in _DRAWS or (drawn and all(drawn)):
             self._drawn.update(map(id, outputs))
 
-    def _described(self, tensor: torch.Tensor) -> Any:
-        return tensor.requires_grad, tuple(tensor.shape), str(tensor.dtype), self._start_of(tensor)
+    def weight_facts(self, tensor: torch.Tensor) -> Any:
+        """What is equal for weights that start alike."""
+        return tensor.requires_grad, tuple(tensor.shape), str(tensor.dtype), self.start_of(tensor)
 
     def of(self, value: Any) -> str:
         """The digest of a tensor, the text of a setting."""
@@ -201,7 +226,7 @@ class GraphDigest:
             return self._names[id(value)]
         if isinstance(value, (list, tuple)):
             return "(" + ",".join(self.of(v) for v in value) + ")"
-        return repr(value) if isinstance(value, _SETTINGS) else type(value).__name__
+        return repr(value) if isinstance(value, _SETTINGS) else repr(described(value))
 
     # In the end -----------------------------------------------------------------------------------------------------
 
@@ -210,15 +235,8 @@ class GraphDigest:
         return digest(self._names.get(id(output), ""))
 
     def invariants(self) -> str:
-        """What equal networks have in common beside numbers: weights with their initialisation, fine settings."""
-        return digest(sorted(self._weights), self._settings)
-
-
-_COMPARED = 4096  # values of a constant: a longer one is known by its start
-
-
-def _storage(tensor: torch.Tensor) -> int:
-    return int(tensor.untyped_storage()._cdata)
+        """What equal networks have in common beside numbers: settings that numbers round away or do not reach."""
+        return digest(self._settings)
 
 
 def _is_in_place(name: str) -> bool:

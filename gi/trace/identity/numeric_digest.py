@@ -11,7 +11,7 @@ import hashlib
 import math
 import random
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy
@@ -19,6 +19,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from gi.trace.identity.recipe_digest import digest
 from gi.trace.program.run import built, namespace, stops
 
 BATCH = 3  # a batch norm of a 1x1 map shows nothing of a batch of two: it gives +-1
@@ -30,8 +31,13 @@ _SAMPLE = 512  # values of the data that a weight meets, to tell the places of e
 _INITS = frozenset({"uniform_", "normal_", "fill_", "zero_", "trunc_normal_", "exponential_", "log_normal_", "cauchy_"})
 
 
-def numeric(code: types.CodeType, entry: str, input_shape: tuple[int, ...], *, two_modes: bool) -> str | None:
+def numeric(
+    code: types.CodeType, entry: str, input_shape: tuple[int, ...], *, facts: Sequence[Any], two_modes: bool
+) -> str | None:
     """The rounded numbers as text; None where they would tell nothing (not finite, or the same for every input).
+
+    `facts` say for each of the network's parameters, in its own order, what numbers do not: how it starts. They count
+    at the place where the parameter is used.
 
     With `two_modes` the network also runs in evaluation mode. Raises `Stop` where the program fails on real tensors.
     """
@@ -45,7 +51,9 @@ def numeric(code: types.CodeType, entry: str, input_shape: tuple[int, ...], *, t
             weights = {id(p): p for p in net.parameters() if p.requires_grad and p.numel() <= _SMALL}
             keys = [(fill.keys[i], p) for i, p in weights.items() if i in fill.keys]
             gradients = _gradients(output, [p for _, p in keys]) if keys else []
-        parts = [_digits(output), _gradient_digits([key for key, _ in keys], gradients)]
+        named = zip(net.parameters(), facts, strict=True)
+        starts = sorted((fill.keys.get(id(p), ""), repr(fact)) for p, fact in named)
+        parts = [digest(starts), _digits(output), _gradient_digits([key for key, _ in keys], gradients)]
         if two_modes:
             net.eval()
             with stops("forward"), torch.no_grad():

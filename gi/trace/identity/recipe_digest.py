@@ -1,12 +1,18 @@
 """How a program trains, as digests: equal for equal recipes, whatever their text looks like."""
 
-import functools
 import hashlib
-import types
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from gi.trace.identity.described import described
+
+#: Numbers of steps that a recipe is asked for: a schedule of so many steps and one that follows the training's length,
+#: or caps it (`min(500, steps // 10)`), agree at one of them and differ at another. No two have a common divisor.
+STEPS = (61, 997, 50_021)
 
 
 def digest(*parts: Any) -> str:
@@ -14,65 +20,64 @@ def digest(*parts: Any) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
-def recipe_digest(optimizer: Any, scheduler: Any, loss: Any, augmentation: Any) -> str:
-    """The digest of a recipe: the parts' classes and settings."""
-    groups = [_group(g) for g in optimizer.param_groups]
-    schedule = "" if scheduler is None else [type(scheduler).__name__, _plain(getattr(scheduler, "__dict__", {}))]
-    return digest(type(optimizer).__name__, groups, schedule, _callable(loss), _callable(augmentation))
+def recipe_digest(recipe: Callable[[nn.Module, int], Any], net: nn.Module, ranks: Mapping[int, int]) -> str:
+    """The digest of a recipe: parts, settings and code for each of `STEPS`, and what it does to the network.
+
+    `ranks` gives the parameters' order of first use by their ids: names and the order of definition do not count.
+    """
+    known = {id(p): f"weight {ranks.get(id(p), -1)} {tuple(p.shape)}" for p in net.parameters()} | {id(net): "net"}
+    before = repr(net)
+    told = []
+    for steps in STEPS:
+        with _ValuesSet(net, ranks) as values_set:
+            parts = recipe(net, steps)
+        told.append([_optimizer(parts[0], ranks), *(described(part, known) for part in parts[1:]), values_set.told])
+    frozen = sorted(ranks.get(id(p), -1) for p in net.parameters() if not p.requires_grad)
+    return digest(told, frozen, repr(net) if repr(net) != before else "")
 
 
-def _group(group: dict[str, Any]) -> Any:
-    """The settings of a parameter group, and which shapes they are for."""
-    return sorted(tuple(p.shape) for p in group["params"]), {k: v for k, v in group.items() if k != "params"}
+def _optimizer(optimizer: torch.optim.Optimizer, ranks: Mapping[int, int]) -> Any:
+    """Class, settings and groups. Where all weights are in one group, only their shapes tell which they are."""
+    groups = optimizer.param_groups
+    settings = [{k: described(v) for k, v in sorted(g.items()) if k != "params"} for g in groups]
+    return [
+        described(optimizer),
+        settings,
+        [_weights(group["params"], ranks if len(groups) > 1 else {}) for group in groups],
+    ]
 
 
-def _callable(part: Any) -> Any:
-    """What a part does, as plain values: class, settings, and the same of the parts that it is made of."""
-    if isinstance(part, nn.Module):
-        return [repr(part), _plain({**part.__dict__, **part._buffers}), [_callable(child) for child in part.children()]]
-    if isinstance(part, types.FunctionType):
-        cells = [_value(c.cell_contents) for c in part.__closure__ or ()]
-        return [_code(part.__code__), repr(part.__defaults__), cells, _globals(part)]
-    if isinstance(part, functools.partial):
-        return [_callable(part.func), _value(part.args), _plain(part.keywords)]
-    return [repr(part) if " at 0x" not in repr(part) else type(part).__name__, _plain(getattr(part, "__dict__", {}))]
+def _weights(weights: Sequence[torch.Tensor], ranks: Mapping[int, int]) -> Any:
+    return sorted((ranks.get(id(p), -1), tuple(p.shape)) for p in weights)
 
 
-def _globals(function: types.FunctionType) -> list[Any]:
-    """The module's names that a function of the program reads: constants by value, its own functions by their code."""
-    if function.__module__ != "candidate":
-        return []
-    names = [n for n in function.__code__.co_names if n in function.__globals__ and n != function.__name__]
-    values = [(n, function.__globals__[n]) for n in names]
-    return [(n, _value(v)) for n, v in values if isinstance(v, (*_BASIC, types.FunctionType))]
+class _ValuesSet(TorchFunctionMode):
+    """Notes what a recipe does to the values of weights: `nn.init.zeros_(net.head.weight)`."""
+
+    def __init__(self, net: nn.Module, ranks: Mapping[int, int]) -> None:
+        super().__init__()
+        self.told: list[Any] = []
+        self._ranks = {storage(p): ranks.get(id(p), -1) for p in net.parameters()}
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        target = kwargs.get("tensor", args[0] if args else None)
+        name = getattr(func, "__name__", "")
+        if isinstance(target, torch.Tensor) and storage(target) in self._ranks and is_setter(func):
+            given = [described(v) for v in args[1:]], sorted((k, described(v)) for k, v in kwargs.items())
+            self.told.append([name, self._ranks[storage(target)], given])
+        return func(*args, **kwargs)
 
 
-def _code(code: types.CodeType) -> Any:
-    constants = [_code(c) if isinstance(c, types.CodeType) else repr(c) for c in code.co_consts]
-    return [code.co_code.hex(), constants, code.co_names]
+def is_setter(func: Callable[..., Any]) -> bool:
+    """Whether a function of torch changes its first tensor: by convention its name ends with an underscore."""
+    name = getattr(func, "__name__", "")
+    return name == "__setitem__" or (name.endswith("_") and not name.endswith(("__", "requires_grad_", "retain_grad_")))
 
 
-def _plain(values: dict[str, Any]) -> list[tuple[str, Any]]:
-    return sorted((k, _value(v)) for k, v in values.items() if not k.startswith("_") or isinstance(v, _BASIC))
-
-
-_BASIC = (bool, int, float, str, tuple, list, type(None))
-
-
-def _value(value: Any) -> str:
-    """A setting as text; the lists of schedulers, functions and transforms that a part is made of count too."""
-    if isinstance(value, (list, tuple)):
-        return repr([_value(v) for v in value])
-    if isinstance(value, torch.Tensor):
-        return repr(value.tolist()) if value.device.type != "meta" and value.numel() <= _FEW else repr(value.shape)
-    if isinstance(value, torch.optim.lr_scheduler.LRScheduler):
-        return repr([type(value).__name__, _plain(value.__dict__)])
-    if isinstance(value, types.FunctionType):
-        return repr(_callable(value))
-    return repr(value) if " at 0x" not in repr(value) else type(value).__name__
-
-
-_FEW = 1024
+def storage(tensor: torch.Tensor) -> int:
+    """What tells the memory of one tensor from that of others, also where it has none."""
+    return int(tensor.untyped_storage()._cdata)
 
 
 def reached(output: torch.Tensor) -> set[int]:

@@ -28,7 +28,7 @@ SAME = {
     .replace("nn.Linear", "torch.nn.Linear"),
     "order of imports": BASE.replace(HEAD, "from torch import nn\nimport torch.nn.functional as F\nimport torch\n"),
     "unused imports": "import os\n" + BASE,
-    "dead layers": BASE.replace("self.fc = ", "self.bn = nn.BatchNorm2d(8)\n        self.fc = "),
+    "dead layers": BASE.replace("self.fc = ", "self.act = nn.ReLU6()\n        self.fc = "),
     "dead locals": BASE.replace("return self.fc", "z = x + 1\n        return self.fc"),
     "dead helpers": BASE + "\n\ndef helper():\n    return 1\n",
     "pass": BASE.replace("return self.fc", "pass\n        return self.fc"),
@@ -57,6 +57,14 @@ OTHER = {
     "the optimizer": BASE.replace("optim.SGD", "optim.Adam"),
     "a constant of the module": BASE.replace("class Net", "WIDTH = 8\n\n\nclass Net").replace("8, 3", "WIDTH, 3"),
     "a default": BASE.replace("def __init__(self)", "def __init__(self, width=3)").replace("8, 3", "8, width"),
+    "unused weights": BASE.replace("self.fc = ", "self.extra = nn.Linear(500, 500)\n        self.fc = "),
+    "fewer unused weights": BASE.replace("self.fc = ", "self.extra = nn.Linear(500, 400)\n        self.fc = "),
+    "unused statistics": BASE.replace("self.fc = ", "self.bn = nn.BatchNorm2d(8)\n        self.fc = "),
+    "unused weights of its own": BASE.replace("self.fc = ", "self.e = nn.Parameter(torch.ones(5))\n        self.fc = "),
+    "a result that is not read": BASE.replace("return self.fc", "z = x.mul_(2)\n        return self.fc"),
+    "initial values": BASE.replace(
+        "self.fc = nn.Linear(512, 10)", "self.fc = nn.Linear(512, 10)\n        z = nn.init.ones_(self.fc.weight)"
+    ),
     "where a name comes from": BASE.replace("import torch.nn.functional as F", "import numpy as F"),
 }
 
