@@ -16,7 +16,7 @@ from gi.trace.client import CheckWorker
 from gi.vary import BORROWED, CROSSED, Donor, Plan, Tried, Vary
 
 ROWS = ("single", "3 edits", "10 edits", "crossover", "donor lines", "blocks")
-EDITS = {"single": 1, "3 edits": 3, "10 edits": 10}
+EDITS = {"single": 1, "3 edits": 3, "5 edits": 5, "10 edits": 10}
 GENERATIONS = 3  # edits that made each of the two descendants of a crossover
 PER_POOL, POOL = 25, 8  # tries that draw their two parents from one pool of descendants, and how many it holds
 COLUMNS = ("parse", "build", "forward", "different", "gradient")

@@ -273,10 +273,11 @@ class Recorder:
         if not self._depth:
             data = _data(args, kwargs)
             self.flow.note(getattr(func, "__name__", ""), output, data, site=site, args=args[1:])
-            if data and isinstance(output, torch.Tensor):
+            first = output[0] if isinstance(output, (tuple, list)) and output else output
+            if data and isinstance(first, torch.Tensor):  # of several, as `chunk` gives them, the first
                 inputs = tuple(tuple(t.shape) for t in data)
-                axes = (self._axis(data[0]), self._axis(output))
-                self.uses.append(Use(symbol_of(func), site, (), inputs, tuple(output.shape), axes=axes))
+                axes = (self._axis(data[0]), self._axis(first))
+                self.uses.append(Use(symbol_of(func), site, (), inputs, tuple(first.shape), axes=axes))
         return output
 
     def _with_fitting_weights(

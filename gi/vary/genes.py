@@ -138,9 +138,16 @@ def _gene(source: Source, site: Site, uses: list[Use], instances: int, is_laid_o
     is_layer = use.symbol.rpartition(".")[2][:1].isupper()
     if call is None or kind is None or kind in RECIPE_TYPES or (is_layer and not use.built):
         return None
+    if use.built and _is_another_of_torch(resolve(source, call.func), use.symbol):
+        return None
     place = placing.place_of(source, call) if use.built else placing.functional_place(source, call)
     forms = tuple((Form(u.inputs[0][1:], u.axes[0]), Form(u.output[1:], u.axes[1])) for u in uses)
     return Gene(kind, use.symbol, call, place, *forms[0], use.settings, instances, forms, is_laid_out)
+
+
+def _is_another_of_torch(called: str, symbol: str) -> bool:
+    """Whether a call builds another class of torch's, of which the layer is a part: `FloatFunctional()` an Identity."""
+    return called.startswith("torch") and called.rpartition(".")[2] != symbol.rpartition(".")[2]
 
 
 @dataclass(frozen=True)

@@ -129,3 +129,12 @@ def set_view(source: Source, fix: Fix, trace: Trace) -> list[Replacement]:
         return [source.replace(sizes[0], "-1"), source.replace(sizes[1], str(fix.value[1]))]
     wanted = {f.value for f in trace.fixes if f.kind == "view" and f.site == fix.site}
     return [source.replace(sizes[1], str(fix.value[1])) if len(wanted) == 1 else source.replace(sizes[1], "-1")]
+
+
+def reshape_for_view(source: Source, fix: Fix, _: Trace) -> list[Replacement]:
+    """`x.view(...)` as `x.reshape(...)`, which copies what does not lie in that order."""
+    call = call_at(source, fix.site)
+    if not isinstance(call.func, ast.Attribute) or call.func.attr != "view":
+        raise UnrepairableError(f"the view of line {fix.site[0]} is no call of a tensor's method")
+    end = source.bytes_of(call.func)[1]
+    return [Replacement(end - len("view"), end, "reshape")]

@@ -111,6 +111,7 @@ _PLAIN: dict[str, Callable[[Source, Fix, Trace], list[Replacement]]] = {
     "remove": layers.remove,
     "shrink": layers.pool_first,
     "view": layers.set_view,
+    "reshape": layers.reshape_for_view,
 }
 
 

@@ -30,7 +30,8 @@ def function_misfits(
         return []
     x = args[0]
     if name in ("view", "reshape"):
-        return list(_view(x, args[1:], batch, flow))
+        unfilled = list(_view(x, args[1:], batch, flow))
+        return unfilled or ([Misfit("reshape")] if name == "view" and _cannot_view(x, args[1:]) else [])
     if name.startswith(("max_pool", "avg_pool")) or name in ("boolean_dispatch", "fn"):
         return list(_pool(x, args, kwargs))
     if name.startswith("adaptive_") and x.dim() == 2:
@@ -46,6 +47,8 @@ def made_to_fit(misfits: list[Misfit], func: Callable[..., Any], args: tuple[Any
     x = args[0]
     if kind == "view":
         return x.flatten(1)
+    if kind == "reshape":
+        return x.reshape(*args[1:])
     if kind == "shrink":
         return x.flatten(2).sum(2)
     if kind == "becomes":
@@ -94,6 +97,24 @@ def _view(x: torch.Tensor, sizes: tuple[Any, ...], batch: int, flow: DataFlow) -
             yield Misfit("shrink", value=(1, int(sizes[1])))
         else:
             yield Misfit("view", value=(-1, features))
+
+
+def _cannot_view(x: torch.Tensor, sizes: tuple[Any, ...]) -> bool:
+    """Whether the values lie so in memory that only a reshape, which may copy them, gives these sizes.
+
+    So does what a transpose or a channels-last block gives, in front of a user's `x.view(x.size(0), -1)`.
+    """
+    if x.is_contiguous() or (len(sizes) == 1 and not isinstance(sizes[0], (int, tuple, list))):
+        return False
+    try:
+        x.reshape(*sizes)
+    except (RuntimeError, TypeError):
+        return False
+    try:
+        x.view(*sizes)
+    except RuntimeError:
+        return True
+    return False
 
 
 def _filled(x: torch.Tensor, sizes: tuple[int, ...], batch: int, flow: DataFlow) -> Iterator[Misfit]:

@@ -65,7 +65,7 @@ class Host:
             widths=self.widths,
             divisor=math.gcd(*(use[side].channels for use in gene.uses)),
         )
-        if gene.is_shared or (gene.is_laid_out and gene.input.kind == "image"):  # tokens stay as many
+        if gene.is_shared or gene.is_laid_out:  # as many tokens, as wide heads, whatever cuts them
             return self._around_shared(gene, plain, replaced=replaced)
         if not replaced:
             return plain

@@ -38,7 +38,8 @@ def tweak(host: Host, means: OperatorContext) -> Proposal | None:
     means.rng.shuffle(genes)
     for gene in genes:
         signature = means.lookup.signature(gene.symbol)
-        fixed = {"out_channels", "out_features"} if gene is host.classifier else {"lr"} if scheduled else set[str]()
+        is_cut = gene is host.classifier or (gene.is_laid_out and gene.input.kind != "image")
+        fixed = {"out_channels", "out_features"} if is_cut else {"lr"} if scheduled else set[str]()
         made = tweaked(host.source, gene, signature, means.rng, fixed=fixed) if signature else None
         if made is not None:
             text, replacements = made

@@ -131,3 +131,10 @@ def test_an_image_that_no_patch_divides_is_refused(check):
     answer = repaired(text, COLOUR, check).answer
     assert isinstance(answer, Stopped)
     assert "invalid for input of size" in answer.detail
+
+
+def test_a_view_of_what_does_not_lie_in_order_becomes_a_reshape(check):
+    text = MIXER.replace("tokens=16", "tokens=64").replace(".mean(1))", ".view(x.size(0), -1))")
+    text = text.replace("nn.Linear(dim, 10)", "nn.Linear(dim * 64, 10)")
+    (made,) = changes(text, COLOUR, check)
+    assert made == "return self.head(self.mix2(self.mix1(x)).reshape(x.size(0), -1))"
