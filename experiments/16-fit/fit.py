@@ -48,18 +48,22 @@ def models(text: str) -> Iterator[str]:
 def fitted(text: str, model: str, task: Task, check: CheckWorker) -> dict[str, object]:
     """One row of the table."""
     try:
-        entry = entry_of(text, model, ARGUMENTS.get(model, ()))
+        return fitted_text(text, model, task, check)[2]
     except GiError as error:
         return {"fits": False, "reason": str(error)}
+
+
+def fitted_text(text: str, model: str, task: Task, check: CheckWorker) -> tuple[str, str, dict[str, object]]:
+    """Entry, repaired text and columns of one model. Raises `GiError` where nothing builds it."""
+    entry = entry_of(text, model, ARGUMENTS.get(model, ()))
     text, before = with_recipe(text), check.cpu_s
     result = repaired(text, task, lambda text, task: check(text, task, entry=entry))
     fits = isinstance(result.answer, Trace)
     changed = [line for line in difflib.ndiff(text.splitlines(), result.text.splitlines()) if line[0] == "+"]
     reason = "" if isinstance(result.answer, Trace) else f"{result.answer.reason}: {result.answer.detail}"[:60]
     cpu_ms = round(1000 * (check.cpu_s - before))
-    return {
-        "fits": fits, "rounds": result.rounds, "changed_lines": len(changed), "cpu_ms": cpu_ms, "reason": reason
-    }  # fmt: skip
+    row = {"fits": fits, "rounds": result.rounds, "changed_lines": len(changed), "cpu_ms": cpu_ms, "reason": reason}
+    return entry, result.text, row
 
 
 def main() -> None:
