@@ -3,7 +3,7 @@
     python experiments/16-fit/files.py
 
 The files: `models/*.py` of the two repositories of fit.py, and those of `experiments/06-variation/suitable.json`, which
-holds every file of the harvested repositories that builds a classifier without arguments. None was chosen by its result.
+holds every file of the harvested repositories that builds a classifier without arguments. None was chosen by results.
 Writes files.csv and prints the counts. See README.md beside this file.
 """
 

@@ -13,7 +13,7 @@ from gi.source.tree.settle import settled
 from gi.source.tree.tree import Replacement, parse
 from gi.vary.genes import Form, Gene
 from gi.vary.hosts.host import Host
-from gi.vary.operators.proposal import OperatorContext, Proposal, proposal
+from gi.vary.operators.proposal import Example, OperatorContext, Proposal, proposal
 
 MAX_DRAWS = 40
 _REPLACED_SHARE = 0.4
@@ -23,6 +23,24 @@ _LEAST_WIDTH = 4
 """Of the input: no block was tried with less, and many divide it."""
 _RANKS = {"image": 3, "features": 1, "tokens": 2}
 """Of a sample that a block takes, by the kind of its form."""
+
+
+_GATE = """class Gate(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 1)
+
+    def forward(self, x):
+        return x * torch.sigmoid(self.conv(x))
+"""
+EXAMPLES = (
+    Example(
+        before=("nn.Conv2d(1, 8, 3, padding=1)", "nn.ReLU()", "nn.Flatten()", "nn.Linear(512, 10)"),
+        after=("nn.Conv2d(1, 8, 3, padding=1)", "nn.ReLU()", "Gate(channels=8)", "nn.Flatten()", "nn.Linear(512, 10)"),
+        donor=("nn.Conv2d(1, 4, 5)", "Gate(4)", "nn.Flatten()", "nn.Linear(64, 10)"),
+        classes=_GATE,
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)

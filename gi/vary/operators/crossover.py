@@ -14,6 +14,7 @@ from gi.vary.hosts.host import Host, donor
 from gi.vary.hosts.sameness import same_as_function, same_function, same_layer, same_pixel
 from gi.vary.operators.proposal import (
     RECIPE_SHARE,
+    Example,
     OperatorContext,
     Proposal,
     as_layer,
@@ -22,6 +23,19 @@ from gi.vary.operators.proposal import (
     editable,
     proposal,
     same,
+)
+
+EXAMPLES = (
+    Example(
+        before=("nn.Conv2d(1, 8, 3, padding=1)", "nn.ReLU()", "nn.Flatten()", "nn.Linear(512, 10)"),
+        after=("nn.Conv2d(1, 8, 3, padding=1)", "nn.GELU()", "nn.Flatten()", "nn.Linear(512, 10)"),
+        donor=("nn.Conv2d(1, 4, 5)", "nn.GELU()", "nn.Flatten()", "nn.Linear(64, 10)"),
+    ),
+    Example(  # the donor's widths give way to those of the place
+        before=("nn.Flatten(2)", "nn.LayerNorm(64)", "nn.Flatten()", "nn.Linear(64, 10)"),
+        after=("nn.Flatten(2)", "nn.RMSNorm(64)", "nn.Flatten()", "nn.Linear(64, 10)"),
+        donor=("nn.Flatten(2)", "nn.Linear(64, 16)", "nn.RMSNorm(16)", "nn.Flatten()", "nn.Linear(16, 10)"),
+    ),
 )
 
 

@@ -9,7 +9,15 @@ from gi.vary.hosts.host import Host
 from gi.vary.operators.crossover import replacement
 from gi.vary.operators.deletion import holds_together
 from gi.vary.operators.insertion import inserted
-from gi.vary.operators.proposal import OperatorContext, Proposal, edit, editable, proposal, same
+from gi.vary.operators.proposal import Example, OperatorContext, Proposal, edit, editable, proposal, same
+
+EXAMPLES = (
+    Example(
+        before=("nn.Conv2d(1, 8, 3, padding=1)", "nn.ReLU()", "nn.Flatten()", "nn.Linear(512, 10)"),
+        after=("nn.Conv2d(1, 8, 3, padding=1)", "nn.GELU()", "nn.MaxPool2d(2)", "nn.Flatten()", "nn.Linear(512, 10)"),
+        donor=("nn.Conv2d(1, 4, 5)", "nn.GELU()", "nn.MaxPool2d(2)", "nn.Flatten()", "nn.Linear(16, 10)"),
+    ),
+)
 
 
 def cut(host: Host, other: Host, means: OperatorContext) -> Proposal | None:

@@ -5,7 +5,23 @@ from gi.source.places import placing
 from gi.vary.binding.expressions import is_joined
 from gi.vary.genes import Gene
 from gi.vary.hosts.host import Host
-from gi.vary.operators.proposal import RECIPE_SHARE, OperatorContext, Proposal, edit, editable, listed, proposal
+from gi.vary.operators.proposal import (
+    RECIPE_SHARE,
+    Example,
+    OperatorContext,
+    Proposal,
+    edit,
+    editable,
+    listed,
+    proposal,
+)
+
+EXAMPLES = (
+    Example(
+        before=("nn.Conv2d(1, 8, 3, padding=1)", "nn.ReLU()", "nn.Flatten()", "nn.Linear(512, 10)"),
+        after=("nn.Conv2d(1, 8, 3, padding=1)", "nn.Flatten()", "nn.Linear(512, 10)"),
+    ),
+)
 
 
 def deletion(host: Host, means: OperatorContext) -> Proposal | None:

@@ -11,6 +11,7 @@ from gi.vary.hosts.host import Host, donor
 from gi.vary.hosts.sameness import is_idle
 from gi.vary.operators.proposal import (
     RECIPE_SHARE,
+    Example,
     OperatorContext,
     Proposal,
     as_layer,
@@ -26,6 +27,27 @@ _INSERTED = (
     LineType.NORMALIZATION,
     LineType.POOLING,
     LineType.REGULARIZATION,
+)
+
+
+EXAMPLES = (
+    Example(
+        before=("nn.Conv2d(1, 8, 3, padding=1)", "nn.ReLU()", "nn.Flatten()", "nn.Linear(512, 10)"),
+        after=("nn.Conv2d(1, 8, 3, padding=1)", "nn.BatchNorm2d(8)", "nn.ReLU()", "nn.Flatten()", "nn.Linear(512, 10)"),
+        donor=("nn.Conv2d(1, 4, 5)", "nn.BatchNorm2d(4)", "nn.Flatten()", "nn.Linear(64, 10)"),
+    ),
+    Example(  # behind tokens, what takes the last axis
+        before=("nn.Flatten(2)", "nn.Linear(64, 16)", "nn.ReLU()", "nn.Flatten()", "nn.Linear(16, 10)"),
+        after=(
+            "nn.Flatten(2)",
+            "nn.Linear(64, 16)",
+            "nn.ReLU()",
+            "nn.LayerNorm(16)",
+            "nn.Flatten()",
+            "nn.Linear(16, 10)",
+        ),
+        donor=("nn.Flatten(2)", "nn.LayerNorm(64)", "nn.Flatten()", "nn.Linear(64, 10)"),
+    ),
 )
 
 

@@ -12,7 +12,7 @@ from gi.vary.binding import expressions
 from gi.vary.binding.bind import evaluated
 from gi.vary.genes import Gene
 from gi.vary.hosts.host import Host
-from gi.vary.operators.proposal import RECIPE_SHARE, OperatorContext, Proposal, edit, editable, proposal
+from gi.vary.operators.proposal import RECIPE_SHARE, Example, OperatorContext, Proposal, edit, editable, proposal
 
 _WIDTH_FACTORS = (0.5, 0.75, 1.25, 1.5, 2.0)
 _SCALE_FACTORS = (0.3, 0.5, 0.7, 1.5, 2.0, 3.0)
@@ -27,6 +27,14 @@ _OWNED = frozenset(  # shape repair or the task decides these
     | {"groups", "num_groups", "size", "dim", "padding", "dilation", "start_dim", "end_dim"}
     | {"embedding_dim", "num_embeddings", "embed_dim", "num_heads", "d_model", "nhead"}
     | {"last_epoch", "total_steps", "T_max"}
+)
+
+
+EXAMPLES = (
+    Example(  # a padding that kept the size goes on keeping it
+        before=("nn.Conv2d(1, 8, 3, padding=1)", "nn.ReLU()", "nn.Flatten()", "nn.Linear(512, 10)"),
+        after=("nn.Conv2d(1, 8, 5, padding=2)", "nn.ReLU()", "nn.Flatten()", "nn.Linear(512, 10)"),
+    ),
 )
 
 

@@ -1,0 +1,45 @@
+"""Every operator does what its examples say: one draw out of a few gives `after` of `before`."""
+
+import ast
+import random
+
+import pytest
+
+from gi.vary.hosts.host import Host
+from gi.vary.hosts.parent import Parent
+from gi.vary.operators.proposal import Example, OperatorContext
+from gi.vary.operators.table import EXAMPLES, OPERATORS, cut
+from tests.checking import HEAD, SMALL, Stock, sequential
+
+DRAWS = 150
+CASES = [(name, example) for name, examples in EXAMPLES.items() for example in examples]
+
+
+def host(check, lines, classes=""):
+    text = sequential(*lines).replace(HEAD, f"{HEAD}{classes}\n\n" if classes else HEAD)
+    return Host(text, check.trace(text), SMALL)
+
+
+def lines_of(text):
+    """The lines of the network's `nn.Sequential`, as Python writes them."""
+    calls = (n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Call))
+    return next(tuple(map(ast.unparse, c.args)) for c in calls if ast.unparse(c.func) == "nn.Sequential")
+
+
+def drawn(name, example, check):
+    here = host(check, example.before)
+    there = host(check, example.donor, example.classes) if example.donor else None
+    for seed in range(DRAWS):
+        context = OperatorContext(Parent(there, check) if there else Stock(), check, random.Random(seed))
+        yield cut(here, there, context) if name == "cut" else OPERATORS[name][0](here, context)
+
+
+def test_every_operator_has_an_example():
+    assert {*OPERATORS, "cut"} == set(EXAMPLES)
+    assert all(isinstance(e, Example) and e.before != e.after for examples in EXAMPLES.values() for e in examples)
+
+
+@pytest.mark.parametrize(("name", "example"), CASES, ids=[name for name, _ in CASES])
+def test_an_operator_does_what_its_example_says(name, example, check):
+    texts = (lines_of(p.text) for p in drawn(name, example, check) if p is not None)
+    assert any(lines == example.after for lines in texts)
