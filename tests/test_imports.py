@@ -74,6 +74,7 @@ ROOMS = {
         "scores",
         "parent_weights",
         "parts",
+        "estimate",
         "final_training",
         "in_flight",
         "outcomes",

@@ -18,11 +18,20 @@ from gi.cli.data_set import announce, image_size_option, parse_image_size
 from gi.cli.model_file import ModelFile, arguments_option, fitted_text, read_model, seed_program
 from gi.cli.options import as_json, print_json
 from gi.core.errors import ConfigError, GiError
-from gi.core.settings import OWN_MODEL_FACTOR, WALL_FOR_CPU, RunConfig, cache_folder, default_workers, parse_duration
+from gi.core.figures import duration_text
+from gi.core.settings import (
+    OWN_MODEL_FACTOR,
+    WALL_FOR_CPU,
+    RunConfig,
+    cache_folder,
+    default_workers,
+    parse_duration,
+)
 from gi.core.types import OBJECTIVES
 
 if TYPE_CHECKING:
     from gi.archive import Archive, RunSummary
+    from gi.sandbox.process_cpu import CpuClock
 
 BEST = "error"  # whose least value decides what a run exports
 _DEFAULT: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(RunConfig)}
@@ -114,17 +123,19 @@ def evolve(
         raise ConfigError(f"--arg {arguments[0]}: it is for a model of your own; pass MODEL.py too.")
 
     from gi.cli.progress import Progress
+    from gi.sandbox.process_cpu import CpuClock
 
+    clock = CpuClock.of_process()
     with ExitStack() as held:
         own = None if model is None or resume else read_model(model, arguments)
-        job = _resumed(ctx, resume, settings) if resume else _new(own, out, settings, held)
+        job = _resumed(ctx, resume, settings) if resume else _new(own, out, settings, held, clock)
         progress = held.enter_context(Progress(sys.stderr))
-        summary = job(workers=workers or default_workers(), on_event=progress, command=tuple(sys.argv[1:]))
+        summary = job(workers=workers or default_workers(), on_event=progress, command=tuple(sys.argv[1:]), clock=clock)
     return _finish(Path(summary.run), summary, as_json)
 
 
 def _new(
-    model: ModelFile | None, out: Path | None, settings: dict[str, Any], held: ExitStack
+    model: ModelFile | None, out: Path | None, settings: dict[str, Any], held: ExitStack, clock: "CpuClock"
 ) -> Callable[..., "RunSummary"]:
     """A new run, ready to start; what it keeps warm until it ends is put into `held`."""
     config = _config(model, **settings)
@@ -149,7 +160,8 @@ def _new(
 
         index_pack(Index.open(config.index), cache_folder() / "donors")
     if config.corpus is None:
-        build_default_corpus()
+        with clock.paused():  # once for all runs of this machine
+            build_default_corpus()
     return partial(gi.search.evolve.evolve, config, folder, seeds=None if model is None else (seed_program(model),))
 
 
@@ -189,8 +201,11 @@ def _finish(folder: Path, summary: "RunSummary", as_json: bool) -> int:
             click.echo(f"gi: {_exported(archive, folder)}", err=True)
         if own := own_model_text(archive):
             click.echo(f"gi: {own}", err=True)
+        finals = _finals(archive)
+        if finals["left_out"]:
+            click.echo(f"gi: {_left_out_text(archive, finals)}", err=True)
         if as_json:
-            print_json(summary_json(summary))
+            print_json(summary_json(summary) | {"final_trainings": finals})
         else:
             print_front(archive)
     return 130 if summary.state == "interrupted" else 0
@@ -213,6 +228,27 @@ def _exported(archive: "Archive", folder: Path) -> str:
         return f"the best of the front is not exported: {' '.join(told.split())} Try `gi export {folder} ID`."
     by = "by its final trainings' mean on the validation split" if chosen.validation_errors else "in the search"
     return f"{folder}/best/model.py holds {chosen.id[:8]}, the front's best {BEST} {by}"
+
+
+def _finals(archive: "Archive") -> dict[str, int]:
+    """How many final trainings a run has, and how many the budget did not pay for."""
+    left_out = next(
+        (e.detail.get("left_out", 0) for e in reversed(archive.sessions.events()) if e.kind == "finished"), 0
+    )
+    return {"done": len(archive.outcomes.retrainings()), "left_out": left_out}
+
+
+def _left_out_text(archive: "Archive", finals: dict[str, int]) -> str:
+    """What the budget did not pay for, and how to have it."""
+    from gi.archive import front_members
+
+    budget_s, done = archive.run().config.budget_cpu_s, finals["done"]
+    trained = len({retraining.individual for retraining in archive.outcomes.retrainings()})
+    return (
+        f"the budget of {duration_text(budget_s or 0)} paid for {done} of {done + finals['left_out']} final trainings "
+        f"(programs: {trained} of {len(front_members(archive))}). "
+        f"For more: gi evolve --resume {archive.folder} --budget LONGER"
+    )
 
 
 def _config(

@@ -131,7 +131,7 @@ class _State:
                     f"hypervolume {event.hypervolume:.4f}, best {_best_text(event.best)}{rest}"
                 )
             case RetrainingStarted():
-                return f"training the front of {event.front} from scratch: {event.jobs} trainings"
+                return f"training the front of {event.front} from scratch: {_trainings_text(event)}"
             case _:
                 return ""
 
@@ -167,6 +167,13 @@ class _State:
             return text
         pace = (time.monotonic() - self.retraining_at) / self.retrained
         return f"{text}  {duration_text(pace * (self.retrainings - self.retrained))} left"
+
+
+def _trainings_text(event: RetrainingStarted) -> str:
+    """How many final trainings there will be."""
+    if event.jobs == event.wanted:
+        return f"{event.jobs} trainings"
+    return f"{event.jobs} of {event.wanted} trainings, which the budget pays for"
 
 
 def _bar(done: float, total: float, label: str) -> Table:

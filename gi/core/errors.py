@@ -48,6 +48,10 @@ class WorkerError(GiError):
     exit_status = 1
 
 
+class BudgetError(GiError):
+    """A budget that is too short for what it has to pay for."""
+
+
 class RunError(GiError):
     """Work under way that had to stop; what was done so far is kept."""
 

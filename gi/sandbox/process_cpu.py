@@ -1,10 +1,21 @@
 """CPU seconds of this process and of everything that it started."""
 
+import contextlib
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 0.01
+
+
+class Clock(Protocol):
+    """Tells CPU seconds; a test's may count what the workers report and nothing else."""
+
+    def used_s(self, reported_by_workers_s: float = 0.0) -> float:
+        """CPU seconds since the start."""
+        ...
 
 
 class CpuClock:
@@ -20,12 +31,26 @@ class CpuClock:
         self._vanished = 0.0
         self._last = self._start = self._now()
 
+    @classmethod
+    def of_process(cls) -> "CpuClock":
+        """A clock that has run since this process began, whose imports and reading of data count then."""
+        clock = cls()
+        clock._start = 0.0
+        return clock
+
     def used_s(self, reported_by_workers_s: float = 0.0) -> float:
         """CPU seconds since the start; never less than before. The argument counts where children cannot be seen."""
         now = self._now()
         self._vanished += max(self._last - now, 0.0)  # a child that nobody waited for took its count along
         self._last = now
         return now + self._vanished - self._start + (0.0 if self.sees_children else reported_by_workers_s)
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """What is used inside does not count."""
+        before = self.used_s()
+        yield
+        self._start += self.used_s() - before
 
     def _now(self) -> float:
         if not self.sees_children:

@@ -1,13 +1,24 @@
-"""What a run costs: CPU seconds over all its sessions, against its budget."""
+"""What a run costs in CPU seconds over all its sessions, and what its budget still pays for.
 
+A budget bounds the whole run: nothing is begun that, with all that is under way, would go beyond it by the estimate
+of what it takes. While the search goes on a share is kept for the final trainings; these take what is left in the end.
+Estimates come from what was measured: a child takes about what its parents took, a final training what the member's
+evaluation took, in proportion to its images.
+"""
+
+import math
+import statistics
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from gi.archive import Archive
 from gi.core.settings import OWN_MODEL_FACTOR, RunConfig
-from gi.sandbox.process_cpu import CpuClock
+from gi.core.types import Cost
+from gi.sandbox.process_cpu import Clock
 
 _LEAST_LIMIT_S = 2.0  # below this a start that is slow once decides
+FINALS_SHARE = 1 / 3  # of a budget is kept for final trainings: a front without test errors is worth little
+_LARGEST_SHARE = 0.1  # of a budget may go into one training of the search
 
 
 def own_limit_s(seed_train_s: Iterable[float]) -> float | None:
@@ -16,18 +27,51 @@ def own_limit_s(seed_train_s: Iterable[float]) -> float | None:
     return None if slowest_s is None else max(_LEAST_LIMIT_S, OWN_MODEL_FACTOR * slowest_s)
 
 
+def training_limit_s(config: RunConfig, seed_train_s: Sequence[float]) -> float | None:
+    """The limit of one training of the search where it is another than the settings'.
+
+    With a budget a tenth of it, or twice what the slowest seed program took: one giant that is under way when the
+    search has to end would use up what is kept for the final trainings.
+    """
+    own_s = own_limit_s(seed_train_s)
+    if config.budget_cpu_s is None or own_s is None:
+        return own_s if config.cpu_limit_s is None else None
+    return min(config.cpu_limit_s or math.inf, max(own_s, _LARGEST_SHARE * config.budget_cpu_s))
+
+
+def final_s(cost: Cost, config: RunConfig) -> float:
+    """The CPU seconds of a final training, from what the evaluation took: longer, and scored on one split more."""
+    longer = config.final_images / config.images
+    return cost.cpu_s + (longer - 1) * cost.train_cpu_s + cost.measure_cpu_s
+
+
+def affordable_seeds(prices_s: Sequence[float], seeds: int, left_s: float) -> int:
+    """On how many seeds each member is trained in the end: the most for which half of the members are paid for.
+
+    `prices_s` are those of one training of each member, in the order in which they take their turn. At least 1.
+    """
+    half = sum(prices_s[: math.ceil(len(prices_s) / 2)])
+    return next((n for n in range(seeds, 1, -1) if n * half <= left_s), 1)
+
+
 class RunCost:
     """The CPU seconds of a run, of the sessions before this one and of this one; writes the latter down."""
 
-    def __init__(self, archive: Archive, config: RunConfig, clock: CpuClock) -> None:
+    def __init__(self, archive: Archive, config: RunConfig, clock: Clock) -> None:
         """Takes up what earlier sessions used."""
-        self._archive, self._config, self._clock = archive, config, clock
+        self._archive, self._budget_s, self._clock = archive, config.budget_cpu_s, clock
         self._started, self._before_s, self._reported_s = time.monotonic(), archive.sessions.cpu_s(), 0.0
+        self._ratios: list[float] = []
 
     @property
     def cpu_s(self) -> float:
         """CPU seconds of the driver, the workers and everything else that the run started."""
         return self._before_s + self._clock.used_s(self._reported_s)
+
+    @property
+    def left_s(self) -> float:
+        """What the budget has left; infinite where there is none."""
+        return math.inf if self._budget_s is None else self._budget_s - self.cpu_s
 
     def add(self, worker_cpu_s: float) -> None:
         """Takes in what a worker says that it used, and writes the session's cost down."""
@@ -38,13 +82,16 @@ class RunCost:
         """Writes down the session's CPU and wall seconds so far."""
         self._archive.sessions.set_cost(self.cpu_s - self._before_s, time.monotonic() - self._started)
 
-    def budget_is_spent(self, front_cpu_s: Iterable[float]) -> bool:
-        """Whether the budget is used up, but for what retraining the front will take (at most half of it).
+    def kept_s(self, finals_s: Iterable[float]) -> float:
+        """What the search leaves to the final trainings that would take `finals_s`: a third of the budget at most."""
+        return 0.0 if self._budget_s is None else min(sum(finals_s), FINALS_SHARE * self._budget_s)
 
-        `front_cpu_s` is what each member's evaluation took.
-        """
-        config = self._config
-        if config.budget_cpu_s is None:
-            return False
-        longer = config.final_seeds * config.final_images / config.images
-        return self.cpu_s + min(longer * sum(front_cpu_s), config.budget_cpu_s / 2) >= config.budget_cpu_s
+    def learn(self, expected_s: float, taken_s: float) -> None:
+        """Takes in what a training took against its estimate."""
+        if expected_s > 0:
+            self._ratios.append(taken_s / expected_s)
+
+    @property
+    def correction(self) -> float:
+        """How much more than estimated trainings took so far; 1 before the first, and where they took less."""
+        return max(1.0, statistics.fmean(self._ratios)) if self._ratios else 1.0

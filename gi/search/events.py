@@ -52,10 +52,11 @@ class GenerationEnded:
 
 @dataclass(frozen=True, slots=True)
 class RetrainingStarted:
-    """The front is about to be trained from scratch: `jobs` trainings are left."""
+    """The front is about to be trained from scratch: `jobs` of `wanted` trainings, which the budget pays for."""
 
     front: int
     jobs: int
+    wanted: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +70,10 @@ class Retrained:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The run ended; `summary.state` says whether it is "finished" or "interrupted"."""
+    """The run ended; `summary.state` says whether it is "finished" or "interrupted", `already` that it had before."""
 
     summary: RunSummary
+    already: bool = False
 
 
 RunEvent: TypeAlias = (

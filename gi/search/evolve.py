@@ -12,15 +12,18 @@ from pathlib import Path
 from deap import base
 
 from gi.archive import Archive, Generation, RunSummary, refuse_unfit, run_summary
-from gi.core.errors import ConfigError, RunError, SourceError
+from gi.core.errors import BudgetError, ConfigError, RunError, SourceError
+from gi.core.figures import duration_text
 from gi.core.protocols import CostModel
 from gi.core.settings import RunConfig, default_workers
 from gi.core.streams import stream
 from gi.core.types import OBJECTIVES, Individual, Offspring, Program, Refused, Try
 from gi.explain.provenance.borrowed import takes_from_parent, with_origins
-from gi.sandbox.process_cpu import CpuClock
+from gi.sandbox.process_cpu import Clock, CpuClock
 from gi.search.budget import RunCost
+from gi.search.estimate import refuse_short_budget, rounded_up
 from gi.search.events import Finished, GenerationEnded, GenerationStarted, RunEvent, Varied
+from gi.search.final_training import FinalTrainings
 from gi.search.outcomes import Outcomes
 from gi.search.parts import MakeParts, Parts, default_parts
 from gi.search.scores import Scores
@@ -40,17 +43,20 @@ def evolve(
     seeds: Sequence[Program] | None = None,
     parts: MakeParts = default_parts,
     command: Sequence[str] = (),
+    clock: Clock | None = None,
 ) -> RunSummary:
     """Runs a new search into the folder `out` and says how it ended (`state` "finished" or "interrupted").
 
-    `seeds` replaces the project's seed programs. Raises `ArchiveError` where `out` cannot take a run, `RunError` where
+    `seeds` replaces the project's seed programs; what `clock` has counted already is the run's, too. Raises
+    `ArchiveError` where `out` cannot take a run, `BudgetError` where the budget is too short for one, `RunError` where
     no seed program can be evaluated or the disk is full; what was done is in the archive either way.
     """
     refuse_unfit(out)
-    clock = CpuClock()
+    clock = clock or CpuClock()
     with parts(config, workers=workers or default_workers(), cost_model=cost_model) as made:
         objectives = [OBJECTIVES[key] for key in config.objectives]
         programs = tuple(made.seeds if seeds is None else seeds)
+        refuse_short_budget(config, made, programs, clock)
         with Archive.create(out, config, objectives=objectives, seeds=programs, command=command) as archive:
             return _driven(archive, made, clock, on_event)
 
@@ -65,21 +71,40 @@ def resume(
     on_event: OnEvent | None = None,
     parts: MakeParts = default_parts,
     command: Sequence[str] = (),
+    clock: Clock | None = None,
 ) -> RunSummary:
-    """Goes on with the run in `folder` exactly where it stopped; for a finished one that is nothing.
+    """Goes on with the run in `folder` exactly where it stopped; a finished one is left as it is.
 
     `generations` and `budget_cpu_s` (of the whole run) replace the stored ones. Raises `ArchiveError` where there is
-    no run or another process has it, `ConfigError` for fewer generations than the run was given.
+    no run or another process has it, `ConfigError` for fewer generations than the run was given, `BudgetError` for a
+    budget that it has used up.
     """
-    clock = CpuClock()
+    clock = clock or CpuClock()
+    with Archive.open(folder) as archive:
+        config = _extended(archive, generations, budget_cpu_s)
+        if _is_finished(archive, config):  # no worker is started: that alone takes seconds of a budget
+            summary = run_summary(archive)
+            (on_event or _nobody)(Finished(summary, already=True))
+            return summary
     with Archive.resume(folder, command=command) as archive:
-        config = _extended(archive.run().config, generations, budget_cpu_s)
         archive.set_config(config)
         with parts(config, workers=workers or default_workers(), cost_model=cost_model) as made:
             return _driven(archive, made, clock, on_event)
 
 
-def _extended(config: RunConfig, generations: int | None, budget_cpu_s: float | None) -> RunConfig:
+def _is_finished(archive: Archive, config: RunConfig) -> bool:
+    """Whether the run came to its end with these very settings."""
+    happened = archive.sessions.events()
+    return bool(happened) and happened[-1].kind == "finished" and archive.run().config == config
+
+
+def _extended(archive: Archive, generations: int | None, budget_cpu_s: float | None) -> RunConfig:
+    config, used_s = archive.run().config, archive.sessions.cpu_s()
+    if budget_cpu_s is not None and budget_cpu_s < used_s:
+        raise BudgetError(
+            f"budget is {duration_text(budget_cpu_s)}: the run has used {duration_text(used_s)} already. "
+            "A budget is for the whole run: pass a larger one."
+        )
     if generations is not None and generations < config.generations:
         raise ConfigError(f"generations is {generations}: the run was given {config.generations}; pass at least that.")
     return dataclasses.replace(
@@ -89,17 +114,21 @@ def _extended(config: RunConfig, generations: int | None, budget_cpu_s: float | 
     )
 
 
-def _driven(archive: Archive, parts: Parts, clock: CpuClock, on_event: OnEvent | None) -> RunSummary:
+def _driven(archive: Archive, parts: Parts, clock: Clock, on_event: OnEvent | None) -> RunSummary:
     """The run taken to its end, or to where the user stopped it."""
-    notify = on_event or (lambda _: None)
+    notify = on_event or _nobody
     with stop_requests() as stop_requested:
         search = Search(archive, parts, clock, notify, stop_requested)
         ended = _ended(search)
         search.cost.save()
-        archive.sessions.add_event(ended)
+        archive.sessions.add_event(ended, **dataclasses.asdict(search.finals))
     summary = run_summary(archive)
     notify(Finished(summary))
     return summary
+
+
+def _nobody(_: RunEvent) -> None:
+    """Takes an event that nobody asked for."""
 
 
 def _ended(search: "Search") -> str:
@@ -107,7 +136,7 @@ def _ended(search: "Search") -> str:
     try:
         try:
             search.run_generations()
-            search.outcomes.retrain(search.finalists())
+            search.finals = search.outcomes.retrain(search.finalists())
         except Interrupted:
             search.outcomes.running.settle()
             return "interrupted"
@@ -120,13 +149,14 @@ class Search:
     """One run in this process: what it knows from the archive, and what it decides."""
 
     def __init__(
-        self, archive: Archive, parts: Parts, clock: CpuClock, notify: OnEvent, stop_requested: Callable[[], bool]
+        self, archive: Archive, parts: Parts, clock: Clock, notify: OnEvent, stop_requested: Callable[[], bool]
     ) -> None:
         """Takes up the state that the archive holds."""
         run = archive.run()
         self.archive, self.parts, self.notify = archive, parts, notify
         self.config, self.scores = run.config, Scores(run.objectives, run.reference)
         self.last = archive.generations.last()
+        self.finals = FinalTrainings(0, 0)
         self.accepted = dict.fromkeys(archive.individuals.ids())
         self.cost, self.toolbox = RunCost(archive, run.config, clock), _toolbox(parts)
         self.outcomes = Outcomes(
@@ -146,7 +176,7 @@ class Search:
         if self.last:
             self.outcomes.forget_dead(self.last)  # the process before may have ended between closing and this
         for number in range(self.last.number + 1 if self.last else 0, self.config.generations + 1):
-            if number and self._spent():
+            if number and not self._has_room():
                 break
             for individual in self.archive.individuals.pending(number):
                 self.outcomes.submit(individual)
@@ -162,6 +192,9 @@ class Search:
         done = len(self.archive.individuals.slots(0))
         self.notify(GenerationStarted(0, self.config.generations, max(len(seeds), self.config.population)))
         for slot in range(done, len(seeds)):
+            if not self.outcomes.room_for(self.outcomes.expected_s()):
+                self.outcomes.running.finish()
+                raise RunError(_too_short(self.archive, self.cost.cpu_s, self.outcomes.expected_s(), slot))
             self._decide(0, slot, *self._fitted(seeds[slot]))
         self.outcomes.running.finish()
         parents = self.outcomes.seeds()
@@ -169,9 +202,10 @@ class Search:
             raise RunError(_no_seed(self.archive))
         mutants = self.config.population - len(parents)
         for slot in range(max(done, len(seeds)), len(seeds) + mutants):
-            if not self._spent():
-                first = slot % len(parents)
-                self._decide(0, slot, *self._varied(0, slot, [parents[first], parents[first - 1]]))
+            first = slot % len(parents)
+            if not self._has_room(parents[first]):
+                break
+            self._decide(0, slot, *self._varied(0, slot, [parents[first], parents[first - 1]]))
         self.outcomes.running.finish(enough=self._spent)
 
     def _offspring(self, number: int) -> None:
@@ -181,11 +215,11 @@ class Search:
         ranking = self.scores.standing(population)
         self.notify(GenerationStarted(number, self.config.generations, self.config.population))
         for slot in range(len(self.archive.individuals.slots(number)), self.config.population):
-            if self._spent():
-                break
             rng = stream(self.config.seed, "mate", number, slot)
             first = self.toolbox.mate(ranking, rng=rng)
             second = self.toolbox.mate(ranking, rng=rng, without=first)
+            if not self._has_room(population[first]):
+                break
             self._decide(number, slot, *self._varied(number, slot, [population[first], population[second]]))
         self.outcomes.running.finish(enough=self._spent)
 
@@ -264,8 +298,16 @@ class Search:
 
     # ------------------------------------------------------------------------------------------------------ events
 
+    def _has_room(self, *parents: str) -> bool:
+        """Whether the budget pays for an evaluation more, a child of `parents`, and for the final trainings."""
+        return self.outcomes.room_for(self.outcomes.expected_s(parents), kept_s=self._kept_s())
+
     def _spent(self) -> bool:
-        return self.cost.budget_is_spent(self.outcomes.cpu_s(self.finalists()))
+        """Whether only what is kept for the final trainings is left: what no worker has begun with is taken back."""
+        return self.cost.left_s <= self._kept_s()
+
+    def _kept_s(self) -> float:
+        return self.cost.kept_s(self.outcomes.finals_s(self.finalists() if self.last else self.outcomes.seeds()))
 
     def _tell(self, closed: Generation) -> None:
         failures = {f"{f.stage}: {f.reason}": f.count for f in self.archive.outcomes.failures()}
@@ -292,6 +334,16 @@ def _toolbox(parts: Parts) -> base.Toolbox:
     toolbox.register("mate", tournament)
     toolbox.register("select", survivors)
     return toolbox
+
+
+def _too_short(archive: Archive, used_s: float, expected_s: float, slot: int) -> str:
+    """Why a run cannot go on whose seed programs turn out dearer than estimated, and what to do."""
+    seeds = len(archive.seeds())
+    needed = rounded_up(used_s + (seeds - slot + 2) * expected_s)
+    return (
+        f"the budget pays for {slot} of {seeds} seed programs: all and one final training take about {needed} here. "
+        f"Go on by `gi evolve --resume {archive.folder} --budget {needed}`."
+    )
 
 
 def _no_seed(archive: Archive) -> str:

@@ -5,6 +5,7 @@ and the least of many such is the luckiest. The test errors are only shown.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from gi.archive import WEIGHTS, Archive
 from gi.core.protocols import Job
@@ -13,12 +14,24 @@ from gi.core.streams import torch_seed
 from gi.core.types import Outcome, Scored
 
 
+@dataclass(frozen=True, slots=True)
+class FinalTrainings:
+    """How many final trainings a session did, and how many it left out for the budget."""
+
+    done: int
+    left_out: int
+
+
 def retraining_jobs(
-    archive: Archive, config: RunConfig, front: Sequence[str], cpu_limit_s: float | None = None
+    archive: Archive, config: RunConfig, front: Sequence[str], cpu_limit_s: float | None = None, *, seeds: int
 ) -> list[Job]:
-    """The trainings of the front members (ids) that the archive does not hold yet."""
+    """The trainings of the front members (ids) that the archive does not hold yet.
+
+    Member by member, on the first `seeds` of the final seeds each, then on the rest of them.
+    """
     done = {(r.individual, r.seed, r.images) for r in archive.outcomes.retrainings()}
-    jobs = [job for id_ in front for job in _jobs(archive, config, id_, cpu_limit_s)]
+    turns = (range(seeds), range(seeds, config.final_seeds))
+    jobs = [_job(archive, config, id_, n, cpu_limit_s) for turn in turns for id_ in front for n in turn]
     return [job for job in jobs if (job.id, job.seed, job.images) not in done]
 
 
@@ -27,11 +40,8 @@ def kept_weights(job: Job, outcome: Outcome) -> str | None:
     return f"{WEIGHTS}/{job.id}.pt" if isinstance(outcome, Scored) and job.weights_path else None
 
 
-def _jobs(archive: Archive, config: RunConfig, id_: str, cpu_limit_s: float | None) -> list[Job]:
-    """The retrainings of one front member; the first one's weights are kept."""
-    text, kept = archive.text(id_), str(archive.folder / WEIGHTS / f"{id_}.pt")
-    seeds = [torch_seed(config.seed, "retrain", n) for n in range(config.final_seeds)]
-    return [
-        Job(id_, text, seed, config.final_images, "test", None if n else kept, cpu_limit_s)
-        for n, seed in enumerate(seeds)
-    ]
+def _job(archive: Archive, config: RunConfig, id_: str, n: int, cpu_limit_s: float | None) -> Job:
+    """The n-th final training of a front member; the first one's weights are kept."""
+    kept = None if n else str(archive.folder / WEIGHTS / f"{id_}.pt")
+    seed = torch_seed(config.seed, "retrain", n)
+    return Job(id_, archive.text(id_), seed, config.final_images, "test", kept, cpu_limit_s)

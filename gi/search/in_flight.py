@@ -27,11 +27,24 @@ class Evaluations:
         """Takes the executor's `submit`, what to do with an outcome, and whether the user asked to stop."""
         self._submit, self._record, self._stop_requested = submit, record, stop_requested
         self._running: dict[Future[Outcome], Job] = {}
+        self._expected_s: dict[Job, float] = {}
         self._repeated: set[Job] = set()
 
-    def submit(self, job: Job) -> None:
-        """Hands a job to the executor."""
+    def submit(self, job: Job, *, expected_s: float = 0.0) -> None:
+        """Hands a job to the executor, which is expected to take `expected_s` CPU seconds."""
         self._running[self._submit(job)] = job
+        self._expected_s[job] = expected_s
+
+    @property
+    def expected_s(self) -> float:
+        """The CPU seconds that all that is under way is expected to take, what it has used already included."""
+        return sum(self._expected_s[job] for job in self._running.values())
+
+    def wait_for(self, condition: Callable[[], bool]) -> bool:
+        """Whether `condition` comes true, at the latest when nothing is under way any more. Raises `Interrupted`."""
+        while not (met := condition()) and self._running:
+            self.collect(_POLL_S)
+        return met
 
     def collect(self, timeout_s: float = 0.0) -> None:
         """Records what has ended, after waiting at most `timeout_s` for the first. Raises `Interrupted`."""
@@ -59,7 +72,7 @@ class Evaluations:
             job, outcome = self._running.pop(future), future.result()
             if _killed_from_outside(outcome) and job not in self._repeated:
                 self._repeated.add(job)
-                self.submit(job)
+                self.submit(job, expected_s=self._expected_s[job])
             else:
                 self._record(job, outcome)
 

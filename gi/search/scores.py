@@ -40,6 +40,10 @@ class Scores:
         if self.reference is None:
             self.reference = reference_point(self._of(first), self.objectives, self._of(seeds))
 
+    def by_first_objective(self, ids: Sequence[str]) -> list[str]:
+        """Individuals with the least value of the first objective first; equals keep their order."""
+        return sorted(ids, key=lambda id_: self._values[id_][0])
+
     def standing(self, ids: Sequence[str]) -> Standing:
         """How individuals compare for mating."""
         return standing(self._matrix(ids), self._violations(ids))

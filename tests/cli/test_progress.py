@@ -29,7 +29,7 @@ def events():
     yield Varied(1, 0, None, 8)
     yield Evaluated("b", Failed("train", "nan"))
     yield GenerationEnded(1, 1, 2, 2, 2.25, BEST, {"train: nan": 1}, 2, 2.0)
-    yield RetrainingStarted(2, 6)
+    yield RetrainingStarted(2, 6, 6)
     yield Retrained("a", 1, Scored({"error": 0.04}))
     yield Finished(SUMMARY)
 

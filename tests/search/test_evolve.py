@@ -526,21 +526,6 @@ def _refusals(folder):
 # ----------------------------------------------------------------------------------------------- budget, interruption
 
 
-def test_a_budget_that_is_used_up_ends_the_search_and_retrains_the_front(tmp_path):
-    def burn(job):
-        start = time.process_time()
-        while time.process_time() < start + 0.01:
-            pass
-        return outcome(job)
-
-    summary = evolve(changed(budget_cpu_s=1.0, generations=500), tmp_path, workers=1, parts=parts(evaluate=burn))
-    assert summary.state == "finished"
-    assert summary.generations < 400
-    assert all(m.test_errors for m in summary.front)
-    again = resume(tmp_path, workers=1, parts=parts(evaluate=burn))
-    assert again.generations == summary.generations
-
-
 class Interrupting:
     """Sends this process a signal at the n-th evaluation."""
 
@@ -639,9 +624,12 @@ def test_a_worker_killed_from_outside_gets_a_second_go_and_a_candidate_that_does
 def test_resuming_a_finished_run_does_nothing(tmp_path):
     evolve(CONFIG, tmp_path, workers=1, parts=parts())
     before, executors = dumped(tmp_path), []
-    assert resume(tmp_path, workers=1, parts=parts(executors=executors)).state == "finished"
+    events = []
+    summary = resume(tmp_path, workers=1, parts=parts(executors=executors), on_event=events.append)
+    assert summary.state == "finished"
+    assert events == [Finished(summary, already=True)]
     assert dumped(tmp_path) == before
-    assert executors[0].jobs == []
+    assert executors == []
 
 
 def test_more_generations_go_on_as_if_they_had_been_asked_for_at_once(tmp_path):
