@@ -45,9 +45,10 @@ REAL = (
 
 def main():
     options = parsed()
-    rows = []
+    rows = known_rows(HERE / options.out) if options.resume else []
+    known = {row["network"] for row in rows}
     with tempfile.TemporaryDirectory() as folder:
-        for name, path in files(Path(folder), options):
+        for name, path in files(Path(folder), options, known):
             try:
                 rows.append(tested(name, path, Path(folder, "index", name.replace("/", "-")), options))
             except Exception as error:  # what onnxruntime does not run has no truth
@@ -62,6 +63,13 @@ def main():
         f"followed, {wrong} wrong"
     )
     return 1 if wrong else 0
+
+
+def known_rows(path):
+    """The rows of an earlier run, their counts as numbers."""
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    return [{key: int(value) if value.isdigit() else value for key, value in row.items()} for row in rows]
 
 
 def write_csv(path, rows):
@@ -79,26 +87,27 @@ def parsed():
     parser.add_argument("--random", type=int, default=200, help="how many random graphs")
     parser.add_argument("--only", default="", help="networks whose name has this in it")
     parser.add_argument("--onnx", type=Path, default=os.environ.get("GI_ONNX"), help="a folder of real ONNX files")
+    parser.add_argument("--resume", action="store_true", help="leave networks that the results have as they are")
     parser.add_argument("--out", default="results.csv")
     return parser.parse_args()
 
 
-def files(folder, options):
+def files(folder, options, known):
     """Each network's name and ONNX file, made on the way."""
     torch.manual_seed(options.seed)
     for seed in range(options.random):
         path = folder / f"random-{seed}.onnx"
-        if options.only in path.stem:
+        if options.only in path.stem and path.stem not in known:
             random_graphs.write(seed, path)
             yield path.stem, path
     for name in REAL if options.onnx else ():
-        if options.only in name:
+        if options.only in name and name not in known:
             yield name, Path(options.onnx, name)
     for name, size in {**dict.fromkeys(MORE, 32), **dict.fromkeys(OWN, 32), **TIMM, **TORCHVISION}.items():
         for dynamo in (False, True) if name in DYNAMO else (False,):
             whole = f"{name} (torch.export)" if dynamo else name
             path = folder / f"{whole.replace(' ', '-')}.onnx"
-            if options.only not in whole or not made(name, size, path, dynamo=dynamo):
+            if options.only not in whole or whole in known or not made(name, size, path, dynamo=dynamo):
                 continue
             yield whole, path
             path.unlink()
@@ -169,13 +178,15 @@ def claimed(index, producer, consumer, channel):
     """The input channels of `consumer` that the index says are fed by a channel, from children and parents alike."""
     kernel = producer.base + channel * (producer.in_channels // producer.groups)
     width = consumer.in_channels // consumer.groups
-    parents = index.parents(kernel)
+    parents = index.kinship.parents(kernel)
     ours = parents[(parents >= consumer.base) & (parents < consumer.base + consumer.num_kernels)] - consumer.base
     found = set()
     for row, inside in {(int(place) // width, int(place) % width) for place in ours.tolist()}:
         found.add(row // (consumer.out_channels // consumer.groups) * width + inside)
         if len(found) <= 2:
-            assert kernel in index.children(consumer.base + row * width + inside), "children and parents disagree"
+            assert kernel in index.kinship.children(consumer.base + row * width + inside), (
+                "children and parents disagree"
+            )
     return found
 
 

@@ -34,7 +34,7 @@ def ask_kin(folder, count):
     started = time.perf_counter()
     index = Index.open(folder)
     kernels = np.random.default_rng(0).integers(0, index.num_kernels, int(count)).tolist()
-    index.children(kernels[0])
+    index.kinship.children(kernels[0])
     opened = time.perf_counter() - started
     children, sizes = timed(index.children, kernels)
     parents, _ = timed(index.parents, kernels)

@@ -55,7 +55,7 @@ def predict(
     if kernel is not None or children is not None:
         answer |= _predicted(index, kernel, children, shape, depth, k, count, most_likely, seed)
     if scores:
-        of = _shape(shape) if kernel is None else index.layer(index.layer_of(kernel)).shape
+        of = _shape(shape) if kernel is None else index.layer(index.kinship.layer_of(kernel)).shape
         answer["scores"] = _scores(index, of, depth, k, seed)
     if as_json:
         print_json(answer)

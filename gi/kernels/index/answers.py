@@ -53,7 +53,7 @@ def kernel_answer(index: Index, kernel: int, *, limit: int, nearest: int, throug
     Lists are cut at `limit`, their whole lengths stand beside them. Raises `WeightsError` for an id that there is not.
     """
     layer, out, channel = index.kinship.channels(kernel)
-    children, parents = index.children(kernel, through=through), index.parents(kernel, through=through)
+    children, parents = index.kinship.children(kernel, through=through), index.kinship.parents(kernel, through=through)
     values = np.array(index.kernel(kernel))
     return {
         **_place(index, kernel),
@@ -81,10 +81,10 @@ def nearest_to(index: Index, values: Floats, count: int, *, but: int | None = No
             raise WeightsError("the values are all zero: a kernel is as near as its direction, and this one has none.")
         return []
     rows, near = Nearest(index, values.shape).search(values[None], count + 1)
-    own = -1 if but is None else int(index.rows(np.array([but]))[0])
+    own = -1 if but is None else int(index.rows.of(np.array([but]))[0])
     kept = [(int(row), float(score)) for row, score in zip(rows[0], near[0], strict=True) if row not in (own, -1)]
     measure = "difference" if values.size == 1 else "similarity"
-    ids = index.ids(values.shape, np.array([row for row, _ in kept], np.int64)).tolist()
+    ids = index.rows.ids(values.shape, np.array([row for row, _ in kept], np.int64)).tolist()
     return [
         {**_place(index, id_), measure: float(f"{score:.5g}")}
         for id_, (_, score) in zip(ids[:count], kept[:count], strict=True)
@@ -131,7 +131,7 @@ def values_of(text: str, shape: str | None) -> Floats:
 
 
 def _place(index: Index, kernel: int) -> dict[str, Any]:
-    layer = index.layer(index.layer_of(kernel))
+    layer = index.layer(index.kinship.layer_of(kernel))
     out, inside = divmod(kernel - layer.base, layer.in_channels // layer.groups)
     network = index.network(layer.network)
     return {

@@ -111,7 +111,7 @@ def _edges(index: Index, chosen: Sequence[Layer], sampled: dict[int, Ints], ids:
         channels = rows // (layer.out_channels // layer.groups) * width + inside
         for channel in np.unique(channels).tolist():
             parents = members[channels == channel]
-            children = index.children(int(parents[0]))
+            children = index.kinship.children(int(parents[0]))
             there = children[np.isin(children, ids, assume_unique=False)]
             if len(there):
                 yield parents, there

@@ -27,7 +27,10 @@ class Clusterer(Protocol):
     """Divides vectors into classes."""
 
     def __call__(self, vectors: Floats, k: int, *, seed: int) -> Clusters:
-        """At most `k` classes of the (n, d) vectors; the same for the same seed."""
+        """At most `k` classes of the (n, d) vectors, each vector its own where there are no more than `k`.
+
+        The same for the same seed.
+        """
         ...
 
 
@@ -35,6 +38,8 @@ def faiss_kmeans(vectors: Floats, k: int, *, seed: int) -> Clusters:
     """K-Means by faiss, with its defaults: it draws at most 256 vectors a class."""
     import faiss
 
+    if len(vectors) <= k:
+        return _own_centres(vectors)
     means = faiss.Kmeans(vectors.shape[1], k, niter=_ITERATIONS, seed=seed % 2**31, min_points_per_centroid=1)
     means.train(np.ascontiguousarray(vectors, np.float32))
     return _clusters(np.asarray(means.centroids, np.float32), vectors)
@@ -44,15 +49,15 @@ def minibatch_kmeans(vectors: Floats, k: int, *, seed: int) -> Clusters:
     """K-Means on small batches by scikit-learn (Sculley 2010)."""
     from sklearn.cluster import MiniBatchKMeans
 
-    made = MiniBatchKMeans(k, random_state=seed % 2**32, n_init=1, batch_size=4096, max_iter=_ITERATIONS)
-    return _fitted(made, vectors)
+    means = MiniBatchKMeans(k, random_state=seed % 2**32, n_init=1, batch_size=4096, max_iter=_ITERATIONS)
+    return _fitted(means, vectors, k)
 
 
 def bisecting_kmeans(vectors: Floats, k: int, *, seed: int) -> Clusters:
     """Divides the class of the largest inertia in two until there are `k` (scikit-learn's BisectingKMeans)."""
     from sklearn.cluster import BisectingKMeans
 
-    return _fitted(BisectingKMeans(k, random_state=seed % 2**32, n_init=1, max_iter=_ITERATIONS), vectors)
+    return _fitted(BisectingKMeans(k, random_state=seed % 2**32, n_init=1, max_iter=_ITERATIONS), vectors, k)
 
 
 CLUSTERERS: Mapping[str, Clusterer] = {
@@ -86,11 +91,17 @@ def assigned(vectors: Floats, centres: Floats) -> tuple[Ints, Floats]:
     return labels, np.maximum(distances, 0)
 
 
-def _fitted(made: Any, vectors: Floats) -> Clusters:
+def _fitted(means: Any, vectors: Floats, k: int) -> Clusters:
+    if len(vectors) <= k:  # scikit-learn refuses fewer, and its small batches miss some of just as many
+        return _own_centres(vectors)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # fewer distinct vectors than classes is no fault
-        made.fit(vectors)
-    return _clusters(np.asarray(made.cluster_centers_, np.float32), vectors)
+        means.fit(vectors)
+    return _clusters(np.asarray(means.cluster_centers_, np.float32), vectors)
+
+
+def _own_centres(vectors: Floats) -> Clusters:
+    return Clusters(np.array(vectors, np.float32), 0.0)
 
 
 def _clusters(centres: Floats, vectors: Floats) -> Clusters:

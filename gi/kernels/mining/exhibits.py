@@ -61,7 +61,7 @@ def room_of(index: Index, shape: tuple[int, ...], *, k: int, seed: int = 0) -> R
         made.append(
             Exhibit(
                 number, classes.centres[number], len(rows) / (len(labels) - num_zeros),
-                _most_frequent(index, owners[rows]), np.array(index.kernels(shape)[near]), index.ids(shape, near),
+                _most_frequent(index, owners[rows]), np.array(index.kernels(shape)[near]), index.rows.ids(shape, near),
             )
         )  # fmt: skip
     made.sort(key=lambda exhibit: -exhibit.share)
@@ -106,7 +106,7 @@ def _distinct(index: Index, shape: tuple[int, ...], rows: Ints) -> Ints:
 
 def _networks(index: Index, shape: tuple[int, ...], count: int) -> Ints:
     """The network of each stored kernel of the shape."""
-    ids = index.ids(shape, np.arange(count))
+    ids = index.rows.ids(shape, np.arange(count))
     layers = np.searchsorted(index.column("layers", "base"), ids, side="right") - 1
     return np.asarray(index.column("layers", "network")[layers], np.int64)
 

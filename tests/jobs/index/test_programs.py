@@ -59,8 +59,8 @@ def test_a_checkpoint_with_its_program_is_taken(tmp_path, state, wrap):
     index = Index.open(tmp_path / "index")
     assert np.array_equal(index.weight(0), state["layers.0.weight"].numpy())
     assert np.array_equal(index.batchnorm(0)[0], state["layers.1.weight"].numpy())
-    assert len(index.children(index.layer(1).base)) == 1
-    assert len(index.children(index.layer(2).base)) == 8
+    assert len(index.kinship.children(index.layer(1).base)) == 1
+    assert len(index.kinship.children(index.layer(2).base)) == 8
     assert build([source], tmp_path / "index").taken[0].known
 
 

@@ -128,7 +128,7 @@ def test_a_depthwise_convolution_has_one_row_and_lets_channels_through(tmp_path)
 def test_groups_read_their_own_channels(tmp_path):
     index = index_of(tmp_path, model([A, conv("g", "a", trained(6, 2, 1, 1), group=2)], {}))
     base = index.layer(1).base
-    children = [index.children(base + out * 2 + inside) for out in (0, 3) for inside in (0, 1)]
+    children = [index.kinship.children(base + out * 2 + inside) for out in (0, 3) for inside in (0, 1)]
     channels = [(found[0] - index.layer(0).base) // 3 for found in children]
     assert channels == [0, 1, 2, 3]
 

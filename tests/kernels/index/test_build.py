@@ -344,7 +344,7 @@ def test_calls_of_the_models_own_functions_are_followed(tmp_path):
     inner.attribute.add(name="strides", ref_attr_name="steps", type=onnx.AttributeProto.INTS)
     index = index_of(tmp_path, with_function([inner, node("Relu", ["c"], "made")], attributes=["steps"]))
     assert [index.layer(0).strides, index.layer(1).strides] == [(1, 1), (2, 2)]
-    assert len(index.children(index.layer(1).base)) == 3
+    assert len(index.kinship.children(index.layer(1).base)) == 3
 
 
 def test_a_function_that_calls_itself_ends(tmp_path):

@@ -24,7 +24,9 @@ def read(folder, name):
 def test_writes_every_kernel_and_every_edge(index, tmp_path):
     made = export_csv(index, tmp_path / "csv")
     edges = [(int(a), int(b)) for a, b in read(tmp_path / "csv", "children")]
-    expected = [(kernel, child) for kernel in range(index.num_kernels) for child in index.children(kernel).tolist()]
+    expected = [
+        (kernel, child) for kernel in range(index.num_kernels) for child in index.kinship.children(kernel).tolist()
+    ]
     assert sorted(edges) == sorted(expected)
     assert (made.networks, made.layers, made.kernels, made.edges) == (2, 4, index.num_kernels, len(expected))
 
@@ -54,7 +56,7 @@ def test_ladybug_loads_it_and_answers_in_cypher(index, tmp_path):
             connection.execute(statement)
     for kernel in (index.layer(1).base + 7, index.layer(2).base + 2):
         found = connection.execute(f"MATCH (k:Kernel {{id: {kernel}}})-[:CHILD]->(c:Kernel) RETURN c.id").get_all()
-        assert sorted(row[0] for row in found) == index.children(kernel).tolist()
+        assert sorted(row[0] for row in found) == index.kinship.children(kernel).tolist()
     asked = "MATCH (k:Kernel {id: 0})-[:OF]->(:Layer)-[:PART]->(n:Network) RETURN n.name, n.licence, n.origin"
     network = index.network(0)
     assert connection.execute(asked).get_all() == [[network.name, network.licence, network.origin or None]]

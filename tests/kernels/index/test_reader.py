@@ -19,7 +19,7 @@ def index(tmp_path_factory):
 
 def brute_force_children(index, kernel):
     """Children by definition, from the tables alone."""
-    layer = index.layer(index.layer_of(kernel))
+    layer = index.layer(index.kinship.layer_of(kernel))
     width = layer.in_channels // layer.groups
     out, inside = divmod(kernel - layer.base, width)
     channel = out // (layer.out_channels // layer.groups) * width + inside
@@ -37,22 +37,24 @@ def brute_force_children(index, kernel):
 def test_children_and_parents_follow_the_definition(index):
     children = {kernel: brute_force_children(index, kernel) for kernel in range(index.num_kernels)}
     for kernel, expected in children.items():
-        assert sorted(index.children(kernel).tolist()) == expected
-        assert sorted(index.parents(kernel).tolist()) == [p for p, below in children.items() if kernel in below]
+        assert sorted(index.kinship.children(kernel).tolist()) == expected
+        assert sorted(index.kinship.parents(kernel).tolist()) == [p for p, below in children.items() if kernel in below]
 
 
 def test_ids_run_over_layers_in_order(index):
     for layer in range(index.layers.num_rows):
         record = index.layer(layer)
-        assert index.layer_of(record.base) == index.layer_of(record.base + record.num_kernels - 1) == layer
+        assert (
+            index.kinship.layer_of(record.base) == index.kinship.layer_of(record.base + record.num_kernels - 1) == layer
+        )
 
 
 def test_kernels_are_found_by_id_and_by_row(index):
     for kernel in range(index.num_kernels):
-        record = index.layer(index.layer_of(kernel))
+        record = index.layer(index.kinship.layer_of(kernel))
         out, inside = divmod(kernel - record.base, record.in_channels // record.groups)
         expected = index.weight(record.id)[out, inside]
-        (row,) = index.rows(np.array([kernel]))
+        (row,) = index.rows.of(np.array([kernel]))
         assert np.array_equal(index.kernel(kernel), expected)
         assert np.array_equal(index.kernels(record.shape)[row], expected)
 
@@ -60,7 +62,7 @@ def test_kernels_are_found_by_id_and_by_row(index):
 def test_rows_lead_back_to_the_first_layer_that_holds_them(index):
     for shape, count in index.shapes.items():
         rows = np.arange(count)
-        assert np.array_equal(index.rows(index.ids(shape, rows)), rows)
+        assert np.array_equal(index.rows.of(index.rows.ids(shape, rows)), rows)
 
 
 def test_equal_layers_are_stored_once(index):
@@ -78,7 +80,7 @@ def test_arrays_are_read_only_views(index):
 @pytest.mark.parametrize("kernel", [-1, 1 << 40])
 def test_refuses_ids_that_there_are_not(index, kernel):
     with pytest.raises(WeightsError, match="ids run from 0"):
-        index.children(kernel)
+        index.kinship.children(kernel)
 
 
 def test_a_shape_that_is_not_there_is_empty(index):
