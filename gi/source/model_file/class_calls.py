@@ -7,6 +7,7 @@ from typing import Any
 
 from gi.core.errors import SourceError
 from gi.core.types import Block, Ingredient, LineType, Origin
+from gi.source.tree.arithmetic import literal
 from gi.source.tree.settle import settled
 from gi.source.tree.tree import Source, dotted
 
@@ -24,8 +25,8 @@ def calls_by_class(texts: Iterable[str]) -> Mapping[str, list[Call]]:
         for call in _calls(text):
             name = dotted(call.func).rpartition(".")[2]
             if name[:1].isupper() and len(found[name]) < _MAX_CALLS:
-                named = {k.arg: _literal(k.value) for k in call.keywords if k.arg}
-                found[name].append(([_literal(a) for a in call.args], named))
+                named = {k.arg: literal(k.value) for k in call.keywords if k.arg}
+                found[name].append(([literal(a) for a in call.args], named))
     return found
 
 
@@ -37,13 +38,6 @@ def _calls(text: str) -> Iterator[ast.Call]:
     for node in nodes:
         if isinstance(node, ast.Call) and not any(isinstance(a, ast.Starred) for a in node.args):
             yield node
-
-
-def _literal(node: ast.expr) -> str | None:
-    try:
-        return repr(ast.literal_eval(node))
-    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
-        return None
 
 
 def block_of(name: str, source: str, answer: Mapping[str, Any], origin: Origin) -> Block:

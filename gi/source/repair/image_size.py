@@ -9,7 +9,7 @@ alone decide: a size under another name (`n=196`) is mended where it is used.
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from gi.core.protocols import Check
 from gi.core.trace import Answer, Fix, Trace
@@ -29,8 +29,9 @@ def with_image_size(text: str, answer: Answer, task: Task, check: Check) -> tupl
     if not wrong_tensors(answer):
         return text, answer
     source = parse(text)
+    also = _in_formulas(source, answer)
     best, least = (text, answer), wrong_tensors(answer)
-    for replacements in list(_attempts(source, task))[:MAX_TRIES]:
+    for replacements in list(_attempts(source, task, also))[:MAX_TRIES]:
         changed = source.edited(replacements)
         tried = check(changed, task)
         wrong = wrong_tensors(tried)
@@ -44,7 +45,7 @@ def with_image_size(text: str, answer: Answer, task: Task, check: Check) -> tupl
 def wrong_tensors(answer: Answer) -> float:
     """How many tensors that the program makes have a wrong size; infinitely many where the run stopped forward."""
     if isinstance(answer, Trace):
-        return sum(is_raw_size(fix) for fix in answer.fixes)
+        return sum(is_raw_size(fix) or fix.name == "in_features" for fix in answer.fixes)
     return float("inf") if answer.stage == "forward" else 0
 
 
@@ -53,12 +54,24 @@ def is_raw_size(fix: Fix) -> bool:
     return fix.kind == "argument" and re.fullmatch(r"size\d", fix.name) is not None
 
 
-def _attempts(source: Source, task: Task) -> Iterator[list[Replacement]]:
+def _in_formulas(source: Source, answer: Answer) -> set[str]:
+    """The names in the expressions that give a dense layer its input width, and in what these names are assigned."""
+    points = answer.points if isinstance(answer, Trace) else ()
+    sites = (
+        {i for f in answer.fixes if f.name == "in_features" for i in f.route} if isinstance(answer, Trace) else set()
+    )
+    there = [node for i in sites if not points[i].name and (node := source.expression_at(points[i].site))]
+    names = {n.id for node in there if isinstance(node, ast.BinOp) for n in ast.walk(node) if isinstance(n, ast.Name)}
+    assigned = [value for name, value in _named_constants(source.tree) if name in names]
+    return names | {n.id for value in assigned for n in ast.walk(value) if isinstance(n, ast.Name)}
+
+
+def _attempts(source: Source, task: Task, also: Collection[str] = ()) -> Iterator[list[Replacement]]:
     """The constants of each name, then those of all names."""
     by_name: dict[str, list[Replacement]] = {}
     for name, node in _named_constants(source.tree):
         wanted = _wanted(name, node, task)
-        if _NAME.fullmatch(name) and wanted not in ("", source.code(node)):
+        if (_NAME.fullmatch(name) or name in also) and wanted not in ("", source.code(node)):
             by_name.setdefault(name, []).append(source.replace(node, wanted))
     yield from by_name.values()
     if len(by_name) > 1:

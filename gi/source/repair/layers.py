@@ -1,10 +1,12 @@
 """Edits around one layer or call: another class, a flatten in front of it, another view, none at all."""
 
 import ast
+from collections.abc import Sequence
 
 from gi.core.errors import UnrepairableError
 from gi.core.trace import Fix, Site, Trace
 from gi.source.places import placing
+from gi.source.repair.formula import images_of, with_other_numbers
 from gi.source.repair.values import add_argument
 from gi.source.tree.imports import resolve, spelling, with_import
 from gi.source.tree.tree import Replacement, Source
@@ -120,14 +122,19 @@ def set_view(source: Source, fix: Fix, trace: Trace) -> list[Replacement]:
     if len(sizes) != 2:
         raise UnrepairableError(f"the view of line {fix.site[0]} has no two sizes")
     if fix.name == "batch":
-        method = isinstance(call.func, ast.Attribute) and not resolve(source, call.func).startswith("torch.")
-        x = call.func.value if isinstance(call.func, ast.Attribute) and method else call.args[0]
+        x = _viewed(source, call)
         if isinstance(x, ast.Name):
-            return [source.replace(sizes[0], f"{x.id}.size(0)"), source.replace(sizes[1], "-1")]
+            return _flat(source, call, sizes)
         if x is not call.args[0]:
             return [Replacement(source.bytes_of(x)[1], source.bytes_of(call)[1], ".flatten(1)")]
         return [source.replace(sizes[0], "-1"), source.replace(sizes[1], str(fix.value[1]))]
     wanted = {f.value for f in trace.fixes if f.kind == "view" and f.site == fix.site}
+    features = int(fix.value[1])
+    formula = with_other_numbers(source, sizes[1], [{}], [features], images_of(trace, features))
+    if formula is not None and len(wanted) == 1:
+        return [source.replace(sizes[1], formula)]
+    if not isinstance(sizes[1], ast.Constant) and isinstance(_viewed(source, call), ast.Name):  # a name stays as it is
+        return _flat(source, call, sizes)
     return [source.replace(sizes[1], str(fix.value[1])) if len(wanted) == 1 else source.replace(sizes[1], "-1")]
 
 
@@ -138,3 +145,16 @@ def reshape_for_view(source: Source, fix: Fix, _: Trace) -> list[Replacement]:
         raise UnrepairableError(f"the view of line {fix.site[0]} is no call of a tensor's method")
     end = source.bytes_of(call.func)[1]
     return [Replacement(end - len("view"), end, "reshape")]
+
+
+def _viewed(source: Source, call: ast.Call) -> ast.expr:
+    """What a view is of: the object of a method, the first argument of `torch.reshape`."""
+    if isinstance(call.func, ast.Attribute) and not resolve(source, call.func).startswith("torch."):
+        return call.func.value
+    return call.args[0]
+
+
+def _flat(source: Source, call: ast.Call, sizes: Sequence[ast.expr]) -> list[Replacement]:
+    """The view of a named tensor to one row for each image, whatever it holds."""
+    name = source.code(_viewed(source, call))
+    return [source.replace(sizes[0], f"{name}.size(0)"), source.replace(sizes[1], "-1")]

@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from gi.core.errors import UnrepairableError
 from gi.core.trace import Case, Fix, Site, Trace, ValuePlace
 from gi.source.repair.expressions import Expression, expression
+from gi.source.repair.formula import images_of, with_other_numbers
 from gi.source.tree.tree import Replacement, Source
 
 _LOOSE: dict[str, Callable[..., int]] = {"groups": math.gcd, "num_groups": math.gcd, "padding": max}
 """Arguments for which one number serves every layer of a line, if each alone needs another."""
 _RAW_SIZE = re.compile(r"size\d")
 """One of the sizes that a tensor is made with: no keyword of any call."""
+_KEPT = 1.0
+"""A formula that stays is plainer than a number in its place, and no plainer than a number for a number."""
 _DERIVES = 5.0
 """More than a name or arithmetic costs: what is computed from a number changes with it."""
 
@@ -92,12 +95,24 @@ def _settlements(
             continue
         there = _there(source, point)
         rule = _LOOSE.get(fix.name) if loose else None
-        text = _expression(cases, rule, source.code(there) if there is not None else "")
+        kept = _kept(source, trace, there, cases) if index not in stale else None
+        text = kept or _expression(cases, rule, source.code(there) if there is not None else "")
         if text is None or (index in stale and text.rank):
             continue
         if point.name or there is not None:
-            found.append(Settled(index, text, _cost(there, text) + depth / 10 + _DERIVES * point.derives))
+            cost = _KEPT if kept else _cost(there, text)
+            found.append(Settled(index, text, cost + depth / 10 + _DERIVES * point.derives))
     return found
+
+
+def _kept(source: Source, trace: Trace, there: ast.expr | None, cases: Sequence[Case]) -> Expression | None:
+    """The formula that stands at a point with other numbers in it."""
+    wanted = [c.wanted[0] for c in cases]
+    if there is None or not all(type(w) is int for w in wanted):
+        return None
+    scopes = [dict(c.mended) for c in cases]
+    text = with_other_numbers(source, there, scopes, wanted, images_of(trace, wanted[0]))
+    return None if text is None else Expression(text, 2)
 
 
 def _following(case: Case) -> Case:

@@ -1,15 +1,9 @@
 """An expression with values in the place of names, worked out where it is arithmetic."""
 
 import ast
-import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-_ARITHMETIC: dict[type[ast.operator], Callable[[int, int], int]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.FloorDiv: operator.floordiv,
-}
+from gi.source.tree.arithmetic import OPERATORS
 
 
 def settled(expression: str, names: Mapping[str, int | str]) -> str:
@@ -36,6 +30,6 @@ class _Settled(ast.NodeTransformer):
         self.generic_visit(node)
         left, right = node.left, node.right
         numbers = [n.value for n in (left, right) if isinstance(n, ast.Constant) and isinstance(n.value, int)]
-        if len(numbers) == 2 and type(node.op) in _ARITHMETIC:
-            return ast.Constant(_ARITHMETIC[type(node.op)](*numbers))
+        if len(numbers) == 2 and type(node.op) in OPERATORS:
+            return ast.Constant(OPERATORS[type(node.op)](*numbers))
         return node

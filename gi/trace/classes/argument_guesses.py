@@ -4,7 +4,6 @@ A guess is an expression over `channels_in`, `channels_out` and `stride`, or a l
 `gi.trace.classes.trial` finds by trying which ones work together.
 """
 
-import ast
 import inspect
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -205,11 +204,3 @@ def _choices(counts: Sequence[int], rank: int) -> Iterator[tuple[int, ...]]:
         return
     for first in range(min(rank, counts[0] - 1), -1, -1):
         yield from ((first, *rest) for rest in _choices(counts[1:], rank - first))
-
-
-def literal(node: ast.expr) -> str | None:
-    """An argument of a real call as text, where it is a literal."""
-    try:
-        return repr(ast.literal_eval(node))
-    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
-        return None

@@ -132,7 +132,7 @@ class Needs:
 
     def _point(self, point: int) -> ValuePlace:
         evaluations = self.routes.evaluations[point]
-        several = len({w for e in evaluations for w in e.mended()}) > 1
+        several = point in self.routes.points.formulas or len({w for e in evaluations for w in e.mended()}) > 1
         derives = any(e.derives for e in evaluations)
         return ValuePlace(
             self.routes.points.sites[point], cases=tuple(_case(e, several) for e in evaluations), derives=derives

@@ -35,6 +35,7 @@ class Points:
         """Starts with none; `followed` finds them."""
         self.sites: list[Site] = []
         self.constants: set[int] = set()
+        self.formulas: set[int] = set()
         self.defaults: dict[int, Default] = {}
         self.passing: dict[Site, Lines] = {}  # calls that pass on what a function got as **kwargs, and that function
 
@@ -49,6 +50,7 @@ class Points:
     def marked(self, node: ast.expr, through: str = AT, *others: ast.expr) -> ast.expr:
         """The expression as a new point, sent through a function."""
         self.constants.update([len(self.sites)] if isinstance(node, ast.Constant) else [])
+        self.formulas.update([len(self.sites)] if isinstance(node, ast.BinOp) else [])
         self.sites.append(_site(node))
         number = ast.copy_location(ast.Constant(len(self.sites) - 1), node)
         call = ast.Call(ast.copy_location(ast.Name(through, ast.Load()), node), [number, *others, node], [])

@@ -8,6 +8,7 @@ from typing import Any
 
 from gi.core.protocols import Signature
 from gi.core.types import Ingredient, LineType
+from gi.source.tree.arithmetic import OPERATORS
 from gi.source.tree.tree import dotted
 from gi.vary.binding.parameter_rules import DATA, INPUTS, UNKNOWN, Code, OpenParameter, Surroundings, bound
 
@@ -79,13 +80,7 @@ def evaluated(node: ast.expr, names: Mapping[str, str]) -> Any:
     return UNKNOWN
 
 
-_ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.FloorDiv: operator.floordiv,
-    ast.Div: operator.truediv,
-}
+_ARITHMETIC = OPERATORS | {ast.Div: operator.truediv}
 
 
 def _computed(function: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
