@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from gi.cli.corpus_file import build_default_corpus
+from gi.cli.corpus_file import build_default_corpus, open_corpus
 from gi.cli.data_set import announce, image_size_option, parse_image_size
 from gi.cli.model_file import ModelFile, arguments_option, fitted_text, read_model, seed_program
 from gi.cli.options import as_json, print_json
@@ -147,7 +147,6 @@ def _new(
 
     refuse_unfit(folder)  # what is wrong with the call is told before the first run's corpus is built
     dataset = run_dataset(config)
-    announce(dataset)
     if dataset.source_kind in ("folder", "npz"):
         config = dataclasses.replace(config, dataset=_absolute(config.dataset))
     if model is not None:
@@ -159,6 +158,10 @@ def _new(
         from gi.kernels.index.reader import Index
 
         index_pack(Index.open(config.index), cache_folder() / "donors")
+    if config.corpus is not None:
+        with open_corpus(Path(config.corpus)):
+            pass  # one that is missing is told before the data set is
+    announce(dataset)
     if config.corpus is None:
         with clock.paused():  # once for all runs of this machine
             build_default_corpus()
@@ -173,7 +176,11 @@ def _resumed(ctx: click.Context, folder: Path, settings: dict[str, Any]) -> Call
         raise ConfigError(f"{refused[0]} beside --resume: a run goes on with its own settings. Leave it out.")
 
     import gi.search.evolve
+    from gi.archive import Archive
+    from gi.data.dataset import run_dataset
 
+    with Archive.open(folder) as archive:
+        announce(run_dataset(archive.run().config))
     return partial(
         gi.search.evolve.resume,
         folder,

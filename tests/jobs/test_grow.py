@@ -126,7 +126,9 @@ def test_a_grown_model_is_written_with_weights_beside_its_control(way, hows, sai
     options = [*way, "--candidates", "4", "--probe-images", "200", "--images", "2000", "--k", "8"]
     assert run(["grow", "--dataset", "digits", "--index", str(index.folder), *options, "-o", str(out), "--json"]) == 0
     printed = capsys.readouterr()
-    told = [line.split()[1] for line in printed.err.splitlines()]  # stderr is no terminal here
+    summary, *stages = printed.err.splitlines()  # stderr is no terminal here
+    assert summary.startswith("gi: digits: 10 classes, 1151 training / ")
+    told = [line.split()[1] for line in stages]
     assert told == ["searching", "training", "training", "writing"]
     answer = json.loads(printed.out)
     assert answer["control"]["steps"] > answer["grown"]["steps"]
