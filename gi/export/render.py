@@ -103,9 +103,10 @@ def _refuse_another(whole: str, header: str, parts: Sequence[str]) -> None:
 
 def _own_code(program: Parts, data: DataFacts, figures: Figures, entry: str) -> tuple[Sequence[str], str]:
     """What stands behind the program, formatted: its imports, and its code, with names that the program leaves free."""
-    reader, augmenting = cut(_reader(data)), cut(_augmenting(program.body))
-    own = "\n".join([reader.body, _constants(data, figures), augmenting.body, _training(program, entry)])
-    imports = [*reader.imports, *augmenting.imports, *_MAIN_IMPORTS]
+    parts = [cut(text) for text in (_reader(data), _augmenting(program.body), _counting(program.body))]
+    bodies = [part.body for part in parts]
+    own = "\n".join([bodies[0], _constants(data, figures), *bodies[1:], _training(program, entry)])
+    imports = [*(line for part in parts for line in part.imports), *_MAIN_IMPORTS]
     names = clashes(own, imports, program.body, program.imports) - {"recipe"} - read_names(plain_entry_call(entry))
     if names:
         taken = identifiers(program.body) | identifiers("\n".join(program.imports)) | identifiers(own)
@@ -141,6 +142,15 @@ def _augmenting(program: str) -> str:
     return source if _augments(program) else ""
 
 
+def _counting(program: str) -> str:
+    """What counts weights that a network keeps elsewhere than among its parameters, where its text may do that."""
+    source = resources.files("gi.trace.program").joinpath("weights.py").read_text("utf-8")
+    return source if _WEIGHTS_ELSEWHERE.search(program) else ""
+
+
+_WEIGHTS_ELSEWHERE = re.compile(r"\brequires_grad|\bParameter\(|\bregister_buffer\(")
+
+
 def _augments(program: str) -> bool:
     """Whether a program's recipe may give an augmentation: its fourth value is not seen to be None in the text."""
     nodes = [n for part in ast.parse(program).body if getattr(part, "name", "") == "recipe" for n in ast.walk(part)]
@@ -158,6 +168,8 @@ def _training(program: Parts, entry: str) -> str:
     """Training and main, with the two steps that few recipes need: a scheduler that reads the loss, and L-BFGS."""
     mentioned = identifiers("\n".join([*program.imports, program.body]))
     text = _resource("main.py.txt").replace("Net()", plain_entry_call(entry))
+    if _counting(program.body):
+        text = text.replace("sum(p.numel() for p in net.parameters())", "num_weights(net)")
     if not _augments(program.body):
         text = text.replace(", augmentation = recipe", ", _ = recipe").replace(_AUGMENTER, "").replace(*_UNCHANGED)
         if "numpy" not in mentioned:

@@ -29,6 +29,7 @@ from gi.trace.numbers.marks import ADDED, AT
 from gi.trace.numbers.tracked_int import Routes
 from gi.trace.program.placement import Values
 from gi.trace.program.run import Stop, built, compiled, namespace, stops
+from gi.trace.program.weights import num_weights, weights
 from gi.trace.recipe_check import tried_recipe
 from gi.trace.recorder import BATCH, Recorder
 from gi.trace.torch_names import counterparts, signature
@@ -106,20 +107,21 @@ class _Run:
         if any(isinstance(p, UninitializedParameter) for _, p in params):
             raise Stop("forward", "unused lazy layer", 0, "a lazy layer gets no data, so its weights never get a size")
         leaves = reached(output)
-        if seen.graph.draws_weights or leaves - {id(p) for _, p in params}:
-            raise Stop("forward", "builds a weight in forward", 0, "a weight is no parameter of the network")
+        if seen.graph.draws_weights or leaves - {id(weight) for weight in weights(net)}:
+            raise Stop("forward", "builds a weight in forward", 0, "a weight belongs to nothing that the network holds")
         no_gradient = tuple(name for name, p in params if p.requires_grad and id(p) not in leaves)
         fixes, points = seen.needs.told()
-        num_params = sum(p.numel() for _, p in params)
-        model = digest(seen.graph.digest_of(output), num_params)  # unused weights cost something too
+        facts = [seen.graph.weight_facts(p) for _, p in params]
+        elsewhere = [repr(seen.graph.weight_facts(weight)) for weight in weights(net)[len(params) :]]
+        recipe = self._recipe(names, net, seen.graph.ranks) if with_recipe and not fixes else ""
+        num_params = num_weights(net)  # a recipe may ask for more gradients
+        model = digest(seen.graph.digest_of(output), num_params, elsewhere)  # unused weights cost something too
         two_modes = seen.graph.drops or _knows_its_mode(self.code)
         model = digest(model, self._unseen()) if self._unseen() else model
         if two_modes:  # its steps are those in training: only its numbers tell what it does in evaluation
             model = digest(model, self.text)
-        facts = [seen.graph.weight_facts(p) for _, p in params]
-        recipe = self._recipe(names, net, seen.graph.ranks) if with_recipe and not fixes else ""
         if with_numbers and not fixes and not no_gradient:
-            model = self._meaning(seen, model, facts, num_params, two_modes)
+            model = self._meaning(seen, model, [*facts, elsewhere], num_params, two_modes)
         return Trace(
             uses=tuple(seen.uses),
             fixes=fixes,

@@ -22,7 +22,7 @@ from gi.sandbox.messages import receive, send
 from gi.trace.program.candidate import CandidateError, Recipe, blame, build, load, make_recipe
 from gi.train.cost_model import modelled
 from gi.train.loop import Batches, batch_order, error_rate, fastest_layout, pace_check, seed_everything, train
-from gi.train.measure import macs_per_sample, num_params, relative_time
+from gi.train.measure import buffer_values, macs_per_sample, num_params, relative_time
 from gi.train.start.donors import UNSEEDED, lacks_weights, raced
 from gi.train.start.inherit import inherit
 from gi.train.start.race import Entrant
@@ -99,10 +99,11 @@ def _evaluate(request: Request, spent: Spent, enter: Callable[[Stage], None]) ->
     model = modelled(num_params(net), macs, task=dataset.task, images=request.images)
     layout = fastest_layout(net, dataset.task, request.device)
     batches = Batches(dataset, "train", request.device)
+    buffers = buffer_values(net)
     net = _train(request, module, net, batches, layout, spent=spent, enter=enter, model_train_s=model["train_time"])
     enter("measure")
     start = cpu_s()
-    values = {"params": num_params(net), "macs": macs, "train_time": spent.train_cpu_s}
+    values = {"params": num_params(net, buffers), "macs": macs, "train_time": spent.train_cpu_s}
     values |= _errors(request, net, dataset, layout)
     net.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # as who runs the program has it
     if request.clock == "model":

@@ -1,7 +1,7 @@
 """What a network costs: parameters, multiply-adds, and CPU time of inference against a reference network in turn."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -10,11 +10,13 @@ from torch.utils.flop_counter import FlopCounterMode
 from gi.core.types import Task
 from gi.sandbox.clock import cpu_s
 from gi.trace.program.candidate import blame, check_output
+from gi.trace.program.weights import num_weights, weights
 from gi.train.cost_model import REFERENCE_WIDTHS
 
 _WINDOW_S = 0.0015  # of one timing: several calls of a small network, so that the other's traces in the cache are gone
 _FEWEST, _MOST = 15, 60
 _BUDGET_S = 0.2
+_STATISTICS = ("running_", "num_batches_tracked")
 _DEAR_S, _FEWEST_DEAR = 1.0, 5  # a network that takes tenths of a second needs fewer
 
 _wall_s = time.perf_counter  # bound before a candidate's code could replace it
@@ -35,9 +37,25 @@ def reference_network(task: Task) -> nn.Module:
     )
 
 
-def num_params(net: nn.Module) -> int:
-    """The number of values in the network's parameters, shared ones counted once."""
-    return sum(parameter.numel() for parameter in net.parameters())
+def num_params(net: nn.Module, before: Mapping[str, Tensor] | None = None) -> int:
+    """The number of values that a training sets, shared ones counted once, wherever the network keeps them.
+
+    `before` are the buffers as they were before a training (`buffer_values`): those that it changed count too, but
+    for running statistics.
+    """
+    counted = {id(weight) for weight in weights(net)}
+    changed = (b for name, b in net.named_buffers() if before and name in before and not _is_equal(b, before[name]))
+    return num_weights(net) + sum(b.numel() for b in changed if id(b) not in counted)
+
+
+def buffer_values(net: nn.Module) -> dict[str, Tensor]:
+    """Copies of the buffers by their names, without running statistics."""
+    named = net.named_buffers()
+    return {n: b.detach().clone() for n, b in named if not n.rpartition(".")[2].startswith(_STATISTICS)}
+
+
+def _is_equal(buffer: Tensor, before: Tensor) -> bool:
+    return buffer.shape == before.shape and bool(torch.equal(buffer, before))
 
 
 def macs_per_sample(net: nn.Module, task: Task, device: str) -> float:

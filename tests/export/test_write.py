@@ -229,6 +229,19 @@ def test_a_seed_gives_the_training_that_a_run_gives(imports, augmentation):
         assert torch.allclose(one, other, atol=1e-4)
 
 
+def test_the_exported_file_counts_weights_wherever_they_are_kept(tmp_path):
+    from gi.export.render import Figures, model_text
+
+    text = SMALL.replace(
+        "        self.layers =", "        self.scale = torch.ones(64, requires_grad=True)\n        self.layers ="
+    )
+    figures = Figures(num_params=714, batch_size=64, steps=5, validation_errors=(0.1,))
+    (tmp_path / "model.py").write_text(model_text(text, (), data_facts(run_dataset(CONFIG), "digits"), figures))
+    status, out, err = run_file(tmp_path / "model.py")
+    assert (status, err) == (0, "")
+    assert out.startswith("714 parameters")
+
+
 def test_facts_name_the_reader_of_each_kind_of_data_set():
     from dataclasses import replace
 

@@ -413,3 +413,18 @@ def test_knows_which_layer_does_what_a_function_does(check, symbol, counterpart)
 def test_operators_are_recorded_like_functions(check, expression):
     trace = check.trace(program("self.fc = nn.Linear(64, 10)", f"x = self.fc(x.flatten(1))\nreturn {expression}"))
     assert not trace.fixes
+
+
+WEIGHT = {
+    "a plain tensor": "self.w = torch.zeros(8, 1, 1, requires_grad=True)",
+    "in a list": "self.w = [nn.Parameter(torch.zeros(8, 1, 1))]",
+    "a trained buffer": "self.register_buffer('w', torch.zeros(8, 1, 1, requires_grad=True))",
+}
+
+
+@pytest.mark.parametrize("line", WEIGHT.values(), ids=WEIGHT)
+def test_weights_that_are_no_parameters_count(check, line):
+    added = FORWARD.replace("self.conv(x)", "self.conv(x) + " + ("self.w[0]" if "[" in line else "self.w"))
+    assert (
+        check.trace(program(f"{INIT}\n{line}", added)).num_params == check.trace(program(INIT, FORWARD)).num_params + 8
+    )

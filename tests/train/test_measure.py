@@ -9,7 +9,7 @@ from torch import nn
 
 from gi.core.types import Task
 from gi.train.cost_model import modelled, reference_counts
-from gi.train.measure import macs_per_sample, num_params, reference_network, relative_time
+from gi.train.measure import buffer_values, macs_per_sample, num_params, reference_network, relative_time
 
 TASK = Task((1, 28, 28), 10)
 TASKS = [TASK, Task((3, 32, 32), 100), Task((1, 8, 8), 10), Task((3, 17, 30), 2), Task((1, 1, 5), 3)]
@@ -70,3 +70,32 @@ def test_time_orders_networks_and_repeats() -> None:
     times = {width: [relative_time(dense(width), images, TASK) for _ in range(3)] for width in (16, 2048)}
     assert max(times[16]) < min(times[2048])
     assert statistics.stdev(times[2048]) < 0.3 * statistics.mean(times[2048])  # loose: tests run side by side
+
+
+class Keeping(nn.Module):
+    """Weights in every place where a network may keep them: 10 values each."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = nn.Linear(4, 2)
+        self.plain = torch.zeros(10, requires_grad=True)
+        self.listed = [nn.Parameter(torch.zeros(10)), (torch.zeros(10, requires_grad=True),)]
+        self.named = {"a": torch.zeros(10, requires_grad=True), "again": self.plain}
+        self.layers = [nn.Linear(4, 2)]
+        self.register_buffer("trained", torch.zeros(10, requires_grad=True))
+        self.register_buffer("codes", torch.zeros(10))
+        self.register_buffer("running_mean", torch.zeros(10))
+        self.constant = torch.zeros(10)
+        self.half = self.plain * 0.5
+
+
+def test_weights_count_wherever_a_network_keeps_them():
+    net = Keeping()
+    assert num_params(net) == 10 + 10 + 20 + 10 + 10 + 10
+    before = buffer_values(net)
+    net.running_mean += 1
+    assert num_params(net, before) == 70, "a running statistic is no weight"
+    net.codes += 1
+    assert num_params(net, before) == 80, "a buffer that a training changes is one"
+    net.constant.requires_grad_()
+    assert num_params(net, before) == 90, "as is what a recipe trains"

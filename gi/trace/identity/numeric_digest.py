@@ -37,7 +37,7 @@ def numeric(
     """The rounded numbers as text; None where they would tell nothing (not finite, or the same for every input).
 
     `facts` say for each of the network's parameters, in its own order, what numbers do not: how it starts. They count
-    at the place where the parameter is used.
+    at the place where the parameter is used. The last one is of all weights that are no parameters.
 
     With `two_modes` the network also runs in evaluation mode. Raises `Stop` where the program fails on real tensors.
     """
@@ -51,9 +51,13 @@ def numeric(
             weights = {id(p): p for p in net.parameters() if p.requires_grad and p.numel() <= _SMALL}
             keys = [(fill.keys[i], p) for i, p in weights.items() if i in fill.keys]
             gradients = _gradients(output, [p for _, p in keys]) if keys else []
-        named = zip(net.parameters(), facts, strict=True)
-        starts = sorted((fill.keys.get(id(p), ""), repr(fact)) for p, fact in named)
-        parts = [digest(starts), _digits(output), _gradient_digits([key for key, _ in keys], gradients)]
+        *named, elsewhere = facts
+        starts = [(fill.keys.get(id(p), ""), repr(fact)) for p, fact in zip(net.parameters(), named, strict=True)]
+        parts = [
+            digest(sorted(starts), elsewhere),
+            _digits(output),
+            _gradient_digits([key for key, _ in keys], gradients),
+        ]
         if two_modes:
             net.eval()
             with stops("forward"), torch.no_grad():
