@@ -53,14 +53,17 @@ SMALL_ID, DEEP_ID, BROKEN_ID = "5a11000000000001", "dee9000000000002", "b20ce000
 CONFIG = RunConfig(dataset="digits", generations=1, population=2, images=640, final_images=1280, final_seeds=2)
 
 
-def write_run(folder, *, config=CONFIG, finished=True):
+FAILURE = Failed("train", "nan", "the loss is nan")
+
+
+def write_run(folder, *, config=CONFIG, finished=True, home=SEED_ORIGIN, donor=DONOR, failure=FAILURE):
     """A run of two generations: a seed program, a child that borrowed a line, a child that failed."""
     objectives = [OBJECTIVES[key] for key in config.objectives]
-    seed = Individual(SMALL_ID, SMALL, 0, tries=(Try("seed"),), origin=SEED_ORIGIN)
-    insertion = Edit("insertion", LineType.ACTIVATION, 12, "", "nn.Hardswish(inplace=True),", DONOR)
+    seed = Individual(SMALL_ID, SMALL, 0, tries=(Try("seed"),), origin=home)
+    insertion = Edit("insertion", LineType.ACTIVATION, 12, "", "nn.Hardswish(inplace=True),", donor)
     deep = Individual(DEEP_ID, DEEP, 1, (SMALL_ID,), (insertion,), (Try("insertion"),))
     broken = Individual(BROKEN_ID, SMALL + "\n", 1, (SMALL_ID,), (), (Try("tweak"),))
-    with Archive.create(folder, config, objectives=objectives, seeds=[Program(SMALL, SEED_ORIGIN)]) as archive:
+    with Archive.create(folder, config, objectives=objectives, seeds=[Program(SMALL, home)]) as archive:
         archive.individuals.add_slot(0, 0, seed, seed.tries)
         archive.outcomes.add(SMALL_ID, scored(0.08, 650, 0.2), seed=1, images=640)
         archive.generations.close(Generation(0, (SMALL_ID,), (SMALL_ID,), 1.5, {}, 1.0), reference=(1.0, 3000, 3.0))
@@ -69,7 +72,7 @@ def write_run(folder, *, config=CONFIG, finished=True):
         )
         archive.individuals.add_slot(1, 1, broken, broken.tries)
         archive.outcomes.add(DEEP_ID, scored(0.03, 2410, 0.5), seed=1, images=640)
-        archive.outcomes.add(BROKEN_ID, Failed("train", "nan", "the loss is nan"), seed=1, images=640)
+        archive.outcomes.add(BROKEN_ID, failure, seed=1, images=640)
         front = (DEEP_ID, SMALL_ID)
         archive.generations.close(Generation(1, front, front, 2.25, {}, 2.0), reference=(1.0, 3000, 3.0))
         if finished:

@@ -17,6 +17,7 @@ from gi.cli.grow import grow
 from gi.cli.index import index
 from gi.cli.machine import doctor
 from gi.cli.mining import gallery, predict
+from gi.cli.options import tell
 from gi.cli.programs import lines, repair, vary
 from gi.cli.results import failures, front, show
 from gi.cli.stock import corpus, harvest
@@ -83,7 +84,7 @@ _WRONG_PLACE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOT
 
 
 def _refused(text: str, status: int) -> int:
-    click.echo(f"gi: {' '.join(text.split())}", err=True)
+    tell(text)
     return status
 
 

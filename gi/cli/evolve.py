@@ -16,7 +16,7 @@ from click.core import ParameterSource
 from gi.cli.corpus_file import build_default_corpus, open_corpus
 from gi.cli.data_set import announce, image_size_option, parse_image_size
 from gi.cli.model_file import ModelFile, arguments_option, fitted_text, read_model, seed_program
-from gi.cli.options import as_json, print_json
+from gi.cli.options import as_json, print_json, tell
 from gi.core.errors import ConfigError, GiError
 from gi.core.figures import duration_text
 from gi.core.settings import (
@@ -202,15 +202,15 @@ def _finish(folder: Path, summary: "RunSummary", as_json: bool) -> int:
     from gi.report import own_model_text, print_front, summary_json
 
     if summary.state == "interrupted":
-        click.echo(f"gi: interrupted; go on with: gi evolve --resume {folder}", err=True)
+        tell(f"interrupted; go on with: gi evolve --resume {folder}")
     with Archive.open(folder) as archive:
         if summary.state == "finished":
-            click.echo(f"gi: {_exported(archive, folder)}", err=True)
+            tell(_exported(archive, folder))
         if own := own_model_text(archive):
-            click.echo(f"gi: {own}", err=True)
+            tell(own)
         finals = _finals(archive)
         if finals["left_out"]:
-            click.echo(f"gi: {_left_out_text(archive, finals)}", err=True)
+            tell(_left_out_text(archive, finals))
         if as_json:
             print_json(summary_json(summary) | {"final_trainings": finals})
         else:

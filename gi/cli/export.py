@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gi.cli.limits import parse_limits, refuse_unused_limits, training_limits
-from gi.cli.options import as_json, print_json, run_folder
+from gi.cli.options import as_json, print_json, run_folder, say, tell
 
 if TYPE_CHECKING:
     from gi.archive import Archive
@@ -66,7 +66,7 @@ def export(
     lines ask for it, a NOTICE is written beside it.
     """
     from gi.archive import Archive, front_members
-    from gi.export import best_member, individual_subject, refuse_existing
+    from gi.export import best_member, individual_subject, refuse_existing, refuse_others_beside
 
     kinds = {"weights": given.pop("weights"), "onnx": given.pop("onnx")}
     model = out or (None if patch and not any(kinds.values()) else Path("model.py"))
@@ -76,6 +76,8 @@ def export(
     with Archive.open(run) as archive:
         chosen = id_ or best_member(front_members(archive), archive.run().objectives, best).id
         subject = individual_subject(archive, chosen)
+        if model:  # before a minimisation, which takes trainings
+            refuse_others_beside(archive, subject, model, force=force)
     explanation = _minimised(run, subject.id, given, quiet=as_json) if minimise else None
     with Archive.open(run) as archive:
         files = _written(archive, subject, explanation, model, patch, {**kinds, "force": force})
@@ -87,12 +89,14 @@ def _minimised(run: Path, id_: str, given: dict[str, Any], *, quiet: bool) -> "E
     from gi.jobs.minimise import MinimisationTools, minimise
     from gi.report import print_explanation
 
-    def tell(verdict: "Verdict") -> None:
+    def on_verdict(verdict: "Verdict") -> None:
         change = " ".join((verdict.change.after or verdict.change.before).split())
-        click.echo(f"gi: {verdict.status}: {change[:60]} ({verdict.reason})", err=True)
+        tell(f"{verdict.status}: {change[:60]} ({verdict.reason})")
 
-    click.echo(f"gi: dropping what {id_[:8]} does not need", err=True)
-    made = minimise(run, id_, parse_limits(given), means=MinimisationTools(workers=given["workers"]), on_verdict=tell)
+    tell(f"dropping what {id_[:8]} does not need")
+    made = minimise(
+        run, id_, parse_limits(given), means=MinimisationTools(workers=given["workers"]), on_verdict=on_verdict
+    )
     if not quiet:
         print_explanation(made)
         click.echo()
@@ -126,7 +130,7 @@ def _patch_written(archive: "Archive", subject: "Subject", out: Path, force: boo
 
     patch = write_patch(archive, subject, out, force=force)
     if patch.note:
-        click.echo(f"gi: {patch.note}", err=True)
+        tell(patch.note)
     return {"patch": str(out)}
 
 
@@ -137,4 +141,4 @@ def _tell(files: dict[str, Any], explanation: "Explanation | None", as_json: boo
         print_json(files | ({"explanation": explanation_json(explanation)} if explanation else {}))
         return
     for path in (path for key, path in files.items() if path and key != "id"):
-        click.echo(path)
+        say(path)

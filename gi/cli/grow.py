@@ -7,7 +7,7 @@ import click
 
 from gi.cli.data_set import announce, image_size_option, parse_image_size
 from gi.cli.index import index_option
-from gi.cli.options import as_json, print_json
+from gi.cli.options import as_json, print_json, say, tell
 from gi.core.errors import ConfigError
 
 
@@ -74,7 +74,7 @@ def grow(
 
 
 def _tell(stage: str) -> None:
-    click.echo(f"gi: {stage} ...", err=True)
+    tell(f"{stage} ...")
 
 
 def _widths(text: str) -> tuple[int, ...]:
@@ -90,7 +90,7 @@ def _print(answer: dict[str, Any], out: Path) -> None:
     grown = answer["grown"]
     for number, (how, network, layer, channels) in enumerate(grown["layers"], start=1):
         source = f"{network}, layer {layer}" if network else "the whole index"
-        click.echo(f"layer {number}: {channels} channels, {ORIGINS[how]} {source}")
+        say(f"layer {number}: {channels} channels, {ORIGINS[how]} {source}")
     steps = grown["search_cpu_s"] / grown["train_cpu_s"] * grown["steps"]
     click.echo(
         f"search {grown['search_cpu_s']:.1f} CPU s, {len(grown['tried'])} kernel sets tried: "
@@ -102,4 +102,4 @@ def _print(answer: dict[str, Any], out: Path) -> None:
                 f"{name:13} validation error {figures['validation']:.2%}, test error {figures['test']:.2%}, "
                 f"{figures['steps']} steps, training {figures['train_cpu_s']:.1f} CPU s"
             )
-    click.echo(f"{out}: {grown['num_params']:,} parameters; weights in {out.with_suffix('.pt').name}")
+    say(f"{out}: {grown['num_params']:,} parameters; weights in {out.with_suffix('.pt').name}")

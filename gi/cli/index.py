@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gi.cli.options import as_json, print_json
+from gi.cli.options import as_json, print_json, say, tell
 from gi.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def _announce_lists(index: "Index", shape: tuple[int, ...], nearest: int) -> Non
     from gi.kernels.index.nearest import num_unlisted
 
     if nearest and (count := num_unlisted(index, shape)):
-        click.echo(f"gi: making the search lists of {count:,} kernels, once ...", err=True)
+        tell(f"making the search lists of {count:,} kernels, once ...")
 
 
 @index.command()
@@ -182,7 +182,7 @@ def export(
     if as_json:
         print_json({"folder": str(out), **answer})
     else:
-        click.echo(f"{out}: " + ", ".join(f"{count} {name}" for name, count in answer.items()))
+        say(f"{out}: " + ", ".join(f"{count} {name}" for name, count in answer.items()))
 
 
 def _refuse_unclear(
@@ -264,7 +264,7 @@ def _print_built(answer: dict[str, Any]) -> None:
     from gi.report.weights import built_table
 
     show(built_table(answer["files"]))
-    click.echo(
+    say(
         f"{answer['index']}: {answer['added']} networks added, {answer['known']} known already, "
         f"{answer['refused']} refused; {answer['kernels']:,} kernels"
     )

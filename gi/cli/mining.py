@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from gi.cli.index import index_option
-from gi.cli.options import as_json, print_json
+from gi.cli.options import as_json, print_json, say
 from gi.core.errors import ConfigError
 
 _k_option = click.option("--k", type=click.IntRange(2, 1024), default=64, show_default=True, help="How many classes.")
@@ -183,4 +183,4 @@ def gallery(*, folder: Path, out: Path, shapes: tuple[str, ...], k: int, seed: i
         print_json({"gallery": str(out), "shapes": [room_json(room) for room in rooms]})
         return
     for room in rooms:
-        click.echo(f"{out}: {room.heading}")
+        say(f"{out}: {room.heading}")

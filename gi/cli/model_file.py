@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gi.cli.options import tell
 from gi.core.errors import ConfigError, SourceError
 from gi.core.types import Origin, Program, Task
 
@@ -94,8 +95,8 @@ def fitted_text(model: ModelFile, task: Task, check: "CheckWorker") -> str:
         raise SourceError(_why(model, result.answer))
     if result.text != model.text:
         shape = " x ".join(map(str, task.input_shape))
-        message = f"gi: {model.path}: made to fit {shape} images and {task.num_classes} classes"
-        click.echo(f"{message} ({_changed_lines(model.text, result.text)} changed)", err=True)
+        message = f"{model.path}: made to fit {shape} images and {task.num_classes} classes"
+        tell(f"{message} ({_changed_lines(model.text, result.text)} changed)")
     return result.text
 
 

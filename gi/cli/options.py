@@ -1,12 +1,12 @@
 """Options that several verbs share, and how a verb prints what it answers."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
 from gi.core.errors import ConfigError
+from gi.core.quoting import json_text, shown
 from gi.core.types import Task
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON in place of a table.")
@@ -15,12 +15,22 @@ run_folder = click.argument("run", type=click.Path(path_type=Path))
 
 def print_json(answer: Any) -> None:
     """Prints one JSON document."""
-    click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+    click.echo(json_text(answer, indent=2))
 
 
 def print_json_line(answer: Any) -> None:
     """Prints one JSON document on one line, at once."""
-    click.echo(json.dumps(answer, ensure_ascii=False))
+    click.echo(json_text(answer))
+
+
+def say(line: object) -> None:
+    """Prints one line of an answer to stdout; what a terminal would obey is shown in it."""
+    click.echo(shown(str(line)))
+
+
+def tell(line: str) -> None:
+    """Prints one line on the work under way, or on what went wrong, to stderr."""
+    click.echo(f"gi: {shown(' '.join(line.split()))}", err=True)
 
 
 def parse_task(input_shape: str, num_classes: int) -> Task:

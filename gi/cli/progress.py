@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gi.core.figures import duration_text
+from gi.core.quoting import shown
 from gi.core.types import OBJECTIVES, Failed
 from gi.search.events import (
     Evaluated,
@@ -62,7 +63,7 @@ class Progress:
         if self._live is not None:
             self._live.update(self._state.panel())
         elif line := self._state.line(event):
-            self._console.print(line, soft_wrap=True, highlight=False)
+            self._console.print(line, soft_wrap=True, markup=False, highlight=False)
 
 
 class _State:
@@ -153,7 +154,9 @@ class _State:
             ("evaluations", Text(f"{self.total}  ({self.evaluated}/{self.slots} of this generation)")),
         ]
         if self.failures:
-            rows.append(("failures", Text(", ".join(f"{n} {reason}" for reason, n in self.failures.most_common(4)))))
+            rows.append(
+                ("failures", Text(shown(", ".join(f"{n} {reason}" for reason, n in self.failures.most_common(4)))))
+            )
         if self.best:
             rows.append(("hypervolume", Text(f"{self.hypervolume:.4f}, front of {self.front}")))
             rows.append(("best", Text(_best_text(self.best))))
@@ -197,7 +200,7 @@ class Stages:
         self._console = Console(file=stream)
         self._source, self._told = "", False
         self._bars = BarProgress(
-            TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(),
+            TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(),
             console=self._console, transient=True, disable=not self._console.is_terminal,
         )  # fmt: skip
         self._task = self._bars.add_task("", total=None)
@@ -217,7 +220,9 @@ class Stages:
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         """Shows how far a stage is."""
-        self._bars.update(self._task, description=f"{self._source}: {stage}", completed=done, total=total or None)
+        self._bars.update(
+            self._task, description=shown(f"{self._source}: {stage}"), completed=done, total=total or None
+        )
         if total and not self._told and not self._console.is_terminal:
-            self._console.print(f"reading {self._source}", soft_wrap=True, markup=False, highlight=False)
+            self._console.print(f"reading {shown(self._source)}", soft_wrap=True, markup=False, highlight=False)
             self._told = True

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from gi.cli.limits import parse_limits, refuse_unused_limits, training_limits
-from gi.cli.options import as_json, print_json, run_folder
+from gi.cli.options import as_json, print_json, run_folder, tell
 from gi.core.errors import ConfigError
 
 
@@ -69,7 +69,7 @@ def show(
 def _measured(run: Path, id_: str, limits: dict[str, Any]) -> None:
     from gi.jobs.minimise import MinimisationTools, measure
 
-    click.echo(f"gi: training {id_[:8]} without each of its changes", err=True)
+    tell(f"training {id_[:8]} without each of its changes")
     measure(run, id_, parse_limits(limits), means=MinimisationTools(workers=limits["workers"]))
 
 

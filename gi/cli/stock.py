@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gi.cli.corpus_file import open_corpus
-from gi.cli.options import as_json, print_json
+from gi.cli.options import as_json, print_json, tell
 from gi.core.errors import ConfigError, HarvestError
 from gi.core.settings import cache_folder
 
@@ -57,7 +57,7 @@ def harvest(
             answers.append(_harvested(stock, source, at, workers, progress))
     failed = [answer for answer in answers if "error" in answer]
     for answer in failed:
-        click.echo(f"gi: {answer['error']}", err=True)
+        tell(answer["error"])
     if as_json or len(failed) < len(answers):
         _print_harvests(answers, stock.path, as_json)
     if not failed:

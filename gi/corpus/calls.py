@@ -105,7 +105,7 @@ def _typed(job: _Job, indices: _Indices) -> Typed:
     except RecursionError:
         return Typed(refusal="nested too deeply")
     except Exception as error:  # one odd file out of thousands must not cost the harvest the others
-        logger.warning("%s cannot be typed: %r", module, error)
+        logger.warning("%r cannot be typed: %r", module, error)
         return Typed(refusal=f"cannot be typed: {type(error).__name__}")
     calls = tuple(Call(call, without_formatting(call.code), line.code) for line in lines for call in line.calls)
     return Typed(len(lines), calls)

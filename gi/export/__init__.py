@@ -2,7 +2,7 @@
 
 from gi.export.choice import KNEE, best_member, knee
 from gi.export.subject import Subject, individual_subject, minimised_subject
-from gi.export.write import Exported, export_model, export_subject, model_source, refuse_existing
+from gi.export.write import Exported, export_model, export_subject, model_source, refuse_existing, refuse_others_beside
 
 __all__ = [
     "KNEE",
@@ -16,4 +16,5 @@ __all__ = [
     "minimised_subject",
     "model_source",
     "refuse_existing",
+    "refuse_others_beside",
 ]

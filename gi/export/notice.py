@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Sequence
 
+from gi.core.quoting import shown, shown_lines
 from gi.core.types import Origin
 from gi.explain.provenance.origins import LineOrigin, borrowed_parts, home_origin, origin_text
 from gi.harvest import LicenceFile
@@ -31,7 +32,7 @@ def notice_text(origins: Sequence[LineOrigin], terms: Terms, *, own: Collection[
         return ""
     files: dict[str, str] = {}
     sections = [_section([p for p in asking if _source(p[0]) == source], terms, files) for source in sources]
-    texts = [f"{_RULE}\n{name}\n{_RULE}\n\n{text.strip()}\n" for name, text in files.items()]
+    texts = [f"{_RULE}\n{shown(name)}\n{_RULE}\n\n{_terms_text(text)}\n" for name, text in files.items()]
     return "\n".join(["The file beside this one holds work of others. What their licences ask for follows.\n",
                       *sections, *texts])  # fmt: skip
 
@@ -47,6 +48,12 @@ def asks(licence: str) -> bool:
     return not (any(silent) if either else all(silent))
 
 
+def _terms_text(text: str) -> str:
+    """The text of a licence, in which no line looks like the head of another one."""
+    lines = shown_lines(text.strip()).split("\n")
+    return "\n".join(f" {line}" if line.startswith(_RULE) else line for line in lines)
+
+
 def _source(origin: Origin) -> tuple[str, str, str]:
     return origin.repository, origin.commit, origin.licence
 
@@ -56,17 +63,18 @@ def _section(parts: Sequence[tuple[Origin, str]], terms: Terms, files: dict[str,
     origin = parts[0][0]
     version = f" at commit {origin.commit}" if _is_commit(origin) else ""
     lines = [f"{origin.repository}{version}, licence {origin.licence}"]
-    found = {f"{origin.repository} {f.path}": f.text for o, _ in parts for f in terms(o)}
-    files.update(found)
-    lines += [f"  {line}" for line in dict.fromkeys(line for text in found.values() for line in _copyrights(text))]
-    lines += [f"  {what[:_SHOWN]}\n    from {origin_text(o)}" for o, what in dict.fromkeys(parts)]
-    if found:
-        lines.append(f"  terms: {', '.join(found)}, below")
+    texts = {f"{origin.repository} {f.path}": f.text for o, _ in parts for f in terms(o)}
+    files.update(texts)
+    lines += [f"  {line}" for line in dict.fromkeys(line for text in texts.values() for line in _copyrights(text))]
+    for part, what in dict.fromkeys(parts):
+        lines += [f"  {what[:_SHOWN]}", f"    from {origin_text(part)}"]
+    if texts:
+        lines.append(f"  terms: {', '.join(texts)}, below")
     elif origin.licence == _UNKNOWN:
         lines.append("  terms: no licence is known; ask its authors before you pass this on")
     else:
         lines.append(f"  terms: https://spdx.org/licenses/{origin.licence}.html; the source's own copy is not at hand")
-    return "\n".join(lines) + "\n"
+    return "".join(f"{shown(line)}\n" for line in lines)
 
 
 def _is_commit(origin: Origin) -> bool:
@@ -75,5 +83,5 @@ def _is_commit(origin: Origin) -> bool:
 
 def _copyrights(text: str) -> list[str]:
     """The copyright lines at the head of a licence's text; those of its terms and of its template are none."""
-    found = re.findall(r"^\s*(copyright\s+(?:\(c\)|©|\d{4}).*?)\s*$", text, re.IGNORECASE | re.MULTILINE)
-    return [line for line in found if "[yyyy]" not in line and "{yyyy}" not in line]
+    lines = re.findall(r"^\s*(copyright\s+(?:\(c\)|©|\d{4}).*?)\s*$", text, re.IGNORECASE | re.MULTILINE)
+    return [line for line in lines if "[yyyy]" not in line and "{yyyy}" not in line]

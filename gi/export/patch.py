@@ -11,6 +11,7 @@ from pathlib import Path
 import gi
 from gi.archive import Archive
 from gi.core.errors import ConfigError
+from gi.core.quoting import comment
 from gi.core.types import Program
 from gi.explain.provenance.origins import borrowed_parts, origin_text, part_text
 from gi.export.subject import Subject
@@ -38,7 +39,7 @@ def model_patch(archive: Archive, subject: Subject) -> Patch:
     changes = unified(before, patched(before, text), seed.origin.path)
     if not changes:
         raise ConfigError(f"{subject.id[:8]} is {seed.origin.path} as it was: name another one of `gi front`.")
-    return Patch(subject.id, (_header(archive, subject) + "\n").encode() + changes, _note(seed))
+    return Patch(subject.id, _header(archive, subject).encode() + changes, _note(seed))
 
 
 def write_patch(archive: Archive, subject: Subject, out: Path, *, force: bool = False) -> Patch:
@@ -65,11 +66,12 @@ def _own_file(archive: Archive) -> Program:
 
 
 def _header(archive: Archive, subject: Subject) -> str:
-    """What git skips: who made it, and where borrowed lines come from, with their licences."""
+    """What git and patch skip: who made it, and where borrowed lines come from, with their licences."""
     borrowed = borrowed_parts(subject.origins)
     rows = [f"  {part_text(o, last)}: {origin_text(o.origin)}" for o, last in borrowed if o.origin]
     about = f"{subject.id} of a run on {Path(archive.run().config.dataset).name}, by gi {gi.__version__}"
-    return "\n".join([about, *subject.notes, *(["Borrowed:", *rows] if rows else []), ""])
+    lines = [about, *subject.notes, *(["Borrowed:", *rows] if rows else [])]
+    return "".join(f"{comment(line)}\n" for line in lines) + "\n"
 
 
 def _note(seed: Program) -> str:

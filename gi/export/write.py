@@ -1,5 +1,7 @@
 """An individual of a run to files: the program, its data where it needs them, its weights, its ONNX model, a NOTICE."""
 
+import filecmp
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -54,18 +56,18 @@ def export_subject(
     """
     config = archive.run().config
     dataset = run_dataset(config)
-    companion = companion_name(dataset, config.dataset)
     notice = _notice(archive, subject)
     plan = Exported(
         subject.id,
         out,
-        out.parent / "data" / companion if companion else None,
+        _companion(config, dataset, out),
         out.with_suffix(".pt") if weights else None,
         out.with_suffix(".onnx") if onnx else None,
         out.with_name("NOTICE") if notice else None,
     )
     trained = subject.trained(archive.folder) if weights or onnx else None
     refuse_existing(out, weights=weights, onnx=onnx, force=force)
+    refuse_others_beside(archive, subject, out, force=force)
     text = _source(config, subject, dataset)
     out.parent.mkdir(parents=True, exist_ok=True)
     if plan.onnx and trained:
@@ -80,6 +82,41 @@ def export_subject(
         write_whole(plan.notice, notice.encode())
     write_whole(out, text.encode())
     return plan
+
+
+def refuse_others_beside(archive: Archive, subject: Subject, out: Path, *, force: bool) -> None:
+    """Raises `ConfigError` where the NOTICE or the data that a program needs would replace another file.
+
+    A file with the same content, as an earlier export into this folder left it, is none. Nothing is written.
+    """
+    if force:
+        return
+    config = archive.run().config
+    dataset, notice = run_dataset(config), _notice(archive, subject).encode()
+    beside, companion = out.with_name("NOTICE"), _companion(config, dataset, out)
+    if notice and _exists(beside) and not (beside.is_file() and beside.read_bytes() == notice):
+        raise _replaced(beside)
+    if companion and _exists(companion) and not _holds_splits(companion, dataset):
+        raise _replaced(companion)
+
+
+def _companion(config: RunConfig, dataset: Dataset, out: Path) -> Path | None:
+    name = companion_name(dataset, config.dataset)
+    return out.parent / "data" / name if name else None
+
+
+def _exists(path: Path) -> bool:
+    return path.exists() or path.is_symlink()
+
+
+def _holds_splits(path: Path, dataset: Dataset) -> bool:
+    with tempfile.TemporaryDirectory(prefix="gi-export-") as scratch:
+        write_splits(dataset, Path(scratch, "data.npz"))
+        return path.is_file() and filecmp.cmp(path, Path(scratch, "data.npz"), shallow=False)
+
+
+def _replaced(path: Path) -> ConfigError:
+    return ConfigError(f"{path} exists with other content: pass --force to replace it, or name another folder as -o.")
 
 
 def _notice(archive: Archive, subject: Subject) -> str:

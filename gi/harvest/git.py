@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from gi.core.errors import HarvestError
+from gi.core.quoting import shown
 from gi.harvest.tree import Tree
 
 try:
@@ -153,15 +154,16 @@ def _tree(repo: git.Repo, repository: str, commit: str) -> Tree:
     blobs: dict[str, str] = {}
     sizes: dict[str, int] = {}
     links: list[str] = []
-    for entry in listed.decode(errors="replace").split("\0")[:-1]:
-        attributes, path = entry.split("\t", 1)
+    for entry in listed.decode(errors="surrogateescape").split("\0")[:-1]:
+        attributes, name = entry.split("\t", 1)
+        path = shown(name)
         mode, kind, blob, size = attributes.split()
         if mode == "120000":
             links.append(path)
-        elif kind == "blob":
+        elif kind == "blob" and path not in blobs:
             # Where a partial clone left the blob out, git prints no number; reading it says so.
             blobs[path], sizes[path] = blob, int(size) if size.isdigit() else 0
-    return Tree(repository, commit, sizes, tuple(links), lambda path: _read(repo, blobs[path]), close=repo.close)
+    return Tree(shown(repository), commit, sizes, tuple(links), lambda path: _read(repo, blobs[path]), close=repo.close)
 
 
 def _read(repo: git.Repo, blob: str) -> bytes:

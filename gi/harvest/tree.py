@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gi.core.quoting import shown
+
 _NOT_SOURCE = frozenset({"__pycache__", "node_modules", "site-packages", "dist-packages"})
 
 
@@ -12,6 +14,8 @@ _NOT_SOURCE = frozenset({"__pycache__", "node_modules", "site-packages", "dist-p
 class Tree:
     """The regular files of one source, `sizes` in bytes by path with "/" between folders, and its symbolic links.
 
+    Paths are as they go on record, `gi.core.quoting.shown`: a line end in a name, or bytes that are no UTF-8, stand
+    there as escapes. Of two names that are shown alike the first counts.
     `read` gives a file's bytes and may raise `OSError`, until `close` lets go of what it reads from; `licence` stands
     for files that no licence file covers, and `licence_texts` for what it says, by file name.
     """
@@ -40,16 +44,17 @@ def folder_tree(
     Hidden folders, virtual environments and caches are left out. Links are listed, never followed: what they point
     to inside the folder is read at its own place, and what lies outside is none of the source's.
     """
-    sizes: dict[str, int] = {}
+    files: dict[str, Path] = {}
     links: list[str] = []
     for file in _files(top):
-        path = file.relative_to(root).as_posix()
+        path = shown(file.relative_to(root).as_posix())
         if file.is_symlink():
             links.append(path)
         elif file.is_file():
-            sizes[path] = file.stat().st_size
-    name, texts = repository or str(top), licence_texts or {}
-    return Tree(name, commit, sizes, tuple(links), lambda path: (root / path).read_bytes(), licence, texts)
+            files.setdefault(path, file)
+    sizes = {path: file.stat().st_size for path, file in files.items()}
+    name, texts = repository or shown(str(top)), licence_texts or {}
+    return Tree(name, commit, sizes, tuple(links), lambda path: files[path].read_bytes(), licence, texts)
 
 
 def _files(top: Path) -> Iterator[Path]:

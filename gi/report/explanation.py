@@ -8,10 +8,11 @@ from rich.padding import Padding
 from rich.text import Text
 
 from gi.core.figures import spread_text
+from gi.core.text_lines import python_lines
 from gi.core.types import OBJECTIVES
 from gi.explain import UNMEASURED, Effect, Explanation, Levels, Verdict
 from gi.explain.provenance.origins import origin_text
-from gi.report.table import table
+from gi.report.table import plain, table
 
 _SHOWN_ROWS = 12  # of one side of a change; a class that was brought along has more
 
@@ -88,9 +89,9 @@ def _change(verdict: Verdict) -> RenderableType:
     change = verdict.change
     by = f", by {' and '.join(verdict.operators)}" if verdict.operators else ""
     rows = [*_rows("-", change.before, "red"), *_rows("+", change.after, "green")]
-    notes = [Text(f"from {origin_text(origin)}") for origin in verdict.origins]
-    notes += [Text(text) for text in (effects_text(verdict), _reason(verdict)) if text]
-    head = Text(f"{change.number}. line {change.line}{by}", style="bold")
+    notes = [plain(f"from {origin_text(origin)}") for origin in verdict.origins]
+    notes += [plain(text) for text in (effects_text(verdict), _reason(verdict)) if text]
+    head = plain(f"{change.number}. line {change.line}{by}", "bold")
     return Group(head, *(Padding(row, (0, 0, 0, 3)) for row in (*rows, *notes)))
 
 
@@ -99,9 +100,9 @@ def _reason(verdict: Verdict) -> str:
 
 
 def _rows(sign: str, text: str, style: str) -> Iterator[Text]:
-    rows = text.splitlines()
+    rows = python_lines(text)
     for row in rows[:_SHOWN_ROWS]:
-        yield Text(f"{sign} {row}", style=style)
+        yield plain(f"{sign} {row.expandtabs(4)}", style)
     if len(rows) > _SHOWN_ROWS:
         yield Text(f"{sign} ... {len(rows) - _SHOWN_ROWS} more lines", style=style)
 

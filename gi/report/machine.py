@@ -6,7 +6,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from gi.report.table import table
+from gi.report.table import plain, table
 
 
 def machine_table(found: Mapping[str, Any]) -> Table:
@@ -21,5 +21,5 @@ def machine_table(found: Mapping[str, Any]) -> Table:
     made.add_row("cache", found["cache_folder"])
     made.add_row("isolation", "\n".join(found["isolation"]) or "none")
     for problem in found["problems"]:
-        made.add_row(Text("problem", style="bold red"), Text(problem))
+        made.add_row(Text("problem", style="bold red"), plain(problem))
     return made

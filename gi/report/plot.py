@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gi.core.quoting import shown
 from gi.core.types import OBJECTIVES, Objective
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def draw_front(panels: Sequence[tuple[Objective, Sequence[PlotPoint]]], path: Pa
 
     figure = Figure(figsize=(6.4 * len(panels), 5.0), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(title, color=_INK, fontsize=13, x=0.01, ha="left")
+    figure.suptitle(shown(title), color=_INK, fontsize=13, x=0.01, ha="left", parse_math=False)  # a "$" is a "$"
     for number, (objective, points) in enumerate(panels, 1):
         axes = figure.add_subplot(1, len(panels), number)
         dots = _draw_panel(axes, objective, points)

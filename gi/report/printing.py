@@ -7,6 +7,7 @@ from typing import Any
 
 from gi.archive import Archive, FailureGroup, run_summary
 from gi.core.errors import ConfigError
+from gi.core.quoting import shown
 from gi.core.types import OBJECTIVES, Scored, TypedLine
 from gi.explain import Explanation
 from gi.explain.provenance.origins import seed_of
@@ -15,7 +16,7 @@ from gi.report import program, stock
 from gi.report.explanation import explanation_text
 from gi.report.machine import machine_table
 from gi.report.plot import PlotPoint, draw_front
-from gi.report.table import console, failures_table, front_table, show
+from gi.report.table import Shown, console, failures_table, front_table, plain, show
 
 _PANELS = (OBJECTIVES["params"], OBJECTIVES["time"])
 
@@ -24,7 +25,7 @@ def print_front(archive: Archive, top: int | None = None) -> None:
     """Prints the Pareto front or `top` members of it, or that there is none yet."""
     run, summary = archive.run(), run_summary(archive)
     if not summary.front:
-        show(f"{summary.run} has no front yet: its first generation has not ended.")
+        show(f"{shown(summary.run)} has no front yet: its first generation has not ended.")
         return
     show(front_table(run, summary, top))
 
@@ -82,7 +83,7 @@ def print_offspring(answer: Mapping[str, Any], parent: str) -> None:
 def print_harvests(answers: Sequence[Mapping[str, Any]], corpus: Path) -> None:
     """Prints what each harvest added."""
     show(stock.harvests_table(answers))
-    show(f"corpus: {corpus}")
+    show(plain(f"corpus: {corpus}"))
 
 
 def print_corpus(summary: Mapping[str, Any], corpus: Path) -> None:
@@ -90,7 +91,7 @@ def print_corpus(summary: Mapping[str, Any], corpus: Path) -> None:
     for part in ("types", "repositories", "licences"):
         show(stock.summary_table(summary[part], title=f"by {part}"))
         show("")
-    show(f"corpus: {corpus}")
+    show(plain(f"corpus: {corpus}"))
 
 
 def print_blocks(found: Mapping[str, Any], corpus: Path) -> None:
@@ -99,7 +100,7 @@ def print_blocks(found: Mapping[str, Any], corpus: Path) -> None:
         show(stock.blocks_table(found["blocks"]))
     if found["reasons"]:
         show(stock.summary_table(found["reasons"], title="module classes that are no blocks"))
-    show(f"{found['usable']} of {found['tried']} module classes are blocks; corpus: {corpus}")
+    show(plain(f"{found['usable']} of {found['tried']} module classes are blocks; corpus: {corpus}"))
 
 
 def print_machine(found: Mapping[str, Any]) -> None:
@@ -122,4 +123,4 @@ def _print_code(code: Any) -> None:
     if isinstance(code, str):
         sys.stdout.write(f"{code}\n")
     else:
-        console().print(code)
+        console().print(Shown(code))

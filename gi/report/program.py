@@ -7,6 +7,8 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from gi.core.quoting import shown, shown_lines
+from gi.core.text_lines import python_lines
 from gi.core.types import OBJECTIVES, Edit, Failed, Individual, Outcome, SeededLayer, Seeding
 from gi.explain.provenance.origins import origin_text
 from gi.report.table import table
@@ -20,9 +22,9 @@ def source(text: str, *, coloured: bool) -> Syntax | str:
 def diff(seed: Individual, individual: Individual, *, coloured: bool) -> Syntax | str:
     """The unified diff from the seed program to the individual; a note where nothing changed."""
     lines = difflib.unified_diff(
-        seed.text.splitlines(), individual.text.splitlines(), seed.id[:8], individual.id[:8], lineterm=""
+        python_lines(seed.text), python_lines(individual.text), seed.id[:8], individual.id[:8], lineterm=""
     )
-    text = "\n".join(lines) or f"{individual.id[:8]} is a seed program: nothing changed."
+    text = "\n".join(map(shown_lines, lines)) or f"{individual.id[:8]} is a seed program: nothing changed."
     return _highlighted(text, "diff") if coloured else text
 
 
@@ -43,7 +45,7 @@ def edit_text(edit: Edit) -> str:
     sign = "+" if edit.after else "-"
     place = f"  [{origin_text(edit.origin)}]" if edit.origin else ""
     what = edit.operator if edit.operator == edit.type else f"{edit.operator} {edit.type}"
-    return f"{what} at line {edit.line}: {sign} {change[:80]}{place}"
+    return shown(f"{what} at line {edit.line}: {sign} {change[:80]}{place}")
 
 
 def _value(outcome: Outcome | None, key: str) -> str:
@@ -68,10 +70,10 @@ def seeding_text(seeding: Seeding) -> str:
         told += _began("the index", donated)
     elif donated:
         told = told or ["Its training began as the program says."]
-        told.append(f"Weights of {donated[0].network} lost their race against that.")
+        told.append(f"Weights of {shown(donated[0].network)} lost their race against that.")
     return "\n".join(told)
 
 
 def _began(source: str, layers: Sequence[SeededLayer]) -> list[str]:
-    rows = [f"  {x.layer}: {x.channels} channels of {x.donor_layer} in {x.network} ({x.how})" for x in layers]
+    rows = [shown(f"  {x.layer}: {x.channels} channels of {x.donor_layer} in {x.network} ({x.how})") for x in layers]
     return [f"Its training began with weights of {source}:", *rows] if rows else []

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
-from rich.text import Text
 
+from gi.core.quoting import shown, shown_lines
 from gi.core.types import TypedLine
-from gi.report.table import table
+from gi.report.table import plain, row, table
 
 
 def lines_table(lines: Sequence[TypedLine]) -> Table:
@@ -16,7 +16,7 @@ def lines_table(lines: Sequence[TypedLine]) -> Table:
     made = table("line", "type", "code", "calls", right=("line",))
     for line in lines:
         calls = ", ".join(dict.fromkeys(f"{call.symbol} ({call.type})" for call in line.calls))
-        made.add_row(str(line.line), line.type.value, Text(line.code.split("\n")[0]), Text(calls))
+        made.add_row(str(line.line), line.type.value, plain(line.code.split("\n")[0]), plain(calls))
     return made
 
 
@@ -27,7 +27,7 @@ def offspring_text(answer: Mapping[str, Any], parent: str) -> str:
     changed = difflib.unified_diff(
         parent.splitlines(), answer["text"].splitlines(), "parent", "offspring", lineterm="", n=2
     )
-    return "\n".join([heading, *changed, ""])
+    return "\n".join([shown(heading), *map(shown_lines, changed), ""])
 
 
 def harvests_table(answers: Sequence[Mapping[str, Any]]) -> Table:
@@ -36,20 +36,20 @@ def harvests_table(answers: Sequence[Mapping[str, Any]]) -> Table:
     made = table("source", "commit", *counted, right=counted)
     for answer in answers:
         if "error" in answer:
-            made.add_row(answer["source"], "-", "could not be had", "", "", "", "")
+            made.add_row(plain(answer["source"]), "-", "could not be had", "", "", "", "")
             continue
         counts = [str(answer[key]) for key in ("programs", "lines", "ingredients", "blocks")]
-        made.add_row(answer["source"], answer["commit"][:12] or "-", *counts, str(len(answer["refused"])))
+        made.add_row(*row(answer["source"], answer["commit"][:12] or "-", *counts, len(answer["refused"])))
     return made
 
 
 def blocks_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     """Blocks with what they take, what sets their widths and stride, and where they come from."""
     made = table("block", "takes", "in", "out", "stride", "parameters", "from", right=("parameters",), title="blocks")
-    for row in rows:
-        setters = (row[key] or "-" for key in ("channels_in", "channels_out", "stride"))
-        place = f"{row['repository']} {row['path']}:{row['line']} ({row['licence']})"
-        made.add_row(row["name"], row["input"], *setters, f"{row['params']:,}", Text(place))
+    for block in rows:
+        setters = (block[key] or "-" for key in ("channels_in", "channels_out", "stride"))
+        place = f"{block['repository']} {block['path']}:{block['line']} ({block['licence']})"
+        made.add_row(*row(block["name"], block["input"], *setters, f"{block['params']:,}", place))
     return made
 
 
@@ -57,8 +57,8 @@ def summary_table(rows: Sequence[Mapping[str, Any]], *, title: str) -> Table:
     """Rows of a corpus's summary, numbers to the right."""
     names = list(rows[0]) if rows else ["nothing"]
     made = table(*names, right=[name for name in names if rows and isinstance(rows[0][name], int)], title=title)
-    for row in rows:
-        made.add_row(*(Text(_cell(row[name])) for name in names))
+    for values in rows:
+        made.add_row(*row(*(_cell(values[name]) for name in names)))
     return made
 
 

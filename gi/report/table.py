@@ -1,14 +1,17 @@
 """Tables for a terminal; plain text where stdout is piped."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from gi.archive.records import FailureGroup, FrontMember, RunRecord, RunSummary
 from gi.core.figures import spread_text
+from gi.core.quoting import shown
 from gi.core.types import Objective
 from gi.search.select import spread
 
@@ -17,17 +20,46 @@ PIPED_WIDTH = 200
 
 def console() -> Console:
     """What writes to stdout: as wide as the terminal, or wide enough not to wrap where there is none."""
-    return Console(file=sys.stdout, width=None if sys.stdout.isatty() else PIPED_WIDTH, soft_wrap=False)
+    width = None if sys.stdout.isatty() else PIPED_WIDTH
+    return Console(file=sys.stdout, width=width, soft_wrap=False, markup=False, emoji=False, highlight=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Anything that rich prints, with an escape in place of every character that a terminal would obey.
+
+    Cells are made by `plain`, so that columns are as wide as what they show; this is behind all of them, for the one
+    that was forgotten.
+    """
+
+    content: RenderableType
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
+        """Rich's protocol: the content's segments; what rich itself says to the terminal is not in their text."""
+        for segment in console.render(self.content, options):
+            is_own = segment.control or segment.text == "\n"
+            text = "\n".join(map(shown, segment.text.split("\n")))
+            yield segment if is_own else Segment(text, segment.style)
+
+
+def plain(text: object, style: str = "") -> Text:
+    """A cell, or a line: text as it is, without markup, what cannot be seen as an escape."""
+    return Text(shown(str(text)), style)
+
+
+def row(*cells: object) -> list[Text]:
+    """The cells of a table's row."""
+    return [cell if isinstance(cell, Text) else plain(cell) for cell in cells]
 
 
 def show(content: RenderableType) -> None:
     """Prints a table or a note to stdout, without the padding at line ends where it goes into a pipe."""
     out, content = console(), Text(content) if isinstance(content, str) else content
     if out.is_terminal:
-        out.print(content)
+        out.print(Shown(content))
         return
     with out.capture() as captured:
-        out.print(content, highlight=False)
+        out.print(Shown(content))
     sys.stdout.write("".join(line.rstrip() + "\n" for line in captured.get().splitlines()))
 
 
@@ -52,7 +84,7 @@ def front_table(run: RunRecord, summary: RunSummary, top: int | None = None) -> 
     content = table("id", *names, *finals, test_heading(num_seeds), "generation", right=(*names, "generation"))
     count = f"front of {len(summary.front)}" if len(front) == len(summary.front) else _part(len(front), summary)
     after = f"after generation {summary.generations}, hypervolume {summary.hypervolume:.4f}"
-    content.title = f"{run.config.dataset_name}: {count} {after}"
+    content.title = f"{shown(run.config.dataset_name)}: {count} {after}"
     for member in sorted(front, key=lambda m: m.judged[run.objectives[0].key]):
         cells = [o.text(member.values[o.key]) for o in run.objectives]
         cells += [spread_text(member.validation_errors)] if finals else []
@@ -60,8 +92,8 @@ def front_table(run: RunRecord, summary: RunSummary, top: int | None = None) -> 
     return content
 
 
-def _part(shown: int, summary: RunSummary) -> str:
-    return f"{shown} of a front of {len(summary.front)}"
+def _part(count: int, summary: RunSummary) -> str:
+    return f"{count} of a front of {len(summary.front)}"
 
 
 def top_members(run: RunRecord, front: Sequence[FrontMember], top: int | None) -> Sequence[FrontMember]:
@@ -81,7 +113,7 @@ def failures_table(groups: Sequence[FailureGroup]) -> Table:
     """Failures by stage and reason, the most frequent first, each with one example."""
     made = table("stage", "reason", "count", "example", "detail", right=("count",))
     for group in sorted(groups, key=lambda g: (-g.count, g.stage, g.reason)):
-        made.add_row(group.stage, group.reason, str(group.count), group.example[:8] or "-", _one_line(group.detail))
+        made.add_row(*row(group.stage, group.reason, group.count, group.example[:8] or "-", _one_line(group.detail)))
     return made
 
 
@@ -91,4 +123,4 @@ def _heading(objective: Objective) -> str:
 
 def _one_line(text: str, limit: int = 100) -> Text:
     line = " ".join(text.split())
-    return Text(line if len(line) <= limit else line[: limit - 1] + "…")
+    return plain(line if len(line) <= limit else line[: limit - 1] + "…")

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
-from rich.text import Text
 
-from gi.report.table import table
+from gi.core.quoting import shown
+from gi.report.table import plain, table
 
 
 def built_table(files: Sequence[Mapping[str, Any]]) -> Table:
@@ -16,7 +16,7 @@ def built_table(files: Sequence[Mapping[str, Any]]) -> Table:
     for file in files:
         note = file["reason"] or ("known already" if file["known"] else "")
         counts = [f"{file[key]:,}" if file[key] else "" for key in ("layers", "kernels", "refused_layers")]
-        made.add_row(Text(file["name"]), *counts, Text(note))
+        made.add_row(plain(file["name"]), *counts, plain(note))
     return made
 
 
@@ -35,7 +35,7 @@ def info_tables(found: Mapping[str, Any]) -> Iterator[Table | str]:
         refused = table("refused", "reason")
         for file in found["files"]:
             if file["reason"]:
-                refused.add_row(Text(file["name"]), Text(file["reason"]))
+                refused.add_row(plain(file["name"]), plain(file["reason"]))
         yield refused
     if found["left_out"]:
         yield _left_out_table(found["left_out"])
@@ -48,7 +48,7 @@ def _left_out_table(layers: Sequence[Mapping[str, str]]) -> Table:
         rows.setdefault((layer["file"], layer["reason"]), []).append(layer["layer"])
     made = table("file", "layers left out", "reason")
     for (file, reason), names in rows.items():
-        made.add_row(Text(file), Text(", ".join(names)), Text(reason))
+        made.add_row(plain(file), plain(", ".join(names)), plain(reason))
     return made
 
 
@@ -57,8 +57,8 @@ def _networks_table(files: Sequence[Mapping[str, Any]]) -> Table:
     made = table("network", "layers", "kernels", "ends at", "licence", "origin", right=("layers", "kernels"))
     for file in files:
         made.add_row(
-            Text(file["name"]), f"{file['layers']:,}", f"{file['kernels']:,}", Text(file["opaque"]),
-            Text(file["licence"]), Text(_short_origin(file["origin"])),
+            plain(file["name"]), f"{file['layers']:,}", f"{file['kernels']:,}", plain(file["opaque"]),
+            plain(file["licence"]), plain(_short_origin(file["origin"])),
         )  # fmt: skip
     return made
 
@@ -74,7 +74,7 @@ def kernel_tables(answer: Mapping[str, Any]) -> Iterator[Table | str]:
     if "kernel" in answer:
         layer = f"layer {answer['layer']} {answer['layer_name']} ({answer['kind']} {answer['shape']})"
         channels = f"output channel {answer['out']}, input channel {answer['in_channel']}"
-        yield f"kernel {answer['kernel']}: {answer['network']}, {layer}, {channels}"
+        yield shown(f"kernel {answer['kernel']}: {answer['network']}, {layer}, {channels}")
     yield _numbers(answer["values"])
     for kin in ("children", "parents"):
         if kin in answer:
@@ -104,8 +104,8 @@ def _filters_table(filters: Sequence[Mapping[str, Any]]) -> Table:
         maps = ", ".join(_map_text(one) for one in row["maps"])
         first, last = row["filters"]
         made.add_row(
-            Text(f"{row['layer']} {row['name']}"), f"{row['kind']} {row['shape']}", f"{first} to {last}",
-            str(row["input_channel"]), Text(maps),
+            plain(f"{row['layer']} {row['name']}"), f"{row['kind']} {row['shape']}", f"{first} to {last}",
+            str(row["input_channel"]), plain(maps),
         )  # fmt: skip
     return made
 
@@ -121,8 +121,8 @@ def _nearest_table(nearest: Sequence[Mapping[str, Any]]) -> Table:
     made = table("kernel", measure, "network", "layer", "out", "in", right=("kernel", measure, "out", "in"),
                  title="nearest")  # fmt: skip
     for row in nearest:
-        layer = Text(f"{row['layer']} {row['layer_name']}")
+        layer = plain(f"{row['layer']} {row['layer_name']}")
         made.add_row(
-            str(row["kernel"]), f"{row[measure]:.4g}", Text(row["network"]), layer, str(row["out"]), str(row["in"])
+            str(row["kernel"]), f"{row[measure]:.4g}", plain(row["network"]), layer, str(row["out"]), str(row["in"])
         )
     return made

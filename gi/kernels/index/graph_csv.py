@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from gi.core.errors import WeightsError
+from gi.core.quoting import cypher_string, shown
 from gi.kernels.index.reader import Index
 from gi.kernels.records import Ints, Layer, shape_name
 
@@ -27,12 +28,12 @@ CREATE NODE TABLE Network(id INT64, name STRING, licence STRING, origin STRING, 
 CREATE REL TABLE CHILD(FROM Kernel TO Kernel);
 CREATE REL TABLE OF(FROM Kernel TO Layer);
 CREATE REL TABLE PART(FROM Layer TO Network);
-COPY Kernel FROM '{folder}/kernels.csv' (HEADER=false);
-COPY Layer FROM '{folder}/layers.csv' (HEADER=false);
-COPY Network FROM '{folder}/networks.csv' (HEADER=false);
-COPY CHILD FROM '{folder}/children.csv' (HEADER=false);
-COPY OF FROM '{folder}/members.csv' (HEADER=false);
-COPY PART FROM '{folder}/parts.csv' (HEADER=false);
+COPY Kernel FROM {kernels} (HEADER=false);
+COPY Layer FROM {layers} (HEADER=false);
+COPY Network FROM {networks} (HEADER=false);
+COPY CHILD FROM {children} (HEADER=false);
+COPY OF FROM {members} (HEADER=false);
+COPY PART FROM {parts} (HEADER=false);
 """
 _NEO4J = """\
 neo4j-admin database import full \\
@@ -74,15 +75,16 @@ def export_csv(
         )
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder, "kernels", _kernel_rows(index, chosen, sampled))
-    _write(folder, "layers", ([x.id, x.network, x.name, x.kind, shape_name(x.shape)] for x in chosen))
+    _write(folder, "layers", ([x.id, x.network, shown(x.name), x.kind, shape_name(x.shape)] for x in chosen))
     of = [index.network(network) for network in sorted({layer.network for layer in chosen})]
-    _write(folder, "networks", ([x.id, x.name, x.licence, x.origin] for x in of))
+    _write(folder, "networks", ([x.id, *map(shown, (x.name, x.licence, x.origin))] for x in of))
     _write(folder, "parts", ([layer.id, layer.network] for layer in chosen))
     _write(folder, "members", ([kernel, layer] for layer, members in sampled.items() for kernel in members.tolist()))
     edges = _edges(index, chosen, sampled, ids)
     pairs = ([p, c] for parents, children in edges for p in parents.tolist() for c in children.tolist())
     _write(folder, "children", pairs)
-    (folder / "load.cypher").write_text(_LADYBUG.format(folder=folder.resolve().as_posix()), "utf-8")
+    files = {name: cypher_string((folder.resolve() / f"{name}.csv").as_posix()) for name in _NEO4J_HEADERS}
+    (folder / "load.cypher").write_text(_LADYBUG.format(**files), "utf-8")
     (folder / "import.sh").write_text(_NEO4J, "utf-8")
     return CsvCounts(len(of), len(chosen), len(ids), num_edges)
 

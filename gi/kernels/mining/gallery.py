@@ -1,7 +1,6 @@
 """The gallery of an index's standard kernels: a picture, or a page that holds its own pictures."""
 
 import base64
-import html
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from gi.core.errors import WeightsError
+from gi.core.quoting import html_text
 from gi.kernels.index.reader import Index
 from gi.kernels.mining.classes import minable_shapes
 from gi.kernels.mining.exhibits import Exhibit, Room, room_of
@@ -40,16 +40,16 @@ def write_gallery(
 
 
 def _page(rooms: Sequence[Room], title: str) -> str:
-    parts = [_HEAD.format(title=html.escape(title), legend=html.escape(LEGEND))]
+    parts = [_HEAD.format(title=html_text(title), legend=html_text(LEGEND))]
     for room in rooms:
-        parts.append(f"<h2>{html.escape(room.heading)}</h2><div class=room>")
+        parts.append(f"<h2>{html_text(room.heading)}</h2><div class=room>")
         parts += [_card(exhibit) for exhibit in room.exhibits]
         parts.append("</div>")
     return "\n".join([*parts, "</body></html>\n"])
 
 
 def _card(exhibit: Exhibit) -> str:
-    names = "<br>".join(f"{html.escape(name)} {share:.0%}" for name, share in exhibit.networks)
+    names = "<br>".join(f"{html_text(name)} {share:.0%}" for name, share in exhibit.networks)
     near = "".join(
         f"<figure>{_image(kernel, 32)}<figcaption>{id_}</figcaption></figure>"
         for kernel, id_ in zip(exhibit.nearest, exhibit.nearest_ids.tolist(), strict=True)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 from gi.core.errors import SourceError
+from gi.core.quoting import diff_path
 
 RawLine: TypeAlias = tuple[bytes, bytes]
 """A line, and the bytes that end it."""
@@ -42,12 +43,15 @@ def patched(before: bytes, text: str) -> bytes:
 
 
 def unified(before: bytes, after: bytes, path: str) -> bytes:
-    """The unified diff of two versions of the file `path`, as git and patch read it; b"" for equal ones."""
+    """The unified diff of two versions of the file `path`, as git and patch read it; b"" for equal ones.
+
+    Raises `ConfigError` for a path that leads out of the tree that the diff is applied in.
+    """
     old, new = _git_lines(before), _git_lines(after)
     hunks = [_hunk(old, new, group) for group in _matched(old, new).get_grouped_opcodes(_CONTEXT)]
     if not hunks:
         return b""
-    header = f"--- {_git_name('a/' + path)}\n+++ {_git_name('b/' + path)}\n"
+    header = f"--- {diff_path(path, 'a')}\n+++ {diff_path(path, 'b')}\n"
     return header.encode() + b"".join(hunks)
 
 
@@ -101,11 +105,3 @@ def _marked(mark: bytes, line: bytes) -> bytes:
 
 def _range(start: int, stop: int) -> str:
     return f"{start + (stop > start)},{stop - start}"
-
-
-def _git_name(name: str) -> str:
-    """A file's name as git writes it: quoted where it must be, with a tab behind it where it has a space."""
-    data = name.encode("utf-8", "surrogateescape")
-    if any(byte < 0x20 or byte > 0x7E or byte in b'"\\' for byte in data):
-        return '"' + "".join(chr(b) if 0x20 <= b <= 0x7E and b not in b'"\\' else f"\\{b:03o}" for b in data) + '"'
-    return name + "\t" * (" " in name)
