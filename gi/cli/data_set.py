@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gi.cli.options import tell
 from gi.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -32,6 +33,6 @@ def announce(dataset: "Dataset") -> None:
     """Says on stderr what was read and what was passed over, and warns of what is odd, a line each."""
     from gi.data.summary import summary_line, warning_lines
 
-    click.echo(f"gi: {summary_line(dataset)}", err=True)
+    tell(summary_line(dataset))
     for line in warning_lines(dataset):
-        click.echo(f"gi: warning: {line}", err=True)
+        tell(f"warning: {line}")
