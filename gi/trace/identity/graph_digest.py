@@ -1,8 +1,24 @@
 """What a network computes, as digests made while it runs on meta tensors: the cheap first half of a fingerprint.
 
-Equal digests mean equal networks, whatever the names, the order of definition or the spelling in the text. The
-converse does not hold: that two networks which compute the same in other steps are equal shows in numbers alone
-(`gi.trace.identity.numeric_digest`). What those numbers hide or round away is kept here as `invariants`.
+The idea: every tensor of a run gets a name that is the digest of how it came about. The batch is called "input"; what
+a function returns is called by the function, the names of the tensors that went in, and its settings with defaults
+filled in; the output's name is the network's digest. A weight has no history of that kind. It is called by the place
+where it is first used (the names of the data that it meets there), by its shape, and by the functions that set its
+values while the network was built. So neither the names of attributes nor the order of their definition can count.
+
+For `F.relu(self.conv(x))` and for `y = self.act(self.stem(x))` the names are, with h for the digest:
+
+    input
+    w1 = h(place: [input], weight (8, 1, 3, 3), set by kaiming_uniform_)      and w2 likewise for the bias
+    c  = h(conv2d, input, w1, w2, stride=(1, 1), padding=(1, 1), ...)
+    r  = h(relu, c)                                                           the digest of both
+
+Equal digests mean equal networks, but for a backward pass of the program's own, which no function call shows.
+
+What it cannot do: it does not know algebra. `x * 1`, `a + b + c` in another order, or a padding by word give other
+digests for the same network; `gi.trace.identity.numeric_digest` merges those. A few identities are built in, for
+edits make them often: reshapes in a row, ReLU twice, a dropout of nothing, operands of a sum in either order. And
+numbers hide what this keeps as `invariants`: a limit that no activation reaches, a setting that rounding swallows.
 """
 
 import inspect

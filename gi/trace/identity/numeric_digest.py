@@ -1,9 +1,25 @@
 """What a program computes, as numbers: output and gradients for one fixed batch and fixed weights. Check worker only.
 
-The program is built on the CPU without its initialisation (the symbolic digest holds that) and runs once forward and
-once backward. A weight is filled where it is first used, by its shape and by the data that it meets there, so that
-neither names nor the order of definition count, nor the order of two branches. What comes out is rounded to three
-digits: programs that compute the same agree to about six.
+The idea: two networks that compute the same function give the same numbers, whatever steps they take. So the program
+is built on the CPU, all of its weights are replaced by fixed noise, and it runs once forward and once backward on
+fixed noise; the size of the output and of the gradients, and their directions along fixed axes, are the digest.
+Programs that compute the same agree to about six digits, and three are kept.
+
+The weights are the difficulty: equal networks must get equal noise, although their attributes have other names and
+another order. A weight is filled where it is first used, by its shape and by two digits of the data that it meets
+there. For the network of two branches `self.a(x) + self.b(x.relu())`, both `Conv2d(1, 8, 3)`:
+
+    self.a meets x          -> noise from hash("4.1e+02 (3, 1, 8, 8) [(8, 1, 3, 3), (8,)] 1")
+    self.b meets x.relu()   -> noise from hash("2.1e+02 (3, 1, 8, 8) [(8, 1, 3, 3), (8,)] 1")
+
+so `self.b(x.relu()) + self.a(x)` gives the same numbers, and swapping which layer sees which input does not change
+them, while `self.a(x) + self.b(x)` does. How a weight starts is left out of the run and told beside the numbers, by
+the same place.
+
+What it cannot do: two equal layers on equal data are told apart by the order of use alone, so swapping such branches
+can be missed. Where a rounding boundary falls between two ways of summing, an equal pair is missed. What no value of
+the batch reaches (`clamp(x, 0, 500)`) does not show: `GraphDigest.invariants` holds it. Networks that draw their
+output at random, or whose activations all died, tell nothing, and keep the digest of their steps.
 """
 
 import contextlib
