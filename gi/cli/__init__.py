@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 
 import click
+from click.shell_completion import shell_complete
 
 import gi
 from gi.cli.evolve import evolve
@@ -24,6 +25,7 @@ from gi.cli.stock import corpus, harvest
 from gi.core.errors import GiError
 
 VERBS = (evolve, front, show, export, failures, harvest, corpus, lines, vary, repair, index, grow, doctor)
+COMPLETE_VARIABLE = "_GI_COMPLETE"  # click's name for it, which its scripts for shells set
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
 
@@ -51,7 +53,9 @@ for verb in VERBS:
 
 
 def main() -> None:
-    """Runs the command line of this process and exits."""
+    """Runs the command line of this process, or answers a shell that asks for completions, and exits."""
+    if instruction := os.environ.get(COMPLETE_VARIABLE):
+        sys.exit(shell_complete(group, {}, "gi", COMPLETE_VARIABLE, instruction))
     sys.exit(run(sys.argv[1:]))
 
 

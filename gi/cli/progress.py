@@ -15,6 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from gi.archive import RunSummary
 from gi.core.figures import duration_text
 from gi.core.quoting import shown
 from gi.core.types import OBJECTIVES, Failed
@@ -26,10 +27,12 @@ from gi.search.events import (
     Retrained,
     RetrainingStarted,
     RunEvent,
+    Stopping,
     Varied,
 )
 
 _REFRESH_PER_S = 4
+_BAR_WIDTH = 30
 
 
 class Progress:
@@ -44,7 +47,17 @@ class Progress:
         self._console = Console(file=stream)
         self._state = _State()
         live = self._console.is_terminal and not self._console.is_dumb_terminal
-        self._live = Live(console=self._console, refresh_per_second=_REFRESH_PER_S, transient=True) if live else None
+        # The panel is made anew at every refresh, so that the clock goes on while nothing ends.
+        self._live = (
+            Live(
+                get_renderable=self._state.panel,
+                console=self._console,
+                refresh_per_second=_REFRESH_PER_S,
+                transient=True,
+            )
+            if live
+            else None
+        )
 
     def __enter__(self) -> "Progress":
         if self._live is not None:
@@ -60,9 +73,10 @@ class Progress:
     def __call__(self, event: RunEvent) -> None:
         """Takes in one event and shows what it changes."""
         self._state.take(event)
+        line = self._state.line(event)
         if self._live is not None:
-            self._live.update(self._state.panel())
-        elif line := self._state.line(event):
+            self._live.refresh()
+        if line and (self._live is None or isinstance(event, Finished)):  # the panel goes, this line stays
             self._console.print(line, soft_wrap=True, markup=False, highlight=False)
 
 
@@ -73,12 +87,16 @@ class _State:
         self.started = time.monotonic()
         self.generation = self.generations = self.first = 0
         self.first_ended_at: float | None = None
+        self.ended_at = 0.0
         self.slots = self.decided = self.evaluated = self.total = 0
         self.failures: Counter[str] = Counter()
         self.hypervolume = math.nan
         self.best: dict[str, float] = {}
         self.front = self.retrainings = self.retrained = 0
         self.retraining_at = 0.0
+        self.stopping = ""
+        self.finals_s, self.budget_s, self.cpu_s = 0.0, math.inf, 0.0
+        self.first_cpu_s = 0.0
 
     def take(self, event: RunEvent) -> None:
         """Changes the state by one event."""
@@ -98,8 +116,10 @@ class _State:
                 self.retrainings, self.retraining_at = event.jobs, time.monotonic()
             case Retrained():
                 self.retrained += 1
+            case Stopping():
+                self.stopping = _stopping_text(event)
             case Finished():
-                pass
+                self.stopping = ""
 
     def _start(self, event: GenerationStarted) -> None:
         self.generation, self.generations, self.slots = event.number, event.generations, event.slots
@@ -107,18 +127,30 @@ class _State:
 
     def _end(self, event: GenerationEnded) -> None:
         if self.first_ended_at is None:  # the first one pays for what happens once: it predicts nothing
-            self.first, self.first_ended_at = event.number, time.monotonic()
+            self.first, self.first_ended_at, self.first_cpu_s = event.number, time.monotonic(), event.cpu_s
+        self.ended_at = time.monotonic()
         self.hypervolume, self.best, self.front = event.hypervolume, dict(event.best), event.front
+        self.cpu_s, self.budget_s, self.finals_s = event.cpu_s, event.budget_cpu_s or math.inf, event.finals_cpu_s
         self.total, self.failures = event.evaluations, Counter(event.failures)
 
     def left_s(self) -> float | None:
-        """The seconds that the generations to come will take at the pace so far, None where nobody can tell yet."""
+        """The seconds that the rest of the run takes at the pace so far, None where nobody can tell yet.
+
+        The generations to come, as far as the budget goes, and the final trainings.
+        """
         done = self.generation - self.first
         if self.first_ended_at is None or done < 1:
             return None
         share = self.evaluated / self.slots if self.slots else 0.0
-        pace = (time.monotonic() - self.first_ended_at) / max(done - 1 + share, 0.5)
-        return pace * max(self.generations - self.generation + 1 - share, 0)
+        passed_s = time.monotonic() - self.first_ended_at
+        pace = passed_s / max(done - 1 + share, 0.5)
+        search_s = pace * max(self.generations - self.generation + 1 - share, 0)
+        if self.cpu_s <= self.first_cpu_s:  # no generation has told yet what a second of this machine's clock gives
+            return search_s
+        wall_for_cpu = (self.ended_at - self.first_ended_at) / (self.cpu_s - self.first_cpu_s)
+        since_s = time.monotonic() - self.ended_at
+        paid_s = (self.budget_s - self.cpu_s - self.finals_s) * wall_for_cpu - since_s
+        return max(min(search_s, paid_s), 0.0) + self.finals_s * wall_for_cpu
 
     def line(self, event: RunEvent) -> str:
         """The plain line that an event is worth, "" for most."""
@@ -133,13 +165,17 @@ class _State:
                 )
             case RetrainingStarted():
                 return f"training the front of {event.front} from scratch: {_trainings_text(event)}"
+            case Stopping():
+                return _stopping_text(event)
+            case Finished(summary=summary, already=True):
+                return _already_text(summary)
             case _:
                 return ""
 
     def panel(self) -> Group:
         """The live display."""
         table = Table.grid(padding=(0, 2))
-        table.add_column(style="bold")
+        table.add_column(style="bold", no_wrap=True)
         table.add_column()
         for name, value in self._rows():
             table.add_row(name, value)
@@ -162,6 +198,8 @@ class _State:
             rows.append(("best", Text(_best_text(self.best))))
         if self.retrainings:
             rows.append(("retraining", _bar(self.retrained, self.retrainings, self._retraining_text())))
+        if self.stopping:
+            rows.append(("stopping", Text(self.stopping.partition(": ")[2])))
         return rows
 
     def _retraining_text(self) -> str:
@@ -181,8 +219,24 @@ def _trainings_text(event: RetrainingStarted) -> str:
 
 def _bar(done: float, total: float, label: str) -> Table:
     grid = Table.grid(padding=(0, 1))
-    grid.add_row(ProgressBar(total=max(total, 1), completed=done, width=30), Text(label))
+    grid.add_column(max_width=_BAR_WIDTH)  # a narrow terminal takes from the bar, not from the words beside it
+    grid.add_column(no_wrap=True)
+    grid.add_row(ProgressBar(total=max(total, 1), completed=done), Text(label))
     return grid
+
+
+def _stopping_text(event: Stopping) -> str:
+    """What the run waits for after Ctrl-C."""
+    waiting = f"{event.running} trainings under way may end within {event.grace_s:g} s"
+    return f"stopping: {waiting if event.running else 'nothing is under way'}; Ctrl-C again stops at once"
+
+
+def _already_text(summary: RunSummary) -> str:
+    """What a run is that was finished before it was resumed."""
+    return (
+        f"already finished: {summary.generations} generations, {summary.evaluations} evaluations, "
+        f"{duration_text(summary.cpu_s)} of CPU time; more with --generations or --budget"
+    )
 
 
 def _best_text(best: Mapping[str, float]) -> str:

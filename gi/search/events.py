@@ -37,7 +37,10 @@ class Evaluated:
 
 @dataclass(frozen=True, slots=True)
 class GenerationEnded:
-    """A generation closed: `best` of each objective and `failures` by "stage: reason" are the run's so far."""
+    """A generation closed: `best` of each objective and `failures` by "stage: reason" are the run's so far.
+
+    `cpu_s` is what the run has used, `finals_cpu_s` what the final trainings will take, as far as the budget goes.
+    """
 
     number: int
     generations: int
@@ -48,6 +51,8 @@ class GenerationEnded:
     failures: Mapping[str, int]
     evaluations: int
     cpu_s: float
+    finals_cpu_s: float = 0.0
+    budget_cpu_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,14 @@ class Retrained:
 
 
 @dataclass(frozen=True, slots=True)
+class Stopping:
+    """The user asked the run to stop: `running` evaluations get `grace_s` seconds to end."""
+
+    running: int
+    grace_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The run ended; `summary.state` says whether it is "finished" or "interrupted", `already` that it had before."""
 
@@ -77,5 +90,5 @@ class Finished:
 
 
 RunEvent: TypeAlias = (
-    GenerationStarted | Varied | Evaluated | GenerationEnded | RetrainingStarted | Retrained | Finished
+    GenerationStarted | Varied | Evaluated | GenerationEnded | RetrainingStarted | Retrained | Stopping | Finished
 )

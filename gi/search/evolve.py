@@ -22,8 +22,9 @@ from gi.explain.provenance.borrowed import takes_from_parent, with_origins
 from gi.sandbox.process_cpu import Clock, CpuClock
 from gi.search.budget import RunCost
 from gi.search.estimate import refuse_short_budget, rounded_up
-from gi.search.events import Finished, GenerationEnded, GenerationStarted, RunEvent, Varied
+from gi.search.events import Finished, GenerationEnded, GenerationStarted, RunEvent, Stopping, Varied
 from gi.search.final_training import FinalTrainings
+from gi.search.in_flight import GRACE_S
 from gi.search.outcomes import Outcomes
 from gi.search.parts import MakeParts, Parts, default_parts
 from gi.search.scores import Scores
@@ -117,8 +118,15 @@ def _extended(archive: Archive, generations: int | None, budget_cpu_s: float | N
 def _driven(archive: Archive, parts: Parts, clock: Clock, on_event: OnEvent | None) -> RunSummary:
     """The run taken to its end, or to where the user stopped it."""
     notify = on_event or _nobody
-    with stop_requests() as stop_requested:
+    searches: list[Search] = []
+
+    def tell_stopping() -> None:
+        under_way = sum(min(len(search.outcomes.running), parts.executor.capacity) for search in searches)
+        notify(Stopping(under_way, GRACE_S))
+
+    with stop_requests(tell_stopping) as stop_requested:
         search = Search(archive, parts, clock, notify, stop_requested)
+        searches.append(search)
         ended = _ended(search)
         search.cost.save()
         archive.sessions.add_event(ended, **dataclasses.asdict(search.finals))
@@ -258,6 +266,7 @@ class Search:
 
     def _decide(self, number: int, slot: int, individual: Individual | None, tries: tuple[Try, ...]) -> None:
         """Writes down what a slot gave and has it evaluated; takes in what has ended meanwhile."""
+        self._refuse_lost_folder()
         self.archive.individuals.add_slot(number, slot, individual, tries)
         self.notify(Varied(number, slot, individual.id if individual else None, len(tries)))
         if individual is not None:
@@ -265,10 +274,16 @@ class Search:
             self.outcomes.submit(individual)
         self.outcomes.running.collect()
 
+    def _refuse_lost_folder(self) -> None:
+        """Raises `RunError` where the run file has gone: SQLite goes on writing to a deleted file without a word."""
+        if not self.archive.path.exists():
+            raise RunError(f"{self.archive.folder} has gone while the run went on: what was found went with it.")
+
     # -------------------------------------------------------------------------------------------------- decisions
 
     def _close(self, number: int) -> None:
         """Survival among parents and offspring; the front of everything so far, whole, and its hypervolume."""
+        self._refuse_lost_folder()
         before = self.last.population if self.last else ()
         young = [slot.individual for slot in self.archive.individuals.slots(number)]
         candidates = self.scores.known([*before, *young])
@@ -322,6 +337,8 @@ class Search:
                 failures,
                 run_summary(self.archive).evaluations,
                 closed.cpu_s,
+                min(sum(self.outcomes.finals_s(self.finalists())), max(self.cost.left_s, 0.0)),
+                self.config.budget_cpu_s,
             )
         )
 

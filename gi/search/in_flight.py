@@ -9,7 +9,7 @@ from gi.core.types import Failed, Outcome, Scored
 from gi.search.stopping import Interrupted
 
 _POLL_S = 0.2
-_GRACE_S = 2.0  # what runs at the first Ctrl-C may still end in this time, as an evaluation on digits does
+GRACE_S = 2.0  # what runs at the first Ctrl-C may still end in this time, as an evaluation on digits does
 
 
 class Evaluations:
@@ -34,6 +34,9 @@ class Evaluations:
         """Hands a job to the executor, which is expected to take `expected_s` CPU seconds."""
         self._running[self._submit(job)] = job
         self._expected_s[job] = expected_s
+
+    def __len__(self) -> int:
+        return len(self._running)
 
     @property
     def expected_s(self) -> float:
@@ -62,7 +65,7 @@ class Evaluations:
     def settle(self) -> None:
         """After an interruption: takes back what has not begun, and gives what runs a moment to end."""
         self._take_back()
-        wait(self._running, timeout=_GRACE_S)
+        wait(self._running, timeout=GRACE_S)
         self._record_ended(0.0)
         self._running.clear()
 

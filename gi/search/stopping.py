@@ -12,8 +12,10 @@ class Interrupted(Exception):  # noqa: N818 (a request, not an error)
 
 
 @contextmanager
-def stop_requests() -> Iterator[Callable[[], bool]]:
+def stop_requests(on_first: Callable[[], None] = lambda: None) -> Iterator[Callable[[], bool]]:
     """Whether SIGINT or SIGTERM came; a second one raises `KeyboardInterrupt` wherever the program is.
+
+    `on_first` is called at once, between two instructions of the main thread: the loop may answer seconds later.
 
     Outside the main thread Python takes no signal handlers: the answer then stays False.
     """
@@ -23,6 +25,7 @@ def stop_requests() -> Iterator[Callable[[], bool]]:
         if noted:
             raise KeyboardInterrupt
         noted.append(number)
+        on_first()
 
     in_main_thread = threading.current_thread() is threading.main_thread()
     numbers = (signal.SIGINT, signal.SIGTERM) if in_main_thread else ()

@@ -2,6 +2,7 @@ import io
 import re
 
 import pytest
+from rich.console import Console
 
 from gi.archive import RunSummary
 from gi.cli.progress import Progress, Stages
@@ -13,6 +14,7 @@ from gi.search.events import (
     GenerationStarted,
     Retrained,
     RetrainingStarted,
+    Stopping,
     Varied,
 )
 
@@ -67,6 +69,98 @@ def test_a_terminal_gets_a_live_panel_with_everything_the_user_waits_for(termina
     out = shown(terminal)
     for told in ("generation", "evaluations", "1 train: nan", "2.2500", "error 3.14%", "retraining", "1/6"):
         assert told in out
+
+
+class Clock:
+    def __init__(self):
+        self.now_s = 100.0
+
+    def monotonic(self):
+        return self.now_s
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr("gi.cli.progress.time", clock)
+    return clock
+
+
+def panel_text(progress, width=120):
+    console = Console(width=width, file=io.StringIO())
+    with console.capture() as captured:
+        console.print(progress._state.panel())
+    return captured.get()
+
+
+def test_the_clock_goes_on_while_nothing_ends(clock):
+    progress = Progress(io.StringIO())
+    progress(GenerationStarted(0, 1, 2))
+    before = panel_text(progress)
+    clock.now_s += 42
+    assert "42s" in panel_text(progress)
+    assert "42s" not in before
+
+
+def test_a_live_display_asks_for_the_panel_at_every_refresh(terminal, clock):
+    with Progress(terminal) as progress:
+        progress(GenerationStarted(0, 1, 2))
+        clock.now_s += 4242
+        progress._live.refresh()
+    assert "1h10m" in terminal.getvalue()
+
+
+def after_two_generations(clock, **ended):
+    """100 s for a generation of 50, each of which takes 200 CPU seconds."""
+    progress = Progress(io.StringIO())
+    for number in range(2):
+        progress(GenerationStarted(number, 50, 16))
+        clock.now_s += 100
+        cpu_s = 200.0 * (number + 1)
+        progress(GenerationEnded(number, 50, 16, 4, 2.0, BEST, {}, 16, cpu_s, **ended))
+    progress(GenerationStarted(2, 50, 16))
+    return progress
+
+
+def test_the_time_left_has_the_generations_to_come_and_the_final_trainings(clock):
+    assert after_two_generations(clock)._state.left_s() == pytest.approx(49 * 100, rel=0.05)
+    assert after_two_generations(clock, finals_cpu_s=600.0)._state.left_s() == pytest.approx(49 * 100 + 300, rel=0.05)
+
+
+def test_the_time_left_is_no_more_than_the_budget_pays_for(clock):
+    progress = after_two_generations(clock, finals_cpu_s=100.0, budget_cpu_s=700.0)
+    assert progress._state.left_s() == pytest.approx((700 - 400) / 2)
+    clock.now_s += 60
+    assert progress._state.left_s() == pytest.approx(90)
+
+
+def test_ctrl_c_says_at_once_that_the_run_stops_and_what_it_waits_for(terminal, clock):
+    stream = io.StringIO()
+    Progress(stream)(Stopping(2, 2.0))
+    assert stream.getvalue() == ("stopping: 2 trainings under way may end within 2 s; Ctrl-C again stops at once\n")
+    with Progress(terminal) as progress:
+        progress(GenerationStarted(0, 1, 2))
+        progress(Stopping(0, 2.0))
+        assert "nothing is under way" in panel_text(progress)
+
+
+def test_a_run_that_was_finished_before_says_so(terminal):
+    for stream in (io.StringIO(), terminal):
+        with Progress(stream) as progress:
+            progress(Finished(SUMMARY, already=True))
+        assert "already finished: 1 generations, 4 evaluations" in stream.getvalue()
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_a_narrow_terminal_breaks_no_word(width):
+    progress = Progress(io.StringIO())
+    for event in events():
+        progress(event)
+        lines = panel_text(progress, width).splitlines()
+        words = set(" ".join(lines).split())
+        assert {"generation", "evaluations"} <= words
+        assert all(len(line) <= width for line in lines)
+    assert {"hypervolume", "retraining", "error", "3.14%,", "generation)"} <= words
 
 
 def test_colour_is_left_out_where_the_user_says_so(terminal, monkeypatch):

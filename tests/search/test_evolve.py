@@ -23,6 +23,7 @@ from gi.search.events import (
     GenerationStarted,
     Retrained,
     RetrainingStarted,
+    Stopping,
     Varied,
 )
 from gi.search.evolve import evolve, resume
@@ -568,6 +569,36 @@ def test_what_runs_at_an_interruption_is_waited_for_shortly_and_what_does_not_en
     with Archive.open(tmp_path) as archive:
         assert archive.individuals.pending(0)[0].text == SEEDS[0].text
         assert archive.outcomes.failures() == ()
+
+
+def test_an_interruption_is_told_at_once_with_what_is_under_way(tmp_path):
+    events = []
+
+    def interrupt(event):
+        events.append(event)
+        Interrupting.__call__(interrupting, event)
+
+    interrupting = Interrupting(5)
+    evolve(CONFIG, tmp_path, workers=2, parts=parts(evaluate=slow), on_event=interrupt)
+    after = next(n for n, event in enumerate(events) if isinstance(event, Stopping))
+    assert isinstance(events[after - 1], Evaluated)
+    assert 0 <= events[after].running <= 2
+
+
+@pytest.mark.parametrize("at", [3, 12])
+def test_a_run_folder_that_goes_away_ends_the_run_with_one_line(tmp_path, at):
+    events = []
+
+    def remove(event):
+        events.append(event)
+        if len([e for e in events if isinstance(e, Evaluated)]) == at and (tmp_path / "run").exists():
+            shutil.rmtree(tmp_path / "run")
+            events.append("gone")
+
+    with pytest.raises(RunError, match="has gone while the run went on") as raised:
+        evolve(CONFIG, tmp_path / "run", workers=2, parts=parts(), on_event=remove)
+    assert raised.value.exit_status == 1
+    assert len([e for e in events[events.index("gone") :] if isinstance(e, GenerationEnded)]) == 0
 
 
 def test_the_second_interruption_stops_at_once(tmp_path):
