@@ -141,11 +141,15 @@ def _parsed(text: str) -> ast.Module:
 
 _SAID_LENGTH = 200
 _ADVICE = (
-    (r"ModuleNotFoundError|ImportError", "install it beside gi."),
-    (r"FileNotFoundError|PermissionError|OSError", "a model must not read files when it is imported or built."),
-    (r"SystemExit|no answer within", "what a script does belongs under `if __name__ == '__main__':`."),
-    (r"meta|data-dependent|aten::_local_scalar_dense", "what a network does must not depend on its data."),
+    (r"ModuleNotFoundError|ImportError", "install it beside gi"),
+    (r"FileNotFoundError|PermissionError|OSError", "a model must not read files when it is imported or built"),
+    (r"[Cc][Uu][Dd][Aa]|NVIDIA|asks for the device", "take the input's device, `x.device`, so that it runs anywhere"),
 )
+_SCRIPTS = re.compile(
+    r"SystemExit|no answer within|FileNotFoundError|PermissionError|OSError|URLError|ConnectionError|EOFError|"
+    r"KeyboardInterrupt|Dataset not found|TimeoutError|HTTPError|worker (process )?ended|exit"
+)
+_ON_META = re.compile(r"\bmeta\b|Meta|data-dependent|aten::_local_scalar_dense", re.ASCII)
 
 
 def _why(model: ModelFile, stopped: "Stopped") -> str:
@@ -156,9 +160,25 @@ def _why(model: ModelFile, stopped: "Stopped") -> str:
         "worker": f"{model.entry} cannot be tried",
     }
     place = f"{model.path}:{stopped.line}" if stopped.line else str(model.path)
-    said = " ".join((stopped.detail or stopped.reason).split())[:_SAID_LENGTH]
-    advice = next((f" ({text})" for pattern, text in reversed(_ADVICE) if re.search(pattern, said)), "")
+    said, advice = _explained(model, stopped)
+    advice = f" ({advice})" if advice else ""
     return f"{place}: {what.get(stopped.stage, f'its {stopped.stage} fails')}: {said}{advice}"
+
+
+def _explained(model: ModelFile, stopped: "Stopped") -> tuple[str, str]:
+    """What a program said, in words about its file, and what to do; "" where that is not known."""
+    from gi.source.model_file.entry_points import output_flag, script_line
+
+    said = " ".join((stopped.detail or stopped.reason).split())[:_SAID_LENGTH]
+    if stopped.reason == "output is no tensor":
+        flag = output_flag(model.text, model.entry)
+        return said, f"pass --arg {flag}" if flag else "let forward return one tensor, (n, classes)"
+    if _ON_META.search(said):
+        return "what it does depends on the values of a tensor", "the shapes of its input alone must decide that"
+    script = script_line(model.as_it_is.text) if stopped.stage in ("build", "worker") else 0
+    if script and _SCRIPTS.search(said):
+        return said, f'line {script} runs on import: put what the file runs behind `if __name__ == "__main__":`'
+    return said, next((text for pattern, text in reversed(_ADVICE) if re.search(pattern, said)), "")
 
 
 def _changed_lines(before: str, after: str) -> str:

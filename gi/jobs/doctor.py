@@ -17,6 +17,7 @@ from gi.sandbox.warm_worker import WarmWorker, WorkerDied, WorkerTimeout
 
 PACKAGES = ("torch", "torchvision", "libcst", "deap", "pymoo", "numpy", "scikit-learn")
 OLDEST = {"torch": (2, 4), "torchvision": (0, 19)}
+_SAID_LENGTH = 120
 _INSTALL_TORCH = "pip install 'torch>=2.4' 'torchvision>=0.19'"
 
 
@@ -56,7 +57,9 @@ def doctor(*, data_root: str | None = None, probe: Callable[[], list[str]] | Non
     started = False
     if versions["torch"]:
         try:
-            devices, started = (probe or _probe_worker)(), True
+            devices, unimported = _probe_worker() if probe is None else (probe(), [])
+            started = True
+            problems += unimported
         except (WorkerError, WorkerDied, WorkerTimeout, OSError) as error:
             problems.append(f"no worker process can start ({error}): candidates cannot be evaluated here.")
     root = data_folder(data_root)
@@ -89,10 +92,35 @@ def cuda_device_names() -> list[str]:
     return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
 
 
-def _probe_worker() -> list[str]:
+def import_problems() -> list[str]:
+    """Runs in the trial worker: a line for each installed package that cannot be imported."""
+    import importlib
+
+    from gi.core.compat import allow_torchvision
+
+    allow_torchvision()
+    problems = []
+    for package in ("numpy", "torch", "torchvision"):
+        try:
+            importlib.import_module(package)
+        except Exception as error:  # a broken build raises whatever its first import raises
+            said = " ".join(str(error).split())[:_SAID_LENGTH]
+            missing = isinstance(error, ModuleNotFoundError) and error.name == package
+            command = _INSTALL_TORCH if package in OLDEST else f"pip install {package}"
+            problems += [] if missing else [f"{package} cannot be imported ({type(error).__name__}: {said}): {command}"]
+    return problems
+
+
+def trial() -> tuple[list[str], list[str]]:
+    """Runs in the trial worker: the CUDA devices, and what cannot be imported."""
+    return cuda_device_names(), import_problems()
+
+
+def _probe_worker() -> tuple[list[str], list[str]]:
     # CUDA maps hundreds of gigabytes of addresses when it is asked for a name.
-    with WarmWorker("gi.jobs.doctor:cuda_device_names", wall_limit_s=60, memory_mb=1 << 20) as worker:
-        return [str(name) for name in worker.call()]
+    with WarmWorker("gi.jobs.doctor:trial", wall_limit_s=60, memory_mb=1 << 20) as worker:
+        devices, problems = worker.call()
+        return list(map(str, devices)), list(map(str, problems))
 
 
 def _version(package: str) -> str:

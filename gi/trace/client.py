@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+from gi.core.errors import WorkerError
 from gi.core.protocols import Signature
 from gi.core.trace import Answer, Stopped, answer_from_json
 from gi.core.types import Task
@@ -51,6 +52,8 @@ class CheckWorker:
             return Stopped("worker", "timeout", 0, str(error))
         except WorkerDied:
             return self._traced_again(text, task, entry)
+        except WorkerError as error:  # what gi itself did not foresee costs this program, not the run
+            return Stopped("forward", "cannot be followed", 0, str(error).partition(" failed: ")[2] or str(error))
 
     def _traced(self, text: str, task: Task, entry: str) -> Answer:
         shape = list(task.input_shape)

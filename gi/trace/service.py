@@ -171,7 +171,7 @@ class _Run:
         with stops("forward"):
             output = net(x)
         if not isinstance(output, torch.Tensor):
-            raise Stop("forward", "output is no tensor", 0, f"the output is a {type(output).__name__}")
+            raise Stop("forward", "output is no tensor", 0, f"the output is a {type(output).__name__}, not one tensor")
         if not output.requires_grad and any(True for _ in net.parameters()):
             raise Stop("forward", "no gradient", 0, "the output does not depend on any parameter")
         return output

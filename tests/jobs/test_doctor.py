@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gi.core.errors import WorkerError
-from gi.jobs.doctor import doctor
+from gi.jobs.doctor import doctor, import_problems
 from gi.sandbox.server import ForkServer
 
 
@@ -56,3 +56,15 @@ def test_a_cache_folder_that_cannot_be_made(tmp_path: Path, monkeypatch: pytest.
     (tmp_path / "file").touch()
     monkeypatch.setenv("GI_CACHE", str(tmp_path / "file" / "cache"))
     assert "$GI_CACHE" in doctor(probe=list).problems[0]
+
+
+def test_says_which_package_cannot_be_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(name: str) -> None:
+        if name == "torchvision":
+            raise RuntimeError("operator torchvision::nms does not exist")
+
+    monkeypatch.setattr("importlib.import_module", broken)
+    (problem,) = import_problems()
+    assert problem.startswith(
+        "torchvision cannot be imported (RuntimeError: operator torchvision::nms does not exist): "
+    )

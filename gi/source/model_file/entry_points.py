@@ -1,12 +1,14 @@
 """The models that a file defines: which one is meant, the entry that builds it, and a recipe where there is none."""
 
 import ast
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from gi.core.errors import ConfigError, SourceError
 from gi.source.identity.dead_code import dead
+from gi.source.tree.entry import entry_call, entry_name
 from gi.source.tree.imports import resolve, spelling, with_import
 from gi.source.tree.tree import Source, parse
 
@@ -21,6 +23,9 @@ def recipe(net, steps):
     augmentation = None
     return optimizer, scheduler, loss, augmentation
 """
+_NETWORKS = ("torch.nn.", "torch.jit.ScriptModule")
+"""Where torch's classes are networks: one of `torch.autograd.Function`, `torch.optim.Optimizer` is none."""
+_FLAG = re.compile(r"(.*_)?(aux|return|output|deep|attn|attention|features|supervision|logits)(_.*|s)?")
 _SYMBOLS = ("torch.optim.AdamW", "torch.optim.lr_scheduler.OneCycleLR", "torch.nn.CrossEntropyLoss")
 
 
@@ -110,6 +115,29 @@ def _bound(body: Sequence[ast.stmt]) -> Iterator[str]:
             yield from (name for handler in getattr(node, "handlers", []) for name in _bound(handler.body))
 
 
+def output_flag(text: str, entry: str) -> str:
+    """The argument that may end an output of several tensors, "aux_logits=False"; "" where the model has none such.
+
+    That is a parameter that is true and named like what adds an output.
+    """
+    source, call = parse(text), ast.parse(entry_call(entry), mode="eval").body
+    parameters = _parameters(source, entry_name(entry))
+    given = {k.arg: ast.unparse(k.value) for k in call.keywords if k.arg} if isinstance(call, ast.Call) else {}
+    values = {**(parameters.defaults if parameters else {}), **given}
+    return next((f"{n}=False" for n, v in values.items() if v == "True" and _FLAG.fullmatch(n)), "")
+
+
+def script_line(text: str) -> int:
+    """The line of the first statement that does a script's work when the file is imported; 0 where none does."""
+    for node in parse(text).tree.body:
+        if isinstance(node, ast.For | ast.While | ast.With):
+            return node.lineno
+        calls = isinstance(node, ast.Expr | ast.Assign) and isinstance(node.value, ast.Call)
+        if calls and not re.search(r"seed|filterwarnings|append|insert|getLogger|basicConfig", ast.unparse(node)):
+            return node.lineno
+    return 0
+
+
 # Arguments -----------------------------------------------------------------------------------------------------------
 
 
@@ -193,7 +221,15 @@ def _signature(function: ast.FunctionDef, *, skipped: int) -> Parameters:
 def _models(source: Source) -> list[Model]:
     """The classes that may be networks and the functions that give something back, in the order of the text."""
     body = source.tree.body
-    return [n for n in body if (isinstance(n, ast.ClassDef) and n.bases) or _gives_something(n)]  # type: ignore[misc]
+    return [n for n in body if _may_be_network(source, n) or _gives_something(n)]  # type: ignore[misc]
+
+
+def _may_be_network(source: Source, node: ast.stmt) -> bool:
+    """Whether a statement defines a class with bases that none of torch's shows to be something else."""
+    if not isinstance(node, ast.ClassDef) or not node.bases:
+        return False
+    bases = [resolve(source, base) for owner in _line_of_bases(source, node) for base in owner.bases]
+    return not any(base.startswith("torch.") and not base.startswith(_NETWORKS) for base in bases)
 
 
 def _gives_something(node: ast.stmt) -> bool:

@@ -44,10 +44,13 @@ def repaired(text: str, task: Task, check: Check) -> Repaired:
         text, answer = mended, check(mended, task)
     if isinstance(answer, Trace) and answer.fixes:
         fix = answer.fixes[0]
-        return Repaired(
-            text, Stopped("forward", "cannot repair", fix.site[0], f"{fix.kind} {fix.name}".strip()), MAX_ROUNDS
-        )
+        return Repaired(text, Stopped("forward", "cannot repair", fix.site[0], _unmended(fix)), MAX_ROUNDS)
     return Repaired(text, answer, MAX_ROUNDS)
+
+
+def _unmended(fix: Fix) -> str:
+    what = f"argument {fix.name}" if fix.kind == "argument" else f"call ({fix.kind})"
+    return f"its {what} still does not fit after {MAX_ROUNDS} rounds of repair"
 
 
 def repair(text: str, task: Task, check: Check) -> str:

@@ -121,3 +121,14 @@ def test_a_recipe_that_changed_or_was_there_before_stays():
     changed = with_recipe(text).replace("lr=0.003", "lr=0.1")
     assert without_plain_recipe(changed, text, "LeNet") == changed
     assert without_plain_recipe(changed, changed, "LeNet") == changed
+
+
+@pytest.mark.parametrize("base", ["torch.autograd.Function", "torch.optim.Optimizer", "torch.utils.data.Dataset"])
+def test_a_class_that_is_no_network_is_no_model(base):
+    text = (
+        f"import torch\nfrom torch import nn\n\n\nclass Step({base}):\n    def forward(ctx, x):\n        return x\n\n\n"
+        "class SpikeNet(nn.Module):\n    def forward(self, x):\n        return Step.apply(x)\n"
+    )
+    assert entry_of(text, None) == "SpikeNet"
+    with pytest.raises(SourceError, match="choose from SpikeNet\\."):
+        entry_of(text, "Missing")
