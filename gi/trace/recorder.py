@@ -57,6 +57,7 @@ class Recorder:
         self._forwards: dict[type, Any] = {}  # of torch's layers, by the class that defines it
         self._left_out: Any = None
         self._depth = 0  # inside how many layers of torch's own the run is
+        self._foreign = 0  # of them, those of other packages, whose steps are followed: `einops.layers.torch.Rearrange`
 
     @contextlib.contextmanager
     def importing(self) -> Iterator[None]:
@@ -169,14 +170,20 @@ class Recorder:
 
     def _on_call(self, module: nn.Module, call: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         own = type(module).__module__ == "candidate" or isinstance(module, _CONTAINERS)
+        foreign = not type(module).__module__.startswith("torch")
         if own or self._depth or not args or not isinstance(args[0], torch.Tensor):
-            return self._inside(not own, call, module, args, kwargs)
+            return self._inside(not own and not (foreign and self._foreign), call, module, args, kwargs)
         site = self.sites.innermost()
         args = self._fitted(module, self._attended(module, args, site), site)
         if args is None:  # the call is left out
             return self._left_out
-        output = self._inside(True, call, module, args, kwargs)
-        if isinstance(output, (torch.Tensor, tuple)) and self.forward_runs:
+        self._foreign += foreign
+        try:
+            output = self._inside(True, call, module, args, kwargs)
+        finally:
+            self._foreign -= foreign
+        known = foreign and self.flow.knows(output)
+        if isinstance(output, (torch.Tensor, tuple)) and self.forward_runs and not known:
             self.flow.note(type(module).__name__, output, _data(args, kwargs), module, site)
         if isinstance(output, torch.Tensor) and self.forward_runs:
             self.uses.append(self._use(module, site, args, output))
@@ -270,9 +277,10 @@ class Recorder:
         self.graph.record(func, args, kwargs, output)
         self.kept.note(saved)
         self.raw.carried(args, output)
-        if not self._depth:
-            data = _data(args, kwargs)
+        data = _data(args, kwargs)
+        if self._depth == self._foreign:
             self.flow.note(getattr(func, "__name__", ""), output, data, site=site, args=args[1:])
+        if not self._depth:
             first = output[0] if isinstance(output, (tuple, list)) and output else output
             if data and isinstance(first, torch.Tensor):  # of several, as `chunk` gives them, the first
                 inputs = tuple(tuple(t.shape) for t in data)

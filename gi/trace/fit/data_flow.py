@@ -67,6 +67,10 @@ class DataFlow:
                 self._steps[id(tensor)] = Step(name, layer, parents, before, after, site, axis, order)
                 self._kept.append(tensor)
 
+    def knows(self, output: Any) -> bool:
+        """Whether the steps to a tensor were noted already."""
+        return isinstance(output, torch.Tensor) and id(output) in self._steps
+
     def axis(self, tensor: torch.Tensor) -> int | None:
         """The axis of a tensor's channels, None where nothing tells."""
         step = self._steps.get(id(tensor))

@@ -179,7 +179,11 @@ def _sum(left: torch.Tensor, right: torch.Tensor, in_place: bool, flow: DataFlow
 
 
 def _features(left: torch.Tensor, right: torch.Tensor, flow: DataFlow) -> Iterator[Misfit]:
-    if left.shape[:-1] == right.shape[:-1]:
+    residual = left.dim() == 3 and (flow.led_to(left, right) or flow.led_to(right, left))
+    mended = list(_one_axis(left, right, flow)) if residual else []  # all blocks of one width: the branch gives way
+    if mended:
+        yield from mended
+    elif left.shape[:-1] == right.shape[:-1]:
         side, source, target = _changed(left, right, flow)
         yield Misfit("project", side, value=(int(source.shape[-1]), int(target.shape[-1]), 0))
     else:

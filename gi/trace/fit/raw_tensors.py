@@ -61,11 +61,14 @@ class RawTensors:
         self._by_storage[storage_of(raw.tensor)] = raw
 
     def carried(self, inputs: Iterable[Any], output: Any) -> None:
-        """A function gave a tensor that stands for the only raw one among its inputs: scaled, copied, repeated."""
-        raws = {id(raw): raw for t in inputs if (raw := self.of(t)) is not None}
-        if len(raws) != 1 or not isinstance(output, torch.Tensor) or storage_of(output) in self._by_storage:
+        """A function gave a tensor that stands for the only one among its inputs, a raw one: scaled, copied, repeated.
+
+        What is computed from data and a raw tensor is data.
+        """
+        tensors = [t for t in inputs if isinstance(t, torch.Tensor) and t.dim()]
+        raw = self.of(tensors[0]) if len(tensors) == 1 else None
+        if raw is None or not isinstance(output, torch.Tensor) or storage_of(output) in self._by_storage:
             return
-        raw = next(iter(raws.values()))
         if tuple(output.shape[-len(raw.sizes) :]) == tuple(raw.sizes) or _repeats(raw, output):
             self._by_storage[storage_of(output)] = raw
             self._kept.append(output)

@@ -138,3 +138,10 @@ def test_a_view_of_what_does_not_lie_in_order_becomes_a_reshape(check):
     text = text.replace("nn.Linear(dim, 10)", "nn.Linear(dim * 64, 10)")
     (made,) = changes(text, COLOUR, check)
     assert made == "return self.head(self.mix2(self.mix1(x)).reshape(x.size(0), -1))"
+
+
+def test_a_branch_gives_way_to_the_tokens_that_it_is_added_to(check):
+    text = MIXER.replace("tokens=16", "tokens=64").replace("x + self.fc2(", "self.scale * x + self.fc2(")
+    text = text.replace("        self.fc1, ", "        self.scale = nn.Parameter(torch.ones(12))\n        self.fc1, ")
+    made = changes(text.replace("nn.Linear(24, tokens)", "nn.Linear(24, 40)"), COLOUR, check)
+    assert made == ["self.fc1, self.fc2 = nn.Linear(tokens, 24), nn.Linear(24, 64)"]
