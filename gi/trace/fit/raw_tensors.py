@@ -65,7 +65,8 @@ class RawTensors:
 
         What is computed from data and a raw tensor is data.
         """
-        tensors = [t for t in inputs if isinstance(t, torch.Tensor) and t.dim()]
+        there = (t for t in inputs if isinstance(t, torch.Tensor) and not isinstance(t, UninitializedParameter))
+        tensors = [t for t in there if t.dim()]
         raw = self.of(tensors[0]) if len(tensors) == 1 else None
         if raw is None or not isinstance(output, torch.Tensor) or storage_of(output) in self._by_storage:
             return
