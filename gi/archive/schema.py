@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+from gi.archive.inspection import inspect, refuse_other_than_tables
 from gi.archive.migrations import VERSION, migrate, missing_steps
 from gi.core.errors import ArchiveError, GiError, RunError
 
@@ -63,6 +64,24 @@ def connect_writer(path: Path) -> sqlite3.Connection:
         return db
 
 
+def connect_reader(path: Path) -> sqlite3.Connection:
+    """A connection that never writes, also in a read-only folder and beside a running `gi evolve`.
+
+    What the file holds has been checked (`inspection`). Raises `ArchiveError`.
+    """
+    if not path.is_file():
+        raise ArchiveError(f"{path.parent} holds no run: expected {FILE_NAME}, which `gi evolve --out FOLDER` writes.")
+    with explained(path):
+        try:
+            db = _checked(sqlite3.connect(_uri(path, "mode=ro"), uri=True, timeout=30), path)
+        except sqlite3.OperationalError:
+            if path.with_name(f"{path.name}-wal").exists():
+                raise
+            # Killed without its log: the header still asks for one, which SQLite cannot make in a read-only folder.
+            db = _checked(sqlite3.connect(_uri(path, "immutable=1"), uri=True), path)
+        return _inspected(_as_of_today(db), path)
+
+
 def _as_of_today(db: sqlite3.Connection) -> sqlite3.Connection:
     """`db`, or where it has an earlier format a copy in memory that took the steps since."""
     if not missing_steps(db):
@@ -75,18 +94,13 @@ def _as_of_today(db: sqlite3.Connection) -> sqlite3.Connection:
     return copy
 
 
-def connect_reader(path: Path) -> sqlite3.Connection:
-    """A connection that never writes, also in a read-only folder and beside a running `gi evolve`."""
-    if not path.is_file():
-        raise ArchiveError(f"{path.parent} holds no run: expected {FILE_NAME}, which `gi evolve --out FOLDER` writes.")
-    with explained(path):
-        try:
-            return _as_of_today(_checked(sqlite3.connect(_uri(path, "mode=ro"), uri=True, timeout=30), path))
-        except sqlite3.OperationalError:
-            if path.with_name(f"{path.name}-wal").exists():
-                raise
-            # Killed without its log: the header still asks for one, which SQLite cannot make in a read-only folder.
-            return _as_of_today(_checked(sqlite3.connect(_uri(path, "immutable=1"), uri=True), path))
+def _inspected(db: sqlite3.Connection, path: Path) -> sqlite3.Connection:
+    try:
+        inspect(db, path)
+    except BaseException:
+        db.close()
+        raise
+    return db
 
 
 def fold_log(db: sqlite3.Connection) -> None:
@@ -141,6 +155,7 @@ def _checked(db: sqlite3.Connection, path: Path) -> sqlite3.Connection:
         db.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if application != APPLICATION_ID or version < 1:
             raise _foreign(path)
+        refuse_other_than_tables(db, path)
         if version > VERSION:
             raise ArchiveError(f"{path} has format {version}: this gi reads up to {VERSION}. Use the gi that wrote it.")
     except BaseException:

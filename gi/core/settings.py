@@ -5,7 +5,8 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from types import NoneType, UnionType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import platformdirs
 
@@ -56,8 +57,9 @@ class RunConfig:
     def __post_init__(self) -> None:
         for name, least in _LEAST.items():
             value = getattr(self, name)
-            if value is not None and value < least:
-                raise ConfigError(f"{name.replace('_', ' ')} is {value}: it must be at least {least}.")
+            if value is not None and not least <= value <= _MOST:
+                rule = f"at least {least}" if not value >= least else f"at most {_MOST:,}"
+                raise ConfigError(f"{name.replace('_', ' ')} is {value}: it must be {rule}.")
         unknown = [key for key in self.objectives if key not in OBJECTIVES]
         if unknown:
             raise ConfigError(f"unknown objective {unknown[0]!r}: choose from {', '.join(OBJECTIVES)}.")
@@ -75,14 +77,47 @@ class RunConfig:
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> "RunConfig":
-        """The settings that `to_json` wrote. Raises `ConfigError` for a key that this version does not know."""
-        unknown = set(stored) - {f.name for f in dataclasses.fields(cls)}
+        """The settings that `to_json` wrote. Raises `ConfigError` unless each is known, of its type and in range."""
+        if not isinstance(stored, dict):
+            raise ConfigError("the run's configuration is no object.")
+        kinds = get_type_hints(cls)
+        unknown = set(stored) - set(kinds)
         if unknown:
             raise ConfigError(f"unknown setting {min(unknown)!r} in the run's configuration: use the gi that wrote it.")
+        if "dataset" not in stored:
+            raise ConfigError("the run's configuration names no dataset.")
+        for name, value in stored.items():
+            if not _is_of(value, kinds[name]):
+                raise ConfigError(f"{name.replace('_', ' ')} is {value!r:.80}: it must be {_kind_text(kinds[name])}.")
         tuples = {k: tuple(v) for k, v in stored.items() if isinstance(v, list)}
         return cls(**{**stored, **tuples})
 
 
+def _is_of(value: Any, kind: Any) -> bool:
+    """Whether a JSON value is of a setting's type; a whole number stands for a float, true and false for none."""
+    if get_origin(kind) is Literal:
+        return value in get_args(kind)
+    if get_origin(kind) is tuple:
+        return isinstance(value, list) and all(isinstance(part, str) for part in value)
+    if isinstance(kind, UnionType):
+        return any(_is_of(value, part) for part in get_args(kind))
+    if kind in (int, float):
+        return isinstance(value, int if kind is int else int | float) and not isinstance(value, bool)
+    return isinstance(value, kind)
+
+
+def _kind_text(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return f"one of {', '.join(get_args(kind))}"
+    if get_origin(kind) is tuple:
+        return "a list of texts"
+    if isinstance(kind, UnionType):
+        return " or ".join(map(_kind_text, get_args(kind)))
+    return _KINDS[kind]
+
+
+_KINDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", NoneType: "none"}
+_MOST = 1_000_000_000  # no run needs more of anything, and what is stored may be somebody else's
 _LEAST: dict[str, float] = {
     "generations": 1,
     "population": 2,

@@ -49,7 +49,7 @@ def family(archive):
 
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=30)
-FIGURE = st.floats(allow_nan=False, allow_infinity=False)
+FIGURE = st.floats(0, allow_infinity=False)
 ORIGINS = st.builds(Origin, TEXT, TEXT, TEXT, st.integers(0, 10**6), TEXT)
 EDITS = st.builds(
     Edit, TEXT, st.sampled_from(LineType), st.integers(0, 9999), TEXT, TEXT, st.one_of(st.none(), ORIGINS)
@@ -57,7 +57,7 @@ EDITS = st.builds(
 TRIES = st.lists(st.builds(Try, TEXT, TEXT, TEXT, TEXT), max_size=3).map(tuple)
 COSTS = st.builds(Cost, *[st.floats(0, 1e6)] * 4)
 OUTCOMES = st.one_of(
-    st.builds(Scored, st.dictionaries(TEXT, FIGURE, max_size=4), COSTS),
+    st.builds(Scored, st.fixed_dictionaries(dict.fromkeys(CONFIG.objectives, FIGURE)), COSTS),
     st.builds(Failed, st.sampled_from(["build", "train", "worker"]), TEXT, TEXT, COSTS),
 )
 
@@ -65,10 +65,12 @@ OUTCOMES = st.one_of(
 @settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(TEXT, st.lists(EDITS, max_size=3).map(tuple), TRIES, st.one_of(st.none(), ORIGINS), OUTCOMES)
 def test_every_record_survives_the_round_trip(tmp_path_factory, text, edits, tries, origin, outcome):
-    individual = Individual("a0", text, 3, ("p", "q"), edits, tries, origin)
+    individual = Individual("a0", text, 3, ("a1", "b2"), edits, tries, origin)
     program = Program(text, origin or SEED)
     folder = tmp_path_factory.mktemp("run")
     with Archive.create(folder, CONFIG, objectives=THREE, seeds=[program]) as archive:
+        for n, parent in enumerate(individual.parents):
+            archive.individuals.add_slot(0, n, Individual(parent, "", 0), ())
         archive.individuals.add_slot(3, 7, individual, tries)
         archive.outcomes.add("a0", outcome, seed=5, images=10)
     with Archive.open(folder) as archive:

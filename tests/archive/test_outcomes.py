@@ -11,6 +11,8 @@ SEEDING = Seeding(
     cpu_s=0.125,
 )
 
+FIGURES = {"error": 0.1, "params": 9.0, "time": 0.5}
+
 
 @pytest.fixture
 def run(tmp_path):
@@ -19,7 +21,7 @@ def run(tmp_path):
 
 def test_the_archive_tells_which_layer_came_from_which_network(run):
     with Archive.annotate(run) as archive:
-        archive.outcomes.add(SMALL_ID, Scored({"error": 0.1}, Cost(), SEEDING), seed=9, images=99)
+        archive.outcomes.add(SMALL_ID, Scored(FIGURES, Cost(), SEEDING), seed=9, images=99)
         assert archive.outcomes.seeding(SMALL_ID) == SEEDING
         assert archive.outcomes.seeding(DEEP_ID) is None
         assert archive.outcomes.seeding(SMALL_ID, "test") is None
@@ -27,8 +29,8 @@ def test_the_archive_tells_which_layer_came_from_which_network(run):
 
 def test_a_twin_began_as_the_one_that_was_trained(run):
     with Archive.annotate(run) as archive:
-        archive.outcomes.add(SMALL_ID, Scored({"error": 0.1}, Cost(), SEEDING), seed=9, images=99)
-        for outcome in (Scored({"error": 0.1}, Cost(), SEEDING), Scored({"error": 0.1})):  # as known, as read again
+        archive.outcomes.add(SMALL_ID, Scored(FIGURES, Cost(), SEEDING), seed=9, images=99)
+        for outcome in (Scored(FIGURES, Cost(), SEEDING), Scored(FIGURES)):  # as known, as read again
             archive.outcomes.add(DEEP_ID, outcome, seed=len(outcome.values) + bool(outcome.seeding), images=99,
                                 copied_from=SMALL_ID)  # fmt: skip
             assert archive.outcomes.seeding(DEEP_ID) == SEEDING
@@ -47,7 +49,7 @@ def test_a_run_without_an_index_has_no_such_tables(run):
 
 def test_show_tells_where_the_weights_came_from(run, capsys):
     with Archive.annotate(run) as archive:
-        archive.outcomes.add(SMALL_ID, Scored({"error": 0.1}, Cost(), SEEDING), seed=9, images=99)
+        archive.outcomes.add(SMALL_ID, Scored(FIGURES, Cost(), SEEDING), seed=9, images=99)
     assert gi(["show", str(run), SMALL_ID, "--provenance"]) == 0
     assert "conv1: 16 channels of conv1 in resnet18 (connected)" in capsys.readouterr().out
 
@@ -68,7 +70,7 @@ DONATED = SeededLayer("conv2", "net", "3", 8, "connected")
 )
 def test_show_tells_what_was_inherited_and_what_lost(run, capsys, layers, won, told, untold):
     with Archive.annotate(run) as archive:
-        archive.outcomes.add(DEEP_ID, Scored({"error": 0.1}, Cost(), Seeding(layers, won, 0.0)), seed=9, images=99)
+        archive.outcomes.add(DEEP_ID, Scored(FIGURES, Cost(), Seeding(layers, won, 0.0)), seed=9, images=99)
     assert gi(["show", str(run), DEEP_ID, "--provenance"]) == 0
     out = " ".join(capsys.readouterr().out.split())
     assert all(text in out for text in told)

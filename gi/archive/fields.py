@@ -1,0 +1,126 @@
+"""What the values of a run file must be beyond their type: questions about one value, which never raise."""
+
+import ast
+import json
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+
+from gi.core.types import OBJECTIVES
+
+_ID = re.compile(r"[0-9a-f]{1,64}")
+_IDS_OF_EXPLANATIONS = ("id", "individual", "seed_program")
+_OBJECTIVE_KEYS = {"key", "unit", "reference", "log", "bounded"}
+
+
+def as_json(accepts: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    """The question `accepts` about what a text holds as JSON; NaN and infinity, which Python reads, are none."""
+
+    def question(text: Any) -> bool:
+        try:
+            return accepts(json.loads(text, parse_constant=_no_number))
+        except (ValueError, RecursionError):
+            return False
+
+    return question
+
+
+def inside(folder: Path) -> Callable[[str], bool]:
+    """Whether a path is relative and stays in `folder`, also behind the links that lie there.
+
+    Of Windows' spellings, too: a run is opened on another system than the one that wrote it.
+    """
+
+    def question(path: str) -> bool:
+        parts = (PurePosixPath(path), PureWindowsPath(path))
+        if not path or "\0" in path or any(p.anchor or ".." in p.parts for p in parts):
+            return False
+        try:
+            return (folder / path).resolve().is_relative_to(folder.resolve())
+        except (OSError, RuntimeError):  # links in a circle
+            return False
+
+    return question
+
+
+def is_entry(text: str) -> bool:
+    """Whether FILE:NAME and `--arg` could have made this entry: a name, or a name called with literals."""
+    try:
+        entry = ast.parse(text, mode="eval").body
+        call = entry if isinstance(entry, ast.Call) else ast.Call(entry, [], [])
+        for argument in (*call.args, *(keyword.value for keyword in call.keywords)):
+            ast.literal_eval(argument)
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
+        return False
+    return isinstance(call.func, ast.Name) and all(keyword.arg for keyword in call.keywords)
+
+
+def is_id(value: Any) -> bool:
+    """Whether it is at most 64 hexadecimal digits: ids name files."""
+    return isinstance(value, str) and _ID.fullmatch(value) is not None
+
+
+def are_ids(value: Any) -> bool:
+    """Whether it is a list of ids."""
+    return isinstance(value, list) and all(map(is_id, value))
+
+
+def are_texts(value: Any) -> bool:
+    """Whether it is a list of texts."""
+    return isinstance(value, list) and all(isinstance(text, str) for text in value)
+
+
+def are_named_texts(value: Any) -> bool:
+    """Whether it is an object of texts."""
+    return isinstance(value, dict) and are_texts(list(value.values()))
+
+
+def is_object(value: Any) -> bool:
+    """Whether it is an object."""
+    return isinstance(value, dict)
+
+
+def is_explanation(value: Any) -> bool:
+    """Whether the ids in an explanation are some: the minimised program's names a file, too."""
+    return isinstance(value, dict) and all(is_id(value[key]) for key in _IDS_OF_EXPLANATIONS if key in value)
+
+
+def is_figures(value: Any) -> bool:
+    """Whether it is an object of finite numbers of at least 0."""
+    return isinstance(value, dict) and all(_is_number(number) and number >= 0 for number in value.values())
+
+
+def is_reference(value: Any) -> bool:
+    """Whether it is a list of finite numbers."""
+    return isinstance(value, list) and all(map(_is_number, value))
+
+
+def is_objectives(value: Any) -> bool:
+    """Whether it is a list of objectives that gi knows."""
+    return isinstance(value, list) and all(map(_is_objective, value))
+
+
+def _is_objective(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and value.keys() <= _OBJECTIVE_KEYS
+        and isinstance(value.get("key"), str)
+        and value["key"] in OBJECTIVES
+        and isinstance(value.get("unit", ""), str)
+        and (value.get("reference") is None or _is_number(value["reference"]))
+        and all(isinstance(value.get(key, False), bool) for key in ("log", "bounded"))
+    )
+
+
+def _is_number(value: Any) -> bool:
+    """Integers of any size are read from JSON: those that no float holds are none here."""
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(float(value))
+    except OverflowError:
+        return False
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(name)
