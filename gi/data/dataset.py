@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gi.core.errors import DatasetError
+from gi.core.quoting import shown
 from gi.core.settings import RunConfig, cache_folder, data_folder
 from gi.core.types import Task
 from gi.data.checks import odd_samples
@@ -128,6 +129,8 @@ def _find(name: str, root: Path, size: tuple[int, int] | None) -> _Source:
             name, "torchvision", lambda: _named_identity(name, root), partial(read_named, name, root, size), size
         )
     path = Path(name).expanduser()
+    if any("\ud800" <= char <= "\udfff" for char in str(path.resolve())):  # no run file could keep it
+        raise DatasetError(f"the path {shown(name)} is no UTF-8: rename it.")
     if path.is_dir():
         return _folder_source(path.resolve(), size)
     if path.is_file() and path.suffix == ".npz":

@@ -1,5 +1,6 @@
 """What a data set is, in one line for people, and what is odd about it."""
 
+from gi.core.quoting import shown
 from gi.data.dataset import Dataset
 from gi.data.readers.class_folders import SUBFOLDER
 
@@ -10,17 +11,12 @@ def summary_line(dataset: Dataset) -> str:
     parts = f"{dataset.num_train} training / {dataset.num_validation} validation / {dataset.num_test} test images"
     kind = f"{height}x{width} {'grey' if channels == 1 else 'colour'}"
     text = f"{dataset.name}: {dataset.task.num_classes} classes, {parts} of {kind}{_passed_over(dataset)}"
-    return printable(text)
+    return shown(text)
 
 
 def warning_lines(dataset: Dataset) -> list[str]:
     """One line for each thing that is odd about the data set."""
-    return [printable(f"{dataset.name}: {remark}.") for remark in dataset.remarks]
-
-
-def printable(text: str) -> str:
-    """The text with everything escaped that would end a line or command a terminal: file names may hold it."""
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+    return [shown(f"{dataset.name}: {remark}.") for remark in dataset.remarks]
 
 
 def _passed_over(dataset: Dataset) -> str:

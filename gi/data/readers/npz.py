@@ -1,7 +1,7 @@
 """A data set in one .npz file to arrays.
 
 Keys: `train_images`, `train_labels`, optionally `test_images`, `test_labels`, `val_images`, `val_labels` (the names of
-MedMNIST), or `x_train`, `y_train`, `x_test`, `y_test` (those of Keras), or with a capital X. Images are (n, h, w),
+MedMNIST), or `x_train`, `y_train`, `x_test`, `y_test` (those of Keras), or with capitals. Images are (n, h, w),
 (n, h, w, c) or (n, c, h, w) with c of 1 or 3; whole numbers from 0 to 255, or real numbers from 0 to 1 and booleans,
 which are kept in 256 steps. Labels are whole numbers from 0, (n,) or (n, 1). Pickled objects are refused. The headers
 of all arrays are checked before one is read.
@@ -24,12 +24,13 @@ from gi.data.readers.scaling import at_size
 from gi.data.splits import LARGEST_SIDE, RawSet, Samples, numbered, too_large
 
 SPELLINGS = {
-    "train": (("train_images", "train_labels"), ("x_train", "y_train"), ("X_train", "y_train")),
-    "validation": (("val_images", "val_labels"), ("x_val", "y_val"), ("X_val", "y_val")),
-    "test": (("test_images", "test_labels"), ("x_test", "y_test"), ("X_test", "y_test")),
+    "train": (("train_images", "train_labels"), ("x_train", "y_train"), ("X_train", "y_train"), ("X_train", "Y_train")),
+    "validation": (("val_images", "val_labels"), ("x_val", "y_val"), ("X_val", "y_val"), ("X_val", "Y_val")),
+    "test": (("test_images", "test_labels"), ("x_test", "y_test"), ("X_test", "y_test"), ("X_test", "Y_test")),
 }
 _NUMBERS = "iufb"  # kinds of types
 _WIDEST = 8  # bytes of one number
+_LARGEST_LABEL = 2.0**31
 # What a file raises that is none, is cut short, or says of itself what is not so.
 _READ_ERRORS = (
     OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, AttributeError, TypeError, MemoryError, RuntimeError,
@@ -99,6 +100,8 @@ def as_labels(array: NDArray[Any], where: str) -> NDArray[np.int64]:
         )
     if flat.dtype.kind == "f" and not (np.isfinite(flat).all() and np.array_equal(flat, np.round(flat))):
         raise DatasetError(f"{where} has a label that is no whole number: labels are 0, 1, 2, ...")
+    if flat.size and float(flat.max()) >= _LARGEST_LABEL:  # it would become another number below
+        raise DatasetError(f"{where} has the label {flat.max():g}: labels are 0, 1, 2, ...")
     return flat.astype(np.int64)
 
 
