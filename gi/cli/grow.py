@@ -54,7 +54,7 @@ def grow(
     sets that the index suggests the best is kept, then a second layer on top of it, a third. Then all of it is
     trained. Beside it its control: the same network from Kaiming, trained for as many CPU seconds as all of that took.
     """
-    from gi.export.write import refuse_existing
+    from gi.export.write import refuse_existing, refuse_other_data
 
     if out.suffix != ".py":
         raise ConfigError(f"{out} is no .py file: name the model after one, its weights go into a .pt file beside it.")
@@ -66,6 +66,8 @@ def grow(
         images=images, k=k, layered=layered, seed=seed, data_root=data_root, image_size=parse_image_size(image_size),
     )  # fmt: skip
     announce(gi.jobs.grow.dataset_of(settings))
+    if not force:
+        refuse_other_data(gi.jobs.grow.dataset_of(settings), dataset, out)
     answer = gi.jobs.grow.grow(settings, out, control=not no_control, on_stage=_tell)
     if as_json:
         print_json({"model": str(out), **answer})

@@ -1,4 +1,24 @@
-"""The difference between a seed program and an individual, apart into changes that can be dropped one by one."""
+"""The difference between a seed program and an individual, apart into changes that can be dropped one by one.
+
+Both texts are one sequence of pieces. A piece has the text that the seed program has there, that of the individual,
+and the number of the change that made one of the other. To keep some changes is to join, for each piece, the one text
+or the other; nothing is patched, so that any set of changes gives a text. Say that the individual has one layer more
+and another learning rate:
+
+    piece    before                     after                      change
+    1        ... nn.Flatten(),          ... nn.Flatten(),          -
+    2                                   nn.Dropout(0.1),           1
+    3        ... SGD(p, lr=             ... SGD(p, lr=             -
+    4        0.1                        0.05                       2
+    5        ) ...                      ) ...                      -
+
+`text({2})` is the seed program with the learning rate alone. An import, a class or a constant is no change: it comes
+along where a piece that is kept mentions it. Two pieces that share a name which only one of the programs binds have one
+number.
+
+What it cannot do: it tells by rows and calls and not by edits, so that an edit whose row a later one rewrote is part of
+that row's change, and a text made of some changes need not run; `gi.explain.variants` repairs it or says why it cannot.
+"""
 
 import itertools
 import re
@@ -13,6 +33,7 @@ from gi.explain.alignment import Stretch, stretches
 from gi.explain.inline import parts
 from gi.explain.names import joined
 
+# Mentions are looked for in any text, comments too: to bring a class along in vain costs less than to miss it.
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 
 

@@ -1,4 +1,12 @@
-"""How far two programs differ, measured against how far one differs from itself."""
+"""How far two programs differ, measured against how far one differs from itself.
+
+One program trained on several seeds gives several errors. Two programs differ where their means are further apart than
+half of the 95 % interval of the difference: of errors 3.0, 3.4 and 3.2 % beside 3.3, 3.5 and 3.7 % the means are 0.3 %
+apart and the interval reaches 0.45 %, so that this is noise.
+
+What it cannot do: it takes each objective by itself and corrects for no number of comparisons, so that of twenty
+changes that do nothing one may seem to do something.
+"""
 
 import math
 import statistics

@@ -1,4 +1,13 @@
-"""The programs between a seed program and an individual: some changes kept, repaired and checked like an offspring."""
+"""The programs between a seed program and an individual: some changes kept, repaired and checked like an offspring.
+
+A set of changes gives a text (`gi.explain.difference`), and that goes the way of any offspring: dead code out, shapes
+repaired, a run on meta tensors. Where the individual has `nn.Linear(64, 32)`, `nn.Hardswish()` and `nn.Linear(32, 10)`
+for the seed program's `nn.Linear(64, 10)`, the set without the activation runs as it is; without the last layer the
+repair gives the first one 10 outputs, which is a program too.
+
+What it cannot do: where the repair would change more rows than all the changes together, the set counts as one that
+does not run, for what came of it would be a third program and say nothing about the change that was left out.
+"""
 
 import re
 from collections import Counter
@@ -13,7 +22,9 @@ from gi.source.identity.dead_code import without_dead_code
 from gi.source.identity.digest import digest
 from gi.source.repair.repair import repaired
 
-_MOST_PARTNERS = 6  # that are tried for a change without which nothing runs
+# Tried for a change without which nothing runs, the nearest first: each costs a repair and a check, and what belongs
+# together mostly stands together.
+_MOST_PARTNERS = 6
 
 
 @dataclass(frozen=True, slots=True)

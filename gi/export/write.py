@@ -60,7 +60,7 @@ def export_subject(
     plan = Exported(
         subject.id,
         out,
-        _companion(config, dataset, out),
+        _companion(dataset, config.dataset, out),
         out.with_suffix(".pt") if weights else None,
         out.with_suffix(".onnx") if onnx else None,
         out.with_name("NOTICE") if notice else None,
@@ -92,16 +92,21 @@ def refuse_others_beside(archive: Archive, subject: Subject, out: Path, *, force
     if force:
         return
     config = archive.run().config
-    dataset, notice = run_dataset(config), _notice(archive, subject).encode()
-    beside, companion = out.with_name("NOTICE"), _companion(config, dataset, out)
+    notice, beside = _notice(archive, subject).encode(), out.with_name("NOTICE")
     if notice and _exists(beside) and not (beside.is_file() and beside.read_bytes() == notice):
         raise _replaced(beside)
+    refuse_other_data(run_dataset(config), config.dataset, out)
+
+
+def refuse_other_data(dataset: Dataset, given: str, out: Path) -> None:
+    """Raises `ConfigError` where the data that goes beside the file `out` would replace another file in data/."""
+    companion = _companion(dataset, given, out)
     if companion and _exists(companion) and not _holds_splits(companion, dataset):
         raise _replaced(companion)
 
 
-def _companion(config: RunConfig, dataset: Dataset, out: Path) -> Path | None:
-    name = companion_name(dataset, config.dataset)
+def _companion(dataset: Dataset, given: str, out: Path) -> Path | None:
+    name = companion_name(dataset, given)
     return out.parent / "data" / name if name else None
 
 

@@ -1,7 +1,13 @@
 """What follows a run: which of a winner's changes it needs, and what each of them is worth.
 
-The programs between a seed program and an individual are made and checked like offspring and trained by the run's own
-executor. What was trained is noted in the run, so that it is trained once and a budget that ran out can go on.
+`gi.explain` decides; this module gives it what it decides by. The programs between a seed program and an individual are
+made and checked like offspring and trained by the run's own executor, on seeds that no training of the search had: the
+winner was chosen for its luck on that one. Every outcome is noted in the run by (program, split, seed, images). Where
+`gi export RUN --minimise --trainings 20` used them up after three changes, the same call goes on with the fourth.
+
+What it cannot do: it minimises towards the seed program at the end of the line of first parents only, so that whatever
+a second parent brought is one of the changes; and times that are measured days apart are told apart by a share
+(`_TIME_REPEATS`), not by what the machine did meanwhile.
 """
 
 import math

@@ -263,3 +263,10 @@ def test_files_beside_the_model_are_not_replaced_without_force(tmp_path, capsys)
         assert (folder / name).read_bytes() != content.encode()
         assert run(["export", str(made), DEEP_ID, "-o", str(folder / "again.py")]) == 0  # nothing differs
         capsys.readouterr()
+
+
+def test_a_grown_network_replaces_no_data_either(tmp_path, capsys):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "digits.npz").write_text("mine")
+    assert run(["grow", "--index", str(tmp_path / "none"), "-o", str(tmp_path / "model.py")]) == 2
+    assert f"{tmp_path / 'data' / 'digits.npz'} exists with other content" in capsys.readouterr().err
