@@ -116,7 +116,7 @@ def files(folder, options, known):
 def made(name, size, path, *, dynamo):
     """Whether the exporter could write the network."""
     network = torchvision_network(name) if name in TORCHVISION else None
-    network = timm_network(name, size) if name in TIMM else network
+    network = timm_network(name) if name in TIMM else network
     network = OWN[name]() if name in OWN else MORE[name]() if name in MORE else network
     try:
         if dynamo:
