@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.table import Table
@@ -22,6 +23,46 @@ def console() -> Console:
     """What writes to stdout: as wide as the terminal, or wide enough not to wrap where there is none."""
     width = None if sys.stdout.isatty() else PIPED_WIDTH
     return Console(file=sys.stdout, width=width, soft_wrap=False, markup=False, emoji=False, highlight=False)
+
+
+def fitted(content: RenderableType, width: int) -> RenderableType:
+    """A table whose columns keep their longest word; where `width` cannot hold them, its rows as blocks of lines.
+
+    Rich narrows columns until they fit and then breaks ids, numbers and headings anywhere.
+    """
+    if not isinstance(content, Table):
+        return content
+    cells = [[str(cell) for cell in (column.header, *column.cells)] for column in content.columns]
+    least = [max(map(_longest_word, column)) for column in cells]
+    most = [max(map(_longest_line, column)) for column in cells]
+    room = width - 2 * (len(least) - 1) - sum(least)
+    if room < 0:
+        return _blocks(content)
+    for column, narrow, wide in zip(content.columns, least, most, strict=True):
+        column.width = min(wide, narrow + room)
+        room -= column.width - narrow
+    return content
+
+
+def _longest_line(cell: str) -> int:
+    return max(map(cell_len, cell.splitlines()), default=1)
+
+
+def _longest_word(cell: str) -> int:
+    return max(map(cell_len, cell.split()), default=1)
+
+
+def _blocks(content: Table) -> Text:
+    """Every row of a table as lines of heading and value, an empty line between two rows."""
+    rows = zip(*(column.cells for column in content.columns), strict=True)
+    names = [str(column.header) for column in content.columns]
+    blocks = [
+        Text("\n").join(Text(f"{name}: " if name else "", "bold").append_text(Text(str(cell)))
+                        for name, cell in zip(names, cells, strict=True))
+        for cells in rows
+    ]  # fmt: skip
+    title = [Text(str(content.title), "bold")] if content.title else []
+    return Text("\n\n").join([*title, *blocks])
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +97,7 @@ def show(content: RenderableType) -> None:
     """Prints a table or a note to stdout, without the padding at line ends where it goes into a pipe."""
     out, content = console(), Text(content) if isinstance(content, str) else content
     if out.is_terminal:
-        out.print(Shown(content))
+        out.print(Shown(fitted(content, out.width)))
         return
     with out.capture() as captured:
         out.print(Shown(content))

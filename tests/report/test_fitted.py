@@ -1,0 +1,30 @@
+import io
+
+import pytest
+from rich.console import Console
+
+from gi.archive import Archive, FailureGroup, run_summary
+from gi.report.table import failures_table, fitted, front_table
+from tests.small_run import DEEP_ID, SMALL_ID, write_run
+
+
+def printed(content, width):
+    out = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None, markup=False)
+    out.print(fitted(content, width))
+    return out.file.getvalue()
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_the_front_breaks_no_word_at_the_width_of_a_terminal(tmp_path, width):
+    with Archive.open(write_run(tmp_path / "run")) as archive:
+        text = printed(front_table(archive.run(), run_summary(archive)), width)
+    words = (DEEP_ID[:8], SMALL_ID[:8], "(validation)", "generation", "reference)", "3.00%", "2.41k", "params")
+    assert [word for word in words if word not in text] == []
+    assert max(map(len, text.splitlines())) <= width
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_failures_break_no_word_at_the_width_of_a_terminal(width):
+    reason, detail = "interrupted unexpectedly", "the convolution received incompatible dimensions"
+    text = printed(failures_table([FailureGroup("measure", reason, 12, "abcdef01" * 2, detail)]), width)
+    assert {"measure", "interrupted", "unexpectedly", "abcdef01", "convolution", "incompatible"} <= set(text.split())
