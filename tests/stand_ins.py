@@ -53,7 +53,7 @@ def vary(parents, *, rng, known):
             continue
         origin = DONOR if operator == "insertion" else None
         edit = Edit(operator, LineType.CONNECTION, 1, parents[0], text, origin)
-        return Offspring(text, (edit,), (*tries, Try(operator)))
+        return Offspring(digest(text), text, (edit,), (*tries, Try(operator)))
     return Refused(tuple(tries))
 
 

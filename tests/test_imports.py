@@ -72,6 +72,7 @@ ROOMS = {
         "stopping",
         "twins",
         "scores",
+        "logbook",
         "parent_weights",
         "parts",
         "estimate",

@@ -187,9 +187,10 @@ class Try:
 class Offspring:
     """The result of one variation: an accepted text with its edits, and every try that led to it.
 
-    `fingerprint` is that of what the text computes, "" where nobody looked.
+    `id` is the digest of the normalised text, `fingerprint` that of what it computes, "" where nobody looked.
     """
 
+    id: str
     text: str
     edits: tuple[Edit, ...]
     tries: tuple[Try, ...]

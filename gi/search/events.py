@@ -37,7 +37,7 @@ class Evaluated:
 
 @dataclass(frozen=True, slots=True)
 class GenerationEnded:
-    """A generation closed: `best` of each objective and `failures` by "stage: reason" are the run's so far.
+    """A generation closed: `best` has the least value of each objective in the population.
 
     `cpu_s` is what the run has used, `finals_cpu_s` what the final trainings will take, as far as the budget goes.
     """

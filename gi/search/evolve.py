@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from deap import base
+from deap import base, tools
 
 from gi.archive import Archive, Generation, RunSummary, refuse_unfit, run_summary
 from gi.core.errors import BudgetError, ConfigError, RunError, SourceError
@@ -17,6 +17,7 @@ from gi.core.figures import duration_text
 from gi.core.protocols import CostModel
 from gi.core.settings import RunConfig, default_workers
 from gi.core.streams import stream
+from gi.core.trace import Trace
 from gi.core.types import OBJECTIVES, Individual, Offspring, Program, Refused, Try
 from gi.explain.provenance.borrowed import takes_from_parent, with_origins
 from gi.sandbox.process_cpu import Clock, CpuClock
@@ -25,6 +26,7 @@ from gi.search.estimate import refuse_short_budget, rounded_up
 from gi.search.events import Finished, GenerationEnded, GenerationStarted, RunEvent, Stopping, Varied
 from gi.search.final_training import FinalTrainings
 from gi.search.in_flight import GRACE_S
+from gi.search.logbook import least, population_statistics
 from gi.search.outcomes import Outcomes
 from gi.search.parts import MakeParts, Parts, default_parts
 from gi.search.scores import Scores
@@ -165,6 +167,7 @@ class Search:
         self.config, self.scores = run.config, Scores(run.objectives, run.reference)
         self.last = archive.generations.last()
         self.finals = FinalTrainings(0, 0)
+        self.statistics, self.logbook = population_statistics(run.objectives), tools.Logbook()
         self.accepted = dict.fromkeys(archive.individuals.ids())
         self.cost, self.toolbox = RunCost(archive, run.config, clock), _toolbox(parts)
         self.outcomes = Outcomes(
@@ -181,6 +184,8 @@ class Search:
 
     def run_generations(self) -> None:
         """Runs the generations that are left, as far as the budget goes."""
+        for closed in self.archive.generations.all():
+            self._record(closed)
         if self.last:
             self.outcomes.forget_dead(self.last)  # the process before may have ended between closing and this
         for number in range(self.last.number + 1 if self.last else 0, self.config.generations + 1):
@@ -224,8 +229,8 @@ class Search:
         self.notify(GenerationStarted(number, self.config.generations, self.config.population))
         for slot in range(len(self.archive.individuals.slots(number)), self.config.population):
             rng = stream(self.config.seed, "mate", number, slot)
-            first = self.toolbox.mate(ranking, rng=rng)
-            second = self.toolbox.mate(ranking, rng=rng, without=first)
+            first = self.toolbox.select(ranking, rng=rng)
+            second = self.toolbox.select(ranking, rng=rng, without=first)
             if not self._has_room(population[first]):
                 break
             self._decide(number, slot, *self._varied(number, slot, [population[first], population[second]]))
@@ -247,7 +252,11 @@ class Search:
         """What a fitted seed program computes; "" where the length of the text is an objective: that differs."""
         if "size" in self.config.objectives:
             return ""
-        return getattr(self.parts.check(text, self.parts.task), "fingerprint", "")
+        match self.parts.check(text, self.parts.task):
+            case Trace(fingerprint=fingerprint):
+                return fingerprint
+            case _:
+                return ""
 
     def _varied(self, number: int, slot: int, parents: Sequence[str]) -> tuple[Individual | None, tuple[Try, ...]]:
         """The offspring of `parents` (ids; the second is the donor) in its slot, or None with the refused tries."""
@@ -260,9 +269,8 @@ class Search:
             return None, made.tries
         used = tuple(different if takes_from_parent(made.edits) else different[:1])
         edits = with_origins(made.edits, used[1], self.archive.individuals.lineage(used[1])) if used[1:] else made.edits
-        id_ = self.parts.digest(made.text)
         fingerprint = "" if "size" in self.config.objectives else made.fingerprint
-        return Individual(id_, made.text, number, used, edits, made.tries, fingerprint=fingerprint), made.tries
+        return Individual(made.id, made.text, number, used, edits, made.tries, fingerprint=fingerprint), made.tries
 
     def _decide(self, number: int, slot: int, individual: Individual | None, tries: tuple[Try, ...]) -> None:
         """Writes down what a slot gave and has it evaluated; takes in what has ended meanwhile."""
@@ -302,6 +310,7 @@ class Search:
         )
         self.archive.generations.close(self.last, reference=self.scores.reference or ())
         self.outcomes.forget_dead(self.last)
+        self._record(self.last)
         self._tell(self.last)
 
     def finalists(self) -> list[str]:
@@ -309,7 +318,7 @@ class Search:
         return self.scores.finalists(self.last.front) if self.last else []
 
     def _selected(self, candidates: Sequence[str]) -> list[str]:
-        return self.scores.selected(candidates, self.config.population, self.toolbox.select)
+        return self.scores.selected(candidates, self.config.population, self.toolbox.survive)
 
     # ------------------------------------------------------------------------------------------------------ events
 
@@ -324,6 +333,14 @@ class Search:
     def _kept_s(self) -> float:
         return self.cost.kept_s(self.outcomes.finals_s(self.finalists() if self.last else self.outcomes.seeds()))
 
+    def _record(self, closed: Generation) -> None:
+        """Adds a closed generation to the logbook."""
+        evaluated = sum(slot.individual is not None for slot in self.archive.individuals.slots(closed.number))
+        figures = self.statistics.compile(self.scores.rows(closed.population))
+        self.logbook.record(
+            gen=closed.number, nevals=evaluated, front=len(closed.front), hypervolume=closed.hypervolume, **figures
+        )
+
     def _tell(self, closed: Generation) -> None:
         failures = {f"{f.stage}: {f.reason}": f.count for f in self.archive.outcomes.failures()}
         self.notify(
@@ -333,7 +350,7 @@ class Search:
                 len(closed.population),
                 len(closed.front),
                 closed.hypervolume,
-                self.scores.best(),
+                least(self.logbook),
                 failures,
                 run_summary(self.archive).evaluations,
                 closed.cpu_s,
@@ -344,12 +361,15 @@ class Search:
 
 
 def _toolbox(parts: Parts) -> base.Toolbox:
-    """The operators of the run under DEAP's names for them."""
+    """The steps of a generation, as `deap.algorithms` names them: select, vary, evaluate, and survival.
+
+    DEAP's own operators draw from the global generator: none of them is here, each takes the slot's stream.
+    """
     toolbox = base.Toolbox()
-    toolbox.register("evaluate", parts.executor.submit)
+    toolbox.register("select", tournament)
     toolbox.register("vary", parts.vary)
-    toolbox.register("mate", tournament)
-    toolbox.register("select", survivors)
+    toolbox.register("evaluate", parts.executor.submit)
+    toolbox.register("survive", survivors)
     return toolbox
 
 

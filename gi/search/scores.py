@@ -40,6 +40,10 @@ class Scores:
         if self.reference is None:
             self.reference = reference_point(self._of(first), self.objectives, self._of(seeds))
 
+    def rows(self, ids: Sequence[str]) -> list[tuple[float, ...]]:
+        """The values of individuals, in the order of the objectives."""
+        return self._of(ids)
+
     def by_first_objective(self, ids: Sequence[str]) -> list[str]:
         """Individuals with the least value of the first objective first; equals keep their order."""
         return sorted(ids, key=lambda id_: self._values[id_][0])
@@ -66,10 +70,6 @@ class Scores:
     def hypervolume(self, ids: Sequence[str]) -> float:
         """The volume between individuals and the reference point."""
         return hypervolume(self._of(ids), self.reference or (), self.objectives)
-
-    def best(self) -> dict[str, float]:
-        """The least value of each objective."""
-        return {o.key: min(values[n] for values in self._values.values()) for n, o in enumerate(self.objectives)}
 
     def _of(self, ids: Sequence[str]) -> list[tuple[float, ...]]:
         return [self._values[id_] for id_ in ids]

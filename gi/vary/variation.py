@@ -55,13 +55,17 @@ BORROWED = Plan({"crossover": 0.6, "insertion": 0.4})
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """One try as it came: the text after repair (before it, where repair failed), what was done, the verdict."""
+    """One try as it came: the text after repair (before it, where repair failed), what was done, the verdict.
+
+    `id` is the digest of a text that ran, "" otherwise.
+    """
 
     text: str
     edits: tuple[Edit, ...]
     verdict: Try
     before_repair: str = ""
     answer: Answer | None = field(default=None, repr=False)
+    id: str = ""
 
     @property
     def runs(self) -> bool:
@@ -86,8 +90,8 @@ class Vary:
         tries: list[Try] = []
         for tried in self.raw(parents, rng=rng, known=known):
             tries.append(tried.verdict)
-            if tried.verdict.accepted:
-                return Offspring(tried.text, tried.edits, tuple(tries), getattr(tried.answer, "fingerprint", ""))
+            if tried.verdict.accepted and isinstance(tried.answer, Trace):
+                return Offspring(tried.id, tried.text, tried.edits, tuple(tries), tried.answer.fingerprint)
             if len(tries) >= self.tries:
                 break
         return Refused(tuple(tries))
@@ -164,11 +168,12 @@ class Vary:
             return Tried(
                 proposal.text, proposal.edits, Try(operator, "parse", "syntax error", str(error)), proposal.text
             )
-        verdict = self._verdict(operator, text, answer, hosts, known)
-        return Tried(text, proposal.edits, verdict, proposal.text, answer)
+        id_ = digest(text, self.entry) if isinstance(answer, Trace) else ""
+        verdict = self._verdict(operator, id_, answer, hosts, known)
+        return Tried(text, proposal.edits, verdict, proposal.text, answer, id_)
 
     def _verdict(
-        self, operator: str, text: str, answer: Answer, hosts: Sequence[Host], known: frozenset[str] | set[str]
+        self, operator: str, id_: str, answer: Answer, hosts: Sequence[Host], known: frozenset[str] | set[str]
     ) -> Try:
         if isinstance(answer, Stopped):
             return Try(operator, answer.stage, answer.reason, f"line {answer.line}: {answer.detail}")
@@ -178,7 +183,7 @@ class Vary:
             return Try(operator, "gradient", "a parameter gets no gradient", ", ".join(answer.no_gradient))
         if any(answer.fingerprint == host.trace.fingerprint for host in hosts):
             return Try(operator, "identity", "equal to a parent")
-        if answer.fingerprint in known or (known and digest(text, self.entry) in known):
+        if answer.fingerprint in known or id_ in known:
             return Try(operator, "identity", "known already")
         return Try(operator)
 

@@ -51,10 +51,6 @@ def test_a_large_front_sends_sixteen_members_to_final_trainings_with_the_best_by
     assert {"m000", "m177"} <= set(chosen)
 
 
-def test_the_best_of_each_objective_is_that_of_everything_scored(three):
-    assert three.best() == {"error": 0.1, "params": 10}
-
-
 def test_a_limit_of_the_users_own_is_twice_the_slowest_seeds_time():
     assert own_limit_s([3.0, 5.0]) == 10.0
     assert own_limit_s([0.01]) == 2.0

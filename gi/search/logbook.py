@@ -1,0 +1,25 @@
+"""What a run records of each generation, in DEAP's terms: statistics of the population, one record a generation."""
+
+import statistics
+from collections.abc import Sequence
+from operator import itemgetter
+from typing import Any
+
+from deap import tools
+
+from gi.core.types import Objective
+
+
+def population_statistics(objectives: Sequence[Objective]) -> tools.MultiStatistics:
+    """Least, median and largest value of each objective, a chapter each, over rows of values in their order."""
+    chapters = {objective.key: tools.Statistics(key=itemgetter(n)) for n, objective in enumerate(objectives)}
+    multi = tools.MultiStatistics(**chapters)
+    for name, figure in (("min", min), ("median", statistics.median), ("max", max)):
+        multi.register(name, figure)
+    return multi
+
+
+def least(logbook: tools.Logbook) -> dict[str, float]:
+    """The least value of each objective in the population of the last record; empty before the first."""
+    chapters: dict[str, Any] = logbook.chapters
+    return {key: chapter[-1]["min"] for key, chapter in chapters.items() if chapter}
