@@ -91,14 +91,14 @@ def info(*, folder: Path, as_json: bool) -> None:
     from gi.kernels.index.answers import info as held
     from gi.kernels.index.reader import Index
 
-    found = held(Index.open(folder))
+    content = held(Index.open(folder))
     if as_json:
-        print_json({"index": str(folder), **found})
+        print_json({"index": str(folder), **content})
         return
     from gi.report.table import show
     from gi.report.weights import info_tables
 
-    for part in info_tables(found):
+    for part in info_tables(content):
         show(part)
 
 

@@ -21,13 +21,13 @@ def file_sources(paths: Sequence[Path], *, origin: str = "", licence: str = "") 
     Origin and licence come from the arguments, else from a `manifest.tsv` in the file's folder or above it (columns
     file, repo, commit, path, licence), else from the licence file beside it.
     """
-    found = [source for path in paths for source in _of_path(path, origin, licence)]
-    if paths and not found:
+    sources = [source for path in paths for source in _of_path(path, origin, licence)]
+    if paths and not sources:
         raise WeightsError(
             f"{', '.join(map(str, paths))}: no model file in there (looked for {' '.join(sorted(SUFFIXES))}): "
             "pass ONNX files, or a folder that holds some."
         )
-    return found
+    return sources
 
 
 def _of_path(path: Path, origin: str, licence: str) -> Iterator[ModelFile]:

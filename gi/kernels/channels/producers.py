@@ -92,8 +92,8 @@ def pairs(flow: ChannelFlow) -> tuple[Ints, Ints]:
         channels = np.broadcast_to(np.arange(count)[:, None], rows.shape)
         there = rows != NOBODY
         keys.append(channels[there] * (2 * THROUGH) + rows[there])
-    found = np.unique(np.concatenate(keys)) if keys else np.zeros(0, np.int64)
-    return found // (2 * THROUGH), found % (2 * THROUGH)
+    unique_keys = np.unique(np.concatenate(keys)) if keys else np.zeros(0, np.int64)
+    return unique_keys // (2 * THROUGH), unique_keys % (2 * THROUGH)
 
 
 def spread_evenly(flow: ChannelFlow) -> ChannelFlow:

@@ -101,15 +101,15 @@ def next_filters(index: Index, layer: int, out: int, *, limit: int, through: boo
     segments = index.column("segments", "layer")
     answer = []
     for consumer, channel in consumers[:limit]:
-        found = index.layer(consumer)
+        reader = index.layer(consumer)
         maps = index.segments.take(np.flatnonzero(segments == consumer)).drop_columns(["layer"]).to_pylist()
-        width = found.in_channels // found.groups
+        width = reader.in_channels // reader.groups
         group = channel // width
-        rows = found.out_channels // found.groups
+        rows = reader.out_channels // reader.groups
         answer.append({
-            "layer": consumer, "name": found.name, "kind": found.kind, "shape": shape_name(found.shape),
+            "layer": consumer, "name": reader.name, "kind": reader.kind, "shape": shape_name(reader.shape),
             "filters": [group * rows, (group + 1) * rows - 1], "input_channel": channel,
-            "in_channels": found.in_channels, "first_kernel": found.base + group * rows * width,
+            "in_channels": reader.in_channels, "first_kernel": reader.base + group * rows * width,
             "kernels_of_a_filter": width, "maps": maps[:limit],
         })  # fmt: skip
     return answer

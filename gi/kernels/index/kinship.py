@@ -57,14 +57,14 @@ class Kinship:
     def children(self, kernel: int, *, through: bool = True) -> Ints:
         """The ids of the kernels whose output channel is this kernel's input channel."""
         layer, _, channel = self.channels(kernel)
-        found = self.sources(layer, channel, through=through)
-        return _joined([self._row(source, out) for source, out in found])
+        feeding = self.sources(layer, channel, through=through)
+        return _joined([self._row(source, out) for source, out in feeding])
 
     def parents(self, kernel: int, *, through: bool = True) -> Ints:
         """The ids of the kernels whose input channel is this kernel's output channel."""
         layer, out, _ = self.channels(kernel)
-        found = self.consumers(layer, out, through=through)
-        return _joined([self._column(consumer, channel) for consumer, channel in found])
+        fed = self.consumers(layer, out, through=through)
+        return _joined([self._column(consumer, channel) for consumer, channel in fed])
 
     def sources(self, layer: int, channel: int, *, through: bool = True) -> list[tuple[int, int]]:
         """The (layer, output channel) pairs that feed an input channel of a layer."""
@@ -106,14 +106,14 @@ def _matches(runs: _Runs, channel: int, through: bool) -> list[tuple[int, int]]:
     hit = (rest == 0) & (place >= 0) & (place < runs.length)
     if not through:
         hit &= runs.through == 0
-    found: dict[tuple[int, int], None] = {}
+    matches: dict[tuple[int, int], None] = {}
     for run in np.flatnonzero(hit):
         other, start, step = int(runs.other[run]), int(runs.other_start[run]), int(runs.other_step[run])
         places = range(int(runs.length[run])) if runs.step[run] == 0 else (int(place[run]),)
         if runs.step[run] == 0 and ahead[run]:
             continue
-        found.update(dict.fromkeys((other, start + step * at) for at in places))
-    return list(found)
+        matches.update(dict.fromkeys((other, start + step * at) for at in places))
+    return list(matches)
 
 
 def _grouped(keys: Ints, count: int) -> tuple[Ints, Ints]:

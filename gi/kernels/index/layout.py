@@ -51,8 +51,8 @@ def has_state(folder: Path) -> bool:
 def read_state(folder: Path) -> State:
     """What the index in `folder` holds. Raises `WeightsError` where there is none, or one of another version."""
     try:
-        found = json.loads((folder / _STATE).read_text("utf-8"))
-        version = found["version"]
+        stored = json.loads((folder / _STATE).read_text("utf-8"))
+        version = stored["version"]
     except (FileNotFoundError, NotADirectoryError):
         raise WeightsError(f"{folder} holds no index: make one by `gi index build FILE... --index {folder}`.") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -62,7 +62,7 @@ def read_state(folder: Path) -> State:
             f"{folder} is an index of version {version}, this gi reads version {VERSION}: build it again elsewhere."
         )
     try:
-        return State(**{**found, "parts": tuple(found["parts"])})
+        return State(**{**stored, "parts": tuple(stored["parts"])})
     except (KeyError, TypeError) as error:
         raise WeightsError(f"{folder / _STATE} is damaged ({error}): build the index again elsewhere.") from error
 

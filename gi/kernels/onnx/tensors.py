@@ -124,15 +124,15 @@ def external_path(folder: Path, location: str) -> Path:
         raise TensorError(f"external data {location[:80]!r} is no path inside the model's folder: refused")
     path = root / location
     try:
-        found = path.resolve(strict=True)
-        regular = stat.S_ISREG(found.stat().st_mode)
+        target = path.resolve(strict=True)
+        regular = stat.S_ISREG(target.stat().st_mode)
     except (OSError, RuntimeError, ValueError):
         raise TensorError(f"external data {location[:80]!r} is missing") from None
-    if not found.is_relative_to(root):
+    if not target.is_relative_to(root):
         raise TensorError(f"external data {location[:80]!r} leads out of the model's folder: refused")
     if not regular:
         raise TensorError(f"external data {location[:80]!r} is no regular file")
-    return found
+    return target
 
 
 def _mapped(path: Path) -> memoryview:
