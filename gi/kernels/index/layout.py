@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gi.core.errors import WeightsError
+from gi.core.lock import hold
 from gi.kernels.records import TABLES
 
 VERSION = 1
@@ -87,16 +88,10 @@ def make_folder(folder: Path) -> None:
 
 
 def lock(folder: Path) -> sqlite3.Connection:
-    """Holds the index for writing until the answer is closed. Raises `WeightsError` where another process holds it.
-
-    SQLite's exclusive lock on an empty file: the kernel drops it when the process dies, and readers never meet it.
-    """
-    holder = sqlite3.connect(folder / _LOCK, isolation_level=None, timeout=0)
+    """Holds the index for writing until the answer is closed. Raises `WeightsError` where another process holds it."""
     try:
-        holder.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError as error:
-        holder.close()
-        if "locked" not in str(error):
-            raise WeightsError(f"{folder} cannot be written ({error}): pass a writable folder as --index.") from error
+        return hold(folder / _LOCK)
+    except BlockingIOError as error:
         raise WeightsError(f"{folder} is being built by another gi: wait for it, or pass another --index.") from error
-    return holder
+    except PermissionError as error:
+        raise WeightsError(f"{folder} cannot be written ({error}): pass a writable folder as --index.") from error
