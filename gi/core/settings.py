@@ -98,7 +98,7 @@ def _is_of(value: Any, kind: Any) -> bool:
     if get_origin(kind) is Literal:
         return value in get_args(kind)
     if get_origin(kind) is tuple:
-        return isinstance(value, list) and all(isinstance(part, str) for part in value)
+        return isinstance(value, list) and _are_of(value, get_args(kind))
     if isinstance(kind, UnionType):
         return any(_is_of(value, part) for part in get_args(kind))
     if kind in (int, float):
@@ -106,11 +106,18 @@ def _is_of(value: Any, kind: Any) -> bool:
     return isinstance(value, kind)
 
 
+def _are_of(values: list[Any], kinds: tuple[Any, ...]) -> bool:
+    """Whether a list's values are of a tuple's types: (str, ...) is any number of texts, (int, int) are two numbers."""
+    if kinds[-1] is Ellipsis:
+        return all(_is_of(value, kinds[0]) for value in values)
+    return len(values) == len(kinds) and all(map(_is_of, values, kinds))
+
+
 def _kind_text(kind: Any) -> str:
     if get_origin(kind) is Literal:
         return f"one of {', '.join(get_args(kind))}"
     if get_origin(kind) is tuple:
-        return "a list of texts"
+        return "a list of texts" if get_args(kind)[-1] is Ellipsis else "a list of two whole numbers"
     if isinstance(kind, UnionType):
         return " or ".join(map(_kind_text, get_args(kind)))
     return _KINDS[kind]
