@@ -49,6 +49,7 @@ ROOMS = {
         "recorder",
         "service",
         "client",
+        "as_user",
     ),
     "vary": ("genes", "binding", "hosts", "operators", "variation"),
     "kernels": ("records", "onnx", "channels", "index", "mining", "donors", "seed"),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gi.cli.options import tell
-from gi.core.errors import ConfigError, SourceError
+from gi.core.errors import ConfigError, RunError, SourceError
 from gi.core.types import Origin, Program, Task
 
 if TYPE_CHECKING:
@@ -100,6 +100,32 @@ def fitted_text(model: ModelFile, task: Task, check: "CheckWorker") -> str:
     return result.text
 
 
+def refuse_broken(model: ModelFile, text: str, task: Task) -> None:
+    """Runs a text made from a model once as its user would. Raises `RunError` where it is not built, or does not run.
+
+    A file that was not changed is left as it is: its own defaults may be for other images.
+    """
+    from gi.sandbox.warm_worker import WarmWorker, WorkerDied, WorkerTimeout
+    from gi.source.model_file.entry_points import entries_of_user
+    from gi.source.tree.entry import entry_call
+
+    if text == model.as_it_is.text:
+        return
+    entries = entries_of_user(text, model.entry)
+    with WarmWorker("gi.trace.as_user:handle", wall_limit_s=_USER_LIMIT_S, memory_mb=_USER_MEMORY_MB) as worker:
+        try:
+            said = worker.call(text, entries, list(task.input_shape))
+        except (WorkerDied, WorkerTimeout) as error:
+            said = [str(error)]
+    for entry, reason in zip(entries, said, strict=False):
+        if reason:
+            short = " ".join(reason.split())[:_SAID_LENGTH]
+            raise RunError(
+                f"{model.path}: the text made to fit does not run as {entry_call(entry)}: {short}. "
+                "Change that default, or leave --arg away."
+            )
+
+
 def seed_program(model: ModelFile) -> Program:
     """The model as a run's seed program. Its origin is the git work tree that holds the file, else its folder."""
     path = model.path.absolute()
@@ -140,6 +166,8 @@ def _parsed(text: str) -> ast.Module:
 
 
 _SAID_LENGTH = 200
+_USER_LIMIT_S = 60.0
+_USER_MEMORY_MB = 8192
 _ADVICE = (
     (r"ModuleNotFoundError|ImportError", "install it beside gi"),
     (r"FileNotFoundError|PermissionError|OSError", "a model must not read files when it is imported or built"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from gi.cli.corpus_file import open_corpus
-from gi.cli.model_file import arguments_option, fitted_text, read_model
+from gi.cli.model_file import arguments_option, fitted_text, read_model, refuse_broken
 from gi.cli.options import as_json, parse_task, print_json, print_json_line
 from gi.core.errors import ConfigError, RunError
 from gi.core.streams import stream
@@ -154,8 +154,9 @@ def repair(*, file: str, arguments: tuple[str, ...], input_shape: str, classes: 
     model, task = read_model(file, arguments), parse_task(input_shape, classes)
     with CheckWorker(entry=model.entry) as check:
         content = model.patched(fitted_text(model, task, check))
+    text = plain_text(content)
+    refuse_broken(model, text, task)
     if as_json:
-        text = plain_text(content)
         print_json({"text": text, "input_shape": task.input_shape, "classes": task.num_classes})
     else:
         click.echo(content, nl=False)

@@ -115,6 +115,12 @@ def _bound(body: Sequence[ast.stmt]) -> Iterator[str]:
             yield from (name for handler in getattr(node, "handlers", []) for name in _bound(handler.body))
 
 
+def entries_of_user(text: str, entry: str) -> list[str]:
+    """How a user builds a model: as it was asked for, and by its own defaults where every parameter has one."""
+    name = entry_name(entry)
+    return [entry, name] if name != entry and _can_be_built(parse(text), name, {}) else [entry]
+
+
 def output_flag(text: str, entry: str) -> str:
     """The argument that may end an output of several tensors, "aux_logits=False"; "" where the model has none such.
 

@@ -1,0 +1,51 @@
+"""A file built and run as its user would: from a real file, with plain torch and its own defaults. Worker only.
+
+What gi prints was checked on meta tensors, with torch's compilers left out and the arguments of a call that stands
+nowhere in the text. So the printed text is run once more before it is given: the module is imported anew, its network
+built, and a batch of two images taken through it.
+"""
+
+import contextlib
+import importlib.util
+import io
+import re
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gi.source.tree.entry import entry_call
+from gi.trace.program.run import Stop, stops
+
+_IMAGES = 2
+_MODULE = "model_of_user"
+_NO_MEMORY = re.compile(r"can't allocate memory|MemoryError|not enough memory")
+
+
+def handle(content: str, entries: list[str], input_shape: list[int]) -> list[str]:
+    """For each entry what building and running it says, "" where it works or needs more memory than there is here."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        path = Path(folder, f"{_MODULE}.py")
+        path.write_text(content, "utf-8")
+        # A compiler would take half a minute to show nothing that a run without it does not.
+        with torch.compiler.set_stance("force_eager"):
+            return [_said(path, entry, input_shape) for entry in entries]
+
+
+def _said(path: Path, entry: str, input_shape: list[int]) -> str:
+    try:
+        with stops("build"):
+            spec = importlib.util.spec_from_file_location(_MODULE, path)
+            assert spec is not None
+            assert spec.loader is not None
+            module = sys.modules[_MODULE] = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+            net: Any = eval(entry_call(entry), module.__dict__)
+            with torch.no_grad():
+                output = net(torch.zeros(_IMAGES, *input_shape))
+    except Stop as stop:
+        return "" if _NO_MEMORY.search(stop.record.detail) else stop.record.detail
+    shape = tuple(getattr(output, "shape", ()))
+    return "" if shape[:1] == (_IMAGES,) and len(shape) == 2 else f"a batch of {_IMAGES} images gives {shape}"
