@@ -2,6 +2,13 @@
 
 A guess is an expression over `channels_in`, `channels_out` and `stride`, or a literal. The likely ones come first;
 `gi.trace.classes.trial` finds by trying which ones work together.
+
+Example: `def __init__(self, inplanes, planes, stride=1)` gives `inplanes` `channels_in`, `channels_out` ...,
+`planes` the guesses `channels_out`, `channels_out // 4`, ..., and `stride` the guess `stride`. The first of each are
+tried together, then assignments of ever higher total rank.
+
+What it cannot do: names decide, so a width called `foo` gets the guesses of any parameter; a parameter with a default
+that sets no width or stride is left to it; relations between parameters are found by trying alone.
 """
 
 import inspect

@@ -3,7 +3,15 @@
 The text runs with every expression that may hold a width (an argument, an assigned value, an element of a list, a
 default) sent through `Routes.at`, which gives an int that knows where it was evaluated, with the names in scope there,
 and where it was before. So a layer that needs another width names every place of the text that could give it, however
-the number came there: through a loop over a list, a helper method, an attribute. Check worker only.
+the number came there: through a loop over a list, a helper method, an attribute.
+
+Example: in `def block(n): return nn.Conv2d(3, n, 3)` and `block(16)`, the 16 is evaluated as the argument of `block`
+and then as the argument `n` of `nn.Conv2d`. A convolution that needs 24 outputs therefore has the route (`n`, `16`),
+innermost first: repair writes 24 for the literal, and every other call of `block` stays as it is.
+
+What it cannot do: arithmetic gives plain ints, so the 16 in `2 * 16` is not followed past the product, whose place is
+`2 * 16` itself; numbers that pass through torch, numpy, text or a bool are lost; `forward` is not followed. After
+`MAX_EVALUATIONS` evaluations numbers stay plain. Check worker only.
 """
 
 import operator
