@@ -98,7 +98,7 @@ def _is_of(value: Any, kind: Any) -> bool:
     if get_origin(kind) is Literal:
         return value in get_args(kind)
     if get_origin(kind) is tuple:
-        return isinstance(value, list) and _are_of(value, get_args(kind))
+        return isinstance(value, list | tuple) and _are_of(value, get_args(kind))
     if isinstance(kind, UnionType):
         return any(_is_of(value, part) for part in get_args(kind))
     if kind in (int, float):
