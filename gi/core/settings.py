@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType, UnionType
@@ -106,7 +107,7 @@ def _is_of(value: Any, kind: Any) -> bool:
     return isinstance(value, kind)
 
 
-def _are_of(values: list[Any], kinds: tuple[Any, ...]) -> bool:
+def _are_of(values: Sequence[Any], kinds: tuple[Any, ...]) -> bool:
     """Whether a list's values are of a tuple's types: (str, ...) is any number of texts, (int, int) are two numbers."""
     if kinds[-1] is Ellipsis:
         return all(_is_of(value, kinds[0]) for value in values)
