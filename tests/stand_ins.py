@@ -35,19 +35,30 @@ def repair(text, task, check):
     return text.replace("shape ", "")
 
 
-def vary(parents, *, rng, known):
+def tweak(parents, rng):
+    width, depth = map(int, parents[0].split())
+    return f"{max(1, width + rng.randint(-9, 9))} {depth}"
+
+
+def crossover(parents, rng):
+    return f"{parents[0].split()[0]} {parents[-1].split()[1]}"
+
+
+def insertion(parents, rng):
+    width, depth = map(int, parents[0].split())
+    return f"{width} {max(depth + rng.randint(-1, 2), 0)}"
+
+
+OPERATORS = {"tweak": tweak, "crossover": crossover, "insertion": insertion}
+SHARES = dict.fromkeys(OPERATORS, 1.0)
+
+
+def vary(parents, *, rng, known, operators, shares):
     """Changes the width or the depth, borrows one from the other parent, or finds nothing."""
     tries = []
     while len(tries) < 4:
-        width, depth = map(int, parents[0].split())
-        operator = rng.choice(["tweak", "crossover", "insertion"])
-        if operator == "tweak":
-            width = max(1, width + rng.randint(-9, 9))
-        elif operator == "crossover":
-            depth = int(parents[-1].split()[1])
-        else:
-            depth += rng.randint(-1, 2)
-        text = f"{width} {max(depth, 0)}"
+        operator = rng.choice(list(shares))
+        text = operators[operator](parents, rng)
         if digest(text) in known:
             tries.append(Try(operator, "identity", "known already"))
             continue
@@ -131,7 +142,7 @@ def shuffled_delay_s(job):
 @contextmanager
 def made(executor, seeds=SEEDS, variation=vary) -> Iterator[Parts]:
     try:
-        yield Parts(TASK, tuple(seeds), lambda text, task: None, variation, executor, repair, digest)
+        yield Parts(TASK, tuple(seeds), lambda text, task: None, variation, OPERATORS, SHARES, executor, repair, digest)
     finally:
         executor.shutdown()
 

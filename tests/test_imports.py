@@ -76,6 +76,7 @@ ROOMS = {
         "logbook",
         "parent_weights",
         "parts",
+        "toolbox",
         "estimate",
         "final_training",
         "in_flight",

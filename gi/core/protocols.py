@@ -1,7 +1,7 @@
 """Where parts meet: the Protocols that stages are written against, so that each can be tested with a stand-in."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -49,10 +49,19 @@ Signature = tuple[tuple[str, bool], ...]
 
 
 class Variation(Protocol):
-    """Makes one offspring of one or two parent texts; `known` holds digests that count as duplicates."""
+    """Makes one offspring of one or two parent texts by operators drawn by their shares.
+
+    `known` holds digests that count as duplicates. What an operator takes and gives is the variation's own matter.
+    """
 
     def __call__(
-        self, parents: Sequence[str], *, rng: random.Random, known: frozenset[str] | set[str]
+        self,
+        parents: Sequence[str],
+        *,
+        rng: random.Random,
+        known: frozenset[str] | set[str],
+        operators: Mapping[str, Callable[..., Any]],
+        shares: Mapping[str, float],
     ) -> Offspring | Refused:
         """An offspring that was accepted, or every try that was refused."""
         ...

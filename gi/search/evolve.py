@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from deap import base, tools
+from deap import tools
 
 from gi.archive import Archive, Generation, RunSummary, refuse_unfit, run_summary
 from gi.core.errors import BudgetError, ConfigError, RunError, SourceError
@@ -30,8 +30,8 @@ from gi.search.logbook import least, population_statistics
 from gi.search.outcomes import Outcomes
 from gi.search.parts import MakeParts, Parts, default_parts
 from gi.search.scores import Scores
-from gi.search.select import survivors, tournament
 from gi.search.stopping import Interrupted, stop_requests
+from gi.search.toolbox import run_toolbox
 
 OnEvent = Callable[[RunEvent], None]
 
@@ -169,7 +169,7 @@ class Search:
         self.finals = FinalTrainings(0, 0)
         self.statistics, self.logbook = population_statistics(run.objectives), tools.Logbook()
         self.accepted = dict.fromkeys(archive.individuals.ids())
-        self.cost, self.toolbox = RunCost(archive, run.config, clock), _toolbox(parts)
+        self.cost, self.toolbox = RunCost(archive, run.config, clock), run_toolbox(parts)
         self.outcomes = Outcomes(
             archive,
             run.config,
@@ -358,19 +358,6 @@ class Search:
                 self.config.budget_cpu_s,
             )
         )
-
-
-def _toolbox(parts: Parts) -> base.Toolbox:
-    """The steps of a generation, as `deap.algorithms` names them: select, vary, evaluate, and survival.
-
-    DEAP's own operators draw from the global generator: none of them is here, each takes the slot's stream.
-    """
-    toolbox = base.Toolbox()
-    toolbox.register("select", tournament)
-    toolbox.register("vary", parts.vary)
-    toolbox.register("evaluate", parts.executor.submit)
-    toolbox.register("survive", survivors)
-    return toolbox
 
 
 def _too_short(archive: Archive, used_s: float, expected_s: float, slot: int) -> str:

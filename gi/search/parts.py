@@ -1,11 +1,11 @@
 """What a run is put together from: the parts as the loop sees them, and how the real ones are made."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from gi.core.protocols import Check, CostModel, Executor, Variation
 from gi.core.settings import RunConfig, cache_folder
@@ -14,12 +14,17 @@ from gi.core.types import Program, Task
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Everything that the loop calls. `seeds` are the programs that a new run starts from."""
+    """Everything that the loop calls. `seeds` are the programs that a new run starts from.
+
+    `vary` draws one of the `operators` by its share of `shares`; both go by the operator's name.
+    """
 
     task: Task
     seeds: tuple[Program, ...]
     check: Check
     vary: Variation
+    operators: Mapping[str, Callable[..., Any]]
+    shares: Mapping[str, float]
     executor: Executor
     repair: Callable[[str, Task, Check], str]
     digest: Callable[[str], str]
@@ -44,7 +49,7 @@ def default_parts(config: RunConfig, *, workers: int, cost_model: CostModel | No
     from gi.source.repair.repair import repair
     from gi.trace.client import CheckWorker
     from gi.train.executor import LocalExecutor
-    from gi.vary import Vary
+    from gi.vary import OPERATORS, SHARES, Vary
 
     cache = cache_folder()
     dataset = run_dataset(config)
@@ -57,7 +62,7 @@ def default_parts(config: RunConfig, *, workers: int, cost_model: CostModel | No
     ):
         vary = Vary(ingredients, check, dataset.task, entry=config.entry)
         identity = partial(digest, entry=config.entry)
-        yield Parts(dataset.task, seed_programs(), check, vary, executor, repair, identity)
+        yield Parts(dataset.task, seed_programs(), check, vary, OPERATORS, SHARES, executor, repair, identity)
 
 
 def _donors(config: RunConfig, cache: Path) -> Path | None:

@@ -16,9 +16,8 @@ from gi.source.identity.digest import digest
 from gi.source.repair.repair import repaired
 from gi.vary.hosts.host import Host
 from gi.vary.hosts.parent import Parent
-from gi.vary.operators.cut import cut
-from gi.vary.operators.proposal import OperatorContext, Proposal
-from gi.vary.operators.table import OPERATORS
+from gi.vary.operators.proposal import Operator, OperatorContext, Proposal
+from gi.vary.operators.table import FOR_TWO_PARENTS, OPERATORS, SHARES
 
 MAX_DRAWS = 40  # proposals that found nothing to do, before a host counts as barren
 
@@ -46,9 +45,13 @@ class Plan:
     shares: Mapping[str, float]
     parent_share: float = 0.5
 
+    def drawn(self, parents: int) -> tuple[list[str], list[float]]:
+        """The operators that this many parents are enough for, and their shares."""
+        fitting = {n: share for n, share in self.shares.items() if parents > 1 or n not in FOR_TWO_PARENTS}
+        return list(fitting), list(fitting.values())
 
-ONE_PARENT = Plan({name: share for name, (_, share) in OPERATORS.items()})
-TWO_PARENTS = Plan({"cut": 0.18, **ONE_PARENT.shares})
+
+ALL = Plan(SHARES)
 CROSSED = Plan({"cut": 0.45, "crossover": 0.27, "insertion": 0.18, "block": 0.1}, parent_share=1.0)
 BORROWED = Plan({"crossover": 0.6, "insertion": 0.4})
 
@@ -81,14 +84,21 @@ class Vary:
         self._host = lru_cache(maxsize=512)(self._checked_host)
 
     def __call__(
-        self, parents: Sequence[str], *, rng: random.Random, known: frozenset[str] | set[str] = frozenset()
+        self,
+        parents: Sequence[str],
+        *,
+        rng: random.Random,
+        known: frozenset[str] | set[str] = frozenset(),
+        operators: Mapping[str, Operator] = OPERATORS,
+        shares: Mapping[str, float] = SHARES,
     ) -> Offspring | Refused:
         """An offspring of the first parent (with the second as a donor), or every refused try.
 
-        Raises `SourceError` where a parent itself does not fit the task.
+        Of the `operators` those are drawn that have a share. Raises `SourceError` where a parent itself does not fit
+        the task.
         """
         tries: list[Try] = []
-        for tried in self.raw(parents, rng=rng, known=known):
+        for tried in self.raw(parents, rng=rng, known=known, plan=Plan(shares), operators=operators):
             tries.append(tried.verdict)
             if tried.verdict.accepted and isinstance(tried.answer, Trace):
                 return Offspring(tried.id, tried.text, tried.edits, tuple(tries), tried.answer.fingerprint)
@@ -102,15 +112,15 @@ class Vary:
         *,
         rng: random.Random,
         known: frozenset[str] | set[str] = frozenset(),
-        plan: Plan | None = None,
+        plan: Plan = ALL,
+        operators: Mapping[str, Operator] = OPERATORS,
     ) -> Iterator[Tried]:
         """Single tries without end, each as it came; ends where no operator finds anything to do.
 
         `plan` says which operators are drawn (`CROSSED`: only what joins two parents), by default all.
         """
         hosts = [self._host(parent) for parent in parents]
-        plan = plan or (TWO_PARENTS if len(hosts) > 1 else ONE_PARENT)
-        while (proposal := self._proposal(hosts, rng, plan)) is not None:
+        while (proposal := self._proposal(hosts, rng, plan, operators)) is not None:
             yield self._judged(hosts, proposal, known)
 
     def edited(self, text: str, edits: int, *, rng: random.Random) -> Tried:
@@ -144,15 +154,17 @@ class Vary:
             raise SourceError(f"a parent does not run: {answer.reason} at line {answer.line}: {answer.detail}")
         return Host(text, answer, self.task)
 
-    def _proposal(self, hosts: Sequence[Host], rng: random.Random, plan: Plan) -> Proposal | None:
+    def _proposal(
+        self, hosts: Sequence[Host], rng: random.Random, plan: Plan, operators: Mapping[str, Operator]
+    ) -> Proposal | None:
         """What the first operator that finds something to do makes of it."""
-        names, shares = list(plan.shares), list(plan.shares.values())
+        names, shares = plan.drawn(len(hosts))
+        other = hosts[1] if len(hosts) > 1 else None
         for _ in range(MAX_DRAWS):
             name = rng.choices(names, shares)[0]
-            from_parent = len(hosts) > 1 and rng.random() < plan.parent_share
-            stock = Parent(hosts[1], self.check) if from_parent else self.stock
-            means = OperatorContext(stock, self.check, rng)
-            proposal = cut(hosts[0], hosts[1], means) if name == "cut" else OPERATORS[name][0](hosts[0], means)
+            from_parent = other is not None and rng.random() < plan.parent_share
+            stock = Parent(other, self.check) if other is not None and from_parent else self.stock
+            proposal = operators[name](hosts[0], OperatorContext(stock, self.check, rng, other))
             if proposal is not None and proposal.text != hosts[0].text:
                 return proposal
         return None

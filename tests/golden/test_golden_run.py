@@ -26,7 +26,7 @@ from gi.search.parts import Parts
 from gi.source.identity.digest import digest
 from gi.source.repair.repair import repair
 from gi.trace.client import CheckWorker
-from gi.vary import Vary
+from gi.vary import OPERATORS, SHARES, Vary
 from tests.checking import SEEDS, SMALL, Stock
 from tests.stand_ins import ORIGIN, PoolExecutor, shuffled_delay_s
 
@@ -53,7 +53,8 @@ def parts(config, *, workers, cost_model):
     executor = PoolExecutor(workers, evaluate=outcome, delay_s=shuffled_delay_s)
     with CheckWorker(entry=config.entry) as check:
         try:
-            yield Parts(SMALL, seeds, check, Vary(stock, check, SMALL), executor, repair, identity)
+            vary = Vary(stock, check, SMALL)
+            yield Parts(SMALL, seeds, check, vary, OPERATORS, SHARES, executor, repair, identity)
         finally:
             executor.shutdown()
 

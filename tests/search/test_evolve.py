@@ -203,9 +203,9 @@ def test_the_archive_is_the_same_at_every_number_of_workers_and_order_of_complet
     assert len(dumps) == 1
 
 
-def twinned(parents, *, rng, known):
+def twinned(parents, **options):
     """Offspring with a fingerprint that many of them share; it takes no notice of what is known."""
-    made = vary(parents, rng=rng, known=known)
+    made = vary(parents, **options)
     if isinstance(made, Refused):
         return made
     width, depth = map(int, made.text.split())
@@ -445,8 +445,8 @@ def test_more_seeds_than_the_population_are_all_evaluated(tmp_path):
 
 
 def test_slots_whose_every_try_is_refused_stay_empty(tmp_path):
-    def barren(parents, *, rng, known):
-        made = vary(parents, rng=rng, known=known)
+    def barren(parents, *, rng, **options):
+        made = vary(parents, rng=rng, **options)
         return made if rng.random() < 0.3 else Refused((Try("tweak", "forward", "shapes differ"),))
 
     summary = evolve(CONFIG, tmp_path, workers=1, parts=parts(variation=barren))

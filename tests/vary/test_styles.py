@@ -7,7 +7,7 @@ import pytest
 
 from gi.core.types import Task
 from gi.vary import CROSSED, Vary
-from gi.vary.variation import ONE_PARENT, Plan
+from gi.vary.variation import ALL, Plan
 from tests.checking import HEAD, RECIPE, SMALL, Stock, program, sequential
 
 STOCK = Stock.of(
@@ -132,7 +132,7 @@ def signatures(text: str) -> set[str]:
 
 
 @pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("operator", [name for name in ONE_PARENT.shares if name != "block"])
+@pytest.mark.parametrize("operator", [name for name in ALL.drawn(parents=1)[0] if name != "block"])
 def test_an_operator_hosts_a_style(check, style, operator):
     text, task = STYLES[style], SMALL
     assert not check.trace(text).fixes

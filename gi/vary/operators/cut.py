@@ -20,8 +20,11 @@ EXAMPLES = (
 )
 
 
-def cut(host: Host, other: Host, means: OperatorContext) -> Proposal | None:
+def cut(host: Host, means: OperatorContext) -> Proposal | None:
     """The host's genes up to a point, the other parent's behind one: line for line, the rest inserted or deleted."""
+    other = means.other
+    if other is None:
+        return None
     mine = [g for g in editable(host, place=True) if g is not host.classifier]
     theirs = [g for g in editable(other, place=True) if g is not other.classifier]
     if not mine or not theirs:

@@ -17,11 +17,15 @@ from gi.vary.hosts.host import Host
 
 @dataclass(frozen=True, slots=True)
 class OperatorContext:
-    """What an operator may draw on: a stock of lines, what torch offers, and the one source of randomness."""
+    """What an operator may draw on: a stock of lines, what torch offers, and the one source of randomness.
+
+    `other` is the second parent, None where there is one alone.
+    """
 
     stock: Ingredients
     lookup: Lookup
     rng: random.Random
+    other: Host | None = None
 
 
 @dataclass(frozen=True, slots=True)

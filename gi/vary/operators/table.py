@@ -1,29 +1,40 @@
-"""The typed operators and how often each is drawn. `cut` needs two parents and is drawn apart."""
+"""The typed operators, and how often each is drawn."""
 
-from gi.vary.operators import blocks as _blocks
-from gi.vary.operators import crossover as _crossover
-from gi.vary.operators import cut as _cut
-from gi.vary.operators import deletion as _deletion
-from gi.vary.operators import insertion as _insertion
-from gi.vary.operators import tweak as _tweak
-from gi.vary.operators.proposal import Example, Operator, OperatorContext, Proposal
+from collections.abc import Mapping
 
-OPERATORS: dict[str, tuple[Operator, float]] = {
-    "crossover": (_crossover.crossover, 0.3),
-    "insertion": (_insertion.insertion, 0.2),
-    "deletion": (_deletion.deletion, 0.15),
-    "tweak": (_tweak.tweak, 0.35),
-    "block": (_blocks.block, 0.08),
-}
-cut = _cut.cut
+from gi.vary.operators import blocks, crossover, deletion, insertion, tweak
+from gi.vary.operators import cut as tail_swap
+from gi.vary.operators.proposal import Example, Operator
 
-EXAMPLES: dict[str, tuple[Example, ...]] = {
-    "crossover": _crossover.EXAMPLES,
-    "insertion": _insertion.EXAMPLES,
-    "deletion": _deletion.EXAMPLES,
-    "tweak": _tweak.EXAMPLES,
-    "block": _blocks.EXAMPLES,
-    "cut": _cut.EXAMPLES,
+OPERATORS: Mapping[str, Operator] = {
+    "cut": tail_swap.cut,
+    "crossover": crossover.crossover,
+    "insertion": insertion.insertion,
+    "deletion": deletion.deletion,
+    "tweak": tweak.tweak,
+    "block": blocks.block,
 }
 
-__all__ = ["EXAMPLES", "OPERATORS", "OperatorContext", "Proposal", "cut"]
+#: Relative to each other. The order counts too: a draw goes through them one after the other.
+SHARES: Mapping[str, float] = {
+    "cut": 0.18,
+    "crossover": 0.3,
+    "insertion": 0.2,
+    "deletion": 0.15,
+    "tweak": 0.35,
+    "block": 0.08,
+}
+
+#: Those that have nothing to do without a second parent: they are not drawn for one parent alone.
+FOR_TWO_PARENTS = frozenset({"cut"})
+
+EXAMPLES: Mapping[str, tuple[Example, ...]] = {
+    "cut": tail_swap.EXAMPLES,
+    "crossover": crossover.EXAMPLES,
+    "insertion": insertion.EXAMPLES,
+    "deletion": deletion.EXAMPLES,
+    "tweak": tweak.EXAMPLES,
+    "block": blocks.EXAMPLES,
+}
+
+__all__ = ["EXAMPLES", "FOR_TWO_PARENTS", "OPERATORS", "SHARES"]

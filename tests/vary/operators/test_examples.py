@@ -8,7 +8,7 @@ import pytest
 from gi.vary.hosts.host import Host
 from gi.vary.hosts.parent import Parent
 from gi.vary.operators.proposal import Example, OperatorContext
-from gi.vary.operators.table import EXAMPLES, OPERATORS, cut
+from gi.vary.operators.table import EXAMPLES, OPERATORS, SHARES
 from tests.checking import HEAD, SMALL, Stock, sequential
 
 DRAWS = 150
@@ -30,12 +30,12 @@ def drawn(name, example, check):
     here = host(check, example.before)
     there = host(check, example.donor, example.classes) if example.donor else None
     for seed in range(DRAWS):
-        context = OperatorContext(Parent(there, check) if there else Stock(), check, random.Random(seed))
-        yield cut(here, there, context) if name == "cut" else OPERATORS[name][0](here, context)
+        context = OperatorContext(Parent(there, check) if there else Stock(), check, random.Random(seed), there)
+        yield OPERATORS[name](here, context)
 
 
 def test_every_operator_has_an_example():
-    assert {*OPERATORS, "cut"} == set(EXAMPLES)
+    assert set(OPERATORS) == set(EXAMPLES) == set(SHARES)
     assert all(isinstance(e, Example) and e.before != e.after for examples in EXAMPLES.values() for e in examples)
 
 
