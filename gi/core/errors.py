@@ -14,6 +14,10 @@ class ConfigError(GiError):
     """An option or a combination of options that makes no sense."""
 
 
+class RecordError(GiError):
+    """A stored or sent record that has not the form that gi gives it."""
+
+
 class DatasetError(GiError):
     """A data set that is unknown, missing or cannot be read."""
 

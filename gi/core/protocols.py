@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from gi.core.types import Ingredient, LineType, Offspring, Outcome, Refused, Task
 
@@ -82,7 +82,7 @@ class Job:
     text: str
     seed: int
     images: int
-    split: str = "validation"
+    split: Literal["validation", "test"] = "validation"
     weights_path: str | None = None
     cpu_limit_s: float | None = None
     inherit_from: str | None = None

@@ -3,7 +3,6 @@
 import dataclasses
 import os
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType, UnionType
@@ -11,7 +10,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import platformdirs
 
-from gi.core.errors import ConfigError
+from gi.core.errors import ConfigError, RecordError
 from gi.core.types import OBJECTIVES
 
 OWN_MODEL_FACTOR = 2.0
@@ -87,31 +86,17 @@ class RunConfig:
             raise ConfigError(f"unknown setting {min(unknown)!r} in the run's configuration: use the gi that wrote it.")
         if "dataset" not in stored:
             raise ConfigError("the run's configuration names no dataset.")
-        for name, value in stored.items():
-            if not _is_of(value, kinds[name]):
-                raise ConfigError(f"{name.replace('_', ' ')} is {value!r:.80}: it must be {_kind_text(kinds[name])}.")
-        tuples = {k: tuple(v) for k, v in stored.items() if isinstance(v, list)}
-        return cls(**{**stored, **tuples})
+        return cls(**{name: _setting(name, value, kinds[name]) for name, value in stored.items()})
 
 
-def _is_of(value: Any, kind: Any) -> bool:
-    """Whether a JSON value is of a setting's type; a whole number stands for a float, true and false for none."""
-    if get_origin(kind) is Literal:
-        return value in get_args(kind)
-    if get_origin(kind) is tuple:
-        return isinstance(value, list | tuple) and _are_of(value, get_args(kind))
-    if isinstance(kind, UnionType):
-        return any(_is_of(value, part) for part in get_args(kind))
-    if kind in (int, float):
-        return isinstance(value, int if kind is int else int | float) and not isinstance(value, bool)
-    return isinstance(value, kind)
+def _setting(name: str, value: Any, kind: Any) -> Any:
+    from gi.core.decoding import decoded
 
-
-def _are_of(values: Sequence[Any], kinds: tuple[Any, ...]) -> bool:
-    """Whether a list's values are of a tuple's types: (str, ...) is any number of texts, (int, int) are two numbers."""
-    if kinds[-1] is Ellipsis:
-        return all(_is_of(value, kinds[0]) for value in values)
-    return len(values) == len(kinds) and all(map(_is_of, values, kinds))
+    try:
+        return decoded(kind, value)
+    except RecordError as error:
+        rule = _kind_text(kind)
+        raise ConfigError(f"{name.replace('_', ' ')} is {value!r:.80}: it must be {rule}.") from error
 
 
 def _kind_text(kind: Any) -> str:

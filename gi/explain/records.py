@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from gi.core.decoding import decoded
 from gi.core.types import Origin
 from gi.explain.difference import Change
 
@@ -88,19 +89,5 @@ class Explanation:
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> "Explanation":
-        """The record that `to_json` wrote."""
-        verdicts = tuple(_verdict(v) for v in stored["verdicts"])
-        levels = {
-            key: {name: tuple(values) for name, values in stored[key].items()} for key in ("levels", "minimised_levels")
-        }
-        tests = {key: tuple(stored[key]) for key in ("tests", "minimised_tests")}
-        return cls(**{**stored, **levels, **tests, "verdicts": verdicts})
-
-
-def _verdict(stored: dict[str, Any]) -> Verdict:
-    change = Change(**{**stored["change"], "lines": tuple(stored["change"]["lines"])})
-    effects, origins = (
-        tuple(made(**e) for e in stored[key]) for made, key in ((Effect, "effects"), (Origin, "origins"))
-    )
-    operators = tuple(stored["operators"])
-    return Verdict(**{**stored, "change": change, "effects": effects, "operators": operators, "origins": origins})
+        """The record that `to_json` wrote. Raises `RecordError` where it is none."""
+        return decoded(cls, stored, "an explanation of the run file")

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from gi.core.compat import allow_torchvision
+from gi.core.decoding import decoded
 from gi.sandbox.limits import Limits, adopt_orphans, children, confine, die_with_parent
 
 # torch.optim imports torch._dynamo on first use: 1.3 s of CPU which each forked worker would pay again.
@@ -134,7 +135,7 @@ def _work(request: dict[str, Any], connection: socket.socket, scratch: Path) -> 
         os.dup2(nothing, standard)
     for name in [name for name in os.environ if not name.startswith(_KEPT_VARIABLES)]:
         del os.environ[name]
-    confine(Limits.from_json(request["limits"]))
+    confine(decoded(Limits, request["limits"]))
     module, _, function = request["target"].partition(":")
     getattr(importlib.import_module(module), function)(connection)
 

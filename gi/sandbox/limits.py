@@ -5,11 +5,9 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
-from typing import Any
 
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 _PR_SET_PDEATHSIG = 1
@@ -29,11 +27,6 @@ class Limits:
     memory_mb: int
     cpu_s: float | None = None
     device: str = "cpu"
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> "Limits":
-        """The limits whose fields `record` holds."""
-        return cls(memory_mb=int(record["memory_mb"]), cpu_s=record["cpu_s"], device=str(record["device"]))
 
 
 def die_with_parent(parent: int) -> None:

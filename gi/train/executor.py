@@ -1,5 +1,6 @@
 """Evaluates jobs on this machine: a fresh confined process for each, as many at a time as there are slots."""
 
+import dataclasses
 import math
 import re
 import signal
@@ -20,6 +21,7 @@ from gi.data.dataset import Dataset, open_dataset
 from gi.sandbox.limits import Limits
 from gi.sandbox.messages import PeerGoneError, receive, send
 from gi.sandbox.server import START_LIMIT_S, Child, Exit, ForkServer, ServerDied, warm_server
+from gi.train.request import Request, TrainingSettings
 from gi.train.start.wire import seeding_from_json
 
 _RUN = "gi.train.job:run"
@@ -55,7 +57,7 @@ class LocalExecutor:
         self._dataset = dataset
         self._config = config
         self._cost_model = cost_model
-        self._donors = donors
+        self._settings = _training_settings(dataset, config, cost_model, donors)
         self._capacity = workers
         self._live: set[Child] = set()
         self._lock = threading.Lock()
@@ -138,7 +140,7 @@ class LocalExecutor:
         stage: Stage = "build"
         answer: Any = "ended"
         try:
-            send(child.connection, self._request(job, train_limit_s))
+            send(child.connection, dataclasses.asdict(Request(_located(job), self._settings, train_limit_s)))
             while True:
                 message = receive(child.connection, deadline)
                 if not isinstance(message, dict) or "stage" not in message:
@@ -152,27 +154,6 @@ class LocalExecutor:
         if answer != "ended":
             child.kill()
         return answer, stage, _await_end(child)
-
-    def _request(self, job: Job, train_limit_s: float) -> dict[str, Any]:
-        return {
-            "text": job.text,
-            "seed": job.seed,
-            "images": job.images,
-            "split": job.split,
-            "weights_path": _absolute(job.weights_path),
-            "dataset_path": str(self._dataset.path.absolute()),
-            "batch_size": self._config.batch_size,
-            "cpu_limit_s": train_limit_s,
-            "clock": "cpu" if self._by_the_clock else "model",
-            "device": self._config.device,
-            "entry": self._config.entry,
-            "donors": _absolute(self._donors),
-            "inherit_from": _absolute(job.inherit_from),
-        }
-
-    @property
-    def _by_the_clock(self) -> bool:
-        return self._config.clock == "cpu" and self._cost_model is None
 
     def _outcome(self, answer: Mapping[str, Any], job: Job, end: Exit, wall_s: float) -> Outcome:
         """What an answer says, once every value of it was checked: the candidate could have written it."""
@@ -192,8 +173,25 @@ class LocalExecutor:
         return Scored(known, cost, seeding_from_json(answer.get("seeding")))
 
 
+def _training_settings(
+    dataset: Dataset, config: RunConfig, cost_model: CostModel | None, donors: Path | None
+) -> TrainingSettings:
+    return TrainingSettings(
+        dataset_path=str(dataset.path.absolute()),
+        batch_size=config.batch_size,
+        clock=config.clock if cost_model is None else "model",
+        device=config.device,
+        entry=config.entry,
+        donors=_absolute(donors),
+    )
+
+
+def _located(job: Job) -> Job:
+    """The job with its paths as the worker finds them, whose folder is another one."""
+    return dataclasses.replace(job, weights_path=_absolute(job.weights_path), inherit_from=_absolute(job.inherit_from))
+
+
 def _absolute(path: str | Path | None) -> str | None:
-    """The path as the worker finds it, whose folder is another one."""
     return None if path is None else str(Path(path).absolute())
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from gi.core.decoding import decoded
 from gi.core.types import Seeding, Stage
 from gi.data.dataset import Dataset, SplitName, open_dataset
 from gi.sandbox.clock import cpu_s
@@ -23,29 +24,11 @@ from gi.trace.program.candidate import CandidateError, Recipe, blame, build, loa
 from gi.train.cost_model import modelled
 from gi.train.loop import Batches, batch_order, error_rate, fastest_layout, pace_check, seed_everything, train
 from gi.train.measure import buffer_values, macs_per_sample, num_params, relative_time
+from gi.train.request import Request
 from gi.train.start.donors import UNSEEDED, lacks_weights, raced
 from gi.train.start.inherit import inherit
 from gi.train.start.race import Entrant
 from gi.train.start.wire import seeding_json
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What the driver asks for: the fields of a `seams.Job`, and the run's settings that concern it."""
-
-    text: str
-    seed: int
-    images: int
-    split: SplitName
-    weights_path: str | None
-    dataset_path: str
-    batch_size: int
-    cpu_limit_s: float
-    clock: str
-    device: str
-    entry: str = "Net"
-    donors: str | None = None
-    inherit_from: str | None = None
 
 
 @dataclass(slots=True)
@@ -59,7 +42,7 @@ class Spent:
 
 def run(connection: socket.socket) -> None:
     """Answers the one request on `connection`: a message at each new stage, then the values or the failure."""
-    request = Request(**receive(connection))
+    request = decoded(Request, receive(connection))
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)  # a dead layer's optimizer state decays into numbers that take 100 times as long
     spent = Spent()
@@ -89,16 +72,16 @@ def probe_device(connection: socket.socket) -> None:
 
 
 def _evaluate(request: Request, spent: Spent, enter: Callable[[Stage], None]) -> Mapping[str, float]:
-    dataset = open_dataset(Path(request.dataset_path))
+    dataset = open_dataset(Path(request.settings.dataset_path))
     enter("build")
-    seed_everything(request.seed, "weights")
-    module = load(request.text)
-    net = build(module, request.entry).to(request.device)
+    seed_everything(request.job.seed, "weights")
+    module = load(request.job.text)
+    net = build(module, request.settings.entry).to(request.settings.device)
     enter("forward")
-    macs = macs_per_sample(net, dataset.task, request.device)
-    model = modelled(num_params(net), macs, task=dataset.task, images=request.images)
-    layout = fastest_layout(net, dataset.task, request.device)
-    batches = Batches(dataset, "train", request.device)
+    macs = macs_per_sample(net, dataset.task, request.settings.device)
+    model = modelled(num_params(net), macs, task=dataset.task, images=request.job.images)
+    layout = fastest_layout(net, dataset.task, request.settings.device)
+    batches = Batches(dataset, "train", request.settings.device)
     buffers = buffer_values(net)
     net = _train(request, module, net, batches, layout, spent=spent, enter=enter, model_train_s=model["train_time"])
     enter("measure")
@@ -106,14 +89,14 @@ def _evaluate(request: Request, spent: Spent, enter: Callable[[Stage], None]) ->
     values = {"params": num_params(net, buffers), "macs": macs, "train_time": spent.train_cpu_s}
     values |= _errors(request, net, dataset, layout)
     net.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # as who runs the program has it
-    if request.clock == "model":
+    if request.settings.clock == "model":
         values |= model
     else:
-        images, _ = batches.take(slice(request.batch_size))
+        images, _ = batches.take(slice(request.settings.batch_size))
         values["time"] = relative_time(net, images, dataset.task)
     spent.measure_cpu_s = cpu_s() - start
-    if request.weights_path is not None:
-        _save(net, Path(request.weights_path))
+    if request.job.weights_path is not None:
+        _save(net, Path(request.job.weights_path))
     return values
 
 
@@ -122,12 +105,11 @@ def _errors(request: Request, net: nn.Module, dataset: Dataset, layout: torch.me
 
     The choice among final trainings reads `validation_error` alone, so that the test split has no part in it.
     """
-    splits: dict[str, SplitName] = {"error": request.split}
-    if request.split == "test":
+    splits: dict[str, SplitName] = {"error": request.job.split}
+    if request.job.split == "test":
         splits = {"validation_error": "validation", "error": "test"}
-    return {
-        name: error_rate(net, Batches(dataset, split, request.device), layout=layout) for name, split in splits.items()
-    }
+    device = request.settings.device
+    return {name: error_rate(net, Batches(dataset, split, device), layout=layout) for name, split in splits.items()}
 
 
 def _train(
@@ -145,21 +127,22 @@ def _train(
 
     What the parent has comes first: donors fill only convolutions that inherited nothing.
     """
-    size = min(request.batch_size, batches.num_samples)
-    steps = max(1, request.images // size)
+    size = min(request.settings.batch_size, batches.num_samples)
+    steps = max(1, request.job.images // size)
     spent.seeding = inherited = _inherited(request, net)
     kept = frozenset(row.layer for row in inherited.layers)
     enter("recipe")
     recipe = _recipe(request, module, steps, batches.task.input_shape, net)
     enter("train")
     check_pace = _pace_check(request, model_train_s, steps)
-    order = batch_order(batches.num_samples, size, steps, request.seed).to(request.device)
+    order = batch_order(batches.num_samples, size, steps, request.job.seed).to(request.settings.device)
     start = cpu_s()
     try:
         entrant = Entrant(net, recipe)
-        if request.donors is not None and lacks_weights(net, kept):
+        if request.settings.donors is not None and lacks_weights(net, kept):
             make = partial(_recipe, request, module, steps, batches.task.input_shape)
-            entrant, tried = raced(entrant, make, batches, order, Path(request.donors), layout=layout, kept=kept)
+            pack = Path(request.settings.donors)
+            entrant, tried = raced(entrant, make, batches, order, pack, layout=layout, kept=kept)
             spent.seeding = Seeding((*inherited.layers, *tried.layers), tried.won, inherited.cpu_s + tried.cpu_s)
         left = order[len(entrant.losses) :]
         train(entrant.net, entrant.recipe, batches, left, layout=layout, check_pace=check_pace)
@@ -170,27 +153,27 @@ def _train(
 
 def _inherited(request: Request, net: nn.Module) -> Seeding:
     """What the network took over from its parent; `UNSEEDED` for nothing."""
-    if request.inherit_from is None:
+    if request.job.inherit_from is None:
         return UNSEEDED
     start = cpu_s()
-    layers = inherit(net, Path(request.inherit_from))
+    layers = inherit(net, Path(request.job.inherit_from))
     return Seeding(layers, won=False, cpu_s=cpu_s() - start) if layers else UNSEEDED
 
 
 def _recipe(request: Request, module: ModuleType, steps: int, image_shape: tuple[int, ...], net: nn.Module) -> Recipe:
     """The recipe of a network, with the same random numbers for each."""
-    seed_everything(request.seed, "recipe")
+    seed_everything(request.job.seed, "recipe")
     recipe = make_recipe(module, net, steps, image_shape)
-    seed_everything(request.seed, "training")
+    seed_everything(request.job.seed, "training")
     return recipe
 
 
 def _pace_check(request: Request, model_train_s: float, steps: int) -> Callable[[int], None] | None:
     """The check of a candidate's pace while it trains; with a cost model the model alone decides, here and now."""
-    if request.clock != "model":
-        return pace_check(request.cpu_limit_s, steps)
-    if model_train_s > request.cpu_limit_s:
-        detail = f"{model_train_s:.0f} CPU seconds by the cost model, {request.cpu_limit_s:.0f} allowed (--cpu-limit)"
+    if request.settings.clock != "model":
+        return pace_check(request.train_limit_s, steps)
+    if model_train_s > request.train_limit_s:
+        detail = f"{model_train_s:.0f} CPU seconds by the cost model, {request.train_limit_s:.0f} allowed (--cpu-limit)"
         raise CandidateError("train", "too slow", detail)
     return None
 

@@ -4,6 +4,7 @@ import pytest
 from rich.console import Console
 
 from gi.archive import Archive
+from gi.core.errors import RecordError
 from gi.core.types import Origin
 from gi.explain import Change, Effect, Explanation, Verdict
 from gi.explain.provenance.sources import individual_explanation
@@ -98,6 +99,16 @@ def test_the_record_survives_json():
     assert [c["status"] for c in told["changes"]] == ["kept", "dropped"]
     assert [e["within_noise"] for e in told["changes"][0]["effects"]] == [False, False, True]
     assert told["changes"][0]["origins"][0]["licence"] == "MIT"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [("verdicts", 3, "Expected `array`, got `int` at `verdicts`"), ("levels", {"error": "x"}, "got `str` at `levels")],
+)
+def test_a_stored_explanation_that_is_none_is_refused_in_one_line(field, value, says):
+    stored = made(KEPT).to_json() | {field: value}
+    with pytest.raises(RecordError, match=f"an explanation of the run file cannot be read: .*{says}"):
+        Explanation.from_json(stored)
 
 
 def test_changes_without_a_measurement_have_their_edits_and_origins(tmp_path):
