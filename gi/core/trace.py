@@ -41,14 +41,15 @@ class Fix:
 
     kind "argument": argument `name` (position `position` in the signature) of the constructor becomes `value`;
     "symbol": the called class becomes `value`; "flatten", "pool": the input is flattened, or pooled and flattened,
-    first; "lazy": the lazy class becomes its plain one, whose first argument, `name`, is `value`; "remove": the call is
-    left out; "inplace": it makes a new tensor; "head": the output becomes (n, `value`) by pooling, flattening and one
-    dense layer; "shrink": an image is pooled to `value[0]` high and wide before it is flattened; "view": the sizes of
-    a view become `value`; "reshape": a view becomes a reshape; "project": operand `name` (left or right) of an
-    elementwise operation passes through a 1x1 convolution whose (in, out, stride) is `value` (for stride 0, through a
-    dense layer); "resize": an operand is pooled to the size `value`, that of the other one or, without a `name`, of
-    the smallest element of a concatenation. `route` names the points, as indices, that could give the value: for an
-    argument from the expression in the constructor call outwards, the call itself last.
+    first; "pad": the call that pads channels gives `value` of them; "lazy": the lazy class becomes its plain one, whose
+    first argument, `name`, is `value`; "remove": the call is left out; "inplace": it makes a new tensor; "head": the
+    output becomes (n, `value`) by pooling, flattening and one dense layer; "shrink": an image is pooled to `value[0]`
+    high and wide before it is flattened; "view": the sizes of a view become `value`; "reshape": a view becomes a
+    reshape; "project": operand `name` (left or right) of an elementwise operation passes through a 1x1 convolution
+    whose (in, out, stride) is `value` (for stride 0, through a dense layer); "resize": an operand is pooled to the size
+    `value`, that of the other one or, without a `name`, of the smallest element of a concatenation. `route` names the
+    points, as indices, that could give the value: for an argument from the expression in the constructor call outwards,
+    the call itself last.
     """
 
     kind: str

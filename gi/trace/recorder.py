@@ -15,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 from gi.core.trace import Site, Use
 from gi.trace.fit import layers
 from gi.trace.fit.channel_axis import layer_axis
-from gi.trace.fit.data_flow import DataFlow
+from gi.trace.fit.data_flow import DataFlow, channel_pad
 from gi.trace.fit.functions import function_misfits, like, made_to_fit, width_of
 from gi.trace.fit.misfit import Misfit
 from gi.trace.fit.plain_weights import is_lazy, wake, width_name
@@ -24,6 +24,7 @@ from gi.trace.fit.remembered_outputs import Outputs
 from gi.trace.fit.saved_for_backward import Kept
 from gi.trace.identity.graph_digest import GraphDigest, sets_values
 from gi.trace.numbers.demands import Needs
+from gi.trace.numbers.scope import scope_of
 from gi.trace.numbers.tracked_int import Routes, constructor_values
 from gi.trace.program.call_sites import NOWHERE, CallSites, literals
 from gi.trace.program.placement import Placement, Values, called
@@ -281,12 +282,19 @@ class Recorder:
         if self._depth == self._foreign:
             self.flow.note(getattr(func, "__name__", ""), output, data, site=site, args=args[1:])
         if not self._depth:
+            self._note_pad(output)
             first = output[0] if isinstance(output, (tuple, list)) and output else output
             if data and isinstance(first, torch.Tensor):  # of several, as `chunk` gives them, the first
                 inputs = tuple(tuple(t.shape) for t in data)
                 axes = (self._axis(data[0]), self._axis(first))
                 self.uses.append(Use(symbol_of(func), site, (), inputs, tuple(first.shape), axes=axes))
         return output
+
+    def _note_pad(self, output: Any) -> None:
+        """An image that is padded in its channels: the names beside the call may give its width."""
+        step, frame = self.flow.step(output), self.sites.frame()
+        if step is not None and channel_pad([step]) is not None and frame is not None:
+            self.needs.padded(step, scope_of(frame))
 
     def _with_fitting_weights(
         self, func: Any, site: Site, args: Any, kwargs: dict[str, Any]

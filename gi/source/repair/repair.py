@@ -12,6 +12,7 @@ from gi.source.repair import layers, sums, values
 from gi.source.repair.head import add_head
 from gi.source.repair.image_size import with_image_size
 from gi.source.repair.out_of_place import out_of_place
+from gi.source.repair.padding import set_padding
 from gi.source.repair.values import add_argument, find_argument
 from gi.source.tree.tree import Replacement, Source, parse
 
@@ -110,6 +111,7 @@ _PLAIN: dict[str, Callable[[Source, Fix, Trace], list[Replacement]]] = {
     "flatten": layers.flatten_first,
     "inplace": out_of_place,
     "lazy": layers.set_lazy,
+    "pad": set_padding,
     "pool": layers.flatten_first,
     "remove": layers.remove,
     "shrink": layers.pool_first,

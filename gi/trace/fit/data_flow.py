@@ -15,6 +15,7 @@ from gi.trace.program.call_sites import NOWHERE
 Says: TypeAlias = Callable[[nn.Module | None], bool]
 
 _PERMUTING = frozenset({"permute", "transpose", "movedim", "swapaxes"})
+_WITH_CHANNELS = 6  # amounts of a pad: before and behind, of width, height and channels
 _WINDOWS = (nn.MaxPool1d, nn.MaxPool2d, nn.AvgPool1d, nn.AvgPool2d)
 
 
@@ -23,7 +24,7 @@ class Step:
     """One call that data passed: function or class, the layer (None for a function), the shapes before and after.
 
     `site` is the program's own call; `axis` the axis of the channels in what came out, None where nothing tells;
-    `order` says which axis each axis was, where the call moves some.
+    `order` says which axis each axis was, where the call moves some; `amounts` what a pad adds, from the last axis on.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Step:
     site: Site = NOWHERE
     axis: int | None = None
     order: tuple[int, ...] | None = None
+    amounts: tuple[int, ...] = ()
 
 
 class DataFlow:
@@ -64,7 +66,8 @@ class DataFlow:
                 after = tuple(tensor.shape)
                 axis = output_axis(name, layer, args, shapes, after)
                 order = moved(name, args, len(after)) if layer is None and len(before) == len(after) else None
-                self._steps[id(tensor)] = Step(name, layer, parents, before, after, site, axis, order)
+                amounts = tuple(args[0]) if name == "pad" and args and isinstance(args[0], (tuple, list)) else ()
+                self._steps[id(tensor)] = Step(name, layer, parents, before, after, site, axis, order, amounts)
                 self._kept.append(tensor)
 
     def knows(self, output: Any) -> bool:
@@ -100,6 +103,10 @@ class DataFlow:
                 return None
             step = step.parents[0]
         return None
+
+    def step(self, tensor: torch.Tensor) -> Step | None:
+        """The call that gave a tensor, None where none was noted."""
+        return self._steps.get(id(tensor))
 
     def width_source(self, tensor: torch.Tensor, axis: int) -> nn.Module | None:
         """The layer whose width an axis of a tensor is, followed back through transposes and views."""
@@ -154,6 +161,16 @@ def _axis_before(step: Step, axis: int) -> int | None:
         return axis if before[axis : axis + 1] == after[axis : axis + 1] else None
     behind = len(after) - axis
     return len(before) - behind if before[-behind:] == after[axis:] else None
+
+
+def channel_pad(steps: Iterable[Step]) -> Step | None:
+    """The call of `F.pad` that gives an image its width; None where a layer does, or several images together."""
+    for step in steps:
+        if len(step.amounts) == _WITH_CHANNELS and len(step.after) == 4:
+            return step
+        if step.layer is not None or len(step.parents) != 1 or step.before[1:2] != step.after[1:2]:
+            return None
+    return None
 
 
 def connections(steps: Iterable[Step]) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from gi.trace.fit.data_flow import DataFlow, connections, shrinking, strided
+from gi.trace.fit.data_flow import DataFlow, channel_pad, connections, shrinking, strided
 from gi.trace.fit.misfit import Misfit
 from gi.trace.fit.windows import each_side, small_window
 
@@ -170,8 +170,11 @@ def _sum(left: torch.Tensor, right: torch.Tensor, in_place: bool, flow: DataFlow
     pairs = list(zip(left.shape[1:], right.shape[1:], strict=True))
     if all(a == b or (1 in (a, b) and not (in_place and a == 1)) for a, b in pairs):
         return
+    padded = list(_padded(left, right, flow)) if left.dim() == 4 and left.shape[1] != right.shape[1] else []
     if left.dim() < 4:
         yield from _features(left, right, flow)
+    elif padded:
+        yield from padded
     elif 1 in (left.shape[2] * left.shape[3], right.shape[2] * right.shape[3]) and left.shape[1] != right.shape[1]:
         yield from _gate(left, right, flow)
     else:
@@ -207,6 +210,21 @@ def _one_axis(left: torch.Tensor, right: torch.Tensor, flow: DataFlow) -> Iterat
             whole[axis] = int(pairs[axis][own])
             yield width_of(source, whole[axis])
             yield Misfit("becomes", value=tuple(whole))
+            return
+
+
+def _padded(left: torch.Tensor, right: torch.Tensor, flow: DataFlow) -> Iterator[Misfit]:
+    """The shortcut whose width is only padding is padded to the other operand's: see `gi.source.repair.padding`.
+
+    A projection there would make the widths of all later blocks follow the padding, which follows them. Sizes that
+    differ too are left to the next round.
+    """
+    ways = [channel_pad(steps) for steps in flow.apart([left, right])]
+    for pad, other in zip(ways, (right, left), strict=True):
+        if pad is not None:
+            size = (min(a, b) for a, b in zip(left.shape[2:], right.shape[2:], strict=True))
+            yield Misfit("pad", value=int(other.shape[1]), layer=pad)
+            yield Misfit("becomes", value=(left.shape[0], other.shape[1], *size))
             return
 
 

@@ -11,7 +11,7 @@ class Misfit:
     """What does not fit: kind, argument name and position, value, as in `gi.core.trace.Fix`.
 
     `layer` is the layer whose argument it is, where that is not the one that was called; or a tensor that the program
-    made itself, whose sizes are its arguments.
+    made itself, whose sizes are its arguments; or the earlier step whose call has to change.
     """
 
     kind: str

@@ -7,6 +7,7 @@ from typing import Any
 from torch import nn
 
 from gi.core.trace import Case, Fix, Site, ValuePlace
+from gi.trace.fit.data_flow import Step
 from gi.trace.fit.misfit import Misfit
 from gi.trace.fit.raw_tensors import RawTensor
 from gi.trace.numbers.scope import Scope, numbers
@@ -31,6 +32,7 @@ class Needs:
         self.used: set[int] = set()
         self.strides: dict[Site, list[Misfit]] = {}
         self.is_closed = False  # what comes now may only follow from what was found: the next round shows it
+        self.pads: list[tuple[Step, Scope | None]] = []
         self.sums: list[tuple[Site, Any, tuple[Any, ...], Misfit | None]] = []
 
     def built(
@@ -40,13 +42,16 @@ class Needs:
         self.layers.append(layer)
         self.sites[id(layer)], self.scopes[id(layer)], self.given[id(layer)] = sites, scope, given
 
-    def add(self, misfit: Misfit, site: Site, layer: nn.Module | RawTensor | None) -> None:
-        """Something does not fit: at a call, in a layer, or in a raw tensor."""
+    def add(self, misfit: Misfit, site: Site, layer: nn.Module | RawTensor | Step | None) -> None:
+        """Something does not fit: at a call, in a layer, in a raw tensor, or at the call of an earlier step."""
         if misfit.kind in _UNTOLD or self.is_closed:
             return
         if misfit.kind == "stride":
             self.strides.setdefault(site, []).append(misfit)
             return
+        if isinstance(misfit.layer, Step):
+            self.wanted[id(misfit.layer), misfit.kind] = misfit.value
+            site, layer = misfit.layer.site, None
         sites = self.sites.get(id(layer), ())
         at_call = misfit.kind == "argument" and layer is None  # of the function that is called
         built = (site,) if at_call else sites
@@ -59,6 +64,10 @@ class Needs:
         """Operands met, in a method of `owner`."""
         misfit = next((m for m in misfits if m.kind in _AT_SUMS), None)
         self.sums.append((site, owner, shapes, misfit))
+
+    def padded(self, step: Step, scope: Scope | None) -> None:
+        """An image was padded in its channels, with these names around."""
+        self.pads.append((step, scope))
 
     def is_odd(self, layer: nn.Module | None) -> bool:
         """Whether the width of what a layer gives is a number of its own, and no name that others share."""
@@ -115,6 +124,8 @@ class Needs:
     def _route(self, fix: Fix, layer: Any) -> list[tuple[Any, Any]]:
         if fix.kind in _AT_SUMS:
             return [(("sum", fix.site), lambda: self._sum_point(fix.site))]
+        if fix.kind == "pad":
+            return [(("pad", fix.site), lambda: self._pad_point(fix.site))]
         if fix.kind != "argument" or not fix.built:
             return []
         found: list[tuple[Any, Any]] = []
@@ -173,6 +184,13 @@ class Needs:
         idle = [(m, (), ()) for m in self.own if type(m) in classes and id(m) not in reached]
         cases = (Case(s, w, *_names(self._end_of_constructor(owner), True)) for owner, s, w in [*here, *idle])
         return ValuePlace(site, "sum", -1, tuple(cases))
+
+    def _pad_point(self, site: Site) -> ValuePlace:
+        """The place of a pad: each time that it ran, the channels that came in, and those that should come out."""
+        here = [(step, scope) for step, scope in self.pads if step.site == site]
+        widths = [self.wanted.get((id(step), "pad"), step.after[1]) for step, _ in here]
+        cases = (Case(s.before[1], (w,), *_names(scope, True)) for (s, scope), w in zip(here, widths, strict=True))
+        return ValuePlace(site, "pad", 1, tuple(cases))
 
     def _end_of_constructor(self, owner: Any) -> Scope | None:
         if not isinstance(owner, nn.Module):
