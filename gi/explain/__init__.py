@@ -1,4 +1,4 @@
-"""What a winner's changes are worth: the difference to its seed program, taken apart and dropped change by change."""
+"""Splits the difference between an individual and its seed program into changes, and measures what each contributes."""
 
 from gi.explain.difference import Change, Difference, changes, difference
 from gi.explain.noise import Resolution

@@ -1,4 +1,4 @@
-"""Two texts side by side: which rows are equal, which became which, which came and which went."""
+"""Alignment of two program texts: which rows are equal, replaced, inserted or deleted."""
 
 import difflib
 import re
@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from gi.core.text_lines import python_lines
 from gi.explain.rows import Section, sections
 
-_RELATED = 0.5  # a layer with other arguments stays above it, and one of the same family
-_MOST_PAIRS = 2500  # of rows of one stretch that are compared each with each
+_RELATED = 0.5  # ratio from which two rows pair: a layer with other arguments, or another one of its family, reaches it
+_MOST_PAIRS = 2500  # rows of one stretch times rows of the other: each pair costs a sequence match of its own
+# `self.act = nn.ReLU()` and `layers.append(nn.ReLU())` hold one layer: where it is put must not lower the likeness.
 _WRAPPING = re.compile(r"^\s*(?:[\w.]+\s*=\s*|\w+\.append\()")
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Rows of both texts that belong together; one side may be empty.
+    """Rows of both texts that are aligned with each other; one side may be empty.
 
-    `names` is what a statement of the module binds that only one of the texts has; empty for everything else.
+    `names` holds what a module-level statement binds that only one of the texts has; empty for everything else.
     """
 
     before: str
@@ -38,6 +39,7 @@ def stretches(before: str, after: str) -> Iterator[Stretch]:
             for one, other in zip(old[i1:i2], new[j1:j2], strict=True):
                 yield from _in_section(one.rows, other.rows)
         else:
+            # Statements are matched by key alone: a class that was renamed is one deletion and one insertion.
             yield from (_alone(section, gone=True) for section in old[i1:i2])
             yield from (_alone(section, gone=False) for section in new[j1:j2])
 
@@ -56,11 +58,12 @@ def _in_section(old: Sequence[str], new: Sequence[str]) -> Iterator[Stretch]:
 
 
 def _opcodes(old: Sequence[Hashable], new: Sequence[Hashable]) -> Sequence[tuple[str, int, int, int, int]]:
+    # From 200 rows on, autojunk ignores those that recur most, which in a network are its activations.
     return difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
 
 
 def paired(old: Sequence[str], new: Sequence[str]) -> Iterator[Stretch]:
-    """Old rows beside the new ones that they became, so that the pairs are as alike as possible in all."""
+    """Pairs old rows with new ones so that the sum of likenesses is maximal; rows without a partner stand alone."""
     if len(old) == len(new) == 1 and "(" in old[0] and "(" in new[0]:  # one layer in another's place
         yield Stretch(old[0], new[0])
         return
@@ -79,10 +82,10 @@ def paired(old: Sequence[str], new: Sequence[str]) -> Iterator[Stretch]:
 
 
 def _scores(old: Sequence[str], new: Sequence[str]) -> list[list[float]]:
-    """The likeness in all of the best pairing of the rows from each pair of places on (Needleman and Wunsch, 1970)."""
+    """Table whose `[i][j]` is the best sum over pairings of `old[i:]` with `new[j:]` (Needleman and Wunsch, 1970)."""
     score = [[0.0] * (len(new) + 1) for _ in range(len(old) + 1)]
     if len(old) * len(new) > _MOST_PAIRS:
-        return score
+        return score  # all zeros: `paired` then pairs nothing, every row is a change of its own
     for i in reversed(range(len(old))):
         for j in reversed(range(len(new))):
             pair = score[i + 1][j + 1] + _likeness(old[i], new[j])
@@ -91,7 +94,7 @@ def _scores(old: Sequence[str], new: Sequence[str]) -> list[list[float]]:
 
 
 def _likeness(old: str, new: str) -> float:
-    """0 to 1 for related rows, far below 0 for rows that must not be paired."""
+    """Similarity in 0..1 for related rows; -1e9 for rows that must not pair, below any sum of similarities."""
     one, other = _WRAPPING.sub("", old).strip(), _WRAPPING.sub("", new).strip()
     same_target = _target(old) == _target(new) != ""
     ratio = difflib.SequenceMatcher(None, one, other, autojunk=False).ratio()
@@ -99,8 +102,8 @@ def _likeness(old: str, new: str) -> float:
 
 
 def _target(row: str) -> str:
-    found = re.match(r"\s*([\w.]+)\s*=[^=]", row)
-    return found[1] if found else ""
+    match = re.match(r"\s*([\w.]+)\s*=[^=]", row)
+    return match[1] if match else ""
 
 
 def _bare(text: str) -> str:

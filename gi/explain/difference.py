@@ -1,9 +1,9 @@
-"""The difference between a seed program and an individual, apart into changes that can be dropped one by one.
+"""The difference between a seed program and an individual, split into changes that can be dropped one by one.
 
-Both texts are one sequence of pieces. A piece has the text that the seed program has there, that of the individual,
-and the number of the change that made one of the other. To keep some changes is to join, for each piece, the one text
-or the other; nothing is patched, so that any set of changes gives a text. Say that the individual has one layer more
-and another learning rate:
+Both texts become one sequence of pieces. A piece holds the seed program's text, the individual's text, and the number
+of the change that turns the first into the second. A set of changes is applied by joining, for each piece, one of its
+two texts; nothing is patched, so that any set of changes gives a text. Say that the individual has one layer more and
+another learning rate:
 
     piece    before                     after                      change
     1        ... nn.Flatten(),          ... nn.Flatten(),          -
@@ -16,8 +16,8 @@ and another learning rate:
 along where a piece that is kept mentions it. Two pieces that share a name which only one of the programs binds have one
 number.
 
-What it cannot do: it tells by rows and calls and not by edits, so that an edit whose row a later one rewrote is part of
-that row's change, and a text made of some changes need not run; `gi.explain.variants` repairs it or says why it cannot.
+What it cannot do: it sees rows and calls, not the recorded edits, so that an edit whose row a later one rewrote is part
+of that row's change. A text made of some changes need not run; `gi.explain.variants` repairs it or says why it cannot.
 """
 
 import itertools
@@ -39,11 +39,11 @@ _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of both texts, as the seed program has it and as the individual has it.
+    """A stretch of both texts: the seed program's version and the individual's.
 
-    `change` is the number of the change that made one of the other; None where nobody need decide: the two are equal,
-    or differ in white space and comments. `names` marks support: what a statement of the module binds that only one
-    of the two has (an import, a class, a constant); it comes along where something else mentions one of them.
+    `change` is the number of the change between them; None where there is nothing to decide: the two are equal, or
+    differ in white space and comments. `names` marks support, a module-level statement that only one of the texts has
+    (an import, a class, a constant), by the names that it binds; it is kept where a kept piece mentions one of them.
     """
 
     before: str
@@ -54,10 +54,10 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change: the rows that it took from the seed program and that it brought, and the lines where they stand.
+    """One change: the rows that it deletes from the seed program (`before`) and inserts (`after`).
 
-    `lines` are those of `after` in the individual (1-based); `line` is the first of them, or where the rows that went
-    would stand.
+    `lines` are the lines of `after` in the individual (1-based); `line` is the first of them, or, for a deletion, the
+    line at which the deleted rows would be.
     """
 
     number: int
@@ -96,12 +96,13 @@ class Difference:
             return self.before
         chosen = ["" if p.names else _chosen(p, kept) for p in self.pieces]
         mentioned = set(_IDENTIFIER.findall("".join(chosen)))
+        # To a fixed point, since a class that comes along may mention another class, an import or a constant.
         waiting = [n for n, p in enumerate(self.pieces) if p.names]
-        while found := [n for n in waiting if self.pieces[n].names & mentioned]:
-            for n in found:
+        while needed := [n for n in waiting if self.pieces[n].names & mentioned]:
+            for n in needed:
                 chosen[n] = self.pieces[n].before or self.pieces[n].after
                 mentioned.update(_IDENTIFIER.findall(chosen[n]))
-            waiting = [n for n in waiting if n not in found]
+            waiting = [n for n in waiting if n not in needed]
         return "".join(chosen)
 
     def merged(self, one: int, other: int) -> "Difference":
@@ -109,7 +110,7 @@ class Difference:
         return Difference(tuple(replace(p, change=one) if p.change == other else p for p in self.pieces))
 
     def settled(self, number: int) -> "Difference":
-        """The same difference, where change `number` is not to be decided on: its rows are the individual's."""
+        """The same difference with change `number` applied for good: every text has the individual's rows there."""
         return Difference(tuple(replace(p, change=None) if p.change == number else p for p in self.pieces))
 
     def renumbered(self) -> "Difference":
@@ -125,16 +126,17 @@ def difference(seed: str, individual: str) -> Difference:
         roots = joined([(p.before, p.change) for p in raw], [(p.after, p.change) for p in raw])
     except SyntaxError as error:
         raise SourceError(f"line {error.lineno}: {error.msg}") from None
+    # Numbered by first appearance in the text: joining leaves gaps, and the numbers are shown to the user.
     order = {root: n for n, root in enumerate(dict.fromkeys(roots[p.change] for p in raw if p.change is not None), 1)}
     return Difference(tuple(p if p.change is None else replace(p, change=order[roots[p.change]]) for p in raw))
 
 
-def changes(found: Difference) -> tuple[Change, ...]:
-    """The changes by number, with whole rows: the rest of a row that holds one comes along."""
-    touched: dict[int, tuple[set[int], set[int]]] = {number: (set(), set()) for number in sorted(found.numbers)}
+def changes(delta: Difference) -> tuple[Change, ...]:
+    """The changes by number, as whole rows, for a reader: a change of one argument shows the row around it."""
+    touched: dict[int, tuple[set[int], set[int]]] = {number: (set(), set()) for number in sorted(delta.numbers)}
     places: dict[int, int] = {}
     old, new = "", ""
-    for piece in found.pieces:
+    for piece in delta.pieces:
         if piece.change is not None:
             touched[piece.change][0].update(_lines(old, piece.before))
             touched[piece.change][1].update(_lines(new, piece.after))
@@ -148,7 +150,7 @@ def changes(found: Difference) -> tuple[Change, ...]:
 
 
 def _lines(text: str, piece: str) -> range:
-    """The numbers of the lines that a piece behind `text` stands in; none for an empty one between two lines."""
+    """The line numbers (1-based) that `piece`, appended to `text`, covers; none for an empty one between two lines."""
     first = text.count("\n") + 1
     if not piece:
         return range(first, first + (text[-1:] not in ("", "\n")))

@@ -1,4 +1,4 @@
-"""A row that changed, cut within: each call whose name, wrapping or arguments changed becomes a stretch of its own."""
+"""Splits a changed row further: each call whose name, wrapping or arguments changed becomes a segment of its own."""
 
 import ast
 import difflib
@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from gi.core.text_lines import whole_lines
 from gi.explain.alignment import paired
 
-_TOKEN = re.compile(r"[\w.]+\(?|\s+|.", re.DOTALL)  # a call's name with its bracket is one
-_MOST_PARTS = 8  # of one row; with more of them it changes as a whole
+# A call's name and its bracket are one token, so that no cut leaves one without the other.
+_TOKEN = re.compile(r"[\w.]+\(?|\s+|.", re.DOTALL)
+_MOST_PARTS = 8  # of one row: joining tries pairs of groups, each by a parse; beyond this the row changes as a whole
 
 
 @dataclass(frozen=True, slots=True)
 class RowSegment:
-    """A stretch of a row as it was and as it is; parts with one `group` go together, None is for equal ones."""
+    """A stretch of a row in both texts; segments of one `group` change together, None is for equal ones."""
 
     before: str
     after: str
@@ -26,7 +27,7 @@ class RowSegment:
 def parts(before: str, after: str) -> tuple[RowSegment, ...]:
     """The parts of a row; each group alone gives a row that parses.
 
-    One part for a row that fills several lines, so that it is told as a whole, and where no cut gives such rows.
+    A row over several lines is one part, shown as a whole; so is a row of which no cut gives rows that parse.
     """
     whole = (RowSegment(before, after, 0),)
     calls = _calls(before)
@@ -51,7 +52,8 @@ def _cut(before: str, after: str, calls: Sequence[tuple[int, int]]) -> Iterator[
             at += len(same)
             continue
         for stretch in paired(old[i1:i2], new[j1:j2]):
-            # Which of several brackets in a row a diff takes for the one that came or went says nothing.
+            # Of several brackets in a row, the one that a diff marks as new is arbitrary and belongs to no call: it
+            # gets a group of its own, from -2 down (-1 is "in no call"), and `_joined` merges it where it is needed.
             loose = not (stretch.before + stretch.after).strip(")")
             end = at + len(stretch.before)
             yield RowSegment(stretch.before, stretch.after, -2 - at if loose else _owner(calls, at, end))
@@ -59,7 +61,7 @@ def _cut(before: str, after: str, calls: Sequence[tuple[int, int]]) -> Iterator[
 
 
 def _owner(calls: Sequence[tuple[int, int]], start: int, end: int) -> int:
-    """The number of the innermost call around a stretch; an insertion at a call's edge is outside of it."""
+    """The index of the innermost call around a stretch, -1 for none; an insertion at a call's edge is outside of it."""
     inside = [
         n for n, (first, last) in enumerate(calls)
         if (first <= start and end <= last and (start < end or first < start < last))
@@ -68,7 +70,7 @@ def _owner(calls: Sequence[tuple[int, int]], start: int, end: int) -> int:
 
 
 def _joined(cut: Sequence[RowSegment], groups: Sequence[int]) -> list[RowSegment] | None:
-    """The parts with those groups joined that give no row that parses without each other; None where none do."""
+    """Joins groups that give a row that parses only together; None where a group parses with no single partner."""
     renamed = {group: group for group in groups}
     for group in groups:
         if _parses(_row(cut, renamed, {renamed[group]})):
@@ -89,7 +91,7 @@ def _parses(row: str) -> bool:
 
 
 def _calls(row: str) -> list[tuple[int, int]] | None:
-    """Where the row's calls start and end, in characters; None for a row that is no statement and no argument."""
+    """Extents of the row's calls, in characters; None for a row that is neither a statement nor an argument."""
     text = row.strip()
     indent = len(row) - len(row.lstrip())
     try:

@@ -1,4 +1,4 @@
-"""How far two programs differ, measured against how far one differs from itself.
+"""Differences between two programs, compared with the spread of one program over its seeds.
 
 One program trained on several seeds gives several errors. Two programs differ where their means are further apart than
 half of the 95 % interval of the difference: of errors 3.0, 3.4 and 3.2 % beside 3.3, 3.5 and 3.7 % the means are 0.3 %
@@ -38,6 +38,7 @@ def effect(objective: str, first: Sequence[float], second: Sequence[float], reso
     have differed at all, and for what repeated trainings at one time do not show.
     """
     one, other = statistics.fmean(first), statistics.fmean(second)
+    # With one training on each side there is no deviation: `freedom` is 0 and the resolution alone is the noise.
     freedom = len(first) + len(second) - 2
     squares = sum((v - mean) ** 2 for values, mean in ((first, one), (second, other)) for v in values)
     error = math.sqrt(squares / max(freedom, 1) * (1 / len(first) + 1 / len(second)))
@@ -46,7 +47,7 @@ def effect(objective: str, first: Sequence[float], second: Sequence[float], reso
 
 
 def effects(levels: Levels, without: Levels, resolution: Resolution) -> tuple[Effect, ...]:
-    """What a change does to each objective that both levels have, by the figures with it and without it."""
+    """The effect of a change on each objective that both levels have: with it (`levels`) less `without` it."""
     shared = [key for key in levels if levels[key] and without.get(key)]
     return tuple(effect(key, levels[key], without[key], resolution) for key in shared)
 
@@ -57,8 +58,8 @@ def worse(
     """The objectives in which `levels` are worse than `reference` by more than noise.
 
     What is within the share `tolerance` of the reference passes, too. `doubts` widens the noise where few trainings
-    must do.
+    have to decide.
     """
-    found = effects(levels, reference, resolution)
-    passes = {e.objective: tolerance * abs(statistics.fmean(reference[e.objective])) for e in found}
-    return tuple(e.objective for e in found if e.difference > max(doubts * e.noise, passes[e.objective]))
+    compared = effects(levels, reference, resolution)
+    passes = {e.objective: tolerance * abs(statistics.fmean(reference[e.objective])) for e in compared}
+    return tuple(e.objective for e in compared if e.difference > max(doubts * e.noise, passes[e.objective]))

@@ -1,4 +1,4 @@
-"""What an explanation says: the changes since the seed program, the verdict on each, and the figures behind it."""
+"""Records of an explanation: the changes since the seed program, the verdict on each, and the figures behind it."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ Levels: TypeAlias = Mapping[str, tuple[float, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What a change does to one objective: the mean with it less the mean without it, give or take `noise`.
+    """Effect of a change on one objective: the mean with it less the mean without it, plus or minus `noise`.
 
     `noise` is half of the difference's 95 % interval, 0 where the figure does not vary. Negative is better.
     """
@@ -27,15 +27,15 @@ class Effect:
 
     @property
     def within_noise(self) -> bool:
-        """Whether the difference may be chance."""
+        """Whether the difference is no larger than the noise."""
         return abs(self.difference) <= self.noise
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of one change, and why; `effects` holds what was measured by dropping it alone, `trainings` of it.
+    """The decision on one change, and its reason; `effects` are measured by dropping it alone, over `trainings`.
 
-    `operators` are those of the edits that made it, `origins` where they took lines from.
+    `operators` are those of the edits behind it, `origins` those of the lines that they inserted.
     """
 
     change: Change
@@ -75,12 +75,12 @@ class Explanation:
 
     @property
     def kept(self) -> tuple[Verdict, ...]:
-        """The verdicts on the changes that are left."""
+        """The verdicts on the changes that were kept."""
         return tuple(v for v in self.verdicts if v.status == "kept")
 
     @property
     def dropped(self) -> tuple[Verdict, ...]:
-        """The verdicts on the changes that went."""
+        """The verdicts on the changes that were dropped."""
         return tuple(v for v in self.verdicts if v.status == "dropped")
 
     def to_json(self) -> dict[str, Any]:

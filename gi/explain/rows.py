@@ -1,4 +1,8 @@
-"""A text's rows: lines, and what fills several lines as one thing, an argument of a bracket or a simple statement."""
+"""Splits a module into statements, and these into rows, the units of alignment.
+
+A row is one line, or several lines that only parse together: a simple statement, or one argument of a bracket that
+gives each argument its own line, as `nn.Sequential(` does with its layers.
+"""
 
 import ast
 from collections.abc import Iterator, Sequence
@@ -9,9 +13,10 @@ from gi.core.text_lines import whole_lines
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One statement of the module with the lines above it: what it is, the names that it binds alone, its rows.
+    """One module-level statement with the blank and comment lines above it.
 
-    `names` is empty for a statement that does something else than bind names.
+    `key` is what it is matched by in another text. `names` holds what it binds; empty for a statement that does
+    anything else than bind names, since that cannot be left out just because nothing mentions it.
     """
 
     key: tuple[str, str]
@@ -20,7 +25,7 @@ class Section:
 
     @property
     def text(self) -> str:
-        """The section as it stands in the text."""
+        """The section's exact text."""
         return "".join(self.rows)
 
 
@@ -28,15 +33,15 @@ def sections(text: str) -> tuple[Section, ...]:
     """The statements of a module in order, and its last lines. Raises `SyntaxError`."""
     tree, lines = ast.parse(text), whole_lines(text)
     whole = dict(_whole(tree.body))
-    made, at = [], 0
+    parsed, at = [], 0
     for statement in tree.body:
         end = statement.end_lineno or 0
-        if end <= at:  # it shares its line with the one before it
+        if end <= at:  # `a = 1; b = 2`: the line went to the first statement
             continue
-        made.append(Section(_key(statement), _bound(statement), tuple(_rows(lines, at, end, whole))))
+        parsed.append(Section(_key(statement), _bound(statement), tuple(_rows(lines, at, end, whole))))
         at = end
     rest = tuple(lines[at:])
-    return (*made, Section(("end", ""), frozenset(), rest)) if rest else tuple(made)
+    return (*parsed, Section(("end", ""), frozenset(), rest)) if rest else tuple(parsed)
 
 
 def _rows(lines: Sequence[str], at: int, end: int, whole: dict[int, int]) -> Iterator[str]:
@@ -47,7 +52,7 @@ def _rows(lines: Sequence[str], at: int, end: int, whole: dict[int, int]) -> Ite
 
 
 def _whole(body: Sequence[ast.stmt]) -> Iterator[tuple[int, int]]:
-    """First and last line (0-based) of everything that fills several lines as one row."""
+    """First and last line (0-based) of each row of more than one line."""
     for statement in body:
         inner = [s for field in ("body", "orelse", "finalbody", "handlers") for s in getattr(statement, field, [])]
         if inner:
@@ -60,7 +65,7 @@ def _atoms(node: ast.AST) -> Iterator[tuple[int, int]]:
     first, last = node.lineno - 1, node.end_lineno - 1  # type: ignore[attr-defined]
     if first == last:
         return
-    elements = next((found for n in _breadth_first(node) if (found := _listed(n))), None)
+    elements = next((listed for n in _breadth_first(node) if (listed := _listed(n))), None)
     if elements is None:
         yield first, last
         return
@@ -76,6 +81,8 @@ def _listed(node: ast.AST) -> list[ast.expr] | None:
         elements = list(node.elts)
     else:
         return None
+    # Only calls, so that a kernel size `(3,\n 3)` stays one row; and not beside the bracket itself, whose line would
+    # then belong to an argument and go with it.
     starts = [e.lineno for e in elements]
     calls = all(any(isinstance(n, ast.Call) for n in ast.walk(e)) for e in elements)
     own_lines = len(set(starts)) == len(starts) and starts[:1] > [getattr(node, "lineno", 0)]

@@ -33,7 +33,7 @@ SAME = "computes and trains the same without it"
 CHANCE = "within noise without it"
 UNTRIED = "not tried: the trainings were used up"
 UNMEASURED = "not measured"
-_FIRST_LOOK = 2  # trainings: fewer have no deviation
+_FIRST_LOOK = 2  # trainings: one alone has no deviation
 # Times the noise at which a look that is not the last one decides. Each look is a chance to be misled, so that an early
 # one has to see more than the last one.
 _CLEARLY_WORSE, _CLEARLY_EQUAL = 1.5, 0.5
@@ -47,13 +47,13 @@ class Bench(Protocol):
         ...
 
     def known(self, variant: Variant) -> tuple[Outcome, ...]:
-        """The outcomes that are there already, in the order of their seeds."""
+        """The outcomes that were measured earlier, in the order of their seeds."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What decides: the objectives, the seeds that each program is trained on, and what counts as no difference.
+    """Criteria of a minimisation: the objectives, the seeds of each program's trainings, and the least difference.
 
     Differences within the share `tolerance` of the individual's own figure pass like those within noise.
     """
@@ -80,14 +80,14 @@ class Minimisation:
         self._dropped_from: dict[int, frozenset[int]] = {}
 
     def run(self) -> None:
-        """Drops what can be dropped."""
-        self._drop_the_idle()
+        """Drops every change that is no worse without; sets `kept`, `verdicts` and `finished`."""
+        self._drop_without_effect()
         reference = self.levels(self._whole, train=True) if self.kept else None
         self.finished = not self.kept
         if reference is not None:
             self.finished = self._drop_within_noise(reference)
             self.bench(self.program, self.rules.seeds)  # as often as the individual, beside which it is shown
-        self._tell_effects()
+        self._attach_effects()
 
     def measure(self) -> None:
         """Trains the individual without each of its changes in turn; drops none."""
@@ -98,7 +98,7 @@ class Minimisation:
                 break
         else:
             self.finished = True
-        self._tell_effects()
+        self._attach_effects()
 
     @property
     def program(self) -> Variant:
@@ -121,15 +121,16 @@ class Minimisation:
 
     # ----------------------------------------------------------------------------------------------------------------
 
-    def _drop_the_idle(self) -> None:
-        """Drops what leaves the fingerprint as it is: nothing has to be trained for that."""
+    def _drop_without_effect(self) -> None:
+        """Drops changes that leave the fingerprint as it is; this takes no training."""
         for number in sorted(self.kept):
             variant = self.variants.of(self.kept - {number})
             if isinstance(variant, Variant) and variant.fingerprint == self._whole.fingerprint:
                 self._decide(number, "dropped", SAME)
 
     def _drop_within_noise(self, reference: Levels) -> bool:
-        """Tries each change until none can be dropped; whether the budget sufficed."""
+        """Repeats passes until one drops nothing; False where the budget ran out before."""
+        # A verdict of an earlier pass is no longer valid once another change was dropped: the program differs.
         dropped = True
         while dropped:
             dropped = False
@@ -143,22 +144,23 @@ class Minimisation:
         return True
 
     def _order(self) -> list[int]:
-        """Cheap and promising first: what makes the network smaller when dropped, then the shortest change."""
+        """The kept changes, those first whose removal leaves the fewest parameters, then the shortest ones."""
 
         def key(number: int) -> tuple[int, int, int]:
-            made, change = self.variants.of(self.kept - {number}), self.verdicts[number].change
-            params = made.num_params if isinstance(made, Variant) else 0
+            variant, change = self.variants.of(self.kept - {number}), self.verdicts[number].change
+            params = variant.num_params if isinstance(variant, Variant) else 0
             return params, len(change.before) + len(change.after), number
 
         return sorted(self.kept, key=key)
 
     def _judged(self, number: int, reference: Levels) -> tuple[Status, str] | None:
-        """Whether a change goes, and why; None where the budget does not reach."""
+        """The status of a change and its reason; None where the budget does not reach."""
         variant = self.variants.of(self.kept - {number})
         if isinstance(variant, UnfitChanges):
             return "kept", f"nothing runs without it: {variant.reason}"
         if variant.id == self.program.id:
             return "dropped", SAME
+        # Parameters are exact and free to count: they decide before anything is trained.
         if self._has_more_params(variant):
             return "kept", "worse without it: params"
         for count in self._looks():
@@ -171,6 +173,7 @@ class Minimisation:
             levels = self._levels(outcomes)
             if reason := self._worse(levels, reference, 1.0 if count == len(self.rules.seeds) else _CLEARLY_WORSE):
                 return "kept", reason
+            # Two trainings may agree by luck: they can condemn a change, but not clear one.
             if count > _FIRST_LOOK and not self._worse(levels, reference, _CLEARLY_EQUAL):
                 break
         return "dropped", CHANCE
@@ -181,7 +184,10 @@ class Minimisation:
         return [*(n for n in (_FIRST_LOOK * 2**k for k in range(seeds)) if n < seeds), seeds]
 
     def _worse(self, levels: Levels, reference: Levels, doubts: float) -> str:
-        """In what a program is worse than what is left, or than the individual, so that nothing drifts; else ""."""
+        """Why a program is worse than the program so far, or than the individual; "" where it is not.
+
+        The individual bounds the drift: each drop may cost a share of noise, and ten of them would add up.
+        """
         rules, current = self.rules, self.levels(self.program) or reference
         for other, than in ((current, ""), (reference, " than the individual")):
             bad = noise.worse(levels, other, rules.resolution, tolerance=rules.tolerance, doubts=doubts)
@@ -190,7 +196,7 @@ class Minimisation:
         return ""
 
     def _has_more_params(self, variant: Variant) -> bool:
-        """Whether the count of parameters, which takes no training, decides against a program."""
+        """Whether a program has more parameters than the individual, and parameters are an objective."""
         most = self._whole.num_params * (1 + self.rules.tolerance)
         return "params" in self.rules.objectives and variant.num_params > most
 
@@ -203,19 +209,19 @@ class Minimisation:
         if (before.status, before.reason) != (status, reason):
             self._notify(verdict)
 
-    def _tell_effects(self) -> None:
-        """Gives each change the effects of dropping it alone: from what is left, or from what was left when it went."""
+    def _attach_effects(self) -> None:
+        """Sets the effect of dropping each change alone, from the final program or the one it was dropped from."""
         for number, verdict in self.verdicts.items():
             if verdict.reason == SAME:
                 continue
             kept = self._dropped_from.get(number, self.kept)
             whole, without = self.variants.of(kept), self.variants.of(kept - {number})
             if isinstance(whole, Variant) and isinstance(without, Variant):
-                found, count = self._effects(whole, without), self._count(without)
-                self.verdicts[number] = replace(verdict, effects=found, trainings=count)
+                effects, count = self._effects(whole, without), self._count(without)
+                self.verdicts[number] = replace(verdict, effects=effects, trainings=count)
 
     def _effects(self, program: Variant, without: Variant) -> tuple[Effect, ...]:
-        """What stands between two programs; the parameters are known of all, the rest of those that were trained."""
+        """The differences between two programs; of one that was not trained, the parameters alone."""
         ours, theirs = self.levels(program), self.levels(without)
         if ours is not None and theirs is not None:
             return noise.effects(ours, theirs, self.rules.resolution)
@@ -231,6 +237,6 @@ class Minimisation:
         return {key: tuple(values[key] for values in scored) for key in self.rules.objectives}
 
 
-def untried(found: Sequence[Change]) -> tuple[Verdict, ...]:
-    """Verdicts on changes of which nothing is known."""
-    return tuple(Verdict(change, "kept", UNMEASURED) for change in found)
+def untried(pending: Sequence[Change]) -> tuple[Verdict, ...]:
+    """Verdicts on changes that were never measured: kept, with the reason `UNMEASURED`."""
+    return tuple(Verdict(change, "kept", UNMEASURED) for change in pending)

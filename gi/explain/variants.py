@@ -1,12 +1,12 @@
 """The programs between a seed program and an individual: some changes kept, repaired and checked like an offspring.
 
-A set of changes gives a text (`gi.explain.difference`), and that goes the way of any offspring: dead code out, shapes
-repaired, a run on meta tensors. Where the individual has `nn.Linear(64, 32)`, `nn.Hardswish()` and `nn.Linear(32, 10)`
-for the seed program's `nn.Linear(64, 10)`, the set without the activation runs as it is; without the last layer the
-repair gives the first one 10 outputs, which is a program too.
+A set of changes gives a text (`gi.explain.difference`), which is treated like any offspring: dead code is removed,
+shapes are repaired, and it is run on meta tensors. Where the individual has `nn.Linear(64, 32)`, `nn.Hardswish()` and
+`nn.Linear(32, 10)` for the seed program's `nn.Linear(64, 10)`, the set without the activation runs as it is; without
+the last layer the repair gives the first one 10 outputs, which is a program too.
 
 What it cannot do: where the repair would change more rows than all the changes together, the set counts as one that
-does not run, for what came of it would be a third program and say nothing about the change that was left out.
+does not run: the result would be a third program and say nothing about the change that was left out.
 """
 
 import re
@@ -22,14 +22,14 @@ from gi.source.identity.dead_code import without_dead_code
 from gi.source.identity.digest import digest
 from gi.source.repair.repair import repaired
 
-# Tried for a change without which nothing runs, the nearest first: each costs a repair and a check, and what belongs
-# together mostly stands together.
+# Partners tried for a change without which nothing runs, the nearest in the text first: each costs a repair and a
+# check, and changes that need each other are mostly close.
 _MOST_PARTNERS = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One program: the changes that it keeps, its text and identity, and what a run on meta tensors tells."""
+    """One program: the changes that it keeps, its text, its id, and what a run on meta tensors gives."""
 
     kept: frozenset[int]
     text: str
@@ -40,33 +40,34 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class UnfitChanges:
-    """Changes that make no program: why, in a few words."""
+    """A set of changes that gives no program that runs; `reason` in a few words."""
 
     reason: str
 
 
 class Variants:
-    """Makes the programs of a difference; each is made once."""
+    """The programs of a difference, built on demand and kept by the set of changes."""
 
-    def __init__(self, found: Difference, task: Task, check: Check, *, entry: str = "Net") -> None:
+    def __init__(self, delta: Difference, task: Task, check: Check, *, entry: str = "Net") -> None:
         """Takes the check that says whether a program fits `task`. Raises `SourceError` where the whole does not."""
-        self.difference, self.task, self.check, self.entry = found, task, check, entry
-        self._made: dict[frozenset[int], Variant | UnfitChanges] = {}
-        whole = self.of(found.numbers)
+        self.difference, self.task, self.check, self.entry = delta, task, check, entry
+        self._by_kept: dict[frozenset[int], Variant | UnfitChanges] = {}
+        whole = self.of(delta.numbers)
         if isinstance(whole, UnfitChanges):
             raise SourceError(f"the individual does not run here: {whole.reason}")
         self.whole = whole
-        self._distance = _distance(found.before, found.after)
+        self._distance = _distance(delta.before, delta.after)
 
     def of(self, kept: frozenset[int]) -> Variant | UnfitChanges:
         """The program that keeps these changes, or why there is none."""
-        if kept not in self._made:
-            self._made[kept] = self._fitted(kept)
-        return self._made[kept]
+        if kept not in self._by_kept:
+            self._by_kept[kept] = self._fitted(kept)
+        return self._by_kept[kept]
 
     def _fitted(self, kept: frozenset[int]) -> Variant | UnfitChanges:
         whole = kept == self.difference.numbers
         try:
+            # The individual itself stays as it is, to the byte: its id must be the one that the run has on record.
             text = self.difference.text(kept)
             result = repaired(text if whole else self._cleaned(text), self.task, self.check)
             text = text if whole else self._cleaned(result.text)
@@ -87,31 +88,31 @@ class Variants:
 
 
 def between(seed: str, individual: str, task: Task, check: Check, *, entry: str = "Net") -> Variants:
-    """The variants of an individual, its changes settled: each can be dropped alone, as far as that can be had.
+    """The variants of an individual, over changes that can each be dropped alone wherever possible.
 
-    A row that only follows from other changes (a number that shape repair puts back) is no change of its own; changes
+    A row that only follows from other changes (a number that shape repair restores) is no change of its own; changes
     that run only together become one. Raises `SourceError` where one of the texts is no program that fits `task`.
     """
-    found = Variants(difference(seed, individual), task, check, entry=entry)
-    following = [n for n in sorted(found.difference.numbers) if _follows(found, n)]
+    variants = Variants(difference(seed, individual), task, check, entry=entry)
+    following = [n for n in sorted(variants.difference.numbers) if _follows(variants, n)]
     for number in following:
-        found = Variants(found.difference.settled(number), task, check, entry=entry)
-    return _renumbered(_together(found))
+        variants = Variants(variants.difference.settled(number), task, check, entry=entry)
+    return _renumbered(_together(variants))
 
 
 def _renumbered(variants: Variants) -> Variants:
-    made = variants.difference.renumbered()
-    same = made.numbers == variants.difference.numbers
-    return variants if same else Variants(made, variants.task, variants.check, entry=variants.entry)
+    renumbered = variants.difference.renumbered()
+    same = renumbered.numbers == variants.difference.numbers
+    return variants if same else Variants(renumbered, variants.task, variants.check, entry=variants.entry)
 
 
 def _follows(variants: Variants, number: int) -> bool:
-    made = variants.of(variants.difference.numbers - {number})
-    return isinstance(made, Variant) and made.text == variants.whole.text
+    variant = variants.of(variants.difference.numbers - {number})
+    return isinstance(variant, Variant) and variant.text == variants.whole.text
 
 
 def _together(variants: Variants) -> Variants:
-    """The variants with each change that cannot be dropped joined to one that it can be dropped with."""
+    """Merges each change that cannot be dropped alone with the nearest one that it can be dropped with."""
     stuck = [n for n in sorted(variants.difference.numbers) if _is_stuck(variants, n)]
     while stuck:
         number = stuck.pop(0)

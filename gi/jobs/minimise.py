@@ -1,13 +1,14 @@
-"""What follows a run: which of a winner's changes it needs, and what each of them is worth.
+"""Minimises a winner after its run: finds the changes that it does not need, and measures the effect of each.
 
-`gi.explain` decides; this module gives it what it decides by. The programs between a seed program and an individual are
-made and checked like offspring and trained by the run's own executor, on seeds that no training of the search had: the
-winner was chosen for its luck on that one. Every outcome is noted in the run by (program, split, seed, images). Where
-`gi export RUN --minimise --trainings 20` used them up after three changes, the same call goes on with the fourth.
+`gi.explain` decides; this module supplies programs, trainings and records. The programs between a seed program and an
+individual are built and checked like offspring and trained by the run's own executor, on seeds that no training of the
+search used: the winner was selected for its luck on its own. Every outcome is noted in the run by (program, split,
+seed, images). Where `gi export RUN --minimise --trainings 20` used them up after three changes, the same call goes on
+with the fourth.
 
 What it cannot do: it minimises towards the seed program at the end of the line of first parents only, so that whatever
-a second parent brought is one of the changes; and times that are measured days apart are told apart by a share
-(`_TIME_REPEATS`), not by what the machine did meanwhile.
+a second parent contributed counts as a change; and of times that are measured days apart it knows a tolerance
+(`_TIME_REPEATS`), not what else the machine did.
 """
 
 import math
@@ -47,9 +48,9 @@ _TIME_REPEATS = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MinimisationBudget:
-    """What may be used: `trainings` and CPU seconds of training in all, up to `seeds` trainings of each program.
+    """Limits of a minimisation: `trainings` and CPU seconds of training in all, `seeds` trainings of each program.
 
-    `tolerance` is the share by which a figure may get worse beyond noise. Raises `ConfigError`.
+    `tolerance` is the share by which a figure may get worse beyond noise (0.01: 1 %). Raises `ConfigError`.
     """
 
     trainings: int = 80
@@ -68,7 +69,7 @@ class MinimisationBudget:
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What programs are checked and trained with, and the least difference that each figure can show."""
+    """The task, check and executor of a run, and the least difference that each figure can show."""
 
     task: Task
     check: Check
@@ -77,7 +78,7 @@ class Tools:
 
 
 class MakeTools(Protocol):
-    """Makes the tools for a run; leaving the context lets go of their processes."""
+    """Opens the tools for a run; leaving the context ends their processes."""
 
     def __call__(
         self, config: RunConfig, *, workers: int, cost_model: CostModel | None
@@ -98,6 +99,7 @@ def default_tools(config: RunConfig, *, workers: int, cost_model: CostModel | No
         CheckWorker(entry=config.entry) as check,
         LocalExecutor(dataset, config, workers=workers, cost_model=cost_model) as executor,
     ):
+        # A cost model in place of the clock repeats exactly; only measured times carry this noise.
         by_clock = config.clock == "cpu" and cost_model is None
         shares = dict.fromkeys(("time", "train_time"), _TIME_REPEATS) if by_clock else {}
         yield Tools(dataset.task, check, executor, Resolution({"error": 1 / dataset.num_validation}, shares))
@@ -105,7 +107,7 @@ def default_tools(config: RunConfig, *, workers: int, cost_model: CostModel | No
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MinimisationTools:
-    """What it runs on: evaluations at once (one for each core by default), a stand-in for the clock, the tools."""
+    """Resources: parallel evaluations (one for each core by default), a stand-in for the clock, the tools."""
 
     workers: int | None = None
     cost_model: CostModel | None = None
@@ -132,15 +134,15 @@ def minimise(
         search = _search(seed.text, individual.text, bench, on_verdict)
         search.run()
         tests = bench.final_errors(search.program) if search.program.text != individual.text else ()
-        made = with_sources(_explanation(individual, seed, search, bench, tests), archive)
-        archive.findings.set_explanation(individual.id, made.to_json())
-        return made
+        explanation = with_sources(_explanation(individual, seed, search, bench, tests), archive)
+        archive.findings.set_explanation(individual.id, explanation.to_json())
+        return explanation
 
 
 def measure(
     run: Path, id_: str, limits: MinimisationBudget, *, means: MinimisationTools = MinimisationTools()
 ) -> Explanation:
-    """What each change since the seed program is worth, measured by dropping it alone; none is dropped for good.
+    """The effect of each change since the seed program, measured by dropping it alone; none is dropped for good.
 
     Of an individual that was minimised, the changes that are left are measured. The answer is noted in the run; it
     raises what `minimise` does.
@@ -151,10 +153,10 @@ def measure(
         bench = TrainingBench(archive, tools, limits, stop_requested)
         search = _search(seed.text, before.text, bench, lambda _: None)
         search.measure()
-        made = with_sources(_explanation(individual, seed, search, bench, before.minimised_tests), archive)
-        made = replace(made, verdicts=(*_with_reasons(made.kept, before.kept), *before.dropped))
-        archive.findings.set_explanation(individual.id, made.to_json())
-        return made
+        explanation = with_sources(_explanation(individual, seed, search, bench, before.minimised_tests), archive)
+        explanation = replace(explanation, verdicts=(*_with_reasons(explanation.kept, before.kept), *before.dropped))
+        archive.findings.set_explanation(individual.id, explanation.to_json())
+        return explanation
 
 
 class TrainingBench:
@@ -178,6 +180,7 @@ class TrainingBench:
     def __call__(self, variant: Variant, seeds: Sequence[int]) -> tuple[Outcome, ...] | None:
         """One outcome for each seed; None where what is left of the budget does not reach."""
         id_ = self._id(variant)
+        # All or nothing: a part of the seeds would use up the budget without deciding anything.
         jobs = [Job(id_, variant.text, seed, self.config.images) for seed in seeds]
         missing = [job for job in jobs if self._key(job) not in self._outcomes]
         if missing and not self._affords(len(missing)):
@@ -186,12 +189,12 @@ class TrainingBench:
         return tuple(self._of(variant, self._outcomes[self._key(job)]) for job in jobs)
 
     def known(self, variant: Variant) -> tuple[Outcome, ...]:
-        """The outcomes that are there already, in the order of their seeds."""
+        """The outcomes that were measured earlier, in the order of their seeds."""
         keys = [(self._id(variant), "validation", seed, self.config.images) for seed in self.seeds]
         return tuple(self._of(variant, self._outcomes[key]) for key in keys if key in self._outcomes)
 
     def final_errors(self, variant: Variant) -> tuple[float, ...]:
-        """The errors on the test split after the run's final trainings; the first one's weights are kept."""
+        """Test errors (shares of 1) of trainings like the run's final ones; the first one's weights are kept."""
         make_folder(self.archive.folder / WEIGHTS)
         kept = str(self.archive.folder / WEIGHTS / f"{variant.id}.pt")
         seeds = [torch_seed(self.config.seed, "retrain", n) for n in range(self.config.final_seeds)]
@@ -202,12 +205,13 @@ class TrainingBench:
         return tuple(o.values["error"] for o in outcomes if isinstance(o, Scored))
 
     def individual_errors(self, id_: str) -> tuple[float, ...]:
-        """The errors of an individual on the test split, as the run's final trainings left them."""
+        """Test errors (shares of 1) of an individual from the run's own final trainings."""
         errors = [r.test_error for r in self.archive.outcomes.retrainings(id_)]
         return tuple(error for error in errors if error is not None)
 
     def _affords(self, trainings: int) -> bool:
         budget_cpu_s = self.limits.budget_cpu_s
+        # The next trainings are estimated by the mean of those so far; the very first ones have no estimate and pass.
         each = self.cpu_s / self.trainings if self.trainings else 0.0
         in_time = budget_cpu_s is None or self.cpu_s + each * trainings <= budget_cpu_s
         return in_time and self.trainings + trainings <= self.limits.trainings
@@ -217,7 +221,7 @@ class TrainingBench:
             outcome = checked(outcome, keys)
             self._outcomes[self._key(job)] = outcome
             self.archive.findings.add_measurement(Evaluation(job.id, job.split, job.seed, job.images, outcome))
-            if job.split == "validation":  # the final trainings are beside the budget, as they must come
+            if job.split == "validation":  # final trainings are not charged: they must run
                 self.trainings += 1
                 self.cpu_s += outcome.cost.cpu_s
 
@@ -233,7 +237,7 @@ class TrainingBench:
         return self._ids.setdefault(variant.fingerprint, variant.id)
 
     def _of(self, variant: Variant, outcome: Outcome) -> Outcome:
-        """The outcome of a program, where it is that of another one with its fingerprint: its text has its own size."""
+        """The outcome measured for the fingerprint, with this text's `size`: equal networks may differ in source."""
         if variant.id == self._id(variant) or not isinstance(outcome, Scored) or "size" not in outcome.values:
             return outcome
         return replace(outcome, values={**outcome.values, "size": float(len(normalise(variant.text)))})
@@ -244,11 +248,11 @@ class TrainingBench:
 
 @contextmanager
 def _opened(run: Path, means: MinimisationTools) -> Iterator[tuple[Archive, Tools, Callable[[], bool]]]:
-    """The run, open for notes, and what to train with; a request to stop comes out as `KeyboardInterrupt`."""
+    """Opens the run for notes, and the tools; a request to stop is raised as `KeyboardInterrupt`."""
     with Archive.annotate(run) as archive:
         workers = means.workers or default_workers()
-        made = means.tools(archive.run().config, workers=workers, cost_model=means.cost_model)
-        with made as tools, stop_requests() as stop_requested:
+        prepared = means.tools(archive.run().config, workers=workers, cost_model=means.cost_model)
+        with prepared as tools, stop_requests() as stop_requested:
             try:
                 yield archive, tools, stop_requested
             except Interrupted:

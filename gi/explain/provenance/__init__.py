@@ -1,1 +1,1 @@
-"""Where each line of a program comes from."""
+"""Provenance: the seed program, donor or operator behind each line of a program."""

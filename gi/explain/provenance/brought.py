@@ -1,4 +1,4 @@
-"""Definitions that an edit brought along: the class of a block, and the functions and constants that it uses."""
+"""Definitions that came with an edit: the class of a block, and the functions and constants that it uses."""
 
 import ast
 from collections.abc import Mapping, Sequence
@@ -7,20 +7,21 @@ from gi.core.types import Edit
 
 
 def brought_lines(text: str, before: Sequence[str], edits: Sequence[Edit]) -> Mapping[int, Edit]:
-    """The lines (1-based) of the module's definitions that no parent's text (`before`) has, each with its edit.
+    """Lines (1-based) of definitions that no parent's text (`before`) has, each with the edit that brought it.
 
-    That is the edit that borrowed something and mentions the definition; of what it uses in turn, the first that did.
+    That is the first borrowing edit whose text mentions the definition. A definition that is used only by another one
+    is mentioned by no edit and goes to the first borrowing edit.
     """
     borrowing = [edit for edit in edits if edit.origin is not None]
     if not borrowing:
         return {}
     known = {name for parent in before for name, _, _ in _definitions(parent)}
-    found: dict[int, Edit] = {}
+    edit_of_line: dict[int, Edit] = {}
     for name, first, last in _definitions(text):
         if name not in known:
             edit = next((edit for edit in borrowing if name in edit.after), borrowing[0])
-            found.update(dict.fromkeys(range(first, last + 1), edit))
-    return found
+            edit_of_line.update(dict.fromkeys(range(first, last + 1), edit))
+    return edit_of_line
 
 
 def _definitions(text: str) -> list[tuple[str, int, int]]:
@@ -29,11 +30,11 @@ def _definitions(text: str) -> list[tuple[str, int, int]]:
         body = ast.parse(text).body
     except SyntaxError:
         return []
-    found = []
+    definitions = []
     for node in body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
-            found.append((node.name, first, node.end_lineno or node.lineno))
+            definitions.append((node.name, first, node.end_lineno or node.lineno))
         elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            found.append((node.targets[0].id, node.lineno, node.end_lineno or node.lineno))
-    return found
+            definitions.append((node.targets[0].id, node.lineno, node.end_lineno or node.lineno))
+    return definitions

@@ -1,4 +1,9 @@
-"""Where each line of an individual comes from: a seed program, a donor, or the variation itself."""
+"""The origin of each line of an individual: a seed program, a donor, or the variation itself.
+
+The trace runs from the seed programs down. At each individual a line that equals one of its first parent keeps that
+line's origin; a line that is new there is an edit's, the second parent's, or a rewritten line of the first parent, in
+this order. What it cannot do: lines are matched by their text, so that of two equal lines either may give the origin.
+"""
 
 import difflib
 import re
@@ -18,10 +23,10 @@ _SIMILAR = 0.6  # a line whose numbers were repaired stays above it, another lay
 
 @dataclass(frozen=True, slots=True)
 class LineOrigin:
-    """One line of a text and its source.
+    """One line of a text and its origin.
 
-    `origin` is None where the variation wrote the line itself; `operator` is "seed" or the edit's that brought it;
-    `changed` says that a repair or a tweak rewrote it since.
+    `origin` is None where the variation wrote the line itself; `operator` is "seed" or the operator of the edit that
+    inserted it; `changed` says that a repair or a tweak has rewritten it since.
     """
 
     line: int
@@ -74,17 +79,18 @@ def borrowed_lines(origins: Sequence[LineOrigin]) -> tuple[LineOrigin, ...]:
 
 
 def borrowed_parts(origins: Sequence[LineOrigin]) -> tuple[tuple[LineOrigin, int], ...]:
-    """The borrowed lines, each run of one origin as its first line with the number of its last."""
-    made: list[tuple[LineOrigin, int]] = []
+    """Runs of borrowed lines with one origin: the first line of each, and the number of its last."""
+    runs: list[tuple[LineOrigin, int]] = []
     borrowed = {o.line: o for o in borrowed_lines(origins)}
     blank = {o.line for o in origins if not o.code.strip()}
-    for line, found in borrowed.items():
-        gap = range(made[-1][1] + 1, line) if made else ()
-        if made and made[-1][0].origin == found.origin and blank.issuperset(gap):
-            made[-1] = (made[-1][0], line)
+    for line, entry in borrowed.items():
+        # Blank lines carry no origin and must not end a run: a class of ten methods is one part, not ten.
+        gap = range(runs[-1][1] + 1, line) if runs else ()
+        if runs and runs[-1][0].origin == entry.origin and blank.issuperset(gap):
+            runs[-1] = (runs[-1][0], line)
         else:
-            made.append((found, line))
-    return tuple(made)
+            runs.append((entry, line))
+    return tuple(runs)
 
 
 def part_text(first: LineOrigin, last: int) -> str:
@@ -111,8 +117,8 @@ def carried_over(origins: Sequence[LineOrigin], text: str) -> tuple[LineOrigin, 
 
 def origin_text(origin: Origin, *, with_line: bool = True) -> str:
     """An origin in words: repository, commit, path, line and licence."""
-    told = origin.commit and not origin.repository.endswith(f"=={origin.commit}")  # a package's commit is its version
-    commit = f"@{origin.commit[:12]}" if told else ""
+    is_version = origin.repository.endswith(f"=={origin.commit}")  # of a package, whose repository names it already
+    commit = f"@{origin.commit[:12]}" if origin.commit and not is_version else ""
     line = f":{origin.line}" if with_line else ""
     return f"{origin.repository}{commit} {origin.path}{line} ({origin.licence})"
 
@@ -151,7 +157,10 @@ def _traced(individual: Individual, parents: Sequence[tuple[LineOrigin, ...]]) -
 
 
 def _with_own(origins: tuple[LineOrigin, ...], seed: tuple[LineOrigin, ...]) -> tuple[LineOrigin, ...]:
-    """The origins, where a line that stands in the seed program as it is there is the seed program's again."""
+    """The origins, with the seed program's for every line that equals one of its lines in order.
+
+    A deletion and a later insertion of the same line, or a cut, would otherwise claim a line that never changed.
+    """
     rows = _alignment([o.code for o in seed], [o.code for o in origins])
     return tuple(
         replace(seed[source], line=line, code=code) if equal and source is not None else origin
@@ -164,7 +173,7 @@ def _brought_line(line: int, code: str, edit: Edit) -> LineOrigin:
 
 
 def _between(origins: Sequence[LineOrigin], seed: Sequence[LineOrigin], one: "_Row", other: "_Row") -> LineOrigin:
-    """The origin of one line: the individual's where it has it, the seed program's where that has it."""
+    """The origin of one line: the individual's where its text has the line, else the seed program's."""
     line, code, source, equal = one
     if source is not None and (equal or not other[3]):
         return replace(origins[source], line=line, code=code, changed=origins[source].changed or not equal)
@@ -180,7 +189,7 @@ def _seed_line(line: int, code: str, origin: Origin | None) -> LineOrigin:
 def _new_line(
     line: int, code: str, edits: Sequence[Edit], others: Sequence[tuple[LineOrigin, ...]], rewritten: LineOrigin | None
 ) -> LineOrigin:
-    """Explains a line that the first parent does not have: an edit brought it, the other parent, or a rewriting."""
+    """The origin of a line that the first parent does not have: an edit, another parent, or a rewritten line."""
     if not code.strip():
         return LineOrigin(line, code, None, "")
     edit = max((e for e in edits if e.origin), key=lambda e: closeness(code, e.after), default=None)
