@@ -1,4 +1,4 @@
-"""Bytes of a Python file to text and back to positions: encodings, line ends, the limits of nesting."""
+"""Decodes the bytes of a Python file, and converts offsets to lines and columns."""
 
 import codecs
 import io

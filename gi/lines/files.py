@@ -1,4 +1,4 @@
-"""The one place of this stage that reads files: a file's typed lines, seen inside the package that it belongs to."""
+"""Typed lines of a file, resolved within its package; the only module of `gi.lines` that reads files."""
 
 from functools import partial
 from pathlib import Path

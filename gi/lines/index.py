@@ -1,6 +1,6 @@
-"""What the other files of a package say: its classes with their bases, its aliases and re-exports, from texts alone.
+"""Index over a package's modules: classes with their bases, aliases and re-exports, read from texts alone.
 
-Files are read when a name first leads to them. `ast` is used here and LibCST is not: only module-level names are
+A file is read when a name first leads to it. `ast` is used here and LibCST is not: only module-level names are
 wanted, never the layout, and `ast` parses ten times as fast.
 """
 
@@ -18,7 +18,7 @@ from gi.lines.taxonomy import canonical, line_type
 class ModuleNames:
     """The module-level names of one file.
 
-    `aliases` maps a name to what it may stand for: absolute symbols for imports, names of this file (with a leading
+    `aliases` maps a name to its possible meanings: absolute symbols for imports, names of this file (with a leading
     ":") for assignments. `classes` maps a class to its bases, written like aliases. `stars` are the modules whose
     names are all imported.
     """
@@ -59,7 +59,7 @@ def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
 
 
 def _stands_for(value: ast.expr | None) -> list[str]:
-    """What an assigned expression may stand for: a chain of names, either side of a choice, what a partial wraps."""
+    """Possible meanings of an assigned expression: a chain of names, either side of a choice, what a partial wraps."""
     if isinstance(value, ast.Call) and value.args and (dotted(value.func) or "").endswith("partial"):
         value = value.args[0]
     if isinstance(value, ast.IfExp):
@@ -89,7 +89,7 @@ def module_names(text: str, module: str, is_package: bool) -> ModuleNames:
     names = ModuleNames()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+            warnings.simplefilter("ignore")  # an invalid escape in a foreign file is not the user's
             body = ast.parse(text).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return names
@@ -106,7 +106,7 @@ def module_names(text: str, module: str, is_package: bool) -> ModuleNames:
 
 
 class ClassIndex:
-    """Says what a symbol of a package stands for and which type it has.
+    """Resolves the symbols of a package to where they are defined, and to their line types.
 
     `load` gives a module's text by its name, or None; `is_package` says whether a module is a package's `__init__`.
     """
@@ -116,7 +116,7 @@ class ClassIndex:
         self.is_package = is_package
         self._modules: dict[str, ModuleNames | None] = {}
         self._resolved: dict[str, str] = {}
-        self._found: dict[tuple[str, str], str | None] = {}
+        self._looked_up: dict[tuple[str, str], str | None] = {}
         self._types: dict[str, LineType | None] = {}
 
     @classmethod
@@ -151,7 +151,7 @@ class ClassIndex:
     def resolve(self, symbol: str) -> str:
         """The symbol where it is defined, through aliases and re-exports; itself where the index does not know it."""
         if symbol not in self._resolved:
-            self._resolved[symbol] = symbol  # what a circle of re-exports ends in
+            self._resolved[symbol] = symbol  # set before the recursion, so that a cycle of re-exports ends here
             self._resolved[symbol] = self._follow(symbol)
         return self._resolved[symbol]
 
@@ -172,22 +172,23 @@ class ClassIndex:
     def type_of(self, symbol: str) -> LineType | None:
         """The type of a symbol: torch's own, else that of the first base that has one."""
         if symbol not in self._types:
-            self._types[symbol] = None  # what a circle of bases ends in
-            found = self.resolve(symbol)
-            bases = (self.type_of(base) for base in self.bases(found))
-            self._types[symbol] = line_type(found) or next((t for t in bases if t), None)
+            self._types[symbol] = None  # set before the recursion, so that a cycle of bases ends here
+            resolved = self.resolve(symbol)
+            bases = (self.type_of(base) for base in self.bases(resolved))
+            self._types[symbol] = line_type(resolved) or next((t for t in bases if t), None)
         return self._types[symbol]
 
     def _follow(self, symbol: str) -> str:
+        # Torch's own symbols are typed by table: its sources are never read, even where the index could.
         if line_type(symbol) is not None:
             return canonical(symbol)
         module, rest = self._split(symbol)
         name, _, tail = rest.partition(".")
-        found = self._lookup(module, name) if module and name else None
-        return symbol if found is None else self._joined(found, tail)
+        target = self._lookup(module, name) if module and name else None
+        return symbol if target is None else self._joined(target, tail)
 
-    def _joined(self, found: str, tail: str) -> str:
-        return self.resolve(f"{found}.{tail}") if tail else found
+    def _joined(self, owner: str, tail: str) -> str:
+        return self.resolve(f"{owner}.{tail}") if tail else owner
 
     def _split(self, symbol: str) -> tuple[str, str]:
         """The longest module of the index that a symbol starts with, and the rest."""
@@ -200,12 +201,12 @@ class ClassIndex:
         return "", symbol
 
     def _lookup(self, module: str, name: str) -> str | None:
-        """What a module-level name stands for, the first meaning that has a type or else the first of all."""
+        """The symbol that a module-level name means: the first meaning that has a type, else the first of all."""
         key = (module, name)
-        if key not in self._found:
-            self._found[key] = None  # what a circle of aliases ends in
-            self._found[key] = self._search(module, name)
-        return self._found[key]
+        if key not in self._looked_up:
+            self._looked_up[key] = None  # set before the recursion, so that a cycle of aliases ends here
+            self._looked_up[key] = self._search(module, name)
+        return self._looked_up[key]
 
     def _search(self, module: str, name: str) -> str | None:
         names = self.module(module)
@@ -213,9 +214,9 @@ class ClassIndex:
             return None
         if name in names.classes:
             return f"{module}.{name}"
-        found = [self._meaning(module, alias) for alias in names.aliases.get(name, ())]
-        if found:
-            return next((symbol for symbol in found if self.type_of(symbol)), found[0])
+        meanings = [self._meaning(module, alias) for alias in names.aliases.get(name, ())]
+        if meanings:
+            return next((symbol for symbol in meanings if self.type_of(symbol)), meanings[0])
         stars = (self._star(star, name) for star in names.stars)
         return next((symbol for symbol in stars if symbol is not None), None)
 
@@ -225,12 +226,12 @@ class ClassIndex:
         return f"{star}.{name}" if line_type(f"{star}.{name}") else None
 
     def _meaning(self, module: str, alias: str) -> str:
-        """An alias as it stands in `ModuleNames` as an absolute symbol."""
+        """The absolute symbol of an alias written as in `ModuleNames`."""
         if not alias.startswith(":"):
             return self.resolve(alias)
         name, _, tail = alias[1:].partition(".")
-        found = self._lookup(module, name)
-        return alias[1:] if found is None else self._joined(found, tail)
+        target = self._lookup(module, name)
+        return alias[1:] if target is None else self._joined(target, tail)
 
 
 @lru_cache(maxsize=1)

@@ -1,8 +1,8 @@
-"""Where calls stand in a text, and which stretch of it is the line that each belongs to.
+"""Positions of calls in a text, and the extent of the line (or element line) that each belongs to.
 
-LibCST knows no positions without printing the whole tree (its provider halves the throughput). Python's `ast` has them
-for nothing and names the same calls, so the two trees' calls are laid side by side in source order. Where the running
-Python does not know a file's syntax, LibCST's provider is asked after all.
+LibCST computes positions by printing the whole tree, which halves the throughput. Python's `ast` stores them and has
+the same calls, so the two trees' calls are paired by number in source order. Where the running Python does not parse a
+file's syntax, LibCST's provider is used after all.
 """
 
 import ast
@@ -22,7 +22,7 @@ Extent: TypeAlias = tuple[int, int]  # offsets of the first character and of the
 
 
 class Text:
-    """A text with its line starts, to turn positions into offsets and back."""
+    """A text with its line starts; converts positions to offsets and back."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -36,7 +36,7 @@ class Text:
     def byte_offset(self, line: int, column: int) -> int:
         """The offset of a column that is counted in UTF-8 bytes, as `ast` does."""
         start = self.starts[line - 1]
-        if self._ascii:
+        if self._ascii:  # nearly every file: no line has to be encoded
             return start + column
         end = self.starts[line] if line < len(self.starts) else len(self.text)
         return start + len(self.text[start:end].encode()[:column].decode())
@@ -59,7 +59,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where one call stands: the call, the end of its function, and the line (or element line) that it belongs to."""
+    """Extent of one call, the end of its function, and the extent of the line (or element line) that it belongs to."""
 
     call: Extent
     func_end: int
@@ -67,7 +67,7 @@ class Place:
 
 
 class AstLayout:
-    """Places of the calls of a tree of Python's own; `count` is how many there are."""
+    """Places of the calls of an `ast` tree; `count` is their number."""
 
     def __init__(self, text: Text, tree: ast.Module) -> None:
         self._text = text
@@ -92,13 +92,15 @@ class AstLayout:
         if not isinstance(first, ast.stmt) or not hasattr(first, "body"):
             return start, end
         decorators = getattr(first, "decorator_list", ())
+        # The line of a compound statement is its header alone, else a function would be one line with its body. A
+        # colon in the header (a slice, a lambda) lies before the last header node's end.
         header = [self._extent(node)[1] for node in _header(first)]
         colon = self._text.text.find(":", max(header, default=start))
         return min((self._extent(d)[0] - 1 for d in decorators), default=start), colon + 1
 
 
 def _header(statement: ast.AST) -> Iterator[ast.AST]:
-    """The positioned nodes of a compound statement that stand before its body."""
+    """The nodes with a position in the header of a compound statement."""
     for name, value in ast.iter_fields(statement):
         if name not in ("body", "orelse", "handlers", "finalbody", "cases"):
             for node in value if isinstance(value, list) else [value]:
@@ -108,25 +110,27 @@ def _header(statement: ast.AST) -> Iterator[ast.AST]:
 
 def _calls_with_units(tree: ast.Module) -> list[tuple[ast.Call, Sequence[ast.AST]]]:
     """Every call outside f-strings in source order, with the statement or the elements that it belongs to."""
-    found: list[tuple[ast.Call, Sequence[ast.AST]]] = []
+    calls: list[tuple[ast.Call, Sequence[ast.AST]]] = []
     stack: list[tuple[ast.AST, Sequence[ast.AST]]] = [(tree, (tree,))]
     while stack:
         node, unit = stack.pop()
         kind = node.__class__
+        # f-strings are skipped on both sides: their calls have no usable position before Python 3.12.
         if kind is ast.Name or kind is ast.Constant or kind is ast.JoinedStr:
             continue
         if isinstance(node, ast.stmt | ast.ExceptHandler):
             unit = (node,)
         elif kind is ast.Call:
-            found.append((node, unit))  # type: ignore[arg-type]
+            calls.append((node, unit))  # type: ignore[arg-type]
         groups = _element_lines(node)
         stack.extend((child, groups.get(child, unit)) for child in ast.iter_child_nodes(node))
-    found.sort(key=lambda c: (c[0].lineno, c[0].col_offset, -(c[0].end_lineno or 0), -(c[0].end_col_offset or 0)))
-    return found
+    # An outer call may start where an inner one does (`f(x)(y)`): the longer one comes first, as in LibCST's walk.
+    calls.sort(key=lambda c: (c[0].lineno, c[0].col_offset, -(c[0].end_lineno or 0), -(c[0].end_col_offset or 0)))
+    return calls
 
 
 def _element_lines(node: ast.AST) -> dict[ast.AST, Sequence[ast.AST]]:
-    """The elements of a display or the arguments of a call that stand on lines of their own, by what shares a line."""
+    """Groups the elements of a display, or the arguments of a call, that have lines of their own; {} where none do."""
     if isinstance(node, ast.Call):
         elements: list[ast.AST] = [*node.args, *node.keywords]
         opened = node.func.end_lineno
@@ -145,7 +149,7 @@ def _element_lines(node: ast.AST) -> dict[ast.AST, Sequence[ast.AST]]:
 
 
 def _grouped(elements: list[tuple[ast.AST, ast.AST]], opened: int) -> dict[ast.AST, Sequence[ast.AST]]:
-    """Elements (first and last node of each) by the lines that they share; none where all open on the first line."""
+    """Groups elements (first and last node of each) that share lines; {} where all begin on the opening line."""
     elements.sort(key=lambda e: (e[0].lineno, e[0].col_offset))  # type: ignore[attr-defined]
     groups: list[list[ast.AST]] = []
     for first, last in elements:
@@ -174,11 +178,11 @@ class CstLayout:
         return Place(self._extent(call), self._extent(call.func)[1], self._unit(self._statements[call]))
 
     def _extent(self, node: cst.CSTNode) -> Extent:
-        found = self._ranges[node]
-        assert isinstance(found, CodeRange)
+        code_range = self._ranges[node]
+        assert isinstance(code_range, CodeRange)
         return (
-            self._text.offset(found.start.line, found.start.column),
-            self._text.offset(found.end.line, found.end.column),
+            self._text.offset(code_range.start.line, code_range.start.column),
+            self._text.offset(code_range.end.line, code_range.end.column),
         )
 
     def _unit(self, statement: cst.CSTNode) -> Extent:
@@ -202,9 +206,9 @@ def _statement_of_calls(module: cst.Module) -> Iterator[tuple[cst.Call, cst.CSTN
 
 
 def layout(text: Text, module: cst.Module, calls: Sequence[cst.Call], tree: ast.Module | None) -> AstLayout | CstLayout:
-    """The places of a tree's calls, from Python's tree where it names as many calls, else from LibCST's provider."""
+    """The places of a tree's calls, from Python's tree where it has as many calls, else from LibCST's provider."""
     if tree is not None:
-        found = AstLayout(text, tree)
-        if found.count == len(calls):
-            return found
+        ast_layout = AstLayout(text, tree)
+        if ast_layout.count == len(calls):
+            return ast_layout
     return CstLayout(text, module, calls)

@@ -1,4 +1,4 @@
-"""What an expression stands for: names and attributes followed to qualified symbols and literals."""
+"""Evaluates expressions to the qualified symbols or the literal that they denote."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -12,9 +12,9 @@ from gi.lines.value import UNKNOWN, ClassScope, Scope, Value, literal
 
 
 class Meanings:
-    """Answers for one module; `classes` holds its classes by symbol and grows as they are met.
+    """Evaluates the expressions of one module; `classes` holds its classes by symbol and grows with the walk.
 
-    `prefix` is what the symbols of this file start with.
+    `prefix` begins the symbols of this file.
     """
 
     def __init__(self, prefix: str, index: ClassIndex) -> None:
@@ -38,7 +38,7 @@ class Meanings:
         return canonical(self.index.resolve(symbol))
 
     def value(self, node: cst.BaseExpression, scope: Scope, target: str = "") -> Value:
-        """What an expression stands for; `target` is the name that it is about to be bound to."""
+        """The value of an expression; `target` is the name that it is about to be bound to."""
         kind = node.__class__
         if kind is cst.Name:
             return self._name(node.value, scope)  # type: ignore[attr-defined]
@@ -77,7 +77,7 @@ class Meanings:
         return Value(tuple(f"{symbol}.{name}" for symbol in symbols)) if symbols else UNKNOWN
 
     def _held(self, owner: ClassScope, name: str) -> Value:
-        """What an attribute of a class's object holds, that of its bases in this file included."""
+        """The value of an attribute of a class's instance, its bases in this file included, breadth first."""
         seen = {owner.symbol}
         queue = deque([owner])
         while queue:
@@ -89,7 +89,11 @@ class Meanings:
         return UNKNOWN
 
     def _called(self, node: cst.Call, scope: Scope, target: str) -> Value:
-        """What a call gives back, as far as it is a class: `partial(C, ...)`, and `name = choose(name)`."""
+        """The class that a call returns, as far as the text shows: `partial(C, ...)`, and `name = choose(name)`.
+
+        `norm_layer = get_norm(norm_layer)` is the idiom of libraries that take a class or its name; the result is taken
+        for the class itself, unless the called function is a typed symbol, which makes it an instance.
+        """
         if not node.args or node.args[0].star:
             return UNKNOWN
         first = node.args[0].value

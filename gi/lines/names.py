@@ -1,4 +1,4 @@
-"""The free names of a call's arguments: what a borrower of the call has to bind."""
+"""The free names of a call's arguments, which a program that borrows the call has to bind."""
 
 import builtins
 from collections.abc import Iterator
@@ -12,8 +12,8 @@ from gi.lines.tree import children
 from gi.lines.value import Scope, Value, dotted
 
 _BUILTINS: Final = frozenset(dir(builtins))
-_ANYWHERE: Final = ("torch", "torchvision", "math")  # modules that any program can import: spelled out, not free
-_BOUND: Final = Value(("",))  # the mark of a name that a comprehension or lambda in the arguments binds
+_ANYWHERE: Final = ("torch", "torchvision", "math")  # every program can import them: written out, not free
+_BOUND: Final = Value(("",))  # marks names that a comprehension or lambda in the arguments binds; compared by identity
 
 
 @dataclass(slots=True)
@@ -62,10 +62,10 @@ class FreeNames:
 
 def free_names(call: cst.Call, scope: Scope, meanings: Meanings) -> FreeNames:
     """The free names of a call's arguments, as they stand when the call runs."""
-    found = FreeNames(meanings)
+    free = FreeNames(meanings)
     for argument in call.args:
-        found.visit(argument.value, scope)
-    return found
+        free.visit(argument.value, scope)
+    return free
 
 
 def _bound_inside(node: cst.BaseComp | cst.Lambda) -> Iterator[str]:

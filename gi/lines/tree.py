@@ -12,7 +12,7 @@ import libcst as cst
 from gi.core.errors import SourceError
 
 _MAX_DEPTH: Final = 1000  # LibCST's parser overflows the C stack somewhere above 1,000 levels
-_MAX_BRACKETS: Final = 200  # as in CPython
+_MAX_BRACKETS: Final = 200  # CPython's own limit
 
 _TRIVIA = frozenset(
     {"lpar", "rpar", "lbracket", "rbracket", "lbrace", "rbrace", "comma", "semicolon", "equal", "footer"}
@@ -34,6 +34,7 @@ _SOURCE_ORDER: Final = {
     "Import": (),
     "ImportFrom": (),
 }
+# Field names by node type: looked up once for each type instead of once for each node.
 _children: dict[type, tuple[str, ...]] = {}
 
 _CHAIN_WORD = re.compile(r"\b(?:and|or)\b")
@@ -79,7 +80,7 @@ def _python_tree(source: str) -> ast.Module | None:
 
 
 def _refuse_deep_nesting(source: str, *, sure: bool) -> None:
-    """Stops what would crash LibCST's parser, which guards its stack against nothing.
+    """Raises `SourceError` for a text that would overflow the stack of LibCST's parser, which has no guard of its own.
 
     Where Python itself has parsed the text (`sure`), only two constructs can still be too deep, because `ast` flattens
     them: chains of and/or and of adjacent strings. Counting those words first keeps this off nearly every text.
@@ -105,23 +106,23 @@ def _refuse_deep_nesting(source: str, *, sure: bool) -> None:
 
 
 def _depth_bound(string: str) -> int:
-    """How deep the expressions inside a string can nest at most: not at all where it is no f-string."""
+    """An upper bound for the depth of expressions inside a string: 1 where it is no f-string."""
     if "{" not in string or not {"f", "F", "t", "T"} & set(string[:2]):
         return 1
     return 1 + sum(map(string.count, ("(", "[", "{", ".", "-", "+", "~", "*", "/", " ")))
 
 
 def _located(source: str, error: cst.ParserSyntaxError) -> str:
-    """Line and column of a syntax error; Python's own place where it has one, for LibCST's is often 1:1."""
+    """Line, column and message of a syntax error: Python's where it reports one, since LibCST's place is often 1:1."""
     try:
         ast.parse(source)
     except SyntaxError as own:
         return f"{own.lineno or 1}:{own.offset or 1}: {own.msg}."
     except ValueError:
         pass
-    found = re.search(r"error at (\d+):(\d+): (.*)", str(error))
-    if found:
-        return f"{found[1]}:{int(found[2]) + 1}: invalid syntax."
+    match = re.search(r"error at (\d+):(\d+): (.*)", str(error))
+    if match:
+        return f"{match[1]}:{int(match[2]) + 1}: invalid syntax."
     return f"{error.raw_line}:{error.raw_column + 1}: invalid syntax."
 
 
@@ -153,11 +154,11 @@ def _child_fields(kind: type) -> tuple[str, ...]:
 
 def calls_in_source_order(module: cst.Module) -> list[cst.Call]:
     """Every call outside f-strings: by where it starts, an outer call before the calls in it."""
-    found: list[cst.Call] = []
+    calls: list[cst.Call] = []
     stack: list[cst.CSTNode] = [module]
     while stack:
         node = stack.pop()
         if node.__class__ is cst.Call:
-            found.append(node)
+            calls.append(node)
         stack.extend(reversed(list(children(node))))
-    return found
+    return calls

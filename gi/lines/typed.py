@@ -13,7 +13,7 @@ from gi.lines.decode import LINE_END
 from gi.lines.index import ClassIndex, empty_index
 from gi.lines.layout import Extent, Place, Text, layout
 from gi.lines.tree import calls_in_source_order, parse
-from gi.lines.walk import Found, Walk
+from gi.lines.walk import ResolvedCall, Walk
 
 
 def typed_lines(text: str, *, module: str = "", classes: ClassIndex | None = None) -> tuple[TypedLine, ...]:
@@ -21,12 +21,12 @@ def typed_lines(text: str, *, module: str = "", classes: ClassIndex | None = Non
 
     A line is a logical one; where the elements of a display or of an untyped call (`nn.Sequential(...)`) stand on
     lines of their own, each such element is a line. Calls inside f-strings do not count, nor do calls of methods on
-    values (`x.flatten(1)`), whose receiver a text does not tell.
+    values (`x.flatten(1)`), whose receiver's type the text does not show.
 
     Args:
         text: the file's text.
         module: its dotted name inside its package, which relative imports start from; "package.__init__" for a package.
-        classes: what the other files of the package say.
+        classes: the index over the other files of the package.
 
     Raises:
         SourceError: "line:column: what is wrong" for a text that is not Python 3, or nests too deeply.
@@ -41,43 +41,45 @@ def _typed_lines(text: str, module: str, classes: ClassIndex) -> tuple[TypedLine
     tree, own = parse(text)
     walk = Walk(module, classes)
     walk.module(tree)
-    if not walk.found:
+    if not walk.calls:
         return ()
     calls = calls_in_source_order(tree)
     numbers = {call: number for number, call in enumerate(calls)}
     source = Text(text)
     places = layout(source, tree, calls, own)
     placed = sorted(
-        ((places.place(numbers[found.call]), found) for found in walk.found),
+        ((places.place(numbers[resolved.call]), resolved) for resolved in walk.calls),
         key=lambda p: (p[0].call[0], -p[0].call[1]),
     )
     return tuple(_line(source, tree, *group) for group in _by_unit(placed))
 
 
-def _by_unit(placed: Iterable[tuple[Place, Found]]) -> list[tuple[Extent, list[tuple[Place, Found]]]]:
+def _by_unit(placed: Iterable[tuple[Place, ResolvedCall]]) -> list[tuple[Extent, list[tuple[Place, ResolvedCall]]]]:
     """Calls by the line that they belong to; a line inside another typed line belongs to that one."""
     pairs = sorted(placed, key=lambda p: (p[0].unit[0], -p[0].unit[1]))
-    groups: list[tuple[Extent, list[tuple[Place, Found]]]] = []
-    for place, found in pairs:
+    groups: list[tuple[Extent, list[tuple[Place, ResolvedCall]]]] = []
+    for place, resolved in pairs:
         if groups and place.unit[1] <= groups[-1][0][1]:
-            groups[-1][1].append((place, found))
+            groups[-1][1].append((place, resolved))
         else:
-            groups.append((place.unit, [(place, found)]))
+            groups.append((place.unit, [(place, resolved)]))
     return groups
 
 
-def _line(source: Text, tree: cst.Module, unit: Extent, members: list[tuple[Place, Found]]) -> TypedLine:
+def _line(source: Text, tree: cst.Module, unit: Extent, members: list[tuple[Place, ResolvedCall]]) -> TypedLine:
     members.sort(key=lambda p: (p[0].call[0], -p[0].call[1]))
     indent = source.indent(unit[0])
-    calls = tuple(_call(source, tree, place, found) for place, found in members)
+    calls = tuple(_call(source, tree, place, resolved) for place, resolved in members)
+    # The first outermost call gives the line its type, but a choice like `nn.Identity() if x else nn.Dropout()` is for
+    # the other layer.
     main = min(_outermost(members, calls), key=lambda call: call.symbol == "torch.nn.Identity")
     span = source.span(unit)
     code = _dedented(source.text[slice(*unit)], indent)
     return TypedLine(span.line, span.end_line, main.type, _whole(code), calls)
 
 
-def _outermost(members: list[tuple[Place, Found]], calls: Sequence[TypedCall]) -> Iterator[TypedCall]:
-    """The calls of a line, sorted by place, that stand in no other."""
+def _outermost(members: list[tuple[Place, ResolvedCall]], calls: Sequence[TypedCall]) -> Iterator[TypedCall]:
+    """The calls of a line, sorted by place, that are inside no other call of it."""
     end = -1
     for (place, _), call in zip(members, calls, strict=True):
         if place.call[1] > end:
@@ -85,16 +87,17 @@ def _outermost(members: list[tuple[Place, Found]], calls: Sequence[TypedCall]) -
             yield call
 
 
-def _call(source: Text, tree: cst.Module, place: Place, found: Found) -> TypedCall:
-    node, spelled = found.call, found.free.spelled
+def _call(source: Text, tree: cst.Module, place: Place, resolved: ResolvedCall) -> TypedCall:
+    node, spelled = resolved.call, resolved.free.spelled
+    # A slice of the text keeps its layout and is much cheaper than printing the tree, which only rewritten names need.
     if spelled or node.func.lpar or isinstance(node.func, cst.NamedExpr):
-        new = node.visit(_Spelling({**spelled, node.func: found.symbol}))
+        new = node.visit(_Spelling({**spelled, node.func: resolved.symbol}))
         code = tree.code_for_node(new.with_changes(lpar=(), rpar=()) if isinstance(new, cst.Call) else node)
     else:
-        code = found.symbol + source.text[place.func_end : place.call[1]]
+        code = resolved.symbol + source.text[place.func_end : place.call[1]]
     span = source.span(place.call)
     code = _dedented(code, source.indent(place.call[0]))
-    return TypedCall(span.line, found.symbol, found.type, span, code, tuple(found.free.names.items()))
+    return TypedCall(span.line, resolved.symbol, resolved.type, span, code, tuple(resolved.free.names.items()))
 
 
 def _dedented(code: str, indent: str) -> str:
@@ -121,7 +124,7 @@ def _parses(code: str) -> bool:
 
 
 class _Spelling(cst.CSTTransformer):
-    """Spells nodes by their symbols."""
+    """Replaces nodes by their qualified symbols."""
 
     def __init__(self, symbols: dict[cst.CSTNode, str]) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What names stand for: values, scopes, and how two ways through a program join."""
+"""Values of names, scopes, and the join of two paths through a program."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -9,10 +9,10 @@ import libcst as cst
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What an expression may stand for: qualified symbols of classes, functions and modules, or the code of a literal.
+    """The possible values of an expression: qualified symbols of classes, functions and modules, or a literal's code.
 
-    Several symbols mean that the way through the program decides. A `functools.partial` has the symbols of what it
-    wraps.
+    Several symbols mean that it depends on the path through the program. A `functools.partial` has the symbols of what
+    it wraps.
     """
 
     symbols: tuple[str, ...] = ()
@@ -31,14 +31,14 @@ UNKNOWN = Value()
 
 @dataclass(slots=True)
 class ClassScope:
-    """A class of the file: its symbol, what its bases stand for, and what its attributes hold."""
+    """A class of the file: its symbol, the symbols of its bases, and the values of its attributes."""
 
     symbol: str
     bases: tuple[str, ...] = ()
     attributes: dict[str, Value] = field(default_factory=dict)
 
     def hold(self, name: str, value: Value) -> None:
-        """Notes that an attribute holds a value at some time."""
+        """Adds a value to those that an attribute may have; which method ran last is not known."""
         known = self.attributes.get(name)
         self.attributes[name] = value if known is None else known.join(value)
 
@@ -47,7 +47,7 @@ class ClassScope:
 class Scope:
     """The names of a module, class, function or comprehension; `receiver` is what a method calls its own object.
 
-    `layers` holds what names stand for; each branch that the walk is in adds a layer, so that entering one copies
+    `layers` holds the values of names; each branch that the walk is in adds a layer, so that entering one copies
     nothing.
     """
 
@@ -59,7 +59,7 @@ class Scope:
     stars: list[str] = field(default_factory=list)
 
     def own(self, name: str) -> Value | None:
-        """What this scope itself binds a name to."""
+        """The value that this scope itself binds a name to."""
         for layer in reversed(self.layers):
             value = layer.get(name)
             if value is not None:
@@ -67,21 +67,26 @@ class Scope:
         return None
 
     def bind(self, name: str, value: Value) -> None:
-        """Lets a name stand for a value from here on."""
+        """Binds a name to a value from here on."""
         self.layers[-1][name] = value
 
     def find(self, name: str) -> Value | None:
-        """What a name stands for here; None where no scope binds it."""
+        """The value of a name here; None where no scope binds it."""
         scope: Scope | None = self
         while scope is not None:
             value = scope.own(name)
+            # As in Python, the names of a class's body are not seen from within its methods.
             if value is not None and (scope is self or not scope.is_class):
                 return value
             scope = scope.parent
         return None
 
     def met(self, ways: Iterable[dict[str, Value]]) -> dict[str, Value]:
-        """What names stand for where ways through the program meet, each given by the names that it binds."""
+        """The values of names where paths join; each path is given by its bindings.
+
+        A path that does not bind a name leaves it at its value before; of a name that had none, only the other paths
+        count, since the program would fail on this one.
+        """
         ways = list(ways)
         out: dict[str, Value] = {}
         for name in dict.fromkeys(name for way in ways for name in way):
@@ -90,7 +95,7 @@ class Scope:
         return out
 
     def receiver_class(self, name: str) -> ClassScope | None:
-        """The class whose object a name is, None where it is none."""
+        """The class of the object that a name (`self`) refers to, None where it is no method's receiver."""
         scope: Scope | None = self
         while scope is not None:
             if scope.receiver == name:

@@ -1,4 +1,12 @@
-"""One pass over a LibCST tree that follows what names stand for and reports every call that has a type."""
+"""One pass over a LibCST tree that tracks the values of names and collects every call that has a line type.
+
+It is an abstract interpretation: both branches of an `if` are walked, and a name that they bind differently has the
+values of both. Where `act = nn.ReLU if fast else nn.GELU`, the call `act()` has two symbols of one type and is typed;
+with `nn.Dropout` for one of them it has two types and is left out.
+
+What it cannot do: loops are walked once, and nothing is passed from a call to the parameters of the function; a
+parameter has its default's value.
+"""
 
 from collections import deque
 from collections.abc import Callable
@@ -14,13 +22,13 @@ from gi.lines.names import FreeNames, free_names
 from gi.lines.tree import children
 from gi.lines.value import UNKNOWN, ClassScope, Scope, Value, dotted
 
-_OWN: Final = "<file>"  # stands for the module's name where it has none
-_IDENTITY: Final = "torch.nn.Identity"  # in a choice, the other way says what the line is for
+_OWN: Final = "<file>"  # in place of the module's name where it has none
+_IDENTITY: Final = "torch.nn.Identity"  # in a choice with another layer, that layer gives the type
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A typed call of the tree: its symbol as users see it, its type, and what its arguments leave open."""
+class ResolvedCall:
+    """A typed call of the tree: its symbol as users see it, its type, and the free names of its arguments."""
 
     call: cst.Call
     symbol: str
@@ -29,13 +37,14 @@ class Found:
 
 
 class Walk:
-    """Walks one module; `found` holds its typed calls in the order in which the walk came by."""
+    """Walks one module; `calls` holds its typed calls in the order of the walk, not of the source."""
 
     def __init__(self, module: str, classes: ClassIndex) -> None:
-        self.found: list[Found] = []
+        self.calls: list[ResolvedCall] = []
         self._is_package = module.endswith(".__init__") or classes.is_package(module)
         self._module = module.removesuffix(".__init__")
         self._meanings = Meanings(self._module or _OWN, classes)
+        # Function bodies wait: they see names that the module binds after them.
         self._later: deque[tuple[cst.FunctionDef, Scope]] = deque()
         self._statements: dict[type, Callable[..., None]] = {
             cst.Assign: self._assign,
@@ -96,12 +105,13 @@ class Walk:
         self._set(node.target, UNKNOWN, scope)
 
     def _bind(self, target: cst.BaseExpression, value: cst.BaseExpression, scope: Scope) -> None:
-        """Binds a target to what an expression stands for, element by element where both are tuples."""
+        """Binds a target to the value of an expression, element by element where both are tuples."""
         if (
             isinstance(target, cst.Tuple | cst.List)
             and isinstance(value, cst.Tuple | cst.List)
             and len(target.elements) == len(value.elements)
         ):
+            # All values before any binding, as Python does: `a, b = b, a` swaps.
             values = [self._meanings.value(element.value, scope) for element in value.elements]
             for element, meaning in zip(target.elements, values, strict=True):
                 self._set(element.value, meaning, scope)
@@ -147,7 +157,7 @@ class Walk:
                 scope.bind(name.value, Value((symbol,)) if symbol else UNKNOWN)
 
     def _way(self, body: object, scope: Scope) -> dict[str, Value]:
-        """The names that a way through the program binds."""
+        """The bindings of one path, kept apart from those of the scope until the paths join."""
         scope.layers.append({})
         self._suite(body, scope)
         return scope.layers.pop()
@@ -158,7 +168,7 @@ class Walk:
         while isinstance(branch, cst.If):
             self._visit(branch.test, scope)
             way = self._way(branch.body.body, scope)
-            if not _leaves(branch.body):
+            if not _leaves(branch.body):  # a branch that returns or raises binds nothing for what follows
                 ways.append(way)
             branch = branch.orelse
         ways.append(self._way(branch.body.body, scope) if branch else {})
@@ -174,6 +184,7 @@ class Walk:
         self._loop(node, scope)
 
     def _loop(self, node: cst.For | cst.While, scope: Scope) -> None:
+        # The empty path is the loop that never runs.
         scope.layers[-1].update(scope.met([{}, self._way(node.body.body, scope)]))
         if node.orelse:
             self._suite(node.orelse.body.body, scope)
@@ -189,6 +200,7 @@ class Walk:
         tried = self._way((*node.body.body, *(node.orelse.body.body if node.orelse else ())), scope)
         ways = [tried]
         for handler in node.handlers:
+            # A handler may run before or after any binding of the tried body.
             scope.layers.append(scope.met([{}, tried]))
             way = self._way(handler.body.body, scope)
             way = scope.layers.pop() | way
@@ -219,7 +231,7 @@ class Walk:
         self._later.append((node, inner))
 
     def _parameters(self, params: cst.Parameters, scope: Scope, inner: Scope) -> None:
-        """Binds parameters to what their default stands for."""
+        """Binds parameters to the values of their defaults."""
         for param in children(params):
             if isinstance(param, cst.Param):
                 value = UNKNOWN
@@ -276,7 +288,7 @@ class Walk:
                 self._visit(child, inner)
 
     def _each(self, target: cst.BaseExpression, iterable: cst.BaseExpression, scope: Scope) -> None:
-        """Binds a loop's target: to any of the elements where they are written out."""
+        """Binds a loop's target to the join of the elements where they are written out, else to `UNKNOWN`."""
         value = UNKNOWN
         if isinstance(iterable, cst.Tuple | cst.List) and isinstance(target, cst.Name):
             for element in iterable.elements:
@@ -289,10 +301,11 @@ class Walk:
             return
         typed = {symbol: kind for symbol in symbols if (kind := self._meanings.type_of(symbol))}
         choices = {s: k for s, k in typed.items() if s != _IDENTITY} or typed
+        # One type is enough, several symbols are not ambiguous: the first one stands in the record.
         if len(set(choices.values())) == 1:
             symbol, kind = next(iter(choices.items()))
             free = free_names(node, scope, self._meanings)
-            self.found.append(Found(node, self._meanings.shown(symbol), kind, free))
+            self.calls.append(ResolvedCall(node, self._meanings.shown(symbol), kind, free))
 
 
 def _receiver(node: cst.FunctionDef) -> str:
@@ -305,7 +318,7 @@ def _receiver(node: cst.FunctionDef) -> str:
 
 
 def _leaves(body: cst.BaseSuite) -> bool:
-    """Whether a suite ends by leaving the way that it is on."""
+    """Whether a suite ends in `return`, `raise`, `continue` or `break`."""
     last = body.body[-1] if body.body else None
     if isinstance(last, cst.SimpleStatementLine):
         last = last.body[-1]
