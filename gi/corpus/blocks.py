@@ -1,4 +1,4 @@
-"""Module classes of a harvest -> blocks: each made to stand alone, then tried in confined worker processes."""
+"""Module classes of a harvest -> blocks: each is flattened into one module and tried in confined worker processes."""
 
 import dataclasses
 import json
@@ -20,7 +20,7 @@ from gi.trace.classes.client import TrialWorker
 
 @dataclass(frozen=True, slots=True)
 class TriedClass:
-    """One module class: where it stands, and its block, or why it is none (a short stable reason and the detail)."""
+    """One module class: its origin, and its block, or why it is none (a short stable reason and the detail)."""
 
     name: str
     origin: Origin
@@ -31,15 +31,15 @@ class TriedClass:
 
 def tried_classes(harvest: Harvest, *, workers: int, on_progress: Progress | None = None) -> list[TriedClass]:
     """Every module class of a harvest, in order, the same for every number of workers."""
-    found = list(module_classes(harvest))
+    classes = list(module_classes(harvest))
     tried: list[TriedClass] = []
-    if not found:
+    if not classes:
         return tried
-    with _trials(min(workers, len(found))) as trial, ThreadPoolExecutor(workers) as pool:
-        for one in pool.map(trial, found):
+    with _trials(min(workers, len(classes))) as trial, ThreadPoolExecutor(workers) as pool:
+        for one in pool.map(trial, classes):
             tried.append(one)
             if on_progress:
-                on_progress("try", len(tried), len(found))
+                on_progress("try", len(tried), len(classes))
     return tried
 
 
@@ -50,7 +50,7 @@ def _trials(workers: int) -> Iterator["_Trials"]:
 
 
 class _Trials:
-    """A worker for each thread that asks; the parsed package is shared, so that one thread at a time reads it."""
+    """Lends each thread a worker; the parsed package is shared, not thread-safe, and read by one thread at a time."""
 
     def __init__(self, workers: list[TrialWorker]) -> None:
         self._free: SimpleQueue[TrialWorker] = SimpleQueue()
@@ -58,24 +58,24 @@ class _Trials:
             self._free.put(worker)
         self._reading = threading.Lock()
 
-    def __call__(self, found: ModuleClass) -> TriedClass:
+    def __call__(self, candidate: ModuleClass) -> TriedClass:
         try:
             with self._reading:
-                source, name = flattened(found.package, found.module, found.name)
+                source, name = flattened(candidate.package, candidate.module, candidate.name)
         except UnusableError as error:
-            return TriedClass(found.name, found.origin, None, error.reason, error.detail)
+            return TriedClass(candidate.name, candidate.origin, None, error.reason, error.detail)
         worker = self._free.get()
         try:
-            answer = worker(source, name, found.calls)
+            answer = worker(source, name, candidate.calls)
         finally:
             self._free.put(worker)
         if "reason" in answer:
-            return TriedClass(found.name, found.origin, None, str(answer["reason"]), str(answer["detail"]))
-        return TriedClass(found.name, found.origin, block_of(name, source, answer, found.origin))
+            return TriedClass(candidate.name, candidate.origin, None, str(answer["reason"]), str(answer["detail"]))
+        return TriedClass(candidate.name, candidate.origin, block_of(name, source, answer, candidate.origin))
 
 
 def stored_block(source: str, fields: str, origin: Origin) -> Block:
-    """The block that the corpus keeps as its source and its other fields as JSON."""
+    """The block that the corpus stores as its source, and its other fields as JSON."""
     stored = json.loads(fields)
     stored["arguments"] = tuple((name, expression) for name, expression in stored["arguments"])
     return Block(source=source, origin=origin, **stored)

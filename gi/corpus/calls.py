@@ -17,7 +17,7 @@ from gi.corpus.modules import modules, texts_below
 from gi.harvest import Harvest, Progress
 from gi.lines import ClassIndex, typed_lines
 
-#: Below this much text one process is done before others have started.
+#: Below this much text one process is done before others have started: each imports LibCST first.
 _WORTH_PROCESSES_CHARACTERS = 400_000
 
 logger = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One typed call, its text without formatting, and the source of the line that it stood in."""
+    """One typed call, its text in one fixed formatting, and the source of its line."""
 
     typed: TypedCall
     text: str
@@ -51,12 +51,12 @@ def typed_programs(harvest: Harvest, *, workers: int, on_progress: Progress | No
     names = modules(texts)
     jobs = [(file.text, names[file.origin.path].name, names[file.origin.path].root) for file in harvest.programs]
     indices = {root: ClassIndex.of(texts_below(root, texts)) for root in sorted({root for _, _, root in jobs})}
-    found: list[Typed] = []
+    results: list[Typed] = []
     for typed in _in_processes(jobs, indices, workers):
-        found.append(typed)
+        results.append(typed)
         if on_progress:
-            on_progress("type", len(found), len(jobs))
-    return found
+            on_progress("type", len(results), len(jobs))
+    return results
 
 
 def _in_processes(jobs: list[_Job], indices: _Indices, workers: int) -> Iterator[Typed]:
@@ -65,12 +65,13 @@ def _in_processes(jobs: list[_Job], indices: _Indices, workers: int) -> Iterator
         yield from (_typed(job, indices) for job in jobs)
         return
     with _pool(indices, workers) as pool:
+        # `map` keeps the order, so that the rows of a corpus do not depend on the number of workers.
         yield from pool.map(_typed_here, jobs, chunksize=4)
 
 
 @contextmanager
 def _pool(indices: _Indices, workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes that hold `indices`; those waiting are dropped when the caller stops early.
+    """A pool whose processes hold `indices`; waiting jobs are cancelled when the caller stops early.
 
     They are spawned: the fork server belongs to the training workers, which preload torch into it.
     """
@@ -84,6 +85,7 @@ def _pool(indices: _Indices, workers: int) -> Iterator[ProcessPoolExecutor]:
         pool.shutdown(cancel_futures=True)
 
 
+# Set once in each worker process: passed with the jobs, the indices would be pickled again for each chunk.
 _held: _Indices = {}
 
 
@@ -114,7 +116,7 @@ def _typed(job: _Job, indices: _Indices) -> Typed:
 def without_formatting(code: str) -> str:
     """An expression's text in one fixed formatting; syntax newer than this Python stays as it is, on one line."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # an invalid escape in somebody's string is none of ours
+        warnings.simplefilter("ignore")  # invalid escapes in foreign strings
         try:
             return ast.unparse(ast.parse(code, mode="eval"))
         except (SyntaxError, ValueError, RecursionError):

@@ -45,13 +45,15 @@ def module_classes(harvest: Harvest) -> Iterator[ModuleClass]:
 
 def _classes(package: Package, module: str) -> list[Unit]:
     scope = package.module(module)
+    # Of definitions under one name (`try: ... except ImportError: class X`) the last one is what an import gets.
     last = {name: units[-1] for name, units in scope.units.items()} if scope else {}
-    found = (u for n, u in last.items() if isinstance(u.statement, ast.ClassDef) and _is_module(package, module, n, ()))
-    return sorted(found, key=lambda unit: unit.start)
+    classes = {name: unit for name, unit in last.items() if isinstance(unit.statement, ast.ClassDef)}
+    derived = (unit for name, unit in classes.items() if _is_module(package, module, name, ()))
+    return sorted(derived, key=lambda unit: unit.start)
 
 
 def _is_module(package: Package, module: str, name: str, below: tuple[str, ...]) -> bool:
-    """Whether a class derives from a module of torch; `below` are the classes that were asked about on the way."""
+    """Whether a class derives from a module of torch; `below` are the classes already visited, which ends cycles."""
     scope = package.module(module)
     statements = [u.statement for u in scope.units.get(name, ())] if scope else []
     bases = [b for s in statements if isinstance(s, ast.ClassDef) for b in s.bases]

@@ -30,8 +30,8 @@ def seed_programs(folder: Path | None = None) -> tuple[Program, ...]:
 def default_corpus(cache: Path, *, workers: int | None = None, on_progress: Progress | None = None) -> Path:
     """The file of the default corpus in the folder `cache`, built there unless this gi already built it.
 
-    Its name tells gi's and torchvision's versions, the file's version and the seed programs apart. It is built beside
-    its place and renamed: two processes that build at once make the same file twice and either is whole.
+    Its name holds gi's and torchvision's versions, the schema's version and a digest of the seed programs. It is built
+    beside its place and renamed: two processes that build at once write the same file twice, each of them whole.
     """
     path, seeds = default_corpus_file(cache), _seeds()
     if path.exists():
@@ -60,7 +60,7 @@ def _seeds() -> Harvest:
 
 def _build(path: Path, seeds: Harvest, cache: Path, workers: int | None, on_progress: Progress | None) -> None:
     with Corpus.create(path) as corpus:
-        corpus.add(seeds, workers=1, try_classes=False)  # whole networks
+        corpus.add(seeds, workers=1, try_classes=False)  # as blocks they would be whole networks
         corpus.add(
             harvest("torchvision", cache=cache, on_progress=on_progress), workers=workers, on_progress=on_progress
         )

@@ -1,4 +1,4 @@
-"""One class of a source -> the text of a module that stands alone: the class with everything that it uses."""
+"""One class of a source -> the text of a self-contained module: the class with everything that it uses."""
 
 import ast
 import re
@@ -10,13 +10,13 @@ from gi.corpus.package import Defined, Inside, Package
 from gi.source.tree.module import Imported, ModuleScope, Unit, renaming
 from gi.source.tree.tree import Replacement
 
-#: Packages that a block may import: what every run has anyway.
+#: Packages that a block may import: every run has them.
 AVAILABLE = frozenset({"torch", "torchvision", "numpy"}) | sys.stdlib_module_names
 MAX_CHARACTERS = 60_000
 
 
 class UnusableError(Exception):
-    """A class that cannot stand alone: a short stable reason, and the detail of this one."""
+    """A class that cannot be made self-contained: a short stable reason, and the detail of this one."""
 
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(reason, detail)
@@ -26,7 +26,7 @@ class UnusableError(Exception):
 def flattened(package: Package, module: str, name: str) -> tuple[str, str]:
     """The text of a module that defines the class `name` of `module` by itself, and the class's name there.
 
-    Raises `UnusableError` where it uses a package that not every run has, or more text than a reader would want.
+    Raises `UnusableError` where it uses a package outside `AVAILABLE`, or more than `MAX_CHARACTERS` of text.
     """
     flat = _Flat(package)
     flat.need(Defined(module, name))
@@ -39,7 +39,7 @@ def flattened(package: Package, module: str, name: str) -> tuple[str, str]:
 
 @dataclass
 class _Flat:
-    """What is needed so far: definitions by place, imports from outside by symbol, with the names that they get."""
+    """The definitions needed so far by place, imports from outside by symbol, and the names that both get."""
 
     package: Package
     units: dict[tuple[str, Unit], None] = field(default_factory=dict)
@@ -56,9 +56,9 @@ class _Flat:
             for unit in self._scope(place.module).units.get(place.name, ()):
                 if (place.module, unit) not in self.units:
                     self._take(place.module, unit)
-                    found = [d for d in self._uses(place.module, unit) if d not in seen]
-                    seen.update(found)
-                    waiting.extend(found)
+                    unseen = [d for d in self._uses(place.module, unit) if d not in seen]
+                    seen.update(unseen)
+                    waiting.extend(unseen)
 
     def _scope(self, module: str) -> ModuleScope:
         scope = self.package.module(module)
@@ -88,7 +88,7 @@ class _Flat:
                 raise UnusableError("imports what its source lacks", self._scope(module).imports[mention.name].symbol)
 
     def _member(self, module: str, node: ast.AST, inside: Inside) -> Defined | Imported | None:
-        """What `layers.DropPath` stands for, where `layers` is a module of the source."""
+        """The meaning of `layers.DropPath`, where `layers` is a module of the source."""
         chain = _chain(self._scope(module), node)
         for part in chain[1:]:
             meaning = self.package.meaning(inside.module, part.attr) if isinstance(part, ast.Attribute) else None
@@ -98,6 +98,7 @@ class _Flat:
         raise UnusableError("uses a module as a value", inside.module)
 
     def _import(self, name: str, imported: Imported) -> None:
+        # Modules that import one symbol under several names share one import here, under the first name.
         top = imported.symbol.split(".")[0]
         if top not in AVAILABLE:
             raise UnusableError("uses another package", top or imported.symbol)
@@ -111,6 +112,7 @@ class _Flat:
 
     def spell(self, first: Defined) -> None:
         """Gives every definition and import a name of its own; `first` keeps its own."""
+        # The class comes first: it keeps its name, and whatever else has that name in another module gives way.
         places = [Defined(module, name) for module, unit in self.units for name in unit.names]
         imported = [(symbol, name) for symbol, (name, _) in self.outside.items()]
         wanted: list[tuple[Defined | str, str]] = [(place, place.name) for place in [first, *places]]
@@ -176,6 +178,7 @@ def _chain(scope: ModuleScope, node: ast.AST) -> list[ast.AST]:
 
 def _edited(scope: ModuleScope, unit: Unit, edits: set[Replacement]) -> str:
     data = scope.source.data[unit.start : unit.end]
+    # From the end, so that the offsets of earlier edits stay valid.
     for edit in sorted(edits, key=lambda r: r.start, reverse=True):
         data = data[: edit.start - unit.start] + edit.text.encode() + data[edit.end - unit.start :]
     return re.sub(r"\r\n|\r", "\n", data.decode())

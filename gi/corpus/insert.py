@@ -16,7 +16,7 @@ from gi.harvest import Harvest, Refusal
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What a harvest brought: programs, their typed lines, the calls that the corpus did not hold before, refusals.
+    """Counts of what a harvest added: programs, typed lines, calls that are new to the corpus, and the refusals.
 
     `classes` counts its module classes, `blocks` those that became blocks. All are zero where the corpus already held
     this harvest.
@@ -40,16 +40,17 @@ def insert(
     cursor = connection.execute("INSERT INTO sources VALUES (NULL, ?, ?, ?)", (*key, digest))
     source = int(cursor.lastrowid or 0)
     pairs = list(zip(harvest.programs, typed, strict=True))
-    unparsed = (Refusal(program.origin.path, found.refusal) for program, found in pairs if found.refusal)
+    unparsed = (Refusal(program.origin.path, result.refusal) for program, result in pairs if result.refusal)
     refused = tuple(sorted((*harvest.refused, *unparsed), key=lambda refusal: refusal.path))
     connection.executemany("INSERT INTO refused VALUES (?, ?, ?)", ((source, r.path, r.reason) for r in refused))
-    good = [(program, found) for program, found in pairs if not found.refusal]
-    new = sum(_insert_program(connection, source, program, found) for program, found in good)
+    good = [(program, result) for program, result in pairs if not result.refusal]
+    new = sum(_insert_program(connection, source, program, result) for program, result in good)
+    # Replacing a harvest may leave calls without any origin, and so without a licence to borrow them under.
     connection.execute("DELETE FROM ingredients WHERE id NOT IN (SELECT ingredient FROM origins)")
     _insert_classes(connection, source, tried)
     insert_terms(connection, source, harvest.licence_files)
     blocks = sum(one.block is not None for one in tried)
-    lines = sum(found.num_lines for _, found in good)
+    lines = sum(result.num_lines for _, result in good)
     return Added(harvest.repository, len(good), lines, new, refused, len(tried), blocks)
 
 
@@ -71,12 +72,12 @@ def _block_columns(block: Block | None) -> tuple[str, str]:
     return fields.pop("source"), json.dumps({k: v for k, v in fields.items() if k != "origin"})
 
 
-def _insert_program(connection: sqlite3.Connection, source: int, program: Program, found: Typed) -> int:
+def _insert_program(connection: sqlite3.Connection, source: int, program: Program, typed: Typed) -> int:
     """Writes one program's calls and returns how many of them are new to the corpus."""
-    row = (source, program.origin.path, program.origin.licence, _text_digest(program.text), found.num_lines)
+    row = (source, program.origin.path, program.origin.licence, _text_digest(program.text), typed.num_lines)
     inserted = connection.execute("INSERT INTO programs VALUES (NULL, ?, ?, ?, ?, ?)", row).lastrowid
     new = 0
-    for place, call in enumerate(found.calls):
+    for place, call in enumerate(typed.calls):
         key = (call.typed.type, call.typed.symbol, call.text)
         new += connection.execute("INSERT OR IGNORE INTO ingredients VALUES (NULL, ?, ?, ?)", key).rowcount
         origin = (*key, inserted, call.typed.line, place, call.code, json.dumps(call.typed.names))
@@ -90,7 +91,7 @@ INSERT INTO origins SELECT id, ?4, ?5, ?6, ?7, ?8 FROM ingredients WHERE type = 
 
 
 def digest_of(harvest: Harvest) -> str:
-    """What a harvest holds and which gi types it."""
+    """Digest of a harvest's contents and of the gi that types it: a newer gi may type the same text differently."""
     files = [(p.origin.path, p.origin.licence, _text_digest(p.text)) for p in (*harvest.programs, *harvest.others)]
     refused = [(refusal.path, refusal.reason) for refusal in harvest.refused]
     terms = [(file.path, _text_digest(file.text)) for file in harvest.licence_files]

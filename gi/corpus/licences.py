@@ -1,4 +1,4 @@
-"""Which licences let a line be borrowed."""
+"""Licences under which lines may be borrowed."""
 
 import re
 from collections.abc import Collection

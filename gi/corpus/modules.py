@@ -1,4 +1,4 @@
-"""What the modules of a source are called when its programs import one another."""
+"""Module names and import roots of a source's files, as its programs import one another."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 @dataclass(frozen=True, slots=True)
 class ModuleFile:
-    """A file as Python would import it: `root` is the folder that stands on the path, `name` is dotted.
+    """A file as Python would import it: `root` is the folder on the path, `name` is dotted.
 
     A package's `__init__.py` goes by the name "package.__init__".
     """

@@ -9,7 +9,7 @@ from gi.lines.index import absolute
 from gi.source.tree.module import Imported, ModuleScope
 from gi.source.tree.tree import Source
 
-_MAX_HOPS = 30  # of re-exports: more is a circle
+_MAX_HOPS = 30  # of re-exports: more is a cycle
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Inside:
 
 
 Meaning = Defined | Inside | Imported | None
-"""What a name stands for; `Imported` is what comes from outside the source, None what nothing binds."""
+"""The meaning of a name; `Imported` comes from outside the source, None is bound by nothing."""
 
 
 class Package:
@@ -43,7 +43,7 @@ class Package:
     def module(self, name: str) -> ModuleScope | None:
         """A module's scope, its relative and star imports written out; None where there is none that parses."""
         if name not in self._modules:
-            self._modules[name] = None  # what a circle of star imports ends in
+            self._modules[name] = None  # set before the recursion, so that a cycle of star imports ends here
             self._modules[name] = self._read(name)
         return self._modules[name]
 
@@ -52,7 +52,7 @@ class Package:
         return sorted(self._texts)
 
     def meaning(self, module: str, name: str) -> Meaning:
-        """What a name of a module stands for."""
+        """What a name of a module means, followed through imports and re-exports."""
         for _ in range(_MAX_HOPS):
             scope = self.module(module)
             if scope is None:
@@ -64,16 +64,16 @@ class Package:
                 return Inside(f"{module}.{name}") if f"{module}.{name}" in self._texts else None
             if imported.symbol.split(".")[0] not in self._tops:
                 return imported
-            found = self._split(imported.symbol)
-            if found is None:
+            place = self._split(imported.symbol)
+            if place is None:
                 return None
-            module, name = found
+            module, name = place
             if not name:
                 return Inside(module)
         return None
 
     def order(self, start: str) -> list[str]:
-        """The modules in the order in which importing `start` would run them."""
+        """The modules in the order in which importing `start` would run them; each runs after what it imports."""
         done: dict[str, None] = {}
         entered: set[str] = set()
 
@@ -83,9 +83,9 @@ class Package:
                 return
             entered.add(name)
             for imported in scope.imports.values():
-                found = self._split(imported.symbol)
-                if found is not None:
-                    enter(found[0])
+                place = self._split(imported.symbol)
+                if place is not None:
+                    enter(place[0])
             done[name] = None
 
         enter(start)
@@ -109,7 +109,7 @@ class Package:
             return None
 
     def _written_out(self, module: str, source: Source) -> Source:
-        """The source with its relative imports made absolute and the star imports of the package's own made plain."""
+        """The source with relative imports made absolute, and star imports of its own modules written out by name."""
         edits = []
         for node in ast.walk(source.tree):
             if not isinstance(node, ast.ImportFrom):

@@ -1,4 +1,4 @@
-"""The corpus as a SQLite file: its tables, and how a foreign or later file is told apart."""
+"""The corpus as a SQLite file: its tables, and the check that refuses foreign files and other versions."""
 
 import sqlite3
 from pathlib import Path
@@ -80,6 +80,7 @@ def connect(path: Path) -> sqlite3.Connection:
     """
     if not path.is_file():
         raise CorpusError(f"there is no corpus at {path}: make one with `gi harvest SOURCE --corpus {path}`.")
+    # mode=rw opens a file that may not be written for reading, and never creates one. A writer waits for another.
     connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, timeout=60.0, isolation_level=None)
     try:
         _check(connection, path)

@@ -1,4 +1,4 @@
-"""The corpus: typed calls with their origins in one SQLite file."""
+"""The corpus: typed calls and blocks, with their origins, in one SQLite file."""
 
 import errno
 import json
@@ -33,8 +33,8 @@ MAX_DRAWN_CHARACTERS = 12_000
 class Corpus:
     """The ingredients of one file, limited to licences that lines may be borrowed under; one writer at a time.
 
-    Use it as a context manager or `close` it. The order of everything that it gives depends on what it holds alone,
-    not on the order in which that came in.
+    Use it as a context manager or `close` it. The order of everything that it returns depends on its contents alone,
+    not on the order of the insertions.
     """
 
     def __init__(self, path: Path, connection: sqlite3.Connection, allowed: frozenset[str] = PERMISSIVE) -> None:
@@ -117,7 +117,7 @@ class Corpus:
         last = None
         chosen = (line_type, line_type, symbol, symbol)
         for row in self._connection.execute(query, (*chosen, *allowed)):
-            if row[0] != last:
+            if row[0] != last:  # rows come sorted: the first of a call's origins is the one that is cited
                 last = row[0]
                 yield _ingredient(*row[1:])
 
@@ -133,19 +133,19 @@ class Corpus:
         """Every module class that was tried, under any licence, by name; its block where it became one."""
         for name, block, source, reason, detail, *origin in self._connection.execute(_CLASSES):
             where = Origin(*origin)
-            made = stored_block(source, block, where) if block else None
-            yield TriedClass(name, where, made, reason, detail)
+            parsed = stored_block(source, block, where) if block else None
+            yield TriedClass(name, where, parsed, reason, detail)
 
     def _all_blocks(self) -> Iterator[Block]:
         allowed = self._allowed_licences()
         return (c.block for c in self.classes() if c.block is not None and c.origin.licence in allowed)
 
     def _drawn_blocks(self) -> Iterator[Ingredient]:
-        """The blocks that are drawn: those that a reader can take in."""
+        """The blocks that are drawn, those of at most `MAX_DRAWN_CHARACTERS`, as ingredients."""
         return (ingredient_of(b) for b in self.blocks() if len(b.source) <= MAX_DRAWN_CHARACTERS)
 
     def terms(self, origin: Origin) -> tuple[LicenceFile, ...]:
-        """The licence files that hold the terms of a file's lines; empty where none came with its source."""
+        """The licence files that apply to an origin's file; empty where its source had none."""
         return terms_of(self._connection, origin)
 
     def summary(self) -> Summary:
@@ -161,9 +161,9 @@ class Corpus:
             if not (one.block and one.origin.licence in allowed)
         )
         blocks = [block_json(block) for block in self.blocks()]
-        found = [{"reason": reason, "classes": count} for reason, count in reasons.most_common()]
+        rows = [{"reason": reason, "classes": count} for reason, count in reasons.most_common()]
         usable = len(classes) - sum(reasons.values())
-        return {"tried": len(classes), "usable": usable, "distinct": len(blocks), "reasons": found, "blocks": blocks}
+        return {"tried": len(classes), "usable": usable, "distinct": len(blocks), "reasons": rows, "blocks": blocks}
 
     def _allowed_licences(self) -> frozenset[str]:
         held = (licence for (licence,) in self._connection.execute("SELECT DISTINCT licence FROM programs"))

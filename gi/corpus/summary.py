@@ -1,4 +1,4 @@
-"""What a corpus holds, in figures."""
+"""Figures of a corpus: ingredients by type, programs by repository and licence."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ def _repository(connection: sqlite3.Connection, row: dict[str, Any]) -> dict[str
     licences = [licence for (licence,) in connection.execute(_LICENCES, (source,))]
     refused: dict[str, int] = {}
     for _, reason in connection.execute(_REFUSED, (source,)):
-        kind = reason.split(":")[0]  # what follows is where in this one file
+        kind = reason.split(":")[0]  # the rest is a position in this file
         refused[kind] = refused.get(kind, 0) + 1
     return {**row, "licences": licences, "refused": refused}
 

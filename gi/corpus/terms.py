@@ -1,4 +1,4 @@
-"""What the licences of harvested sources say: their files of terms and attributions, kept beside the lines."""
+"""Licence and notice files of harvested sources, stored beside the lines that they apply to."""
 
 import sqlite3
 from collections.abc import Iterable
@@ -24,17 +24,17 @@ def insert_terms(connection: sqlite3.Connection, source: int, files: Iterable[Li
 
 
 def terms_of(connection: sqlite3.Connection, origin: Origin) -> tuple[LicenceFile, ...]:
-    """The licence files that a file's terms are in: those of the nearest folder above it that has any, by path.
+    """The licence files that apply to a file: those of the nearest folder above it that has any, by path.
 
     An origin's commit may be "" where the repository's name tells the version. Empty where none were harvested.
     """
-    found = connection.execute(
+    rows = connection.execute(
         "SELECT path, text FROM licence_files JOIN sources ON sources.id = source "
         "WHERE repository = ? AND commit_hash = ? ORDER BY path",
         (origin.repository, origin.commit),
     ).fetchall()
     by_folder: dict[str, list[LicenceFile]] = {}
-    for path, text in found:
+    for path, text in rows:
         by_folder.setdefault(str(PurePosixPath(path).parent), []).append(LicenceFile(path, text))
     folders = (str(folder) for folder in PurePosixPath(origin.path).parents)
     return next((tuple(by_folder[folder]) for folder in folders if folder in by_folder), ())
