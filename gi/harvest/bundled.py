@@ -1,4 +1,4 @@
-"""What the project brings along: the list of repositories and its own seed programs."""
+"""Bundled data: the list of repositories and gi's own seed programs."""
 
 from pathlib import Path
 

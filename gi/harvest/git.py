@@ -1,6 +1,6 @@
 """A commit of a git repository as a source: fetched alone, read from the object database, never checked out.
 
-Without a working tree no hook, filter or submodule of a harvested repository has a moment to run.
+Without a working tree, no hook, filter or submodule of a harvested repository can run.
 """
 
 import errno
@@ -23,6 +23,7 @@ except ImportError as missing:  # GitPython refuses to be imported where the pro
 
 FETCH_LIMIT_S = 900.0
 
+# Nobody is there to answer a prompt; blobs that a clone left out are not fetched behind the user's back.
 _QUIET = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_ASKPASS": "",
@@ -31,6 +32,7 @@ _QUIET = {
     "GIT_LFS_SKIP_SMUDGE": "1",
     "GIT_NO_LAZY_FETCH": "1",
 }
+# `ext::` URLs run a command; a repository of another owner must not run hooks here.
 _SETTINGS = {
     "core.hooksPath": os.devnull,
     "protocol.ext.allow": "never",
@@ -39,6 +41,7 @@ _SETTINGS = {
     "http.lowSpeedTime": "30",
 }
 _HASH = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+# git's messages are for people and name its own options: the first pattern that matches gives ours.
 _ANSWERS = (
     (r"No space left on device", "no space is left in the cache folder"),
     (r"Could not resolve host(?:name)?:? ?([\w.-]*)", "its host is not known here"),
@@ -62,12 +65,12 @@ def local_tree(folder: Path, commit: str | None) -> Tree:
     if commit and commit.startswith("-"):
         raise HarvestError(f"{commit!r} names no commit: pass a hash, a branch or a tag.")
     try:
-        found = str(_git(repo).rev_parse("--verify", "--quiet", f"{commit or 'HEAD'}^{{commit}}"))
+        resolved = str(_git(repo).rev_parse("--verify", "--quiet", f"{commit or 'HEAD'}^{{commit}}"))
     except git.GitCommandError as error:
         what = f"commit {commit!r}: pass a hash, a branch or a tag of its own" if commit else "commit yet: commit first"
         raise HarvestError(f"{folder} holds no {what}.") from error
     try:
-        return _tree(repo, str(folder), found)
+        return _tree(repo, str(folder), resolved)
     except git.GitCommandError as error:
         raise HarvestError(f"{folder} cannot be read: {_short(error)}. Clone it anew.") from error
 
@@ -91,13 +94,13 @@ def remote_tree(url: str, commit: str | None, cache: Path) -> Tree:
 
 
 def public_name(url: str) -> str:
-    """The URL as it goes on record: without credentials, and in one spelling."""
+    """The URL that is recorded: without credentials, and in one spelling."""
     url = re.sub(r"^(\w+://)[^/@]*@", r"\1", url) if url.startswith("http") else url
     return url if url.startswith("file:") else url.rstrip("/").removesuffix(".git")
 
 
 def _git(repo: git.Repo) -> Any:
-    # Named outright, a git folder without a configuration or of another owner is read all the same.
+    # With GIT_DIR set, git reads a folder without a configuration, or of another owner, which it otherwise refuses.
     settings = {"GIT_DIR": str(repo.git_dir), "GIT_CONFIG_COUNT": str(len(_SETTINGS))}
     for i, (key, value) in enumerate(_SETTINGS.items()):
         settings |= {f"GIT_CONFIG_KEY_{i}": key, f"GIT_CONFIG_VALUE_{i}": value}
@@ -106,21 +109,21 @@ def _git(repo: git.Repo) -> Any:
 
 
 def _resolve(url: str, name: str | None) -> str:
-    """The hash that the remote gives for a branch or tag; an annotated tag's is that of the commit it marks."""
+    """The commit hash of a branch or tag of the remote; for an annotated tag that of its commit, not of the tag."""
     with tempfile.TemporaryDirectory() as folder:
         command = _git(git.Repo.init(folder, bare=True))
         listed = command.ls_remote(
             "--", url, name or "HEAD", f"{name or 'HEAD'}^{{}}", kill_after_timeout=FETCH_LIMIT_S
         )
-    found = dict(reversed(line.split("\t", 1)) for line in listed.splitlines())
-    if not found:
+    hashes = dict(reversed(line.split("\t", 1)) for line in listed.splitlines())
+    if not hashes:
         what = f"no branch or tag {name!r}: give one of its own, or a full commit hash" if name else "no commit yet"
         raise HarvestError(f"{public_name(url)} holds {what}.")
-    return str(next((found[ref] for ref in found if ref.endswith("^{}")), next(iter(found.values()))))
+    return str(next((hashes[ref] for ref in hashes if ref.endswith("^{}")), next(iter(hashes.values()))))
 
 
 def _fetch_into(folder: Path, url: str, commit: str) -> None:
-    """Fetches beside the final place and renames: whoever sees the folder sees it whole."""
+    """Fetches beside the final place and renames, so that no reader sees a partial repository."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetch-", ignore_cleanup_errors=True) as scratch:
         repo = git.Repo.init(Path(scratch, "repo.git"), bare=True)
@@ -139,6 +142,7 @@ def _fetch(repo: git.Repo, url: str, commit: str) -> None:
         _git(repo).fetch(*options, "--depth=1", "--", url, commit, kill_after_timeout=FETCH_LIMIT_S)
         return
     except git.GitCommandError as error:
+        # Some servers give no commit by its hash: then all branches and tags are fetched, and the commit is looked up.
         if not re.search(r"not our ref|unadvertised|does not (allow|support)|dumb http", str(error.stderr)):
             raise
     refs = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")

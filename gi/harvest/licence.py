@@ -23,7 +23,8 @@ _MAX_LICENCE_BYTES = 200_000
 @cache
 def licence_of_text(text: str) -> str:
     """The SPDX identifier of a licence's text, "unknown" where it is none of the well-known ones."""
-    # The library drops each line that begins with "copyright", also one of the terms that was wrapped just there.
+    # The library drops every line that begins with "copyright", even one of the terms that was wrapped before that
+    # word; hence a second try without line ends.
     unwrapped = " ".join(_COPYRIGHT_LINE.sub("", text).split())
     return _creative_commons(_identified(text) or _identified(unwrapped) or UNKNOWN, text.lower())
 
@@ -38,16 +39,16 @@ def _identified(text: str) -> str | None:
 
 
 def _creative_commons(spdx: str, text: str) -> str:
-    # The library knows two Creative Commons texts and takes the non-commercial ones, a few words apart, for them.
+    # The library knows two Creative Commons texts and mistakes the non-commercial ones, a few words apart, for them.
     if not spdx.startswith("CC-BY"):
         return spdx
     terms = ("-NC" if "noncommercial" in text else "", "-SA" if "sharealike" in text else "")
     return f"CC-BY{''.join(terms)}-4.0" if "noderivatives" not in text else UNKNOWN
 
 
-def joined(found: Iterable[str]) -> str:
-    """One expression for several licence texts side by side, "unknown" where one of them is."""
-    names = sorted(set(found))
+def joined(identifiers: Iterable[str]) -> str:
+    """One SPDX expression for several licence texts side by side: all apply; "unknown" where one of them is."""
+    names = sorted(set(identifiers))
     return UNKNOWN if UNKNOWN in names or not names else " AND ".join(names)
 
 
@@ -57,15 +58,15 @@ def is_licence_file(name: str) -> bool:
 
 
 def is_notice_file(name: str) -> bool:
-    """Whether a file of this name holds attributions that Apache-2.0 wants to be passed on."""
+    """Whether a file of this name holds attributions, which Apache-2.0 requires to be passed on."""
     return bool(_NOTICE.fullmatch(name))
 
 
 def licence_files(tree: Tree) -> tuple[LicenceFile, ...]:
-    """The licence and notice files of a tree that can be read, by path; those beside it have a name alone."""
+    """The readable licence and notice files of a tree, by path, then `tree.licence_texts`, by name."""
     paths = sorted(path for path in tree.sizes if _holds_terms(path) and tree.sizes[path] <= _MAX_LICENCE_BYTES)
-    found = [LicenceFile(path, text) for path in paths if (text := _text(tree, path)) is not None]
-    return (*found, *(LicenceFile(*beside) for beside in sorted(tree.licence_texts.items())))
+    in_tree = [LicenceFile(path, text) for path in paths if (text := _text(tree, path)) is not None]
+    return (*in_tree, *(LicenceFile(*beside) for beside in sorted(tree.licence_texts.items())))
 
 
 def _holds_terms(path: str) -> bool:

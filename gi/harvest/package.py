@@ -10,6 +10,7 @@ from gi.harvest.licence import UNKNOWN, is_licence_file, is_notice_file, joined,
 from gi.harvest.records import LicenceFile
 from gi.harvest.tree import Tree, folder_tree
 
+# No entry for "BSD License": the classifier leaves the number of clauses open.
 _CLASSIFIERS = {
     "MIT License": "MIT",
     "Apache Software License": "Apache-2.0",
@@ -27,7 +28,7 @@ _CLASSIFIERS = {
 def package_tree(name: str) -> Tree:
     """The source of the installed package `name` (of the distribution or of the module).
 
-    Its version stands for the commit. Raises `HarvestError` where it is not installed or has no source files.
+    Its version takes the place of the commit. Raises `HarvestError` where it is not installed or has no source files.
     """
     distribution = _distribution(name)
     top = _module(name) or _module(_top_level(distribution))
@@ -91,15 +92,15 @@ def stated_licence(distribution: metadata.Distribution | None) -> str:
     if expressions:
         return str(expressions[0])
     texts = [text for name, text in stated_terms(distribution).items() if is_licence_file(name)]
-    found = joined(licence_of_text(text) for text in texts) if texts else UNKNOWN
-    return found if found != UNKNOWN else _classified(distribution.metadata.get_all("Classifier") or [])
+    from_files = joined(licence_of_text(text) for text in texts) if texts else UNKNOWN
+    return from_files if from_files != UNKNOWN else _classified(distribution.metadata.get_all("Classifier") or [])
 
 
 def stated_terms(distribution: metadata.Distribution) -> dict[str, str]:
-    """What the package's files of terms and attributions say, by name."""
+    """The texts of the package's licence and notice files, by name."""
     files = [file for file in distribution.files or [] if re.search(r"\.dist-info/(licenses/)?[^/]+$", file.as_posix())]
-    told = [file for file in files if is_licence_file(file.name) or is_notice_file(file.name)]
-    texts = {file.name: file.read_text(encoding="utf-8") for file in told}
+    chosen = [file for file in files if is_licence_file(file.name) or is_notice_file(file.name)]
+    texts = {file.name: file.read_text(encoding="utf-8") for file in chosen}
     return {name: text for name, text in texts.items() if text}
 
 

@@ -53,7 +53,7 @@ def _harvest(tree: Tree, files: list[Program], refused: Iterable[Refusal]) -> Ha
     others = tuple(file for file in files if not MENTIONS_TORCH.search(file.text))
     refused = tuple(sorted(refused, key=lambda refusal: refusal.path))
     if not programs:
-        found = f"none of its {len(others)} Python files mentions torch" if others else "it holds no Python files"
+        problem = f"none of its {len(others)} Python files mentions torch" if others else "it holds no Python files"
         skipped = f" ({len(refused)} could not be read)" if refused else ""
-        raise HarvestError(f"{tree.repository} is empty to gi: {found}{skipped}. Pass a source of PyTorch programs.")
+        raise HarvestError(f"{tree.repository} is empty to gi: {problem}{skipped}. Pass a source of PyTorch programs.")
     return Harvest(tree.repository, tree.commit, programs, refused, others, licence_files(tree))

@@ -1,4 +1,4 @@
-"""What a harvest is made of: frozen records that the corpus takes in."""
+"""Records of a harvest, the input of the corpus."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from gi.core.types import Program
 
-#: Told what is being done ("fetch", "read", "type"), how many files are done, and of how many (0: not known).
+#: Called with the stage ("fetch", "read", "type"), the number of files done, and their total (0: not known).
 Progress: TypeAlias = Callable[[str, int, int], None]
 
 

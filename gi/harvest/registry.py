@@ -16,7 +16,7 @@ from gi.harvest.tree import Tree
 PREFIX = "pypi:"
 _PINNED = re.compile(r"(?P<name>[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)==(?P<version>[0-9][\w.!+-]*)", re.ASCII)
 _MAX_WHEEL_BYTES = 500_000_000
-_MAX_FILE_BYTES = 16_000_000  # of one file as it is unpacked: an archive may lie about its sizes
+_MAX_FILE_BYTES = 16_000_000  # of one file, counted while unpacking: an archive's header may understate its sizes
 _DOWNLOAD_LIMIT_S = 600
 _SYMBOLIC_LINK = 0o120000
 
@@ -74,7 +74,7 @@ def _download(pinned: str, folder: Path) -> None:
 
 
 def _reason(told: str) -> str:
-    """What pip says of its failure, in one line: its first error."""
+    """The first error in pip's output, in one line."""
     if "No module named pip" in told:
         return "this Python has no pip; run `python -m ensurepip` once"
     errors = [line.removeprefix("ERROR: ") for line in told.splitlines() if line.startswith("ERROR: ")]
@@ -109,12 +109,12 @@ def _tree(archive: zipfile.ZipFile, repository: str, version: str) -> Tree:
 
 
 def _is_plain(entry: zipfile.ZipInfo) -> bool:
-    """Whether a path stays below the archive's top, so that it can stand in a list of origins."""
+    """Whether a path stays below the archive's top and is printable, so that it can be listed as an origin."""
     path = PurePosixPath(entry.filename)
     return not path.is_absolute() and ".." not in path.parts and entry.filename.isprintable()
 
 
 def _distribution(archive: zipfile.ZipFile) -> metadata.Distribution | None:
-    """What the wheel says of itself: its `dist-info`, read inside the archive."""
+    """The wheel's metadata, read from its `dist-info` inside the archive."""
     tops = sorted({name.split("/")[0] for name in archive.namelist() if re.match(r"[^/]+\.dist-info/", name)})
     return metadata.PathDistribution(zipfile.Path(archive, f"{tops[0]}/")) if tops else None

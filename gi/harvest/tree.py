@@ -1,4 +1,4 @@
-"""A source's files before they are read: the same view of a folder, an installed package and a commit."""
+"""A source's files before they are read: one view for a folder, an installed package, a wheel and a commit."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping
