@@ -1,4 +1,4 @@
-"""What a run holds, for people and for programs: tables, a picture, JSON."""
+"""Reports of a run for people and for programs: tables, a plot, JSON."""
 
 from gi.report.answers import failures_json, front_json, member_json, show_json, summary_json
 from gi.report.explanation import explanation_json

@@ -1,4 +1,4 @@
-"""What `--json` prints of a run: plain JSON values."""
+"""Answers of `--json` on a run, as plain JSON values; their keys are a public interface."""
 
 import statistics
 from collections.abc import Sequence
@@ -56,7 +56,7 @@ def member_json(member: FrontMember) -> dict[str, Any]:
 
 
 def _errors_json(name: str, errors: Sequence[float]) -> dict[str, Any]:
-    """Mean and deviation; nothing for none, and no deviation for one."""
+    """Mean and standard deviation (null for one value); {} for no values."""
     if not errors:
         return {}
     deviation = statistics.stdev(errors) if len(errors) > 1 else None

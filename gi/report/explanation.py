@@ -14,11 +14,11 @@ from gi.explain import UNMEASURED, Effect, Explanation, Levels, Verdict
 from gi.explain.provenance.origins import origin_text
 from gi.report.table import plain, table
 
-_SHOWN_ROWS = 12  # of one side of a change; a class that was brought along has more
+_SHOWN_ROWS = 12  # of one side of a change: a borrowed class may have hundreds
 
 
 def explanation_text(explanation: Explanation) -> Group:
-    """What became of each change, and what it is worth."""
+    """Each change with the decision on it and its measured effects."""
     parts: list[RenderableType] = [heading(explanation)]
     if explanation.minimised_levels and explanation.dropped:
         parts += ["", _figures(explanation)]
@@ -32,7 +32,7 @@ def explanation_text(explanation: Explanation) -> Group:
 
 
 def heading(explanation: Explanation) -> str:
-    """One line: how many changes there are, and what became of them."""
+    """One line: the numbers of changes, of those kept and of those dropped."""
     count = len(explanation.verdicts)
     if not count:
         return f"{explanation.individual[:8]} is a seed program: nothing changed."
@@ -46,37 +46,39 @@ def heading(explanation: Explanation) -> str:
 def effect_text(effect: Effect) -> str:
     """An effect in a few words: `error -0.52% ± 0.31`, with what is within noise marked as that."""
     change = OBJECTIVES[effect.objective].change_text(effect.difference, effect.noise or 0.0)
-    told = f"{effect.objective} {change}"
-    return f"{told} (noise)" if effect.noise and effect.within_noise else told
+    text = f"{effect.objective} {change}"
+    # Parameters have no noise: a change of 0 is then exact, and not "within noise".
+    return f"{text} (noise)" if effect.noise and effect.within_noise else text
 
 
 def effects_text(verdict: Verdict) -> str:
-    """All effects of a change; what was not measured says so."""
+    """All effects of a change; names what was not measured."""
     if not verdict.effects:
         return "" if verdict.status == "dropped" else UNMEASURED
+    # Without a training the parameters are the only effect that is known.
     rest = "" if verdict.trainings else f"; other effects {UNMEASURED}"
     return "; ".join(map(effect_text, verdict.effects)) + rest
 
 
 def explanation_json(explanation: Explanation) -> dict[str, Any]:
-    """The same for a program."""
+    """The explanation as JSON values, with `within_noise` for each effect, which readers need not derive."""
     stored = explanation.to_json()
-    for verdict, told in zip(explanation.verdicts, stored["verdicts"], strict=True):
-        for effect, values in zip(verdict.effects, told["effects"], strict=True):
-            values["within_noise"] = effect.within_noise
+    for verdict, values in zip(explanation.verdicts, stored["verdicts"], strict=True):
+        for effect, row in zip(verdict.effects, values["effects"], strict=True):
+            row["within_noise"] = effect.within_noise
     return {**stored, "changes": stored.pop("verdicts")}
 
 
 def _figures(explanation: Explanation) -> RenderableType:
-    """The figures of the individual and of what is left of it, side by side."""
+    """The figures of the individual and of its minimised program, one row for each."""
     keys = [key for key in explanation.levels if explanation.minimised_levels.get(key)]
-    made = table("", *keys, "test error", right=keys)
+    figures = table("", *keys, "test error", right=keys)
     for name, levels, tests in (
         (explanation.individual[:8], explanation.levels, explanation.tests),
         (f"{explanation.id[:8]}, minimised", explanation.minimised_levels, explanation.minimised_tests),
     ):
-        made.add_row(name, *_cells(levels, keys), spread_text(tests))
-    return made
+        figures.add_row(name, *_cells(levels, keys), spread_text(tests))
+    return figures
 
 
 def _cells(levels: Levels, keys: Sequence[str]) -> Iterator[str]:
@@ -85,7 +87,7 @@ def _cells(levels: Levels, keys: Sequence[str]) -> Iterator[str]:
 
 
 def _change(verdict: Verdict) -> RenderableType:
-    """One change: where, by which operators, its rows, where they come from, its effects, why it stays or went."""
+    """One change: line, operators, rows, their origins, effects, and the reason of the decision."""
     change = verdict.change
     by = f", by {' and '.join(verdict.operators)}" if verdict.operators else ""
     rows = [*_rows("-", change.before, "red"), *_rows("+", change.after, "green")]
@@ -108,16 +110,16 @@ def _rows(sign: str, text: str, style: str) -> Iterator[Text]:
 
 
 def _legend(explanation: Explanation) -> str:
-    """What the figures are, and what is left to do."""
-    told = []
+    """How the figures were measured, and the command that measures what is missing."""
+    sentences = []
     trained = max((v.trainings for v in explanation.verdicts), default=0)
     if trained:
-        told.append(
+        sentences.append(
             f"An effect is the mean with the change less the mean without it, over up to {trained} trainings of "
             f"{explanation.images:,} images, on the validation split, ± half of its 95 % interval. Less is better."
         )
     if not explanation.levels:
-        told.append("--measure trains the program without each change in turn and tells what that does.")
+        sentences.append("--measure trains the program without each change in turn and tells what that does.")
     elif not explanation.finished:
-        told.append("The trainings were used up: the same command goes on, with as many again.")
-    return " ".join(told)
+        sentences.append("The trainings were used up: the same command goes on, with as many again.")
+    return " ".join(sentences)

@@ -1,4 +1,4 @@
-"""What the user's own model measures, beside which a front is to be read."""
+"""The figures of the user's own model, the baseline of a front."""
 
 from gi.archive import Archive
 from gi.core.types import Scored

@@ -1,4 +1,4 @@
-"""The front as a picture: error against parameters, and error against time."""
+"""Plots of the front: error against parameters, and error against time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ def draw_front(panels: Sequence[tuple[Objective, Sequence[PlotPoint]]], path: Pa
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6.4 * len(panels), 5.0), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
+    FigureCanvasAgg(figure)  # without pyplot, which looks for a display and keeps global state
     figure.suptitle(shown(title), color=_INK, fontsize=13, x=0.01, ha="left", parse_math=False)  # a "$" is a "$"
     for number, (objective, points) in enumerate(panels, 1):
         axes = figure.add_subplot(1, len(panels), number)
@@ -42,6 +42,7 @@ def draw_front(panels: Sequence[tuple[Objective, Sequence[PlotPoint]]], path: Pa
         if number == 1:
             axes.set_ylabel(_ERROR.axis, color=_MUTED)
     _add_colorbar(figure, axes, dots)
+    # A viewer that watches the file never reads half a picture.
     part = path.with_name(path.name + ".part")
     figure.savefig(part, format="png")
     part.replace(path)
@@ -67,7 +68,7 @@ def _draw_panel(axes: "Axes", objective: Objective, points: Sequence[PlotPoint])
 
 
 def _add_colorbar(figure: "Figure", axes: "Axes", dots: "PathCollection") -> None:
-    """Says which shade is which generation, where there is more than one."""
+    """Adds the scale of generations; one generation alone has no range to show."""
     shades = dots.get_array()
     if shades is not None and len(shades) and shades.max() > shades.min():
         bar = figure.colorbar(dots, ax=axes, pad=0.01, aspect=40)
@@ -90,7 +91,7 @@ def _staircase(front: Sequence[PlotPoint]) -> list[PlotPoint]:
 
 
 def _label(axes: "Axes", stairs: Sequence[PlotPoint]) -> None:
-    """Names the two ends of the staircase by their ids."""
+    """Labels both ends of the staircase with their ids."""
     for point, side in ((stairs[0], "left"), (stairs[-1], "right")) if stairs else ():
         axes.annotate(
             point.id[:8], (point.cost, _seen(point.error)), xytext=(0, -9), textcoords="offset points", ha=side,

@@ -1,4 +1,4 @@
-"""Prints what a verb answers to stdout: tables and highlighted source on a terminal, plain text in a pipe."""
+"""Prints a verb's answer to stdout: tables and highlighted source on a terminal, plain text in a pipe."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -61,7 +61,7 @@ def print_individual(archive: Archive, id_: str, view: str) -> None:
 
 
 def print_explanation(explanation: Explanation) -> None:
-    """Prints what became of each change of an individual, and what it is worth."""
+    """Prints each change of an individual with the decision on it and its effects."""
     show(explanation_text(explanation))
 
 
@@ -94,18 +94,18 @@ def print_corpus(summary: Mapping[str, Any], corpus: Path) -> None:
     show(plain(f"corpus: {corpus}"))
 
 
-def print_blocks(found: Mapping[str, Any], corpus: Path) -> None:
+def print_blocks(blocks: Mapping[str, Any], corpus: Path) -> None:
     """Prints the blocks of a corpus, and how many classes were tried and became none, by reason."""
-    if found["blocks"]:
-        show(stock.blocks_table(found["blocks"]))
-    if found["reasons"]:
-        show(stock.summary_table(found["reasons"], title="module classes that are no blocks"))
-    show(plain(f"{found['usable']} of {found['tried']} module classes are blocks; corpus: {corpus}"))
+    if blocks["blocks"]:
+        show(stock.blocks_table(blocks["blocks"]))
+    if blocks["reasons"]:
+        show(stock.summary_table(blocks["reasons"], title="module classes that are no blocks"))
+    show(plain(f"{blocks['usable']} of {blocks['tried']} module classes are blocks; corpus: {corpus}"))
 
 
-def print_machine(found: Mapping[str, Any]) -> None:
-    """Prints what this machine offers."""
-    show(machine_table(found))
+def print_machine(machine: Mapping[str, Any]) -> None:
+    """Prints the findings of `gi doctor`."""
+    show(machine_table(machine))
 
 
 def _points(archive: Archive, key: str, on_front: set[str]) -> list[PlotPoint]:
@@ -119,7 +119,10 @@ def _points(archive: Archive, key: str, on_front: set[str]) -> list[PlotPoint]:
 
 
 def _print_code(code: Any) -> None:
-    """Plain code goes out as it is, highlighted code through rich."""
+    """Prints plain code unchanged, highlighted code through rich.
+
+    Rich would wrap and pad plain text, so that a piped program could not be run.
+    """
     if isinstance(code, str):
         sys.stdout.write(f"{code}\n")
     else:

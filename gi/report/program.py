@@ -1,4 +1,4 @@
-"""One individual, to look at: its source, what changed since its seed program, its ancestors, its lines' origins."""
+"""Views of one individual: its source, the diff to its seed program, its ancestors, its seeding."""
 
 import difflib
 from collections.abc import Mapping, Sequence
@@ -30,13 +30,13 @@ def diff(seed: Individual, individual: Individual, *, coloured: bool) -> Syntax 
 
 def lineage_table(lineage: Sequence[Individual], outcomes: Mapping[str, Outcome]) -> Table:
     """The ancestors, oldest first, with the edits that made each."""
-    made = table("id", "generation", "parents", "edits", "error", "params", right=("generation", "error", "params"))
+    grid = table("id", "generation", "parents", "edits", "error", "params", right=("generation", "error", "params"))
     for member in lineage:
         edits = "\n".join(edit_text(edit) for edit in member.edits) or "seed program"
         parents = " ".join(parent[:8] for parent in member.parents) or "-"
         cells = [_value(outcomes.get(member.id), key) for key in ("error", "params")]
-        made.add_row(member.id[:8], str(member.generation), parents, Text(edits), *cells)
-    return made
+        grid.add_row(member.id[:8], str(member.generation), parents, Text(edits), *cells)
+    return grid
 
 
 def edit_text(edit: Edit) -> str:
@@ -61,17 +61,17 @@ def _highlighted(text: str, language: str) -> Syntax:
 
 
 def seeding_text(seeding: Seeding) -> str:
-    """Which layers began as the parent's and which as an index's, or that the program alone decided and why."""
+    """Which layers began with weights of the parent or of an index; or that none did, and why."""
     inherited, donated = seeding.inherited, seeding.donated
     if not seeding.layers:
         return "Its training began as the program says: no network of the index fits."
-    told = _began("its parent", inherited)
+    lines = _began("its parent", inherited)
     if seeding.won:
-        told += _began("the index", donated)
+        lines += _began("the index", donated)
     elif donated:
-        told = told or ["Its training began as the program says."]
-        told.append(f"Weights of {shown(donated[0].network)} lost their race against that.")
-    return "\n".join(told)
+        lines = lines or ["Its training began as the program says."]
+        lines.append(f"Weights of {shown(donated[0].network)} lost their race against that.")
+    return "\n".join(lines)
 
 
 def _began(source: str, layers: Sequence[SeededLayer]) -> list[str]:

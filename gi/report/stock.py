@@ -13,11 +13,11 @@ from gi.report.table import plain, row, table
 
 def lines_table(lines: Sequence[TypedLine]) -> Table:
     """Typed lines with the symbols that they call."""
-    made = table("line", "type", "code", "calls", right=("line",))
+    typed = table("line", "type", "code", "calls", right=("line",))
     for line in lines:
         calls = ", ".join(dict.fromkeys(f"{call.symbol} ({call.type})" for call in line.calls))
-        made.add_row(str(line.line), line.type.value, plain(line.code.split("\n")[0]), plain(calls))
-    return made
+        typed.add_row(str(line.line), line.type.value, plain(line.code.split("\n")[0]), plain(calls))
+    return typed
 
 
 def offspring_text(answer: Mapping[str, Any], parent: str) -> str:
@@ -33,33 +33,33 @@ def offspring_text(answer: Mapping[str, Any], parent: str) -> str:
 def harvests_table(answers: Sequence[Mapping[str, Any]]) -> Table:
     """What each source added to a corpus."""
     counted = ("programs", "lines", "new", "blocks", "refused")
-    made = table("source", "commit", *counted, right=counted)
+    added = table("source", "commit", *counted, right=counted)
     for answer in answers:
         if "error" in answer:
-            made.add_row(plain(answer["source"]), "-", "could not be had", "", "", "", "")
+            added.add_row(plain(answer["source"]), "-", "could not be had", "", "", "", "")
             continue
         counts = [str(answer[key]) for key in ("programs", "lines", "ingredients", "blocks")]
-        made.add_row(*row(answer["source"], answer["commit"][:12] or "-", *counts, len(answer["refused"])))
-    return made
+        added.add_row(*row(answer["source"], answer["commit"][:12] or "-", *counts, len(answer["refused"])))
+    return added
 
 
 def blocks_table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """Blocks with what they take, what sets their widths and stride, and where they come from."""
-    made = table("block", "takes", "in", "out", "stride", "parameters", "from", right=("parameters",), title="blocks")
+    """Blocks with their input, the arguments that set widths and stride, and their origins."""
+    blocks = table("block", "takes", "in", "out", "stride", "parameters", "from", right=("parameters",), title="blocks")
     for block in rows:
         setters = (block[key] or "-" for key in ("channels_in", "channels_out", "stride"))
         place = f"{block['repository']} {block['path']}:{block['line']} ({block['licence']})"
-        made.add_row(*row(block["name"], block["input"], *setters, f"{block['params']:,}", place))
-    return made
+        blocks.add_row(*row(block["name"], block["input"], *setters, f"{block['params']:,}", place))
+    return blocks
 
 
 def summary_table(rows: Sequence[Mapping[str, Any]], *, title: str) -> Table:
-    """Rows of a corpus's summary, numbers to the right."""
+    """Rows of a corpus's summary; columns of integers are aligned to the right."""
     names = list(rows[0]) if rows else ["nothing"]
-    made = table(*names, right=[name for name in names if rows and isinstance(rows[0][name], int)], title=title)
+    figures = table(*names, right=[name for name in names if rows and isinstance(rows[0][name], int)], title=title)
     for values in rows:
-        made.add_row(*row(*(_cell(values[name]) for name in names)))
-    return made
+        figures.add_row(*row(*(_cell(values[name]) for name in names)))
+    return figures
 
 
 def _cell(value: Any) -> str:

@@ -20,7 +20,7 @@ PIPED_WIDTH = 200
 
 
 def console() -> Console:
-    """What writes to stdout: as wide as the terminal, or wide enough not to wrap where there is none."""
+    """The console on stdout: as wide as the terminal, or `PIPED_WIDTH`, wide enough not to wrap, in a pipe."""
     width = None if sys.stdout.isatty() else PIPED_WIDTH
     return Console(file=sys.stdout, width=width, soft_wrap=False, markup=False, emoji=False, highlight=False)
 
@@ -38,6 +38,7 @@ def fitted(content: RenderableType, width: int) -> RenderableType:
     room = width - 2 * (len(least) - 1) - sum(least)
     if room < 0:
         return _blocks(content)
+    # The room left over goes to the columns from the left: ids and figures come first, long details last.
     for column, narrow, wide in zip(content.columns, least, most, strict=True):
         column.width = min(wide, narrow + room)
         room -= column.width - narrow
@@ -67,16 +68,16 @@ def _blocks(content: Table) -> Text:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """Anything that rich prints, with an escape in place of every character that a terminal would obey.
+    """Any rich content, with an escape in place of every character that a terminal would obey.
 
-    Cells are made by `plain`, so that columns are as wide as what they show; this is behind all of them, for the one
-    that was forgotten.
+    Cells are already escaped by `plain`, since columns are measured before this runs; this is the second line of
+    defence, for a cell that was not.
     """
 
     content: RenderableType
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
-        """Rich's protocol: the content's segments; what rich itself says to the terminal is not in their text."""
+        """Rich's protocol: the content's segments, escaped; rich's own control codes are kept."""
         for segment in console.render(self.content, options):
             is_own = segment.control or segment.text == "\n"
             text = "\n".join(map(shown, segment.text.split("\n")))
@@ -84,7 +85,7 @@ class Shown:
 
 
 def plain(text: object, style: str = "") -> Text:
-    """A cell, or a line: text as it is, without markup, what cannot be seen as an escape."""
+    """A cell or a line: the text without markup, invisible characters as escapes."""
     return Text(shown(str(text)), style)
 
 
@@ -106,10 +107,10 @@ def show(content: RenderableType) -> None:
 
 def table(*columns: str, right: Iterable[str] = (), title: str | None = None) -> Table:
     """An empty table in gi's one look; the columns in `right` are aligned to the right."""
-    made = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="bold")
+    empty = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        made.add_column(column, justify="right" if column in right else "left", overflow="fold")
-    return made
+        empty.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    return empty
 
 
 def front_table(run: RunRecord, summary: RunSummary, top: int | None = None) -> Table:
@@ -152,10 +153,10 @@ def test_heading(num_seeds: int) -> str:
 
 def failures_table(groups: Sequence[FailureGroup]) -> Table:
     """Failures by stage and reason, the most frequent first, each with one example."""
-    made = table("stage", "reason", "count", "example", "detail", right=("count",))
+    grid = table("stage", "reason", "count", "example", "detail", right=("count",))
     for group in sorted(groups, key=lambda g: (-g.count, g.stage, g.reason)):
-        made.add_row(*row(group.stage, group.reason, group.count, group.example[:8] or "-", _one_line(group.detail)))
-    return made
+        grid.add_row(*row(group.stage, group.reason, group.count, group.example[:8] or "-", _one_line(group.detail)))
+    return grid
 
 
 def _heading(objective: Objective) -> str:

@@ -11,34 +11,34 @@ from gi.report.table import plain, table
 
 
 def built_table(files: Sequence[Mapping[str, Any]]) -> Table:
-    """What became of each file."""
-    made = table("file", "layers", "kernels", "left out", "", right=("layers", "kernels", "left out"))
+    """Each file with its numbers of layers and kernels, or the reason why it was refused."""
+    built = table("file", "layers", "kernels", "left out", "", right=("layers", "kernels", "left out"))
     for file in files:
         note = file["reason"] or ("known already" if file["known"] else "")
         counts = [f"{file[key]:,}" if file[key] else "" for key in ("layers", "kernels", "refused_layers")]
-        made.add_row(plain(file["name"]), *counts, plain(note))
-    return made
+        built.add_row(plain(file["name"]), *counts, plain(note))
+    return built
 
 
-def info_tables(found: Mapping[str, Any]) -> Iterator[Table | str]:
-    """What an index holds."""
+def info_tables(index: Mapping[str, Any]) -> Iterator[Table | str]:
+    """The contents of an index: counts, kernels by shape, networks, refused files and layers."""
     yield (
-        f"{found['networks']} networks, {found['layers']:,} layers, {found['kernels']:,} kernels; "
-        f"{found['refused_files']} files and {found['refused_layers']} layers refused"
+        f"{index['networks']} networks, {index['layers']:,} layers, {index['kernels']:,} kernels; "
+        f"{index['refused_files']} files and {index['refused_layers']} layers refused"
     )
     shapes = table("kernel", "stored", right=("stored",))
-    for name, count in found["stored_kernels"].items():
+    for name, count in index["stored_kernels"].items():
         shapes.add_row(name, f"{count:,}")
     yield shapes
-    yield _networks_table([file for file in found["files"] if not file["reason"]])
-    if found["refused_files"]:
+    yield _networks_table([file for file in index["files"] if not file["reason"]])
+    if index["refused_files"]:
         refused = table("refused", "reason")
-        for file in found["files"]:
+        for file in index["files"]:
             if file["reason"]:
                 refused.add_row(plain(file["name"]), plain(file["reason"]))
         yield refused
-    if found["left_out"]:
-        yield _left_out_table(found["left_out"])
+    if index["left_out"]:
+        yield _left_out_table(index["left_out"])
 
 
 def _left_out_table(layers: Sequence[Mapping[str, str]]) -> Table:
@@ -46,31 +46,31 @@ def _left_out_table(layers: Sequence[Mapping[str, str]]) -> Table:
     rows: dict[tuple[str, str], list[str]] = {}
     for layer in layers:
         rows.setdefault((layer["file"], layer["reason"]), []).append(layer["layer"])
-    made = table("file", "layers left out", "reason")
+    left_out = table("file", "layers left out", "reason")
     for (file, reason), names in rows.items():
-        made.add_row(plain(file), plain(", ".join(names)), plain(reason))
-    return made
+        left_out.add_row(plain(file), plain(", ".join(names)), plain(reason))
+    return left_out
 
 
 def _networks_table(files: Sequence[Mapping[str, Any]]) -> Table:
     """The networks with what no channel was followed through, licence and origin."""
-    made = table("network", "layers", "kernels", "ends at", "licence", "origin", right=("layers", "kernels"))
+    networks = table("network", "layers", "kernels", "ends at", "licence", "origin", right=("layers", "kernels"))
     for file in files:
-        made.add_row(
+        networks.add_row(
             plain(file["name"]), f"{file['layers']:,}", f"{file['kernels']:,}", plain(file["opaque"]),
             plain(file["licence"]), plain(_short_origin(file["origin"])),
         )  # fmt: skip
-    return made
+    return networks
 
 
 def _short_origin(origin: str) -> str:
-    """Repository and commit of a file on GitHub, any other origin as it is; JSON answers have it whole."""
-    found = re.fullmatch(r"https://github\.com/([^/]+/[^/]+)/blob/([0-9a-f]{7})[0-9a-f]*/.*", origin)
-    return f"github.com/{found[1]} {found[2]}" if found else origin
+    """Repository and commit of a file on GitHub, any other origin unchanged; JSON answers hold it whole."""
+    match = re.fullmatch(r"https://github\.com/([^/]+/[^/]+)/blob/([0-9a-f]{7})[0-9a-f]*/.*", origin)
+    return f"github.com/{match[1]} {match[2]}" if match else origin
 
 
 def kernel_tables(answer: Mapping[str, Any]) -> Iterator[Table | str]:
-    """One kernel: its numbers, its kin, its nearest, and what reads it."""
+    """One kernel: its numbers, parents and children, nearest kernels, and the filters that read it."""
     if "kernel" in answer:
         layer = f"layer {answer['layer']} {answer['layer_name']} ({answer['kind']} {answer['shape']})"
         channels = f"output channel {answer['out']}, input channel {answer['in_channel']}"
@@ -99,15 +99,15 @@ def _more(kin: Mapping[str, Any]) -> str:
 
 
 def _filters_table(filters: Sequence[Mapping[str, Any]]) -> Table:
-    made = table("read by layer", "kernels", "filters", "input", "its input maps", title="next filters")
+    readers = table("read by layer", "kernels", "filters", "input", "its input maps", title="next filters")
     for row in filters:
         maps = ", ".join(_map_text(one) for one in row["maps"])
         first, last = row["filters"]
-        made.add_row(
+        readers.add_row(
             plain(f"{row['layer']} {row['name']}"), f"{row['kind']} {row['shape']}", f"{first} to {last}",
             str(row["input_channel"]), plain(maps),
         )  # fmt: skip
-    return made
+    return readers
 
 
 def _map_text(one: Mapping[str, Any]) -> str:
@@ -118,11 +118,11 @@ def _map_text(one: Mapping[str, Any]) -> str:
 
 def _nearest_table(nearest: Sequence[Mapping[str, Any]]) -> Table:
     measure = "difference" if "difference" in nearest[0] else "similarity"
-    made = table("kernel", measure, "network", "layer", "out", "in", right=("kernel", measure, "out", "in"),
+    neighbours = table("kernel", measure, "network", "layer", "out", "in", right=("kernel", measure, "out", "in"),
                  title="nearest")  # fmt: skip
     for row in nearest:
         layer = plain(f"{row['layer']} {row['layer_name']}")
-        made.add_row(
+        neighbours.add_row(
             str(row["kernel"]), f"{row[measure]:.4g}", plain(row["network"]), layer, str(row["out"]), str(row["in"])
         )
-    return made
+    return neighbours
