@@ -1,4 +1,4 @@
-"""Which member of a front to export when the user names none."""
+"""The member of a front that is exported when the user names none."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What an exported file must know of its data set, and the data that it needs beside it."""
+"""Facts on the data set for an exported file, and the data file that it may need beside it."""
 
 import zipfile
 from pathlib import Path
@@ -28,7 +28,8 @@ def data_facts(dataset: Dataset, given: str) -> DataFacts:
 def companion_name(dataset: Dataset, given: str) -> str | None:
     """The file of the run's own splits that an exported program needs, None where the original files will do.
 
-    They do where they have a test part and, if images are resized, where these are files that Pillow reads.
+    They do where they have a test part and, if images are resized, where they are image files: the exported reader
+    resizes only what Pillow decodes.
     """
     if "test" in dataset.places and (dataset.source_kind == "folder" or dataset.image_size is None):
         return None
@@ -45,6 +46,7 @@ def write_splits(dataset: Dataset, path: Path) -> None:
     with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as file:
         for split in _PARTS:
             for what, array in zip(("images", "labels"), open_split(dataset.path, split), strict=True):
+                # A `ZipInfo` of a name alone has a fixed date, on which equal bytes depend.
                 with file.open(zipfile.ZipInfo(f"{split}_{what}.npy"), "w", force_zip64=True) as member:
                     np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
     part.replace(path)

@@ -16,11 +16,12 @@ from gi.export.write import write_whole
 class LayerOrigin:
     """Where the kernels of one convolution come from.
 
-    `source` names the network and its layer, or the whole index, which has no licence and no origin of its own.
+    `how` says how they were obtained. `source` names the network and its layer, or the whole index, which has no
+    licence and no origin of its own.
     """
 
     channels: int
-    found: str
+    how: str
     source: str
     licence: str = ""
     origin: str = ""
@@ -61,12 +62,13 @@ def write_grown(out: Path, model: GrownModel) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     if companion:
         write_splits(model.dataset, out.parent / "data" / companion)
+    # The program comes last: a file `out` that exists has its weights and its data beside it.
     write_whole(weights, model.weights)
     write_whole(out, text.encode())
 
 
 def _header(model: GrownModel, data: DataFacts, weights: str) -> str:
-    """What the file says of itself: errors beside the control's, and the origin of each layer's first kernels."""
+    """The file's docstring, with errors beside the control's, and the origin of each layer's initial kernels."""
     beside = ""
     if model.control_test is not None:
         beside = f"\nfrom Kaiming      {model.control_test:.2%} in the same CPU seconds, search included"
@@ -88,5 +90,5 @@ As it was grown and trained: net.load_state_dict(torch.load("{shown(weights)}", 
 
 
 def _origin_lines(number: int, layer: LayerOrigin) -> list[str]:
-    lines = [comment(f"  convolution {number}, {layer.channels} channels: {layer.found} {layer.source}")]
+    lines = [comment(f"  convolution {number}, {layer.channels} channels: {layer.how} {layer.source}")]
     return lines + ([comment(f"    {layer.licence}, {layer.origin or 'of unknown origin'}")] if layer.licence else [])

@@ -1,7 +1,7 @@
 """A program cut into what an exported file is put together from: its imports, and the rest in Black's layout.
 
-Nothing here, and nothing that reads its answers, looks for a line by its text: a formatter lays one text out in several
-ways (by the newest syntax that it finds in a file, for one, which adds a comma behind `**kwargs`). Statements are found
+Nothing here, and nothing that uses its results, looks for a line by its text: a formatter lays one text out in several
+ways (by the newest syntax in a file, for one, which adds a comma behind `**kwargs`). Statements are found
 by their nodes, and what a cut or a layout may have changed is compared as syntax trees.
 """
 
@@ -44,7 +44,7 @@ def formatted(text: str) -> str:
 
 def cut(text: str) -> Parts:
     """A module's parts, less its docstring, the body formatted. Raises `SourceError`."""
-    source = parse(re.sub(r"\r\n?", "\n", text))  # what Python makes of them anyway, within strings too
+    source = parse(re.sub(r"\r\n?", "\n", text))  # as Python itself reads line ends, within strings too
     try:
         imports = [node for node in movable_imports(source.tree) if _alone(node, source.tree.body)]
     except SyntaxError as error:  # what `ast` lets pass, such as a `return` outside of a function
@@ -75,9 +75,9 @@ def _refuse_another(left: list[ast.stmt], expected: list[ast.stmt]) -> None:
 
 
 def without_main(text: str, entry: str) -> str:
-    """The text less what it does when run as a script, and less what only that used.
+    """The text without its `if __name__ == "__main__"` blocks, and without what only they used.
 
-    An exported file has a main of its own, and what it is built from would run first.
+    An exported file has a main of its own, and the program's would run first.
     """
     source = parse(text)
     guards = [node for node in source.tree.body if isinstance(node, ast.If) and _asks_for_main(node.test)]

@@ -1,9 +1,9 @@
-"""What the names of a module mean, so that two programs can share one file and none takes a name for the other's.
+"""Name clashes between two programs that share one file, and the renaming that resolves them.
 
 An exported file is an evolved program followed by code that reads data, trains and scores. The two share a namespace.
 Say that the program has a function `train`, a constant `struct` or `from torch import *`, which binds `sum`: the code
-behind it then says `train_`, imports `struct as struct_` and takes `sum_` from `builtins`. What cannot be seen this way
-is a name that the program binds through `globals()` or `exec`.
+behind it then says `train_`, imports `struct as struct_` and takes `sum_` from `builtins`. What it cannot do: it does
+not see names that the program binds through `globals()` or `exec`.
 """
 
 import ast
@@ -74,7 +74,7 @@ def clashes(own: str, own_imports: Iterable[str], program: str, imports: Iterabl
     ours, theirs = meanings(_nodes(own_imports)), meanings(_nodes(imports))
     defined = bound_names(own)
     used = {name for name in defined | ours.keys() | read_names(own) if not name.startswith("__")}
-    if STAR in bound:
+    if STAR in bound:  # what a star import binds is known only when it runs: no name of ours is safe behind it
         return frozenset(used)
     taken = bound | {name for name, meaning in theirs.items() if ours.get(name) != meaning} | (defined & read)
     return frozenset(used & taken)

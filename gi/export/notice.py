@@ -1,4 +1,4 @@
-"""The NOTICE beside an exported file: what the licences of its borrowed parts ask to be passed on."""
+"""The NOTICE beside an exported file: the texts and names that the licences of its borrowed parts require."""
 
 import re
 from collections.abc import Callable, Collection, Sequence

@@ -1,4 +1,4 @@
-"""A program and its weights to ONNX. `convert` runs the program, so it is called in a confined worker only."""
+"""Converts a program and its weights to ONNX. `convert` runs the program, so that only a confined worker calls it."""
 
 import base64
 import tempfile

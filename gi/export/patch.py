@@ -1,8 +1,8 @@
-"""An individual as a unified diff against the user's own file: it changes the lines that it must, and no other byte.
+"""An individual as a unified diff against the user's own file that changes the necessary lines, and no other byte.
 
-The changes of the network are in it. Of the recipe there is in it what the user can have a use for: changes to a recipe
-of the file's own, and one that evolution changed, since the error that is claimed is that of the network as trained by
-it. A plain recipe that gi put in to be able to train the file says nothing about the user's training, and stays out.
+It holds the changes of the network, and those of a recipe that are of use to the user: of the file's own recipe, or of
+gi's where evolution changed it, since the claimed error is that of the network trained by it. The plain recipe that gi
+adds to train a file without one says nothing about the user's training and is left out.
 """
 
 from dataclasses import dataclass
@@ -66,7 +66,7 @@ def _own_file(archive: Archive) -> Program:
 
 
 def _header(archive: Archive, subject: Subject) -> str:
-    """What git and patch skip: who made it, and where borrowed lines come from, with their licences."""
+    """Comment lines that git and patch skip: the individual, and the origins and licences of borrowed lines."""
     borrowed = borrowed_parts(subject.origins)
     rows = [f"  {part_text(o, last)}: {origin_text(o.origin)}" for o, last in borrowed if o.origin]
     about = f"{subject.id} of a run on {Path(archive.run().config.dataset).name}, by gi {gi.__version__}"

@@ -33,7 +33,7 @@ from gi.source.tree.entry import plain_entry_call
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataFacts:
-    """What an exported file must know of its run's data set.
+    """Facts on a run's data set for an exported file.
 
     `reader` names a module of `gi.export.readers`, `settings` are values for its constants, `hint` says what DIR holds;
     `mean` and `std` are the training pixels' (0..255), channel by channel.
@@ -50,7 +50,7 @@ class DataFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """What is said about a program: its training, and its errors with the split and the number of trainings."""
+    """Figures in a program's docstring: its training, and its errors (shares of 1), one for each training."""
 
     num_params: int
     batch_size: int
@@ -86,7 +86,7 @@ def model_text(
 def _refuse_another(whole: str, header: str, parts: Sequence[str]) -> None:
     """Raises `RunError` unless the file is a docstring and then the statements of its parts, and nothing else.
 
-    What foreign text could do to it shows here: a comment that goes on as code, a docstring that ends early.
+    Foreign text that escapes its quotes is caught here: a comment that continues as code, a docstring that ends early.
     """
     try:
         first, *others = ast.parse(header).body
@@ -102,11 +102,12 @@ def _refuse_another(whole: str, header: str, parts: Sequence[str]) -> None:
 
 
 def _own_code(program: Parts, data: DataFacts, figures: Figures, entry: str) -> tuple[Sequence[str], str]:
-    """What stands behind the program, formatted: its imports, and its code, with names that the program leaves free."""
+    """The imports of the code behind the program, and that code, formatted, its clashing names renamed."""
     parts = [cut(text) for text in (_reader(data), _augmenting(program.body), _counting(program.body))]
     bodies = [part.body for part in parts]
     own = "\n".join([bodies[0], _constants(data, figures), *bodies[1:], _training(program, entry)])
     imports = [*(line for part in parts for line in part.imports), *_MAIN_IMPORTS]
+    # `recipe` is meant to be the program's, and so is whatever builds the network.
     names = clashes(own, imports, program.body, program.imports) - {"recipe"} - read_names(plain_entry_call(entry))
     if names:
         taken = identifiers(program.body) | identifiers("\n".join(program.imports)) | identifiers(own)
@@ -137,13 +138,13 @@ _MAIN_IMPORTS = ("import argparse", "import hashlib", "import numpy", "import ra
 
 
 def _augmenting(program: str) -> str:
-    """What applies an augmentation image by image: the text that a search's training runs too, if there is one."""
+    """The code that applies an augmentation image by image, the very text that a search runs; "" without one."""
     source = resources.files("gi.trace.augmentation").joinpath("per_image.py").read_text("utf-8")
     return source if _augments(program) else ""
 
 
 def _counting(program: str) -> str:
-    """What counts weights that a network keeps elsewhere than among its parameters, where its text may do that."""
+    """The code that counts weights outside of `net.parameters()`; "" where the program cannot have any."""
     source = resources.files("gi.trace.program").joinpath("weights.py").read_text("utf-8")
     return source if _WEIGHTS_ELSEWHERE.search(program) else ""
 
@@ -153,6 +154,7 @@ _WEIGHTS_ELSEWHERE = re.compile(r"\brequires_grad|\bParameter\(|\bregister_buffe
 
 def _augments(program: str) -> bool:
     """Whether a program's recipe may give an augmentation: its fourth value is not seen to be None in the text."""
+    # Read from the text, since nothing foreign is run here: whatever is not plainly None counts as an augmentation.
     nodes = [n for part in ast.parse(program).body if getattr(part, "name", "") == "recipe" for n in ast.walk(part)]
     returned = [n.value for n in nodes if isinstance(n, ast.Return)]
     parts = [value.elts[3] for value in returned if isinstance(value, ast.Tuple) and len(value.elts) == 4]
@@ -208,7 +210,7 @@ def _rounded(values: tuple[float, ...]) -> tuple[float, ...]:
 
 
 def _import_block(statements: Sequence[str], body: str) -> str:
-    """The imports that `body` needs; before torchvision's stands what lets it import beside any build of torch."""
+    """The imports that `body` needs; torchvision's are preceded by a guard for builds of torch that do not match it."""
     used = used_names(body)
     vision = [s for s in merged_imports(statements, used) if imported_package(s) == "torchvision"]
     guarded = bool(vision) or imports_package(body, "torchvision")

@@ -1,4 +1,4 @@
-"""What is written out: an individual of a run, or what minimisation left of one."""
+"""The program that is exported: an individual of a run, or its minimised program."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ INHERITED = "its training in the search began with weights of its parent, which 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A program to write out, with what is known of it.
+    """A program to export, with its origins, errors and weights.
 
     `id` is the digest of its text; `individual` the full id of the individual that it is, or is what is left of;
     `validation_errors` and `test_errors` are those of the run's final trainings, `weights` the file of the first of
@@ -69,7 +69,7 @@ def individual_subject(archive: Archive, id_: str) -> Subject:
 
 
 def minimised_subject(archive: Archive, explanation: Explanation) -> Subject:
-    """What a minimisation left of an individual; the individual itself where that is all of it."""
+    """The minimised program of an individual; the individual itself where nothing was dropped."""
     whole = individual_subject(archive, explanation.individual)
     if explanation.id == whole.id:
         return whole

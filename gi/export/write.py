@@ -1,4 +1,4 @@
-"""An individual of a run to files: the program, its data where it needs them, its weights, its ONNX model, a NOTICE."""
+"""Writes an individual of a run to files: the program, its data if needed, weights, ONNX model and NOTICE."""
 
 import filecmp
 import tempfile
@@ -66,6 +66,7 @@ def export_subject(
         out.with_name("NOTICE") if notice else None,
     )
     trained = subject.trained(archive.folder) if weights or onnx else None
+    # Every refusal comes before the first file: an export that fails leaves the folder as it was.
     refuse_existing(out, weights=weights, onnx=onnx, force=force)
     refuse_others_beside(archive, subject, out, force=force)
     text = _source(config, subject, dataset)
@@ -115,6 +116,7 @@ def _exists(path: Path) -> bool:
 
 
 def _holds_splits(path: Path, dataset: Dataset) -> bool:
+    # Equal parts give equal bytes (`write_splits`), so that files compare without decoding.
     with tempfile.TemporaryDirectory(prefix="gi-export-") as scratch:
         write_splits(dataset, Path(scratch, "data.npz"))
         return path.is_file() and filecmp.cmp(path, Path(scratch, "data.npz"), shallow=False)
@@ -136,7 +138,7 @@ def _terms(config: RunConfig) -> Iterator[Terms]:
     """The licence files of an origin: the corpus's, else those of the installed package that it names."""
     try:
         corpus = Corpus.open(Path(config.corpus) if config.corpus else default_corpus_file(cache_folder()))
-    except CorpusError:  # it went since, or is of another version: a NOTICE then says where the terms are to be had
+    except CorpusError:  # gone since, or of another version: the NOTICE then names where the terms can be found
         yield _installed_terms
         return
     with corpus:
