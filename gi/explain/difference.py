@@ -90,6 +90,7 @@ class Difference:
 
     def text(self, kept: Collection[int]) -> str:
         """The seed program with the changes `kept`, and the support that they need."""
+        # To the byte, with imports that nothing mentions: the ids of both programs are digests of their texts.
         if self.numbers <= set(kept):
             return self.after
         if not self.numbers & set(kept):

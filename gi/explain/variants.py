@@ -71,6 +71,7 @@ class Variants:
             text = self.difference.text(kept)
             result = repaired(text if whole else self._cleaned(text), self.task, self.check)
             text = text if whole else self._cleaned(result.text)
+            # The repair's answer is on its own text: where dead code went afterwards, the check has to run again.
             answer: Answer = result.answer if text == result.text else self.check(text, self.task)
             identity = digest(text, entry=self.entry)
         except SourceError as error:

@@ -175,6 +175,7 @@ def _brought_line(line: int, code: str, edit: Edit) -> LineOrigin:
 def _between(origins: Sequence[LineOrigin], seed: Sequence[LineOrigin], one: "_Row", other: "_Row") -> LineOrigin:
     """The origin of one line: the individual's where its text has the line, else the seed program's."""
     line, code, source, equal = one
+    # An equal line of either text comes before a line that is merely alike.
     if source is not None and (equal or not other[3]):
         return replace(origins[source], line=line, code=code, changed=origins[source].changed or not equal)
     if other[2] is not None:
@@ -208,6 +209,7 @@ _Row: TypeAlias = tuple[int, str, int | None, bool]
 
 def _alignment(before: Sequence[str], after: Sequence[str]) -> list[_Row]:
     """For each line of `after`: number, text, the index of its counterpart in `before`, whether the two are equal."""
+    # Without indentation: a line that moved into or out of a block is the same line.
     old, new = [b.strip() for b in before], [a.strip() for a in after]
     rows: list[_Row] = []
     for tag, i1, i2, j1, j2 in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():

@@ -63,6 +63,7 @@ def _edits_by_change(edits: Sequence[Edit], candidates: Sequence[Change]) -> dic
     for edit in edits:
         likeness = {change.number: _likeness(edit, change) for change in candidates}
         most = max(likeness.values(), default=0.0)
+        # Every change that ties for the best: which of two equal rows came from the edit is not recorded.
         for number in (n for n, like in likeness.items() if like == most >= _SAME_EDIT):
             edits_of_change[number].append(edit)
     return edits_of_change
