@@ -93,6 +93,7 @@ def module_names(text: str, module: str, is_package: bool) -> ModuleNames:
             body = ast.parse(text).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return names
+    # Aliases are collected, not replaced: which branch of an `if` or a `try` runs is not known here.
     for node in _statements(body):
         if isinstance(node, ast.Import | ast.ImportFrom):
             _read_imports(names, node, module, is_package)
@@ -217,6 +218,7 @@ class ClassIndex:
         meanings = [self._meaning(module, alias) for alias in names.aliases.get(name, ())]
         if meanings:
             return next((symbol for symbol in meanings if self.type_of(symbol)), meanings[0])
+        # A star import may also lead out of the package: then the table of torch's symbols decides.
         stars = (self._star(star, name) for star in names.stars)
         return next((symbol for symbol in stars if symbol is not None), None)
 

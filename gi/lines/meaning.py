@@ -59,6 +59,7 @@ class Meanings:
         value = scope.find(name)
         if value is not None:
             return value
+        # A star import from elsewhere may bind anything; only a name that torch is known to export is taken from it.
         for star in _stars(scope):
             symbol = f"{star}.{name}"
             if line_type(symbol) or is_namespace(symbol):
@@ -78,7 +79,7 @@ class Meanings:
 
     def _held(self, owner: ClassScope, name: str) -> Value:
         """The value of an attribute of a class's instance, its bases in this file included, breadth first."""
-        seen = {owner.symbol}
+        seen = {owner.symbol}  # a file may define classes that derive from each other in a circle
         queue = deque([owner])
         while queue:
             current = queue.popleft()

@@ -46,7 +46,7 @@ class LineRule:
     layers: frozenset[str] = frozenset()
     functions: frozenset[str] = frozenset()
     others: frozenset[str] = frozenset()
-    pattern: str = r"(?!)"
+    pattern: str = r"(?!)"  # matches nothing
     matches: tuple[str, ...] = ()
     near_misses: tuple[str, ...] = ()
 
@@ -220,6 +220,7 @@ def _exact() -> Mapping[str, LineType]:
     return MappingProxyType(table)
 
 
+# Most symbols are looked up in one table; patterns cover namespaces that grow with torch's versions.
 _EXACT = _exact()
 _OPEN = tuple((re.compile(rule.pattern), rule.type) for rule in RULES if rule.pattern != "(?!)")
 
