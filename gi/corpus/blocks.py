@@ -35,6 +35,7 @@ def tried_classes(harvest: Harvest, *, workers: int, on_progress: Progress | Non
     tried: list[TriedClass] = []
     if not classes:
         return tried
+    # Threads suffice: they wait for the workers' processes. `map` keeps the order of the classes.
     with _trials(min(workers, len(classes))) as trial, ThreadPoolExecutor(workers) as pool:
         for one in pool.map(trial, classes):
             tried.append(one)
@@ -65,7 +66,7 @@ class _Trials:
         except UnusableError as error:
             return TriedClass(candidate.name, candidate.origin, None, error.reason, error.detail)
         worker = self._free.get()
-        try:
+        try:  # outside of the lock: trying is what takes the time
             answer = worker(source, name, candidate.calls)
         finally:
             self._free.put(worker)

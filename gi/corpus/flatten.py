@@ -53,6 +53,7 @@ class _Flat:
         waiting, seen = [start], {start}
         while waiting:
             place = waiting.pop()
+            # All definitions under the name: either branch of an `if` or a `try` may be the one that runs.
             for unit in self._scope(place.module).units.get(place.name, ()):
                 if (place.module, unit) not in self.units:
                     self._take(place.module, unit)

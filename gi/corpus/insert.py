@@ -59,7 +59,7 @@ def _insert_classes(connection: sqlite3.Connection, source: int, tried: list[Tri
     rows = (
         (programs[one.origin.path], one.name, one.origin.line, one.reason, one.detail, *_block_columns(one.block))
         for one in tried
-        if one.origin.path in programs
+        if one.origin.path in programs  # those of a program that `gi.lines` refused have no row to belong to
     )
     connection.executemany("INSERT INTO classes VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
@@ -79,6 +79,7 @@ def _insert_program(connection: sqlite3.Connection, source: int, program: Progra
     new = 0
     for place, call in enumerate(typed.calls):
         key = (call.typed.type, call.typed.symbol, call.text)
+        # `rowcount` is 0 where the corpus has the call already, of this program or of another one.
         new += connection.execute("INSERT OR IGNORE INTO ingredients VALUES (NULL, ?, ?, ?)", key).rowcount
         origin = (*key, inserted, call.typed.line, place, call.code, json.dumps(call.typed.names))
         connection.execute(_INSERT_ORIGIN, origin)

@@ -22,7 +22,7 @@ class Defined:
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """A name that stands for a module of the source."""
+    """A name that is bound to a module of the source."""
 
     module: str
 
@@ -42,7 +42,7 @@ class Package:
 
     def module(self, name: str) -> ModuleScope | None:
         """A module's scope, its relative and star imports written out; None where there is none that parses."""
-        if name not in self._modules:
+        if name not in self._modules:  # parsed on demand: most files without torch are never needed
             self._modules[name] = None  # set before the recursion, so that a cycle of star imports ends here
             self._modules[name] = self._read(name)
         return self._modules[name]

@@ -95,6 +95,7 @@ class Corpus:
         if self._holds(harvest, digest):
             return Added(harvest.repository)
         workers = workers or default_workers()
+        # Typing and trying take minutes; the lock on the file is taken for the rows alone.
         typed = typed_programs(harvest, workers=workers, on_progress=on_progress)
         tried = tried_classes(harvest, workers=workers, on_progress=on_progress) if try_classes else []
         with self._transaction():
@@ -175,8 +176,9 @@ class Corpus:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        self._draws.clear()
+        self._draws.clear()  # they hold the rows from before
         try:
+            # IMMEDIATE takes the writer's lock at once: nothing that the transaction reads can change under it.
             self._connection.execute("BEGIN IMMEDIATE")
             yield
             self._connection.execute("COMMIT")
