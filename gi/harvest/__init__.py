@@ -36,7 +36,7 @@ def harvest(source: str, *, commit: str | None = None, cache: Path, on_progress:
     `source` is a git URL (https, ssh, git, file, user@host:path), a wheel of the package registry
     (pypi:NAME==VERSION), a folder or the name of an installed package, in this order. A folder that is a git
     repository, bare or not, gives what is committed; any other gives its files as they are. What is fetched stays in
-    the folder `cache`. Raises `HarvestError` where nothing can be had.
+    the folder `cache`. Raises `HarvestError` where nothing can be read.
     """
     if on_progress:
         on_progress("fetch", 0, 0)
@@ -79,6 +79,7 @@ def _tree(source: str, commit: str | None, cache: Path) -> Tree:
 
 
 def _repository_or_folder(folder: Path, commit: str | None) -> Tree:
+    # A bare repository has no `.git`: it is known by its contents, as git itself knows it.
     if (folder / ".git").exists() or all((folder / part).exists() for part in ("HEAD", "objects", "refs")):
         from gi.harvest.git import local_tree
 

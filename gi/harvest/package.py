@@ -74,6 +74,7 @@ def _distribution(name: str) -> metadata.Distribution | None:
     try:
         return metadata.distribution(name)
     except (metadata.PackageNotFoundError, ValueError):
+        # A module may be called otherwise than its distribution: `PIL` is Pillow's.
         names = metadata.packages_distributions().get(name)
         return metadata.distribution(names[0]) if names else None
 

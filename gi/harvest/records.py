@@ -30,8 +30,8 @@ class LicenceFile:
 class Harvest:
     """The programs of one source at one commit, in the order of their paths.
 
-    `others` are its Python files that do not mention torch: they are no programs, but their imports and classes say
-    what names in the programs stand for.
+    `others` are its Python files that do not mention torch: they are no programs, but names in the programs are
+    resolved through their imports and classes.
     """
 
     repository: str

@@ -41,6 +41,7 @@ def wheel_tree(source: str, cache: Path) -> Tree:
 
 def _wheel(name: str, version: str, folder: Path) -> Path:
     """The wheel in `folder`, downloaded unless it is there."""
+    # The registry's normal form of a name (PEP 503), so that `Foo_Bar` and `foo-bar` are one file.
     kept = folder / f"{re.sub(r'[-_.]+', '-', name).lower()}-{version}.whl"
     if not kept.exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -73,18 +74,19 @@ def _download(pinned: str, folder: Path) -> None:
         raise HarvestError(f"{PREFIX}{pinned} cannot be downloaded: {_reason(done.stderr)}.")
 
 
-def _reason(told: str) -> str:
+def _reason(output: str) -> str:
     """The first error in pip's output, in one line."""
-    if "No module named pip" in told:
+    if "No module named pip" in output:
         return "this Python has no pip; run `python -m ensurepip` once"
-    errors = [line.removeprefix("ERROR: ") for line in told.splitlines() if line.startswith("ERROR: ")]
+    errors = [line.removeprefix("ERROR: ") for line in output.splitlines() if line.startswith("ERROR: ")]
     if any("No matching distribution" in line for line in errors):
         return "the registry has no wheel of that version, or cannot be reached"
-    return (errors or told.strip().splitlines() or ["pip failed"])[0].rstrip(".")
+    return (errors or output.strip().splitlines() or ["pip failed"])[0].rstrip(".")
 
 
 def _tree(archive: zipfile.ZipFile, repository: str, version: str) -> Tree:
     entries = {entry.filename: entry for entry in archive.infolist() if not entry.is_dir() and _is_plain(entry)}
+    # The upper 16 bits of an entry's attributes are its Unix mode.
     links = tuple(path for path, entry in entries.items() if entry.external_attr >> 16 & 0o170000 == _SYMBOLIC_LINK)
     sizes = {path: entry.file_size for path, entry in entries.items() if path not in links}
 
