@@ -30,6 +30,7 @@ def front_json(archive: Archive, top: int | None = None) -> dict[str, Any]:
 
 def summary_json(summary: RunSummary) -> dict[str, Any]:
     """The one object that `gi evolve --json` ends with."""
+    # Spelled out in place of `asdict`: a field added to the record must not change a public answer.
     return {
         "run": summary.run,
         "state": summary.state,

@@ -100,6 +100,7 @@ def show(content: RenderableType) -> None:
     if out.is_terminal:
         out.print(Shown(fitted(content, out.width)))
         return
+    # Rich pads every cell to its column, and the last one of a row too.
     with out.capture() as captured:
         out.print(Shown(content))
     sys.stdout.write("".join(line.rstrip() + "\n" for line in captured.get().splitlines()))
