@@ -72,7 +72,7 @@ def _header(model: GrownModel, data: DataFacts, weights: str) -> str:
     beside = ""
     if model.control_test is not None:
         beside = f"\nfrom Kaiming      {model.control_test:.2%} in the same CPU seconds, search included"
-    told = f"""A network for the data set {shown(data.name)}, grown from {model.way} by gi {gi.__version__}.
+    text = f"""A network for the data set {shown(data.name)}, grown from {model.way} by gi {gi.__version__}.
 
 test error        {model.test:.2%} (1 training, seed {model.seed}){beside}
 validation error  {model.validation:.2%}
@@ -86,7 +86,7 @@ As it was grown and trained: net.load_state_dict(torch.load("{shown(weights)}", 
 """
     origins = [line for number, layer in enumerate(model.layers, start=1) for line in _origin_lines(number, layer)]
     heading = "# Where the kernels come from, before all layers were trained together:"
-    return "\n".join([docstring(told), "", heading, *origins, "", ""])
+    return "\n".join([docstring(text), "", heading, *origins, "", ""])
 
 
 def _origin_lines(number: int, layer: LayerOrigin) -> list[str]:

@@ -21,6 +21,7 @@ STAR = "*"
 
 def bound_names(text: str) -> frozenset[str]:
     """The names that a module binds in its own namespace, within functions too; `STAR` for a star import."""
+    # Python's own table knows what a walk over nodes would miss: `global`, walrus targets, scopes of comprehensions.
     top = symtable.symtable(text, "<module>", "exec")
     names = {s.get_name() for s in top.get_symbols() if s.is_assigned() or s.is_imported() or s.is_namespace()}
     for scope in _scopes(top):

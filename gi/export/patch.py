@@ -36,6 +36,7 @@ def model_patch(archive: Archive, subject: Subject) -> Patch:
     seed = _own_file(archive)
     before = seed.original or b""
     text = without_plain_recipe(subject.text, plain_text(before), archive.run().config.entry)
+    # From bytes to bytes: line ends, tabs and encoding of untouched lines stay as they are.
     changes = unified(before, patched(before, text), seed.origin.path)
     if not changes:
         raise ConfigError(f"{subject.id[:8]} is {seed.origin.path} as it was: name another one of `gi front`.")

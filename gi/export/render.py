@@ -122,7 +122,7 @@ def _resource(name: str) -> str:
 def _reader(data: DataFacts) -> str:
     text = reader_source(data.reader)
     for name, value in data.settings.items():
-        code = literal(value)
+        code = literal(value)  # put in by a function: in a plain replacement, its backslashes would be references
         text = re.sub(rf"^({name}\b[^=\n]*) = .*$", lambda m: f"{m[1]} = {code}", text, flags=re.MULTILINE)  # noqa: B023
     return text
 
@@ -179,6 +179,7 @@ def _training(program: Parts, entry: str) -> str:
     if entry != "Net":
         text = text.replace("-> Net", "-> torch.nn.Module").replace("net: Net", "net: torch.nn.Module")
     if "ReduceLROnPlateau" in mentioned:
+        # The one scheduler of torch that takes the loss; an own subclass is recognised by its base's name.
         text = text.replace("scheduler.step()", "scheduler.step(value.item())")
     if "LBFGS" in mentioned:
         text = text.replace(_PLAIN_STEP, _CLOSURE_STEP)
@@ -214,7 +215,7 @@ def _import_block(statements: Sequence[str], body: str) -> str:
     used = used_names(body)
     vision = [s for s in merged_imports(statements, used) if imported_package(s) == "torchvision"]
     guarded = bool(vision) or imports_package(body, "torchvision")
-    if guarded:
+    if guarded:  # the guard itself needs both modules
         used, statements = used | {"sys", "types"}, [*statements, "import sys", "import types"]
     others = [s for s in merged_imports(statements, used) if s not in vision]
     standard = [s for s in others if imported_package(s) in sys.stdlib_module_names]
@@ -227,7 +228,7 @@ def _import_block(statements: Sequence[str], body: str) -> str:
 def _header(origins: Sequence[LineOrigin], data: DataFacts, figures: Figures, *, shift: int) -> str:
     """The docstring and the list of origins; line numbers are `shift` past those of `origins`."""
     notes = "".join(f"\n{shown(note)}" for note in figures.notes)
-    told = docstring(f"""A network for the data set {shown(data.name)}, evolved by gi {gi.__version__}.
+    heading = docstring(f"""A network for the data set {shown(data.name)}, evolved by gi {gi.__version__}.
 
 test error        {_test_error(figures)}
 validation error  {_validation_error(figures)}
@@ -237,7 +238,7 @@ python model.py               builds the network, prints its parameters and its 
 python model.py --data DIR    trains it again and prints its error on the test split;
                               DIR holds {shown(data.hint)}
 """)
-    return "\n".join([told, "", *_origin_comments(origins, shift), "", ""])
+    return "\n".join([heading, "", *_origin_comments(origins, shift), "", ""])
 
 
 def _test_error(figures: Figures) -> str:

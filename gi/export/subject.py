@@ -61,7 +61,7 @@ def individual_subject(archive: Archive, id_: str) -> Subject:
         int(outcome.values["params"]),
         finals or (outcome.values["error"],),
         tuple(r.test_error for r in trained if r.test_error is not None),
-        next((path for path in paths if path.is_file()), None),
+        next((path for path in paths if path.is_file()), None),  # weights may be gone from the run folder
         (INHERITED,)
         if not finals and (seeding := archive.outcomes.seeding(individual.id)) and seeding.inherited
         else (),
