@@ -177,7 +177,7 @@ _SCRIPTS = re.compile(
     r"SystemExit|no answer within|FileNotFoundError|PermissionError|OSError|URLError|ConnectionError|EOFError|"
     r"KeyboardInterrupt|Dataset not found|TimeoutError|HTTPError|worker (process )?ended|exit"
 )
-_ON_META = re.compile(r"\bmeta\b|Meta|data-dependent|aten::_local_scalar_dense", re.ASCII)
+_ON_META = re.compile(r"meta|data-dependent|data-independent|aten::_local_scalar_dense", re.IGNORECASE)
 
 
 def _why(model: ModelFile, stopped: "Stopped") -> str:
@@ -202,7 +202,7 @@ def _explained(model: ModelFile, stopped: "Stopped") -> tuple[str, str]:
         flag = output_flag(model.text, model.entry)
         return said, f"pass --arg {flag}" if flag else "let forward return one tensor, (n, classes)"
     if _ON_META.search(said):
-        return "what it does depends on the values of a tensor", "the shapes of its input alone must decide that"
+        return "what it does depends on the values of a tensor", "what a network does must not depend on its data"
     script = script_line(model.as_it_is.text) if stopped.stage in ("build", "worker") else 0
     if script and _SCRIPTS.search(said):
         return said, f'line {script} runs on import: put what the file runs behind `if __name__ == "__main__":`'

@@ -63,7 +63,7 @@ WRONG = {
         HEAD + model().replace("super().__init__()", "super().__init__()\n        torch.load('x.pt')"),
         "model.py:8: Model cannot be built: FileNotFoundError",
     ),
-    "loads weights": (HEAD + "WEIGHTS = torch.load('x.pt')\n" + model(), "must not read files when it is imported"),
+    "loads weights": (HEAD + "WEIGHTS = torch.load('x.pt')\n" + model(), "line 5 runs on import: put what"),
     "syntax of a later Python": (
         HEAD + "lazy import json\n" + model(),
         "model.py:5:6: invalid syntax: this is Python 3.",
