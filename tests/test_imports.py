@@ -45,7 +45,6 @@ ROOMS = {
         "identity",
         "fit",
         "numbers",
-        "recipe_check",
         "recorder",
         "service",
         "client",

@@ -13,7 +13,8 @@ from torch import nn
 from gi.data.dataset import open_dataset
 from gi.sandbox.clock import cpu_s
 from gi.sandbox.messages import receive, send
-from gi.trace.program.candidate import build, load, make_recipe
+from gi.trace.program.candidate import build, load
+from gi.trace.program.recipe import make_recipe
 from gi.train.loop import Batches, batch_order, fastest_layout, train
 
 STEPS, ROUNDS = 40, 12

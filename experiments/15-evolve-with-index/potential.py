@@ -26,7 +26,8 @@ from gi.kernels.index.reader import Index
 
 allow_torchvision()
 
-from gi.trace.program.candidate import CandidateError, build, load, make_recipe  # noqa: E402 (torchvision first)
+from gi.trace.program.candidate import CandidateError, build, load  # noqa: E402 (torchvision first)
+from gi.trace.program.recipe import make_recipe  # noqa: E402 (torchvision first)
 from gi.train.loop import (  # noqa: E402 (likewise)
     Batches,
     batch_order,

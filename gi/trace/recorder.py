@@ -27,8 +27,8 @@ from gi.trace.numbers.demands import Needs
 from gi.trace.numbers.scope import scope_of
 from gi.trace.numbers.tracked_int import Routes, constructor_values
 from gi.trace.program.call_sites import NOWHERE, CallSites, literals
+from gi.trace.program.candidate import CandidateError
 from gi.trace.program.placement import Placement, Values, called
-from gi.trace.program.run import Stop
 from gi.trace.torch_names import symbol_of
 
 BATCH = 3  # no common width, so that a batch dimension is not mistaken for a channel dimension
@@ -94,7 +94,7 @@ class Recorder:
             if self.forward_runs and param is not None and name not in module._parameters:  # else it is made to fit
                 kind = type(module).__name__
                 said = f"forward gives a {kind} new weights, which no optimizer trains: build it in __init__"
-                raise Stop("forward", "builds a layer in forward", self.sites.innermost()[0], said)
+                raise CandidateError("forward", "builds a layer in forward", said, self.sites.innermost()[0])
             register(module, name, param)
 
         nn.Module.__call__ = recorded_call  # type: ignore[method-assign]
@@ -131,7 +131,7 @@ class Recorder:
         if output.shape[:1] != (BATCH,) or output.dim() not in (2, 4):
             said = f"a batch of {BATCH} images gives {tuple(output.shape)}: it should be (n, {self.num_classes})"
             fixed = " for n images: take n from the input, `x.size(0)`" if output.shape[:1] != (BATCH,) else ""
-            raise Stop("forward", "output shape", 0, said + fixed)
+            raise CandidateError("forward", "output shape", said + fixed)
         flattened = self.flow.flattened(output)
         if flattened is not None and (pooled := layers.pooled_before_head(flattened.before, self.num_classes)):
             self.needs.add(pooled, flattened.site, flattened.layer)

@@ -24,13 +24,13 @@ from gi.core.trace import Trace, answer_as_json
 from gi.source.identity.digest import digest as digest_of_text
 from gi.trace.classes.trial import tried
 from gi.trace.identity.numeric_digest import fixed_randomness, numeric
-from gi.trace.identity.recipe_digest import digest, reached
+from gi.trace.identity.recipe_digest import digest, reached, recipe_digest
 from gi.trace.numbers.marks import ADDED, AT
 from gi.trace.numbers.tracked_int import Routes
+from gi.trace.program.candidate import CandidateError, blame, build, compiled, executed
 from gi.trace.program.placement import Values
-from gi.trace.program.run import Stop, built, compiled, namespace, stops
+from gi.trace.program.recipe import try_recipe
 from gi.trace.program.weights import num_weights, weights
-from gi.trace.recipe_check import tried_recipe
 from gi.trace.recorder import BATCH, Recorder
 from gi.trace.torch_names import counterparts, signature
 
@@ -67,7 +67,7 @@ def trace(
         try:
             run = _Run(text, tuple(input_shape), num_classes, entry)
             return answer_as_json(run.answer(with_recipe, with_numbers))
-        except Stop as stop:
+        except CandidateError as stop:
             return answer_as_json(stop.record)
 
 
@@ -99,21 +99,23 @@ class _Run:
         self.code, self.values = compiled(text), Values.NONE
 
     def answer(self, with_recipe: bool, with_numbers: bool) -> Trace:
-        """The trace. Raises `Stop`."""
-        names, net, output, seen = self._with_values()
+        """The trace. Raises `CandidateError`."""
+        module, net, output, seen = self._with_values()
         if seen.needs.fixes:
-            names, net, output, seen = self._followed()
+            module, net, output, seen = self._followed()
         params = list(net.named_parameters())
         if any(isinstance(p, UninitializedParameter) for _, p in params):
-            raise Stop("forward", "unused lazy layer", 0, "a lazy layer gets no data, so its weights never get a size")
+            raise CandidateError(
+                "forward", "unused lazy layer", "a lazy layer gets no data, so its weights get no size"
+            )
         leaves = reached(output)
         if seen.graph.draws_weights or leaves - {id(weight) for weight in weights(net)}:
-            raise Stop("forward", "builds a weight in forward", 0, "a weight belongs to nothing that the network holds")
+            raise CandidateError("forward", "builds a weight in forward", "a weight is none of what the network holds")
         no_gradient = tuple(name for name, p in params if p.requires_grad and id(p) not in leaves)
         fixes, points = seen.needs.told()
         facts = [seen.graph.weight_facts(p) for _, p in params]
         elsewhere = [repr(seen.graph.weight_facts(weight)) for weight in weights(net)[len(params) :]]
-        recipe = self._recipe(names, net, seen.graph.ranks) if with_recipe and not fixes else ""
+        recipe = self._recipe(module, net, seen.graph.ranks) if with_recipe and not fixes else ""
         num_params = num_weights(net)  # a recipe may ask for more gradients
         model = digest(seen.graph.digest_of(output), num_params, elsewhere)  # unused weights cost something too
         two_modes = seen.graph.drops or _knows_its_mode(self.code)
@@ -135,49 +137,52 @@ class _Run:
             points=points,
         )
 
-    def _with_values(self) -> tuple[dict[str, Any], nn.Module, torch.Tensor, Recorder]:
+    def _with_values(self) -> tuple[types.ModuleType, nn.Module, torch.Tensor, Recorder]:
         """What one run showed: with tensors that hold no values, or as few as the program asks for."""
         for values in Values:
             self.values = values
             try:
                 with fixed_randomness() if values else contextlib.nullcontext():
                     return self._recorded(self.code, Routes())
-            except Stop as stop:
+            except CandidateError as stop:
                 if values is max(Values) or "meta" not in stop.record.detail.lower():
                     raise
         raise AssertionError("the last values give a run or a reason")
 
     def _recorded(
         self, code: types.CodeType, routes: Routes
-    ) -> tuple[dict[str, Any], nn.Module, torch.Tensor, Recorder]:
-        """The program's names, its network, the output for a batch, and what was seen on the way."""
+    ) -> tuple[types.ModuleType, nn.Module, torch.Tensor, Recorder]:
+        """The program's module, its network, the output for a batch, and what was seen on the way."""
         seen = Recorder(routes, self.num_classes, self.values)
         with seen.importing():
-            names = namespace(code, {AT: routes.at, ADDED: routes.added})
+            module = executed(code, {AT: routes.at, ADDED: routes.added})
         with seen.recording():
-            net = built(names, self.entry)
+            net = build(module, self.entry)
             seen.empty(net)
             output = self._forward(net, seen)
         seen.output(output)
-        return names, net, output, seen
+        return module, net, output, seen
 
-    def _followed(self) -> tuple[dict[str, Any], nn.Module, torch.Tensor, Recorder]:
+    def _followed(self) -> tuple[types.ModuleType, nn.Module, torch.Tensor, Recorder]:
         """The same, with every number followed through the text."""
         routes = Routes()
         return self._recorded(compiled(routes.points.followed(ast.parse(self.text))), routes)
 
     def _forward(self, net: nn.Module, seen: Recorder) -> torch.Tensor:
         x = seen.input(self.input_shape)
-        with stops("forward"):
+        with blame("forward"):
             output = net(x)
         if not isinstance(output, torch.Tensor):
-            raise Stop("forward", "output is no tensor", 0, f"the output is a {type(output).__name__}, not one tensor")
+            said = f"the output is a {type(output).__name__}, not one tensor"
+            raise CandidateError("forward", "output is no tensor", said)
         if not output.requires_grad and any(True for _ in net.parameters()):
-            raise Stop("forward", "no gradient", 0, "the output does not depend on any parameter")
+            raise CandidateError("forward", "no gradient", "the output does not depend on any parameter")
         return output
 
-    def _recipe(self, names: dict[str, Any], net: nn.Module, ranks: dict[int, int]) -> str:
-        return tried_recipe(names, net, self.input_shape, self.num_classes, batch=BATCH, ranks=ranks)
+    def _recipe(self, module: types.ModuleType, net: nn.Module, ranks: dict[int, int]) -> str:
+        try_recipe(module, net, self.input_shape, self.num_classes, batch=BATCH)
+        with blame("recipe"):
+            return recipe_digest(module.recipe, net, ranks)
 
     def _meaning(self, seen: Recorder, model: str, facts: list[Any], num_params: int, two_modes: bool) -> str:
         """The digest of the numbers that the network gives, where they tell anything, else that of its steps."""

@@ -19,7 +19,8 @@ from gi.kernels.mining.cache import mine
 from gi.kernels.seed.grow import Grown, Probe, Suggestion, Tally, grown, pooled, readout, sharpened, whole
 from gi.kernels.seed.seed import filled
 from gi.sandbox.clock import cpu_s
-from gi.trace.program.candidate import Recipe, build, load, make_recipe
+from gi.trace.program.candidate import build, load
+from gi.trace.program.recipe import Recipe, make_recipe
 from gi.train.loop import Batches, batch_order, error_rate, fastest_layout, seed_everything, train
 from gi.train.measure import num_params
 

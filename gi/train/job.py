@@ -20,7 +20,8 @@ from gi.core.types import Seeding, Stage
 from gi.data.dataset import Dataset, SplitName, open_dataset
 from gi.sandbox.clock import cpu_s
 from gi.sandbox.messages import receive, send
-from gi.trace.program.candidate import CandidateError, Recipe, blame, build, load, make_recipe
+from gi.trace.program.candidate import CandidateError, blame, build, load
+from gi.trace.program.recipe import Recipe, make_recipe
 from gi.train.cost_model import modelled
 from gi.train.loop import Batches, batch_order, error_rate, fastest_layout, pace_check, seed_everything, train
 from gi.train.measure import buffer_values, macs_per_sample, num_params, relative_time
@@ -51,7 +52,7 @@ def run(connection: socket.socket) -> None:
         values = _evaluate(request, spent, lambda stage: send(connection, {"stage": stage}))
         answer = {"values": dict(values)}
     except CandidateError as error:
-        answer = {"failed": [error.stage, error.reason, error.detail]}
+        answer = {"failed": [error.stage, error.reason, error.told]}
     except Exception as error:  # the worker's edge: not the candidate's fault, so it must be seen
         answer = {"failed": ["worker", type(error).__name__, str(error)]}
     answer["cost"] = [spent.train_cpu_s, spent.measure_cpu_s]

@@ -16,7 +16,8 @@ from gi.core.streams import stream_seed
 from gi.core.types import Task
 from gi.data.dataset import Dataset, SplitName, open_split
 from gi.sandbox.clock import cpu_s
-from gi.trace.program.candidate import CandidateError, Recipe, blame, check_output
+from gi.trace.program.candidate import CandidateError, blame, check_output
+from gi.trace.program.recipe import Recipe
 
 SCORING_BATCH = 256
 _FUSED = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD)

@@ -36,7 +36,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from gi.trace.identity.recipe_digest import digest
-from gi.trace.program.run import built, namespace, stops
+from gi.trace.program.candidate import blame, build, executed
 
 BATCH = 3  # a batch norm of a 1x1 map shows nothing of a batch of two: it gives +-1
 _INPUT_SCALE = 3.0  # so that what only large values show (a ReLU6, a clamp) is shown
@@ -55,15 +55,16 @@ def numeric(
     `facts` say for each of the network's parameters, in its own order, what numbers do not: how it starts. They count
     at the place where the parameter is used. The last one is of all weights that are no parameters.
 
-    With `two_modes` the network also runs in evaluation mode. Raises `Stop` where the program fails on real tensors.
+    With `two_modes` the network also runs in evaluation mode. Raises `CandidateError` where the program fails on real
+    tensors.
     """
     with fixed_randomness():
         net = _built(code, entry)
         fill = _Fill()
         x = _noise("input", BATCH * math.prod(input_shape)).reshape(BATCH, *input_shape) * _INPUT_SCALE
-        with stops("forward"), fill:
+        with blame("forward"), fill:
             output = net(x)
-        with stops("backward"):
+        with blame("forward"):
             weights = {id(p): p for p in net.parameters() if p.requires_grad and p.numel() <= _SMALL}
             keys = [(fill.keys[i], p) for i, p in weights.items() if i in fill.keys]
             gradients = _gradients(output, [p for _, p in keys]) if keys else []
@@ -76,7 +77,7 @@ def numeric(
         ]
         if two_modes:
             net.eval()
-            with stops("forward"), torch.no_grad():
+            with blame("forward"), torch.no_grad():
                 parts.append(_digits(net(x)))
     return None if not _tells(output) or None in parts else " ".join(map(str, parts))
 
@@ -98,7 +99,7 @@ def fixed_randomness() -> Iterator[None]:
 
 def _built(code: types.CodeType, entry: str) -> nn.Module:
     with _Uninitialised():
-        net = built(namespace(code), entry)
+        net = build(executed(code), entry)
     _draw_alike()
     return net.train()
 

@@ -1,66 +1,89 @@
-"""A program's text to its network and recipe, inside the worker; what it does wrong becomes a `CandidateError`."""
+"""A program's text to its module and its network, in the check worker and where it trains.
 
+What the program does wrong becomes a `CandidateError`, by the same rules in both.
+"""
+
+import ast
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from types import ModuleType
+from collections.abc import Iterator, Mapping
+from types import CodeType, ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import UninitializedParameter
 
+from gi.core.trace import Stopped
 from gi.core.types import Stage, Task
-from gi.source.tree.entry import entry_call, entry_name
-from gi.trace.augmentation.batched import batched_forms
-from gi.trace.augmentation.per_image import augmenter
+from gi.source.tree.entry import entry_call
+from gi.trace.program.call_sites import CANDIDATE, line_of
 from gi.trace.program.compilers import leave_out_compilers, show_source
+from gi.trace.program.placement import AbsentDeviceError
 
-FILE_NAME = "<candidate>"
 OUT_OF_MEMORY = "out of memory"
+MAX_PARAMS = 256_000_000  # with gradients and two moments of each, 4 GiB: what a training has by default
 _DETAIL_LENGTH = 500
 
 
 class CandidateError(Exception):
-    """The candidate failed: `stage`, a short stable `reason`, and what it said."""
+    """The candidate failed: `stage`, a short stable `reason`, what it said, and the line of its text, 0 for none."""
 
-    def __init__(self, stage: Stage, reason: str, detail: str = "") -> None:
-        super().__init__(stage, reason, detail)
+    def __init__(self, stage: Stage, reason: str, detail: str = "", line: int = 0) -> None:
+        super().__init__(stage, reason, detail, line)
         self.stage: Stage = stage
         self.reason = reason
         self.detail = detail
+        self.line = line
 
+    @property
+    def record(self) -> Stopped:
+        """The failure as the check worker answers it."""
+        return Stopped(self.stage, self.reason, self.line, self.detail)
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """What a program's `recipe(net, steps)` returns."""
-
-    optimizer: torch.optim.Optimizer
-    scheduler: Any
-    loss: Callable[[Tensor, Tensor], Tensor]
-    augmentation: Callable[[Tensor], Tensor] | None  # of a batch of pixels from 0 to 1, each image with its own draw
+    @property
+    def told(self) -> str:
+        """What it said and where, in one text."""
+        return f"{self.detail} (line {self.line})" if self.line else self.detail
 
 
 @contextlib.contextmanager
 def blame(stage: Stage) -> Iterator[None]:
-    """Turns whatever the candidate raises in this stage into a `CandidateError`."""
+    """Turns whatever the candidate raises in this stage into a `CandidateError` with its innermost line."""
     try:
         yield
     except CandidateError:
         raise
+    except RecursionError:
+        raise CandidateError(stage, "recursion", "recursion without end") from None
     except BaseException as error:  # the worker's edge; a candidate may raise SystemExit or KeyboardInterrupt too
-        raise CandidateError(stage, _reason(error), _detail(error)) from error
+        raise CandidateError(stage, _reason(error), _said(error), line_of(error)) from error
+
+
+def compiled(text: str | ast.Module) -> CodeType:
+    """The code of a program, whose frames `gi.trace.program.call_sites` knows by their file name."""
+    if isinstance(text, str):
+        show_source(text, CANDIDATE)
+    try:
+        return compile(text, CANDIDATE, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise CandidateError("parse", "syntax error", str(error), getattr(error, "lineno", 0) or 0) from None
 
 
 def load(text: str) -> ModuleType:
     """The program's module, executed in a fresh namespace."""
-    with blame("parse"):
-        code = compile(text, FILE_NAME, "exec", dont_inherit=True)
-    show_source(text, FILE_NAME)
-    leave_out_compilers()
+    return executed(compiled(text))
+
+
+def executed(code: CodeType, given: Mapping[str, Any] | None = None) -> ModuleType:
+    """The module that code makes, among `given` names. It is real to `inspect`, `super()`, dataclasses and pickling."""
     module = ModuleType("candidate")
-    module.__file__ = FILE_NAME
-    sys.modules["candidate"] = module  # dataclasses and pickling look classes up there
+    module.__file__ = CANDIDATE
+    sys.modules["candidate"] = module
+    module.__dict__.update(given or {})
+    torch._jit_internal._overloaded_methods.clear()  # those of the last program, whose module was called the same
+    torch._jit_internal._overloaded_method_class_fileno.clear()
+    leave_out_compilers()
     with blame("build"):
         exec(code, module.__dict__)
     return module
@@ -68,13 +91,13 @@ def load(text: str) -> ModuleType:
 
 def build(module: ModuleType, entry: str = "Net") -> nn.Module:
     """The network that `entry` builds among the program's names."""
-    name, call = entry_name(entry), entry_call(entry)
     with blame("build"):
-        if not hasattr(module, name):
-            raise CandidateError("build", f"no {name}", f"the program defines no {name}")
-        net = eval(call, module.__dict__)
-        if not isinstance(net, nn.Module):
-            raise CandidateError("build", f"{name} is no module", f"{call} is a {type(net).__name__}")
+        net = eval(entry_call(entry), module.__dict__)
+    if not isinstance(net, nn.Module):
+        raise CandidateError("build", "not a module", f"{entry} gives a {type(net).__name__}, not an nn.Module")
+    known = (p.numel() for p in net.parameters() if not isinstance(p, UninitializedParameter))
+    if sum(known) > MAX_PARAMS:
+        raise CandidateError("build", "too large", f"more than {MAX_PARAMS:,} parameters")
     return net
 
 
@@ -88,40 +111,26 @@ def check_output(output: Any, samples: int, task: Task, stage: Stage = "forward"
         raise CandidateError(stage, "wrong output shape", f"forward returned {found}, expected {expected}")
 
 
-def make_recipe(module: ModuleType, net: nn.Module, steps: int, image_shape: tuple[int, ...]) -> Recipe:
-    """What `recipe(net, steps)` of the program returns, checked; `image_shape` (c, h, w) is what it trains on."""
-    with blame("recipe"):
-        if not hasattr(module, "recipe"):
-            raise CandidateError("recipe", "no recipe", "the program defines no function recipe")
-        parts = module.recipe(net, steps)
-        if not isinstance(parts, tuple | list) or len(parts) != 4:
-            raise CandidateError("recipe", "not four values", f"recipe returned {type(parts).__name__}")
-        optimizer, scheduler, loss, augmentation = parts
-        if not isinstance(optimizer, torch.optim.Optimizer):
-            raise CandidateError("recipe", "no optimizer", f"the first value is a {type(optimizer).__name__}")
-        if scheduler is not None and not hasattr(scheduler, "step"):
-            raise CandidateError("recipe", "no scheduler", f"the second value is a {type(scheduler).__name__}")
-        if not callable(loss):
-            raise CandidateError("recipe", "no loss", f"the third value is a {type(loss).__name__}")
-        if augmentation is not None and not callable(augmentation):
-            raise CandidateError("recipe", "no augmentation", f"the fourth value is a {type(augmentation).__name__}")
-        augment = None if augmentation is None else fitted_augmentation(augmentation, image_shape)
-    return Recipe(optimizer, scheduler, loss, augment)
-
-
-def fitted_augmentation(augmentation: Any, image_shape: tuple[int, ...]) -> Callable[[Tensor], Tensor]:
-    """What a recipe's augmentation does to a batch of pixels. Raises `CandidateError` where that is not its images."""
-    with blame("recipe"):
-        try:
-            return augmenter(augmentation, image_shape, batched_forms())
-        except ValueError as error:
-            raise CandidateError("recipe", "wrong augmentation", str(error)) from error
-
-
 def _reason(error: BaseException) -> str:
+    """A stable word or two for what went wrong."""
+    if isinstance(error, AbsentDeviceError):
+        return "device"
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _is_allocation(str(error))):
         return OUT_OF_MEMORY
-    return "syntax error" if isinstance(error, SyntaxError) else type(error).__name__[:60]
+    for kind, reason in _REASONS:
+        if isinstance(error, kind):
+            return reason
+    return type(error).__name__[:60]
+
+
+_REASONS = (
+    (NameError, "undefined name"),
+    (AttributeError, "missing attribute"),
+    (ImportError, "import"),
+    (TypeError, "wrong arguments"),
+    ((RuntimeError, IndexError), "shape"),
+    (ValueError, "wrong value"),
+)
 
 
 def _is_allocation(message: str) -> bool:
@@ -129,15 +138,11 @@ def _is_allocation(message: str) -> bool:
     return "out of memory" in lowered or "can't allocate memory" in lowered or "not enough memory" in lowered
 
 
-def _detail(error: BaseException) -> str:
-    """The message and the candidate's innermost line. An exception of its own making may fail to print itself."""
+def _said(error: BaseException) -> str:
+    """The class and the message of an error. One of the program's own making may fail to print itself."""
+    if isinstance(error, AbsentDeviceError):
+        return str(error)[:_DETAIL_LENGTH]
     try:
-        message = f"{type(error).__name__}: {error}".strip()[:_DETAIL_LENGTH]
+        return f"{type(error).__name__}: {error}".strip()[:_DETAIL_LENGTH]
     except BaseException:
-        message = type(error).__name__
-    line, trace = 0, error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == FILE_NAME:
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return f"{message} (line {line})" if line else message
+        return type(error).__name__

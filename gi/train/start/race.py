@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from gi.trace.program.candidate import CandidateError, Recipe
+from gi.trace.program.candidate import CandidateError
+from gi.trace.program.recipe import Recipe
 
 Step = Callable[["Entrant", Tensor], float]
 

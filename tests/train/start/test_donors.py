@@ -6,7 +6,8 @@ from gi.core.protocols import Job
 from gi.core.settings import RunConfig, cache_folder
 from gi.data.dataset import load_dataset
 from gi.kernels.donors.pack import write_pack
-from gi.trace.program.candidate import Recipe, build, load, make_recipe
+from gi.trace.program.candidate import build, load
+from gi.trace.program.recipe import Recipe, make_recipe
 from gi.train.executor import LocalExecutor
 from gi.train.loop import Batches, batch_order, fuse, train
 from gi.train.start.donors import raced, read_out
