@@ -166,7 +166,7 @@ def test_a_job_brings_its_limit_where_the_settings_have_none(server: ForkServer,
 
 
 @pytest.mark.parametrize(
-    ("entry", "outcome"), [("small", 650.0), ("Wide(width=3)", 10 * 64 + 10 + 3), ("nothing", "nothing is no module")]
+    ("entry", "outcome"), [("small", 650.0), ("Wide(width=3)", 10 * 64 + 10 + 3), ("nothing", "not a module")]
 )
 def test_the_network_is_what_the_runs_entry_builds(
     server: ForkServer, digits: Dataset, entry: str, outcome: float | str
