@@ -14,19 +14,20 @@ from gi.archive.generations import GenerationTable
 from gi.archive.individuals import IndividualTables
 from gi.archive.lock import lock
 from gi.archive.outcomes import OutcomeTables
-from gi.archive.records import RunRecord
+from gi.archive.records import Evaluation, RunRecord
 from gi.archive.schema import connect_reader, connect_writer, fold_log, run_file, write_new
 from gi.archive.sessions import SessionTables
 from gi.archive.versions import machine, versions
 from gi.core.errors import ArchiveError
 from gi.core.settings import RunConfig
-from gi.core.types import Objective, Origin, Outcome, Program
+from gi.core.types import Individual, Objective, Origin, Outcome, Program
 
 
 class Archive:
     """A run's file, open for queries (`open`) or as its one writer (`create`, `resume`, `annotate`).
 
-    What it holds is asked and added by table: `individuals`, `outcomes`, `generations`, `sessions` and `findings`.
+    What it holds is asked and added by table: `individuals`, `outcomes`, `generations`, `sessions` and `findings`; what
+    scripts ask of every run stands here too.
     Every write is one transaction, so that the file is consistent whenever the process dies. SQLite's errors come out
     as `ArchiveError` (the file) or `RunError` (the disk), one line each.
     """
@@ -134,6 +135,18 @@ class Archive:
         originals = dict(self.db.rows("SELECT position, content FROM originals"))
         given = self.db.rows("SELECT text, repository, commit_hash, path, line, licence FROM seeds ORDER BY position")
         return tuple(Program(text, Origin(*origin), originals.get(n)) for n, (text, *origin) in enumerate(given))
+
+    def cpu_s(self) -> float:
+        """CPU seconds of all sessions together, workers included."""
+        return self.sessions.cpu_s()
+
+    def evaluations(self, split: str | None = None) -> tuple[Evaluation, ...]:
+        """The outcomes on `split` (all without it) in order of the individuals' acceptance, then by seed."""
+        return self.outcomes.evaluations(split)
+
+    def individual(self, id_: str) -> Individual:
+        """An individual by its full id or by a beginning that no other has. Raises `ArchiveError`."""
+        return self.individuals.by_prefix(id_)
 
     def text(self, id_: str) -> str:
         """The source of an individual (full id). Raises `ArchiveError`."""
