@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from gi.source.tree.entry import entry_call
-from gi.trace.program.run import Stop, stops
+from gi.trace.program.candidate import CandidateError, blame
 
 _IMAGES = 2
 _MODULE = "model_of_user"
@@ -36,7 +36,7 @@ def handle(content: str, entries: list[str], input_shape: list[int]) -> list[str
 
 def _said(path: Path, entry: str, input_shape: list[int]) -> str:
     try:
-        with stops("build"):
+        with blame("build"):
             spec = importlib.util.spec_from_file_location(_MODULE, path)
             assert spec is not None
             assert spec.loader is not None
@@ -45,7 +45,7 @@ def _said(path: Path, entry: str, input_shape: list[int]) -> str:
             net: Any = eval(entry_call(entry), module.__dict__)
             with torch.no_grad():
                 output = net(torch.zeros(_IMAGES, *input_shape))
-    except Stop as stop:
-        return "" if _NO_MEMORY.search(stop.record.detail) else stop.record.detail
+    except CandidateError as error:
+        return "" if _NO_MEMORY.search(error.detail) else error.detail
     shape = tuple(getattr(output, "shape", ()))
     return "" if shape[:1] == (_IMAGES,) and len(shape) == 2 else f"a batch of {_IMAGES} images gives {shape}"
