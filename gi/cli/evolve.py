@@ -16,7 +16,7 @@ from click.core import ParameterSource
 from gi.cli.corpus_file import build_default_corpus, open_corpus
 from gi.cli.data_set import announce, image_size_option, parse_image_size
 from gi.cli.model_file import ModelFile, arguments_option, fitted_text, read_model, seed_program
-from gi.cli.options import as_json, print_json, tell
+from gi.cli.options import as_json, isolation, missing_layers_text, print_json, tell
 from gi.core.errors import ConfigError, GiError
 from gi.core.figures import duration_text
 from gi.core.settings import (
@@ -96,6 +96,7 @@ _DEFAULT: dict[str, Any] = {field.name: field.default for field in dataclasses.f
     metavar="RUN",
     help="Go on with a run; beside it: --generations, --budget.",
 )
+@isolation
 @as_json
 @arguments_option
 @click.argument("model", required=False, metavar="[MODEL.py[:NAME]]")
@@ -126,6 +127,9 @@ def evolve(
     from gi.sandbox.process_cpu import CpuClock
 
     clock = CpuClock.of_process()
+    missing = missing_layers_text()
+    if missing:
+        tell(f"warning: programs run with less isolation: {missing}; see `gi doctor`.")
     with ExitStack() as held:
         own = None if model is None or resume else read_model(model, arguments)
         job = _resumed(ctx, resume, settings) if resume else _new(own, out, settings, held, clock)
@@ -189,7 +193,7 @@ def _resumed(ctx: click.Context, folder: Path, settings: dict[str, Any]) -> Call
     )
 
 
-_WITH_RESUME = ("resume", "workers", "as_json", "generations", "budget")
+_WITH_RESUME = ("resume", "isolation", "workers", "as_json", "generations", "budget")
 
 
 def _was_given(ctx: click.Context, name: str) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gi.cli.limits import parse_limits, refuse_unused_limits, training_limits
-from gi.cli.options import as_json, print_json, run_folder, say, tell
+from gi.cli.options import as_json, isolation, print_json, run_folder, say, tell
 
 if TYPE_CHECKING:
     from gi.archive import Archive
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 )
 @training_limits
 @click.option("--force", is_flag=True, help="Replace files that exist.")
+@isolation
 @as_json
 @click.pass_context
 def export(

@@ -7,7 +7,7 @@ import click
 
 from gi.cli.data_set import announce, image_size_option, parse_image_size
 from gi.cli.index import index_option
-from gi.cli.options import as_json, print_json, say, tell
+from gi.cli.options import as_json, isolation, print_json, say, tell
 from gi.core.errors import ConfigError
 
 
@@ -28,6 +28,7 @@ from gi.core.errors import ConfigError
 @click.option("--no-control", is_flag=True, help="Leave out the same network trained from Kaiming.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), default="model.py", show_default=True, help="Where to.")
 @click.option("--force", is_flag=True, help="Replace files that exist.")
+@isolation
 @as_json
 def grow(
     *,

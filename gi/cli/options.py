@@ -1,5 +1,6 @@
 """Options that several verbs share, and how a verb prints what it answers."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,37 @@ import click
 from gi.core.errors import ConfigError
 from gi.core.quoting import json_text, shown
 from gi.core.types import Task
+from gi.sandbox.isolation import ISOLATIONS, VARIABLE, chosen_isolation, probed_layers
+
+
+def _isolate(_context: click.Context, _parameter: click.Parameter, chosen: str) -> None:
+    """Sets the isolation of this process's workers. Raises `ConfigError` where strict isolation is not to be had."""
+    os.environ[VARIABLE] = chosen
+    missing = missing_layers_text() if chosen == "strict" else ""
+    if missing:
+        raise ConfigError(f"--isolation strict: {missing}. Leave it out to run with the layers that there are.")
+
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON in place of a table.")
+isolation = click.option(
+    "--isolation",
+    type=click.Choice(ISOLATIONS),
+    envvar=VARIABLE,
+    default="auto",
+    show_default=True,
+    expose_value=False,
+    callback=_isolate,
+    help="How programs are closed off: auto takes each layer that the system has, strict refuses where one is missing.",
+)
 run_folder = click.argument("run", type=click.Path(path_type=Path))
+
+
+def missing_layers_text() -> str:
+    """Which layers of isolation this system lacks, and why; "" where it has them all, or none was asked for."""
+    if chosen_isolation() == "off":
+        return ""
+    lacking = [f"{name} ({why})" for name, why in probed_layers().items() if why]
+    return f"this system lacks {', '.join(lacking)}" if lacking else ""
 
 
 def print_json(answer: Any) -> None:

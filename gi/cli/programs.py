@@ -9,7 +9,7 @@ import click
 
 from gi.cli.corpus_file import open_corpus
 from gi.cli.model_file import arguments_option, fitted_text, read_model, refuse_broken
-from gi.cli.options import as_json, parse_task, print_json, print_json_line
+from gi.cli.options import as_json, isolation, parse_task, print_json, print_json_line
 from gi.core.errors import ConfigError, RunError
 from gi.core.streams import stream
 from gi.core.types import Edit, Try
@@ -54,6 +54,7 @@ def lines(*, file: Path, as_json: bool) -> None:
 @click.option("--corpus", "corpus_path", type=click.Path(path_type=Path), help="What to borrow from.")
 @click.option("--allow-licence", multiple=True, metavar="SPDX", help="Borrow from this licence too; may be repeated.")
 @click.option("--raw", is_flag=True, help="Each try as it came, accepted or not, with the reason of a refusal.")
+@isolation
 @as_json
 def vary(
     *,
@@ -145,6 +146,7 @@ def _origin(edit: Edit) -> dict[str, Any] | None:
 @click.argument("file", metavar="FILE[:NAME]")
 @arguments_option
 @_task_options
+@isolation
 @as_json
 def repair(*, file: str, arguments: tuple[str, ...], input_shape: str, classes: int, as_json: bool) -> None:
     """Print a model file made to fit a data set's shape."""

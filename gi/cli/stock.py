@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gi.cli.corpus_file import open_corpus
-from gi.cli.options import as_json, print_json, tell
+from gi.cli.options import as_json, isolation, print_json, tell
 from gi.core.errors import ConfigError, HarvestError
 from gi.core.settings import cache_folder
 
@@ -31,6 +31,7 @@ _corpus_option = click.option(
 @click.option("--commit", help="The commit to read, by default the newest; for one SOURCE.")
 @_corpus_option
 @click.option("--workers", type=int, default=None, show_default="one for each core", help="Files read at once.")
+@isolation
 @as_json
 def harvest(
     *,

@@ -7,16 +7,19 @@ from pathlib import Path
 
 from gi.core.errors import RunError
 from gi.core.types import Task
+from gi.sandbox.isolation import Reach
 from gi.sandbox.warm_worker import WarmWorker, WorkerDied, WorkerTimeout
 
 OPSET = 17
+_CONVERT = "gi.export.onnx:convert"
 _WALL_LIMIT_S = 300.0
 _MEMORY_MB = 4096
 
 
 def onnx_bytes(text: str, weights: Path, task: Task, entry: str = "Net") -> bytes:
     """The trained network as an ONNX model with a free batch size. Raises `RunError` where it cannot be converted."""
-    with WarmWorker("gi.export.onnx:convert", wall_limit_s=_WALL_LIMIT_S, memory_mb=_MEMORY_MB) as worker:
+    reach = Reach(readable=(str(weights.resolve()),))
+    with WarmWorker(_CONVERT, wall_limit_s=_WALL_LIMIT_S, memory_mb=_MEMORY_MB, reach=reach) as worker:
         try:
             answer = worker.call(text, str(weights.resolve()), list(task.input_shape), entry)
         except (WorkerDied, WorkerTimeout) as error:

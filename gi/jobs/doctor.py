@@ -13,11 +13,18 @@ from gi import __version__
 from gi.core.errors import WorkerError
 from gi.core.settings import cache_folder, data_folder, default_workers
 from gi.data.readers.named import NAMED
+from gi.sandbox.isolation import cuda_reach, probed_layers
 from gi.sandbox.warm_worker import WarmWorker, WorkerDied, WorkerTimeout
 
 PACKAGES = ("torch", "torchvision", "libcst", "deap", "pymoo", "numpy", "scikit-learn")
 OLDEST = {"torch": (2, 4), "torchvision": (0, 19)}
 _SAID_LENGTH = 120
+_LAYERS = {
+    "no_new_privs": "no program gains rights",
+    "namespaces": "no network, mounts and shared memory of its own",
+    "landlock": "no files but the interpreter's and the job's own",
+    "seccomp": "no programs, processes, sockets, signals to others",
+}
 _INSTALL_TORCH = "pip install 'torch>=2.4' 'torchvision>=0.19'"
 
 
@@ -118,7 +125,7 @@ def trial() -> tuple[list[str], list[str]]:
 
 def _probe_worker() -> tuple[list[str], list[str]]:
     # CUDA maps hundreds of gigabytes of addresses when it is asked for a name.
-    with WarmWorker("gi.jobs.doctor:trial", wall_limit_s=60, memory_mb=1 << 20) as worker:
+    with WarmWorker("gi.jobs.doctor:trial", wall_limit_s=60, memory_mb=1 << 20, reach=cuda_reach()) as worker:
         devices, problems = worker.call()
         return list(map(str, devices)), list(map(str, problems))
 
@@ -163,8 +170,9 @@ def _memory_bytes() -> int:
 
 
 def _isolation() -> tuple[str, ...]:
-    """What stands between a candidate and the machine. There is no kernel layer (seccomp, Landlock) in this version."""
-    layers = ["a process, session and scratch folder for each candidate, no environment", "CPU and wall limit"]
+    """What stands between a candidate and the machine."""
+    layers = [f"{name}: {'missing, ' + why if why else _LAYERS[name]}" for name, why in probed_layers().items()]
+    layers += ["a process, session and scratch folder for each candidate, no environment", "CPU and wall limit"]
     if sys.platform == "linux":
         layers += ["limits on memory, file size and open files", "killed with everything it started when gi ends"]
     return tuple(layers)

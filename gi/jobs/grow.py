@@ -14,6 +14,7 @@ from gi.export.grown import GrownModel, LayerOrigin, write_grown
 from gi.kernels.donors.from_index import donors
 from gi.kernels.donors.pack import write_pack
 from gi.kernels.index.reader import Index
+from gi.sandbox.isolation import Reach
 from gi.sandbox.warm_worker import WarmWorker, WorkerDied, WorkerTimeout
 
 BATCH_SIZE = 64
@@ -24,6 +25,7 @@ ORIGINS = {
     "chain": "with the layers around it a connected part of",
     "drawn classes": "drawn from the kernel classes of",
 }
+_GROW = "gi.train.grow_worker:handle"
 _WALL_LIMIT_S = 24 * 3600.0
 _MEMORY_MB = 8192
 _LEAST_SIDE = 8  # a feature map smaller than this is not pooled any further
@@ -81,7 +83,11 @@ def grow(
 
 def _grown(order: dict[str, Any], *, control: bool, on_stage: Callable[[str], None]) -> dict[str, Any]:
     """The worker's figures: of the search and the training after it, and of the control where one is asked for."""
-    with WarmWorker("gi.train.grow_worker:handle", wall_limit_s=_WALL_LIMIT_S, memory_mb=_MEMORY_MB) as worker:
+    # Mining keeps what it found beside the index.
+    reach = Reach(
+        readable=(order["dataset"], order["donors"]), writable=(order["index"], str(Path(order["weights"]).parent))
+    )
+    with WarmWorker(_GROW, wall_limit_s=_WALL_LIMIT_S, memory_mb=_MEMORY_MB, reach=reach) as worker:
         on_stage(f"searching the index for {len(order['widths'])} layers")
         searched = _called(worker, "search", order)
         steps = max(1, order["images"] // order["batch_size"])

@@ -15,6 +15,7 @@ import selectors
 import shutil
 import signal
 import socket
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from typing import Any
 
 from gi.core.compat import allow_torchvision
 from gi.core.decoding import decoded
+from gi.sandbox.isolation import NOT_ISOLATED, IsolationError, Reach, isolate
 from gi.sandbox.limits import Limits, adopt_orphans, children, confine, die_with_parent
 
 # torch.optim imports torch._dynamo on first use: 1.3 s of CPU which each forked worker would pay again.
@@ -123,6 +125,8 @@ def _fork(
         _close(control, status, *(other.status for other in running.values()))
         _work(request, socket.socket(fileno=connection), scratch)
         code = 0
+    except IsolationError:
+        code = NOT_ISOLATED
     finally:
         os._exit(code)
 
@@ -130,14 +134,19 @@ def _fork(
 def _work(request: dict[str, Any], connection: socket.socket, scratch: Path) -> None:
     """Closes the process off and calls the request's target with its end of the connection."""
     os.chdir(scratch)
+    tempfile.tempdir = str(scratch)  # the server has found a folder out of the worker's reach
     nothing = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(nothing, standard)
     for name in [name for name in os.environ if not name.startswith(_KEPT_VARIABLES)]:
         del os.environ[name]
-    confine(decoded(Limits, request["limits"]))
+    limits, reach = decoded(Limits, request["limits"]), decoded(Reach, request["reach"])
+    confine(limits)
+    for module in request["imports"]:
+        importlib.import_module(module)  # what lies outside the interpreter's folders is out of reach afterwards
+    isolate(request["isolation"], reach.also_writing(str(scratch)), device=limits.device)
     module, _, function = request["target"].partition(":")
-    getattr(importlib.import_module(module), function)(connection)
+    getattr(sys.modules[module], function)(connection)
 
 
 def _reap(running: dict[int, _Running]) -> None:

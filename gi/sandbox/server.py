@@ -11,16 +11,18 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from gi.core.errors import WorkerError
+from gi.sandbox.isolation import NOT_ISOLATED, Reach, chosen_isolation
 from gi.sandbox.limits import Limits
 from gi.sandbox.messages import wait_readable
 
 START_LIMIT_S = 180.0
+NOTHING = Reach()
 _STARTER = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[2]); "
     "from gi.sandbox.fork_server import main; main(int(sys.argv[1]))"
@@ -53,6 +55,8 @@ class Exit:
     @property
     def words(self) -> str:
         """How it ended, for people."""
+        if self.code == NOT_ISOLATED:
+            return "this system lacks a layer of isolation, and strict isolation was asked for: see `gi doctor`"
         if self.code >= 0:
             return f"exit status {self.code}"
         with contextlib.suppress(ValueError):
@@ -127,12 +131,20 @@ class ForkServer:
         with self._lock:
             self._ensure_running()
 
-    def fork(self, target: str, limits: Limits) -> Child:
-        """A new confined process that runs `module:function(connection)`.
+    def fork(self, target: str, limits: Limits, reach: Reach = NOTHING, *, imports: Sequence[str] = ()) -> Child:
+        """A new confined and isolated process that runs `module:function(connection)`.
 
-        A server that has died is started again, once. Raises `WorkerError` where that does not help.
+        It reaches the files of `reach`; `imports` names modules that it needs from outside the interpreter's folders. A
+        server that has died is started again, once. Raises `WorkerError` where that does not help.
         """
-        request = json.dumps({"target": target, "limits": dataclasses.asdict(limits)}).encode()
+        fields = {
+            "target": target,
+            "limits": dataclasses.asdict(limits),
+            "reach": dataclasses.asdict(reach),
+            "isolation": chosen_isolation(),
+            "imports": [*imports, target.partition(":")[0]],
+        }
+        request = json.dumps(fields).encode()
         for attempt in (1, 2):
             try:
                 return self._request(request)

@@ -10,9 +10,12 @@ from types import TracebackType
 from typing import Any
 
 from gi.core.errors import WorkerError
+from gi.sandbox.isolation import Reach
 from gi.sandbox.limits import Limits
 from gi.sandbox.messages import PeerGoneError, receive, send
-from gi.sandbox.server import START_LIMIT_S, Child, ServerDied, warm_server
+from gi.sandbox.server import NOTHING, START_LIMIT_S, Child, ServerDied, warm_server
+
+_SERVE = "gi.sandbox.warm_worker:serve"
 
 
 class WorkerDied(Exception):  # noqa: N818 (named for what happened, as its sibling `TimeoutError` of Python is)
@@ -26,13 +29,23 @@ class WorkerTimeout(Exception):  # noqa: N818
 class WarmWorker:
     """A confined process that answers calls of one function, for work too short for a process of its own.
 
-    `target` is "module:function"; arguments and result are JSON values. Each call may take `wall_limit_s`. After
+    `target` is "module:function"; arguments and result are JSON values; the process reaches the files of `reach`.
+    Each call may take `wall_limit_s`. After
     `recycle_after` calls, a crash or a timeout the next call uses a fresh process. Calls from several threads take
     turns. Close it, or use it as a context manager.
     """
 
-    def __init__(self, target: str, *, wall_limit_s: float, memory_mb: int, recycle_after: int = 1000) -> None:
+    def __init__(
+        self,
+        target: str,
+        *,
+        wall_limit_s: float,
+        memory_mb: int,
+        recycle_after: int = 1000,
+        reach: Reach = NOTHING,
+    ) -> None:
         self._target = target
+        self._reach = reach
         self._wall_limit_s = wall_limit_s
         self._limits = Limits(memory_mb=memory_mb)
         self._recycle_after = recycle_after
@@ -77,7 +90,8 @@ class WarmWorker:
         if self._calls >= self._recycle_after:
             self._drop()
         if self._child is None:
-            self._child = self._server.fork("gi.sandbox.warm_worker:serve", self._limits)
+            module = self._target.partition(":")[0]
+            self._child = self._server.fork(_SERVE, self._limits, self._reach, imports=[module])
             self._calls = 0
             try:
                 send(self._child.connection, self._target)

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, get_args
@@ -18,6 +18,7 @@ from gi.core.protocols import CostModel, Job
 from gi.core.settings import WALL_FOR_CPU, RunConfig
 from gi.core.types import Cost, Failed, Outcome, Scored, Stage
 from gi.data.dataset import Dataset, open_dataset
+from gi.sandbox.isolation import Reach
 from gi.sandbox.limits import Limits
 from gi.sandbox.messages import PeerGoneError, receive, send
 from gi.sandbox.server import START_LIMIT_S, Child, Exit, ForkServer, ServerDied, warm_server
@@ -111,7 +112,7 @@ class LocalExecutor:
     def _run(self, job: Job) -> Outcome:
         train_limit_s = _train_limit_s(self._config, job)
         process_limit_s = _process_limit_s(self._config, train_limit_s)
-        with self._forked(process_limit_s) as child:
+        with self._forked(job, process_limit_s) as child:
             start = time.monotonic()
             try:
                 deadline = start + _wall_limit_s(self._config, job, train_limit_s)
@@ -126,9 +127,10 @@ class LocalExecutor:
             return _casualty(answer, stage, end, cpu_limit_s=process_limit_s, wall_s=wall_s)
         return self._outcome(answer, job, end, wall_s)
 
-    def _forked(self, cpu_limit_s: float) -> Child:
+    def _forked(self, job: Job, cpu_limit_s: float) -> Child:
         config = self._config
-        child = self._server.fork(_RUN, Limits(config.memory_limit_mb, cpu_limit_s, config.device))
+        limits = Limits(config.memory_limit_mb, cpu_limit_s, config.device)
+        child = self._server.fork(_RUN, limits, self._reach(job))
         with self._lock:
             self._live.add(child)
             if self._closed:
@@ -154,6 +156,15 @@ class LocalExecutor:
         if answer != "ended":
             child.kill()
         return answer, stage, _await_end(child)
+
+    def _reach(self, job: Job) -> Reach:
+        """What a job may touch: it reads its data set, its donors and its parent's weights, and writes its own."""
+        read = (self._dataset.path.absolute(), self._settings.donors, job.inherit_from)
+        written = () if job.weights_path is None else (str(Path(job.weights_path).absolute().parent),)
+        for folder in written:
+            with suppress(OSError):  # the worker says what is wrong when it comes to write
+                Path(folder).mkdir(parents=True, exist_ok=True)  # only what is there can be within reach
+        return Reach(tuple(str(Path(path).absolute()) for path in read if path is not None), written)
 
     def _outcome(self, answer: Mapping[str, Any], job: Job, end: Exit, wall_s: float) -> Outcome:
         """What an answer says, once every value of it was checked: the candidate could have written it."""

@@ -20,6 +20,7 @@ from gi.core.protocols import Job
 from gi.core.settings import RunConfig
 from gi.core.types import OBJECTIVES, Failed, Outcome, Scored
 from gi.data.dataset import Dataset, load_dataset
+from gi.sandbox.isolation import probed_layers
 from gi.sandbox.limits import Limits
 from gi.sandbox.server import ForkServer
 from gi.train.executor import LocalExecutor
@@ -66,7 +67,7 @@ BAD = {
     "deep-recursion": ("def f(): f()\nf()", "build", "recursion"),
     "unprintable": ("class E(Exception):\n def __str__(self): raise self\nraise E", "build", "E"),
     "segfault": ("import ctypes; ctypes.string_at(0)", "build", "crashed"),
-    "segfault-in-forward": (in_forward("import os; os.kill(os.getpid(), 11)"), "forward", "crashed"),
+    "segfault-in-forward": (in_forward("import signal; signal.raise_signal(11)"), "forward", "crashed"),
     "abort": ("import os; os.abort()", "build", "crashed"),
     "memory-of-python": ("x = bytearray(50 << 30)", "build", "out of memory"),
     "memory-of-torch": (in_forward("torch.empty(50 << 28)"), "forward", "out of memory"),
@@ -279,7 +280,15 @@ def test_the_environment_and_working_folder_are_empty(evaluate: Evaluate) -> Non
     assert outcome.detail.startswith(f"ValueError: ({sorted(kept)}, [])")
 
 
-def test_children_of_a_candidate_end_with_it(evaluate: Evaluate, processes: Callable[[], set[int]]) -> None:
+@pytest.fixture
+def unisolated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What holds where the system lacks layers of isolation."""
+    monkeypatch.setenv("GI_ISOLATION", "off")
+
+
+def test_children_of_a_candidate_end_with_it(
+    evaluate: Evaluate, processes: Callable[[], set[int]], unisolated: None
+) -> None:
     before = processes()
     fork = "import os, time\nif os.fork() == 0:\n    {}\n    time.sleep(1000)\n"
     for detach in ("pass", "os.setsid()"):
@@ -297,10 +306,28 @@ def test_a_server_that_dies_is_replaced_and_the_job_repeated(
     assert server._process.pid != old
 
 
-def test_a_candidate_that_kills_the_server_is_a_failure(evaluate: Evaluate) -> None:
+def test_a_candidate_that_kills_the_server_is_a_failure(evaluate: Evaluate, unisolated: None) -> None:
     outcome = evaluate("import os; os.kill(os.getppid(), 9)")
     assert isinstance(outcome, Failed)
     assert (outcome.stage, outcome.reason) == ("worker", "server died")
+
+
+@pytest.mark.parametrize(
+    "deed",
+    [
+        "import os; os.kill(os.getppid(), 9)",
+        "import os; os.fork()",
+        "import subprocess; subprocess.run(['true'])",
+        "import socket; socket.socket()",
+        "open('/etc/passwd').read()",
+    ],
+)
+def test_a_candidate_that_reaches_out_is_a_failure_where_it_is_isolated(evaluate: Evaluate, deed: str) -> None:
+    if lacking := {name: why for name, why in probed_layers().items() if why}:
+        pytest.skip(f"this system lacks layers: {lacking}")
+    outcome = evaluate(f"{deed}\n{PROGRAM}")
+    assert isinstance(outcome, Failed)
+    assert (outcome.stage, outcome.reason) == ("build", "PermissionError")
 
 
 def test_shutdown_kills_what_runs_and_cancels_what_waits(
@@ -339,7 +366,9 @@ time.sleep(1000)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks processes up in /proc")
-def test_nothing_is_left_when_the_driver_is_killed(digits: Dataset, processes: Callable[[], set[int]]) -> None:
+def test_nothing_is_left_when_the_driver_is_killed(
+    digits: Dataset, processes: Callable[[], set[int]], unisolated: None
+) -> None:
     before = processes()
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     driver = subprocess.Popen([sys.executable, "-c", DRIVER, str(digits.path)], env=environment)

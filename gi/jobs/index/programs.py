@@ -10,6 +10,7 @@ from typing import Any
 from gi.core.errors import WeightsError
 from gi.kernels.index.addition import ModelFile
 
+_CONVERT = "gi.jobs.index.tracing:convert"
 _WALL_LIMIT_S = 300.0
 _MEMORY_MB = 6144
 OWN = "own"
@@ -66,11 +67,13 @@ def checkpoint_source(
 
 
 def _convert(text: str, weights: Path, input_shape: list[int], entry: str, path: Path) -> None:
+    from gi.sandbox.isolation import Reach
     from gi.sandbox.warm_worker import WarmWorker, WorkerDied, WorkerTimeout
 
-    with WarmWorker("gi.jobs.index.tracing:convert", wall_limit_s=_WALL_LIMIT_S, memory_mb=_MEMORY_MB) as worker:
+    reach = Reach(readable=(str(weights.resolve()),), writable=(str(path.parent),))
+    with WarmWorker(_CONVERT, wall_limit_s=_WALL_LIMIT_S, memory_mb=_MEMORY_MB, reach=reach) as worker:
         try:
-            error = worker.call(text, str(weights.absolute()), input_shape, entry, str(path))
+            error = worker.call(text, str(weights.resolve()), input_shape, entry, str(path))
         except (WorkerDied, WorkerTimeout) as ended:
             error = f"its worker ended ({ended})"
     if error:
