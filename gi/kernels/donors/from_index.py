@@ -41,8 +41,8 @@ def _donor(index: Index, network: Network, segments: dict[int, list[Link]]) -> D
     layers = [index.layer(int(id_)) for id_ in index.layer_ids(network.id)]
     image = layers[0].reads if layers else ""
     flat = [x for x in layers if len(x.shape) == 2 and x.scaled and x.kind != "transposed"]
-    made = tuple(_layer(index, layer, segments.get(layer.id, []), layer.reads == image) for layer in flat)
-    return DonorNetwork(network.name, made, network.licence)
+    donor_layers = tuple(_layer(index, layer, segments.get(layer.id, []), layer.reads == image) for layer in flat)
+    return DonorNetwork(network.name, donor_layers, network.licence)
 
 
 def _layer(index: Index, layer: Layer, links: list[Link], reads_image: bool) -> DonorLayer:
@@ -63,11 +63,11 @@ def _layer(index: Index, layer: Layer, links: list[Link], reads_image: bool) -> 
 
 def _segments(index: Index) -> dict[int, list[Link]]:
     """The direct links of every layer, one input channel after another where a segment leaves gaps."""
-    found: dict[int, list[Link]] = {}
+    links_of: dict[int, list[Link]] = {}
     for row in index.segments.to_pylist():
         if row["through"]:
             continue
-        links = found.setdefault(row["layer"], [])
+        links = links_of.setdefault(row["layer"], [])
         if row["step"] == 1:
             links.append(Link(row["start"], row["length"], row["source"], row["source_start"], row["stride"]))
         else:
@@ -75,4 +75,4 @@ def _segments(index: Index) -> dict[int, list[Link]]:
                 Link(row["start"] + k * row["step"], 1, row["source"], row["source_start"] + k * row["stride"])
                 for k in range(row["length"])
             ]
-    return found
+    return links_of

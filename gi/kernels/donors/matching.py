@@ -30,8 +30,8 @@ def matches(target: Target, donors: Sequence[DonorNetwork]) -> list[Match]:
     A chain starts at the image and is closed: a target layer has a stand-in only where everything that feeds it has
     one, and the stand-ins feed each other in the same way.
     """
-    found = [match for donor in donors if (match := _best(target, donor)) is not None]
-    return sorted(found, key=lambda match: -match.score)
+    best = [match for donor in donors if (match := _best(target, donor)) is not None]
+    return sorted(best, key=lambda match: -match.score)
 
 
 def _best(target: Target, donor: DonorNetwork) -> Match | None:
@@ -54,6 +54,7 @@ class _Search:
         if score > self.score:
             self.score, self.layers = score, dict(layers)
         left = len(self.target.layers) - position
+        # No layer is worth more than 1: what cannot beat the best any more is left.
         if not left or score + left <= self.score or self.visits > _MOST_VISITS:
             return
         self.visits += 1

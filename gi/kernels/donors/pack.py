@@ -62,16 +62,16 @@ def _smallest(chosen: Sequence[DonorNetwork], most_bytes: int) -> list[DonorNetw
 
 
 def _record(donor: DonorNetwork, arrays: list[Floats]) -> dict[str, Any]:
-    """What the header says about a donor; its arrays join `arrays`."""
+    """The header's record of a donor; its arrays are appended to `arrays`."""
     place = sum(map(np.size, arrays))
     layers = []
     for layer in donor.layers:
-        found = {"weight": layer.weight, "bias": layer.bias}
+        values = {"weight": layer.weight, "bias": layer.bias}
         if layer.norm is not None:
             norm = layer.norm
-            found |= {"scale": norm.scale, "shift": norm.shift, "mean": norm.mean, "variance": norm.variance}
+            values |= {"scale": norm.scale, "shift": norm.shift, "mean": norm.mean, "variance": norm.variance}
         places = {}
-        for name, array in found.items():
+        for name, array in values.items():
             if array is not None:
                 places[name] = [place, list(array.shape)]
                 place += array.size
@@ -96,19 +96,19 @@ def _donor(record: dict[str, Any], values: Floats) -> DonorNetwork:
 
 
 def _layer(record: dict[str, Any], values: Floats) -> DonorLayer:
-    found = {
+    arrays = {
         name: values[place : place + int(np.prod(shape))].reshape(shape)
         for name, (place, shape) in record["arrays"].items()
     }
     norm = None
-    if "scale" in found:
-        norm = DonorBatchNorm(found["scale"], found["shift"], found["mean"], found["variance"], record["epsilon"])
+    if "scale" in arrays:
+        norm = DonorBatchNorm(arrays["scale"], arrays["shift"], arrays["mean"], arrays["variance"], record["epsilon"])
     return DonorLayer(
         id=record["id"],
         name=record["name"],
-        weight=found["weight"],
+        weight=arrays["weight"],
         links=tuple(Link(*link) for link in record["links"]),
-        bias=found.get("bias"),
+        bias=arrays.get("bias"),
         norm=norm,
         groups=record["groups"],
         stride=(record["stride"][0], record["stride"][1]),

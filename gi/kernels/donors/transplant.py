@@ -75,7 +75,7 @@ def shares(target: Target, matches: Sequence[Match], activity: Sequence[Mapping[
     """
     parts = num_parts(target, matches[0])
     places = {root: np.array_split(np.arange(_width(target, root)), parts) for root in set(target.ties.values())}
-    made = []
+    portions = []
     for n in range(parts):
         match, deviation = matches[n % len(matches)], activity[n % len(matches)]
         sizes = {root: len(split[n]) for root, split in places.items()}
@@ -85,8 +85,8 @@ def shares(target: Target, matches: Sequence[Match], activity: Sequence[Mapping[
             filled = np.full(target.layers[number - 1].width, -1, np.int64)
             filled[places[target.ties[number]][n][: len(kept)]] = kept
             channels[number] = filled
-        made.append(Share(match, channels))
-    return made
+        portions.append(Share(match, channels))
+    return portions
 
 
 def num_parts(target: Target, match: Match) -> int:
@@ -123,12 +123,14 @@ def _worth(
 ) -> Floats:
     layer = match.layers[number]
     inside = [(match.layers[c.number], kept.get(c.number)) for c in target.consumers(number) if c.number in kept]
+    # Where nothing that is kept reads a layer, all of its readers in the donor count.
     readers = inside or [(reader, None) for reader in match.donor.consumers(layer.id)]
     squares = np.zeros(layer.width, np.float32)
     for reader, rows in readers:
         if not reader.depthwise:
             squares += _read_squares(reader, rows, layer)
     reading = np.sqrt(squares) if squares.any() else np.ones(layer.width)
+    # What was not measured is taken to deviate as its weights' norm.
     deviation = activity.get(number)
     return np.asarray(reading * (np.linalg.norm(layer.weight.reshape(layer.width, -1), axis=1)
                                  if deviation is None else deviation))  # fmt: skip
@@ -146,7 +148,7 @@ def _read_squares(reader: DonorLayer, rows: Ints | None, layer: DonorLayer) -> F
 
 def blocks(target: Target, share: Share) -> list[LayerPiece]:
     """The pieces of weight that a share puts into the target, in the order of its layers."""
-    made = []
+    pieces = []
     for layer in target.layers:
         if layer.number in share.match.layers:
             donor_layer, channels = share.match.layers[layer.number], share.channels[layer.number]
@@ -154,8 +156,8 @@ def blocks(target: Target, share: Share) -> list[LayerPiece]:
             arrives = _arriving(layer, donor_layer, share)
             columns = np.flatnonzero(arrives >= 0)
             name = share.match.donor.name
-            made.append(LayerPiece(layer.number, name, donor_layer, rows, columns, channels[rows], arrives[columns]))
-    return made
+            pieces.append(LayerPiece(layer.number, name, donor_layer, rows, columns, channels[rows], arrives[columns]))
+    return pieces
 
 
 def _arriving(layer: TargetLayer, stand_in: DonorLayer, share: Share) -> Ints:
@@ -163,6 +165,8 @@ def _arriving(layer: TargetLayer, stand_in: DonorLayer, share: Share) -> Ints:
     arrives = np.full(layer.source_layers.shape[1], -1, np.int64)
     for numbers, channels in zip(layer.source_layers, layer.source_channels, strict=True):
         for number in np.unique(numbers):
+            # Of a sum, the first source wins: one input channel of the stand-in goes to each of the
+            # target's.
             here = np.flatnonzero((numbers == number) & (arrives < 0))
             if number == IMAGE_NUMBER:
                 arrives[here] = stand_in.inputs_from(IMAGE, channels[here])

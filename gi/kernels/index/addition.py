@@ -80,34 +80,34 @@ class Addition:
             if layer is not None:
                 yield Mapped(read.operator, layer)
 
-    def _count(self, found: Convolution | Unreadable, model: Model) -> None:
+    def _count(self, conv: Convolution | Unreadable, model: Model) -> None:
         """Raises `ModelError` where the weights so far are more than the files can stand for."""
-        read = 0 if isinstance(found, Unreadable) else found.weight.nbytes
+        read = 0 if isinstance(conv, Unreadable) else conv.weight.nbytes
         if (self._bytes + read) // _HELD_BYTES > self._bytes // _HELD_BYTES:
             model.reader.let_go()
         self._bytes += read
         if self._bytes > self._most_bytes + model.reader.external_bytes:
             raise ModelError(f"its weights are more than {_MOST_TIMES_ITS_SIZE} times as large as the file: refused")
 
-    def _add_layer(self, found: Convolution | Unreadable) -> Layer | None:
+    def _add_layer(self, conv: Convolution | Unreadable) -> Layer | None:
         """The layer that was added, None where it was refused."""
         self._position += 1
-        if isinstance(found, Unreadable):
-            self._refusals.append(LayerRefusal(self._id, found.name, found.reason))
+        if isinstance(conv, Unreadable):
+            self._refusals.append(LayerRefusal(self._id, conv.name, conv.reason))
             return None
-        stats = statistics(found.weight)
+        stats = statistics(conv.weight)
         if stats.untrained and not self._keep_untrained:
-            self._refusals.append(LayerRefusal(self._id, found.name, stats.untrained))
+            self._refusals.append(LayerRefusal(self._id, conv.name, stats.untrained))
             return None
         layer = Layer(
-            id=self._store.state.num_layers, network=self._id, position=self._position - 1, name=found.name,
-            kind=found.kind, shape=found.weight.shape[2:], out_channels=len(found.weight),
-            in_channels=found.in_channels, groups=found.groups, strides=found.sizes("strides"),
-            dilations=found.sizes("dilations"), pads=found.operator.ints("pads"), activation=found.activation,
-            **self._store.add_weight(found.weight), bias=self._store.add_vector(found.bias),
-            norm=self._store.add_vector(found.norm.values if found.norm else None),
-            epsilon=found.norm.epsilon if found.norm else 0.0, kurtosis=stats.kurtosis, correlation=stats.correlation,
-            scaled=found.scaled, reads=_first(found.operator.inputs), writes=_first(found.operator.outputs),
+            id=self._store.state.num_layers, network=self._id, position=self._position - 1, name=conv.name,
+            kind=conv.kind, shape=conv.weight.shape[2:], out_channels=len(conv.weight),
+            in_channels=conv.in_channels, groups=conv.groups, strides=conv.sizes("strides"),
+            dilations=conv.sizes("dilations"), pads=conv.operator.ints("pads"), activation=conv.activation,
+            **self._store.add_weight(conv.weight), bias=self._store.add_vector(conv.bias),
+            norm=self._store.add_vector(conv.norm.values if conv.norm else None),
+            epsilon=conv.norm.epsilon if conv.norm else 0.0, kurtosis=stats.kurtosis, correlation=stats.correlation,
+            scaled=conv.scaled, reads=_first(conv.operator.inputs), writes=_first(conv.operator.outputs),
         )  # fmt: skip
         self._store.add_layer(layer)
         self._contents.append(layer.content)

@@ -67,6 +67,7 @@ def export_csv(
     ids = np.sort(np.concatenate(list(sampled.values()))) if chosen else np.zeros(0, np.int64)
     if not len(ids):
         raise WeightsError(f"no network has {' or '.join(networks) or 'a kernel'}: `gi index info` lists the names.")
+    # Counted before anything is written, so that a refusal leaves no half of an export.
     num_edges = sum(len(parents) * len(children) for parents, children in _edges(index, chosen, sampled, ids))
     if num_edges > LARGEST_EDGES:
         raise WeightsError(
@@ -113,6 +114,7 @@ def _edges(index: Index, chosen: Sequence[Layer], sampled: dict[int, Ints], ids:
         channels = rows // (layer.out_channels // layer.groups) * width + inside
         for channel in np.unique(channels).tolist():
             parents = members[channels == channel]
+            # All kernels that read one channel have the same children.
             children = index.kinship.children(int(parents[0]))
             there = children[np.isin(children, ids, assume_unique=False)]
             if len(there):

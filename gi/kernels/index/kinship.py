@@ -45,6 +45,7 @@ class Kinship:
             raise WeightsError("the index holds no kernels: add networks by `gi index build`.")
         if not 0 <= kernel < self._num_kernels:
             raise WeightsError(f"kernel {kernel} is not in the index: ids run from 0 to {self._num_kernels - 1}.")
+        # A layer's ids follow each other, so its base is the last one that is not beyond the kernel's.
         return int(np.searchsorted(self.base, kernel, side="right")) - 1
 
     def channels(self, kernel: int) -> tuple[int, int, int]:
@@ -52,6 +53,8 @@ class Kinship:
         layer = self.layer_of(kernel)
         width = int(self._width[layer])
         out, inside = divmod(kernel - int(self.base[layer]), width)
+        # A row of a grouped layer holds in / groups kernels: its group says which channels of the whole layer
+        # they read.
         return layer, out, out // int(self._group_rows[layer]) * width + inside
 
     def children(self, kernel: int, *, through: bool = True) -> Ints:
@@ -101,11 +104,14 @@ class Kinship:
 def _matches(runs: _Runs, channel: int, through: bool) -> list[tuple[int, int]]:
     """The other side's (layer, channel) for each place of the runs that names this channel."""
     ahead = channel - runs.start
+    # With step 0 one channel stands at every place of a run: 1 keeps the division defined, and the loop below
+    # sorts it out.
     moving = np.maximum(np.abs(runs.step), 1) * np.where(runs.step < 0, -1, 1)
     place, rest = np.divmod(ahead, moving)
     hit = (rest == 0) & (place >= 0) & (place < runs.length)
     if not through:
         hit &= runs.through == 0
+    # An ordered set: several runs may name the same pair.
     matches: dict[tuple[int, int], None] = {}
     for run in np.flatnonzero(hit):
         other, start, step = int(runs.other[run]), int(runs.other_start[run]), int(runs.other_step[run])

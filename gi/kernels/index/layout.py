@@ -1,4 +1,4 @@
-"""The folder of an index: what lies where, and the one small file that says how much of it counts."""
+"""The folder of an index: its files, and the one small file that says how much of each is valid."""
 
 import dataclasses
 import json
@@ -76,7 +76,7 @@ def write_state(folder: Path, state: State) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Makes the folder of a new index. Raises `WeightsError` where it cannot be, or holds other things."""
+    """Makes the folder of a new index. Raises `WeightsError` where it cannot be made, or holds other files."""
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     if names - {_LOCK} and not names & {_STATE, "kernels"}:  # kernels/ alone: the first build was killed
         raise WeightsError(f"{folder} holds other files and no index: pass a new folder as --index.")

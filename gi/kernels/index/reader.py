@@ -34,7 +34,7 @@ class Index:
 
     @property
     def networks(self) -> pa.Table:
-        """One row for each file that was read; `reason` tells why a file gave nothing."""
+        """One row for each file that was read; `reason` says why a file was refused, "" where it was not."""
         return self._tables["networks"]
 
     @property

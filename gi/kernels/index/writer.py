@@ -112,6 +112,7 @@ class Store:
         """Makes everything that was added count; readers that open the index from now on see it."""
         if not self._tables["networks"]:
             return
+        # Arrays, then tables, then the state: after a crash the state names nothing that is not there.
         for file in self._files.values():
             file.flush()
         part = f"{self.state.num_networks:08d}-{self.state.num_layers:08d}"

@@ -34,8 +34,8 @@ class Mined:
     def probabilities(self, index: Index, layer: int, channel: int) -> Floats:
         """(k,) for the parents that read an input channel of a layer."""
         features = Forest(index, self.words).features(layer, depth=self.depth)
-        found: Floats = self.predictor.probabilities(features[channel : channel + 1])[0]
-        return found
+        probabilities: Floats = self.predictor.probabilities(features[channel : channel + 1])[0]
+        return probabilities
 
     def probabilities_of(self, children: Floats) -> Floats:
         """(k,) for the parents of these (n, *shape) kernels, whose own children are not known.
@@ -51,8 +51,8 @@ class Mined:
         counts = self.words.counts(children)
         features = np.zeros((1, (self.depth - 1) * self.words.size), np.float32)
         features[0, : self.words.size] = counts
-        found: Floats = self.predictor.probabilities(features)[0]
-        return found
+        probabilities: Floats = self.predictor.probabilities(features)[0]
+        return probabilities
 
 
 def mine(
@@ -64,13 +64,13 @@ def mine(
     """
     _check(depth)
     path = index.folder / "mined" / f"{FORMAT}-{shape_name(shape)}-{depth}-{k}-{seed}-{index.num_kernels}.npz"
-    if path.is_file() and (found := _read(path, shape, depth)) is not None:
-        return found
+    if path.is_file() and (stored := _read(path, shape, depth)) is not None:
+        return stored
     words = vocabulary(index, shape, k=k, seed=seed)
-    made = Mined(shape, depth, words, fit(_sites(index, words, shape, depth), seed=seed))
+    mined = Mined(shape, depth, words, fit(_sites(index, words, shape, depth), seed=seed))
     if keep:
-        _write(made, path)
-    return made
+        _write(mined, path)
+    return mined
 
 
 def held_out_scores(
@@ -88,13 +88,13 @@ def _check(depth: int) -> None:
 
 
 def _sites(index: Index, words: Vocabulary, shape: tuple[int, ...], depth: int) -> ParentPositions:
-    found = Forest(index, words).sites(shape, depth=depth)
-    if not len(found.layers):
+    sites = Forest(index, words).sites(shape, depth=depth)
+    if not len(sites.layers):
         raise WeightsError(
             f"no convolution of the index with kernels of shape {shape_name(shape)} is fed by another one: there is "
             "nothing to learn from. Add networks of several layers."
         )
-    return found
+    return sites
 
 
 def _write(mined: Mined, path: Path) -> None:

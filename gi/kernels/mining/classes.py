@@ -72,15 +72,15 @@ def classes_of(kernels: Floats, *, k: int = DEFAULT_K, seed: int = 0, divide: Cl
     sample, norms = sample[norms > _ZERO], norms[norms > _ZERO]
     if not len(sample):
         raise WeightsError("every kernel of this shape is zero: they make no classes.")
-    found = (divide or clusterer())(directions(sample), max(1, min(k, len(sample) // _LEAST_PER_CLASS)), seed=seed)
-    centres = directions(found.centres)
+    clusters = (divide or clusterer())(directions(sample), max(1, min(k, len(sample) // _LEAST_PER_CLASS)), seed=seed)
+    centres = directions(clusters.centres)
     labels = assigned(directions(sample), centres)[0]
     counts = np.bincount(labels, minlength=len(centres))
     order = np.argsort(-counts, kind="stable")
     order = order[counts[order] > 0]
     scales = np.array([np.median(norms[labels == each]) for each in order], np.float32)
     shape = tuple(kernels.shape[1:])
-    return KernelClasses(shape, centres[order].reshape(-1, *shape), counts[order], scales, found.inertia)
+    return KernelClasses(shape, centres[order].reshape(-1, *shape), counts[order], scales, clusters.inertia)
 
 
 def minable_shapes(index: Index) -> Sequence[tuple[int, ...]]:

@@ -27,6 +27,7 @@ class Predictor:
 
     def probabilities(self, features: Floats) -> Floats:
         """(n, k) probabilities of each class for (n, features)."""
+        # Roots of shares, as in a Hellinger kernel: frequent words do not drown the rare ones.
         scores = np.sqrt(features) @ self.weights + self.offsets
         scores = np.exp(scores - scores.max(axis=1, keepdims=True))
         return np.asarray(scores / scores.sum(axis=1, keepdims=True), np.float32)
@@ -98,13 +99,13 @@ def _fold_totals(train: ParentPositions, test: ParentPositions, seed: int) -> Fl
     predicted = fit(train, seed=seed).probabilities(test.features)
     frequency = train.parents.sum(axis=0) + 0.5
     prior = np.broadcast_to(frequency / frequency.sum(), predicted.shape)
-    found = []
+    num_hits = []
     for answer in (predicted, prior):
         best = np.argsort(-answer, axis=1, kind="stable")[:, :5]
         hits = np.take_along_axis(test.parents, best, axis=1)
-        found += [hits[:, 0].sum(), hits.sum()]
+        num_hits += [hits[:, 0].sum(), hits.sum()]
     losses = [-(test.parents * np.log(np.maximum(answer, 1e-9))).sum() for answer in (predicted, prior)]
-    return np.array(found + losses, np.float64)
+    return np.array(num_hits + losses, np.float64)
 
 
 def most_likely(classes: KernelClasses, probabilities: Floats, count: int) -> Floats:

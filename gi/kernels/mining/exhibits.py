@@ -54,18 +54,18 @@ def room_of(index: Index, shape: tuple[int, ...], *, k: int, seed: int = 0) -> R
     labels, distances = _labelled(index, classes)
     owners = _networks(index, shape, len(labels))
     num_zeros = int((labels == NO_CLASS).sum())
-    made = []
+    exhibits = []
     for number in range(classes.k):
         rows = np.flatnonzero(labels == number)
         near = _distinct(index, shape, rows[np.argsort(distances[rows], kind="stable")[:_LOOKED_AT]])
-        made.append(
+        exhibits.append(
             Exhibit(
                 number, classes.centres[number], len(rows) / (len(labels) - num_zeros),
                 _most_frequent(index, owners[rows]), np.array(index.kernels(shape)[near]), index.rows.ids(shape, near),
             )
         )  # fmt: skip
-    made.sort(key=lambda exhibit: -exhibit.share)
-    return Room(shape, tuple(made), len(labels), num_zeros)
+    exhibits.sort(key=lambda exhibit: -exhibit.share)
+    return Room(shape, tuple(exhibits), len(labels), num_zeros)
 
 
 def room_json(room: Room) -> dict[str, Any]:
@@ -112,7 +112,7 @@ def _networks(index: Index, shape: tuple[int, ...], count: int) -> Ints:
 
 
 def _most_frequent(index: Index, owners: Ints) -> tuple[tuple[str, float], ...]:
-    found, counts = np.unique(owners, return_counts=True)
+    networks, counts = np.unique(owners, return_counts=True)
     order = np.argsort(-counts, kind="stable")[:_NAMED]
     names = index.column("networks", "name")
-    return tuple((str(names[found[n]]), float(counts[n] / len(owners))) for n in order)
+    return tuple((str(names[networks[n]]), float(counts[n] / len(owners))) for n in order)

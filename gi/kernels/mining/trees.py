@@ -30,8 +30,8 @@ class Vocabulary:
     def places(self) -> dict[tuple[int, ...], int]:
         """The first word of each shape."""
         starts, size = {}, 0
-        for shape, found in self.classes.items():
-            starts[shape], size = size, size + found.k
+        for shape, classes in self.classes.items():
+            starts[shape], size = size, size + classes.k
         return {**starts, POINT: size}
 
     @cached_property
@@ -102,8 +102,8 @@ class Forest:
         """The sites of every layer of `shape` (or of these layers) that something feeds; a copied layer counts once."""
         index = self._index
         chosen = [int(each) for each in (np.arange(index.layers.num_rows) if layers is None else layers)]
-        found = [index.layer(each) for each in chosen]
-        fit = [each for each in found if each.shape == shape and each.kind == "conv" and not each.copy]
+        candidates = [index.layer(each) for each in chosen]
+        fit = [each for each in candidates if each.shape == shape and each.kind == "conv" and not each.copy]
         parts = [self._of_layer(layer, depth) for layer in fit]
         groups = network_groups(index)
         classes = self._words.classes[shape].k
@@ -135,18 +135,19 @@ class Forest:
         for group in range(layer.groups):
             part = labels[group * rows : (group + 1) * rows].reshape(-1)
             there = part != NO_CLASS
+            # Column j of a group's rows reads input channel group * width + j of the layer.
             np.add.at(counts, ((group * width + np.tile(np.arange(width), rows))[there], part[there]), 1)
         return counts
 
     def _inputs(self, layer: int, rows_of: Callable[[int], Floats]) -> Floats:
         """(in, words): the mean of the rows that feed each input channel."""
         channels = int(self._index.column("layers", "in_channels")[layer])
-        made = np.zeros((channels, self._words.size), np.float32)
+        means = np.zeros((channels, self._words.size), np.float32)
         for channel in range(channels):
             sources = self._index.kinship.sources(layer, channel)
             if sources:
-                made[channel] = np.mean([rows_of(source)[out] for source, out in sources], axis=0)
-        return made
+                means[channel] = np.mean([rows_of(source)[out] for source, out in sources], axis=0)
+        return means
 
     def _own_rows(self, layer: int) -> Floats:
         """(out, words) of a layer's own kernels."""
@@ -174,6 +175,7 @@ def network_groups(index: Index) -> Ints:
     first: dict[str, int] = {}
     for network, content in zip(networks, contents, strict=True):
         other = first.setdefault(content, int(network))
+        # Renaming the higher number joins both groups, whatever was joined before.
         low, high = sorted((int(group[other]), int(group[network])))
         group[group == high] = low
     return group

@@ -68,11 +68,11 @@ class Follow(TorchFunctionMode):
             self._move(func, args, kwargs, output)
         elif isinstance(output, Tensor) and (name in _JOINS or not labels_of(output)):
             inputs = [a for a in (*args, *kwargs.values()) if isinstance(a, Tensor) and labels_of(a)]
-            found = _handed_on(name, inputs, output)
+            labels = _handed_on(name, inputs, output)
             if name in _JOINS:
                 self._note_sum(inputs)
-            if found:
-                set_labels(output, found)
+            if labels:
+                set_labels(output, labels)
                 if name in _LINEAR_AFTER and len(inputs) == 1 and linear_in(inputs[0]):
                     set_linear(output, linear_in(inputs[0]))
 
@@ -132,12 +132,12 @@ def channel_labels(tensor: Tensor) -> Tensor:
 
 def whole(tensor: Tensor) -> list[int]:
     """The numbers of the layers that the tensor's channels are, each whole and in order."""
-    found = []
+    numbers = []
     for row in channel_labels(tensor):
         number = int(row[0]) // BASE
         if bool((row == number * BASE + torch.arange(len(row))).all()):
-            found.append(number)
-    return found
+            numbers.append(number)
+    return numbers
 
 
 def _handed_on(name: str, inputs: list[Tensor], output: Tensor) -> list[Tensor]:

@@ -44,8 +44,8 @@ def seed(
     so do the modules named in `kept`: the answer is empty where nothing is filled.
     """
     target = traced(model, probe)
-    found = [adapted(match, target.image_channels) for match in matches(target, donors)[:_MOST_DONORS]]
-    return transplanted(model, target, found, probe, kept=kept) if found else ()
+    best = [adapted(match, target.image_channels) for match in matches(target, donors)[:_MOST_DONORS]]
+    return transplanted(model, target, best, probe, kept=kept) if best else ()
 
 
 def filled(
@@ -65,14 +65,15 @@ def filled(
 def transplanted(
     model: nn.Module,
     target: Target,
-    found: Sequence[Match],
+    chosen: Sequence[Match],
     probe: Tensor,
     *,
     compensate: bool = True,
     kept: Collection[str] = (),
 ) -> tuple[SeededLayer, ...]:
     """Fills the convolutions of `model` from these matches, the best first; the modules `kept` stay as they are."""
-    alike = [match for match in found if match.layers.keys() == found[0].layers.keys()][: num_parts(target, found[0])]
+    layers = chosen[0].layers.keys()
+    alike = [match for match in chosen if match.layers.keys() == layers][: num_parts(target, chosen[0])]
     stands = [widened(model, target, match, probe) for match in alike]
     parts = shares(target, alike, [activities(each) for each in stands])
     fillings = {layer.number: _filling(layer, kept) for layer in target.layers if layer.name not in kept}
@@ -153,6 +154,7 @@ def _convolution_hook(filling: _Filling, compensate: bool) -> ConvolutionHook:
             if compensate and stand is not None and block.dropped:
                 wanted = stand.output[:, torch.from_numpy(block.donor_rows)]
                 weight, bias = compensated(weight, bias, inputs[0][:, columns], wanted, module)
+            # Inputs that no channel of the donor goes to are not read.
             module.weight.data[rows] = 0.0
             if block.layer.depthwise:
                 module.weight.data[rows] = weight
@@ -193,6 +195,8 @@ def _norm_hook(filling: _Filling) -> NormHook:
                 module.weight.data[rows] = torch.from_numpy(norm.scale[block.donor_rows].copy())
                 module.bias.data[rows] = torch.from_numpy(norm.shift[block.donor_rows].copy())
             else:
+                # Scale and shift of the probe's own statistics: the normalisation gives back what it
+                # gets.
                 module.weight.data[rows] = (variance[rows] + module.eps).sqrt()
                 module.bias.data[rows] = mean[rows]
 

@@ -145,8 +145,8 @@ class _Widened(Follow):
                 here = torch.nonzero(row // BASE == number).flatten()
                 source = IMAGE if number == IMAGE_NUMBER else self.match.layers[number].id
                 inputs = torch.from_numpy(layer.inputs_from(source, (row[here] % BASE).numpy()))
-                found = inputs >= 0
-                place[inputs[found]] = here[found]
+                is_read = inputs >= 0
+                place[inputs[is_read]] = here[is_read]
         if torch.equal(place, torch.arange(x.shape[1])):
             return x
         arranged = x[:, place.clamp_min(0)]
