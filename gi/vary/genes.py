@@ -34,6 +34,7 @@ class Form:
             return "unknown"
         if rank == 1:
             return "features"
+        # Also (h, w, c): layers of the last axis fit a channels-last image as they fit tokens.
         if self.axis == rank - 1:
             return "tokens"
         known: dict[int, FormKind] = {2: "sequence", 3: "image"}
@@ -90,7 +91,7 @@ class Gene:
 
     @property
     def keeps_rank(self) -> bool:
-        """Whether every use gives as many axes as it gets."""
+        """Whether input and output have the same number of axes in every use."""
         return all(len(given.shape) == len(out.shape) for given, out in self.uses)
 
     @property
@@ -173,12 +174,13 @@ def recipe_parts(source: Source) -> tuple[RecipePart, ...]:
     last = function.body[-1] if function else None
     if function is None or not isinstance(last, ast.Return) or not isinstance(last.value, ast.Tuple):
         return ()
-    made = {
+    assigned = {
         s.targets[0].id: s.value
         for s in function.body
         if isinstance(s, ast.Assign) and isinstance(s.targets[0], ast.Name)
     }
-    expressions = [made.get(e.id, e) if isinstance(e, ast.Name) else e for e in last.value.elts]
+    # `return optimizer, None, loss, augmentation`: names are followed one assignment back.
+    expressions = [assigned.get(e.id, e) if isinstance(e, ast.Name) else e for e in last.value.elts]
     return tuple(
         RecipePart(kind, expression, tuple(_recipe_genes(source, expression, kind)))
         for kind, expression in zip(_PARTS, expressions, strict=False)

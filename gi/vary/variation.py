@@ -81,6 +81,7 @@ class Vary:
 
     def __init__(self, stock: Ingredients, check: Checker, task: Task, *, entry: str = "Net", tries: int = 8) -> None:
         self.stock, self.check, self.task, self.entry, self.tries = stock, check, task, entry, tries
+        # A parent is drawn again and again: its check, its parsed text and its genes are kept.
         self._host = lru_cache(maxsize=512)(self._checked_host)
 
     def __call__(
@@ -172,6 +173,8 @@ class Vary:
     def _judged(self, hosts: Sequence[Host], proposal: Proposal, known: frozenset[str] | set[str]) -> Tried:
         operator = proposal.edits[0].operator
         try:
+            # Before repair, which would mend lines that nothing reads, and after it, for it may take a
+            # line's last use.
             text = without_dead_code(proposal.text, before=hosts[0].text, entry=self.entry)
             result = repaired(text, self.task, self.check)
             text = without_dead_code(result.text, before=hosts[0].text, entry=self.entry)

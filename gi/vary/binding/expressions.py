@@ -16,6 +16,7 @@ from gi.vary.genes import Gene
 
 INPUTS = ("in_channels", "in_features", "num_features", "num_channels", "normalized_shape")
 OUTPUTS = ("out_channels", "out_features")
+# GroupNorm(num_groups, num_channels), Conv2d(in, out), Linear(in, out); every other width comes first.
 _POSITIONS = {"num_channels": 1, "out_channels": 1, "out_features": 1}
 
 
@@ -36,6 +37,7 @@ def stride(source: Source, gene: Gene) -> str:
     names = [n for n, _ in gene.settings]
     if "stride" not in names:
         return ""
+    # Conv2d(in, out, kernel, stride), but MaxPool2d(kernel, stride).
     node = find_argument(gene.call, "stride", 3 if "in_channels" in names else 1)
     value = dict(gene.settings)["stride"]
     return source.code(node) if node is not None else "" if value == "None" else value
@@ -80,6 +82,7 @@ def is_joined(source: Source, gene: Gene) -> bool:
     owner = source.enclosing(gene.call, ast.ClassDef)
     methods = [f for f in (owner.body if owner else []) if isinstance(f, ast.FunctionDef) and f.name == "forward"]
     nodes = (n for method in methods for n in source.under(method))
+    # By the text alone: a sum of two numbers counts too, which only keeps a stride that might have changed.
     return any(
         (isinstance(n, (ast.BinOp, ast.AugAssign)) and isinstance(n.op, ast.Add))
         or (isinstance(n, ast.Attribute) and n.attr in ("cat", "concat", "add"))
@@ -114,6 +117,7 @@ def _matching(source: Source, scope: Function, other: Gene, wanted: list[int], g
     for side, names in ((1, OUTPUTS), (1, INPUTS), (0, INPUTS)):
         if [use[side].channels for use in other.uses] != wanted:
             continue
+        # The input width of a connection is not what comes out of it; that of a normalization is.
         if side == 1 and names is INPUTS and other.type == LineType.CONNECTION:
             continue
         name = next((n for n, _ in other.settings if n in names), "")
@@ -122,6 +126,7 @@ def _matching(source: Source, scope: Function, other: Gene, wanted: list[int], g
         code = given(source, other, names)
         if code and _holds(source, scope, code, other, gene):
             return code
+        # The attribute `normalized_shape` is a tuple, even where the call gives a number.
         if isinstance(other.place, Attribute) and _is_before(other, gene) and name != "normalized_shape":
             return f"self.{other.place.name}.{name}"
     return ""
@@ -137,6 +142,7 @@ def _holds(source: Source, scope: Function, code: str, other: Gene, gene: Gene) 
     tree = ast.parse(code, mode="eval")
     names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)} - {"self"}
     attributes = {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
+    # `self.in_planes` of a ResNet moves on with every stage that is built.
     if any(_is_set_again(source, scope, attribute) for attribute in attributes):
         return False
     if not gene.is_function and source.statement(other.call) is source.statement(gene.call):

@@ -18,7 +18,7 @@ from gi.vary.genes import Form, Gene, RecipePart, model_genes, recipe_parts
 
 @dataclass(frozen=True)
 class Host:
-    """One program and what its trace says; also a stock of ingredients, as the other parent of a crossover."""
+    """One program with its trace; also a stock of ingredients, as the other parent of a crossover."""
 
     text: str
     trace: Trace
@@ -52,7 +52,7 @@ class Host:
         return tuple(sorted({g.output.channels for g in connections if g.output.kind != "unknown"}))
 
     def around(self, gene: Gene, *, replaced: bool) -> Surroundings:
-        """What a layer in the gene's place (`replaced`), or right behind it, finds there."""
+        """Channels, size and free width for a layer in the gene's place (`replaced`), or right behind it."""
         side = 0 if replaced else 1
         form = gene.input if replaced else gene.output
         free = gene.type != LineType.CONNECTION or not replaced
@@ -76,7 +76,7 @@ class Host:
         return dataclasses.replace(plain, channels_code=codes[0], width_code=codes[1])
 
     def _around_shared(self, gene: Gene, plain: Surroundings, *, replaced: bool) -> Surroundings:
-        """The same for a line that stands for several layers: what the new line does must suit all of them."""
+        """The same for a line that builds several layers: the new line must fit all of them."""
         source = self.source
         own = expressions.given(source, gene, expressions.INPUTS) if replaced else ""
         channels = own or expressions.width_in(source, self.genes, gene, behind=not replaced)
@@ -249,6 +249,7 @@ def fits_recipe(ingredient: Ingredient) -> bool:
 
 def donor(stock: Ingredients, kind: LineType, form: Form, rng: random.Random, draws: int = 30) -> Ingredient | None:
     """An ingredient of a type that fits where the values of a sample lie in this form, or that fits a recipe."""
+    # Drawn and then tested: a stock may hold many thousand lines, of which most kinds fit most places.
     for _ in range(draws):
         drawn = stock.sample(rng, kind)
         if drawn is None:

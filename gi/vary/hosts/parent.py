@@ -28,7 +28,7 @@ class Parent:
         if line_type == LineType.BLOCK:
             names = [n for n in _module_classes(self.host.text) if n != self.host.trace.network]
             rng.shuffle(names)
-            return next((found for n in names if (found := self._block(n)) is not None), None)
+            return next((block for n in names if (block := self._block(n)) is not None), None)
         own = self.host.own_activations if line_type == LineType.ACTIVATION else ()
         if own and rng.random() < _OWN_SHARE:
             return self._function(rng.choice(own))

@@ -1,4 +1,4 @@
-"""Whether a call says the same as the gene that it would replace: an edit that changes nothing is not proposed."""
+"""Whether a call computes the same as the gene that it would replace: such an edit is not proposed."""
 
 import ast
 from typing import Any

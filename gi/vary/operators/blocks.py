@@ -181,6 +181,6 @@ def _put(host: Host, spot: _Spot, code: str) -> list[Replacement]:
 def _arguments(block: Block, spot: _Spot) -> list[tuple[str, str]] | None:
     """The block's arguments for the place, None where a width would be none."""
     names = {"channels_in": spot.channels_in, "channels_out": spot.channels_out, "stride": spot.stride}
-    made = [(name, settled(expression, names)) for name, expression in block.arguments]
-    widths = [e for (_, e), (_, was) in zip(made, block.arguments, strict=True) if "channels" in was]
-    return None if any(w.lstrip("-").isdigit() and int(w) < 1 for w in widths) else made
+    arguments = [(name, settled(expression, names)) for name, expression in block.arguments]
+    widths = [e for (_, e), (_, was) in zip(arguments, block.arguments, strict=True) if "channels" in was]
+    return None if any(w.lstrip("-").isdigit() and int(w) < 1 for w in widths) else arguments

@@ -47,16 +47,16 @@ def crossover(host: Host, means: OperatorContext) -> Proposal | None:
     if not genes:
         return None
     gene = means.rng.choice(genes)
-    found = donor(means.stock, gene.type, gene.input, means.rng)
-    return replaced(host, gene, found, means) if found else None
+    ingredient = donor(means.stock, gene.type, gene.input, means.rng)
+    return replaced(host, gene, ingredient, means) if ingredient else None
 
 
 def replaced(host: Host, gene: Gene, ingredient: Ingredient, means: OperatorContext) -> Proposal | None:
     """The host with an ingredient in a gene's place."""
-    made = replacement(host, gene, ingredient, means)
-    if made is None:
+    change = replacement(host, gene, ingredient, means)
+    if change is None:
         return None
-    code, edits = made
+    code, edits = change
     return proposal(host, edits, edit("crossover", host, gene, code, ingredient))
 
 
@@ -68,10 +68,10 @@ def replacement(
     if isinstance(gene.place, Functional):
         return _functional_replacement(host, gene, gene.place, ingredient, means)
     layer = as_layer(ingredient, means)
-    made = call_text(host, layer, around, means) if layer else None
-    if made is None or layer is None:
+    written = call_text(host, layer, around, means) if layer else None
+    if written is None or layer is None:
         return None
-    code, imports = made
+    code, imports = written
     signature = means.lookup.signature(layer.symbol) or ()
     if same_layer(gene, layer.symbol, code, signature) or same_pixel(gene, layer.symbol, code):
         return None
@@ -108,6 +108,7 @@ def _functional_replacement(
         return _own_function(source, gene, data, ingredient)
     is_function = ingredient.symbol.rpartition(".")[2][:1].islower()
     symbol = ingredient.symbol if is_function else means.lookup.counterpart(ingredient.symbol)
+    # F.dropout drops while a network is evaluated too, unless it is told: only a layer knows by itself.
     if symbol and ingredient.type != LineType.REGULARIZATION:
         signature, own = means.lookup.signature(symbol), means.lookup.signature(ingredient.symbol)
         arguments = bound_arguments(ingredient, around, own, means.rng) if own is not None else None
@@ -119,10 +120,10 @@ def _functional_replacement(
                 return None
             return code, [source.replace(gene.call, code), *imports]
     layer = as_layer(ingredient, means)
-    made = call_text(host, layer, around, means) if layer else None
-    if made is None or layer is None or placing.constructor_of(source, gene.call) is None:
+    written = call_text(host, layer, around, means) if layer else None
+    if written is None or layer is None or placing.constructor_of(source, gene.call) is None:
         return None
-    code, imports = made
+    code, imports = written
     signatures = (means.lookup.signature(s) or () for s in (layer.symbol, gene.symbol))
     if same_as_function(gene, layer.symbol, code, *signatures) or same_pixel(gene, layer.symbol, code):
         return None
@@ -146,6 +147,7 @@ def _accepts(signature: Sequence[tuple[str, bool]] | None, arguments: str) -> bo
     call = ast.parse(f"f({arguments})", mode="eval").body
     assert isinstance(call, ast.Call)
     names = {name for name, _ in signature or ()}
+    # The data comes first and is not among the arguments.
     required = sum(needed for _, needed in signature or ()) - 1
     enough = len(call.args) + len(call.keywords) >= required
     return signature is not None and enough and {k.arg for k in call.keywords} <= names
@@ -156,9 +158,11 @@ def _recipe_crossover(host: Host, means: OperatorContext) -> Proposal | None:
     if not genes:
         return None
     gene = means.rng.choice(genes)
-    found = donor(means.stock, gene.type, RECIPE_FORM, means.rng)
-    made = call_text(host, found, host.recipe_names, means) if found else None
-    if found is None or made is None or same(made[0], host.source.code(gene.call)):
+    ingredient = donor(means.stock, gene.type, RECIPE_FORM, means.rng)
+    written = call_text(host, ingredient, host.recipe_names, means) if ingredient else None
+    if ingredient is None or written is None or same(written[0], host.source.code(gene.call)):
         return None
-    code, imports = made
-    return proposal(host, [host.source.replace(gene.call, code), *imports], edit("crossover", host, gene, code, found))
+    code, imports = written
+    return proposal(
+        host, [host.source.replace(gene.call, code), *imports], edit("crossover", host, gene, code, ingredient)
+    )

@@ -40,7 +40,7 @@ def cut(host: Host, means: OperatorContext) -> Proposal | None:
 def _tail_swapped(
     host: Host, other: Host, tail: list[Gene], coming: list[Gene], means: OperatorContext
 ) -> Proposal | None:
-    made: list[Replacement] = []
+    replacements: list[Replacement] = []
     edits: list[Edit] = []
     defined: set[str] = set()
     for gene, new in zip(tail, coming, strict=False):
@@ -52,13 +52,13 @@ def _tail_swapped(
             continue  # two new layers of one name: the names are chosen before either is in the text
         defined.add(name)
         if swapped and not same(swapped[0], host.source.code(gene.call)):
-            made.extend(swapped[1])
+            replacements.extend(swapped[1])
             edits.append(edit("cut", host, gene, swapped[0], other.ingredient(new)))
     gone = [g for g in tail[len(coming) :] if g.place is not None and not holds_together(host, g)]
-    made.extend(placing.removal(host.source, [g.place for g in gone if g.place is not None]))
+    replacements.extend(placing.removal(host.source, [g.place for g in gone if g.place is not None]))
     edits.extend(edit("cut", host, g, "") for g in gone)
     if len(coming) > len(tail) and isinstance(tail[-1].place, (Element, Appended)):
         more = inserted(host, tail[-1], [other.ingredient(g) for g in coming[len(tail) :]], means)
-        made.extend(more[0])
+        replacements.extend(more[0])
         edits.extend(more[1])
-    return proposal(host, made, *edits) if edits else None
+    return proposal(host, replacements, *edits) if edits else None

@@ -57,7 +57,7 @@ def _recipe_deletion(host: Host, means: OperatorContext) -> Proposal | None:
     before = host.source.code(part.expression)
     if len(elements) > 1:
         going = means.rng.choice(elements)
-        before, made = host.source.code(going), host.source.delete_element(going, elements)
+        before, replacement = host.source.code(going), host.source.delete_element(going, elements)
     else:
-        made = host.source.replace(part.expression, "None")
-    return proposal(host, [made], Edit("deletion", part.type, part.expression.lineno, before, ""))
+        replacement = host.source.replace(part.expression, "None")
+    return proposal(host, [replacement], Edit("deletion", part.type, part.expression.lineno, before, ""))

@@ -59,11 +59,11 @@ def insertion(host: Host, means: OperatorContext) -> Proposal | None:
     if not genes:
         return None
     gene = means.rng.choice(genes)
-    found = donor(means.stock, means.rng.choice(_INSERTED), gene.output, means.rng)
-    if found is None or (found.symbol == gene.symbol and found.type == LineType.ACTIVATION):
+    ingredient = donor(means.stock, means.rng.choice(_INSERTED), gene.output, means.rng)
+    if ingredient is None or (ingredient.symbol == gene.symbol and ingredient.type == LineType.ACTIVATION):
         return None
-    made, edits = inserted(host, gene, [found], means)
-    return proposal(host, made, *edits) if made else None
+    replacements, edits = inserted(host, gene, [ingredient], means)
+    return proposal(host, replacements, *edits) if replacements else None
 
 
 def inserted(
@@ -73,11 +73,11 @@ def inserted(
     calls, edits, imports = [], list[Edit](), list[Replacement]()
     for ingredient in ingredients:
         layer = as_layer(ingredient, means)
-        made = call_text(host, layer, host.around(gene, replaced=False), means) if layer else None
-        if layer is not None and made is not None and not is_idle(layer.symbol, host.genes, gene):
-            calls.append((made[0], stem_of(layer.symbol)))
-            imports.extend(made[1])
-            edits.append(edit("insertion", host, gene, made[0], ingredient))
+        written = call_text(host, layer, host.around(gene, replaced=False), means) if layer else None
+        if layer is not None and written is not None and not is_idle(layer.symbol, host.genes, gene):
+            calls.append((written[0], stem_of(layer.symbol)))
+            imports.extend(written[1])
+            edits.append(edit("insertion", host, gene, written[0], ingredient))
     if not calls or gene.place is None:
         return [], []
     placed = placing.insertion(host.source, gene.place, calls)
@@ -90,16 +90,16 @@ def _recipe_insertion(host: Host, means: OperatorContext) -> Proposal | None:
         p for p in host.parts if p.type in (LineType.SCHEDULER, LineType.AUGMENTATION) and (p.is_empty or listed(p))
     ]
     part = means.rng.choice(parts) if parts else None
-    found = donor(means.stock, part.type, RECIPE_FORM, means.rng) if part else None
-    made = call_text(host, found, host.recipe_names, means) if found else None
-    if part is None or found is None or made is None:
+    ingredient = donor(means.stock, part.type, RECIPE_FORM, means.rng) if part else None
+    written = call_text(host, ingredient, host.recipe_names, means) if ingredient else None
+    if part is None or ingredient is None or written is None:
         return None
-    code, imports = made
+    code, imports = written
     elements = listed(part)
     if elements:
         placed = host.source.insert_element_after(means.rng.choice(elements), code)
     else:
         placed = host.source.replace(part.expression, code)
     line = part.expression.lineno
-    edit = Edit("insertion", part.type, line, "", code, found.origin)
+    edit = Edit("insertion", part.type, line, "", code, ingredient.origin)
     return proposal(host, [placed, *imports], edit)

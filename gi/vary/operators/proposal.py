@@ -88,6 +88,7 @@ def as_layer(ingredient: Ingredient, means: OperatorContext) -> Ingredient | Non
     call = ast.parse(ingredient.call, mode="eval").body
     if symbol is None or layer is None or not isinstance(call, ast.Call):
         return None
+    # Where the function's signature is not known, its arguments are taken for the layer's.
     names = [n for n, _ in function or ()] or ["input", *(n for n, _ in layer)]
     named = [(n, a) for n, a in zip(names[1:], call.args[1:], strict=False)]
     named += [(k.arg or "", k.value) for k in call.keywords]

@@ -48,9 +48,9 @@ def tweak(host: Host, means: OperatorContext) -> Proposal | None:
         signature = means.lookup.signature(gene.symbol)
         is_cut = gene is host.classifier or (gene.is_laid_out and gene.input.kind != "image")
         fixed = {"out_channels", "out_features"} if is_cut else {"lr"} if scheduled else set[str]()
-        made = tweaked(host.source, gene, signature, means.rng, fixed=fixed) if signature else None
-        if made is not None:
-            text, replacements = made
+        change = tweaked(host.source, gene, signature, means.rng, fixed=fixed) if signature else None
+        if change is not None:
+            text, replacements = change
             return proposal(host, replacements, edit("tweak", host, gene, text))
     return None
 
@@ -65,12 +65,12 @@ def tweaked(
     if not choices and not optional:
         return None
     if optional and (not choices or rng.random() < 0.2):
-        made = [add_argument(source, gene.call, *rng.choice(optional))]
+        replacements = [add_argument(source, gene.call, *rng.choice(optional))]
     else:
         name, node = rng.choice(choices)
         value = _other(name, evaluated(node, {}), int(dict(gene.settings).get("groups", "1")), rng)
-        made = [source.replace(node, repr(value)), *_with_padding(source, gene, signature, name, node, value)]
-    return _text_after(source, gene, made), made
+        replacements = [source.replace(node, repr(value)), *_with_padding(source, gene, signature, name, node, value)]
+    return _text_after(source, gene, replacements), replacements
 
 
 def _settled(source: Source, gene: Gene) -> set[str]:
@@ -95,6 +95,7 @@ def _optional(gene: Gene, signature: Signature) -> list[tuple[str, str]]:
     """Settings worth trying that the call leaves to their default."""
     names, given = {name for name, _ in signature}, {k.arg for k in gene.call.keywords}
     offers = {"stride": "2", "label_smoothing": "0.05", "weight_decay": "0.01"}
+    # A pool's stride is its kernel size where it is left out: 2 would mostly change nothing.
     if "in_channels" not in names and "stride" in offers:
         offers.pop("stride")
     positional = {name for (name, _), _ in zip(signature, gene.call.args, strict=False)}
@@ -140,9 +141,9 @@ def _with_padding(
     return [source.replace(padding, half)] if evaluated(padding, {}) == old // 2 else []
 
 
-def _text_after(source: Source, gene: Gene, made: list[Replacement]) -> str:
+def _text_after(source: Source, gene: Gene, replacements: list[Replacement]) -> str:
     start, end = source.bytes_of(gene.call)
-    shifted = [Replacement(r.start - start, r.end - start, r.text) for r in made]
+    shifted = [Replacement(r.start - start, r.end - start, r.text) for r in replacements]
     data = source.data[start:end]
     for r in sorted(shifted, key=lambda r: -r.start):
         data = data[: r.start] + r.text.encode() + data[r.end :]
