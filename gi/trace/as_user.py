@@ -25,7 +25,7 @@ _NO_MEMORY = re.compile(r"can't allocate memory|MemoryError|not enough memory")
 
 
 def handle(content: str, entries: list[str], input_shape: list[int]) -> list[str]:
-    """For each entry what building and running it says, "" where it works or needs more memory than there is here."""
+    """The error of building and running each entry, "" where it works or needs more memory than there is here."""
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         path = Path(folder, f"{_MODULE}.py")
         path.write_text(content, "utf-8")

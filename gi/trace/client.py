@@ -67,10 +67,10 @@ class CheckWorker:
             return Stopped("worker", "crash", 0, str(error))
 
     def signature(self, symbol: str) -> Signature | None:
-        """The parameters of a class or function of torch or torchvision, as `gi.core.protocols.Lookup` says."""
+        """The parameters of a class or function of torch or torchvision: see `gi.core.protocols.Lookup`."""
         if symbol not in self._signatures:
-            found = self._call("signature", symbol)
-            self._signatures[symbol] = None if found is None else tuple((name, needed) for name, needed in found)
+            given = self._call("signature", symbol)
+            self._signatures[symbol] = None if given is None else tuple((name, needed) for name, needed in given)
         return self._signatures[symbol]
 
     def counterpart(self, symbol: str) -> str | None:

@@ -157,9 +157,9 @@ class Recorder:
         else:
             self.needs.own.append(module)
 
-    def _watch_forward(self, made: type) -> None:
+    def _watch_forward(self, kind: type) -> None:
         """Takes `layer.forward(x)` of the program's own for `layer(x)`."""
-        owner = next(c for c in made.__mro__ if "forward" in vars(c))
+        owner = next(c for c in kind.__mro__ if "forward" in vars(c))
         if owner is nn.Module or owner in self._forwards:
             return
         forward = self._forwards[owner] = vars(owner)["forward"]

@@ -40,6 +40,7 @@ _MIDDLE = re.compile(
 _STRIDE = re.compile(r"strides?|downsample_stride|down_?stride")
 _WIDTHS = ("channels_in // 4", "channels_out // 4", "channels_in", "channels_out // 2", "channels_out", "16")
 _MODULE = "nn.Conv2d(channels_in, channels_in, 3, padding=1)"
+# The first pattern that matches decides.
 _RULES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r".*(planes|channels?|chs|features|filters)|ch\dx\d\w*|growth(_rate)?|.*hidden(_size)?", _WIDTHS),
     (r"bn_size|expand_ratio|t", ("4", "2", "1")),
@@ -116,9 +117,9 @@ def parameters(signature: inspect.Signature, calls: Sequence[Call], extra: Seque
     ]
     names = [p.name for p in own]
     seen = {name: _seen(name, names, calls) for name in (*names, *extra)}
-    found = [_parameter(p, seen[p.name], lone=_is_lone(p, own)) for p in own]
+    settable = [_parameter(p, seen[p.name], lone=_is_lone(p, own)) for p in own]
     more = [Parameter(name, _distinct([*seen[name], *_by_name(name, lone=False), *_ANY])) for name in extra]
-    return [p for p in found if p is not None] + more
+    return [p for p in settable if p is not None] + more
 
 
 def _is_lone(parameter: inspect.Parameter, own: Sequence[inspect.Parameter]) -> bool:
@@ -169,13 +170,13 @@ def _by_annotation(annotation: str) -> tuple[str, ...]:
 
 def _seen(name: str, names: Sequence[str], calls: Sequence[Call]) -> list[str]:
     """The literals that real calls give a parameter, the most common first."""
-    found: list[str] = []
+    values: list[str] = []
     for positional, named in calls:
         given = {**dict(zip(names, positional, strict=False)), **named}
         value = given.get(name)
         if value is not None:
-            found.append(value)
-    return sorted(dict.fromkeys(found), key=lambda value: (-found.count(value), found.index(value)))[:3]
+            values.append(value)
+    return sorted(dict.fromkeys(values), key=lambda value: (-values.count(value), values.index(value)))[:3]
 
 
 def _distinct(guesses: Sequence[str]) -> tuple[str, ...]:
@@ -184,6 +185,7 @@ def _distinct(guesses: Sequence[str]) -> tuple[str, ...]:
 
 def assignments(parameters: Sequence[Parameter], limit: int) -> Iterator[dict[str, str]]:
     """Guesses for all parameters together: the first of each, the same width for many, then ever less likely ones."""
+    # One generator in both places, so that the first choice is not tried twice.
     ranked = _by_rank(parameters)
     return islice(chain(islice(ranked, 1), _alike(parameters), ranked), limit)
 

@@ -48,27 +48,27 @@ class Candidate:
 
     def __init__(self, source: str, name: str) -> None:
         self.namespace = _namespace(source)
-        made = self.namespace.get(name)
-        if not (isinstance(made, type) and issubclass(made, nn.Module)):
-            raise FailedTrial(0, "is no module class", f"{name} is {type(made).__name__}")
-        self.made: type[nn.Module] = made
+        cls = self.namespace.get(name)
+        if not (isinstance(cls, type) and issubclass(cls, nn.Module)):
+            raise FailedTrial(0, "is no module class", f"{name} is {type(cls).__name__}")
+        self.tested: type[nn.Module] = cls
         self.built = 0  # modules in the network that was built last
-        if self.made.forward is nn.Module.forward:
+        if self.tested.forward is nn.Module.forward:
             raise FailedTrial(0, "has no forward", name)
-        required = _required(self.made.forward)
+        required = _required(self.tested.forward)
         if len(required) > 1:
             raise FailedTrial(0, "takes several inputs", ", ".join(required))
 
     def signature(self) -> inspect.Signature:
         """The constructor's parameters. Raises `FailedTrial` where Python cannot tell."""
         try:
-            return inspect.signature(self.made)
+            return inspect.signature(self.tested)
         except (TypeError, ValueError) as error:
             raise FailedTrial(0, "cannot be built", str(error)) from None
 
     def passes_on(self, name: str) -> bool:
         """Whether the constructor takes a parameter only to pass it on."""
-        own = inspect.signature(self.made).parameters.values()
+        own = inspect.signature(self.tested).parameters.values()
         return all(p.name != name for p in own) and any(p.kind is p.VAR_KEYWORD for p in own)
 
     def any_kind(self, arguments: Mapping[str, str], point: TrialShape) -> tuple[str, tuple[int, ...]]:
@@ -91,7 +91,7 @@ class Candidate:
             values = {n: eval(e, {"nn": nn, **point.names}) for n, e in arguments.items()}
             if any(v < 1 for n, v in values.items() if "channels" in arguments[n]):
                 raise ValueError("no channels are left")
-            net: nn.Module = self.made(**values)
+            net: nn.Module = self.tested(**values)
         except BaseException as error:
             raise FailedTrial(1, "cannot be built", said(error)) from None
         self.built = sum(1 for _ in net.modules())

@@ -45,7 +45,7 @@ def layer_axis(layer: nn.Module | None, rank: int) -> int | None:
 def output_axis(
     name: str, layer: nn.Module | None, args: Sequence[Any], given: Sequence[tuple[Shape, int | None]], after: Shape
 ) -> int | None:
-    """The axis of the channels in what a call gives, of shape `after`; None where nothing tells.
+    """The axis of the channels in what a call gives, of shape `after`; None where it is not known.
 
     `given` are the shapes and axes of the tensors that it got, `args` its other arguments behind the first.
     """
@@ -57,8 +57,8 @@ def output_axis(
     own = layer_axis(layer, rank)
     if own is not None:
         return own
-    if layer is None and (found := _of_function(name, given, rank)) is not None:
-        return None if found < 0 else found
+    if layer is None and (moved_axis := _of_function(name, given, rank)) is not None:
+        return None if moved_axis < 0 else moved_axis
     known = [(shape, axis) for shape, axis in given if axis is not None]
     alike = next(((shape, axis) for shape, axis in known if shape == after), None)
     permutation = moved(name, args, rank) if given and len(given[0][0]) == rank else None

@@ -23,7 +23,7 @@ _WINDOWS = (nn.MaxPool1d, nn.MaxPool2d, nn.AvgPool1d, nn.AvgPool2d)
 class Step:
     """One call that data passed: function or class, the layer (None for a function), the shapes before and after.
 
-    `site` is the program's own call; `axis` the axis of the channels in what came out, None where nothing tells;
+    `site` is the program's own call; `axis` the axis of the channels in the output, None where it is not known;
     `order` says which axis each axis was, where the call moves some; `amounts` what a pad adds, from the last axis on.
     """
 
@@ -75,7 +75,7 @@ class DataFlow:
         return isinstance(output, torch.Tensor) and id(output) in self._steps
 
     def axis(self, tensor: torch.Tensor) -> int | None:
-        """The axis of a tensor's channels, None where nothing tells."""
+        """The axis of a tensor's channels, None where it is not known."""
         step = self._steps.get(id(tensor))
         return step.axis if step is not None else None
 
@@ -180,8 +180,8 @@ def connections(steps: Iterable[Step]) -> int:
 
 def strided(steps: Iterable[Step], factor: int) -> tuple[nn.Module, int] | None:
     """The first convolution among the steps, rather one that sees neighbours, with its stride times `factor`."""
-    found = [s.layer for s in steps if isinstance(s.layer, _ConvNd) and not isinstance(s.layer, _ConvTransposeNd)]
-    wide = [c for c in found if max(c.kernel_size) > 1] or found
+    convs = [s.layer for s in steps if isinstance(s.layer, _ConvNd) and not isinstance(s.layer, _ConvTransposeNd)]
+    wide = [c for c in convs if max(c.kernel_size) > 1] or convs
     strides = {int(s) for s in wide[-1].stride} if wide else set()
     return (wide[-1], strides.pop() * factor) if len(strides) == 1 else None
 
@@ -207,10 +207,12 @@ def _keeping(layer: Any, before: tuple[int, ...], after: tuple[int, ...]) -> Any
         return None
     reach = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
     new = tuple(r // 2 for r in reach)
-    made = tuple((s + 2 * p - r - 1) // t + 1 for s, p, r, t in zip(before, new, reach, stride, strict=True))
-    if made != wanted:
+    sizes = tuple((s + 2 * p - r - 1) // t + 1 for s, p, r, t in zip(before, new, reach, stride, strict=True))
+    if sizes != wanted:
+        # torch takes padding="same" with a stride of 1 alone.
         plain = isinstance(layer, _ConvNd) and all(s == 1 for s in stride)
         return "same" if plain and layer.padding_mode == "zeros" else None
+    # A pool refuses a padding of more than half its window.
     if new == tuple(padding) or (
         isinstance(layer, _WINDOWS) and any(2 * p > k for p, k in zip(new, kernel, strict=True))
     ):

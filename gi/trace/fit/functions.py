@@ -263,11 +263,11 @@ def _images(left: torch.Tensor, right: torch.Tensor, flow: DataFlow) -> Iterator
 
 
 def _windows(tensors: list[torch.Tensor], flow: DataFlow) -> list[Misfit]:
-    found = {}
+    misfits = {}
     for steps in flow.apart(tensors):
         for layer, name, value in shrinking(steps):
-            found[id(layer)] = Misfit("argument", name, 4 if name == "padding" else -1, value, layer)
-    return list(found.values())
+            misfits[id(layer)] = Misfit("argument", name, 4 if name == "padding" else -1, value, layer)
+    return list(misfits.values())
 
 
 def _changed(left: torch.Tensor, right: torch.Tensor, flow: DataFlow) -> tuple[str, torch.Tensor, torch.Tensor]:

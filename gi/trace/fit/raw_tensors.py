@@ -141,6 +141,7 @@ def _weighted(
 ) -> Iterator[tuple[torch.Tensor, int, int]]:
     """`F.linear(x, weight, bias)`, `F.conv2d(x, weight, bias)`."""
     bias = args[2] if len(args) > 2 else kwargs.get("bias")
+    # F.conv2d(input, weight, bias, stride, padding, dilation, groups).
     groups = int(kwargs.get("groups", args[6] if len(args) > 6 else 1))
     if not isinstance(weight, torch.Tensor) or "transpose" in name or x.dim() < 2:
         return
@@ -163,6 +164,7 @@ def _pair(
             yield left, left.dim() - 1, int(right.shape[-2])
     elif name in _SUMS and (raws.of(left) is None) != (raws.of(right) is None):
         raw, data = (right, left) if raws.of(left) is None else (left, right)
+        # Broadcasting aligns the last axes, and an axis of 1 fits every size.
         if raw.dim() <= data.dim():
             yield from (
                 (raw, axis, int(data.shape[axis - raw.dim() + data.dim()]))

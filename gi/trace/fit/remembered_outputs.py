@@ -74,14 +74,14 @@ class Outputs:
             self._answers.add(func)
         everything = [*tensors, *([output] if isinstance(output, torch.Tensor) else [])]
         saved = [n for n, tensor in enumerate(everything) if storage_of(tensor) in held]
-        found = _seen(output, tensors, before, tuple(n if n < len(tensors) else -1 for n in saved))
-        if found is not None and len(self._seen) < MAX_REMEMBERED:
-            self._seen[key] = found
+        known = _seen(output, tensors, before, tuple(n if n < len(tensors) else -1 for n in saved))
+        if known is not None and len(self._seen) < MAX_REMEMBERED:
+            self._seen[key] = known
         return output, [everything[n] for n in saved]
 
 
 def storage_of(tensor: torch.Tensor) -> int:
-    """What tells tensors with memory of their own from views of one."""
+    """A number for a tensor's storage: a view has that of the tensor it shows."""
     return int(tensor.untyped_storage()._cdata)
 
 
@@ -108,19 +108,19 @@ def _seen(
         return None
     shape, stride, requires_grad = before
     in_place = output is tensors[0]
-    found = _RememberedOutput(tuple(output.shape), output.stride(), output.dtype, output.requires_grad, in_place, saved)
+    known = _RememberedOutput(tuple(output.shape), output.stride(), output.dtype, output.requires_grad, in_place, saved)
     if in_place:
         others = any(t.requires_grad for t in tensors[1:])
-        same = (found.shape, found.stride, found.requires_grad) == (shape, stride, requires_grad or others)
-        return found if same else None
-    return None if storage_of(output) in {storage_of(t) for t in tensors} else found
+        same = (known.shape, known.stride, known.requires_grad) == (shape, stride, requires_grad or others)
+        return known if same else None
+    return None if storage_of(output) in {storage_of(t) for t in tensors} else known
 
 
 def _made(seen: _RememberedOutput, tensors: list[torch.Tensor]) -> torch.Tensor:
     if not seen.requires_grad:
         return tensors[0] if seen.in_place else _empty(seen)
-    made: torch.Tensor = _Made.apply(seen, *tensors)  # type: ignore[no-untyped-call]
-    return made
+    output: torch.Tensor = _Made.apply(seen, *tensors)  # type: ignore[no-untyped-call]
+    return output
 
 
 def _empty(seen: _RememberedOutput) -> torch.Tensor:

@@ -53,7 +53,7 @@ def small_window(
     *,
     ceil_mode: bool = False,
 ) -> Iterator[Misfit]:
-    """A pool whose kernel is larger than its image takes what there is; where that is nothing, it goes."""
+    """A pool whose kernel is larger than its padded image gets `ceil_mode`, or is removed where that cannot help."""
     sizes = [int(s) for s in x.shape[2:]]
     gaps = [s + 2 * int(p) - int(k) for s, p, k in zip(sizes, padding, kernel, strict=False)]
     if min(gaps, default=0) >= 0:

@@ -45,7 +45,7 @@ def described(value: Any, known: Mapping[int, str] | None = None) -> Any:
 
 
 class _Description:
-    """One description. What comes up again is told by when it came up first, so that circles end."""
+    """One description. An object met again becomes the number of its first occurrence, so that cycles end."""
 
     def __init__(self, known: Mapping[int, str]) -> None:
         self.known = known
@@ -126,7 +126,7 @@ class _Description:
         return [self.of(type(value)), parts, content]
 
     def _content(self, value: Any) -> Any:
-        """What an object without attributes says of itself, unless that is where it lies in memory."""
+        """The `repr` of an object without attributes; "" where that holds its address, which differs in every run."""
         if isinstance(value, (types.BuiltinFunctionType, types.MethodWrapperType)):
             return [str(value.__module__), value.__qualname__]
         text = repr(value)

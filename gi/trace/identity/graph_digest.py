@@ -156,8 +156,8 @@ class GraphDigest:
         self._note_draws(plain, args, kwargs, outputs)
         given = _given(func, args, kwargs)
         for place, tensor in enumerate(outputs):
-            made = self._made(plain, args, given, tensor)
-            self.name(tensor, made if len(outputs) == 1 else f"{made}.{place}")
+            identity = self._made(plain, args, given, tensor)
+            self.name(tensor, identity if len(outputs) == 1 else f"{identity}.{place}")
         if (_is_in_place(name) or given.get("inplace")) and isinstance(args[0], torch.Tensor):
             self.name(args[0], self._names[id(outputs[0])])
         self.values += sum(o.numel() for o in outputs)
@@ -174,17 +174,17 @@ class GraphDigest:
         named = [("" if n == 0 else k, self.of(v)) for n, (k, v) in enumerate(given.items()) if k != "inplace"]
         if plain in _COMMUTATIVE and all(isinstance(v, torch.Tensor) for v in given.values()):
             named = sorted((("", value) for _, value in named))
-        made = digest(plain, named, output.requires_grad, str(output.dtype))  # what `no_grad` and `autocast` change
-        self._steps[made] = plain
-        return made
+        name = digest(plain, named, output.requires_grad, str(output.dtype))  # what `no_grad` and `autocast` change
+        self._steps[name] = plain
+        return name
 
     def _reshaped(self, first: str, source: torch.Tensor, output: torch.Tensor) -> str:
         base = self._bases.get(first, f"{first} {tuple(source.shape)}")
         if base.endswith(f" {tuple(output.shape)}"):
             return base.partition(" ")[0]
-        made = digest("reshape", base, tuple(output.shape))
-        self._bases[made] = base
-        return made
+        name = digest("reshape", base, tuple(output.shape))
+        self._bases[name] = base
+        return name
 
     def _note(self, plain: str, given: dict[str, Any]) -> None:
         """Keeps what numbers may round away: fine settings, and activations that may never be seen at their limit."""
@@ -208,8 +208,8 @@ class GraphDigest:
             self._settings.extend((plain, repr(constant)) for constant in constants if constant)
         if len(constants) == len(tensors):
             others = described([v for v in (*args, *kwargs.values()) if not isinstance(v, torch.Tensor)])
-            made = "" if plain in ("zeros", "ones") else digest(plain, constants, others)  # numbers reach a limit of 0
-            self._constants.update((id(o), made) for o in outputs)
+            name = "" if plain in ("zeros", "ones") else digest(plain, constants, others)  # numbers reach a limit of 0
+            self._constants.update((id(o), name) for o in outputs)
 
     def _name_weights(self, args: Any, kwargs: dict[str, Any], outputs: Any) -> None:
         """Names what a call uses first, a weight or a constant, by the data that it meets and by how it was set."""

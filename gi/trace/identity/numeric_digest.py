@@ -183,7 +183,7 @@ _NOISE = torch.from_numpy(numpy.random.default_rng(0).standard_normal(_NOISE_LEN
 
 
 def _noise(key: str, count: int) -> torch.Tensor:
-    """`count` values of the fixed noise from where `key` says, round and round."""
+    """`count` values of the fixed noise from an offset that `key` hashes to; the noise repeats at its end."""
     start = int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest()) % _NOISE_LENGTH
     if start + count <= _NOISE_LENGTH:
         return _NOISE[start : start + count]

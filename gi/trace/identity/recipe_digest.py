@@ -76,7 +76,7 @@ def is_setter(func: Callable[..., Any]) -> bool:
 
 
 def storage(tensor: torch.Tensor) -> int:
-    """What tells the memory of one tensor from that of others, also where it has none."""
+    """A number for a tensor's storage, the same for its views; meta tensors have one too, though no memory."""
     return int(tensor.untyped_storage()._cdata)
 
 

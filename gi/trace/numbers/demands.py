@@ -128,18 +128,18 @@ class Needs:
             return [(("pad", fix.site), lambda: self._pad_point(fix.site))]
         if fix.kind != "argument" or not fix.built:
             return []
-        found: list[tuple[Any, Any]] = []
+        places: list[tuple[Any, Any]] = []
         value = self.given.get(id(layer), {}).get(fix.name)
         for evaluation in route(value):
             point = evaluation.point
-            found.append((point, lambda point=point: self._point(point)))
+            places.append((point, lambda point=point: self._point(point)))
         outer = self.routes.not_given(fix.name, value, fix.built)
         if outer is not None:
             number, name = outer
             key = (fix.built[number], name)
-            found.append((key, lambda: self._not_given(fix.built[number], name, fix.name)))
+            places.append((key, lambda: self._not_given(fix.built[number], name, fix.name)))
         key = (fix.built[0], fix.name)
-        return [*found, (key, lambda: self._argument(fix, layer))]
+        return [*places, (key, lambda: self._argument(fix, layer))]
 
     def _point(self, point: int) -> ValuePlace:
         evaluations = self.routes.evaluations[point]

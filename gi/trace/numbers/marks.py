@@ -40,7 +40,7 @@ class Points:
         self.passing: dict[Site, Lines] = {}  # calls that pass on what a function got as **kwargs, and that function
 
     def followed(self, tree: ast.Module) -> ast.Module:
-        """The program with its points marked; as it is where it tells int from its subclasses."""
+        """The program with its points marked; unchanged where it calls `type`, which tells `Number` from int."""
         if any(
             isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == "type" for n in ast.walk(tree)
         ):

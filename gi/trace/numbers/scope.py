@@ -34,8 +34,8 @@ def numbers(scope: Scope | None, read: Callable[[int], int] = int) -> tuple[tupl
     """
     if scope is None:
         return ()
-    found = {name: read(value) for name, value in _all(*scope) if isinstance(value, int) and type(value) is not bool}
-    return tuple(found.items())[:_MAX_NAMES]
+    values = {name: read(value) for name, value in _all(*scope) if isinstance(value, int) and type(value) is not bool}
+    return tuple(values.items())[:_MAX_NAMES]
 
 
 def _all(

@@ -137,11 +137,11 @@ class Routes:
 
 def route(value: Any) -> list[TrackedExpression]:
     """The evaluations that a number passed through, latest first."""
-    found, at = [], value.at if type(value) is Number else None
+    evaluations, at = [], value.at if type(value) is Number else None
     while at is not None:
-        found.append(at)
+        evaluations.append(at)
         at = at.before
-    return found
+    return evaluations
 
 
 def mended(value: int) -> int:

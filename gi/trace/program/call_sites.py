@@ -24,16 +24,16 @@ class CallSites:
 
         Beside them the frame of the first.
         """
-        frame, found, first = sys._getframe(1), list[Site](), None
+        frame, sites, first = sys._getframe(1), list[Site](), None
         while frame is not None:
             code = frame.f_code
             if code.co_filename == CANDIDATE:
                 own = code.co_varnames[:1] and frame.f_locals.get(code.co_varnames[0]) is skip
                 if skip is None or not own:
                     first = first or frame
-                    found.append(self._position(code, frame.f_lasti))
+                    sites.append(self._position(code, frame.f_lasti))
             frame = frame.f_back  # type: ignore[assignment]
-        return tuple(found), first
+        return tuple(sites), first
 
     def innermost(self) -> Site:
         """The innermost of the candidate's calls that are running."""

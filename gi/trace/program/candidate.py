@@ -107,8 +107,8 @@ def check_output(output: Any, samples: int, task: Task, stage: Stage = "forward"
         raise CandidateError(stage, "output is no tensor", f"forward returned a {type(output).__name__}")
     expected = (samples, task.num_classes)
     if tuple(output.shape) != expected or not output.is_floating_point():
-        found = f"{tuple(output.shape)} {output.dtype}"
-        raise CandidateError(stage, "wrong output shape", f"forward returned {found}, expected {expected}")
+        got = f"{tuple(output.shape)} {output.dtype}"
+        raise CandidateError(stage, "wrong output shape", f"forward returned {got}, expected {expected}")
 
 
 def _reason(error: BaseException) -> str:
