@@ -23,22 +23,22 @@ def dead(source: Source, entry: str = "Net") -> dict[Definition, ast.stmt]:
     functions and classes that nothing mentions. What `entry` names is used, and so is a class with a `forward` where
     the module does not define what `entry` names. One source is looked through once: leave the answer as it is.
     """
-    found: dict[Definition, ast.stmt] = {}
+    unused: dict[Definition, ast.stmt] = {}
     nodes = source.under(source.tree)
     loaded = _mentioned(nodes) | {entry_name(entry)}
     read = {n.attr for n in nodes if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load)}
     for node in nodes:
         if isinstance(node, ast.ClassDef):
-            found.update(_dead_attributes(source, node, read))
+            unused.update(_dead_attributes(source, node, read))
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            found.update(_dead_locals(source, node))
+            unused.update(_dead_locals(source, node))
     for statement in source.tree.body:
         for kind, name in _module_names(statement):
             if name not in loaded and name not in _ENTRIES:
-                found[(kind, "", name)] = statement
+                unused[(kind, "", name)] = statement
     if entry_name(entry) in {*source.classes, *source.functions}:
-        found.update(_dead_modules(source, entry_name(entry)))
-    return found
+        unused.update(_dead_modules(source, entry_name(entry)))
+    return unused
 
 
 def _dead_modules(source: Source, entry: str) -> Iterator[tuple[Definition, ast.stmt]]:
@@ -101,6 +101,7 @@ def _is_idle(source: Source, statement: ast.stmt) -> bool:
 def _is_idle_call(source: Source, call: ast.Call) -> bool:
     name = dotted(call.func)
     head, _, rest = name.partition(".")
+    # A function of the program may do anything; what torch and the builtins do is known.
     if head in {*source.classes, *source.functions}:
         return False
     full = f"{imported(source).get(head, head)}.{rest}".rstrip(".")
@@ -110,6 +111,7 @@ def _is_idle_call(source: Source, call: ast.Call) -> bool:
 def _mentioned(nodes: Iterable[ast.AST]) -> set[str]:
     """Names that are read anywhere, as a name or inside a string."""
     names = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    # A name in a string may be an annotation, or read by `getattr`.
     return names | _strings(nodes)
 
 
@@ -158,6 +160,7 @@ def _dead_locals(
     nodes = source.under(function)
     read = {n.id for n in nodes if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Store)}
     declared = {n for s in nodes if isinstance(s, (ast.Global, ast.Nonlocal)) for n in s.names}
+    # `x += 1` reads x, though the tree calls its name a store.
     read |= {s.target.id for s in nodes if isinstance(s, ast.AugAssign) and isinstance(s.target, ast.Name)}
     for statement in nodes:
         if isinstance(statement, ast.Assign) and len(statement.targets) == 1:

@@ -20,14 +20,14 @@ Call = tuple[list[str | None], dict[str, str | None]]
 
 def calls_by_class(texts: Iterable[str]) -> Mapping[str, list[Call]]:
     """The arguments of calls by the called class's own name, a few of each, as literals."""
-    found: dict[str, list[Call]] = defaultdict(list)
+    calls: dict[str, list[Call]] = defaultdict(list)
     for text in texts:
         for call in _calls(text):
             name = dotted(call.func).rpartition(".")[2]
-            if name[:1].isupper() and len(found[name]) < _MAX_CALLS:
+            if name[:1].isupper() and len(calls[name]) < _MAX_CALLS:
                 named = {k.arg: literal(k.value) for k in call.keywords if k.arg}
-                found[name].append(([literal(a) for a in call.args], named))
-    return found
+                calls[name].append(([literal(a) for a in call.args], named))
+    return calls
 
 
 def _calls(text: str) -> Iterator[ast.Call]:

@@ -183,10 +183,10 @@ def _needs(name: str, missing: Sequence[str]) -> str:
 
 def _parameters(source: Source, name: str) -> Parameters | None:
     """What the model `name` takes; None where its text does not say (an import, a partial, an inherited start)."""
-    found = next((m for m in reversed(_models(source)) if m.name == name), None)
-    if isinstance(found, ast.FunctionDef):
-        return None if found.decorator_list else _signature(found, skipped=0)
-    return _class_parameters(source, found) if found is not None else None
+    definition = next((m for m in reversed(_models(source)) if m.name == name), None)
+    if isinstance(definition, ast.FunctionDef):
+        return None if definition.decorator_list else _signature(definition, skipped=0)
+    return _class_parameters(source, definition) if definition is not None else None
 
 
 def _class_parameters(source: Source, model: ast.ClassDef) -> Parameters | None:

@@ -25,7 +25,7 @@ __all__ += ["spelled", "stem_of", "uses_of"]
 
 def removal(source: Source, places: Iterable[Place]) -> list[Replacement]:
     """What takes the layers out and rejoins the data's way."""
-    made: list[Replacement] = []
+    replacements: list[Replacement] = []
     statements: list[ast.stmt] = []
     elements: dict[int, list[Element]] = {}
     for place in places:
@@ -35,14 +35,14 @@ def removal(source: Source, places: Iterable[Place]) -> list[Replacement]:
             statements.append(place.statement)
         elif isinstance(place, Attribute):
             statements.append(place.statement)
-            made.extend(r for use in place.uses for r in bypass(source, use, use.args[0]))
+            replacements.extend(r for use in place.uses for r in bypass(source, use, use.args[0]))
         elif isinstance(place, Anywhere):
-            made.extend(_replaced(source, place, "torch.nn.Identity", ""))
+            replacements.extend(_replaced(source, place, "torch.nn.Identity", ""))
         else:
-            made.extend(bypass(source, place.node, place.data))
+            replacements.extend(bypass(source, place.node, place.data))
     for group in elements.values():
-        made.extend(_element_runs(source, group))
-    return made + source.delete_statements(statements)
+        replacements.extend(_element_runs(source, group))
+    return replacements + source.delete_statements(statements)
 
 
 def _replaced(source: Source, place: Anywhere, symbol: str, arguments: str) -> list[Replacement]:
@@ -54,13 +54,13 @@ def _element_runs(source: Source, group: list[Element]) -> list[Replacement]:
     """Elements that go together, as one replacement for each run of neighbours."""
     siblings = group[0].siblings
     going = {siblings.index(e.node) for e in group}
-    made = []
+    replacements = []
     for first in sorted(i for i in going if i - 1 not in going):
         last = first
         while last + 1 in going:
             last += 1
-        made.append(source.delete_elements(siblings, first, last))
-    return made
+        replacements.append(source.delete_elements(siblings, first, last))
+    return replacements
 
 
 def bypass(source: Source, call: ast.Call, data: ast.expr) -> list[Replacement]:
@@ -123,9 +123,9 @@ def _in_forward(
         taken.add(names[-1])
     last = place.statement if isinstance(place, Attribute) else constructor.body[-1]
     lines = [f"self.{name} = {code}" for name, (code, _) in zip(names, calls, strict=True)]
-    made = [source.insert_after(last, *lines)]
+    replacements = [source.insert_after(last, *lines)]
     data = call.args[0] if isinstance(place, Attribute) else place.data
-    return made + uses_of(source, call if after else data, names)
+    return replacements + uses_of(source, call if after else data, names)
 
 
 def uses_of(source: Source, expression: ast.expr, names: list[str]) -> list[Replacement]:

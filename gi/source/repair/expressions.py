@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 Values: TypeAlias = tuple[int, ...]
+# Each pair of names is tried with each operator: at most 2304 texts.
 _MAX_NAMES = 24
 _OPERATORS: tuple[tuple[str, Callable[[int, int], int | None]], ...] = (
     ("*", lambda a, b: a * b),
@@ -51,6 +52,7 @@ def condition(scopes: Sequence[Mapping[str, int]], needed: Sequence[bool]) -> st
 def _names(scopes: Sequence[Mapping[str, int]]) -> dict[str, Values]:
     """The names that every scope has, plain ones first, with their number in each."""
     shared = [n for n in scopes[0] if all(n in scope for scope in scopes)] if scopes else []
+    # `planes` before `self.planes` before `widths[0]`.
     shared.sort(key=lambda n: (n.count(".") + 2 * n.count("["), "out_" not in n and "." in n))
     return {n: tuple(scope[n] for scope in scopes) for n in shared[:_MAX_NAMES]}
 
@@ -81,6 +83,7 @@ def _joined(names: Mapping[str, Values], varying: Mapping[str, Values], goal: Va
     for sign, operator in _OPERATORS:
         for left, a in names.items():
             for right, b in names.items():
+                # A sum or a product of two names is the same either way round.
                 once = sign in "//-" or left <= right
                 if once and (left in varying or right in varying) and _gives(operator, a, b, goal):
                     yield Expression(f"{left} {sign} {right}", 3)
@@ -114,8 +117,8 @@ def _part(names: Mapping[str, Values], goal: Values, at: Sequence[int]) -> str:
     if len(set(wanted)) == 1:
         return str(wanted[0])
     part = {n: tuple(values[i] for i in at) for n, values in names.items()}
-    found = next(_simple(part, wanted), None)
-    return found.text if found else ""
+    plainest = next(_simple(part, wanted), None)
+    return plainest.text if plainest else ""
 
 
 def _tests(names: Mapping[str, Values]) -> Iterator[tuple[str, tuple[bool, ...]]]:

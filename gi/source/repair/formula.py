@@ -36,6 +36,7 @@ def with_other_numbers(
     numbers = list(_numbers(node))
     for choice in _choices(numbers, images):
         before = {id(n): n.value for n in numbers}
+        # Set in the parsed tree and put back at once: the other fixes of the round read the same nodes.
         for number, value in choice:
             number.value = value
         solved = all(value_of(node, scope) == goal for scope, goal in zip(scopes, wanted, strict=True))
@@ -71,6 +72,7 @@ def _refactored(
 ) -> str | None:
     """The factors of a product that give the channels, with height and width behind them: `2 * width * 24 * 20`."""
     factors = list(_factors(node))
+    # The longest part of the product that gives the channels is kept as it is written.
     for count in range(len(factors) - 1, 0, -1):
         for kept in itertools.combinations(factors, count):
             texts = [source.code(f) for f in kept]
@@ -91,7 +93,7 @@ def _factors(node: ast.expr) -> Iterator[ast.expr]:
 
 
 def _numbers(node: ast.expr) -> Iterator[ast.Constant]:
-    """The whole numbers of a formula in the order of the text, exponents and what stands in an index left out."""
+    """The whole numbers of a formula in the order of the text, without exponents and indices."""
     if isinstance(node, ast.Constant) and type(node.value) is int:
         yield node
     elif isinstance(node, ast.BinOp):
@@ -105,6 +107,7 @@ def _numbers(node: ast.expr) -> Iterator[ast.Constant]:
 def _choices(numbers: Sequence[ast.Constant], images: Sequence[Image]) -> Iterator[list[tuple[ast.Constant, int]]]:
     """Other values for some of the numbers, the likely ones first."""
     for channels, height, width in images:
+        # Height and width mostly stand last.
         for first in reversed(range(len(numbers) - 1)):
             pair = numbers[first : first + 2]
             if pair[0].value == pair[1].value:
@@ -123,6 +126,7 @@ def _choices(numbers: Sequence[ast.Constant], images: Sequence[Image]) -> Iterat
 def _written(source: Source, node: ast.expr, choice: Sequence[tuple[ast.Constant, int]]) -> str:
     start = source.bytes_of(node)[0]
     code = source.code(node).encode()
+    # From the back, so that the offsets of what is still to come stay right.
     for number, value in sorted(choice, key=lambda pair: -source.bytes_of(pair[0])[0]):
         first, last = (at - start for at in source.bytes_of(number))
         code = code[:first] + str(value).encode() + code[last:]

@@ -35,7 +35,7 @@ def _instances(fix: Fix, trace: Trace) -> int:
 
 
 def remove(source: Source, fix: Fix, trace: Trace) -> list[Replacement]:
-    """The call goes; a pool that other images can use takes what there is."""
+    """Deletes the call; a pool that several layers share gets `ceil_mode=True` instead."""
     if fix.name == "ceil_mode" and _instances(fix, trace) > 1:
         return [add_argument(source, call_at(source, fix.built[0]), "ceil_mode", "True")]
     return placing.removal(source, [_place(source, fix)])

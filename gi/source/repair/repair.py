@@ -40,6 +40,7 @@ def repaired(text: str, task: Task, check: Check) -> Repaired:
             mended = mend(text, answer, strides=rounds == 0)
         except UnrepairableError as error:
             return Repaired(text, Stopped("forward", "cannot repair", answer.fixes[0].site[0], str(error)), rounds)
+        # The next trace would bring the same fixes.
         if mended == text:
             break
         text, answer = mended, check(mended, task)
@@ -84,25 +85,25 @@ def mend(text: str, trace: Trace, *, strides: bool = True) -> str:
 def _plain(source: Source, trace: Trace, fixes: Sequence[Fix]) -> list[Replacement]:
     structural = {f.site for f in trace.fixes if f.kind in _STRUCTURAL}
     numbers = [f for f in fixes if f.kind == "argument" and f.route]
-    made = values.arguments(source, trace, numbers, optional=structural)
+    replacements = values.arguments(source, trace, numbers, optional=structural)
     for fix in fixes:
         if fix.kind == "argument" and not fix.route:
             raise UnrepairableError("a layer that the text does not build needs other arguments")
         if fix.kind != "argument":
-            made.extend(_PLAIN[fix.kind](source, fix, trace))
-    return made
+            replacements.extend(_PLAIN[fix.kind](source, fix, trace))
+    return replacements
 
 
 def _structural(source: Source, trace: Trace) -> list[Replacement]:
-    taken, made = placing.attribute_names(source), list[Replacement]()
+    taken, replacements = placing.attribute_names(source), list[Replacement]()
     for fix in (f for f in trace.fixes if f.kind in _STRUCTURAL):
         if fix.kind == "project":
-            made.extend(sums.project(source, fix, trace, taken))
+            replacements.extend(sums.project(source, fix, trace, taken))
         elif fix.kind == "resize":
-            made.extend(sums.resize(source, fix, trace))
+            replacements.extend(sums.resize(source, fix, trace))
         else:
-            made.extend(add_head(source, fix, taken, trace.network or "Net"))
-    return made
+            replacements.extend(add_head(source, fix, taken, trace.network or "Net"))
+    return replacements
 
 
 _STRUCTURAL = frozenset({"project", "resize", "head"})
@@ -120,11 +121,12 @@ _PLAIN: dict[str, Callable[[Source, Fix, Trace], list[Replacement]]] = {
 }
 
 
-def _agreed(made: Sequence[Replacement]) -> list[Replacement]:
+def _agreed(replacements: Sequence[Replacement]) -> list[Replacement]:
     """The replacements, each once. Raises `UnrepairableError` where two want different texts at one place."""
     texts: dict[tuple[int, int], str] = {}
-    for replacement in made:
+    for replacement in replacements:
         key = (replacement.start, replacement.end)
+        # Insertions at one place add up: only what replaces text can contradict.
         if replacement.start < replacement.end and texts.setdefault(key, replacement.text) != replacement.text:
             raise UnrepairableError("one line builds several layers that need different values")
-    return list(dict.fromkeys(made))
+    return list(dict.fromkeys(replacements))

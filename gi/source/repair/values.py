@@ -38,26 +38,26 @@ def arguments(source: Source, trace: Trace, fixes: Sequence[Fix], *, optional: C
     What cannot be settled waits for the next round, since what is settled now may change it. Raises
     `UnrepairableError` where nothing can.
     """
-    made, pending, failed = dict[int, Replacement](), list(fixes), list[Fix]()
+    replacements, pending, failed = dict[int, Replacement](), list(fixes), list[Fix]()
     while pending:
         fix = pending[0]
-        stale = {i for f in fixes if made.keys() & set(f.route) for i in f.route}
+        stale = {i for f in fixes if replacements.keys() & set(f.route) for i in f.route}
         best = _best(source, trace, fix, stale, loose=fix.site not in optional)
         if best is None:
             pending.remove(fix)
             grouped = _grouped(source, trace, fix, fixes) if fix.name == "out_channels" else None
             if grouped is not None:
-                made[grouped[0]] = grouped[1]
+                replacements[grouped[0]] = grouped[1]
                 pending = [f for f in pending if grouped[0] not in f.route]
             elif fix.site not in optional:
                 failed.append(fix)
             continue
-        made[best.point] = _written(source, trace.points[best.point], best.expression.text)
+        replacements[best.point] = _written(source, trace.points[best.point], best.expression.text)
         pending = [f for f in pending if best.point not in f.route]
-    if failed and not made:
+    if failed and not replacements:
         line, name = failed[0].built[0][0], failed[0].name
         raise UnrepairableError(f"line {line} builds several layers that need different values of {name}")
-    return list(made.values())
+    return list(replacements.values())
 
 
 def _grouped(source: Source, trace: Trace, fix: Fix, fixes: Sequence[Fix]) -> tuple[int, Replacement] | None:
@@ -73,9 +73,9 @@ def _grouped(source: Source, trace: Trace, fix: Fix, fixes: Sequence[Fix]) -> tu
 
 def _best(source: Source, trace: Trace, fix: Fix, stale: Collection[int], *, loose: bool) -> Settled | None:
     """The plainest settlement that every layer agrees to, else of those that the others may follow."""
-    found = _settlements(source, trace, fix, stale, loose=loose, led=False)
-    found = found or _settlements(source, trace, fix, stale, loose=loose, led=True)
-    return min(found, key=lambda s: s.cost, default=None)
+    settlements = _settlements(source, trace, fix, stale, loose=loose, led=False)
+    settlements = settlements or _settlements(source, trace, fix, stale, loose=loose, led=True)
+    return min(settlements, key=lambda s: s.cost, default=None)
 
 
 def _settlements(
@@ -87,7 +87,7 @@ def _settlements(
     that got one number disagree, those `led` by the others follow: the next round shows whether they can. With `loose`,
     one number may serve layers of which each alone needs another.
     """
-    found = []
+    settlements = []
     for depth, index in enumerate(fix.route):
         point = trace.points[index]
         cases = [_following(c) if led else c for c in point.cases if c.wanted]
@@ -100,9 +100,10 @@ def _settlements(
         if text is None or (index in stale and text.rank):
             continue
         if point.name or there is not None:
+            # Of equally plain places the innermost, which changes the fewest layers.
             cost = _KEPT if kept else _cost(there, text)
-            found.append(Settled(index, text, cost + depth / 10 + _DERIVES * point.derives))
-    return found
+            settlements.append(Settled(index, text, cost + depth / 10 + _DERIVES * point.derives))
+    return settlements
 
 
 def _kept(source: Source, trace: Trace, there: ast.expr | None, cases: Sequence[Case]) -> Expression | None:
@@ -127,13 +128,13 @@ def _expression(cases: Sequence[Case], loose: Callable[..., int] | None, there: 
     Else a number that `loose` finds to serve all.
     """
     wanted = [c.wanted[0] for c in cases]
-    found = expression([dict(c.names) for c in cases], wanted)
-    if found is None or found.rank > 3:
+    best = expression([dict(c.names) for c in cases], wanted)
+    if best is None or best.rank > 3:
         later = expression([dict(c.mended) for c in cases], wanted)
-        found = later if later is not None and later.rank <= 3 and later.text != there else found
-    if loose is not None and (found is None or found.rank > 3) and all(type(w) is int for w in wanted):
+        best = later if later is not None and later.rank <= 3 and later.text != there else best
+    if loose is not None and (best is None or best.rank > 3) and all(type(w) is int for w in wanted):
         return Expression(str(loose(*wanted)), 0)
-    return found
+    return best
 
 
 def _cost(there: ast.expr | None, new: Expression) -> float:

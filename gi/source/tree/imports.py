@@ -43,14 +43,14 @@ def resolve(source: Source, node: ast.AST) -> str:
 def spelling(source: Source, symbol: str) -> tuple[str, str]:
     """How this program writes `symbol`, and the import line that it still needs ("" where it needs none)."""
     names = imported(source)
-    found = [
+    spellings = [
         name + symbol[len(full) :]
         for name, full in names.items()
         if symbol == full or symbol.startswith(full + ".")
         if not (symbol.startswith(_NOT_LOADED) and _NOT_LOADED.startswith(full + "."))
     ]
-    if found:
-        return min(found, key=lambda s: (len(s), s)), ""
+    if spellings:
+        return min(spellings, key=lambda s: (len(s), s)), ""
     taken = set(names) | _bound(source)
     for full, name, line in _PREFERRED:
         if symbol.startswith(full + ".") and name not in taken:

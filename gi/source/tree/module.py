@@ -159,14 +159,14 @@ class ModuleScope:
 
     def importing(self, imported: Imported, name: str) -> str:
         """The name that the module imports a symbol under, `name` where it can be chosen, "" where there is none."""
-        found = sorted(n for n, i in self.imports.items() if i.symbol == imported.symbol)
-        return name if name in found else next(iter(found), "")
+        names = sorted(n for n, i in self.imports.items() if i.symbol == imported.symbol)
+        return name if name in names else next(iter(names), "")
 
     def text_of(self, unit: Unit, spelled: Mapping[str, str]) -> str:
         """A unit's text with its module names spelled anew."""
         data, offset = self.source.data[unit.start : unit.end], unit.start
-        made = {r for m in unit.mentions if (r := renaming(self.source, m, spelled)) is not None}
-        for edit in sorted(made, key=lambda r: r.start, reverse=True):
+        renamings = {r for m in unit.mentions if (r := renaming(self.source, m, spelled)) is not None}
+        for edit in sorted(renamings, key=lambda r: r.start, reverse=True):
             data = data[: edit.start - offset] + edit.text.encode() + data[edit.end - offset :]
         return data.decode()
 
@@ -223,8 +223,8 @@ def renaming(source: Source, mention: Mention, spelled: Mapping[str, str]) -> Re
         return Replacement(start, end, f"{node.name} as {name}")
     if isinstance(node, ast.Global):
         return Replacement(start, end, f"global {', '.join(spelled.get(n, n) for n in node.names)}")
-    found = re.compile(rb"(?:class|def|as)\s+(%s)\b" % mention.name.encode()).search(source.data, start, end)
-    return Replacement(found.start(1), found.end(1), name) if found else None
+    match = re.compile(rb"(?:class|def|as)\s+(%s)\b" % mention.name.encode()).search(source.data, start, end)
+    return Replacement(match.start(1), match.end(1), name) if match else None
 
 
 @lru_cache(maxsize=512)

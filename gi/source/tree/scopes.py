@@ -29,7 +29,7 @@ def mentions(statement: ast.stmt) -> list[Mention]:
     """Every name of the module's scope, or of Python's builtins, in a statement of the module, in source order."""
     walk = _Walk()
     walk.visit(statement)
-    return walk.found
+    return walk.mentions
 
 
 def bound_names(statements: Iterable[ast.AST]) -> set[str]:
@@ -75,7 +75,7 @@ class _Walk:
     """One walk over a statement of the module, which keeps the scopes around the node."""
 
     def __init__(self) -> None:
-        self.found: list[Mention] = []
+        self.mentions: list[Mention] = []
         self.scopes: list[_Scope] = []
         self.in_annotation = False
 
@@ -104,7 +104,7 @@ class _Walk:
             case ast.ExceptHandler(name=str(name)):
                 self.mention(name, node)
             case ast.Global():
-                self.found.extend(Mention(name, node, True, False) for name in node.names)
+                self.mentions.extend(Mention(name, node, True, False) for name in node.names)
         self.each(ast.iter_child_nodes(node))
 
     def function(self, node: _Function) -> None:
@@ -149,7 +149,7 @@ class _Walk:
             if name in scope.bound:
                 return
         deferred = any(not scope.is_class for scope in self.scopes)
-        self.found.append(Mention(name, node, deferred, self.in_annotation))
+        self.mentions.append(Mention(name, node, deferred, self.in_annotation))
 
 
 def _declared(body: Iterable[ast.AST]) -> set[str]:

@@ -79,19 +79,19 @@ class Source:
 
     @cached_property
     def _by_site(self) -> dict[Site, ast.AST]:
-        found: dict[Site, ast.AST] = {}
+        nodes: dict[Site, ast.AST] = {}
         for node in ast.walk(self.tree):
             if isinstance(node, (ast.Call, ast.BinOp, ast.AugAssign)):
-                found.setdefault(site_of(node), node)
-        return found
+                nodes.setdefault(site_of(node), node)
+        return nodes
 
     @cached_property
     def _expressions(self) -> dict[Site, ast.expr]:
-        found: dict[Site, ast.expr] = {}
+        expressions: dict[Site, ast.expr] = {}
         for node in ast.walk(self.tree):
             if isinstance(node, ast.expr):
-                found.setdefault(site_of(node), node)
-        return found
+                expressions.setdefault(site_of(node), node)
+        return expressions
 
     def expression_at(self, site: Site) -> ast.expr | None:
         """The expression at a site."""
