@@ -3,7 +3,7 @@
 from gi.archive.archive import Archive
 from gi.archive.canonical import canonical_text
 from gi.archive.folder import WEIGHTS, make_folder, refuse_unfit
-from gi.archive.front import front_rows, violation
+from gi.archive.front import front_rows, ranked, violation
 from gi.archive.records import (
     Evaluation,
     Event,
@@ -35,6 +35,7 @@ __all__ = [
     "front_members",
     "front_rows",
     "make_folder",
+    "ranked",
     "refuse_unfit",
     "run_summary",
     "violation",

@@ -1,7 +1,8 @@
-"""The front of a run: what nothing dominates among all that was evaluated."""
+"""The front of a run: what nothing dominates among all that was evaluated, and the order of its members."""
 
 from collections.abc import Sequence
 
+from gi.archive.records import FrontMember
 from gi.core.types import Objective
 
 
@@ -25,6 +26,20 @@ def front_rows(values: Sequence[Sequence[float]], violations: Sequence[float]) -
         if not any(_at_most(values[better], values[row]) for better in front):
             front.append(row)
     return sorted(front)
+
+
+def ranked(front: Sequence[FrontMember], objectives: Sequence[Objective], by: Objective) -> list[FrontMember]:
+    """The members by one objective, the least first; ties go by all `objectives` in their order, then as they came.
+
+    Members are compared by the means over their final trainings. Of the error the search knows one short training,
+    the least of which is the luckiest: by it, members without final trainings come after those that have them.
+    """
+
+    def place(member: FrontMember) -> tuple[float, ...]:
+        untrained = bool(by.final_key) and not member.validation_errors
+        return (untrained, member.judged[by.key], *(member.judged[o.key] for o in objectives))
+
+    return sorted(front, key=place)
 
 
 def _at_most(values: Sequence[float], others: Sequence[float]) -> bool:

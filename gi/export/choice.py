@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from gi.archive import ranked
 from gi.archive.records import FrontMember
 from gi.core.errors import ConfigError
 from gi.core.types import OBJECTIVES, Objective
@@ -13,8 +14,7 @@ KNEE = "knee"
 def best_member(front: Sequence[FrontMember], objectives: Sequence[Objective], best: str) -> FrontMember:
     """The member with the least value of the objective `best`, or the knee. Raises `ConfigError`.
 
-    Members are compared by the means over their final trainings. Of the error the search knows one short training,
-    the least of which is the luckiest: where it counts, a member without final trainings is out while others have them.
+    It is the first of `gi.archive.ranked`, which compares members by the means over their final trainings.
     """
     if not front:
         raise ConfigError("the run has no front yet: let its first generation end.")
@@ -22,8 +22,7 @@ def best_member(front: Sequence[FrontMember], objectives: Sequence[Objective], b
         return knee(trained_to_the_end(front), objectives)
     if best not in front[0].values:
         raise ConfigError(f"--best {best}: choose from {', '.join([*front[0].values, KNEE])}.")
-    candidates = trained_to_the_end(front) if OBJECTIVES[best].final_key else front
-    return min(candidates, key=lambda member: (member.judged[best], *(member.judged[o.key] for o in objectives)))
+    return ranked(front, objectives, OBJECTIVES[best])[0]
 
 
 def trained_to_the_end(front: Sequence[FrontMember]) -> Sequence[FrontMember]:

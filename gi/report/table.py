@@ -10,6 +10,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from gi.archive.front import ranked
 from gi.archive.records import FailureGroup, FrontMember, RunRecord, RunSummary
 from gi.core.figures import spread_text
 from gi.core.quoting import shown
@@ -115,7 +116,7 @@ def table(*columns: str, right: Iterable[str] = (), title: str | None = None) ->
 
 
 def front_table(run: RunRecord, summary: RunSummary, top: int | None = None) -> Table:
-    """The Pareto front, one row for each member, by the first objective: its mean over final trainings where there are.
+    """The Pareto front, one row for each member, `ranked` by the first objective: the best of it is the first row.
 
     The objectives' columns are what the search measured; the errors of the final trainings stand beside them. `top`
     leaves the members that `top_members` chooses.
@@ -123,12 +124,12 @@ def front_table(run: RunRecord, summary: RunSummary, top: int | None = None) -> 
     front = top_members(run, summary.front, top)
     names = [_heading(objective) for objective in run.objectives]
     num_seeds = max((len(member.test_errors) for member in front), default=0)
-    finals = [f"validation error ({num_seeds} seeds)"] if any(member.validation_errors for member in front) else []
+    finals = [f"validation error ({_seeds(num_seeds)})"] if any(member.validation_errors for member in front) else []
     content = table("id", *names, *finals, test_heading(num_seeds), "generation", right=(*names, "generation"))
     count = f"front of {len(summary.front)}" if len(front) == len(summary.front) else _part(len(front), summary)
     after = f"after generation {summary.generations}, hypervolume {summary.hypervolume:.4f}"
     content.title = f"{shown(run.config.dataset_name)}: {count} {after}"
-    for member in sorted(front, key=lambda m: m.judged[run.objectives[0].key]):
+    for member in ranked(front, run.objectives, run.objectives[0]):
         cells = [o.text(member.values[o.key]) for o in run.objectives]
         cells += [spread_text(member.validation_errors)] if finals else []
         content.add_row(member.id[:8], *cells, spread_text(member.test_errors), str(member.generation))
@@ -149,7 +150,11 @@ def top_members(run: RunRecord, front: Sequence[FrontMember], top: int | None) -
 
 def test_heading(num_seeds: int) -> str:
     """The heading of the test column: which split, how many trainings."""
-    return f"test error ({num_seeds} seeds)" if num_seeds else "test error"
+    return f"test error ({_seeds(num_seeds)})" if num_seeds else "test error"
+
+
+def _seeds(number: int) -> str:
+    return "1 seed" if number == 1 else f"{number} seeds"
 
 
 def failures_table(groups: Sequence[FailureGroup]) -> Table:

@@ -1,6 +1,6 @@
 import pytest
 
-from gi.archive import FrontMember
+from gi.archive import FrontMember, ranked
 from gi.core.errors import ConfigError
 from gi.core.types import OBJECTIVES
 from gi.export import best_member, knee
@@ -34,6 +34,19 @@ def test_test_errors_have_no_part_in_the_choice():
     good = FrontMember("good", 0, {"error": 0.02, "params": 10}, (0.9, 0.9), (0.01, 0.01), None, {"error": 0.01})
     bad = FrontMember("bad", 0, {"error": 0.01, "params": 10}, (0.0, 0.0), (0.02, 0.02), None, {"error": 0.02})
     assert best_member((good, bad), ERROR_PARAMS, "error").id == "good"
+
+
+@pytest.mark.parametrize("best", ["error", "params"])
+def test_the_best_is_the_first_of_the_ranked_and_ties_go_by_the_other_objectives(best):
+    large, small = final("large", 0.01, 0.02, params=900), final("small", 0.03, 0.02, params=300)
+    front = (final("untrained", 0.001, params=300), large, small, final("worse", 0.002, 0.04, params=300))
+    members = ranked(front, ERROR_PARAMS, OBJECTIVES[best])
+    assert best_member(front, ERROR_PARAMS, best) == members[0]
+    expected = {
+        "error": ["small", "large", "worse", "untrained"],
+        "params": ["untrained", "small", "worse", "large"],
+    }
+    assert [m.id for m in members] == expected[best]
 
 
 def test_where_the_error_counts_a_lucky_member_without_final_trainings_is_out_and_the_smallest_one_is_not():

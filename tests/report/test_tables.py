@@ -2,9 +2,10 @@ import json
 
 import pytest
 
-from gi.archive import Archive, run_summary
+from gi.archive import Archive, front_members, run_summary
 from gi.core.errors import ArchiveError, ConfigError
 from gi.core.types import Individual
+from gi.export import best_member
 from gi.report import (
     failures_json,
     front_json,
@@ -15,7 +16,7 @@ from gi.report import (
     show_json,
     summary_json,
 )
-from tests.small_run import BROKEN_ID, DEEP_ID, DONOR, SMALL, SMALL_ID, scored, write_run
+from tests.small_run import BROKEN_ID, DEEP_ID, DONOR, SMALL, SMALL_ID, retrain, scored, write_run
 
 
 @pytest.fixture
@@ -32,6 +33,19 @@ def test_the_front_says_which_split_and_how_many_seeds(archive, capsys):
     assert "test error (2 seeds)" in heading
     assert [row.split()[0] for row in rows] == [DEEP_ID[:8], SMALL_ID[:8]]
     assert "4.50% ± 0.71" in rows[0]
+
+
+def test_the_first_row_is_the_member_that_is_exported_as_the_best_and_one_seed_is_no_plural(tmp_path, capsys):
+    folder = write_run(tmp_path / "run", finished=False)
+    with Archive.resume(folder) as archive:
+        retrain(archive, DEEP_ID, (0.04,))
+        retrain(archive, SMALL_ID, (0.04,))
+        print_front(archive)
+        best = best_member(front_members(archive), archive.run().objectives, "error").id
+    _, heading, *rows = capsys.readouterr().out.splitlines()
+    assert [row.split()[0] for row in rows] == [SMALL_ID[:8], DEEP_ID[:8]], "the smaller one of two equal errors"
+    assert best == SMALL_ID
+    assert "validation error (1 seed)  test error (1 seed)" in heading
 
 
 def test_piped_tables_have_no_trailing_blanks_and_no_colour(archive, capsys):
@@ -76,7 +90,8 @@ def test_the_top_of_a_front_has_the_best_by_each_objective_and_json_is_whole_wit
         assert len(front_json(archive, 100)["front"]) == 6
     title, _, *rows = capsys.readouterr().out.splitlines()
     assert title.startswith("digits: 3 of a front of 6 after generation 1,")
-    assert [row.split()[0] for row in rows] == [member["id"][:8] for member in best]
+    assert {row.split()[0] for row in rows} == {member["id"][:8] for member in best}
+    assert [row.split()[0] for row in rows][:2] == [DEEP_ID[:8], SMALL_ID[:8]], "those with final trainings come first"
     assert {DEEP_ID, SMALL_ID} < {member["id"] for member in best}
 
 
