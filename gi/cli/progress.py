@@ -164,7 +164,7 @@ class _State:
                     f"hypervolume {event.hypervolume:.4f}, best {_best_text(event.best)}{rest}"
                 )
             case RetrainingStarted():
-                return f"training the front of {event.front} from scratch: {_trainings_text(event)}"
+                return _finals_text(event)
             case Stopping():
                 return _stopping_text(event)
             case Finished(summary=summary, already=True):
@@ -210,11 +210,13 @@ class _State:
         return f"{text}  {duration_text(pace * (self.retrainings - self.retrained))} left"
 
 
-def _trainings_text(event: RetrainingStarted) -> str:
-    """How many final trainings there will be."""
+def _finals_text(event: RetrainingStarted) -> str:
+    """Which members get final trainings, and how many."""
+    members = "1 member" if event.members == 1 else f"{event.members} members"
+    who = f"final trainings: {members} of a front of {event.front}"
     if event.jobs == event.wanted:
-        return f"{event.jobs} trainings"
-    return f"{event.jobs} of {event.wanted} trainings, which the budget pays for"
+        return f"{who}, {event.jobs} from scratch"
+    return f"{who}, {event.jobs} of {event.wanted} from scratch, which the budget pays for"
 
 
 def _bar(done: float, total: float, label: str) -> Table:

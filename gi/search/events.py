@@ -57,8 +57,9 @@ class GenerationEnded:
 
 @dataclass(frozen=True, slots=True)
 class RetrainingStarted:
-    """The front is about to be trained from scratch: `jobs` of `wanted` trainings, which the budget pays for."""
+    """Final trainings start: of `members` of a front of `front`, `jobs` of `wanted`, which the budget pays for."""
 
+    members: int
     front: int
     jobs: int
     wanted: int

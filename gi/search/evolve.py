@@ -146,7 +146,7 @@ def _ended(search: "Search") -> str:
     try:
         try:
             search.run_generations()
-            search.finals = search.outcomes.retrain(search.finalists())
+            search.finals = search.outcomes.retrain(search.finalists(), front_size=search.front_size)
         except Interrupted:
             search.outcomes.running.settle()
             return "interrupted"
@@ -316,6 +316,11 @@ class Search:
     def finalists(self) -> list[str]:
         """The members of the last closed generation's front that get final trainings; none before the first."""
         return self.scores.finalists(self.last.front) if self.last else []
+
+    @property
+    def front_size(self) -> int:
+        """How many members the last closed generation's front has; 0 before the first."""
+        return len(self.last.front) if self.last else 0
 
     def _selected(self, candidates: Sequence[str]) -> list[str]:
         return self.scores.selected(candidates, self.config.population, self.toolbox.survive)

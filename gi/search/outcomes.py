@@ -76,18 +76,18 @@ class Outcomes:
             young = (slot.individual for slot in self._archive.individuals.slots(closed.number + 1))
             forget_dead(self._archive, self.twins, closed.population, [id_ for id_ in young if id_ is not None])
 
-    def retrain(self, front: Sequence[str]) -> FinalTrainings:
-        """Trains individuals from scratch on each of the final seeds and scores them once on the test split.
+    def retrain(self, members: Sequence[str], *, front_size: int) -> FinalTrainings:
+        """Trains members of the front from scratch on each of the final seeds and scores them once on the test split.
 
         What the budget does not pay for is left out: first seeds, then members, those with the larger error first.
         """
-        order = self._scores.by_first_objective(front)
+        order = self._scores.by_first_objective(members)
         prices = {id_: final_s(self._costs[id_], self._config) for id_ in order}
         seeds = affordable_seeds(list(prices.values()), self._config.final_seeds, self._cost.left_s)
         jobs = retraining_jobs(self._archive, self._config, order, self._own_limit_s(), seeds=seeds)
         if jobs:
             make_folder(self._archive.folder / WEIGHTS)
-            self._notify(RetrainingStarted(len(front), self._affordable(jobs, prices), len(jobs)))
+            self._notify(RetrainingStarted(len(order), front_size, self._affordable(jobs, prices), len(jobs)))
         left_out = [job for job in jobs if not self._retrained(job, prices[job.id])]
         self.running.finish()
         return FinalTrainings(len(jobs) - len(left_out), len(left_out))

@@ -31,7 +31,7 @@ def events():
     yield Varied(1, 0, None, 8)
     yield Evaluated("b", Failed("train", "nan"))
     yield GenerationEnded(1, 1, 2, 2, 2.25, BEST, {"train: nan": 1}, 2, 2.0)
-    yield RetrainingStarted(2, 6, 6)
+    yield RetrainingStarted(2, 5, 6, 6)
     yield Retrained("a", 1, Scored({"error": 0.04}))
     yield Finished(SUMMARY)
 
@@ -54,7 +54,7 @@ def test_a_pipe_gets_one_plain_line_for_each_generation():
         "generation 0/1: 1 evaluated, 0 failed, front 1, hypervolume 1.5000, best error 3.14%, params 1.21k, time 0.133"
     )
     assert second.startswith("generation 1/1: 2 evaluated, 1 failed, front 2, hypervolume 2.2500")
-    assert last == "training the front of 2 from scratch: 6 trainings"
+    assert last == "final trainings: 2 members of a front of 5, 6 from scratch"
 
 
 @pytest.fixture
