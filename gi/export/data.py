@@ -2,7 +2,9 @@
 
 import zipfile
 from pathlib import Path
+from typing import BinaryIO
 
+from gi.core.files import write_whole
 from gi.data.dataset import Dataset, SplitName, open_split
 from gi.data.readers.named import NAMED
 from gi.export.render import DataFacts
@@ -41,15 +43,16 @@ def write_splits(dataset: Dataset, path: Path) -> None:
     """Writes the training and test parts as an .npz file that the exported reader reads; equal parts, equal bytes."""
     import numpy as np
 
+    def content(file: BinaryIO) -> None:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as arrays:
+            for split in _PARTS:
+                for what, array in zip(("images", "labels"), open_split(dataset.path, split), strict=True):
+                    # A `ZipInfo` of a name alone has a fixed date, on which equal bytes depend.
+                    with arrays.open(zipfile.ZipInfo(f"{split}_{what}.npy"), "w", force_zip64=True) as member:
+                        np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
+
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as file:
-        for split in _PARTS:
-            for what, array in zip(("images", "labels"), open_split(dataset.path, split), strict=True):
-                # A `ZipInfo` of a name alone has a fixed date, on which equal bytes depend.
-                with file.open(zipfile.ZipInfo(f"{split}_{what}.npy"), "w", force_zip64=True) as member:
-                    np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
-    part.replace(path)
+    write_whole(path, content)
 
 
 def _reader(dataset: Dataset, given: Path) -> tuple[str, dict[str, object], str]:

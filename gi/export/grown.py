@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import gi
+from gi.core.files import write_whole
 from gi.core.quoting import comment, docstring, shown
 from gi.data.dataset import Dataset
 from gi.export.data import companion_name, data_facts, write_splits
 from gi.export.render import DataFacts, Figures, model_text
-from gi.export.write import write_whole
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 import gi
 from gi.archive import Archive
 from gi.core.errors import ConfigError
+from gi.core.files import write_whole
 from gi.core.quoting import comment
 from gi.core.types import Program
 from gi.explain.provenance.origins import borrowed_parts, origin_text, part_text
@@ -49,12 +50,7 @@ def write_patch(archive: Archive, subject: Subject, out: Path, *, force: bool = 
         raise ConfigError(f"{out} exists: pass --force to replace a file, or another name as --patch.")
     patch = model_patch(archive, subject)
     out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(f".{out.name}.part")
-    try:
-        part.write_bytes(patch.content)
-        part.replace(out)
-    finally:
-        part.unlink(missing_ok=True)
+    write_whole(out, patch.content)
     return patch
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gi.archive import Archive
 from gi.core.errors import ConfigError, CorpusError
+from gi.core.files import write_whole
 from gi.core.settings import RunConfig, cache_folder
 from gi.core.types import Origin
 from gi.corpus import Corpus, default_corpus_file
@@ -187,13 +188,3 @@ def refuse_existing(
     for path, flag in (*((path, "-o") for path in planned), (patch, "--patch")):
         if path is not None and path.exists() and not force:
             raise ConfigError(f"{path} exists: pass --force to replace it, or another name as {flag}.")
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_bytes(content)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

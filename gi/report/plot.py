@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gi.core.files import write_whole
 from gi.core.quoting import shown
 from gi.core.types import OBJECTIVES, Objective
 
@@ -43,9 +44,7 @@ def draw_front(panels: Sequence[tuple[Objective, Sequence[PlotPoint]]], path: Pa
             axes.set_ylabel(_ERROR.axis, color=_MUTED)
     _add_colorbar(figure, axes, dots)
     # A viewer that watches the file never reads half a picture.
-    part = path.with_name(path.name + ".part")
-    figure.savefig(part, format="png")
-    part.replace(path)
+    write_whole(path, lambda file: figure.savefig(file, format="png"))
 
 
 def _draw_panel(axes: "Axes", objective: Objective, points: Sequence[PlotPoint]) -> "PathCollection":

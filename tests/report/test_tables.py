@@ -162,7 +162,7 @@ def test_an_unknown_individual_is_refused(archive):
 def test_the_plot_is_a_png(archive, tmp_path):
     front_plot(archive, tmp_path / "front.png")
     assert (tmp_path / "front.png").read_bytes().startswith(b"\x89PNG")
-    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".part"] == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["front.png", "run"]
 
 
 def test_another_picture_format_is_refused(archive, tmp_path):

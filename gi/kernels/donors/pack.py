@@ -6,11 +6,12 @@ Eight bytes tell the length of a JSON header; the float32 values of all layers f
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from gi.core.errors import WeightsError
+from gi.core.files import write_whole
 from gi.kernels.donors.donors import DonorBatchNorm, DonorLayer, DonorNetwork, Floats, Link
 
 PACK_BYTES = 64 << 20  # of weights in a pack; the smallest networks come first, as targets are small
@@ -24,13 +25,14 @@ def write_pack(chosen: Sequence[DonorNetwork], path: Path, *, most_bytes: int = 
     records = [_record(donor, arrays) for donor in kept]
     header = json.dumps({"values": sum(map(np.size, arrays)), "donors": records}).encode()
     header += b" " * (-(len(header) + 8) % _ALIGNED)
-    draft = path.with_name(f".{path.name}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with draft.open("wb") as file:
+
+    def content(file: BinaryIO) -> None:
         file.write(len(header).to_bytes(8, "little") + header)
         for array in arrays:
             file.write(np.ascontiguousarray(array, "<f4").tobytes())
-    draft.replace(path)
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, content)
     return len(kept)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gi.core.errors import WeightsError
+from gi.core.files import write_whole
 from gi.core.lock import hold
 from gi.kernels.records import TABLES
 
@@ -70,9 +71,7 @@ def read_state(folder: Path) -> State:
 
 def write_state(folder: Path, state: State) -> None:
     """Makes an addition count, whole or not at all."""
-    part = folder / f".{_STATE}.part"
-    part.write_text(json.dumps(dataclasses.asdict(state)), "utf-8")
-    part.replace(folder / _STATE)
+    write_whole(folder / _STATE, json.dumps(dataclasses.asdict(state)).encode())
 
 
 def make_folder(folder: Path) -> None:

@@ -2,12 +2,12 @@
 
 import contextlib
 import importlib.util
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from gi.core.files import write_whole
 from gi.kernels.index.reader import Index
 from gi.kernels.records import Floats, Ints, shape_name
 
@@ -98,9 +98,7 @@ def _kept(path: Path, kernels: Floats) -> Any:
         path.parent.mkdir(exist_ok=True)
         for old in path.parent.glob(f"{path.name.partition('-')[0]}-*"):
             old.unlink()
-        part = path.with_name(f".{path.name}.{os.getpid()}")
-        faiss.write_index(lists, str(part))
-        part.replace(path)
+        write_whole(path, lambda file: faiss.write_index(lists, faiss.PyCallbackIOWriter(file.write)))
     return _ready(lists)
 
 

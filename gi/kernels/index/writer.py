@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gi.core.errors import RunError
+from gi.core.files import write_whole
 from gi.kernels.index.layout import (
     State,
     has_state,
@@ -208,10 +209,7 @@ def _known(folder: Path) -> tuple[dict[str, int], set[tuple[str, str]]]:
 
 
 def _write_table(folder: Path, name: str, part: str, table: pa.Table) -> None:
-    path = part_file(folder, name, part)
-    unfinished = path.with_suffix(".part")
-    pq.write_table(table, unfinished)
-    unfinished.replace(path)
+    write_whole(part_file(folder, name, part), lambda file: pq.write_table(table, file))
 
 
 def _as_row(record: Any) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What mining an index for one kernel shape gives, kept beside the index: vocabulary, classes, classifier."""
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from gi.core.errors import WeightsError
+from gi.core.files import write_whole
 from gi.kernels.index.reader import Index
 from gi.kernels.mining.classes import DEFAULT_K, KernelClasses
 from gi.kernels.mining.classifier import DEPTHS, ClassAccuracy, Predictor, fit, scores
@@ -101,14 +103,9 @@ def _write(mined: Mined, path: Path) -> None:
     arrays: dict[str, Any] = {"weights": mined.predictor.weights, "offsets": mined.predictor.offsets}
     for shape, classes in mined.words.classes.items():
         arrays |= {f"{shape_name(shape)}/{field}": getattr(classes, field) for field in _CLASS_FIELDS}
-    draft = path.with_name(f".{path.name}")
-    try:
+    with contextlib.suppress(OSError):  # an index that cannot be written to is mined anew each time
         path.parent.mkdir(exist_ok=True)
-        with draft.open("wb") as file:
-            np.savez(file, **arrays)
-        draft.replace(path)
-    except OSError:  # an index that cannot be written to is mined anew each time
-        draft.unlink(missing_ok=True)
+        write_whole(path, lambda file: np.savez(file, **arrays))
 
 
 def _read(path: Path, shape: tuple[int, ...], depth: int) -> Mined | None:

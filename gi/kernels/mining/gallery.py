@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from gi.core.errors import WeightsError
+from gi.core.files import write_whole
 from gi.core.quoting import html_text
 from gi.kernels.index.reader import Index
 from gi.kernels.mining.classes import minable_shapes
@@ -33,9 +34,7 @@ def write_gallery(
     title = f"Standard kernels of {networks} networks"
     content = poster(rooms, title) if out.suffix == ".png" else _page(rooms, title).encode()
     out.parent.mkdir(parents=True, exist_ok=True)
-    draft = out.with_name(f".{out.name}")
-    draft.write_bytes(content)
-    draft.replace(out)
+    write_whole(out, content)
     return rooms
 
 
