@@ -1,6 +1,5 @@
 """What the values of a run file must be beyond their type: questions about one value, which never raise."""
 
-import ast
 import json
 import math
 import re
@@ -43,18 +42,6 @@ def inside(folder: Path) -> Callable[[str], bool]:
             return False
 
     return question
-
-
-def is_entry(text: str) -> bool:
-    """Whether FILE:NAME and `--arg` could have made this entry: a name, or a name called with literals."""
-    try:
-        entry = ast.parse(text, mode="eval").body
-        call = entry if isinstance(entry, ast.Call) else ast.Call(entry, [], [])
-        for argument in (*call.args, *(keyword.value for keyword in call.keywords)):
-            ast.literal_eval(argument)
-    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
-        return False
-    return isinstance(call.func, ast.Name) and all(keyword.arg for keyword in call.keywords)
 
 
 def is_id(value: Any) -> bool:

@@ -24,6 +24,7 @@ from gi.core.errors import ArchiveError, ConfigError
 from gi.core.quoting import shown
 from gi.core.settings import RunConfig
 from gi.core.types import LineType, Stage
+from gi.source.tree.entry import is_entry
 
 _STORED_AS = {"TEXT": "'text'", "INTEGER": "'integer'", "REAL": "'real', 'integer'", "BLOB": "'blob'"}
 _ADVICE = "Open a run that gi wrote."
@@ -121,7 +122,7 @@ def _refuse_settings(db: sqlite3.Connection, path: Path) -> None:
             config = RunConfig.from_json(json.loads(stored))
         except (ConfigError, ValueError, RecursionError) as error:
             raise ArchiveError(f"{path}: run.config: {shown(str(error))} {_ADVICE}") from error
-        if not fields.is_entry(config.entry):
+        if not is_entry(config.entry):
             raise ArchiveError(
                 f"{path}: run.config: entry is {_told(config.entry)}: it must be the name of a class or function, "
                 f"called with literals or not. {_ADVICE}"

@@ -13,6 +13,7 @@ import click
 
 from gi.cli.options import tell
 from gi.core.errors import ConfigError, RunError, SourceError
+from gi.core.quoting import shown
 from gi.core.types import Origin, Program, Task
 
 if TYPE_CHECKING:
@@ -127,8 +128,15 @@ def refuse_broken(model: ModelFile, text: str, task: Task) -> None:
 
 
 def seed_program(model: ModelFile) -> Program:
-    """The model as a run's seed program. Its origin is the git work tree that holds the file, else its folder."""
+    """The model as a run's seed program. Its origin is the git work tree that holds the file, else its folder.
+
+    Raises `ConfigError` for a path that is no UTF-8: a run file cannot hold it, and a patch needs it as it is.
+    """
     path = model.path.absolute()
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise ConfigError(f"the path {shown(str(path))} is no UTF-8: rename it.") from None
     root = next((folder for folder in path.parents if (folder / ".git").exists()), path.parent)
     origin = Origin(str(root), "", path.relative_to(root).as_posix(), 1, "unknown")
     return Program(model.text, origin, model.content)

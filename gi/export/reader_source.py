@@ -4,16 +4,16 @@ import ast
 import re
 from importlib import resources
 
-_SHARED = re.compile(r"^from gi\.data\.readers\.(\w+) import .*\n", re.MULTILINE)
+_SHARED = re.compile(r"^from (gi\.(?:data|export)\.readers)\.(\w+) import .*\n", re.MULTILINE)
 
 
 def reader_source(name: str) -> str:
-    """The module of `gi.export.readers` called `name`, with what it takes from `gi.data.readers` written out in it.
+    """The module of `gi.export.readers` called `name`, with what it takes from there and `gi.data.readers` written out.
 
     gi decodes with that same text, so that the exported file cannot decode otherwise.
     """
     text = _text("gi.export.readers", name)
-    return _SHARED.sub(lambda match: f"\n{_without_docstring(_text('gi.data.readers', match[1]))}\n", text)
+    return _SHARED.sub(lambda match: f"\n{_without_docstring(_text(match[1], match[2]))}\n", text)
 
 
 def _text(package: str, name: str) -> str:

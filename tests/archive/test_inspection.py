@@ -7,7 +7,7 @@ import sqlite3
 import pytest
 
 from gi.archive import Archive, front_members
-from gi.archive.fields import inside, is_entry
+from gi.archive.fields import inside
 from gi.cli import run as gi
 from gi.core.errors import ArchiveError
 from gi.core.settings import RunConfig
@@ -165,18 +165,3 @@ def test_what_gi_wrote_itself_is_taken(folder):
     assert RunConfig.from_json(json.loads(json.dumps(RunConfig(dataset="digits").to_json()))) == RunConfig(
         dataset="digits"
     )
-
-
-@pytest.mark.parametrize(
-    "entry", ["Net", "resnet18", "Net(width=4)", "Net(8, act='relu', sizes=[1, (2, -3.5)])", "Net()"]
-)
-def test_what_can_be_typed_is_an_entry(entry):
-    assert is_entry(entry)
-
-
-@pytest.mark.parametrize(
-    "entry",
-    ["", "1", "a.b", "Net()()", "Net(x=y)", "Net(**{})", "Net(*[1])", "lambda: 0", "Net(x=[y for y in z])"],
-)
-def test_anything_else_is_none(entry):
-    assert not is_entry(entry)

@@ -1,10 +1,12 @@
 """What a model file that does not run is told: words about the file, and advice that helps."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from gi.cli.model_file import ModelFile, _why
+from gi.cli.model_file import ModelFile, _why, seed_program
+from gi.core.errors import ConfigError
 from gi.core.trace import Stopped
 
 NET = (
@@ -42,3 +44,10 @@ REASONS = [
 @pytest.mark.parametrize(("text", "stopped", "said"), REASONS)
 def test_says_why_a_model_does_not_run(text, stopped, said):
     assert said in _why(ModelFile(Path("net.py"), text.encode(), text, "Net"), stopped)
+
+
+@pytest.mark.parametrize("name", [b"m\xff.py", b"folder \xff/m.py"])
+def test_a_path_that_is_no_utf8_is_refused_in_one_line(name):
+    model = ModelFile(Path(os.fsdecode(name)), b"", "", "Net")
+    with pytest.raises(ConfigError, match=r"\\udcff.*is no UTF-8: rename it\.$"):
+        seed_program(model)

@@ -289,6 +289,32 @@ class TestNamedSets(ReaderContract):
         assert labels.tolist() == open_split(dataset.path, "test")[1].tolist()
 
 
+HOSTILE = "a\x1b[2J\nb\u202e"
+REFUSED = {
+    "npz": {"DATA_NAME": HOSTILE},
+    "folder": {"PARTS": {"train": HOSTILE}},
+    "idx": {"DATA_NAME": HOSTILE},
+    "named": {"DATA_NAME": "MNIST"},
+}
+
+
+@pytest.mark.parametrize(("name", "constants"), REFUSED.items())
+def test_what_a_reader_refuses_shows_the_names_of_others_on_one_line(tmp_path, name, constants):
+    allow_torchvision()
+    (tmp_path / HOSTILE).mkdir()
+    with pytest.raises(SystemExit, match=r"a\\x1b\[2J\\nb\\u202e") as refused:
+        reader(name, **constants)["read_split"](str(tmp_path / HOSTILE), "train")
+    assert str(refused.value).isprintable()
+
+
+def test_a_damaged_picture_is_shown_by_its_name_on_one_line(tmp_path):
+    (tmp_path / "train" / "ant").mkdir(parents=True)
+    (tmp_path / "train" / "ant" / f"{HOSTILE}.png").write_bytes(b"no picture")
+    with pytest.raises(SystemExit, match=r"a\\x1b\[2J\\nb\\u202e\.png is no image") as refused:
+        reader("folder", CLASSES=("ant",))["read_split"](str(tmp_path), "train")
+    assert str(refused.value).isprintable()
+
+
 @pytest.mark.parametrize("name", ["folder", "npz", "idx", "named"])
 def test_a_readers_text_stands_alone(name):
     text = reader_source(name)

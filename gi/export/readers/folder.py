@@ -6,6 +6,7 @@ import warnings
 import torch
 
 from gi.data.readers.image_file import class_folders, image_files, read_image
+from gi.export.readers.refusal import refusal
 
 PARTS = {"train": "train", "test": "test"}  # the folders of the parts below DIR
 CLASSES: tuple[str, ...] = ()  # in the order of the network's outputs
@@ -17,7 +18,7 @@ def read_split(folder: str, split: str) -> tuple[torch.Tensor, torch.Tensor]:
     """Read the images (n, channels, height, width), bytes, and the labels (n,) of the split "train" or "test"."""
     part = pathlib.Path(folder, PARTS[split])
     if not part.is_dir():
-        raise SystemExit(f"{folder} has no folder {PARTS[split]}: expected {PARTS[split]}/CLASS/*.png.")
+        raise refusal(f"{folder} has no folder {PARTS[split]}: expected {PARTS[split]}/CLASS/*.png.")
     try:
         files = [(path, name) for name, place in class_folders(part).items() for path in image_files(place)]
         unknown = next((name for _, name in files if name not in CLASSES), None)
@@ -28,7 +29,7 @@ def read_split(folder: str, split: str) -> tuple[torch.Tensor, torch.Tensor]:
             warnings.simplefilter("ignore")  # Pillow warns of palettes and tags that it reads all the same
             images = torch.stack([read_pixels(path) for path, _ in files])
     except (ValueError, OSError) as problem:
-        raise SystemExit(str(problem)) from None
+        raise refusal(problem) from None
     return images, torch.tensor([CLASSES.index(name) for _, name in files])
 
 

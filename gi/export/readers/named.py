@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torchvision import datasets
 
+from gi.export.readers.refusal import refusal
+
 DATA_NAME = "CIFAR10"
 SPLITS: dict[str, dict[str, Any]] = {"train": {"train": True}, "test": {"train": False}}
 CLASSES: tuple[str, ...] = ()  # in the order of the network's outputs
@@ -20,7 +22,7 @@ def read_split(folder: str, split: str) -> tuple[torch.Tensor, torch.Tensor]:
         part = getattr(datasets, DATA_NAME)(folder, **SPLITS[split])
     except PROBLEMS as problem:
         said = " ".join(str(problem).split())
-        raise SystemExit(f"{folder} does not hold the files of {DATA_NAME}: {said}") from None
+        raise refusal(f"{folder} does not hold the files of {DATA_NAME}: {said}") from None
     images = torch.as_tensor(part.data)
     labels = torch.as_tensor(part.targets if hasattr(part, "targets") else part.labels)
     if images.dim() == 3:
@@ -30,5 +32,5 @@ def read_split(folder: str, split: str) -> tuple[torch.Tensor, torch.Tensor]:
     if labels.dim() == 2:  # QMNIST's extended labels: the digit comes first
         labels = labels[:, 0]
     if images.shape[1:] != INPUT_SHAPE or labels.max() >= len(CLASSES):
-        raise SystemExit(f"{folder} holds images of shape {tuple(images.shape)}: this is not {DATA_NAME}.")
+        raise refusal(f"{folder} holds images of shape {tuple(images.shape)}: this is not {DATA_NAME}.")
     return images, labels.long()

@@ -9,6 +9,8 @@ import zlib
 
 import torch
 
+from gi.export.readers.refusal import refusal
+
 DATA_NAME = "data.npz"
 KEYS = {"train": ("train_images", "train_labels"), "test": ("test_images", "test_labels")}
 CLASSES: tuple[str, ...] = ()  # in the order of the network's outputs
@@ -35,26 +37,26 @@ def read_split(folder: str, split: str) -> tuple[torch.Tensor, torch.Tensor]:
     path = pathlib.Path(folder)
     path = path / DATA_NAME if path.is_dir() else path
     if not path.is_file():
-        raise SystemExit(f"{path} does not exist: pass the folder of {DATA_NAME}.")
+        raise refusal(f"{path} does not exist: pass the folder of {DATA_NAME}.")
     try:
         images, labels = (read_array(path, key) for key in KEYS[split])
         return fitting(path, as_bytes(images), labels)
     except (*PROBLEMS, zipfile.BadZipFile, zlib.error, struct.error) as problem:
-        raise SystemExit(f"{path} cannot be read: {' '.join(str(problem).split())[:200]}") from None
+        raise refusal(f"{path} cannot be read: {' '.join(str(problem).split())[:200]}") from None
 
 
 def read_array(path: pathlib.Path, name: str) -> torch.Tensor:
     """Read an array of numbers in any type, byte order and memory order."""
     with zipfile.ZipFile(path) as arrays:
         if f"{name}.npy" not in arrays.namelist():
-            raise SystemExit(f"{path} holds no array {name}: pass the file that the network was evolved on.")
+            raise refusal(f"{path} holds no array {name}: pass the file that the network was evolved on.")
         data = bytearray(arrays.read(f"{name}.npy"))
     start, layout = (10, "<H") if data[6] == 1 else (12, "<I")
     end = start + struct.unpack_from(layout, data, 8)[0]
     header = ast.literal_eval(data[start:end].decode("latin1"))
     descr, shape = header["descr"], header["shape"]
     if not isinstance(descr, str) or descr[1:] not in TYPES:
-        raise SystemExit(f"{path}: the array {name} has the type {descr}: save it as uint8 or float32.")
+        raise refusal(f"{path}: the array {name} has the type {descr}: save it as uint8 or float32.")
     values = numbers(data[end : end + math.prod(shape) * int(descr[2:])], descr)
     if header["fortran_order"]:
         return values.reshape(shape[::-1]).permute(*reversed(range(len(shape))))
@@ -90,10 +92,10 @@ def as_bytes(images: torch.Tensor) -> torch.Tensor:
 def fitting(path: pathlib.Path, images: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Give images and labels (n,) that fit the network. Raises `SystemExit` where they do not."""
     if images.shape[1:] != INPUT_SHAPE or not len(images):
-        raise SystemExit(f"{path} holds images of shape {tuple(images.shape)}, the network takes (n, *{INPUT_SHAPE}).")
+        raise refusal(f"{path} holds images of shape {tuple(images.shape)}, the network takes (n, *{INPUT_SHAPE}).")
     if labels.is_floating_point() and not bool((labels == labels.round()).all()):
-        raise SystemExit(f"{path} holds a label that is no whole number.")
+        raise refusal(f"{path} holds a label that is no whole number.")
     labels = labels.long().flatten()
     if len(labels) != len(images) or labels.min() < 0 or labels.max() >= len(CLASSES):
-        raise SystemExit(f"{path} holds labels that do not fit its images, or are not below {len(CLASSES)}.")
+        raise refusal(f"{path} holds labels that do not fit its images, or are not below {len(CLASSES)}.")
     return images, labels

@@ -1,6 +1,7 @@
 """The models that a file defines: which one is meant, the entry that builds it, and a recipe where there is none."""
 
 import ast
+import keyword
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from typing import TypeAlias
 
 from gi.core.errors import ConfigError, SourceError
 from gi.source.identity.dead_code import dead
-from gi.source.tree.entry import entry_call, entry_name
+from gi.source.tree.entry import entry_call, entry_name, is_entry
 from gi.source.tree.imports import resolve, spelling, with_import
 from gi.source.tree.tree import Source, parse
 
@@ -152,7 +153,7 @@ def _given(arguments: Sequence[str]) -> dict[str, str]:
     given = dict[str, str]()
     for argument in arguments:
         name, equals, value = (part.strip() for part in argument.partition("="))
-        if not equals or not name.isidentifier():
+        if not equals or not name.isidentifier() or keyword.iskeyword(name):
             raise ConfigError(f"--arg {argument}: write it as name=value.")
         if name in given:
             raise ConfigError(f"--arg {argument}: {name} is given twice.")
@@ -168,12 +169,20 @@ def _given(arguments: Sequence[str]) -> dict[str, str]:
 
 
 def _expression(name: str, parameters: Parameters, given: Mapping[str, str]) -> str:
-    """The call that builds a model; its bare name where it takes no arguments."""
+    """The call that builds a model; its bare name where it takes no arguments.
+
+    Raises `ConfigError` where a default that has to be written out is no literal: an entry is made of these alone.
+    """
     if not given:
         return name
     places = [n for n, only in enumerate(parameters.positional_only) if only in given]
     first = parameters.positional_only[: places[-1] + 1] if places else ()
     positional = [given.get(n) or parameters.defaults[n] for n in first]
+    for n, value in zip(first, positional, strict=True):
+        if not is_entry(f"{name}({value})"):
+            raise ConfigError(
+                f"--arg {first[-1]}: {n} comes before it and is {value} by default: pass --arg {n}=VALUE."
+            )
     return f"{name}({', '.join([*positional, *(f'{n}={v}' for n, v in given.items() if n not in first)])})"
 
 

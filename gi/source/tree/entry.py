@@ -9,11 +9,6 @@ import re
 from gi.core.errors import SourceError
 from gi.core.quoting import shown
 
-_PARTS_OF_ARGUMENTS = (
-    ast.Constant, ast.Name, ast.Attribute, ast.keyword, ast.UnaryOp, ast.BinOp, ast.operator, ast.unaryop,
-    ast.List, ast.Tuple, ast.Set, ast.Dict, ast.expr_context,
-)  # fmt: skip
-
 
 def entry_name(entry: str) -> str:
     """The class or function that an entry names."""
@@ -26,21 +21,29 @@ def entry_call(entry: str) -> str:
     return entry if entry.endswith(")") else f"{entry}()"
 
 
+def is_entry(text: str) -> bool:
+    """Whether FILE:NAME and `--arg` could have made this entry: a name, or a name called with literals."""
+    return _call_with_literals(text) is not None
+
+
 def plain_entry_call(entry: str) -> str:
     """The entry as a call, written anew from its tree, for code that is to hold it.
 
-    Raises `SourceError` unless it is a name, called with literals and names: an entry that a run's file gives may be
-    somebody else's.
+    Raises `SourceError` for what is no entry: one that a run's file gives may be somebody else's.
     """
-    try:
-        call = ast.parse(entry_call(entry), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        call = None
-    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or not _is_plain(call):
+    call = _call_with_literals(entry)
+    if call is None:
         raise SourceError(f"entry {shown(entry)!r} is no name of a class or function, called with literals or not.")
     return ast.unparse(call)
 
 
-def _is_plain(call: ast.Call) -> bool:
-    arguments = [*call.args, *call.keywords]
-    return all(isinstance(node, _PARTS_OF_ARGUMENTS) for argument in arguments for node in ast.walk(argument))
+def _call_with_literals(entry: str) -> ast.Call | None:
+    try:
+        call = ast.parse(entry_call(entry), mode="eval").body
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+            return None
+        for argument in (*call.args, *(keyword.value for keyword in call.keywords)):
+            ast.literal_eval(argument)
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
+        return None
+    return call if all(keyword.arg for keyword in call.keywords) else None

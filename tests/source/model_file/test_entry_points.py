@@ -83,6 +83,20 @@ REFUSED = {
     "a call": (network("M", ", width"), "M", ("width=open('x')",), ConfigError, "is no literal"),
     "no value": (network("M", ", width"), "M", ("width",), ConfigError, "--arg width: write it as name=value"),
     "no name": (network("M", ", width"), "M", ("1=2",), ConfigError, "write it as name=value"),
+    "a keyword of Python": (
+        factory("make", "LeNet()", "**o"),
+        "make",
+        ("if=1",),
+        ConfigError,
+        "write it as name=value",
+    ),
+    "a default before it that is no literal": (
+        factory("make", "LeNet()", "a=HEAD, b=2, /"),
+        "make",
+        ("b=5",),
+        ConfigError,
+        "--arg b: a comes before it and is HEAD by default: pass --arg a=VALUE",
+    ),
     "twice": (network("M", ", width"), "M", ("width=1", "width=2"), ConfigError, "width is given twice"),
     "one argument of two": (network("M", ", a, b"), "M", ("a=1",), SourceError, "M needs b: pass --arg b=VALUE"),
 }
