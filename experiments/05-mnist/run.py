@@ -8,12 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from results import put_table
+
 from gi.archive import Archive
 
 HERE = Path(__file__).parent
 GI = str(Path(sys.executable).with_name("gi"))
 MEASURES = ("error", "params", "time")
-MARKS = "<!-- result -->\n", "<!-- end -->"  # what stands between them in the README is the last run's tables
 
 
 def evolved(seed: int, folder: Path) -> tuple[dict, float]:
@@ -126,12 +129,6 @@ def write_generations(folder: Path, path: Path) -> None:
             rows.writerow([g.number, round(g.cpu_s, 1), round(g.hypervolume, 5), len(g.front), best])
 
 
-def show_in_readme(table: str) -> None:
-    path = HERE / "README.md"
-    before, _, rest = path.read_text().partition(MARKS[0])
-    path.write_text(before + MARKS[0] + table + MARKS[1] + rest.partition(MARKS[1])[2])
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=0)
@@ -154,7 +151,7 @@ def main() -> int:
     (HERE / f"results-{options.seed}.json").write_text(json.dumps(result, indent=2) + "\n")
     table = tables(found, front["front"])
     (HERE / f"results-{options.seed}.md").write_text(table)
-    show_in_readme(table)
+    put_table(HERE / f"results-{options.seed}.json", Path(__file__), table)
     print(table)
     return 0 if all(holds for *_, holds in verdicts(found)) else 1
 

@@ -1,11 +1,14 @@
 """The five model files of the published comparison, read at pinned commits; none of their code is kept here."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from gi.core.types import Task
-from gi.harvest.git import local_tree, remote_tree
-from gi.harvest.tree import Tree
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from repositories import tree_of
 
 EXAMPLES = ("https://github.com/pytorch/examples", "77f55b912142e11fcfdf5b530231fb9c52f181e8")
 CIFAR = ("https://github.com/kuangliu/pytorch-cifar", "49b7aa97b0c12fe0d4054e670403a16b6b834ddd")
@@ -35,12 +38,3 @@ FIVE = (
 def text_of(file: ModelFile, repositories: Path | None, scratch: Path) -> str:
     """The file's text, from a clone in the folder `repositories` where there is one, else fetched into `scratch`."""
     return tree_of(*file.repository, repositories, scratch).read(file.path).decode()
-
-
-def tree_of(url: str, commit: str, repositories: Path | None, scratch: Path) -> Tree:
-    """A repository's files at a commit. A clone's folder is NAME, OWNER/NAME or OWNER+NAME, bare or in `repo`."""
-    owner, name = url.split("/")[-2:]
-    for folder in (f"{owner}+{name}/repo", f"{owner}+{name}", f"{owner}/{name}", name):
-        if repositories and (repositories / folder).exists():
-            return local_tree(repositories / folder, commit)
-    return remote_tree(url, commit, scratch)

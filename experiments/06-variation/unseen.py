@@ -22,7 +22,8 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from files import CIFAR, EXAMPLES, tree_of
+from files import CIFAR, EXAMPLES
+from repositories import tree_of
 from tables import printed, summarised
 from tries import Subject
 from variation import HERE, read, run

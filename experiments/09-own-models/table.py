@@ -2,23 +2,23 @@
 
 import json
 import statistics
+import sys
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from results import put_table
 
 HERE = Path(__file__).parent
 CASES = ("mnist", "lenet", "shufflenet")
-MARKS = "<!-- result -->\n", "<!-- end -->"  # what stands between them in the README comes from the results
 
 
 def show_in_readme() -> None:
     """Writes the table of the reported cases into the README."""
     files = [HERE / f"results-{name}.json" for name in CASES]
-    found = [json.loads(file.read_text()) for file in files if file.exists()]
-    readme = HERE / "README.md"
-    if not (found and readme.exists()):
-        return
-    before, rest = readme.read_text().split(MARKS[0])
-    after = rest.split(MARKS[1])[1]
-    readme.write_text(f"{before}{MARKS[0]}{table(found)}{MARKS[1]}{after}")
+    results = [json.loads(file.read_text()) for file in files if file.exists()]
+    if results:
+        put_table(files[0], Path(__file__), table(results))
 
 
 def table(found: list[dict]) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
 import random_graphs
 from networks import (
@@ -24,6 +25,7 @@ from networks import (
     timm_network,
     torchvision_network,
 )
+from results import write_csv
 from truth import Truth
 
 from gi.kernels.channels.mapping import Mapped, map_channels
@@ -70,13 +72,6 @@ def known_rows(path):
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
     return [{key: int(value) if value.isdigit() else value for key, value in row.items()} for row in rows]
-
-
-def write_csv(path, rows):
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def parsed():

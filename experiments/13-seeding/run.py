@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
 from arms import ARMS, RACED, started
 from nets import SCORED, Net, Training, dataset, final, samples, steps_to
-from readmes import put_table
+from results import put_table
 
 from gi.core.settings import cache_folder
 from gi.kernels.index.addition import ModelFile

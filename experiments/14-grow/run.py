@@ -13,7 +13,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent / "13-seeding"), str(HERE.parent)]
-from readmes import put_table  # noqa: E402
+from results import put_table  # noqa: E402
 from run import FORMAT, Experiment  # noqa: E402
 
 from gi.jobs.grow import Settings, grow  # noqa: E402

@@ -15,7 +15,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
 from halves import half  # noqa: E402 (the folders above are on the path now)
-from readmes import put_table  # noqa: E402
+from results import put_table  # noqa: E402
 
 from gi.archive import Archive  # noqa: E402
 from gi.core.settings import cache_folder  # noqa: E402

@@ -15,7 +15,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from fit import REPOSITORIES, fitted_text, models, tree_of
+from fit import REPOSITORIES, fitted_text, models
+from repositories import tree_of
 
 from gi.core.errors import GiError
 from gi.core.types import Task

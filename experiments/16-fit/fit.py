@@ -15,11 +15,13 @@ from pathlib import Path
 from gi.core.errors import GiError
 from gi.core.trace import Trace
 from gi.core.types import Task
-from gi.harvest.git import local_tree, remote_tree
-from gi.harvest.tree import Tree
 from gi.source.model_file.entry_points import entry_of, with_recipe
 from gi.source.repair.repair import repaired
 from gi.trace.client import CheckWorker
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from repositories import tree_of
 
 REPOSITORIES = (
     ("https://github.com/kuangliu/pytorch-cifar", "49b7aa97b0c12fe0d4054e670403a16b6b834ddd"),
@@ -27,13 +29,6 @@ REPOSITORIES = (
 )
 ARGUMENTS = {"VGG": ("vgg_name='VGG16'",), "ShuffleNetV2": ("net_size=0.5",)}  # classes that need some
 COLUMNS = ("repository", "file", "model", "fits", "rounds", "changed_lines", "cpu_ms", "reason")
-
-
-def tree_of(url: str, commit: str, repositories: Path | None, scratch: Path) -> Tree:
-    """A repository's files at a commit: of a clone OWNER+NAME in the folder `repositories`, else fetched."""
-    clone = repositories / "+".join(url.split("/")[-2:]) if repositories else scratch / "none"
-    found = next((folder for folder in (clone / "repo", clone) if folder.exists()), None)
-    return local_tree(found, commit) if found else remote_tree(url, commit, scratch)
 
 
 def models(text: str) -> Iterator[str]:

@@ -15,7 +15,7 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent / "15-evolve-with-index"), str(HERE.parent)]
 
 from halves import half  # noqa: E402 (the folder beside this one)
-from readmes import put_table  # noqa: E402
+from results import put_table  # noqa: E402
 
 from gi.archive import Archive, front_members  # noqa: E402
 from gi.core.protocols import Job  # noqa: E402
