@@ -119,7 +119,8 @@ def _kept(source: Source, trace: Trace, there: ast.expr | None, cases: Sequence[
 def _following(case: Case) -> Case:
     """The case without the layers that could keep the number as it is, where others need a new one."""
     new = tuple(w for w in case.wanted if w != case.value)
-    return dataclasses.replace(case, wanted=new) if len(new) == 1 else case
+    # Only a padding may be 0: a dilation that is the same number, as in `padding=dilation`, cannot follow it.
+    return dataclasses.replace(case, wanted=new) if len(new) == 1 and new[0] != 0 else case
 
 
 def _expression(cases: Sequence[Case], loose: Callable[..., int] | None, there: str) -> Expression | None:

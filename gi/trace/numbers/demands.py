@@ -164,15 +164,24 @@ class Needs:
         return ValuePlace(fix.built[0], fix.name, fix.position, tuple(cases))
 
     def _not_given(self, call: Site, parameter: str, name: str) -> ValuePlace:
-        """The place of an argument in a call of the program's own function or class, which does not give it yet."""
+        """The place of an argument in a call of the program's own function or class, which does not give it yet.
+
+        A layer may get the same default as several of its arguments: `padding=dilation, dilation=dilation`.
+        """
         cases = []
         for layer in self.layers:
-            sites, value = self.sites[id(layer)], self.given[id(layer)].get(name)
-            outer = self.routes.not_given(name, value, sites) if call in sites and id(layer) in self.used else None
-            if outer is not None and (sites[outer[0]], outer[1]) == (call, parameter):
-                need = _plain(self.wanted.get((id(layer), name), value))
-                cases.append(Case(_plain(value), (need,)))
+            given = self.given[id(layer)] if call in self.sites[id(layer)] and id(layer) in self.used else {}
+            same = [n for n, value in given.items() if self._is_default(layer, n, value, call, parameter)]
+            if name in same:
+                needs = {_plain(self.wanted.get((id(layer), n), given[n])) for n in same}
+                cases.append(Case(_plain(given[name]), tuple(sorted(needs, key=repr))))
         return ValuePlace(call, parameter, cases=tuple(cases))
+
+    def _is_default(self, layer: Any, name: str, value: Any, call: Site, parameter: str) -> bool:
+        """Whether a layer's argument is the default of `parameter`, which that call leaves out."""
+        sites = self.sites[id(layer)]
+        outer = self.routes.not_given(name, value, sites)
+        return outer is not None and (sites[outer[0]], outer[1]) == (call, parameter)
 
     def _sum_point(self, site: Site) -> ValuePlace:
         """The place of a sum, with the names at the end of the constructor of the object whose sum it is.

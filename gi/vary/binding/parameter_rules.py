@@ -66,6 +66,8 @@ def bound(slot: OpenParameter) -> Any:
     if name == "input" and slot.required:
         return DATA
     if name in INPUTS and (slot.given or slot.required):
+        if name == "normalized_shape" and "input" in slot.before:  # a function takes a tuple, a class a number too
+            return Code(f"({slot.around.channels_code or slot.around.channels},)")
         return UNKNOWN if name == "num_parameters" and value in (1, UNKNOWN) else _channels(slot.around)
     if slot.around.is_shared and name in _SHARED:
         return _SHARED[name](slot)

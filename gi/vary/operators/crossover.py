@@ -108,6 +108,8 @@ def _functional_replacement(
         return _own_function(source, gene, data, ingredient)
     is_function = ingredient.symbol.rpartition(".")[2][:1].islower()
     symbol = ingredient.symbol if is_function else means.lookup.counterpart(ingredient.symbol)
+    if ingredient.type == LineType.NORMALIZATION and not is_function:
+        symbol = None  # its weights are the class's, and the function would ask for them, or for another shape
     # F.dropout drops while a network is evaluated too, unless it is told: only a layer knows by itself.
     if symbol and ingredient.type != LineType.REGULARIZATION:
         signature, own = means.lookup.signature(symbol), means.lookup.signature(ingredient.symbol)

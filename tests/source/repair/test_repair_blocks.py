@@ -307,3 +307,27 @@ JOINED = {
 def test_brings_the_branches_of_a_concatenation_together(check, old, new, diff):
     before = BRANCHES.replace(old, new)
     assert sorted(changes(before, repair(before, SMALL, check))) == sorted(diff)
+
+
+DILATED = f"""{HEAD}def conv3x3(in_planes, out_planes, dilation=1):
+    return nn.Conv2d(in_planes, out_planes, 3, padding=dilation, dilation=dilation)
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = conv3x3(1, 8)
+        self.conv = conv3x3(8, 8)
+        self.fc = nn.Linear(8, 10)
+
+    def forward(self, x):
+        x = self.stem(x)
+        return self.fc((x + self.conv(x)).mean((2, 3)))
+{RECIPE}"""
+
+
+def test_a_dilation_does_not_follow_a_padding_to_zero(check):
+    result = repaired(DILATED.replace("out_planes, 3, ", "out_planes, 1, "), SMALL, check)
+    assert isinstance(result.answer, Trace), result.answer
+    assert not result.answer.fixes
+    assert "dilation=0" not in result.text

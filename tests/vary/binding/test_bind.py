@@ -46,6 +46,8 @@ BOUND = [
     ("torch.nn.PReLU(64)", IMAGE, "num_parameters=8"),
     ("torch.nn.functional.relu(x, inplace=True)", IMAGE, ""),
     ("torch.nn.functional.max_pool2d(x, 2)", IMAGE, "2"),
+    ("torch.nn.functional.layer_norm(x, (64,))", IMAGE, "(8,)"),
+    ("torch.nn.functional.layer_norm(x, shape)", SHARED, "(inputs,)"),
     ("torch.nn.functional.dropout(x, p=0.3, training=self.training)", IMAGE, "0.3"),
     ("torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)", RECIPE, "model.parameters(), lr=0.1, momentum=0.9"),
     ("torch.optim.Adam([{'params': a}], lr=0.01)", RECIPE, "model.parameters(), lr=0.01"),
