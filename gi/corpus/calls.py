@@ -34,7 +34,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """What one program holds: the number of its typed lines and their calls in order, or why it was refused."""
+    """One typed program: the number of its typed lines and their calls in order, or why it was refused."""
 
     num_lines: int = 0
     calls: tuple[Call, ...] = ()

@@ -49,7 +49,7 @@ def default_corpus(cache: Path, *, workers: int | None = None, on_progress: Prog
 
 
 def default_corpus_file(cache: Path) -> Path:
-    """Where the default corpus of this gi lies, whether it is built or not."""
+    """The path of this gi's default corpus, whether it is built or not."""
     versions = f"gi-{gi.__version__}-torchvision-{metadata.version('torchvision')}-{VERSION}-{digest_of(_seeds())[:8]}"
     return cache / f"corpus-{versions}.sqlite"
 

@@ -52,7 +52,7 @@ class Package:
         return sorted(self._texts)
 
     def meaning(self, module: str, name: str) -> Meaning:
-        """What a name of a module means, followed through imports and re-exports."""
+        """The meaning of a module's name, followed through imports and re-exports."""
         for _ in range(_MAX_HOPS):
             scope = self.module(module)
             if scope is None:

@@ -150,7 +150,7 @@ class Corpus:
         return terms_of(self._connection, origin)
 
     def summary(self) -> Summary:
-        """What the corpus holds, by type, repository and licence."""
+        """The figures of the corpus, by type, repository and licence."""
         return summary(self._connection, self._allowed_licences())
 
     def block_summary(self) -> dict[str, Any]:

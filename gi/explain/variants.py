@@ -132,6 +132,6 @@ def _is_stuck(variants: Variants, number: int) -> bool:
 
 
 def _distance(one: str, other: str) -> int:
-    """How many lines only one of the texts has; numbers, which follow from other lines, do not count."""
+    """The number of lines that only one of the texts has; numbers, which repair rewrites, are ignored."""
     first, second = (Counter(re.sub(r"\d+", "0", text).split("\n")) for text in (one, other))
     return (first - second).total() + (second - first).total()

@@ -14,7 +14,7 @@ from gi.export.render import DataFacts, Figures, model_text
 
 @dataclass(frozen=True, slots=True)
 class LayerOrigin:
-    """Where the kernels of one convolution come from.
+    """Origin of the kernels of one convolution.
 
     `how` says how they were obtained. `source` names the network and its layer, or the whole index, which has no
     licence and no origin of its own.

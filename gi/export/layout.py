@@ -115,7 +115,7 @@ def imports_package(text: str, package: str) -> bool:
 
 
 def identifiers(text: str) -> frozenset[str]:
-    """Every name that a module mentions: variables, attributes, what it imports."""
+    """Every name that a module mentions: variables, attributes, imports."""
     return frozenset(re.findall(r"[^\W\d]\w*", " ".join(_mentions(ast.parse(text)))))
 
 

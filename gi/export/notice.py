@@ -18,7 +18,7 @@ Terms = Callable[[Origin], Sequence[LicenceFile]]
 
 
 def notice_text(origins: Sequence[LineOrigin], terms: Terms, *, own: Collection[str] = ()) -> str:
-    """What must be passed on with a program, by source; "" where nobody asks for anything.
+    """The text that licences require with a program, by source; "" where none requires anything.
 
     `terms` gives the licence files of an origin, `own` are repositories of the user's own.
     """

@@ -74,7 +74,7 @@ def model_text(
     imports = _import_block([*program.imports, *own_imports], f"{program.body}\n\n\n{own}")
     above = "\n".join([*program.future, *([""] if program.future else []), imports])
     if not header:
-        # The origins' line numbers stand in the header and depend on its length, which does not depend on them.
+        # The header lists line numbers that depend on its own length; two passes, since the length is the same in both.
         placed = carried_over(origins, program.body)
         shift = _header(placed, data, figures, shift=0).count("\n") + above.count("\n") + 3
         header = _header(placed, data, figures, shift=shift)

@@ -128,7 +128,7 @@ def _replaced(path: Path) -> ConfigError:
 
 
 def _notice(archive: Archive, subject: Subject) -> str:
-    """What the licences of a program's borrowed lines ask for, quoted from the corpus that the run borrowed from."""
+    """The NOTICE for a program's borrowed lines, with terms from the corpus that the run borrowed from."""
     own = {seed.origin.repository for seed in archive.seeds() if seed.original is not None}
     with _terms(archive.run().config) as terms:
         return notice_text(subject.origins, terms, own=own)

@@ -50,7 +50,7 @@ def package_tree(name: str) -> Tree:
 
 
 def package_terms(name: str) -> tuple[LicenceFile, ...]:
-    """The licence files of an installed package; empty where it is not installed or brings none."""
+    """The licence files of an installed package; empty where it is not installed or has none."""
     distribution = _distribution(name)
     return tuple(LicenceFile(*file) for file in sorted(stated_terms(distribution).items())) if distribution else ()
 

@@ -20,7 +20,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class LicenceFile:
-    """A file of licence terms, copyright lines or attributions, with what it says; `path` is as in a tree."""
+    """A file of licence terms, copyright lines or attributions, with its text; `path` is as in a tree."""
 
     path: str
     text: str

@@ -16,8 +16,8 @@ class Tree:
 
     Paths are as they go on record, `gi.core.quoting.shown`: a line end in a name, or bytes that are no UTF-8, stand
     there as escapes. Of two names that are shown alike the first counts.
-    `read` gives a file's bytes and may raise `OSError`, until `close` lets go of what it reads from; `licence` stands
-    for files that no licence file covers, and `licence_texts` for what it says, by file name.
+    `read` gives a file's bytes and may raise `OSError`, until `close` releases what it reads from; `licence` applies
+    to files that no licence file covers, and `licence_texts` holds its texts by file name.
     """
 
     repository: str

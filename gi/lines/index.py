@@ -137,7 +137,7 @@ class ClassIndex:
         return self._modules[name]
 
     def public_names(self, module: str) -> tuple[str, ...]:
-        """What `from module import *` may bind, those of its own star imports included."""
+        """The names that `from module import *` may bind, those of its own star imports included."""
         seen: dict[str, None] = {}
         queue, done = [module], set()
         while queue:

@@ -1,4 +1,4 @@
-"""What type a symbol has: torch's own filing written down as tables, needing neither torch nor LibCST.
+"""Line types of symbols: torch's own classification as tables, without importing torch or LibCST.
 
 A layer class is filed as the section of the `torch.nn` documentation that lists it, a function as the section of
 `torch.nn.functional`, optimizers, schedules and image transforms as the module that holds them. Three sections have no

@@ -255,7 +255,7 @@ class Walk:
     # Expressions
 
     def _visit(self, node: cst.CSTNode, scope: Scope) -> None:
-        """Reports the typed calls of an expression and binds what it binds."""
+        """Collects the typed calls of an expression, and binds the names that it binds."""
         kind = node.__class__
         if kind is cst.Call:
             self._call(node, scope)  # type: ignore[arg-type]
@@ -301,7 +301,7 @@ class Walk:
             return
         typed = {symbol: kind for symbol in symbols if (kind := self._meanings.type_of(symbol))}
         choices = {s: k for s, k in typed.items() if s != _IDENTITY} or typed
-        # One type is enough, several symbols are not ambiguous: the first one stands in the record.
+        # One type suffices: of several symbols, the first one is recorded.
         if len(set(choices.values())) == 1:
             symbol, kind = next(iter(choices.items()))
             free = free_names(node, scope, self._meanings)

@@ -40,7 +40,7 @@ def lineage_table(lineage: Sequence[Individual], outcomes: Mapping[str, Outcome]
 
 
 def edit_text(edit: Edit) -> str:
-    """One edit in a line: operator, line, what it brought and from where."""
+    """One edit in a line: operator, line number, the inserted or deleted text, and its origin."""
     change = " ".join((edit.after or edit.before).split())
     sign = "+" if edit.after else "-"
     place = f"  [{origin_text(edit.origin)}]" if edit.origin else ""

@@ -1,4 +1,4 @@
-"""Tables of the weight-search index: what was added, what it holds, one kernel."""
+"""Tables of the weight-search index: added files, contents, one kernel."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence

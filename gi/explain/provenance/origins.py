@@ -48,7 +48,7 @@ def line_origins(individual: Individual, ancestors: Mapping[str, Individual]) ->
 
 
 def individual_origins(archive: Archive, id_: str) -> tuple[LineOrigin, ...]:
-    """Where each line of an individual (full id) comes from."""
+    """The origin of every line of an individual (full id)."""
     lineage = archive.individuals.lineage(id_)
     return line_origins(lineage[-1], {member.id: member for member in lineage})
 
@@ -225,7 +225,7 @@ def _closest(line: str, candidates: Sequence[str], start: int, end: int) -> int 
 
 
 def closeness(code: str, text: str) -> float:
-    """How alike a line is to the line of `text` that is most like it, 0 to 1."""
+    """The largest similarity of a line to any line of `text`, in 0..1."""
     return max((_ratio(code.strip(), line.strip()) for line in python_lines(text)), default=0.0)
 
 
