@@ -170,6 +170,12 @@ def test_imports_run_one_way(path):
             assert rooms.index(inside) <= rooms.index(room), f"{package}/{room} imports {module}, which is above it"
 
 
+def test_a_class_name_means_one_thing():
+    classes = [node.name for path in FILES for node in ast.walk(ast.parse(path.read_text("utf-8")))
+               if isinstance(node, ast.ClassDef)]  # fmt: skip
+    assert sorted({name for name in classes if classes.count(name) > 1}) == []
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_heavy_packages_stay_where_they_belong(path):
     place = path.relative_to(ROOT).as_posix()

@@ -15,7 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 from hostile import hostile
 
-from gi.kernels.index.addition import ModelFile
+from gi.kernels.index.addition import IndexSource
 from gi.kernels.index.build import build
 from gi.kernels.index.reader import Index
 
@@ -33,7 +33,7 @@ def main():
         path = folder / f"{number:05d}-{kind}.onnx"
         path.write_bytes(data)
         kinds[path.stem] = kind
-    sources = [ModelFile(path, path.stem) for path in sorted(folder.glob("*.onnx"))]
+    sources = [IndexSource(path, path.stem) for path in sorted(folder.glob("*.onnx"))]
     warm_up(seeds, work)
     before = peak_mb()
     slowest, times = 0.0, []
@@ -60,7 +60,7 @@ def laid_out(work):
 def warm_up(seeds, work):
     """Imports what reading needs, so that the run itself opens nothing but models."""
     good = [path for path in sorted(seeds.rglob("*.onnx")) if path.stat().st_size < 300_000]
-    build([ModelFile(path, path.stem) for path in good], work / "warm")
+    build([IndexSource(path, path.stem) for path in good], work / "warm")
 
 
 def timed(sources, times):

@@ -29,7 +29,7 @@ from results import write_csv
 from truth import Truth
 
 from gi.kernels.channels.mapping import Mapped, map_channels
-from gi.kernels.index.addition import ModelFile
+from gi.kernels.index.addition import IndexSource
 from gi.kernels.index.build import build
 from gi.kernels.index.reader import Index
 from gi.kernels.onnx.convolutions import is_convolution
@@ -126,7 +126,7 @@ def made(name, size, path, *, dynamo):
 def tested(name, path, folder, options):
     """Compares one network: every consuming layer, for some channels of every producing layer."""
     started = time.process_time()
-    build([ModelFile(path, name)], folder, keep_untrained=True)
+    build([IndexSource(path, name)], folder, keep_untrained=True)
     built = time.process_time() - started
     index = Index.open(folder)
     layers = [index.layer(layer) for layer in range(index.layers.num_rows)]

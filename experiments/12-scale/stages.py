@@ -13,11 +13,11 @@ import numpy as np
 
 def build_index(folder, *files):
     """Builds an index of these files."""
-    from gi.kernels.index.addition import ModelFile
+    from gi.kernels.index.addition import IndexSource
     from gi.kernels.index.build import build
 
     wall, cpu = time.perf_counter(), time.process_time()
-    built = build([ModelFile(Path(file), Path(file).stem) for file in files], Path(folder), keep_untrained=True)
+    built = build([IndexSource(Path(file), Path(file).stem) for file in files], Path(folder), keep_untrained=True)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     assert not any(taken.reason for taken in built.taken), built.taken
     return {

@@ -22,7 +22,7 @@ from nets import SCORED, Net, Training, dataset, final, samples, steps_to
 from results import put_table
 
 from gi.core.settings import cache_folder
-from gi.kernels.index.addition import ModelFile
+from gi.kernels.index.addition import IndexSource
 from gi.kernels.index.build import build
 from gi.kernels.index.reader import Index
 
@@ -105,9 +105,9 @@ class Experiment:
         folder = self.cache / f"index-{'-'.join(case.donors)}-{FORMAT}"
         if case.donors == ("third-party",):
             assert self.onnx is not None
-            sources = [ModelFile(path, path.stem) for path in sorted(self.onnx.glob("**/*.onnx"))]
+            sources = [IndexSource(path, path.stem) for path in sorted(self.onnx.glob("**/*.onnx"))]
         else:
-            sources = [ModelFile(self.exported(name), f"donor-{name}") for name in case.donors]
+            sources = [IndexSource(self.exported(name), f"donor-{name}") for name in case.donors]
         build(sources, folder)
         return Index.open(folder)
 

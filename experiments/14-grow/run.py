@@ -17,7 +17,7 @@ from results import put_table  # noqa: E402
 from run import FORMAT, Experiment  # noqa: E402
 
 from gi.jobs.grow import Settings, grow  # noqa: E402
-from gi.kernels.index.addition import ModelFile  # noqa: E402
+from gi.kernels.index.addition import IndexSource  # noqa: E402
 from gi.kernels.index.build import build  # noqa: E402
 
 SEEDS = range(5)
@@ -45,9 +45,9 @@ CASES = tuple(Case(*each, layered) for layered in (False, True) for each in SETS
 
 def index_of(experiment: Experiment, case: Case) -> Path:
     folder = experiment.cache / f"grow-{'-'.join(case.donors)}-{FORMAT}"
-    sources = [ModelFile(experiment.exported(name), f"donor-{name}") for name in case.donors]
+    sources = [IndexSource(experiment.exported(name), f"donor-{name}") for name in case.donors]
     if experiment.onnx:
-        sources += [ModelFile(path, path.stem) for path in sorted(experiment.onnx.glob("**/*.onnx"))]
+        sources += [IndexSource(path, path.stem) for path in sorted(experiment.onnx.glob("**/*.onnx"))]
     build(sources, folder)
     return folder
 

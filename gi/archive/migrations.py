@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Migration:
     """What makes format `number` out of the one before; `apply` runs statements and never commits."""
 
     number: int
@@ -28,7 +28,7 @@ def migrate(db: sqlite3.Connection) -> None:
         db.execute(f"PRAGMA user_version = {step.number}")
 
 
-def missing_steps(db: sqlite3.Connection) -> tuple[Step, ...]:
+def missing_steps(db: sqlite3.Connection) -> tuple[Migration, ...]:
     """The steps between the file's format and today's, in order; all of them for an empty file."""
     (version,) = db.execute("PRAGMA user_version").fetchone()
     return tuple(step for step in STEPS if step.number > version)
@@ -144,9 +144,9 @@ CREATE TABLE IF NOT EXISTS seeded_layers (
 """
 
 STEPS = (
-    Step(1, "the tables of a run", _run_tables),
-    Step(2, "fingerprints, and outcomes copied between equal programs", _fingerprints),
-    Step(3, "the tables that were made on first use", _tables_made_on_first_use),
-    Step(4, "the errors of retrainings in their outcomes alone", _errors_of_retrainings),
+    Migration(1, "the tables of a run", _run_tables),
+    Migration(2, "fingerprints, and outcomes copied between equal programs", _fingerprints),
+    Migration(3, "the tables that were made on first use", _tables_made_on_first_use),
+    Migration(4, "the errors of retrainings in their outcomes alone", _errors_of_retrainings),
 )
 VERSION = STEPS[-1].number

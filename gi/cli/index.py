@@ -12,7 +12,7 @@ from gi.cli.options import as_json, print_json, say, tell
 from gi.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from gi.kernels.index.addition import ModelFile
+    from gi.kernels.index.addition import IndexSource
     from gi.kernels.index.build import Built
     from gi.kernels.index.reader import Index
 
@@ -198,11 +198,11 @@ def _refuse_unclear(
 
 def _model_files(
     files: tuple[Path, ...], names: str | None, *, licence: str, origin: str, scratch: Path
-) -> "list[ModelFile]":
+) -> "list[IndexSource]":
     from gi.jobs.index import programs
     from gi.jobs.index.sources import file_sources
 
-    found: list[ModelFile] = []
+    found: list[IndexSource] = []
     for path in files:
         if programs.is_run(path):
             found += programs.run_sources(path, scratch, licence=licence)
@@ -213,7 +213,7 @@ def _model_files(
 
 def _checkpoint(
     model: str, arguments: tuple[str, ...], weights: Path, input_shape: str, scratch: Path, licence: str, origin: str
-) -> "ModelFile":
+) -> "IndexSource":
     from gi.cli.model_file import read_model
     from gi.cli.options import parse_task
     from gi.jobs.index.programs import checkpoint_source
@@ -235,7 +235,7 @@ def _bar() -> Any:
     return Stages(sys.stderr)
 
 
-def _shown(sources: "list[ModelFile]", bar: Any) -> "Iterator[ModelFile]":
+def _shown(sources: "list[IndexSource]", bar: Any) -> "Iterator[IndexSource]":
     bar.start("index")
     for number, source in enumerate(sources):
         bar(source.name, number, len(sources))

@@ -24,7 +24,7 @@ _MODE = black.Mode(line_length=LINE_LENGTH, target_versions={TargetVersion.PY311
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class ProgramParts:
     """A module cut apart: its `__future__` imports, the imports that can stand anywhere above it, and all else."""
 
     future: tuple[str, ...]
@@ -42,7 +42,7 @@ def formatted(text: str) -> str:
     return layout if same else text
 
 
-def cut(text: str) -> Parts:
+def cut(text: str) -> ProgramParts:
     """A module's parts, less its docstring, the body formatted. Raises `SourceError`."""
     source = parse(re.sub(r"\r\n?", "\n", text))  # as Python itself reads line ends, within strings too
     try:
@@ -53,7 +53,7 @@ def cut(text: str) -> Parts:
     gone: list[ast.stmt] = [*_docstring(source.tree), *future, *imports]
     body = source.edited(source.delete_statements(gone)) if gone else source.text
     _refuse_another(ast.parse(body).body, [node for node in source.tree.body if node not in gone])
-    return Parts(tuple(map(ast.unparse, future)), tuple(map(ast.unparse, imports)), formatted(body).strip("\n"))
+    return ProgramParts(tuple(map(ast.unparse, future)), tuple(map(ast.unparse, imports)), formatted(body).strip("\n"))
 
 
 def _docstring(tree: ast.Module) -> list[ast.stmt]:

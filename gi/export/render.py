@@ -16,7 +16,7 @@ from gi.core.quoting import comment, docstring, literal, shown
 from gi.core.types import Task
 from gi.explain.provenance.origins import LineOrigin, borrowed_parts, carried_over, home_origin, origin_text
 from gi.export.layout import (
-    Parts,
+    ProgramParts,
     cut,
     formatted,
     identifiers,
@@ -101,7 +101,7 @@ def _refuse_another(whole: str, header: str, parts: Sequence[str]) -> None:
         raise RunError("the exported file would hold more than its program, reader and main: nothing was written.")
 
 
-def _own_code(program: Parts, data: DataFacts, figures: Figures, entry: str) -> tuple[Sequence[str], str]:
+def _own_code(program: ProgramParts, data: DataFacts, figures: Figures, entry: str) -> tuple[Sequence[str], str]:
     """The imports of the code behind the program, and that code, formatted, its clashing names renamed."""
     parts = [cut(text) for text in (_reader(data), _augmenting(program.body), _counting(program.body))]
     bodies = [part.body for part in parts]
@@ -166,7 +166,7 @@ def _augments(program: str) -> bool:
     return not is_known or any(ast.unparse(value) != "None" for value in values)
 
 
-def _training(program: Parts, entry: str) -> str:
+def _training(program: ProgramParts, entry: str) -> str:
     """Training and main, with the two steps that few recipes need: a scheduler that reads the loss, and L-BFGS."""
     mentioned = identifiers("\n".join([*program.imports, program.body]))
     text = _resource("main.py.txt").replace("Net()", plain_entry_call(entry))

@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from gi.kernels.index.addition import ModelFile
+from gi.kernels.index.addition import IndexSource
 from gi.kernels.index.build import build
 from gi.kernels.index.reader import Index
 
@@ -58,7 +58,7 @@ def write(folder, name, made):
 def index_of(folder, *models, **options):
     """An index of these models, written to `folder`."""
     paths = [write(folder, f"m{number}.onnx", made) for number, made in enumerate(models)]
-    build([ModelFile(path, path.name) for path in paths], folder / "index", **options)
+    build([IndexSource(path, path.name) for path in paths], folder / "index", **options)
     return Index.open(folder / "index")
 
 

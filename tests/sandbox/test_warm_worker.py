@@ -105,7 +105,10 @@ def test_closing_leaves_no_process(server: ForkServer, processes: Callable[[], s
     assert pid not in processes()
 
 
-def test_the_server_has_one_thread_and_ends_with_its_last_user(processes: Callable[[], set[int]]) -> None:
+def test_the_server_has_one_thread_and_ends_with_its_last_user(
+    processes: Callable[[], set[int]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     own = ForkServer()
     try:
         with own.fork("math:sqrt", Limits(memory_mb=256)) as child:
@@ -113,12 +116,11 @@ def test_the_server_has_one_thread_and_ends_with_its_last_user(processes: Callab
         assert own._process is not None
         pid = own._process.pid
         assert len(list(Path(f"/proc/{pid}/task").iterdir())) == 1
-        scratch = Path(os.environ.get("TMPDIR", "/tmp"))
-        before = set(scratch.glob("gi-*"))
+        assert list(tmp_path.glob("gi-*"))
     finally:
         own.close()
     assert pid not in processes()
-    assert len(set(scratch.glob("gi-*"))) < len(before)
+    assert not list(tmp_path.glob("gi-*"))
 
 
 def test_users_share_one_server(server: ForkServer) -> None:

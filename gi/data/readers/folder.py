@@ -23,7 +23,7 @@ Size = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class _Header:
+class _ImageHeader:
     """What a file says of itself before it is decoded: pixels, 16 bits a value, more than one frame."""
 
     height: int
@@ -66,7 +66,7 @@ def read_folder(folder: Path, contents: ClassFolders, size: Size | None = None) 
     )
 
 
-def _headers(files: Sequence[Path], size: Size | None) -> list[_Header]:
+def _headers(files: Sequence[Path], size: Size | None) -> list[_ImageHeader]:
     """The files' headers. Raises `DatasetError` for one that cannot be read, and for images over the largest side."""
     headers = _each(_header, files)
     for path, header in zip(files, headers, strict=True):
@@ -75,15 +75,15 @@ def _headers(files: Sequence[Path], size: Size | None) -> list[_Header]:
     return headers
 
 
-def _header(path: Path) -> _Header:
+def _header(path: Path) -> _ImageHeader:
     return with_image(path, _header_of)
 
 
-def _header_of(image: Image.Image) -> _Header:
+def _header_of(image: Image.Image) -> _ImageHeader:
     tiles = getattr(image, "tile", ())
     layout = str(tiles[0].args) if tiles else ""  # "RGB;16B", which Pillow reads as 8 bits
     is_animated = image.format != "MPO" and getattr(image, "n_frames", 1) > 1  # a phone's MPO has its depth as another
-    return _Header(image.height, image.width, ";16" in layout, is_animated)
+    return _ImageHeader(image.height, image.width, ";16" in layout, is_animated)
 
 
 def _decode(files: Sequence[Path], size: Size | None) -> NDArray[np.uint8]:
@@ -117,7 +117,7 @@ def _each(read: Callable[[Path], T], files: Sequence[Path]) -> list[T]:
             raise DatasetError(str(error)) from None
 
 
-def _remarks(folder: Path, files: Sequence[Path], headers: Sequence[_Header]) -> Iterator[str]:
+def _remarks(folder: Path, files: Sequence[Path], headers: Sequence[_ImageHeader]) -> Iterator[str]:
     kinds: Mapping[str, list[Path]] = {
         "16 bits a value, of which the upper 8 are read": [p for p, h in zip(files, headers, strict=True) if h.is_deep],
         "several frames, of which the first is read": [p for p, h in zip(files, headers, strict=True) if h.is_animated],

@@ -39,7 +39,7 @@ _READ_ERRORS = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Header:
+class _ArrayHeader:
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
 
@@ -116,16 +116,16 @@ def _label_advice(labels: NDArray[Any]) -> str:
     return " Pass labels.argmax(1)." if is_one_hot else " Each image has one label."
 
 
-def _headers(members: zipfile.ZipFile, path: Path) -> dict[str, _Header]:
+def _headers(members: zipfile.ZipFile, path: Path) -> dict[str, _ArrayHeader]:
     """Shape and type of each array, from its first bytes. Raises `DatasetError` for one that memory cannot hold."""
-    headers: dict[str, _Header] = {}
+    headers: dict[str, _ArrayHeader] = {}
     for member in members.infolist():
         if member.filename.endswith(".npy"):
             with members.open(member) as file:
                 version = np.lib.format.read_magic(file)
                 read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
                 shape, _, dtype = read(file)
-            headers[member.filename.removesuffix(".npy")] = _Header(shape, dtype)
+            headers[member.filename.removesuffix(".npy")] = _ArrayHeader(shape, dtype)
             num_bytes = math.prod(shape) * dtype.itemsize
             if not dtype.hasobject and num_bytes > max(member.file_size, 0):
                 raise ValueError(f"{member.filename} says {num_bytes:,} bytes and holds {member.file_size:,}")
@@ -138,7 +138,7 @@ def _memory_bytes() -> float:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else math.inf
 
 
-def _keys(headers: Mapping[str, _Header], path: Path) -> dict[str, tuple[str, str]]:
+def _keys(headers: Mapping[str, _ArrayHeader], path: Path) -> dict[str, tuple[str, str]]:
     """The keys of each part's images and labels. Raises `DatasetError` for no training part and half ones."""
     keys: dict[str, tuple[str, str]] = {}
     for part, spellings in SPELLINGS.items():
@@ -157,7 +157,7 @@ def _keys(headers: Mapping[str, _Header], path: Path) -> dict[str, tuple[str, st
     return keys
 
 
-def _check_images(header: _Header, where: str, *, has_size: bool) -> None:
+def _check_images(header: _ArrayHeader, where: str, *, has_size: bool) -> None:
     _check_type(header, where)
     last = channels_last(header.shape, where)
     height, width = header.shape[1:3] if last or len(header.shape) == 3 else header.shape[2:4]
@@ -165,7 +165,7 @@ def _check_images(header: _Header, where: str, *, has_size: bool) -> None:
         raise DatasetError(too_large(f"{where} has images of {height}x{width} (height x width)"))
 
 
-def _check_type(header: _Header, where: str) -> None:
+def _check_type(header: _ArrayHeader, where: str) -> None:
     if header.dtype.hasobject:
         raise DatasetError(
             f"{where} cannot be read: it holds pickled Python objects, which may run code; "

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gi.core.errors import WeightsError
-from gi.kernels.index.addition import ModelFile
+from gi.kernels.index.addition import IndexSource
 
 _CONVERT = "gi.jobs.index.tracing:convert"
 _WALL_LIMIT_S = 300.0
@@ -23,7 +23,7 @@ def is_run(path: Path) -> bool:
     return run_file(path).is_file() and (path.is_dir() or run_file(path) == path)
 
 
-def run_sources(run: Path, scratch: Path, *, licence: str = "") -> Iterator[ModelFile]:
+def run_sources(run: Path, scratch: Path, *, licence: str = "") -> Iterator[IndexSource]:
     """The networks of a run whose weights were kept: of each individual the first retraining."""
     from gi.archive import Archive
     from gi.data.dataset import run_dataset
@@ -56,14 +56,14 @@ def checkpoint_source(
     *,
     trained: bool = False,
     **known: str,
-) -> ModelFile:
+) -> IndexSource:
     """A program's text and its state dict as a source; it is made into ONNX in a confined process, when needed."""
     content = hashlib.sha256(text.encode())
     with weights.open("rb") as file:
         content.update(hashlib.file_digest(file, "sha256").digest())
     path = scratch / f"{content.hexdigest()}.onnx"
     prepare = partial(_convert, text, weights, list(input_shape), entry, path)
-    return ModelFile(path, content=content.hexdigest(), prepare=prepare, trained=trained, **known)
+    return IndexSource(path, content=content.hexdigest(), prepare=prepare, trained=trained, **known)
 
 
 def _convert(text: str, weights: Path, input_shape: list[int], entry: str, path: Path) -> None:
@@ -80,7 +80,7 @@ def _convert(text: str, weights: Path, input_shape: list[int], entry: str, path:
         raise WeightsError(f"cannot be traced: {error}")
 
 
-def torchvision_sources(names: Sequence[str], scratch: Path) -> Iterator[ModelFile]:
+def torchvision_sources(names: Sequence[str], scratch: Path) -> Iterator[IndexSource]:
     """Networks of torchvision by name, with its newest pretrained weights. Raises `WeightsError` for other names."""
     from gi.jobs.index.pretrained import known_names, weights_of
 
@@ -91,7 +91,7 @@ def torchvision_sources(names: Sequence[str], scratch: Path) -> Iterator[ModelFi
             )
         weights: Any = weights_of(name)
         path = scratch / f"{name}.onnx"
-        yield ModelFile(
+        yield IndexSource(
             path, f"torchvision/{name}", origin=weights.url, licence="BSD-3-Clause", format="torchvision",
             content=f"torchvision:{weights}", prepare=partial(_pretrained, name, path), trained=True,
         )  # fmt: skip

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from gi.core.errors import WeightsError
-from gi.kernels.index.addition import ModelFile
+from gi.kernels.index.addition import IndexSource
 
 #: What a folder is searched for: models, and files that people take for ONNX models and that give a reason.
 SUFFIXES = {".onnx", ".ort", ".pb", ".pt", ".pth", ".h5", ".keras", ".tflite", ".safetensors"}
@@ -15,7 +15,7 @@ _SEARCHED_ABOVE = 3
 _LONGEST_LICENCE = 200_000
 
 
-def file_sources(paths: Sequence[Path], *, origin: str = "", licence: str = "") -> list[ModelFile]:
+def file_sources(paths: Sequence[Path], *, origin: str = "", licence: str = "") -> list[IndexSource]:
     """The model files that these files and folders stand for. Raises `WeightsError` for what there is not.
 
     Origin and licence come from the arguments, else from a `manifest.tsv` in the file's folder or above it (columns
@@ -30,7 +30,7 @@ def file_sources(paths: Sequence[Path], *, origin: str = "", licence: str = "") 
     return sources
 
 
-def _of_path(path: Path, origin: str, licence: str) -> Iterator[ModelFile]:
+def _of_path(path: Path, origin: str, licence: str) -> Iterator[IndexSource]:
     if path.is_dir():
         inner = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
         for file in inner:
@@ -41,10 +41,10 @@ def _of_path(path: Path, origin: str, licence: str) -> Iterator[ModelFile]:
         raise WeightsError(f"{path}: there is no such file or folder: pass ONNX files, folders or runs.")
 
 
-def _source(file: Path, name: str, origin: str, licence: str) -> ModelFile:
+def _source(file: Path, name: str, origin: str, licence: str) -> IndexSource:
     row = manifest_row(file)
     told = f"https://github.com/{row['repo']}/blob/{row['commit']}/{row['path']}" if row.get("repo") else str(file)
-    return ModelFile(file, name, origin or told, licence or row.get("licence") or licence_beside(file.parent))
+    return IndexSource(file, name, origin or told, licence or row.get("licence") or licence_beside(file.parent))
 
 
 def manifest_row(file: Path) -> dict[str, str]:

@@ -23,7 +23,7 @@ _HELD_BYTES = 128 << 20  # of mapped external data
 
 
 @dataclass(frozen=True, slots=True)
-class ModelFile:
+class IndexSource:
     """A model file to take in, and what is known about it: where it comes from, and under which licence.
 
     With `prepare`, which may raise `GiError`, the file is made only when it is needed; `content` then tells beforehand
@@ -44,7 +44,7 @@ class ModelFile:
 class Addition:
     """One network on its way into the index."""
 
-    def __init__(self, store: Store, source: ModelFile, content: str, keep_untrained: bool) -> None:
+    def __init__(self, store: Store, source: IndexSource, content: str, keep_untrained: bool) -> None:
         self._store = store
         self._source = source
         self._content = content

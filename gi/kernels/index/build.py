@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gi.core.errors import GiError
-from gi.kernels.index.addition import Addition, ModelFile
+from gi.kernels.index.addition import Addition, IndexSource
 from gi.kernels.index.layout import State
 from gi.kernels.index.writer import Store, opened
 from gi.kernels.onnx.reading import ModelError
@@ -20,7 +20,7 @@ __all__ = ["Built", "Taken", "build", "file_content"]
 class Taken:
     """What became of a source: `network` as it stands in the index; `known` where it stood there before."""
 
-    source: ModelFile
+    source: IndexSource
     network: Network | None
     known: bool = False
     reason: str = ""
@@ -35,11 +35,11 @@ class Built:
 
 
 def build(
-    sources: Iterable[ModelFile],
+    sources: Iterable[IndexSource],
     folder: Path,
     *,
     keep_untrained: bool = False,
-    on_progress: Callable[[ModelFile], None] = lambda _: None,
+    on_progress: Callable[[IndexSource], None] = lambda _: None,
 ) -> Built:
     """Adds model files to the index in `folder`, made where there is none; one that it has already is left as it is.
 
@@ -54,7 +54,7 @@ def build(
     return Built(tuple(taken), store.state)
 
 
-def _take(store: Store, source: ModelFile, keep_untrained: bool) -> Taken:
+def _take(store: Store, source: IndexSource, keep_untrained: bool) -> Taken:
     try:
         content = source.content or file_content(source.path)
     except (OSError, ValueError) as error:
@@ -90,7 +90,7 @@ def file_content(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _refused(store: Store, source: ModelFile, content: str, reason: str) -> Taken:
+def _refused(store: Store, source: IndexSource, content: str, reason: str) -> Taken:
     """The row of a file that gave nothing, unless it stands there already."""
     if store.knows(content, reason):
         return Taken(source, None, known=True, reason=reason)

@@ -5,7 +5,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from gi.kernels.index.addition import ModelFile
+from gi.kernels.index.addition import IndexSource
 from gi.kernels.index.build import build
 from gi.kernels.index.reader import Index
 from tests.kernels.onnx_files import conv, index_of, model, node, only_network, trained, write
@@ -221,7 +221,7 @@ def test_never_reads_outside_the_models_folder(tmp_path, location, more, reason)
 def test_names_what_is_no_onnx_model(tmp_path, content, reason):
     path = tmp_path / "m.onnx"
     path.write_bytes(content)
-    build([ModelFile(path, "m")], tmp_path / "index")
+    build([IndexSource(path, "m")], tmp_path / "index")
     assert reason in Index.open(tmp_path / "index").network(0).reason
 
 
@@ -252,7 +252,7 @@ def test_leaves_out_untrained_layers_unless_asked_for(tmp_path):
 def test_takes_every_layer_of_a_source_that_is_known_to_be_trained(tmp_path):
     fresh = np.random.default_rng(0).uniform(-1, 1, (32, 16, 3, 3)).astype(np.float32)
     path = write(tmp_path, "short.onnx", model([conv("c", "x", fresh)], {}, shape=(1, 16, 8, 8)))
-    build([ModelFile(path, "short", trained=True)], tmp_path / "index")
+    build([IndexSource(path, "short", trained=True)], tmp_path / "index")
     assert Index.open(tmp_path / "index").network(0).layers == 1
 
 
@@ -298,19 +298,19 @@ def test_external_data_may_be_as_large_as_it_is(tmp_path, monkeypatch):
     weights = {f"w{i}": trained(32, 8, 3, 3, seed=i) for i in range(3)}
     whole = model([node("Conv", ["x", name], f"c{name}") for name in weights], weights)
     onnx.save(whole, tmp_path / "m.onnx", save_as_external_data=True, location="data.bin", size_threshold=0)
-    build([ModelFile(tmp_path / "m.onnx", "m")], tmp_path / "index")
+    build([IndexSource(tmp_path / "m.onnx", "m")], tmp_path / "index")
     index = Index.open(tmp_path / "index")
     assert all(np.array_equal(index.weight(i), weights[f"w{i}"]) for i in range(3))
     tied = model([node("Conv", ["x", "w0"], f"c{i}") for i in range(3)], {"w0": weights["w0"]})
     onnx.save(tied, tmp_path / "t.onnx", save_as_external_data=True, location="tied.bin", size_threshold=0)
-    taken = build([ModelFile(tmp_path / "t.onnx", "t")], tmp_path / "index").taken
+    taken = build([IndexSource(tmp_path / "t.onnx", "t")], tmp_path / "index").taken
     assert "times as large" in taken[0].reason
 
 
 def test_names_that_are_no_text_are_read(tmp_path):
     data = one_conv().SerializeToString().replace(b"c.weight", b"c.w\xefight")
     (tmp_path / "m.onnx").write_bytes(data)
-    build([ModelFile(tmp_path / "m.onnx", "m")], tmp_path / "index")
+    build([IndexSource(tmp_path / "m.onnx", "m")], tmp_path / "index")
     assert Index.open(tmp_path / "index").network(0).layers == 1
 
 
@@ -324,7 +324,7 @@ def test_a_checker_is_not_needed(tmp_path):
 def test_one_bad_file_does_not_stop_the_others(tmp_path):
     (tmp_path / "bad.onnx").write_bytes(b"\x0a\xff")
     good = write(tmp_path, "good.onnx", one_conv())
-    built = build([ModelFile(tmp_path / "bad.onnx", "bad"), ModelFile(good, "good")], tmp_path / "index")
+    built = build([IndexSource(tmp_path / "bad.onnx", "bad"), IndexSource(good, "good")], tmp_path / "index")
     assert [bool(taken.reason) for taken in built.taken] == [True, False]
 
 

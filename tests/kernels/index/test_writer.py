@@ -10,7 +10,7 @@ import pytest
 
 from gi.core.errors import RunError, WeightsError
 from gi.kernels.index import writer
-from gi.kernels.index.addition import ModelFile
+from gi.kernels.index.addition import IndexSource
 from gi.kernels.index.build import build
 from gi.kernels.index.layout import read_state
 from gi.kernels.index.reader import Index
@@ -19,7 +19,7 @@ from tests.kernels.onnx_files import conv, model, trained, write
 
 def sources(folder, count, start=0):
     made = [(n, model([conv("c", "x", trained(4, 3, 3, 3, seed=n))], {})) for n in range(start, start + count)]
-    return [ModelFile(write(folder, f"m{n}.onnx", one), f"m{n}") for n, one in made]
+    return [IndexSource(write(folder, f"m{n}.onnx", one), f"m{n}") for n, one in made]
 
 
 def test_adding_again_changes_nothing(tmp_path):
@@ -34,7 +34,7 @@ def test_adding_again_changes_nothing(tmp_path):
 def test_a_refused_file_is_one_row_however_often_it_comes(tmp_path):
     (tmp_path / "bad.onnx").write_bytes(b"no model")
     for _ in range(3):
-        build([ModelFile(tmp_path / "bad.onnx", "bad")], tmp_path / "index")
+        build([IndexSource(tmp_path / "bad.onnx", "bad")], tmp_path / "index")
     assert Index.open(tmp_path / "index").networks.num_rows == 1
 
 
@@ -72,15 +72,15 @@ KILLED = """
 import os, sys
 from pathlib import Path
 from gi.kernels.index import build as module
-from gi.kernels.index.addition import ModelFile
+from gi.kernels.index.addition import IndexSource
 folder = Path(sys.argv[1])
 files = sorted(folder.glob("*.onnx"))
 def killed_after_two():
     for number, file in enumerate(files):
         if number == 2:
             os._exit(9)
-        yield ModelFile(file, file.stem)
-module.build([ModelFile(files[0], files[0].stem)], folder / "index")
+        yield IndexSource(file, file.stem)
+module.build([IndexSource(files[0], files[0].stem)], folder / "index")
 from gi.kernels.index import writer
 writer._COMMIT_BYTES = 0 if sys.argv[2] == "commit" else 1 << 40
 store_add = writer.Store.add_network
@@ -91,7 +91,7 @@ def add(self, network):
             file.flush()
         os._exit(9)
 writer.Store.add_network = add
-module.build([ModelFile(file, file.stem) for file in files], folder / "index")
+module.build([IndexSource(file, file.stem) for file in files], folder / "index")
 """
 
 
@@ -159,11 +159,11 @@ def test_a_model_of_more_than_two_gigabytes_is_read_in_place(tmp_path):
     with (tmp_path / "large.bin").open("wb") as file:
         file.seek(5 << 29)  # a sparse file: 2.5 GB that take no room
         file.write(weight.tobytes())
-    build([ModelFile(write(tmp_path, "m.onnx", made), "m")], tmp_path / "index")
+    build([IndexSource(write(tmp_path, "m.onnx", made), "m")], tmp_path / "index")
     assert np.array_equal(Index.open(tmp_path / "index").weight(0), weight)
 
 
 def test_a_file_that_went_away_is_told_and_the_rest_goes_on(tmp_path):
-    gone = ModelFile(tmp_path / "gone.onnx", "gone")
+    gone = IndexSource(tmp_path / "gone.onnx", "gone")
     built = build([gone, *sources(tmp_path, 1)], tmp_path / "index")
     assert [taken.reason for taken in built.taken] == ["cannot be read: there is no such file", ""]
