@@ -5,6 +5,7 @@ import re
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
+from gi.core.alignment import aligned_pairs
 from gi.core.text_lines import python_lines
 from gi.explain.rows import Section, sections
 
@@ -67,38 +68,26 @@ def paired(old: Sequence[str], new: Sequence[str]) -> Iterator[Stretch]:
     if len(old) == len(new) == 1 and "(" in old[0] and "(" in new[0]:  # one layer in another's place
         yield Stretch(old[0], new[0])
         return
-    score = _scores(old, new)
     i, j = 0, 0
-    while i < len(old) or j < len(new):
-        if i < len(old) and j < len(new) and score[i][j] == score[i + 1][j + 1] + _likeness(old[i], new[j]):
-            yield Stretch(old[i], new[j])
-            i, j = i + 1, j + 1
-        elif i < len(old) and score[i][j] == score[i + 1][j]:
-            yield Stretch(old[i], "")
-            i += 1
-        else:
-            yield Stretch("", new[j])
-            j += 1
+    for row, partner in [*_pairs(old, new), (len(old), len(new))]:
+        yield from (Stretch(gone, "") for gone in old[i:row])
+        yield from (Stretch("", added) for added in new[j:partner])
+        if row < len(old):
+            yield Stretch(old[row], new[partner])
+        i, j = row + 1, partner + 1
 
 
-def _scores(old: Sequence[str], new: Sequence[str]) -> list[list[float]]:
-    """Table whose `[i][j]` is the best sum over pairings of `old[i:]` with `new[j:]` (Needleman and Wunsch, 1970)."""
-    score = [[0.0] * (len(new) + 1) for _ in range(len(old) + 1)]
-    if len(old) * len(new) > _MOST_PAIRS:
-        return score  # all zeros: `paired` then pairs nothing, every row is a change of its own
-    for i in reversed(range(len(old))):
-        for j in reversed(range(len(new))):
-            pair = score[i + 1][j + 1] + _likeness(old[i], new[j])
-            score[i][j] = max(pair, score[i + 1][j], score[i][j + 1])
-    return score
+def _pairs(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int]]:
+    """The rows that belong together; none where there are too many to compare, so that each row is a change."""
+    return [] if len(old) * len(new) > _MOST_PAIRS else aligned_pairs(old, new, _likeness)
 
 
 def _likeness(old: str, new: str) -> float:
-    """Similarity in 0..1 for related rows; -1e9 for rows that must not pair, below any sum of similarities."""
+    """Similarity in 0..1 for related rows; 0 for rows that must not pair."""
     one, other = _WRAPPING.sub("", old).strip(), _WRAPPING.sub("", new).strip()
     same_target = _target(old) == _target(new) != ""
     ratio = difflib.SequenceMatcher(None, one, other, autojunk=False).ratio()
-    return max(ratio, _RELATED) if same_target or ratio >= _RELATED else -1e9
+    return max(ratio, _RELATED) if same_target or ratio >= _RELATED else 0.0
 
 
 def _target(row: str) -> str:

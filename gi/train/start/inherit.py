@@ -7,13 +7,14 @@ rest so that the network computes what it did; here the rest is as the program d
 """
 
 import pickle
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from gi.core.alignment import aligned_pairs
 from gi.core.types import SeededLayer
 
 _SAME_NAME = 0.25  # less than what a whole layer is worth: after an insertion equal numbers are another layer's
@@ -63,15 +64,8 @@ def layers(state: Mapping[str, object]) -> list[ModuleTensors]:
 def aligned(
     ours: Sequence[ModuleTensors], theirs: Sequence[ModuleTensors]
 ) -> list[tuple[ModuleTensors, ModuleTensors]]:
-    """The pairs, in the order of both, with the largest sum of likenesses; of equal sums the one that pairs earliest.
-
-    The alignment of Needleman and Wunsch (1970), in which a layer without a partner costs nothing.
-    """
-    best = [[0.0] * (len(theirs) + 1) for _ in range(len(ours) + 1)]
-    for i, layer in enumerate(ours):
-        for j, other in enumerate(theirs):
-            best[i + 1][j + 1] = max(best[i][j + 1], best[i + 1][j], best[i][j] + likeness(layer, other))
-    return list(_traced_back(best, ours, theirs))[::-1]
+    """The layers of both that belong together, in the order of both: see `gi.core.alignment`."""
+    return [(ours[i], theirs[j]) for i, j in aligned_pairs(ours, theirs, likeness)]
 
 
 def likeness(layer: ModuleTensors, other: ModuleTensors) -> float:
@@ -80,20 +74,6 @@ def likeness(layer: ModuleTensors, other: ModuleTensors) -> float:
         return 0.0
     common = sum(_overlap(layer.tensors[name], other.tensors[name]) for name in layer.tensors.keys() & other.tensors)
     return common / max(layer.size, other.size, 1) + (_SAME_NAME if layer.name == other.name else 0.0)
-
-
-def _traced_back(
-    best: Sequence[Sequence[float]], ours: Sequence[ModuleTensors], theirs: Sequence[ModuleTensors]
-) -> Iterator[tuple[ModuleTensors, ModuleTensors]]:
-    i, j = len(ours), len(theirs)
-    while i and j:
-        if best[i][j] == best[i - 1][j]:
-            i -= 1
-        elif best[i][j] == best[i][j - 1]:
-            j -= 1
-        else:
-            i, j = i - 1, j - 1
-            yield ours[i], theirs[j]
 
 
 def _kind(tensors: Mapping[str, Tensor]) -> frozenset[tuple[str, int, tuple[int, ...]]]:
