@@ -1,7 +1,7 @@
 """What a worker process may reach beside its own memory: closed off in layers, right after the fork.
 
 Each layer stops what another lets through: namespaces take the network away, Landlock every file but the interpreter's
-and the job's own, seccomp other processes and new programs. They add about 3 ms to a fork of 30 ms. Where the system
+and the job's own, seccomp other processes and new programs. They add a few milliseconds to a fork. Where the system
 lacks a layer (macOS, some containers) the others still hold; `ISOLATIONS` says what then happens. None of them keeps a
 program from reading what its own process holds, or from using up the CPU, memory and disk space that `limits` leaves
 it.

@@ -97,5 +97,7 @@ class ExecutorContract:
                 future.result(10)
 
     def test_shutdown_may_come_twice(self, executor):
+        future = executor.submit(self.job(self.endless))
         executor.shutdown()
         executor.shutdown()
+        assert future.done()

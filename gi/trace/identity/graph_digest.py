@@ -24,7 +24,7 @@ numbers hide what this keeps as `invariants`: a limit that no activation reaches
 import inspect
 import math
 import types
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -34,7 +34,7 @@ from torch.nn.parameter import UninitializedParameter
 
 from gi.trace.identity.described import array_text, described
 from gi.trace.identity.recipe_digest import digest, storage
-from gi.trace.program.placement import to_meta
+from gi.trace.program.placement import tensors_in, to_meta
 
 _RESHAPES = frozenset({"view", "reshape", "flatten", "squeeze", "unsqueeze", "contiguous", "view_as", "unflatten"})
 _SETTINGS = (int, float, str, bool, type(None), types.EllipsisType, slice, torch.dtype, torch.device)
@@ -199,7 +199,7 @@ class GraphDigest:
 
     def _note_constants(self, plain: str, args: Any, kwargs: dict[str, Any], outputs: Any) -> None:
         """Keeps which constants stand in a comparison: numbers need not reach them."""
-        tensors = list(_tensors((args, kwargs)))
+        tensors = list(tensors_in((args, kwargs)))
         for tensor in tensors:
             if id(tensor) not in self._names and not isinstance(tensor, nn.Parameter):
                 self._constants[id(tensor)] = self.weight_facts(tensor)
@@ -213,7 +213,7 @@ class GraphDigest:
 
     def _name_weights(self, args: Any, kwargs: dict[str, Any], outputs: Any) -> None:
         """Names what a call uses first, a weight or a constant, by the data that it meets and by how it was set."""
-        tensors = list(_tensors((args, kwargs)))
+        tensors = list(tensors_in((args, kwargs)))
         new = list({id(t): t for t in tensors if id(t) not in self._names}.values())
         met = [self._names[id(t)] for t in tensors if id(t) in self._names]
         place = digest(met, [self.weight_facts(t) for t in new]) if new else ""
@@ -226,7 +226,7 @@ class GraphDigest:
 
     def _note_draws(self, plain: str, args: Any, kwargs: dict[str, Any], outputs: Any) -> None:
         """What is drawn while forward runs, or computed of that alone, is no weight."""
-        drawn = [id(t) in self._drawn for t in _tensors((args, kwargs))]
+        drawn = [id(t) in self._drawn for t in tensors_in((args, kwargs))]
         if plain in _CONNECTIONS and any(drawn):
             self.draws_weights = True
         if plain in _DRAWS or (drawn and all(drawn)):
@@ -266,16 +266,6 @@ def _plain(func: Callable[..., Any]) -> str:
         name = getattr(getattr(func, "__self__", None), "__name__", name)
     name = name.strip("_")
     return _PLAIN.get(name, name)
-
-
-def _tensors(value: Any) -> Iterator[torch.Tensor]:
-    if isinstance(value, torch.Tensor):
-        yield value
-    elif isinstance(value, (tuple, list)):
-        for part in value:
-            yield from _tensors(part)
-    elif isinstance(value, dict):
-        yield from _tensors(list(value.values()))
 
 
 def _multiply_adds(weight: torch.Tensor, output: torch.Tensor) -> int:

@@ -88,7 +88,7 @@ def _together(args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
 
     What the call writes to goes to meta itself, so that all who hold it see that.
     """
-    tensors = list(_tensors((args, kwargs)))
+    tensors = list(tensors_in((args, kwargs)))
     if len({t.is_meta for t in tensors}) < 2:
         return args, kwargs
     if not tensors[0].is_meta and args and tensors[0] is args[0] and not isinstance(tensors[0], nn.Parameter):
@@ -145,11 +145,12 @@ def _on_meta(value: Any) -> Any:
     return value
 
 
-def _tensors(value: Any) -> Iterator[torch.Tensor]:
+def tensors_in(value: Any) -> Iterator[torch.Tensor]:
+    """The tensors in a value, through tuples, lists and dicts."""
     if isinstance(value, torch.Tensor):
         yield value
     elif isinstance(value, (tuple, list)):
         for part in value:
-            yield from _tensors(part)
+            yield from tensors_in(part)
     elif isinstance(value, dict):
-        yield from _tensors(list(value.values()))
+        yield from tensors_in(list(value.values()))
