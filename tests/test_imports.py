@@ -88,6 +88,7 @@ ROOMS = {
 OWNERS = {
     "deap": ("search/",),
     "pymoo": ("search/select/",),
+    "moocore": ("search/select/",),
     "torch": (
         "core/compat.py",
         "sandbox/",
@@ -191,6 +192,7 @@ HEAVY = {
     "faiss",
     "deap",
     "pymoo",
+    "moocore",
     "libcst",
     "matplotlib",
     "sklearn",

@@ -1,9 +1,19 @@
-"""Selection among individuals by several objectives: NSGA-II survival, mating, fronts, hypervolume (pymoo's).
+"""Selection among individuals by several objectives: survival, mating and promotion, by NSGA-II or by hypervolume.
 
 Everything here minimises, is deterministic and refuses values that are not finite.
 """
 
-from gi.search.select.mating import Standing, standing, tournament
+from gi.search.select.boxes import boxed
+from gi.search.select.contribution import contributions, volume_order, volume_survivors
+from gi.search.select.mating import (
+    Standing,
+    VolumeStanding,
+    contribution_tournament,
+    standing,
+    tournament,
+    volume_standing,
+)
+from gi.search.select.promotion import promotable
 from gi.search.select.spread import spread
 from gi.search.select.survival import Matrix, crowding, ranks, survivors
 from gi.search.select.volume import hypervolume, reference_point, scaled, violations, worst_ordinary
@@ -11,8 +21,13 @@ from gi.search.select.volume import hypervolume, reference_point, scaled, violat
 __all__ = [
     "Matrix",
     "Standing",
+    "VolumeStanding",
+    "boxed",
+    "contribution_tournament",
+    "contributions",
     "crowding",
     "hypervolume",
+    "promotable",
     "ranks",
     "reference_point",
     "scaled",
@@ -21,5 +36,8 @@ __all__ = [
     "survivors",
     "tournament",
     "violations",
+    "volume_order",
+    "volume_standing",
+    "volume_survivors",
     "worst_ordinary",
 ]

@@ -52,7 +52,7 @@ def crowding(values: ArrayLike, violation: ArrayLike = ()) -> list[float]:
     """
     matrix = objective_matrix(values)
     distances, rank = np.zeros(len(matrix)), np.array(ranks(matrix, violation))
-    first = _first_occurrences(matrix)
+    first = first_occurrences(matrix)
     for front in range(max(rank, default=-1) + 1):
         rows = first[rank[first] == front]
         distances[rows] = _front_crowding(matrix[rows])
@@ -67,7 +67,7 @@ def survivors(values: ArrayLike, k: int, violation: ArrayLike = ()) -> list[int]
     """
     matrix = objective_matrix(values)
     rank, distance = ranks(matrix, violation), crowding(matrix, violation)
-    first = set(_first_occurrences(matrix).tolist())
+    first = set(first_occurrences(matrix).tolist())
     order = sorted(range(len(matrix)), key=lambda row: (row not in first, rank[row], -distance[row], row))
     return order[:k]
 
@@ -94,6 +94,6 @@ def _front_crowding(front: Matrix) -> Matrix:
     return np.asarray(get_crowding_function("cd").do(front), dtype=np.float64)
 
 
-def _first_occurrences(matrix: Matrix) -> NDArray[np.intp]:
+def first_occurrences(matrix: Matrix) -> NDArray[np.intp]:
     """The rows that no earlier row is equal to, in their order."""
     return np.sort(np.unique(matrix, axis=0, return_index=True)[1]) if len(matrix) else np.arange(0)
