@@ -14,7 +14,7 @@ allow_torchvision()
 from torchvision import transforms as v1  # noqa: E402 (its torchvision must be allowed first)
 from torchvision.transforms import v2  # noqa: E402 (likewise)
 
-BILINEAR = v1.InterpolationMode.BILINEAR
+BILINEAR, NEAREST = v1.InterpolationMode.BILINEAR, v1.InterpolationMode.NEAREST
 MAKERS = {
     "horizontal flip": lambda m: m.RandomHorizontalFlip(),
     "vertical flip": lambda m: m.RandomVerticalFlip(0.3),
@@ -39,6 +39,15 @@ MAKERS = {
     "negative": lambda m: m.RandomInvert(),
     "contrast": lambda m: m.RandomAutocontrast(),
     "sharpness": lambda m: m.RandomAdjustSharpness(2),
+    "blur": lambda m: m.GaussianBlur(3),
+    "blur of two sides": lambda m: m.GaussianBlur((5, 3), sigma=(0.5, 1.5)),
+    "perspective": lambda m: m.RandomPerspective(),
+    "perspective with a colour": lambda m: m.RandomPerspective(0.8, p=0.9, fill=0.5),
+    "nearest perspective": lambda m: m.RandomPerspective(0.3, interpolation=NEAREST),
+    "hue": lambda m: m.ColorJitter(hue=0.2),
+    "contrast and colour": lambda m: m.ColorJitter(contrast=0.5, saturation=0.5),
+    "erasing of large patches": lambda m: m.RandomErasing(0.9, scale=(0.5, 1.0), ratio=(0.2, 5)),
+    "affine of a colour": lambda m: m.RandomAffine(20, (0.2, 0.1), fill=[0.1, 0.2, 0.3]),
     "bytes": lambda m: m.RandomRotation(30, fill=200),
 }
 
