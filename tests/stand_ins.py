@@ -53,7 +53,7 @@ OPERATORS = {"tweak": tweak, "crossover": crossover, "insertion": insertion}
 SHARES = dict.fromkeys(OPERATORS, 1.0)
 
 
-def vary(parents, *, rng, known, operators, shares):
+def vary(parents, *, rng, known, operators, shares, origin_of=None):
     """Changes the width or the depth, borrows one from the other parent, or finds nothing."""
     tries = []
     while len(tries) < 4:
@@ -64,7 +64,7 @@ def vary(parents, *, rng, known, operators, shares):
             continue
         origin = DONOR if operator == "insertion" else None
         edit = Edit(operator, LineType.CONNECTION, 1, parents[0], text, origin)
-        return Offspring(digest(text), text, (edit,), (*tries, Try(operator)))
+        return Offspring(digest(text), text, (edit,), (*tries, Try(operator)), crossed=operator == "crossover")
     return Refused(tuple(tries))
 
 

@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from gi.core.types import Ingredient, LineType, Offspring, Outcome, Refused, Task
+from gi.core.types import Ingredient, LineType, Offspring, Origin, Outcome, Refused, Task
 
 
 class Ingredients(Protocol):
@@ -51,7 +51,8 @@ Signature = tuple[tuple[str, bool], ...]
 class Variation(Protocol):
     """Makes one offspring of one or two parent texts by operators drawn by their shares.
 
-    `known` holds digests that count as duplicates. What an operator takes and gives is the variation's own matter.
+    `known` holds digests that count as duplicates; `origin_of` gives the origin of a line (1-based) of the second
+    parent, None where nothing tells. What an operator takes and gives is the variation's own matter.
     """
 
     def __call__(
@@ -60,6 +61,7 @@ class Variation(Protocol):
         *,
         rng: random.Random,
         known: frozenset[str] | set[str],
+        origin_of: Callable[[int], Origin | None],
         operators: Mapping[str, Callable[..., Any]],
         shares: Mapping[str, float],
     ) -> Offspring | Refused:

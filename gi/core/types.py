@@ -157,7 +157,6 @@ class Edit:
     """One change of a text: operator, the type of the line, the line in the parent, its text before and after.
 
     `origin` is the ingredient's, None where nothing was borrowed (a deletion, a tweak) or where nothing tells whence.
-    As variation gives it, one without a repository is a line of the second parent's text.
     """
 
     operator: str
@@ -187,7 +186,8 @@ class Try:
 class Offspring:
     """The result of one variation: an accepted text with its edits, and every try that led to it.
 
-    `id` is the digest of the normalised text, `fingerprint` that of what it computes, "" where nobody looked.
+    `id` is the digest of the normalised text, `fingerprint` that of what it computes, "" where nobody looked; `crossed`
+    says whether the second parent gave any of it.
     """
 
     id: str
@@ -195,6 +195,7 @@ class Offspring:
     edits: tuple[Edit, ...]
     tries: tuple[Try, ...]
     fingerprint: str = ""
+    crossed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from gi.core.settings import RunConfig, default_workers
 from gi.core.streams import stream
 from gi.core.trace import Trace
 from gi.core.types import OBJECTIVES, Individual, Offspring, Program, Refused, Try
-from gi.explain.provenance.borrowed import takes_from_parent, with_origins
+from gi.explain.provenance.borrowed import origins_in
 from gi.sandbox.process_cpu import Clock, CpuClock
 from gi.search.budget import RunCost
 from gi.search.estimate import refuse_short_budget, rounded_up
@@ -264,13 +264,13 @@ class Search:
         texts = [self.archive.text(id_) for id_ in different]
         rng = stream(self.config.seed, "vary", number, slot)
         known = self.outcomes.twins.fingerprints.union(self.accepted)
-        made: Offspring | Refused = self.toolbox.vary(texts, rng=rng, known=known)
+        origin_of = origins_in(self.archive, different[-1])
+        made: Offspring | Refused = self.toolbox.vary(texts, rng=rng, known=known, origin_of=origin_of)
         if isinstance(made, Refused):
             return None, made.tries
-        used = tuple(different if takes_from_parent(made.edits) else different[:1])
-        edits = with_origins(made.edits, used[1], self.archive.individuals.lineage(used[1])) if used[1:] else made.edits
+        used = tuple(different if made.crossed else different[:1])
         fingerprint = "" if "size" in self.config.objectives else made.fingerprint
-        return Individual(made.id, made.text, number, used, edits, made.tries, fingerprint=fingerprint), made.tries
+        return Individual(made.id, made.text, number, used, made.edits, made.tries, fingerprint=fingerprint), made.tries
 
     def _decide(self, number: int, slot: int, individual: Individual | None, tries: tuple[Try, ...]) -> None:
         """Writes down what a slot gave and has it evaluated; takes in what has ended meanwhile."""

@@ -10,12 +10,13 @@ from typing import Protocol
 from gi.core.errors import SourceError
 from gi.core.protocols import Check, Ingredients, Lookup
 from gi.core.trace import Answer, Stopped, Trace
-from gi.core.types import Edit, Offspring, Refused, Task, Try
+from gi.core.types import Edit, Offspring, Origin, Refused, Task, Try
 from gi.source.identity.dead_code import without_dead_code
 from gi.source.identity.digest import digest
 from gi.source.repair.repair import repaired
 from gi.vary.hosts.host import Host
 from gi.vary.hosts.parent import Parent
+from gi.vary.hosts.parent_line import OriginOf, is_parent_line, with_origins
 from gi.vary.operators.proposal import Operator, OperatorContext, Proposal
 from gi.vary.operators.table import FOR_TWO_PARENTS, OPERATORS, SHARES
 
@@ -76,6 +77,15 @@ class Tried:
         return isinstance(self.answer, Trace) and not self.answer.fixes
 
 
+def _unknown(_: int) -> Origin | None:
+    return None
+
+
+def _is_crossed(edits: Sequence[Edit]) -> bool:
+    # A cut may take nothing but the length of the other parent's tail, and delete what is beyond it.
+    return any(is_parent_line(edit) or edit.operator in FOR_TWO_PARENTS for edit in edits)
+
+
 class Vary:
     """Makes offspring of programs that fit `task`. The same arguments and `rng` give the same offspring."""
 
@@ -90,19 +100,21 @@ class Vary:
         *,
         rng: random.Random,
         known: frozenset[str] | set[str] = frozenset(),
+        origin_of: OriginOf = _unknown,
         operators: Mapping[str, Operator] = OPERATORS,
         shares: Mapping[str, float] = SHARES,
     ) -> Offspring | Refused:
         """An offspring of the first parent (with the second as a donor), or every refused try.
 
-        Of the `operators` those are drawn that have a share. Raises `SourceError` where a parent itself does not fit
-        the task.
+        `origin_of` gives the origin of a line (1-based) of the second parent. Of the `operators` those are drawn that
+        have a share. Raises `SourceError` where a parent itself does not fit the task.
         """
         tries: list[Try] = []
         for tried in self.raw(parents, rng=rng, known=known, plan=Plan(shares), operators=operators):
             tries.append(tried.verdict)
             if tried.verdict.accepted and isinstance(tried.answer, Trace):
-                return Offspring(tried.id, tried.text, tried.edits, tuple(tries), tried.answer.fingerprint)
+                edits, crossed = with_origins(tried.edits, origin_of), _is_crossed(tried.edits)
+                return Offspring(tried.id, tried.text, edits, tuple(tries), tried.answer.fingerprint, crossed=crossed)
             if len(tries) >= self.tries:
                 break
         return Refused(tuple(tries))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gi.core.errors import SourceError
 from gi.core.trace import Stopped, Trace
-from gi.core.types import Offspring, Refused, Task
+from gi.core.types import Offspring, Origin, Refused, Task
 from gi.source.identity.digest import digest
 from gi.trace.client import CheckWorker
 from gi.vary import Vary
@@ -44,6 +44,23 @@ def test_an_accepted_offspring_fits_trains_and_is_new(vary, parents, name, seed)
     assert made.tries[-1].accepted
     assert not any(t.accepted for t in made.tries[:-1])
     assert made.edits
+
+
+@pytest.mark.parametrize("shares", [{"cut": 1.0}, {"crossover": 1.0}, {"tweak": 1.0}])
+def test_lines_of_the_second_parent_come_with_their_origin_and_make_the_offspring_crossed(vary, parents, shares):
+    pair, line_of = [parents["conv_medium_append"], parents["conv_medium_attribute"]], {}
+
+    def origin_of(line):
+        return line_of.setdefault(line, Origin("seeds", "", "conv_medium_attribute.py", line, "Apache-2.0"))
+
+    crossed = set()
+    for seed in range(8):
+        made = vary(pair, rng=random.Random(seed), shares=shares, origin_of=origin_of)
+        of_second = [edit.origin for edit in made.edits if edit.origin in line_of.values()]
+        assert all(edit.origin is None or edit.origin.repository for edit in made.edits)
+        assert made.crossed == ("cut" in shares or bool(of_second))
+        crossed.add(made.crossed)
+    assert crossed == {"cut": {True}, "crossover": {True, False}, "tweak": {False}}[next(iter(shares))]
 
 
 @pytest.mark.parametrize("seed", range(3))

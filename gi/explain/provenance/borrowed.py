@@ -1,37 +1,26 @@
-"""Origins of the lines that an offspring took from its second parent, looked up in that parent's own records."""
+"""The origin of a line of an individual, which an offspring that takes the line carries on."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 
+from gi.archive import Archive
 from gi.core.text_lines import python_lines
-from gi.core.types import Edit, Individual, Origin
+from gi.core.types import Individual, Origin
 from gi.explain.provenance.brought import brought_lines
 
-_SELF_MADE = frozenset({"deletion", "tweak"})  # edits that borrow nothing
 
+def origins_in(archive: Archive, id_: str) -> Callable[[int], Origin | None]:
+    """Gives the origin of a line (1-based) of an individual (full id), None where nothing tells.
 
-def takes_from_parent(edits: Sequence[Edit]) -> bool:
-    """Whether an offspring took any line from its second parent."""
-    return any(_is_parents(e) or (e.origin is None and e.operator not in _SELF_MADE) for e in edits)
-
-
-def with_origins(edits: Sequence[Edit], donor: str, lineage: Sequence[Individual]) -> tuple[Edit, ...]:
-    """The edits, with the origin that the second parent's lines have there in place of the parent; None where unknown.
-
-    `donor` is that parent's id, `lineage` holds it and its ancestors.
+    The individual and its ancestors are read when the first line is asked for.
     """
-    known = {member.id: member for member in lineage}
-    return tuple(_resolved(edit, known[donor], known) if _is_parents(edit) else edit for edit in edits)
 
+    @cache
+    def lineage() -> Mapping[str, Individual]:
+        return {member.id: member for member in archive.individuals.lineage(id_)}
 
-def _is_parents(edit: Edit) -> bool:
-    # Variation marks a line of the second parent by an origin without a repository: it knows the text, not its past.
-    return edit.origin is not None and not edit.origin.repository
-
-
-def _resolved(edit: Edit, donor: Individual, known: Mapping[str, Individual]) -> Edit:
-    assert edit.origin is not None
-    return dataclasses.replace(edit, origin=line_origin(donor, edit.origin.line, known))
+    return lambda line: line_origin(lineage()[id_], line, lineage())
 
 
 def line_origin(individual: Individual, line: int, known: Mapping[str, Individual]) -> Origin | None:

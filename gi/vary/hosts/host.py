@@ -9,11 +9,12 @@ from functools import cached_property
 
 from gi.core.protocols import Ingredients
 from gi.core.trace import Trace
-from gi.core.types import MODEL_TYPES, Ingredient, LineType, Origin, Task
+from gi.core.types import MODEL_TYPES, Ingredient, LineType, Task
 from gi.source.tree.tree import Source, parse
 from gi.vary.binding import expressions
 from gi.vary.binding.parameter_rules import Surroundings
 from gi.vary.genes import Form, Gene, RecipePart, model_genes, recipe_parts
+from gi.vary.hosts.parent_line import parent_line
 
 
 @dataclass(frozen=True)
@@ -131,9 +132,8 @@ class Host:
         positional = ["data", *(self.source.code(a) for a in _arguments(gene))] if data else _settled(self, call, known)
         named = [f"{k.arg}={_value(self, k.value, known.get(k.arg or ''))}" for k in call.keywords if k.arg]
         text = f"{gene.symbol}({', '.join([*positional, *named])})"
-        origin = Origin("", "", "", call.lineno, "")
         line = self.source.code(self.source.statement(call))
-        return Ingredient(gene.type, gene.symbol, line, text, (), origin)
+        return Ingredient(gene.type, gene.symbol, line, text, (), parent_line(call.lineno))
 
     def sample(self, rng: random.Random, line_type: LineType) -> Ingredient | None:
         """One of this program's own lines of a type."""

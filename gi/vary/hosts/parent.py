@@ -11,6 +11,7 @@ from gi.source.model_file.class_calls import block_of, calls_by_class, ingredien
 from gi.source.places.carry import carried
 from gi.source.tree.tree import parse
 from gi.vary.hosts.host import Host
+from gi.vary.hosts.parent_line import parent_line
 
 _OWN_SHARE = 0.5
 """Of the activations drawn where the parent has functions of its own for that."""
@@ -41,7 +42,7 @@ class Parent:
     def _origin(self, name: str) -> Origin:
         source = self.host.source
         defined = source.classes.get(name) or source.functions[name]
-        return Origin("", "", "", defined.lineno, "")
+        return parent_line(defined.lineno)
 
     def _block(self, name: str) -> Ingredient | None:
         text = _alone(self.host.text, name)

@@ -1,11 +1,12 @@
 """Lines of a second parent keep the origin that they have there."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import pytest
 
 from gi.core.types import Edit, Individual, LineType, Origin
-from gi.explain.provenance.borrowed import takes_from_parent, with_origins
+from gi.explain.provenance.borrowed import origins_in
 
 SEED_FILE = Origin("gi==1", "", "seeds/a.py", 1, "MIT")
 CORPUS = Origin("https://example.org/nets", "1" * 40, "net.py", 7, "BSD-3-Clause")
@@ -28,8 +29,10 @@ WITH_BLOCK = Individual(
 )
 
 
-def of_parent(line):
-    return Edit("crossover", LineType.ACTIVATION, 9, "nn.Tanh()", "nn.ReLU()", Origin("", "", "", line, ""))
+def archive(asked):
+    """An archive with these four; the ids whose lineage is read are appended to `asked`."""
+    members = (SEED, CHILD, GRANDCHILD, WITH_BLOCK)
+    return SimpleNamespace(individuals=SimpleNamespace(lineage=lambda id_: asked.append(id_) or members))
 
 
 @pytest.mark.parametrize(
@@ -46,25 +49,13 @@ def of_parent(line):
         (WITH_BLOCK, 6, dataclasses.replace(SEED_FILE, line=2)),
     ],
 )
-def test_a_line_has_the_origin_that_it_has_in_the_parent(donor, line, origin):
-    edit = of_parent(line)
-    made = with_origins([edit], donor.id, (SEED, CHILD, GRANDCHILD, WITH_BLOCK))
-    assert made == (dataclasses.replace(edit, origin=origin),)
+def test_a_line_has_the_origin_that_it_has_in_the_individual(donor, line, origin):
+    assert origins_in(archive([]), donor.id)(line) == origin
 
 
-def test_other_edits_stay_as_they_are():
-    edits = (CHILD.edits[0], Edit("tweak", LineType.CONNECTION, 1, "a", "b"))
-    assert with_origins(edits, "seed", (SEED,)) == edits
-
-
-@pytest.mark.parametrize(
-    ("edit", "taken"),
-    [
-        (of_parent(3), True),
-        (CHILD.edits[0], False),
-        (Edit("tweak", LineType.CONNECTION, 1, "a", "b"), False),
-        (Edit("cut", LineType.CONNECTION, 1, "a", ""), True),
-    ],
-)
-def test_tells_whether_the_second_parent_gave_anything(edit, taken):
-    assert takes_from_parent([edit]) is taken
+def test_the_lineage_is_read_once_and_only_when_a_line_is_asked_for():
+    asked = []
+    origin_of = origins_in(archive(asked), "child")
+    assert asked == []
+    assert (origin_of(2), origin_of(99)) == (CORPUS, None)
+    assert asked == ["child"]

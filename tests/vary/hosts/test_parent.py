@@ -2,10 +2,11 @@
 
 import random
 
-from gi.core.types import LineType, Origin
+from gi.core.types import LineType
 from gi.vary import CROSSED, Vary
 from gi.vary.hosts.host import Host
 from gi.vary.hosts.parent import Parent
+from gi.vary.hosts.parent_line import is_parent_line, parent_line
 from gi.vary.variation import Plan
 from tests.checking import SMALL, Stock, program, sequential
 
@@ -45,7 +46,7 @@ class Unit(nn.Module):
 """,
 )
 HOST = sequential("nn.Conv2d(1, 8, 3, padding=1)", "nn.ReLU()", "nn.Flatten()", "nn.Linear(512, 10)")
-OF_UNIT = Origin("", "", "", DONOR[: DONOR.index("class Unit(")].count("\n") + 1, "")
+OF_UNIT = parent_line(DONOR[: DONOR.index("class Unit(")].count("\n") + 1)
 BLOCKS = Plan({"block": 1.0}, parent_share=1.0)
 
 
@@ -128,4 +129,5 @@ def test_a_line_of_the_other_parent_tells_where_it_stood(check):
         for edit in tried.edits:
             assert (edit.origin is None) == (not edit.after)
             if edit.origin:
-                assert (edit.origin.repository, 0 < edit.origin.line <= DONOR.count("\n")) == ("", True)
+                assert is_parent_line(edit)
+                assert 0 < edit.origin.line <= DONOR.count("\n")
