@@ -100,7 +100,8 @@ def values(job, width, depth):
 
 
 def error(job, split, units):
-    return 1 / (1 + units) + random.Random(f"{job.text}/{job.seed}/{split}").uniform(0, 0.02)
+    share = 1 / (1 + units) + random.Random(f"{job.text}/{job.seed}/{split}").uniform(0, 0.02)
+    return round(share * job.scored) / job.scored if job.scored and split == "validation" else share
 
 
 def written(path, text):

@@ -52,7 +52,7 @@ ROOMS = {
     ),
     "vary": ("genes", "binding", "hosts", "operators", "variation"),
     "kernels": ("records", "onnx", "channels", "index", "mining", "donors", "seed"),
-    "train": ("request", "loop", "cost_model", "measure", "start", "job", "executor", "grow_worker"),
+    "train": ("request", "allowed_time", "loop", "cost_model", "measure", "start", "job", "executor", "grow_worker"),
     "explain": (
         "names",
         "rows",

@@ -74,10 +74,14 @@ class Job:
     """One training and measurement: `seed` starts weights, batches and augmentation.
 
     `images` is how many training samples are presented (with repetition); `split` is what the network is scored on
-    afterwards, the test split after the validation split (`validation_error`). With `weights_path` the trained state
-    dict is written there. `cpu_limit_s` bounds a training of the run's `images` where the run's settings do not.
-    `inherit_from` is the parent's trained state dict, a file ID.pt: the training starts from what the network has in
-    common with it.
+    afterwards: `error` is measured there. A final training, on the test split, is scored on the validation split first
+    and has that error as `validation_error`. `scored` is the number of validation samples that count, the first of
+    `gi.data.splits.stratified_order`, the same for every seed; None for all. The test split always counts whole.
+
+    With `weights_path` the trained state dict is written there. `cpu_limit_s` is the CPU seconds that a training of
+    `gi.core.settings.PACE_IMAGES` images may take, in place of the run's own. `inherit_from` is the parent's trained
+    state dict, a file ID.pt: the training starts from what the network has in common with it. Without `timed` nobody
+    measures the time of inference: `time` is then the cost model's estimate of the same ratio, equal on every machine.
     """
 
     id: str
@@ -88,6 +92,8 @@ class Job:
     weights_path: str | None = None
     cpu_limit_s: float | None = None
     inherit_from: str | None = None
+    timed: bool = True
+    scored: int | None = None
 
 
 class Executor(Protocol):

@@ -15,6 +15,7 @@ from gi.core.types import OBJECTIVES
 
 OWN_MODEL_FACTOR = 2.0
 WALL_FOR_CPU = 8  # a busy machine may take this many times as long as the CPU does
+PACE_IMAGES = 30_000  # a training's CPU limit is given for so many images: jobs of one run present different numbers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,8 +24,9 @@ class RunConfig:
 
     `images` is the number of training samples presented in one evaluation, `final_images` in each of the
     `final_seeds` retrainings of the front; `clock="model"` replaces measured times by a cost model, which makes the
-    run equal on every machine. `cpu_limit_s` and `wall_limit_s` bound one training of `images` samples; a program whose
-    first steps show that it would take longer is refused, which keeps a search from spending itself on a few giants.
+    run equal on every machine. `cpu_limit_s` is the CPU seconds that a training of `PACE_IMAGES` images may take, fewer
+    or more in proportion; a program whose first steps show that it would take longer is refused, which keeps a search
+    from spending itself on a few giants. `wall_limit_s` bounds one evaluation of that many images or fewer.
     Without `cpu_limit_s` the limit is `OWN_MODEL_FACTOR` times what the seed programs take. `entry` is the expression
     that builds the network among a program's names. `index` is the folder of the weight-search index whose networks
     trainings start from. With `inherit` the trainings of the search start from the parents' weights; the front's final
@@ -135,6 +137,11 @@ def parse_duration(text: str) -> float:
     if re.fullmatch(r"\d+(\.\d+)?", text):
         return float(text)
     raise ConfigError(f"budget {text!r} is no duration: write seconds, minutes or hours such as 90s, 20m or 1h30m.")
+
+
+def pace_s(limit_s: float, images: int) -> float:
+    """The `cpu_limit_s` with which a training of so many images may take `limit_s` CPU seconds."""
+    return limit_s * PACE_IMAGES / images
 
 
 def default_workers() -> int:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Sequence
 
 from gi.archive import Archive
-from gi.core.settings import OWN_MODEL_FACTOR, RunConfig
+from gi.core.settings import OWN_MODEL_FACTOR, PACE_IMAGES, RunConfig
 from gi.core.types import Cost
 from gi.sandbox.process_cpu import Clock
 
@@ -36,7 +36,8 @@ def training_limit_s(config: RunConfig, seed_train_s: Sequence[float]) -> float 
     own_s = own_limit_s(seed_train_s)
     if config.budget_cpu_s is None or own_s is None:
         return own_s if config.cpu_limit_s is None else None
-    return min(config.cpu_limit_s or math.inf, max(own_s, _LARGEST_SHARE * config.budget_cpu_s))
+    limit_s = math.inf if config.cpu_limit_s is None else config.cpu_limit_s * config.images / PACE_IMAGES
+    return min(limit_s, max(own_s, _LARGEST_SHARE * config.budget_cpu_s))
 
 
 def final_s(cost: Cost, config: RunConfig) -> float:

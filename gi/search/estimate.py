@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from gi.core.errors import BudgetError, SourceError
 from gi.core.figures import duration_text
 from gi.core.protocols import Job
-from gi.core.settings import RunConfig
+from gi.core.settings import RunConfig, pace_s
 from gi.core.streams import torch_seed
 from gi.core.types import Cost, Failed, Outcome, Program, Scored
 from gi.sandbox.process_cpu import Clock
@@ -70,7 +70,8 @@ def _probes(config: RunConfig, parts: Parts, seeds: Sequence[Program], left_s: f
             text = parts.repair(seeds[position].text, parts.task, parts.check)
         except SourceError:
             continue
-        yield parts.executor.submit(Job(f"probe-{position}", text, seed, images, cpu_limit_s=left_s)).result()
+        job = Job(f"probe-{position}", text, seed, images, cpu_limit_s=pace_s(left_s, images))
+        yield parts.executor.submit(job).result()
 
 
 def _probe_images(config: RunConfig) -> int:

@@ -6,7 +6,7 @@ from concurrent.futures import Future
 
 from gi.archive import WEIGHTS, Archive, Generation, make_folder
 from gi.core.protocols import Job
-from gi.core.settings import RunConfig
+from gi.core.settings import RunConfig, pace_s
 from gi.core.streams import torch_seed
 from gi.core.types import Cost, Individual, Outcome, Scored
 from gi.search.budget import RunCost, affordable_seeds, final_s, own_limit_s, training_limit_s
@@ -54,7 +54,7 @@ class Outcomes:
                 self._copy(individual, outcome, first)
             return
         limit_s = training_limit_s(self._config, self._seed_train_s()) if individual.parents else None
-        job = Job(individual.id, individual.text, self._seed, self._config.images, cpu_limit_s=limit_s)
+        job = Job(individual.id, individual.text, self._seed, self._config.images, cpu_limit_s=self._pace_s(limit_s))
         if self._config.inherit:
             job = inheriting(job, individual, self._archive, self.twins)
         self.running.submit(job, expected_s=self.expected_s(individual.parents))
@@ -129,7 +129,11 @@ class Outcomes:
 
     def _own_limit_s(self) -> float | None:
         """The limit of a final training, from what the seed programs took; None where the settings have one."""
-        return own_limit_s(self._seed_train_s()) if self._config.cpu_limit_s is None else None
+        return self._pace_s(own_limit_s(self._seed_train_s())) if self._config.cpu_limit_s is None else None
+
+    def _pace_s(self, limit_s: float | None) -> float | None:
+        """A limit of the search's trainings as a job gives it, which is the same for longer ones."""
+        return None if limit_s is None else pace_s(limit_s, self._config.images)
 
     def _record(self, job: Job, outcome: Outcome) -> None:
         if job.split == "test":

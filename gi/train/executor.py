@@ -15,13 +15,14 @@ from typing import Any, get_args
 
 from gi.core.errors import ConfigError, SourceError, WorkerError
 from gi.core.protocols import CostModel, Job
-from gi.core.settings import WALL_FOR_CPU, RunConfig
+from gi.core.settings import RunConfig
 from gi.core.types import Cost, Failed, Outcome, Scored, Stage
 from gi.data.dataset import Dataset, open_dataset
 from gi.sandbox.isolation import Reach
 from gi.sandbox.limits import Limits
 from gi.sandbox.messages import PeerGoneError, receive, send
 from gi.sandbox.server import START_LIMIT_S, Child, Exit, ForkServer, ServerDied, warm_server
+from gi.train.allowed_time import training_limit_s, wall_limit_s, worker_limit_s
 from gi.train.request import Request, TrainingSettings
 from gi.train.start.wire import seeding_from_json
 
@@ -29,19 +30,14 @@ _RUN = "gi.train.job:run"
 _PROBE = "gi.train.job:probe_device"
 _MEASURED = ("error", "params", "macs", "time", "train_time")
 _MEASURED_AT_THE_END = (*_MEASURED, "validation_error")  # what a final training, scored on the test split, answers
-# CPU seconds that a job may use beside its training: building, scoring, measuring.
-_ALLOWANCE_S = 5.0
-# With a cost model the clock must not decide, so its limit is there only to stop what hangs.
-_MODEL_CLOCK_FACTOR = 5.0
-_NO_LIMIT_S = 600.0  # for a training that nobody set a limit for
 
 
 class LocalExecutor:
     """A `seams.Executor` for this machine. Close it with `shutdown`, or use it as a context manager.
 
-    With a `cost_model`, or with `config.clock` "model", no clock's value enters `Scored.values`. The limits of a job
-    that presents more samples than `config.images` grow in proportion. `donors` is a pack of networks to start
-    trainings from (`gi.kernels.donors.pack`). Raises `ConfigError` for a device that is not there.
+    With a `cost_model`, or with `config.clock` "model", no clock's value enters `Scored.values`. What a job may take is
+    in `gi.train.allowed_time`. `donors` is a pack of networks to start trainings from (`gi.kernels.donors.pack`).
+    Raises `ConfigError` for a device that is not there.
     """
 
     def __init__(
@@ -110,12 +106,12 @@ class LocalExecutor:
         return Failed("worker", "server died", "the worker server ended twice while this candidate ran")
 
     def _run(self, job: Job) -> Outcome:
-        train_limit_s = _train_limit_s(self._config, job)
-        process_limit_s = _process_limit_s(self._config, train_limit_s)
+        train_limit_s = training_limit_s(self._config, job)
+        process_limit_s = worker_limit_s(self._config, train_limit_s)
         with self._forked(job, process_limit_s) as child:
             start = time.monotonic()
             try:
-                deadline = start + _wall_limit_s(self._config, job, train_limit_s)
+                deadline = start + wall_limit_s(self._config, job, train_limit_s)
                 answer, stage, end = self._converse(child, job, deadline, train_limit_s)
             finally:
                 with self._lock:
@@ -204,26 +200,6 @@ def _located(job: Job) -> Job:
 
 def _absolute(path: str | Path | None) -> str | None:
     return None if path is None else str(Path(path).absolute())
-
-
-def _train_limit_s(config: RunConfig, job: Job) -> float:
-    """CPU seconds that a job's training may take."""
-    own_s = config.cpu_limit_s if job.cpu_limit_s is None else job.cpu_limit_s
-    return (_NO_LIMIT_S if own_s is None else own_s) * _factor(config, job)
-
-
-def _factor(config: RunConfig, job: Job) -> float:
-    return max(1.0, job.images / config.images)
-
-
-def _process_limit_s(config: RunConfig, train_limit_s: float) -> float:
-    slack = _MODEL_CLOCK_FACTOR if config.clock == "model" else 1.0
-    return train_limit_s * slack + _ALLOWANCE_S
-
-
-def _wall_limit_s(config: RunConfig, job: Job, train_limit_s: float) -> float:
-    known_s = config.wall_limit_s * _factor(config, job)
-    return known_s if config.cpu_limit_s is not None else max(known_s, WALL_FOR_CPU * train_limit_s)
 
 
 def _await_end(child: Child) -> Exit:

@@ -92,6 +92,8 @@ def _evaluate(request: Request, spent: Spent, enter: Callable[[Stage], None]) ->
     net.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # as who runs the program has it
     if request.settings.clock == "model":
         values |= model
+    elif not request.job.timed:
+        values["time"] = model["time"]
     else:
         images, _ = batches.take(slice(request.settings.batch_size))
         values["time"] = relative_time(net, images, dataset.task)
@@ -109,8 +111,12 @@ def _errors(request: Request, net: nn.Module, dataset: Dataset, layout: torch.me
     splits: dict[str, SplitName] = {"error": request.job.split}
     if request.job.split == "test":
         splits = {"validation_error": "validation", "error": "test"}
-    device = request.settings.device
-    return {name: error_rate(net, Batches(dataset, split, device), layout=layout) for name, split in splits.items()}
+    return {name: _error(request, net, dataset, split, layout) for name, split in splits.items()}
+
+
+def _error(request: Request, net: nn.Module, dataset: Dataset, split: SplitName, layout: torch.memory_format) -> float:
+    count = request.job.scored if split == "validation" else None
+    return error_rate(net, Batches(dataset, split, request.settings.device, count=count), layout=layout)
 
 
 def _train(

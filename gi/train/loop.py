@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from gi.core.streams import stream_seed
 from gi.core.types import Task
 from gi.data.dataset import Dataset, SplitName, open_split
+from gi.data.splits import stratified_order
 from gi.sandbox.clock import cpu_s
 from gi.trace.program.candidate import CandidateError, blame, check_output
 from gi.trace.program.recipe import Recipe
@@ -27,11 +28,15 @@ _PROJECTION_FACTOR = 1.15  # early steps are dearer than later ones: a projectio
 class Batches:
     """One split in memory as uint8, normalised batch by batch.
 
-    A whole set of floats would cost its conversion up front and four times the memory of every gather.
+    A whole set of floats would cost its conversion up front and four times the memory of every gather. With `count`
+    only the first so many samples of the split's stratified order.
     """
 
-    def __init__(self, dataset: Dataset, split: SplitName, device: str) -> None:
+    def __init__(self, dataset: Dataset, split: SplitName, device: str, *, count: int | None = None) -> None:
         images, labels = open_split(Path(dataset.path), split)
+        if count is not None and count < len(labels):
+            first = np.sort(stratified_order(labels)[:count])
+            images, labels = images[first], labels[first]
         self.num_samples = len(labels)
         self.task = dataset.task
         self._images = _tensor(images).to(device)

@@ -51,6 +51,24 @@ class ExecutorContract:
         final, searched = self.result(executor, split="test"), self.result(executor, split="validation")
         assert final.values["validation_error"] == searched.values["error"]
 
+    def test_a_job_is_scored_on_as_many_validation_samples_as_it_says(self, executor):
+        wrong = 7 * self.result(executor, scored=7).values["error"]
+        assert wrong == pytest.approx(round(wrong))
+
+    def test_a_final_training_is_scored_on_the_whole_test_split(self, executor):
+        whole, part = self.result(executor, split="test"), self.result(executor, split="test", scored=7)
+        assert part.values["error"] == whole.values["error"]
+        assert 7 * part.values["validation_error"] == pytest.approx(round(7 * part.values["validation_error"]))
+
+    def test_more_samples_than_there_are_is_all_of_them(self, executor):
+        assert self.result(executor, scored=10**6).values["error"] == pytest.approx(
+            self.result(executor).values["error"], abs=1e-6
+        )
+
+    def test_a_time_that_was_not_measured_is_the_same_each_time(self, executor):
+        first, again = (self.result(executor, timed=False) for _ in range(2))
+        assert first.values["time"] == again.values["time"] > 0
+
     def test_a_failure_is_a_value_with_stage_reason_and_cost(self, executor):
         outcome = self.result(executor, self.bad)
         assert isinstance(outcome, Failed)

@@ -16,7 +16,7 @@ from PIL import Image
 from gi.core.errors import DatasetError
 from gi.core.types import Task
 from gi.data.dataset import load_dataset, open_dataset, open_split
-from gi.data.splits import stratified_share
+from gi.data.splits import stratified_order, stratified_share
 
 RNG = np.random.default_rng(0)
 
@@ -448,3 +448,18 @@ def test_mnist_keeps_its_test_part_and_gives_5000_for_validation(cache: Path) ->
     assert mnist.class_names[7] == "7 - seven"
     assert mnist.mean == pytest.approx([33.3], abs=0.1)
     assert open_split(mnist.path, "test")[1][:5].tolist() == [7, 2, 1, 0, 4]
+
+
+@pytest.mark.parametrize("sizes", [(50, 30, 20), (400, 1, 7), (3, 3), (1000,) * 10])
+def test_every_beginning_of_the_scoring_order_has_the_classes_in_proportion(sizes: tuple[int, ...]) -> None:
+    labels = np.random.default_rng(0).permutation(np.repeat(np.arange(len(sizes)), sizes))
+    order = stratified_order(labels)
+    assert sorted(order) == list(range(len(labels)))
+    for count in range(len(sizes), len(labels), max(1, len(labels) // 50)):
+        exact = np.array(sizes) * count / len(labels)
+        assert (np.abs(np.bincount(labels[order[:count]], minlength=len(sizes)) - exact) <= len(sizes)).all()
+    assert set(labels[order[: len(sizes)]]) == set(range(len(sizes)))
+
+
+def test_the_scoring_order_is_fixed() -> None:
+    assert stratified_order(np.array([0, 1, 0, 1, 0, 1])).tolist() == [2, 5, 0, 1, 4, 3]

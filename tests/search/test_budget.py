@@ -146,9 +146,10 @@ def test_a_final_training_costs_its_images_and_one_split_more():
 
 
 def test_with_a_budget_no_training_of_the_search_may_take_more_than_a_tenth_of_it_or_twice_the_slowest_seeds():
-    assert training_limit_s(config(40), [0.5, 1.0]) == 4.0
-    assert training_limit_s(config(40), [0.5, 3.0]) == 6.0
-    assert training_limit_s(config(400), [0.5, 3.0]) == 8.0
+    assert training_limit_s(config(40, images=30_000), [0.5, 1.0]) == 4.0
+    assert training_limit_s(config(40, images=30_000), [0.5, 3.0]) == 6.0
+    assert training_limit_s(config(400, images=30_000), [0.5, 3.0]) == 8.0
+    assert training_limit_s(config(400, images=15_000), [0.5, 3.0]) == 4.0
     assert training_limit_s(config(40), []) is None
     assert training_limit_s(config(None), [0.5]) is None
     assert training_limit_s(config(40, cpu_limit_s=None), [0.5]) == 4.0

@@ -8,7 +8,17 @@ from gi.core.errors import RecordError
 from gi.core.protocols import Job
 from gi.train.request import Request, TrainingSettings
 
-JOB = Job("ab12", "x = 1\n", 2**62, 640, split="test", weights_path="/runs/w.pt", inherit_from="/runs/p.pt")
+JOB = Job(
+    "ab12",
+    "x = 1\n",
+    2**62,
+    640,
+    split="test",
+    weights_path="/runs/w.pt",
+    inherit_from="/runs/p.pt",
+    timed=False,
+    scored=500,
+)
 REQUEST = Request(JOB, TrainingSettings("/data/digits.npz", 64, "model", "cpu", "Net(10)", "/pack"), 7.5)
 
 
