@@ -226,11 +226,12 @@ def patched_text(case: Case, run: Path, id_: str, scratch: Path) -> str:
 
 def evolved_recipe(text: str) -> str:
     """The patched file without the recipe that evolution changed; "" where it did not."""
+    from gi.source.tree.statements import delete_statements
     from gi.source.tree.tree import parse
 
     source = parse(text)
     function = source.functions.get("recipe")
-    return source.edited(source.delete_statements([function])) if function else ""
+    return source.edited(delete_statements(source, [function])) if function else ""
 
 
 def patch_facts(case: Case, run: Path, id_: str, scratch: Path) -> dict:

@@ -17,6 +17,7 @@ from black.parsing import parse_ast, stringify_ast
 from gi.core.errors import RunError, SourceError
 from gi.export.names import Import, movable_imports
 from gi.source.identity.dead_code import without_dead_code
+from gi.source.tree.statements import delete_statements
 from gi.source.tree.tree import parse
 
 LINE_LENGTH = 120
@@ -51,7 +52,7 @@ def cut(text: str) -> ProgramParts:
         raise SourceError(f"line {error.lineno}: {error.msg}") from None
     future = [n for n in source.tree.body if isinstance(n, ast.ImportFrom) and n.module == "__future__"]
     gone: list[ast.stmt] = [*_docstring(source.tree), *future, *imports]
-    body = source.edited(source.delete_statements(gone)) if gone else source.text
+    body = source.edited(delete_statements(source, gone)) if gone else source.text
     _refuse_another(ast.parse(body).body, [node for node in source.tree.body if node not in gone])
     return ProgramParts(tuple(map(ast.unparse, future)), tuple(map(ast.unparse, imports)), formatted(body).strip("\n"))
 
@@ -83,7 +84,7 @@ def without_main(text: str, entry: str) -> str:
     guards = [node for node in source.tree.body if isinstance(node, ast.If) and _asks_for_main(node.test)]
     if not guards:
         return text
-    return without_dead_code(source.edited(source.delete_statements(guards)), before=text, entry=entry)
+    return without_dead_code(source.edited(delete_statements(source, guards)), before=text, entry=entry)
 
 
 def _asks_for_main(test: ast.expr) -> bool:

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from gi.source.tree.entry import entry_name
 from gi.source.tree.imports import imported
+from gi.source.tree.statements import delete_statements
 from gi.source.tree.tree import Source, dotted, parse
 
 Definition: TypeAlias = tuple[str, str, str]  # kind, owner, name
@@ -72,7 +73,7 @@ def _stripped(text: str, going_in: Callable[[Source], list[ast.stmt]]) -> str:
         going = {id(s): s for s in going_in(source)}
         if not going:
             return text
-        text = source.edited(source.delete_statements(going.values()))
+        text = source.edited(delete_statements(source, going.values()))
     return text
 
 

@@ -11,6 +11,7 @@ from gi.core.errors import ConfigError, SourceError
 from gi.source.identity.dead_code import dead
 from gi.source.tree.entry import entry_call, entry_name, is_entry
 from gi.source.tree.imports import resolve, spelling, with_import
+from gi.source.tree.statements import delete_statements
 from gi.source.tree.tree import Source, parse
 
 Model: TypeAlias = ast.ClassDef | ast.FunctionDef
@@ -92,10 +93,10 @@ def without_plain_recipe(text: str, original: str, entry: str = "Net") -> str:
     recipe, plain = source.functions.get("recipe"), first.functions.get("recipe")
     if recipe is None or plain is None or first.text == original or ast.dump(recipe) != ast.dump(plain):
         return text
-    rest = parse(source.edited(source.delete_statements([recipe])))
+    rest = parse(source.edited(delete_statements(source, [recipe])))
     own = {ast.dump(s) for s in parse(original).tree.body}
     put_in = [s for (kind, *_), s in dead(rest, entry).items() if kind == "import" and ast.dump(s) not in own]
-    return rest.edited(rest.delete_statements(put_in)).rstrip("\n") + "\n"
+    return rest.edited(delete_statements(rest, put_in)).rstrip("\n") + "\n"
 
 
 def bound_names(tree: ast.Module) -> set[str]:

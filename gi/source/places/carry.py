@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from gi.source.tree.module import Imported, ModuleScope, Unit, module_of
+from gi.source.tree.statements import insert_before
 from gi.source.tree.tree import Replacement, Source
 
 _BUILTINS = frozenset(dir(builtins))
@@ -162,7 +163,7 @@ def _at_top(source: Source, line: str) -> Replacement:
     first = next((s for s in body if not _is_docstring(s)), None)
     if first is None or _is_docstring(body[0]):
         return _behind(source, body[0], f"\n\n{line}") if body else Replacement(0, 0, f"{line}\n")
-    return source.insert_before(first, line)
+    return insert_before(source, first, line)
 
 
 def _behind(source: Source, statement: ast.stmt, text: str) -> Replacement:

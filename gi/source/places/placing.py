@@ -13,7 +13,9 @@ from gi.source.places.places import (
     functional_place,
     place_of,
 )
+from gi.source.tree.elements import delete_elements, insert_element_after, insert_element_before
 from gi.source.tree.imports import spelling, with_import
+from gi.source.tree.statements import delete_statements, insert_after, insert_before
 from gi.source.tree.tree import Function, Replacement, Source
 
 __all__ = ["Anywhere", "Appended", "Attribute", "Element", "Functional", "Place", "attribute_names", "bypass"]
@@ -42,7 +44,7 @@ def removal(source: Source, places: Iterable[Place]) -> list[Replacement]:
             replacements.extend(bypass(source, place.node, place.data))
     for group in elements.values():
         replacements.extend(_element_runs(source, group))
-    return replacements + source.delete_statements(statements)
+    return replacements + delete_statements(source, statements)
 
 
 def _replaced(source: Source, place: Anywhere, symbol: str, arguments: str) -> list[Replacement]:
@@ -59,7 +61,7 @@ def _element_runs(source: Source, group: list[Element]) -> list[Replacement]:
         last = first
         while last + 1 in going:
             last += 1
-        replacements.append(source.delete_elements(siblings, first, last))
+        replacements.append(delete_elements(source, siblings, first, last))
     return replacements
 
 
@@ -80,11 +82,11 @@ def insertion(source: Source, place: Place, calls: list[tuple[str, str]], *, aft
     """What puts layers behind (or in front of) a place: `calls` are (constructor call, attribute stem)."""
     if isinstance(place, Element):
         texts = [_like(place, code, stem) for code, stem in calls]
-        insert = source.insert_element_after if after else source.insert_element_before
-        return [insert(place.node, *texts)]
+        insert = insert_element_after if after else insert_element_before
+        return [insert(source, place.node, *texts)]
     if isinstance(place, Appended):
         lines = [_statement_like(source, place, code, stem) for code, stem in calls]
-        return [(source.insert_after if after else source.insert_before)(place.statement, *lines)]
+        return [(insert_after if after else insert_before)(source, place.statement, *lines)]
     if isinstance(place, Anywhere):
         codes, own = [code for code, _ in calls], [source.code(place.node)]
         return _replaced(source, place, "torch.nn.Sequential", ", ".join([*own, *codes] if after else [*codes, *own]))
@@ -123,7 +125,7 @@ def _in_forward(
         taken.add(names[-1])
     last = place.statement if isinstance(place, Attribute) else constructor.body[-1]
     lines = [f"self.{name} = {code}" for name, (code, _) in zip(names, calls, strict=True)]
-    replacements = [source.insert_after(last, *lines)]
+    replacements = [insert_after(source, last, *lines)]
     data = call.args[0] if isinstance(place, Attribute) else place.data
     return replacements + uses_of(source, call if after else data, names)
 
@@ -134,7 +136,7 @@ def uses_of(source: Source, expression: ast.expr, names: list[str]) -> list[Repl
     if isinstance(statement, ast.Assign) and len(statement.targets) == 1 and isinstance(statement.targets[0], ast.Name):
         target = statement.targets[0].id
         lines = [f"{target} = self.{name}({target})" for name in names]
-        return [source.insert_after(statement, *lines)]
+        return [insert_after(source, statement, *lines)]
     return source.wrap(expression, "".join(f"self.{name}(" for name in reversed(names)), ")" * len(names))
 
 
@@ -157,7 +159,7 @@ def definition(source: Source, node: ast.AST, code: str, stem: str) -> tuple[Rep
     constructor = constructor_of(source, node)
     assert constructor is not None, "a class with a constructor"
     name = fresh(stem, attribute_names(source))
-    return source.insert_after(constructor.body[-1], f"self.{name} = {code}"), name
+    return insert_after(source, constructor.body[-1], f"self.{name} = {code}"), name
 
 
 def fresh(stem: str, taken: set[str]) -> str:

@@ -5,6 +5,7 @@ import ast
 from gi.core.errors import UnrepairableError
 from gi.core.trace import Fix
 from gi.source.places import placing
+from gi.source.tree.statements import insert_after
 from gi.source.tree.tree import Replacement, Source
 
 
@@ -27,5 +28,5 @@ def add_head(source: Source, fix: Fix, taken: set[str], network: str) -> list[Re
     whole, more = (head, []) if len(layers) == 1 else placing.spelled(source, "torch.nn.Sequential", head)
     name = placing.fresh("head", taken)
     taken.add(name)
-    definition = source.insert_after(constructor.body[-1], f"self.{name} = {whole}")
+    definition = insert_after(source, constructor.body[-1], f"self.{name} = {whole}")
     return [definition, *placing.uses_of(source, last.value, [name]), *imports, *more]

@@ -9,6 +9,7 @@ from gi.source.places import placing
 from gi.source.repair.formula import images_of, with_other_numbers
 from gi.source.repair.values import add_argument
 from gi.source.tree.imports import resolve, spelling, with_import
+from gi.source.tree.statements import insert_before
 from gi.source.tree.tree import Replacement, Source
 
 
@@ -109,7 +110,7 @@ def _flatten_in_forward(source: Source, fix: Fix) -> list[Replacement]:
     imports += [with_import(source, line)] if line else []
     statement = source.statement(call)
     if isinstance(call.args[0], ast.Name) and isinstance(statement, (ast.Assign, ast.Return)):
-        return [source.insert_before(statement, f"{call.args[0].id} = {name}({data}, 1)"), *imports]
+        return [insert_before(source, statement, f"{call.args[0].id} = {name}({data}, 1)"), *imports]
     return [source.replace(call.args[0], f"{name}({data}, 1)"), *imports]
 
 

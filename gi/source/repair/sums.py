@@ -10,6 +10,7 @@ from gi.source.places import placing
 from gi.source.repair.expressions import condition, expression
 from gi.source.repair.out_of_place import as_assignment
 from gi.source.tree.imports import spelling, with_import
+from gi.source.tree.statements import insert_after
 from gi.source.tree.tree import Replacement, Source
 
 _POOL = "torch.nn.functional.adaptive_avg_pool2d"
@@ -24,7 +25,7 @@ def project(source: Source, fix: Fix, trace: Trace, taken: set[str]) -> list[Rep
     code, imports = _projection(source, fix, trace.points[fix.route[0]].cases)
     name = placing.fresh("project", taken)
     taken.add(name)
-    definition = source.insert_after(constructor.body[-1], f"self.{name} = {code}")
+    definition = insert_after(source, constructor.body[-1], f"self.{name} = {code}")
     changed = _changed(source, node, fix.name, lambda operand: f"self.{name}({operand})", f"self.{name}(")
     return [definition, *changed, *imports]
 

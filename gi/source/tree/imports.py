@@ -3,6 +3,7 @@
 import ast
 from functools import lru_cache
 
+from gi.source.tree.statements import insert_after
 from gi.source.tree.tree import Replacement, Source, dotted
 
 _PREFERRED = (
@@ -71,7 +72,7 @@ def with_import(source: Source, line: str) -> Replacement:
     """Puts an import line behind the module's last import, or behind its docstring where it has none."""
     imports = [n for n in source.tree.body if isinstance(n, (ast.Import, ast.ImportFrom))]
     if imports:
-        return source.insert_after(imports[-1], line)
+        return insert_after(source, imports[-1], line)
     if ast.get_docstring(source.tree) is not None:
-        return source.insert_after(source.tree.body[0], "", line)
+        return insert_after(source, source.tree.body[0], "", line)
     return Replacement(0, 0, f"{line}\n")

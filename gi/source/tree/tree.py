@@ -7,7 +7,7 @@ edit is then a replacement of a few bytes, so that every other byte of the user'
 
 import ast
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property, lru_cache
 from typing import TypeAlias, TypeVar
 
@@ -149,32 +149,11 @@ class Source:
         """The module's functions by name."""
         return {n.name: n for n in self.tree.body if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))}
 
-    def indent(self, statement: ast.stmt) -> str:
-        """The white space that a statement's line starts with."""
-        start = self.line_starts[statement.lineno]
-        return self.data[start : start + statement.col_offset].decode()
-
     # Replacements ---------------------------------------------------------------------------------------------------
 
     def replace(self, node: ast.AST, text: str) -> Replacement:
         """A node's text becomes another."""
         return Replacement(*self.bytes_of(node), text)
-
-    def insert_after(self, statement: ast.stmt, *lines: str) -> Replacement:
-        """New lines below a statement, at its depth; behind a semicolon where it shares its line."""
-        end = self.bytes_of(statement)[1]
-        if self._shares_line(statement):
-            return Replacement(end, end, "".join(f"; {line}" for line in lines if line))
-        end = self._line_end(statement)
-        return Replacement(end, end, "".join(f"\n{self.indent(statement)}{line}" for line in lines))
-
-    def insert_before(self, statement: ast.stmt, *lines: str) -> Replacement:
-        """New lines above a statement, at its depth; in front of a semicolon where others stand before it."""
-        start = self.bytes_of(statement)[0]
-        if self._text_before(statement):
-            return Replacement(start, start, "".join(f"{line}; " for line in lines))
-        start = self.line_starts[statement.lineno]
-        return Replacement(start, start, "".join(f"{self.indent(statement)}{line}\n" for line in lines))
 
     def wrap(self, node: ast.AST, opening: str, closing: str) -> list[Replacement]:
         """Puts text around a node; wraps of nodes that start or end together nest as the nodes do."""
@@ -183,85 +162,6 @@ class Source:
             Replacement(start, start, opening, opens=end - start),
             Replacement(end, end, closing, closes=end - start),
         ]
-
-    def _text_before(self, statement: ast.stmt) -> bytes:
-        return self.data[self.line_starts[statement.lineno] : self.bytes_of(statement)[0]].strip()
-
-    def _shares_line(self, statement: ast.stmt) -> bool:
-        rest = self.data[self.bytes_of(statement)[1] : self._line_end(statement)]
-        return bool(self._text_before(statement) or rest.split(b"#")[0].strip())
-
-    def _next_line(self, statement: ast.stmt) -> int:
-        return min(self.line_starts[(statement.end_lineno or 0) + 1], len(self.data))
-
-    def _line_end(self, statement: ast.stmt) -> int:
-        start, following = self.line_starts[statement.end_lineno or 0], self._next_line(statement)
-        return start + len(self.data[start:following].rstrip(b"\r\n"))
-
-    def delete_statements(self, statements: Iterable[ast.stmt]) -> list[Replacement]:
-        """Statements go, with their lines; `pass` stands in where a body would be empty."""
-        going = {id(s): s for s in statements}
-        return [self._deleted(s, going) for s in going.values()]
-
-    def _deleted(self, statement: ast.stmt, going: Collection[int]) -> Replacement:
-        body = self._body(statement)
-        stands_in = body[0] is statement and all(id(s) in going for s in body)
-        if stands_in or self._shares_line(statement):
-            return Replacement(*self.bytes_of(statement), "pass")
-        return Replacement(self.line_starts[statement.lineno], self._next_line(statement), "")
-
-    def _body(self, statement: ast.stmt) -> list[ast.stmt]:
-        for _, value in ast.iter_fields(self.parents[statement]):
-            if isinstance(value, list) and statement in value:
-                return value
-        return [statement]
-
-    def outer_bytes(self, element: ast.expr) -> tuple[int, int]:
-        """Where an element of a call's arguments or of a list starts and ends, its own parentheses included."""
-        (start, end), limit = self.bytes_of(element), self.bytes_of(self.parents[element])[1] - 1
-        while True:
-            left, right = self.data[:start].rstrip(), self.data[end:limit]
-            if left[-1:] != b"(" or right.lstrip()[:1] != b")":
-                return start, end
-            start, end = len(left) - 1, end + len(right) - len(right.lstrip()) + 1
-
-    def delete_element(self, element: ast.expr, siblings: list[ast.expr]) -> Replacement:
-        """An element of a call's arguments or of a list goes, with its comma, and its line where it stood alone."""
-        at = siblings.index(element)
-        return self.delete_elements(siblings, at, at)
-
-    def delete_elements(self, siblings: list[ast.expr], first: int, last: int) -> Replacement:
-        """The elements from index `first` to `last` go, with their commas."""
-        start, end = self.outer_bytes(siblings[first])[0], self.outer_bytes(siblings[last])[1]
-        if last + 1 < len(siblings):  # up to where the next one starts
-            return Replacement(start, self.outer_bytes(siblings[last + 1])[0], "")
-        if first > 0:
-            return Replacement(self.outer_bytes(siblings[first - 1])[1], end, "")
-        return self._whole(start, end)
-
-    def _whole(self, start: int, end: int) -> Replacement:
-        """All elements go, with the last comma, and with the lines that the brackets would leave empty."""
-        comma = self.data[end:].lstrip()
-        end += len(self.data[end:]) - len(comma) + 1 if comma[:1] == b"," else 0
-        left, right = self.data[:start].rstrip(), self.data[end:].lstrip()
-        if left[-1:] in b"([" and right[:1] in b")]":
-            start, end = len(left), len(self.data) - len(right)
-        return Replacement(start, end, "")
-
-    def insert_element_after(self, element: ast.expr, *texts: str) -> Replacement:
-        """New elements behind an element, on lines of their own where the element starts its line."""
-        end = self.outer_bytes(element)[1]
-        return Replacement(end, end, "".join(self._gap(element) + text for text in texts))
-
-    def insert_element_before(self, element: ast.expr, *texts: str) -> Replacement:
-        """New elements in front of an element, on lines of their own where the element starts its line."""
-        start = self.outer_bytes(element)[0]
-        return Replacement(start, start, "".join(text + self._gap(element) for text in texts))
-
-    def _gap(self, element: ast.expr) -> str:
-        start = self.outer_bytes(element)[0]
-        before = self.data[max(self.data.rfind(b"\n", 0, start), self.data.rfind(b"\r", 0, start)) + 1 : start].decode()
-        return ", " if before.strip() else f",\n{before}"
 
     def edited(self, replacements: Iterable[Replacement]) -> str:
         """The text after all replacements. Of two that overlap, the one around the other wins."""

@@ -2,6 +2,7 @@
 
 from gi.core.types import Edit, LineType
 from gi.source.places import placing
+from gi.source.tree.elements import delete_element
 from gi.vary.binding.expressions import is_joined
 from gi.vary.genes import Gene
 from gi.vary.hosts.host import Host
@@ -57,7 +58,7 @@ def _recipe_deletion(host: Host, means: OperatorContext) -> Proposal | None:
     before = host.source.code(part.expression)
     if len(elements) > 1:
         going = means.rng.choice(elements)
-        before, replacement = host.source.code(going), host.source.delete_element(going, elements)
+        before, replacement = host.source.code(going), delete_element(host.source, going, elements)
     else:
         replacement = host.source.replace(part.expression, "None")
     return proposal(host, [replacement], Edit("deletion", part.type, part.expression.lineno, before, ""))

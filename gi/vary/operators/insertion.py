@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from gi.core.types import Edit, Ingredient, LineType
 from gi.source.places import placing
 from gi.source.places.placing import stem_of
+from gi.source.tree.elements import insert_element_after
 from gi.source.tree.tree import Replacement
 from gi.vary.genes import RECIPE_FORM, Gene
 from gi.vary.hosts.host import Host, donor
@@ -97,7 +98,7 @@ def _recipe_insertion(host: Host, means: OperatorContext) -> Proposal | None:
     code, imports = written
     elements = listed(part)
     if elements:
-        placed = host.source.insert_element_after(means.rng.choice(elements), code)
+        placed = insert_element_after(host.source, means.rng.choice(elements), code)
     else:
         placed = host.source.replace(part.expression, code)
     line = part.expression.lineno
