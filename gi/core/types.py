@@ -304,7 +304,7 @@ class Objective:
     """One figure that the search minimises: `key` is its name in `Scored.values`.
 
     `reference` is its coordinate of the hypervolume's reference point, None where it is fixed from the first
-    generation's worst value; `log` objectives (parameter counts, times) enter selection and hypervolume as logarithms.
+    generation's worst value; `log` objectives (errors, counts, times) enter selection and hypervolume as logarithms.
     For a `bounded` objective the reference comes from the seed programs alone, with `reference` as its upper limit, and
     individuals beyond it are infeasible. How it is read is `figure`: a share in percent, a count with k and M, seconds
     or a plain ratio; `heading` says in a column's head what it is measured on, `axis` is a plot's label, and on a
@@ -372,7 +372,7 @@ class Objective:
 OBJECTIVES: Mapping[str, Objective] = {
     o.key: o
     for o in (
-        Objective("error", "share of the validation samples", reference=1.0, bounded=True, figure="share",
+        Objective("error", "share of the validation samples", reference=1.0, log=True, bounded=True, figure="share",
                   heading="validation", axis="validation error", least=1e-4, final_key="validation_error"),
         Objective("params", "parameters", log=True, figure="count", axis="parameters"),
         Objective("time", "CPU time of inference, as a ratio to the reference network", log=True,

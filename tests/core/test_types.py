@@ -1,6 +1,6 @@
 import pytest
 
-from gi.core.types import OBJECTIVES
+from gi.core.types import OBJECTIVES, Objective
 
 READ = [
     ("error", 0.0314, "3.14%"), ("params", 650, "650"), ("params", 12_345, "12.3k"), ("time", 0.2345, "0.234"),
@@ -44,8 +44,9 @@ def test_a_tick_has_no_digit_that_says_nothing(key, value, text):
 def test_selection_sees_logarithmic_objectives_in_decades_and_others_as_they_are():
     assert OBJECTIVES["params"].scaled(1000) == pytest.approx(3)
     assert OBJECTIVES["time"].scaled(0.0) == pytest.approx(-6)
-    assert OBJECTIVES["error"].scaled(0.2) == 0.2
-    assert OBJECTIVES["error"].decades(0.0) == pytest.approx(-4)
+    assert OBJECTIVES["error"].scaled(0.01) == pytest.approx(-2)
+    assert OBJECTIVES["error"].scaled(0.0) == pytest.approx(-4)
+    assert Objective("loss", "nats").scaled(0.2) == 0.2
 
 
 def test_only_a_bounded_objective_makes_infeasible():

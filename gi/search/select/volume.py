@@ -21,8 +21,9 @@ _DEVIATIONS_OF_MAD = 1.4826  # a normal distribution's standard deviation in med
 def scaled(values: ArrayLike, objectives: Sequence[Objective]) -> Matrix:
     """Values of shape (n, m) as selection and hypervolume see them: `log` objectives in decades, the others as is.
 
-    Dominance is the same before and after but below an objective's `least`; crowding is not: in decades a net of 2,000
-    parameters is as far from one of 20,000 as that is from one of 200,000.
+    Dominance is the same before and after but below an objective's `least`; crowding and volume are not: in decades a
+    net of 2,000 parameters is as far from one of 20,000 as that is from one of 200,000, and from 1.5 to 0.7 % error is
+    as far as from 30 to 14 %.
     """
     matrix = objective_matrix(values)
     rows = [[o.scaled(value) for o, value in zip(objectives, row, strict=True)] for row in matrix.tolist()]
@@ -70,8 +71,8 @@ def hypervolume(values: ArrayLike, reference: Sequence[float], objectives: Seque
     """The volume between (n, m) `values` and `reference`; what lies beyond the reference adds nothing, 0.0 for n = 0.
 
     With `objectives`, both are `scaled` first and nothing else is normalised: for error, params and time the unit is
-    (share of samples) x (decade of parameters) x (decade of time), so volumes of one run compare with each other, and
-    those of two runs do if their reference points are equal. Raises `ValueError` for a NaN or another width.
+    a decade of each, multiplied, so volumes of one run compare with each other, and those of two runs do if their
+    reference points are equal. Raises `ValueError` for a NaN or another width.
     """
     points, corner = objective_matrix(values), objective_matrix([list(reference)])
     if not len(points):
