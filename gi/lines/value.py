@@ -1,10 +1,13 @@
 """Values of names, scopes, and the join of two paths through a program."""
 
+import ast
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import reduce
 
 import libcst as cst
+
+from gi.source.tree import arithmetic
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,9 @@ class Value:
 
 
 UNKNOWN = Value()
+# Every expression of a file is asked: what can be no literal is told by its type, before any code is written out.
+_LITERALS = (cst.Integer, cst.Float, cst.SimpleString, cst.Name, cst.UnaryOperation, cst.Tuple, cst.List)
+_NO_MODULE = cst.Module([])
 
 
 @dataclass(slots=True)
@@ -107,21 +113,13 @@ class Scope:
 
 
 def literal(node: cst.BaseExpression) -> str | None:
-    """The code of a literal (number, string, constant, tuple or list of such), None for any other expression."""
-    if isinstance(node, cst.Integer | cst.Float | cst.SimpleString):
-        return node.value
-    if isinstance(node, cst.Name):
-        return node.value if node.value in ("True", "False", "None") else None
-    if isinstance(node, cst.UnaryOperation) and isinstance(node.operator, cst.Minus):
-        inner = literal(node.expression)
-        return None if inner is None else f"-{inner}"
-    if isinstance(node, cst.Tuple | cst.List):
-        parts = [literal(element.value) for element in node.elements]
-        code = ", ".join(part for part in parts if part is not None)
-        if None in parts:
-            return None
-        return f"[{code}]" if isinstance(node, cst.List) else f"({code}{',' if len(parts) == 1 else ''})"
-    return None
+    """A literal (number, string, constant, tuple or list of such) in Python's own spelling, None for any other."""
+    if not isinstance(node, _LITERALS):
+        return None
+    try:
+        return arithmetic.literal(ast.parse(_NO_MODULE.code_for_node(node), mode="eval").body)
+    except SyntaxError:  # a tuple that its brackets alone let run over several lines
+        return None
 
 
 def dotted(node: cst.CSTNode) -> str:

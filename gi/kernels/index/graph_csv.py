@@ -3,11 +3,14 @@
 import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from io import TextIOWrapper
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from gi.core.errors import WeightsError
+from gi.core.files import write_whole
 from gi.core.quoting import cypher_string, shown
 from gi.kernels.index.reader import Index
 from gi.kernels.records import Ints, Layer, shape_name
@@ -85,8 +88,9 @@ def export_csv(
     pairs = ([p, c] for parents, children in edges for p in parents.tolist() for c in children.tolist())
     _write(folder, "children", pairs)
     files = {name: cypher_string((folder.resolve() / f"{name}.csv").as_posix()) for name in _NEO4J_HEADERS}
-    (folder / "load.cypher").write_text(_LADYBUG.format(**files), "utf-8")
-    (folder / "import.sh").write_text(_NEO4J, "utf-8")
+    # The scripts come last: one that is there has all the files that it loads.
+    write_whole(folder / "load.cypher", _LADYBUG.format(**files).encode())
+    write_whole(folder / "import.sh", _NEO4J.encode())
     return CsvCounts(len(of), len(chosen), len(ids), num_edges)
 
 
@@ -132,7 +136,14 @@ def _kernel_rows(index: Index, chosen: Sequence[Layer], sampled: dict[int, Ints]
 
 
 def _write(folder: Path, name: str, rows: Iterator[list[object]]) -> None:
-    with (folder / f"{name}-header.csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerow(_NEO4J_HEADERS[name])
-    with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows(rows)
+    _write_csv(folder / f"{name}-header.csv", iter([_NEO4J_HEADERS[name]]))
+    _write_csv(folder / f"{name}.csv", rows)
+
+
+def _write_csv(path: Path, rows: Iterator[Sequence[object]]) -> None:
+    def content(file: BinaryIO) -> None:
+        text = TextIOWrapper(file, "utf-8", newline="")
+        csv.writer(text).writerows(rows)
+        text.detach()  # flushes, and leaves the file open to whoever opened it
+
+    write_whole(path, content)

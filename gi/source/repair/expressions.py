@@ -1,18 +1,18 @@
 """Finds a readable expression over the names in scope that gives the right number each time that a line runs."""
 
+import ast
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from gi.source.tree.arithmetic import OPERATORS, SIGNS
+
 Values: TypeAlias = tuple[int, ...]
 # Each pair of names is tried with each operator: at most 2304 texts.
 _MAX_NAMES = 24
-_OPERATORS: tuple[tuple[str, Callable[[int, int], int | None]], ...] = (
-    ("*", lambda a, b: a * b),
-    ("//", lambda a, b: a // b if b else None),
-    ("+", lambda a, b: a + b),
-    ("-", lambda a, b: a - b),
-)
+# Widths are mostly multiples of each other: where two operators give the right numbers, the product is what was meant.
+_TRIED = (ast.Mult, ast.FloorDiv, ast.Add, ast.Sub)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def _scaled(names: Mapping[str, Values], goal: Values) -> Iterator[Expression]:
 
 def _joined(names: Mapping[str, Values], varying: Mapping[str, Values], goal: Values) -> Iterator[Expression]:
     """Two names: a product, a quotient, a sum, a difference."""
-    for sign, operator in _OPERATORS:
+    for sign, operator in ((SIGNS[kind], OPERATORS[kind]) for kind in _TRIED):
         for left, a in names.items():
             for right, b in names.items():
                 # A sum or a product of two names is the same either way round.
@@ -89,8 +89,10 @@ def _joined(names: Mapping[str, Values], varying: Mapping[str, Values], goal: Va
                     yield Expression(f"{left} {sign} {right}", 3)
 
 
-def _gives(operator: Callable[[int, int], int | None], a: Values, b: Values, goal: Values) -> bool:
-    return all(operator(x, y) == g for x, y, g in zip(a, b, goal, strict=True))
+def _gives(operator: Callable[[int, int], int], a: Values, b: Values, goal: Values) -> bool:
+    with contextlib.suppress(ZeroDivisionError):
+        return all(operator(x, y) == g for x, y, g in zip(a, b, goal, strict=True))
+    return False
 
 
 def _shifted(names: Mapping[str, Values], goal: Values) -> Iterator[Expression]:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from gi.core.errors import UnrepairableError
 from gi.core.trace import Fix, Trace
 from gi.source.repair.values import find_argument
+from gi.source.tree.arithmetic import SIGNS
 from gi.source.tree.tree import Replacement, Source
 
-_OPERATORS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 _ATOMS = (ast.Name, ast.Call, ast.Attribute, ast.Subscript, ast.Constant)
 
 
@@ -46,12 +46,12 @@ def _without(source: Source, call: ast.Call, flag: ast.expr) -> Replacement:
 
 def as_assignment(source: Source, node: ast.AugAssign, changed: Callable[[str], str] = str) -> list[Replacement]:
     """`x += f(x)` as `x = changed(x) + f(x)`."""
-    if not isinstance(node.target, ast.Name) or type(node.op) not in _OPERATORS:
+    if not isinstance(node.target, ast.Name) or type(node.op) not in SIGNS:
         raise UnrepairableError(f"the sum of line {node.lineno} is no plain sum")
     (start, end), (first, last) = source.bytes_of(node), source.bytes_of(node.value)
     target = node.target.id
     opening, closing = ("", "") if isinstance(node.value, _ATOMS) else ("(", ")")
-    operation = f"{target} = {changed(target)} {_OPERATORS[type(node.op)]} {opening}"
+    operation = f"{target} = {changed(target)} {SIGNS[type(node.op)]} {opening}"
     return [Replacement(start, first, operation), *([Replacement(last, end, closing)] if closing or last < end else [])]
 
 

@@ -12,6 +12,7 @@ OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Mult: operator.mul,
     ast.FloorDiv: operator.floordiv,
 }
+SIGNS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.FloorDiv: "//", ast.Div: "/"}
 _MORE = OPERATORS | {ast.Div: operator.truediv, ast.Pow: operator.pow, ast.Mod: operator.mod}
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "int": int, "round": round, "abs": abs, "max": max, "min": min, "math.ceil": math.ceil, "math.floor": math.floor,

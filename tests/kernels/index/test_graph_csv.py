@@ -62,3 +62,17 @@ def test_ladybug_loads_it_and_answers_in_cypher(index, tmp_path):
     assert connection.execute(asked).get_all() == [[network.name, network.licence, network.origin or None]]
     values = connection.execute("MATCH (k:Kernel {id: 0}) RETURN k.vals").get_all()[0][0]
     assert np.allclose([float(part) for part in values.split(";")], index.kernel(0).reshape(-1), rtol=1e-5)
+
+
+def test_an_export_that_breaks_off_leaves_every_file_whole_or_as_it_was(index, tmp_path, monkeypatch):
+    export_csv(index, tmp_path / "csv")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "csv").iterdir()}
+
+    def broken(*_):
+        yield [0, 0, 0, 0, "0"]
+        raise RuntimeError("interrupted")
+
+    monkeypatch.setattr(graph_csv, "_kernel_rows", broken)
+    with pytest.raises(RuntimeError, match="interrupted"):
+        export_csv(index, tmp_path / "csv", layers=1)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "csv").iterdir()} == before
