@@ -15,7 +15,7 @@ from gi.vary import Vary
 from tests.checking import SEEDS, SMALL, InProcess, Stock, program, sequential
 
 STOCK = Stock.of(*SEEDS.values())
-NAMES = ["conv_medium_append", "conv_small_sequential", "conv_medium_attribute", "dense_large_attribute"]
+NAMES = ["conv_tiny_append", "separable_small_sequential", "residual_medium_attribute", "shared_small_attribute"]
 CHECK = InProcess()
 
 
@@ -48,10 +48,10 @@ def test_an_accepted_offspring_fits_trains_and_is_new(vary, parents, name, seed)
 
 @pytest.mark.parametrize("shares", [{"cut": 1.0}, {"crossover": 1.0}, {"tweak": 1.0}])
 def test_lines_of_the_second_parent_come_with_their_origin_and_make_the_offspring_crossed(vary, parents, shares):
-    pair, line_of = [parents["conv_medium_append"], parents["conv_medium_attribute"]], {}
+    pair, line_of = [parents["conv_tiny_append"], parents["residual_medium_attribute"]], {}
 
     def origin_of(line):
-        return line_of.setdefault(line, Origin("seeds", "", "conv_medium_attribute.py", line, "Apache-2.0"))
+        return line_of.setdefault(line, Origin("seeds", "", "residual_medium_attribute.py", line, "Apache-2.0"))
 
     crossed = set()
     for seed in range(8):
@@ -65,13 +65,13 @@ def test_lines_of_the_second_parent_come_with_their_origin_and_make_the_offsprin
 
 @pytest.mark.parametrize("seed", range(3))
 def test_one_seed_gives_one_offspring(parents, seed):
-    pair = [parents["conv_medium_append"], parents["conv_small_attribute"]]
+    pair = [parents["conv_tiny_append"], parents["residual_small_attribute"]]
     made = [Vary(STOCK, InProcess(), SMALL)(pair, rng=random.Random(seed)) for _ in range(2)]
     assert made[0] == made[1]
 
 
 def test_known_programs_are_not_made_again(vary, parents):
-    parent = [parents["conv_medium_append"]]
+    parent = [parents["conv_tiny_append"]]
     first = vary(parent, rng=random.Random(5))
     known = {digest(first.text)}
     second = vary(parent, rng=random.Random(5), known=known)
@@ -90,7 +90,7 @@ class _Everything(set):
 def test_tries_are_bounded_and_counted(parents):
     for tries in (1, 3):
         made = Vary(STOCK, CHECK, SMALL, tries=tries)(
-            [parents["conv_medium_append"]], rng=random.Random(0), known=_Everything()
+            [parents["conv_tiny_append"]], rng=random.Random(0), known=_Everything()
         )
         assert isinstance(made, Refused)
         assert len(made.tries) == tries
@@ -113,7 +113,7 @@ def test_refuses_a_parent_that_does_not_run(vary):
 
 
 def test_edits_in_a_row_add_up(vary, parents):
-    tried = vary.edited(parents["conv_medium_append"], 4, rng=random.Random(1))
+    tried = vary.edited(parents["conv_tiny_append"], 4, rng=random.Random(1))
     assert tried.verdict.accepted
     assert len(tried.edits) >= 4
 
@@ -121,14 +121,14 @@ def test_edits_in_a_row_add_up(vary, parents):
 @pytest.mark.parametrize("task", [Task((3, 24, 40), 7), Task((1, 28, 28), 10)], ids=str)
 def test_works_for_any_task(task):
     vary = Vary(STOCK, CHECK, task)
-    parent, _ = vary.fitted(SEEDS["conv_small_attribute"])
+    parent, _ = vary.fitted(SEEDS["residual_small_attribute"])
     made = vary([parent], rng=random.Random(0))
     assert isinstance(made, Offspring)
     assert not CHECK.trace(made.text, task).fixes
 
 
 def test_works_through_the_real_check_worker(parents):
-    parent = [parents["conv_small_sequential"]]
+    parent = [parents["separable_small_sequential"]]
     with CheckWorker() as worker:
         made = Vary(STOCK, worker, SMALL)(parent, rng=random.Random(3))
     assert made == Vary(STOCK, CHECK, SMALL)(parent, rng=random.Random(3))

@@ -1,0 +1,33 @@
+"""Convolutions of 16 and 32 channels that start at a quarter of the size."""
+
+import torch
+from torch import nn
+from torchvision.transforms import v2
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(1, 16, 5, stride=2, padding=2, bias=False),
+            nn.MaxPool2d(2),
+            nn.BatchNorm2d(16),
+            nn.ReLU(),
+            nn.Conv2d(16, 32, 3, padding=1, bias=False),
+            nn.BatchNorm2d(32),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(2),
+            nn.Flatten(),
+            nn.Linear(128, 10),
+        )
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+def recipe(net, steps):
+    optimizer = torch.optim.AdamW(net.parameters(), lr=0.02, weight_decay=0.01)
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.02, total_steps=steps, pct_start=0.2)
+    loss = nn.CrossEntropyLoss()
+    augmentation = v2.RandomAffine(degrees=0, translate=(0.08, 0.08))
+    return optimizer, scheduler, loss, augmentation

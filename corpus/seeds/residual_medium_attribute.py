@@ -1,0 +1,41 @@
+"""A residual network of 16 to 32 channels with a stride before everything."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torchvision.transforms import v2
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(1, 16, 5, stride=2, padding=2, bias=False)
+        self.conv1 = nn.Conv2d(16, 16, 3, padding=1, bias=False)
+        self.conv2 = nn.Conv2d(16, 16, 3, padding=1, bias=False)
+        self.conv3 = nn.Conv2d(16, 32, 3, padding=1, bias=False)
+        self.conv4 = nn.Conv2d(32, 32, 3, padding=1, bias=False)
+        self.norm0 = nn.BatchNorm2d(16)
+        self.norm1 = nn.BatchNorm2d(16)
+        self.norm2 = nn.BatchNorm2d(16)
+        self.norm3 = nn.BatchNorm2d(32)
+        self.norm4 = nn.BatchNorm2d(32)
+        self.fc = nn.Linear(32, 10)
+
+    def forward(self, x):
+        x = F.relu(self.norm0(self.stem(x)))
+        x = F.relu(self.norm1(self.conv1(x)))
+        x = F.max_pool2d(x, 2)
+        x = x + F.relu(self.norm2(self.conv2(x)))
+        x = F.relu(self.norm3(self.conv3(x)))
+        x = x + F.relu(self.norm4(self.conv4(x)))
+        x = F.adaptive_avg_pool2d(x, 1)
+        x = torch.flatten(x, 1)
+        return self.fc(x)
+
+
+def recipe(net, steps):
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.2, momentum=0.9, nesterov=True, weight_decay=0.0005)
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.2, total_steps=steps, pct_start=0.2)
+    loss = nn.CrossEntropyLoss()
+    augmentation = v2.RandomAffine(degrees=0, translate=(0.08, 0.08))
+    return optimizer, scheduler, loss, augmentation
