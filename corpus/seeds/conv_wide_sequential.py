@@ -32,5 +32,7 @@ def recipe(net, steps):
     optimizer = torch.optim.AdamW(net.parameters(), lr=0.01, weight_decay=0.02)
     scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.01, total_steps=steps, pct_start=0.2)
     loss = nn.CrossEntropyLoss(label_smoothing=0.05)
-    augmentation = v2.RandomAffine(degrees=10, translate=(0.08, 0.08), scale=(0.9, 1.1))
+    augmentation = v2.RandomAffine(
+        degrees=10, translate=(0.08, 0.08), scale=(0.9, 1.1), interpolation=v2.InterpolationMode.BILINEAR
+    )
     return optimizer, scheduler, loss, augmentation

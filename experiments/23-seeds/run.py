@@ -103,7 +103,7 @@ def main() -> None:
     """Measures what is missing, prints the table and says where kept and dropped do not follow from it."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data-root", help="holds FashionMNIST/raw; else $GI_DATA")
-    parser.add_argument("--images", type=int, default=40_000)
+    parser.add_argument("--images", type=int, default=20_000)
     parser.add_argument("--out", type=Path, default=HERE / "results.json")
     options = parser.parse_args()
     known = json.loads(options.out.read_text()) if options.out.exists() else {}
