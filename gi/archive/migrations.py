@@ -66,6 +66,12 @@ def _errors_of_retrainings(db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE kept_weights RENAME TO retrainings")
 
 
+def _outcomes_from_the_cache(db: sqlite3.Connection) -> None:
+    """Whether an earlier run did the training. A column in the middle: the rows of both tables are written by order."""
+    for statement in _OUTCOMES_FROM_THE_CACHE.split(";\n"):
+        db.execute(statement)
+
+
 _RUN_TABLES = """
 CREATE TABLE run (
     id INTEGER PRIMARY KEY CHECK (id = 1), config TEXT NOT NULL, objectives TEXT NOT NULL, reference TEXT,
@@ -143,10 +149,26 @@ CREATE TABLE IF NOT EXISTS seeded_layers (
 )
 """
 
+_OUTCOMES_FROM_THE_CACHE = """
+CREATE TABLE trained (
+    individual TEXT NOT NULL REFERENCES individuals (id), split TEXT NOT NULL, seed INTEGER NOT NULL,
+    images INTEGER NOT NULL, figures TEXT, stage TEXT, reason TEXT, detail TEXT,
+    train_cpu_s REAL NOT NULL, measure_cpu_s REAL NOT NULL, cpu_s REAL NOT NULL, wall_s REAL NOT NULL,
+    cached INTEGER NOT NULL, copied_from TEXT REFERENCES individuals (id),
+    PRIMARY KEY (individual, split, seed, images)
+);
+INSERT INTO trained SELECT individual, split, seed, images, figures, stage, reason, detail,
+    train_cpu_s, measure_cpu_s, cpu_s, wall_s, 0, copied_from FROM outcomes;
+DROP TABLE outcomes;
+ALTER TABLE trained RENAME TO outcomes;
+ALTER TABLE measurements ADD COLUMN cached INTEGER NOT NULL DEFAULT 0
+"""
+
 STEPS = (
     Migration(1, "the tables of a run", _run_tables),
     Migration(2, "fingerprints, and outcomes copied between equal programs", _fingerprints),
     Migration(3, "the tables that were made on first use", _tables_made_on_first_use),
     Migration(4, "the errors of retrainings in their outcomes alone", _errors_of_retrainings),
+    Migration(5, "which outcomes came from the cache", _outcomes_from_the_cache),
 )
 VERSION = STEPS[-1].number

@@ -135,6 +135,7 @@ class RunSummary:
     """A run in figures. CPU seconds are those of the driver, the workers and everything they started.
 
     `training_cpu_s` is the part spent in training and measuring, retrainings included; `overhead_cpu_s` the rest.
+    Of the `evaluations` those `from_cache` were done by earlier runs; `cached` counts programs known in this run.
     `state` is the last event's kind; `generations` the number of the last closed one (-1 before the first).
     """
 
@@ -150,3 +151,4 @@ class RunSummary:
     wall_s: float
     hypervolume: float
     front: tuple[FrontMember, ...]
+    from_cache: int = 0

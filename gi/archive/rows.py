@@ -9,7 +9,7 @@ from gi.core.types import OBJECTIVES, Cost, Edit, Failed, LineType, Objective, O
 
 _OBJECTIVE = ("key", "unit", "reference", "log", "bounded")
 #: The columns of an outcome in the order in which `outcome` takes them.
-OUTCOME = "figures, stage, reason, detail, train_cpu_s, measure_cpu_s, cpu_s, wall_s"
+OUTCOME = "figures, stage, reason, detail, train_cpu_s, measure_cpu_s, cpu_s, wall_s, cached"
 
 OriginRow = tuple[str | None, str | None, str | None, int | None, str | None]
 _NOWHERE: OriginRow = (None, None, None, None, None)
@@ -56,20 +56,20 @@ def try_rows(generation: int, slot: int, tries: Iterable[Try]) -> list[tuple[Any
 
 
 def outcome_row(outcome: Outcome) -> tuple[Any, ...]:
-    """figures, stage, reason, detail and the four columns of the cost."""
+    """figures, stage, reason, detail, the four columns of the cost, and whether it came from the cache."""
     cost = outcome.cost
-    costs = (cost.train_cpu_s, cost.measure_cpu_s, cost.cpu_s, cost.wall_s)
+    paid = (cost.train_cpu_s, cost.measure_cpu_s, cost.cpu_s, cost.wall_s, outcome.cached)
     if isinstance(outcome, Scored):
-        return (to_json(dict(outcome.values)), None, None, None, *costs)
-    return (None, outcome.stage, storable(outcome.reason), storable(outcome.detail), *costs)
+        return (to_json(dict(outcome.values)), None, None, None, *paid)
+    return (None, outcome.stage, storable(outcome.reason), storable(outcome.detail), *paid)
 
 
 def outcome(row: Sequence[Any]) -> Outcome:
     """The outcome that `outcome_row` wrote."""
-    figures, stage, reason, detail, *costs = row
+    figures, stage, reason, detail, *costs, cached = row
     if figures is None:
-        return Failed(stage, reason, detail, Cost(*costs))
-    return Scored(json.loads(figures), Cost(*costs))
+        return Failed(stage, reason, detail, Cost(*costs), bool(cached))
+    return Scored(json.loads(figures), Cost(*costs), cached=bool(cached))
 
 
 def objective_json(objective: Objective) -> dict[str, Any]:

@@ -65,11 +65,11 @@ def _finals(archive: Archive, id_: str, keys: Sequence[str]) -> dict[str, float]
 
 
 def run_summary(archive: Archive) -> RunSummary:
-    """The run in figures; copied outcomes count as cached, not as evaluations."""
+    """The run in figures; outcomes copied within it count as cached, not as evaluations."""
     last, happened, db = archive.generations.last(), archive.sessions.events(), archive.db
-    evaluated, failed, training_cpu_s = db.row(
-        "SELECT count(*), coalesce(sum(figures IS NULL), 0), coalesce(sum(train_cpu_s + measure_cpu_s), 0) "
-        "FROM outcomes WHERE copied_from IS NULL"
+    evaluated, failed, from_cache, training_cpu_s = db.row(
+        "SELECT count(*), coalesce(sum(figures IS NULL), 0), coalesce(sum(cached), 0), "
+        "coalesce(sum((train_cpu_s + measure_cpu_s) * (NOT cached)), 0) FROM outcomes WHERE copied_from IS NULL"
     )
     cpu_s = archive.sessions.cpu_s()
     return RunSummary(
@@ -86,4 +86,5 @@ def run_summary(archive: Archive) -> RunSummary:
         wall_s=archive.sessions.wall_s(),
         hypervolume=last.hypervolume if last else 0.0,
         front=front_members(archive),
+        from_cache=from_cache,
     )

@@ -12,6 +12,7 @@ import click
 from click.shell_completion import shell_complete
 
 import gi
+from gi.cli.cache import cache
 from gi.cli.evolve import evolve
 from gi.cli.export import export
 from gi.cli.grow import grow
@@ -24,7 +25,7 @@ from gi.cli.results import failures, front, show
 from gi.cli.stock import corpus, harvest
 from gi.core.errors import GiError
 
-VERBS = (evolve, front, show, export, failures, harvest, corpus, lines, vary, repair, index, grow, doctor)
+VERBS = (evolve, front, show, export, failures, harvest, corpus, lines, vary, repair, index, grow, cache, doctor)
 COMPLETE_VARIABLE = "_GI_COMPLETE"  # click's name for it, which its scripts for shells set
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 

@@ -89,6 +89,12 @@ _DEFAULT: dict[str, Any] = {field.name: field.default for field in dataclasses.f
     show_default=True,
     help="Start each child's training from its parent's weights, but for the final trainings.",
 )
+@click.option(
+    "--cache/--no-cache",
+    default=_DEFAULT["cache"],
+    show_default=True,
+    help="Take trainings that an earlier run did from there; see `gi cache`.",
+)
 @click.option("--out", type=click.Path(path_type=Path), show_default="runs/DATASET-N", help="The run's folder; new.")
 @click.option(
     "--resume",

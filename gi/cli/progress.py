@@ -88,7 +88,7 @@ class _State:
         self.generation = self.generations = self.first = 0
         self.first_ended_at: float | None = None
         self.ended_at = 0.0
-        self.slots = self.decided = self.evaluated = self.total = 0
+        self.slots = self.decided = self.evaluated = self.total = self.from_cache = 0
         self.failures: Counter[str] = Counter()
         self.hypervolume = math.nan
         self.best: dict[str, float] = {}
@@ -108,6 +108,7 @@ class _State:
             case Evaluated():
                 self.evaluated += 1
                 self.total += 1
+                self.from_cache += event.outcome.cached
                 if isinstance(event.outcome, Failed):
                     self.failures[f"{event.outcome.stage}: {event.outcome.reason}"] += 1
             case GenerationEnded():
@@ -131,7 +132,8 @@ class _State:
         self.ended_at = time.monotonic()
         self.hypervolume, self.best, self.front = event.hypervolume, dict(event.best), event.front
         self.cpu_s, self.budget_s, self.finals_s = event.cpu_s, event.budget_cpu_s or math.inf, event.finals_cpu_s
-        self.total, self.failures = event.evaluations, Counter(event.failures)
+        self.total, self.from_cache = event.evaluations, event.from_cache
+        self.failures = Counter(event.failures)
 
     def left_s(self) -> float | None:
         """The seconds that the rest of the run takes at the pace so far, None where nobody can tell yet.
@@ -159,7 +161,8 @@ class _State:
                 left = self.left_s()
                 rest = f", {duration_text(left)} left" if left is not None else ""
                 return (
-                    f"generation {event.number}/{event.generations}: {event.evaluations} evaluated, "
+                    f"generation {event.number}/{event.generations}: "
+                    f"{event.evaluations} evaluated{_cached_text(event.from_cache)}, "
                     f"{sum(event.failures.values())} failed, front {event.front}, "
                     f"hypervolume {event.hypervolume:.4f}, best {_best_text(event.best)}{rest}"
                 )
@@ -185,9 +188,10 @@ class _State:
         left = None if self.retrainings else self.left_s()
         clock = duration_text(time.monotonic() - self.started) + (f", {duration_text(left)} left" if left else "")
         done = self.generation - 1 + (self.evaluated / self.slots if self.slots else 0.0)
+        cached = _cached_text(self.from_cache)
         rows: list[tuple[str, Text | Table]] = [
             ("generation", _bar(max(done, 0.0), self.generations, f"{self.generation}/{self.generations}  {clock}")),
-            ("evaluations", Text(f"{self.total}  ({self.evaluated}/{self.slots} of this generation)")),
+            ("evaluations", Text(f"{self.total}  ({self.evaluated}/{self.slots} of this generation){cached}")),
         ]
         if self.failures:
             rows.append(
@@ -236,9 +240,15 @@ def _stopping_text(event: Stopping) -> str:
 def _already_text(summary: RunSummary) -> str:
     """What a run is that was finished before it was resumed."""
     return (
-        f"already finished: {summary.generations} generations, {summary.evaluations} evaluations, "
+        f"already finished: {summary.generations} generations, "
+        f"{summary.evaluations} evaluations{_cached_text(summary.from_cache)}, "
         f"{duration_text(summary.cpu_s)} of CPU time; more with --generations or --budget"
     )
+
+
+def _cached_text(count: int) -> str:
+    """How many trainings were not done, being known from earlier runs; "" for none."""
+    return f", {count} from the cache" if count else ""
 
 
 def _best_text(best: Mapping[str, float]) -> str:

@@ -30,7 +30,8 @@ class RunConfig:
     Without `cpu_limit_s` the limit is `OWN_MODEL_FACTOR` times what the seed programs take. `entry` is the expression
     that builds the network among a program's names. `index` is the folder of the weight-search index whose networks
     trainings start from. With `inherit` the trainings of the search start from the parents' weights; the front's final
-    ones never do. `image_size` (height, width) is what all images are brought to.
+    ones never do. `image_size` (height, width) is what all images are brought to. With `cache` what trainings give is
+    kept across runs and taken from there: decisions are the same without it.
     """
 
     dataset: str
@@ -55,6 +56,7 @@ class RunConfig:
     index: str | None = None
     inherit: bool = False
     image_size: tuple[int, int] | None = None
+    cache: bool = True
 
     def __post_init__(self) -> None:
         for name, least in _LEAST.items():

@@ -278,22 +278,28 @@ class Seeding:
 class Scored:
     """An evaluation that succeeded: a finite value for every objective's name.
 
-    `seeding` tells how its training began, where not only its program had a say.
+    `seeding` tells how its training began, where not only its program had a say; `cached` that an earlier run did this
+    training, and paid its cost.
     """
 
     values: Mapping[str, float]
     cost: Cost = field(default_factory=Cost)
     seeding: Seeding | None = None
+    cached: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """An evaluation that did not: the stage, a short stable `reason` to group by, and the `detail` of this one."""
+    """An evaluation that did not: the stage, a short stable `reason` to group by, and the `detail` of this one.
+
+    `cached` as in `Scored`.
+    """
 
     stage: Stage
     reason: str
     detail: str = ""
     cost: Cost = field(default_factory=Cost)
+    cached: bool = False
 
 
 Outcome: TypeAlias = Scored | Failed

@@ -26,7 +26,7 @@ from gi.data.readers.named import KNOWN, NAMED, read_digits, read_named
 from gi.data.readers.npz import read_npz
 from gi.data.splits import LARGEST_SIDE, RawSet, Samples, Splits, split
 
-FORMAT = 2  # of the decoded folder: part of its name, so that another version decodes again
+FORMAT = 3  # of the decoded folder: part of its name, so that another version decodes again
 SplitName = Literal["train", "validation", "test"]
 _META = "dataset.json"
 _STATISTICS_CHUNK = 4096
@@ -40,6 +40,7 @@ class Dataset:
     "digits", "torchvision", "folder" or "npz". `image_size` (height, width) is what all images were brought to, if they
     were. `places` tells by part ("train", "validation", "test") where the source has it; a part that gi set apart is
     missing there. `passed_over` counts by kind the files that were not read; `remarks` are lines on what is odd.
+    `digest` is equal for data sets whose three parts hold equal samples in equal order, wherever they come from.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Dataset:
     places: Mapping[str, Any] = field(default_factory=dict)
     passed_over: Mapping[str, int] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +211,7 @@ def _write(splits: Splits, raw: RawSet, source: _Source, folder: Path) -> None:
         "mean": mean,
         "std": std,
         "image_size": source.image_size,
+        "digest": _digest(splits),
         "places": raw.places,
         "passed_over": raw.passed_over,
         "remarks": [*raw.remarks, *odd_samples(raw, splits)],
@@ -216,6 +219,16 @@ def _write(splits: Splits, raw: RawSet, source: _Source, folder: Path) -> None:
     }
     (folder / _META).write_text(json.dumps(record, indent=1))
     os.chmod(folder, 0o755)  # noqa: PTH101 (mkdtemp makes it private; a cache is shared)
+
+
+def _digest(splits: Splits) -> str:
+    """16 hexadecimal digits of SHA-256 over the samples of the three parts and the number of classes."""
+    found = hashlib.sha256(f"{len(splits.class_names)}".encode())
+    for samples in (splits.train, splits.validation, splits.test):
+        found.update(f"\n{samples.images.shape}\n".encode())
+        found.update(np.ascontiguousarray(samples.images, np.uint8).data)
+        found.update(np.ascontiguousarray(samples.labels, "<i8").data)
+    return found.hexdigest()[:16]
 
 
 def _statistics(train: Samples) -> tuple[list[float], list[float]]:

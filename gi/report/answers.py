@@ -14,7 +14,7 @@ from gi.report.table import top_members
 
 
 def front_json(archive: Archive, top: int | None = None) -> dict[str, Any]:
-    """`objectives`, `reference`, `hypervolume` and `front` of a run; `top` leaves what `top_members` chooses."""
+    """A run's front with what its figures mean and rest on; `top` leaves the members that `top_members` chooses."""
     run, summary = archive.run(), run_summary(archive)
     return {
         "run": summary.run,
@@ -24,6 +24,7 @@ def front_json(archive: Archive, top: int | None = None) -> dict[str, Any]:
         "objectives": [_objective_json(objective) for objective in run.objectives],
         "reference": list(run.reference) if run.reference else None,
         "hypervolume": summary.hypervolume,
+        "from_cache": summary.from_cache,
         "front": [member_json(member) for member in top_members(run, summary.front, top)],
     }
 
@@ -37,6 +38,7 @@ def summary_json(summary: RunSummary) -> dict[str, Any]:
         "generations": summary.generations,
         "evaluations": summary.evaluations,
         "cached": summary.cached,
+        "from_cache": summary.from_cache,
         "failed": summary.failed,
         "cpu_s": summary.cpu_s,
         "training_cpu_s": summary.training_cpu_s,

@@ -28,6 +28,8 @@ def print_front(archive: Archive, top: int | None = None) -> None:
         show(f"{shown(summary.run)} has no front yet: its first generation has not ended.")
         return
     show(front_table(run, summary, top))
+    if summary.from_cache:
+        show(f"{summary.from_cache} of {summary.evaluations} trainings were done by earlier runs (gi cache)")
 
 
 def front_plot(archive: Archive, path: Path) -> None:

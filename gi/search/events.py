@@ -39,7 +39,8 @@ class Evaluated:
 class GenerationEnded:
     """A generation closed: `best` has the least value of each objective in the population.
 
-    `cpu_s` is what the run has used, `finals_cpu_s` what the final trainings will take, as far as the budget goes.
+    `cpu_s` is what the run has used, `finals_cpu_s` what the final trainings will take, as far as the budget goes. Of
+    the `evaluations` those `from_cache` were done by earlier runs.
     """
 
     number: int
@@ -53,6 +54,7 @@ class GenerationEnded:
     cpu_s: float
     finals_cpu_s: float = 0.0
     budget_cpu_s: float | None = None
+    from_cache: int = 0
 
 
 @dataclass(frozen=True, slots=True)

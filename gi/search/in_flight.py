@@ -98,7 +98,7 @@ def checked(outcome: Outcome, keys: Collection[str]) -> Outcome:
     if isinstance(outcome, Scored):
         bad = [f"{key} is {outcome.values.get(key)}" for key in keys if not _finite(outcome.values.get(key))]
         if bad or not all(map(math.isfinite, outcome.values.values())):
-            return Failed("measure", "not finite", "; ".join(bad), outcome.cost)
+            return Failed("measure", "not finite", "; ".join(bad), outcome.cost, outcome.cached)
     return outcome
 
 

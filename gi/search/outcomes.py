@@ -149,7 +149,7 @@ class Outcomes:
             self._notify(Evaluated(job.id, outcome))
             for twin in self.twins.settle(job.id, outcome):
                 self._copy(twin, outcome, job.id)
-        self._cost.add(outcome.cost.cpu_s)
+        self._cost.add(0.0 if outcome.cached else outcome.cost.cpu_s)
 
     def _copy(self, twin: Individual, outcome: Outcome, first: str) -> None:
         self._archive.outcomes.add(twin.id, outcome, seed=self._seed, images=self._config.images, copied_from=first)

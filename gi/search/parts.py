@@ -5,11 +5,14 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gi.core.protocols import Check, CostModel, Executor, Variation
 from gi.core.settings import RunConfig, cache_folder
 from gi.core.types import Program, Task
+
+if TYPE_CHECKING:
+    from gi.data.dataset import Dataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +61,29 @@ def default_parts(config: RunConfig, *, workers: int, cost_model: CostModel | No
     donors = _donors(config, cache)
     with (
         CheckWorker(entry=config.entry) as check,
-        LocalExecutor(dataset, config, workers=workers, cost_model=cost_model, donors=donors) as executor,
+        LocalExecutor(dataset, config, workers=workers, cost_model=cost_model, donors=donors) as local,
+        _caching(local, dataset, config, from_text_alone=cost_model is None and donors is None) as executor,
     ):
         vary = Vary(ingredients, check, dataset.task, entry=config.entry)
         identity = partial(digest, entry=config.entry)
         yield Parts(dataset.task, seed_programs(), check, vary, OPERATORS, SHARES, executor, repair, identity)
+
+
+@contextmanager
+def _caching(local: Executor, dataset: "Dataset", config: RunConfig, *, from_text_alone: bool) -> Iterator[Executor]:
+    """The executor behind the cache of all runs; the executor itself where the run does without.
+
+    So does one whose outcomes do not follow from its programs and settings alone.
+    """
+    if not config.cache or not from_text_alone:
+        yield local
+        return
+    from gi.train.cache.executor import CachedExecutor
+    from gi.train.cache.key import OutcomeKeys
+    from gi.train.cache.store import OutcomeCache, outcomes_folder
+
+    with OutcomeCache(outcomes_folder()) as cache:
+        yield CachedExecutor(local, cache, OutcomeKeys(dataset, config))
 
 
 def _donors(config: RunConfig, cache: Path) -> Path | None:

@@ -1,7 +1,6 @@
 """Evaluates jobs on this machine: a fresh confined process for each, as many at a time as there are slots."""
 
 import dataclasses
-import math
 import re
 import signal
 import threading
@@ -16,20 +15,18 @@ from typing import Any, get_args
 from gi.core.errors import ConfigError, SourceError, WorkerError
 from gi.core.protocols import CostModel, Job
 from gi.core.settings import RunConfig
-from gi.core.types import Cost, Failed, Outcome, Scored, Stage
+from gi.core.types import Cost, Failed, Outcome, Stage
 from gi.data.dataset import Dataset, open_dataset
 from gi.sandbox.isolation import Reach
 from gi.sandbox.limits import Limits
 from gi.sandbox.messages import PeerGoneError, receive, send
 from gi.sandbox.server import START_LIMIT_S, Child, Exit, ForkServer, ServerDied, warm_server
 from gi.train.allowed_time import training_limit_s, wall_limit_s, worker_limit_s
+from gi.train.answer import is_amount, measured_names, told_outcome
 from gi.train.request import Request, TrainingSettings
-from gi.train.start.wire import seeding_from_json
 
 _RUN = "gi.train.job:run"
 _PROBE = "gi.train.job:probe_device"
-_MEASURED = ("error", "params", "macs", "time", "train_time")
-_MEASURED_AT_THE_END = (*_MEASURED, "validation_error")  # what a final training, scored on the test split, answers
 
 
 class LocalExecutor:
@@ -54,7 +51,7 @@ class LocalExecutor:
         self._dataset = dataset
         self._config = config
         self._cost_model = cost_model
-        self._settings = _training_settings(dataset, config, cost_model, donors)
+        self._settings = training_settings(dataset, config, cost_model, donors)
         self._capacity = workers
         self._live: set[Child] = set()
         self._lock = threading.Lock()
@@ -163,26 +160,25 @@ class LocalExecutor:
         return Reach(tuple(str(Path(path).absolute()) for path in read if path is not None), written)
 
     def _outcome(self, answer: Mapping[str, Any], job: Job, end: Exit, wall_s: float) -> Outcome:
-        """What an answer says, once every value of it was checked: the candidate could have written it."""
+        """What an answer says, with what the driver knows itself."""
         cost = _cost(answer.get("cost"), end, wall_s)
-        failed = answer.get("failed")
-        if isinstance(failed, list) and len(failed) == 3 and failed[0] in get_args(Stage):
-            if failed[0] == "worker":
-                open_dataset(self._dataset.path)  # raises where the data set went away: no candidate can be judged then
-            return Failed(failed[0], str(failed[1])[:80], str(failed[2])[:1000], cost)
-        values = answer.get("values")
-        measured = _MEASURED_AT_THE_END if job.split == "test" else _MEASURED
-        if not isinstance(values, dict) or not all(_is_value(values.get(key)) for key in measured):
+        told = told_outcome(answer, measured_names(job.split), cost)
+        if told is None:
             return Failed("worker", "no valid answer", "the worker's answer lacks a finite value", cost)
-        known = {key: float(values[key]) for key in measured} | {"size": float(_size(job.text, self._config.entry))}
+        if isinstance(told, Failed):
+            if told.stage == "worker":
+                open_dataset(self._dataset.path)  # raises where the data set went away: no candidate can be judged then
+            return told
+        known = {**told.values, "size": float(_size(job.text, self._config.entry))}
         if self._cost_model is not None:
             known |= self._cost_model(job)
-        return Scored(known, cost, seeding_from_json(answer.get("seeding")))
+        return dataclasses.replace(told, values=known)
 
 
-def _training_settings(
-    dataset: Dataset, config: RunConfig, cost_model: CostModel | None, donors: Path | None
+def training_settings(
+    dataset: Dataset, config: RunConfig, cost_model: CostModel | None = None, donors: Path | None = None
 ) -> TrainingSettings:
+    """What of a run's settings a worker needs to know."""
     return TrainingSettings(
         dataset_path=str(dataset.path.absolute()),
         batch_size=config.batch_size,
@@ -223,13 +219,9 @@ def _casualty(answer: str, stage: Stage, end: Exit, *, cpu_limit_s: float, wall_
 
 def _cost(reported: Any, end: Exit, wall_s: float) -> Cost:
     """The process's CPU seconds are the kernel's; how they divide is the worker's word, taken where it can be."""
-    parts = reported if isinstance(reported, list) and len(reported) == 2 and all(map(_is_value, reported)) else (0, 0)
+    parts = reported if isinstance(reported, list) and len(reported) == 2 and all(map(is_amount, reported)) else (0, 0)
     train_s, measure_s = (min(float(part), end.cpu_s) for part in parts)
     return Cost(train_s, measure_s, end.cpu_s, wall_s)
-
-
-def _is_value(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
 
 
 @lru_cache(maxsize=1)

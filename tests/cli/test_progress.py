@@ -1,3 +1,4 @@
+import dataclasses
 import io
 import re
 
@@ -197,3 +198,13 @@ def test_a_source_that_cannot_be_had_is_not_announced():
         stages.start("nothing")
         stages("fetch", 0, 0)
     assert stream.getvalue() == ""
+
+
+def test_trainings_of_earlier_runs_are_told():
+    stream = io.StringIO()
+    with Progress(stream) as progress:
+        progress(GenerationEnded(7, 50, 16, 9, 2.0, BEST, {}, 128, 90.0, from_cache=40))
+        progress(Finished(dataclasses.replace(SUMMARY, from_cache=3), already=True))
+    ended, finished = stream.getvalue().splitlines()
+    assert ended.startswith("generation 7/50: 128 evaluated, 40 from the cache, 0 failed")
+    assert "4 evaluations, 3 from the cache, " in finished
