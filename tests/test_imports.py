@@ -89,6 +89,7 @@ ROOMS = {
         "parent_weights",
         "parts",
         "toolbox",
+        "admission",
         "estimate",
         "final_training",
         "in_flight",

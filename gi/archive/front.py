@@ -31,13 +31,14 @@ def front_rows(values: Sequence[Sequence[float]], violations: Sequence[float]) -
 def ranked(front: Sequence[FrontMember], objectives: Sequence[Objective], by: Objective) -> list[FrontMember]:
     """The members by one objective, the least first; ties go by all `objectives` in their order, then as they came.
 
+    First come those that keep the run's constraints, then the others by how far they lie beyond.
     Members are compared by the means over their final trainings. Of the error the search knows one short training,
     the least of which is the luckiest: by it, members without final trainings come after those that have them.
     """
 
     def place(member: FrontMember) -> tuple[float, ...]:
         untrained = bool(by.final_key) and not member.validation_errors
-        return (untrained, member.judged[by.key], *(member.judged[o.key] for o in objectives))
+        return (member.excess, untrained, member.judged[by.key], *(member.judged[o.key] for o in objectives))
 
     return sorted(front, key=place)
 

@@ -84,7 +84,8 @@ class FrontMember:
 
     `validation_errors` and `test_errors` are those of the final trainings by seed, `finals` the mean of each objective
     over them (the error on the validation split); all are empty where there was none, and a run of an earlier gi has no
-    validation errors.
+    validation errors. `excess` is how many decades it lies beyond the run's constraints by what it is judged by, 0 for
+    a feasible one.
     """
 
     id: str
@@ -94,6 +95,7 @@ class FrontMember:
     validation_errors: tuple[float, ...] = ()
     weights: str | None = None
     finals: Mapping[str, float] = field(default_factory=dict)
+    excess: float = 0.0
 
     @property
     def judged(self) -> Mapping[str, float]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from gi.archive.archive import Archive
 from gi.archive.front import front_rows, violation
 from gi.archive.records import FrontMember, RunSummary
-from gi.core.types import OBJECTIVES
+from gi.core.types import OBJECTIVES, Constraint, total_excess
 
 
 def front_members(archive: Archive) -> tuple[FrontMember, ...]:
@@ -19,9 +19,13 @@ def front_members(archive: Archive) -> tuple[FrontMember, ...]:
     keys = [objective.key for objective in run.objectives]
     scored = _scored(archive, -1 if last is None else last.number)
     values = [tuple(figures[key] for key in keys) for _, _, figures in scored]
-    violations = [violation(row, run.reference or (), run.objectives) for row in values]
+    limits = run.config.constraints
+    violations = [
+        violation(row, run.reference or (), run.objectives) + total_excess(figures, limits)
+        for row, (_, _, figures) in zip(values, scored, strict=True)
+    ]
     rows = sorted(front_rows(values, violations), key=lambda row: (values[row], row))
-    return tuple(_front_member(archive, *scored[row], keys) for row in rows)
+    return tuple(_front_member(archive, *scored[row], keys, limits) for row in rows)
 
 
 def _scored(archive: Archive, generation: int) -> list[tuple[str, int, dict[str, float]]]:
@@ -36,9 +40,14 @@ def _scored(archive: Archive, generation: int) -> list[tuple[str, int, dict[str,
 
 
 def _front_member(
-    archive: Archive, id_: str, generation: int, values: Mapping[str, float], keys: Sequence[str]
+    archive: Archive,
+    id_: str,
+    generation: int,
+    values: Mapping[str, float],
+    keys: Sequence[str],
+    limits: Sequence[Constraint],
 ) -> FrontMember:
-    trained = archive.outcomes.retrainings(id_)
+    trained, finals = archive.outcomes.retrainings(id_), _finals(archive, id_, [*keys, *(c.key for c in limits)])
     return FrontMember(
         id_,
         generation,
@@ -46,7 +55,8 @@ def _front_member(
         tuple(r.test_error for r in trained if r.test_error is not None),
         tuple(r.validation_error for r in trained if r.validation_error is not None),
         next((r.weights for r in trained if r.weights), None),
-        _finals(archive, id_, keys),
+        finals,
+        total_excess({**values, **finals}, limits),
     )
 
 

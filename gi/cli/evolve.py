@@ -25,7 +25,9 @@ from gi.core.settings import (
     RunConfig,
     cache_folder,
     default_workers,
+    parse_count,
     parse_duration,
+    parse_share,
 )
 from gi.core.types import OBJECTIVES
 
@@ -52,6 +54,9 @@ _DEFAULT: dict[str, Any] = {field.name: field.default for field in dataclasses.f
     metavar="A,B,...",
     help=f"What to minimise, two or more of: {', '.join(OBJECTIVES)}.",
 )
+@click.option("--max-params", metavar="N|10k", help="Programs of more parameters are infeasible, and never trained.")
+@click.option("--max-time", type=float, metavar="X", help="So are those that take longer, as a ratio to the reference.")
+@click.option("--max-error", metavar="2%|0.02", help="So are those that are wrong more often.")
 @click.option("--images", type=int, default=_DEFAULT["images"], show_default=True, help="Images of one evaluation.")
 @click.option(
     "--final-images", type=int, default=_DEFAULT["final_images"], show_default=True, help="Of one final training."
@@ -209,7 +214,7 @@ def _was_given(ctx: click.Context, name: str) -> bool:
 def _finish(folder: Path, summary: "RunSummary", as_json: bool) -> int:
     """Exports the best of the front, prints what was found; the exit status."""
     from gi.archive import Archive
-    from gi.report import own_model_text, print_front, summary_json
+    from gi.report import nothing_feasible_text, own_model_text, print_front, summary_json
 
     if summary.state == "interrupted":
         tell(f"interrupted; go on with: gi evolve --resume {folder}")
@@ -225,7 +230,12 @@ def _finish(folder: Path, summary: "RunSummary", as_json: bool) -> int:
             print_json(summary_json(summary) | {"final_trainings": finals})
         else:
             print_front(archive)
-    return 130 if summary.state == "interrupted" else 0
+        nothing = nothing_feasible_text(archive)
+        if nothing:
+            tell(nothing)
+    if summary.state == "interrupted":
+        return 130
+    return 1 if nothing else 0
 
 
 def _exported(archive: "Archive", folder: Path) -> str:
@@ -274,6 +284,8 @@ def _config(
     budget: str | None,
     objectives: str,
     allow_licence: tuple[str, ...],
+    max_params: str | None,
+    max_error: str | None,
     cpu_limit_s: float | None,
     data_root: str | None,
     corpus: str | None,
@@ -290,6 +302,8 @@ def _config(
         entry="Net" if model is None else model.entry,
         image_size=parse_image_size(image_size),
         cpu_limit_s=limit_s,
+        max_params=None if max_params is None else parse_count(max_params),
+        max_error=None if max_error is None else parse_share(max_error),
         budget_cpu_s=None if budget is None else parse_duration(budget),
         objectives=tuple(key.strip() for key in objectives.split(",")),
         allow_licences=allow_licence,

@@ -23,7 +23,7 @@ from gi.core.errors import ConfigError
 def front(*, run: Path, plot: Path | None, top: int | None, as_json: bool) -> None:
     """Print the Pareto front of a run: all that nothing dominates among what was evaluated."""
     from gi.archive import Archive
-    from gi.report import front_json, front_plot, print_front
+    from gi.report import front_json, front_plot, nothing_feasible_text, print_front
 
     with Archive.open(run) as archive:
         if plot is not None:
@@ -32,6 +32,8 @@ def front(*, run: Path, plot: Path | None, top: int | None, as_json: bool) -> No
             print_json(front_json(archive, top))
         else:
             print_front(archive, top)
+        if nothing := nothing_feasible_text(archive):
+            tell(nothing)
 
 
 @click.command()

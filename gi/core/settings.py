@@ -1,6 +1,7 @@
 """The settings of a run: one frozen record, checked when it is made, stored in the run's archive."""
 
 import dataclasses
+import math
 import os
 import re
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import platformdirs
 
 from gi.core.errors import ConfigError, RecordError
-from gi.core.types import OBJECTIVES
+from gi.core.types import OBJECTIVES, Constraint
 
 OWN_MODEL_FACTOR = 2.0
 WALL_FOR_CPU = 8  # a busy machine may take this many times as long as the CPU does
@@ -31,7 +32,9 @@ class RunConfig:
     that builds the network among a program's names. `index` is the folder of the weight-search index whose networks
     trainings start from. With `inherit` the trainings of the search start from the parents' weights; the front's final
     ones never do. `image_size` (height, width) is what all images are brought to. With `cache` what trainings give is
-    kept across runs and taken from there: decisions are the same without it.
+    kept across runs and taken from there: decisions are the same without it. What has more parameters than
+    `max_params`, takes longer than `max_time` (a ratio to the reference network) or is wrong on a larger share than
+    `max_error` is infeasible.
     """
 
     dataset: str
@@ -57,6 +60,9 @@ class RunConfig:
     inherit: bool = False
     image_size: tuple[int, int] | None = None
     cache: bool = True
+    max_params: int | None = None
+    max_time: float | None = None
+    max_error: float | None = None
 
     def __post_init__(self) -> None:
         for name, least in _LEAST.items():
@@ -64,11 +70,19 @@ class RunConfig:
             if value is not None and not least <= value <= _MOST:
                 rule = f"at least {least}" if not value >= least else f"at most {_MOST:,}"
                 raise ConfigError(f"{name.replace('_', ' ')} is {value}: it must be {rule}.")
+        if self.max_error is not None and self.max_error > 1:
+            raise ConfigError(f"max error is {self.max_error:g}: it must be a share of at most 1.")
         unknown = [key for key in self.objectives if key not in OBJECTIVES]
         if unknown:
             raise ConfigError(f"unknown objective {unknown[0]!r}: choose from {', '.join(OBJECTIVES)}.")
         if len(set(self.objectives)) < max(len(self.objectives), 2):
             raise ConfigError(f"objectives are {', '.join(self.objectives)}: name at least two different ones.")
+
+    @property
+    def constraints(self) -> tuple[Constraint, ...]:
+        """What programs of the run must not go beyond."""
+        limits = {"params": self.max_params, "time": self.max_time, "error": self.max_error}
+        return tuple(Constraint(key, limit) for key, limit in limits.items() if limit is not None)
 
     @property
     def dataset_name(self) -> str:
@@ -126,6 +140,9 @@ _LEAST: dict[str, float] = {
     "cpu_limit_s": 0.1,
     "wall_limit_s": 0.1,
     "memory_limit_mb": 256,
+    "max_params": 1,
+    "max_time": 1e-6,
+    "max_error": 1e-6,
 }
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
@@ -144,6 +161,27 @@ def parse_duration(text: str) -> float:
 def pace_s(limit_s: float, images: int) -> float:
     """The `cpu_limit_s` with which a training of so many images may take `limit_s` CPU seconds."""
     return limit_s * PACE_IMAGES / images
+
+
+def parse_count(text: str) -> int:
+    """The whole number that "10k", "1.5M" or "10000" stand for. Raises `ConfigError`."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([kM]?)", text)
+    count = float(found[1]) * _MAGNITUDES[found[2]] if found else 0.0
+    if not found or not count < math.inf or round(count, 6) != round(count):
+        raise ConfigError(f"{text!r} is no count: write a whole number, or thousands and millions such as 10k or 1.5M.")
+    return round(count)
+
+
+def parse_share(text: str) -> float:
+    """The share of 1 that "2%" or "0.02" stand for. Raises `ConfigError`, also for what is above 1."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?|\.\d+)(%?)", text)
+    share = float(found[1]) / (100 if found[2] else 1) if found else math.inf
+    if share > 1:
+        raise ConfigError(f"{text!r} is no share: write a percentage such as 2%, or a share of 1 such as 0.02.")
+    return share
+
+
+_MAGNITUDES = {"": 1, "k": 1_000, "M": 1_000_000}
 
 
 def default_workers() -> int:

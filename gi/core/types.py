@@ -182,6 +182,10 @@ class Try:
         return not self.stage
 
 
+#: The reason of a try whose program has more parameters than the run allows: it was not trained.
+BEYOND_MAX_PARAMS = "beyond --max-params"
+
+
 @dataclass(frozen=True, slots=True)
 class Offspring:
     """The result of one variation: an accepted text with its edits, and every try that led to it.
@@ -391,3 +395,24 @@ OBJECTIVES: Mapping[str, Objective] = {
                   axis="characters of source"),
     )
 }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """What a program of a run must not go beyond: a `limit` above 0 for the figure called `key` in `Scored.values`."""
+
+    key: str
+    limit: float
+
+    def excess(self, values: Mapping[str, float]) -> float:
+        """How many decades the figure lies beyond the limit; 0 where it is within, and where it was not measured."""
+        value = values.get(self.key, 0.0)
+        return math.log10(value / self.limit) if value > self.limit else 0.0
+
+    def __str__(self) -> str:
+        return f"--max-{self.key} {OBJECTIVES[self.key].text(self.limit)}"
+
+
+def total_excess(values: Mapping[str, float], constraints: Sequence[Constraint]) -> float:
+    """How many decades values lie beyond all constraints together; 0 for what keeps each of them."""
+    return sum(constraint.excess(values) for constraint in constraints)

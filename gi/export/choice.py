@@ -19,10 +19,15 @@ def best_member(front: Sequence[FrontMember], objectives: Sequence[Objective], b
     if not front:
         raise ConfigError("the run has no front yet: let its first generation end.")
     if best == KNEE:
-        return knee(trained_to_the_end(front), objectives)
+        return knee(trained_to_the_end(within_constraints(front)), objectives)
     if best not in front[0].values:
         raise ConfigError(f"--best {best}: choose from {', '.join([*front[0].values, KNEE])}.")
     return ranked(front, objectives, OBJECTIVES[best])[0]
+
+
+def within_constraints(front: Sequence[FrontMember]) -> Sequence[FrontMember]:
+    """The members that keep the run's constraints; all where there is none."""
+    return [member for member in front if not member.excess] or front
 
 
 def trained_to_the_end(front: Sequence[FrontMember]) -> Sequence[FrontMember]:

@@ -1,6 +1,7 @@
 """Reports of a run for people and for programs: tables, a plot, JSON."""
 
 from gi.report.answers import failures_json, front_json, member_json, show_json, summary_json
+from gi.report.constraints import nothing_feasible_text
 from gi.report.explanation import explanation_json
 from gi.report.own_model import own_model_text
 from gi.report.printing import (
@@ -25,6 +26,7 @@ __all__ = [
     "front_plot",
     "front_table",
     "member_json",
+    "nothing_feasible_text",
     "own_model_text",
     "print_blocks",
     "print_corpus",

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from gi.archive import Archive, FailureGroup, FrontMember, RunSummary, run_summary
+from gi.archive import Archive, FailureGroup, FrontMember, RunRecord, RunSummary, run_summary
 from gi.core.types import Failed, Individual, Objective, Scored
 from gi.explain.provenance.origins import individual_origins
 from gi.explain.provenance.sources import individual_explanation
@@ -22,6 +22,7 @@ def front_json(archive: Archive, top: int | None = None) -> dict[str, Any]:
         "state": summary.state,
         "generation": summary.generations,
         "objectives": [_objective_json(objective) for objective in run.objectives],
+        "constraints": _constraints_json(run),
         "reference": list(run.reference) if run.reference else None,
         "hypervolume": summary.hypervolume,
         "from_cache": summary.from_cache,
@@ -55,7 +56,8 @@ def member_json(member: FrontMember) -> dict[str, Any]:
     if retrained:
         retrained |= {"seeds": len(member.test_errors)}
     retrained |= _errors_json("validation_error", member.validation_errors)
-    return {"id": member.id, "generation": member.generation, **member.values, **retrained}
+    feasible = {"feasible": not member.excess}
+    return {"id": member.id, "generation": member.generation, **member.values, **retrained, **feasible}
 
 
 def _errors_json(name: str, errors: Sequence[float]) -> dict[str, Any]:
@@ -100,6 +102,11 @@ def _individual_json(individual: Individual) -> dict[str, Any]:
         "tries": len(individual.tries),
         "origin": asdict(individual.origin) if individual.origin else None,
     }
+
+
+def _constraints_json(run: RunRecord) -> dict[str, float]:
+    """The limits of the run by the names of what they limit."""
+    return {limit.key: limit.limit for limit in run.config.constraints}
 
 
 def _objective_json(objective: Objective) -> dict[str, Any]:

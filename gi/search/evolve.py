@@ -7,6 +7,7 @@ a run gives the same archive at every number of workers and however often it was
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 
 from deap import tools
@@ -21,6 +22,7 @@ from gi.core.trace import Trace
 from gi.core.types import OBJECTIVES, Individual, Offspring, Program, Refused, Try
 from gi.explain.provenance.borrowed import origins_in
 from gi.sandbox.process_cpu import Clock, CpuClock
+from gi.search.admission import admitted, refusal, seed_limit
 from gi.search.budget import RunCost
 from gi.search.estimate import refuse_short_budget, rounded_up
 from gi.search.events import Finished, GenerationEnded, GenerationStarted, RunEvent, Stopping, Varied
@@ -59,7 +61,7 @@ def evolve(
     with parts(config, workers=workers or default_workers(), cost_model=cost_model) as made:
         objectives = [OBJECTIVES[key] for key in config.objectives]
         programs = tuple(made.seeds if seeds is None else seeds)
-        refuse_short_budget(config, made, programs, clock)
+        refuse_short_budget(config, made, admitted(programs, made, config.max_params), clock)
         with Archive.create(out, config, objectives=objectives, seeds=programs, command=command) as archive:
             return _driven(archive, made, clock, on_event)
 
@@ -164,7 +166,7 @@ class Search:
         """Takes up the state that the archive holds."""
         run = archive.run()
         self.archive, self.parts, self.notify = archive, parts, notify
-        self.config, self.scores = run.config, Scores(run.objectives, run.reference)
+        self.config, self.scores = run.config, Scores(run.objectives, run.reference, run.config.constraints)
         self.last = archive.generations.last()
         self.finals = FinalTrainings(0, 0)
         self.statistics, self.logbook = population_statistics(run.objectives), tools.Logbook()
@@ -241,12 +243,20 @@ class Search:
         try:
             text = self.parts.repair(seed.text, self.parts.task, self.parts.check)
             id_ = self.parts.digest(text)
+            refused = refusal(text, self.parts, self.seed_limit)
         except SourceError as error:
             return None, (Try("seed", "build", "cannot be fitted to the data set", f"{seed.origin.path}: {error}"),)
+        if refused:
+            return None, refused
         if id_ in self.accepted:
             return None, (Try("seed", "identity", "known already", seed.origin.path),)
         tries = (Try("seed"),)
         return Individual(id_, text, 0, tries=tries, origin=seed.origin, fingerprint=self._fingerprint(text)), tries
+
+    @cached_property
+    def seed_limit(self) -> float:
+        """The most parameters that a seed program may have."""
+        return seed_limit(self.archive.seeds(), self.parts, self.config.max_params)
 
     def _fingerprint(self, text: str) -> str:
         """What a fitted seed program computes; "" where the length of the text is an objective: that differs."""

@@ -64,7 +64,7 @@ def default_parts(config: RunConfig, *, workers: int, cost_model: CostModel | No
         LocalExecutor(dataset, config, workers=workers, cost_model=cost_model, donors=donors) as local,
         _caching(local, dataset, config, from_text_alone=cost_model is None and donors is None) as executor,
     ):
-        vary = Vary(ingredients, check, dataset.task, entry=config.entry)
+        vary = Vary(ingredients, check, dataset.task, entry=config.entry, max_params=config.max_params)
         identity = partial(digest, entry=config.entry)
         yield Parts(dataset.task, seed_programs(), check, vary, OPERATORS, SHARES, executor, repair, identity)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from gi.archive import front_rows
-from gi.core.types import Objective, Scored
+from gi.core.types import Constraint, Objective, Scored, total_excess
 from gi.search.select import Matrix, Standing, hypervolume, reference_point, scaled, spread, standing, violations
 
 MOST_FINALISTS = 16
@@ -16,17 +16,24 @@ class Scores:
     """The objective values of every individual that was scored, by id.
 
     `reference` is the run's reference point, unscaled, once generation 0 has ended: beyond it an individual is
-    infeasible in the bounded objectives.
+    infeasible in the bounded objectives. So it is beyond one of the `constraints`.
     """
 
-    def __init__(self, objectives: Sequence[Objective], reference: tuple[float, ...] | None) -> None:
+    def __init__(
+        self,
+        objectives: Sequence[Objective],
+        reference: tuple[float, ...] | None,
+        constraints: Sequence[Constraint] = (),
+    ) -> None:
         """Starts with nobody; `reference` is what the archive holds."""
-        self.objectives, self.reference = objectives, reference
+        self.objectives, self.reference, self.constraints = objectives, reference, constraints
         self._values: dict[str, tuple[float, ...]] = {}
+        self._excess: dict[str, float] = {}
 
     def add(self, id_: str, scored: Scored) -> None:
         """Takes in an individual's values."""
         self._values[id_] = tuple(scored.values[objective.key] for objective in self.objectives)
+        self._excess[id_] = total_excess(scored.values, self.constraints)
 
     def __contains__(self, id_: object) -> bool:
         return id_ in self._values
@@ -68,8 +75,9 @@ class Scores:
         return [front[row] for row in spread(self._matrix(front), MOST_FINALISTS)]
 
     def hypervolume(self, ids: Sequence[str]) -> float:
-        """The volume between individuals and the reference point."""
-        return hypervolume(self._of(ids), self.reference or (), self.objectives)
+        """The volume between the individuals that keep the constraints and the reference point."""
+        within = [id_ for id_ in ids if not self._excess[id_]]
+        return hypervolume(self._of(within), self.reference or (), self.objectives)
 
     def _of(self, ids: Sequence[str]) -> list[tuple[float, ...]]:
         return [self._values[id_] for id_ in ids]
@@ -78,4 +86,5 @@ class Scores:
         return scaled(self._of(ids), self.objectives)
 
     def _violations(self, ids: Sequence[str]) -> list[float]:
-        return violations(self._of(ids), self.reference or (), self.objectives)
+        beyond = violations(self._of(ids), self.reference or (), self.objectives)
+        return [bound + self._excess[id_] for bound, id_ in zip(beyond, ids, strict=True)]

@@ -10,7 +10,7 @@ from typing import Protocol
 from gi.core.errors import SourceError
 from gi.core.protocols import Check, Ingredients, Lookup
 from gi.core.trace import Answer, Stopped, Trace
-from gi.core.types import Edit, Offspring, Origin, Refused, Task, Try
+from gi.core.types import BEYOND_MAX_PARAMS, Edit, Offspring, Origin, Refused, Task, Try
 from gi.source.identity.dead_code import without_dead_code
 from gi.source.identity.digest import digest
 from gi.source.repair.repair import repaired
@@ -87,10 +87,24 @@ def _is_crossed(edits: Sequence[Edit]) -> bool:
 
 
 class Vary:
-    """Makes offspring of programs that fit `task`. The same arguments and `rng` give the same offspring."""
+    """Makes offspring of programs that fit `task`. The same arguments and `rng` give the same offspring.
 
-    def __init__(self, stock: Ingredients, check: Checker, task: Task, *, entry: str = "Net", tries: int = 8) -> None:
+    One of more than `max_params` parameters is refused, but for a child of a parent that has more itself: it must be
+    smaller than that. A network of the user's own may be twice too large, and no single edit halves it.
+    """
+
+    def __init__(
+        self,
+        stock: Ingredients,
+        check: Checker,
+        task: Task,
+        *,
+        entry: str = "Net",
+        tries: int = 8,
+        max_params: int | None = None,
+    ) -> None:
         self.stock, self.check, self.task, self.entry, self.tries = stock, check, task, entry, tries
+        self.max_params = max_params
         # A parent is drawn again and again: its check, its parsed text and its genes are kept.
         self._host = lru_cache(maxsize=512)(self._checked_host)
 
@@ -212,6 +226,8 @@ class Vary:
             return Try(operator, "identity", "equal to a parent")
         if answer.fingerprint in known or id_ in known:
             return Try(operator, "identity", "known already")
+        if self.max_params is not None and answer.num_params > max(self.max_params, hosts[0].trace.num_params - 1):
+            return Try(operator, "build", BEYOND_MAX_PARAMS, f"{answer.num_params:,} parameters")
         return Try(operator)
 
 

@@ -160,3 +160,29 @@ def test_most_single_edits_are_accepted_at_the_first_try(vary, parents):
         for seed in range(5)
     ]
     assert sum(t.verdict.accepted for t in tried) >= 0.9 * len(tried), [t.verdict for t in tried if t.verdict.stage]
+
+
+def bounded(parents, name, limit):
+    """A hundred tries on one parent, no more than `limit` times its parameters allowed: the parameters and verdicts."""
+    parent = parents[name]
+    count = CHECK.trace(parent).num_params
+    vary = Vary(STOCK, CHECK, SMALL, max_params=int(limit * count))
+    tries = vary.raw([parent], rng=random.Random(3))
+    found = [next(tries) for _ in range(60)]
+    return count, [(tried.answer.num_params, tried.verdict) for tried in found if tried.runs]
+
+
+def test_what_has_more_parameters_than_allowed_is_refused_with_its_count(parents):
+    count, tried = bounded(parents, "conv_tiny_append", 1.02)
+    refused = [(params, verdict) for params, verdict in tried if verdict.reason == "beyond --max-params"]
+    assert refused
+    assert all(params > int(1.02 * count) and verdict.detail == f"{params:,} parameters" for params, verdict in refused)
+    assert all(params <= int(1.02 * count) for params, verdict in tried if verdict.accepted)
+
+
+def test_a_parent_that_is_too_large_itself_may_have_smaller_children(parents):
+    count, tried = bounded(parents, "conv_tiny_append", 0.1)
+    accepted = [params for params, verdict in tried if verdict.accepted]
+    assert accepted
+    assert all(params < count for params in accepted)
+    assert any(params > 0.1 * count for params in accepted)

@@ -1,0 +1,44 @@
+"""What the constraints of a run left out, and the program that is nearest to keeping them where none does."""
+
+from gi.archive import Archive, FrontMember, front_members
+from gi.core.types import BEYOND_MAX_PARAMS, OBJECTIVES, Constraint, Scored
+
+
+def constraints_text(archive: Archive) -> str:
+    """A line for each constraint: how many programs lie beyond it, and how many tries were refused for it untrained.
+
+    "" for a run without constraints.
+    """
+    limits = archive.run().config.constraints
+    evaluated = archive.outcomes.evaluations("validation") if limits else ()
+    values = {e.individual: e.outcome.values for e in evaluated if isinstance(e.outcome, Scored)}
+    lines = []
+    for limit in limits:
+        beyond = sum(limit.excess(figures) > 0 for figures in values.values())
+        untrained = f", {refused} more tries refused before training" if (refused := _refused(archive, limit)) else ""
+        lines.append(f"{limit}: {beyond} of {len(values)} scored programs lie beyond it{untrained}")
+    return "\n".join(lines)
+
+
+def nothing_feasible_text(archive: Archive) -> str:
+    """That no program keeps the constraints, and the nearest one; "" where one does, or nothing was scored yet."""
+    front, limits = front_members(archive), archive.run().config.constraints
+    if not front or any(not member.excess for member in front):
+        return ""
+    nearest = min(front, key=lambda member: member.excess)
+    told = " and ".join(map(str, limits))
+    return (
+        f"no program keeps {told}: the nearest is {nearest.id[:8]} with {_figures(nearest, limits)}. "
+        f"Raise the limit, or search on: gi evolve --resume {archive.folder} --generations MORE."
+    )
+
+
+def _figures(member: FrontMember, limits: tuple[Constraint, ...]) -> str:
+    figures = {limit.key: member.judged[limit.key] for limit in limits}
+    return ", ".join(f"{key} {OBJECTIVES[key].text(value)}" for key, value in figures.items())
+
+
+def _refused(archive: Archive, limit: Constraint) -> int:
+    """How many tries, of seed programs and of the variation, were refused for having too many parameters."""
+    groups = (*archive.outcomes.refusals(), *archive.outcomes.failures()) if limit.key == "params" else ()
+    return sum(group.count for group in groups if group.reason == BEYOND_MAX_PARAMS)
