@@ -5,7 +5,9 @@ import json
 from gi.archive import rows
 from gi.archive.database import Database
 from gi.archive.records import Evaluation, FailureGroup, Retraining
-from gi.core.types import Outcome, Scored, SeededLayer, Seeding
+from gi.core.types import BEYOND_MAX_PARAMS, Outcome, Scored, SeededLayer, Seeding
+
+_REFUSED = f"operator != 'seed' OR reason = '{BEYOND_MAX_PARAMS}'"
 
 
 class OutcomeTables:
@@ -79,19 +81,25 @@ class OutcomeTables:
         return Seeding(tuple(SeededLayer(*layer) for layer in layers), bool(row[2]), row[3])
 
     def failures(self) -> tuple[FailureGroup, ...]:
-        """Failed evaluations and seed programs that could not be fitted, by stage and reason, most frequent first."""
+        """Failed evaluations and seed programs that could not be fitted, by stage and reason, most frequent first.
+
+        A seed program of more parameters than the run allows is no failure: it was left out.
+        """
         return self._groups(
             "SELECT stage, reason, individual, detail, seq AS place FROM outcomes JOIN individuals ON id = individual "
             "WHERE figures IS NULL UNION ALL "
-            "SELECT stage, reason, '', detail, slot FROM tries WHERE operator = 'seed' AND stage != ''"
+            f"SELECT stage, reason, '', detail, slot FROM tries WHERE stage != '' AND NOT ({_REFUSED})"
         )
 
     def refusals(self) -> tuple[FailureGroup, ...]:
-        """Refused tries of the variation by stage and reason; `example` is the operator of the first."""
+        """Refused tries by stage and reason: the variation's, and seed programs that the run has no use for.
+
+        `example` is the operator of the first.
+        """
         return self._groups(
             "SELECT stage, reason, operator AS individual, detail, "
             "generation * 1000000000 + slot * 1000 + number AS place FROM tries "
-            "WHERE operator != 'seed' AND stage != ''"
+            f"WHERE stage != '' AND ({_REFUSED})"
         )
 
     def _groups(self, failed: str) -> tuple[FailureGroup, ...]:

@@ -4,11 +4,8 @@ from gi.archive import Archive, FrontMember, front_members
 from gi.core.types import BEYOND_MAX_PARAMS, OBJECTIVES, Constraint, Scored
 
 
-def constraints_text(archive: Archive) -> str:
-    """A line for each constraint: how many programs lie beyond it, and how many tries were refused for it untrained.
-
-    "" for a run without constraints.
-    """
+def constraints_lines(archive: Archive) -> list[str]:
+    """A line for each constraint: how many programs lie beyond it, and how many tries were refused for it untrained."""
     limits = archive.run().config.constraints
     evaluated = archive.outcomes.evaluations("validation") if limits else ()
     values = {e.individual: e.outcome.values for e in evaluated if isinstance(e.outcome, Scored)}
@@ -17,7 +14,7 @@ def constraints_text(archive: Archive) -> str:
         beyond = sum(limit.excess(figures) > 0 for figures in values.values())
         untrained = f", {refused} more tries refused before training" if (refused := _refused(archive, limit)) else ""
         lines.append(f"{limit}: {beyond} of {len(values)} scored programs lie beyond it{untrained}")
-    return "\n".join(lines)
+    return lines
 
 
 def nothing_feasible_text(archive: Archive) -> str:
@@ -39,6 +36,6 @@ def _figures(member: FrontMember, limits: tuple[Constraint, ...]) -> str:
 
 
 def _refused(archive: Archive, limit: Constraint) -> int:
-    """How many tries, of seed programs and of the variation, were refused for having too many parameters."""
-    groups = (*archive.outcomes.refusals(), *archive.outcomes.failures()) if limit.key == "params" else ()
+    """How many tries, seed programs among them, were refused for having too many parameters."""
+    groups = archive.outcomes.refusals() if limit.key == "params" else ()
     return sum(group.count for group in groups if group.reason == BEYOND_MAX_PARAMS)

@@ -13,7 +13,7 @@ from gi.explain import Explanation
 from gi.explain.provenance.origins import seed_of
 from gi.explain.provenance.sources import individual_explanation
 from gi.report import program, stock
-from gi.report.constraints import constraints_text
+from gi.report.constraints import constraints_lines
 from gi.report.explanation import explanation_text
 from gi.report.machine import machine_table
 from gi.report.plot import PlotPoint, draw_front
@@ -29,8 +29,8 @@ def print_front(archive: Archive, top: int | None = None) -> None:
         show(f"{shown(summary.run)} has no front yet: its first generation has not ended.")
         return
     show(front_table(run, summary, top))
-    if limits := constraints_text(archive):
-        show(plain(limits))
+    for line in constraints_lines(archive):
+        show(plain(line))
     if summary.from_cache:
         show(f"{summary.from_cache} of {summary.evaluations} trainings were done by earlier runs (gi cache)")
 

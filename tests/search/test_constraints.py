@@ -104,7 +104,7 @@ def test_the_front_says_which_constraint_left_out_what(tmp_path, capsys):
     out = capsys.readouterr().out
     for name, limit, text in (("params", 1000, "--max-params 1k"), ("error", 0.03, "--max-error 3.00%")):
         count = sum(figures[name] > limit for figures in values)
-        assert f"{text}: {count} of {len(values)} scored programs lie beyond it" in out
+        assert f"\n{text}: {count} of {len(values)} scored programs lie beyond it\n" in out
 
 
 def test_a_run_without_constraints_says_nothing_of_them(tmp_path, capsys):
@@ -147,6 +147,9 @@ def test_seed_programs_of_too_many_parameters_are_refused_untrained_and_told(tmp
             "beyond --max-params",
             "beyond --max-params",
         ]
+        assert not any(group.reason == "beyond --max-params" for group in archive.outcomes.failures())
+        (refused,) = [group for group in archive.outcomes.refusals() if group.reason == "beyond --max-params"]
+        assert (refused.example, refused.count) == ("seed", 2)
         print_front(archive)
     assert not {"64 2", "256 4"} & {job.text for job in executors[0].jobs}
     assert "2 more tries refused before training" in capsys.readouterr().out
