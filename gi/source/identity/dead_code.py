@@ -12,7 +12,9 @@ from gi.source.tree.tree import Source, dotted, parse
 
 Definition: TypeAlias = tuple[str, str, str]  # kind, owner, name
 
+# Called or read from outside of the text: by the training loop, by torch, by `from file import *`.
 _ENTRIES = frozenset({"recipe", "forward", "__all__"})
+# Each round takes out at least one statement, and a chain of definitions that use each other is short.
 _MAX_ROUNDS = 20
 
 
@@ -26,6 +28,8 @@ def dead(source: Source, entry: str = "Net") -> dict[Definition, ast.stmt]:
     """
     unused: dict[Definition, ast.stmt] = {}
     nodes = source.under(source.tree)
+    # By name alone, without scopes: a name that is used anywhere keeps every definition of that name. What is kept by
+    # mistake costs a line; what goes by mistake breaks the program.
     loaded = _mentioned(nodes) | {entry_name(entry)}
     read = {n.attr for n in nodes if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load)}
     for node in nodes:
@@ -37,6 +41,7 @@ def dead(source: Source, entry: str = "Net") -> dict[Definition, ast.stmt]:
         for kind, name in _module_names(statement):
             if name not in loaded and name not in _ENTRIES:
                 unused[(kind, "", name)] = statement
+    # Without an entry of its own definitions nothing says which class is the network: all of them may be.
     if entry_name(entry) in {*source.classes, *source.functions}:
         unused.update(_dead_modules(source, entry_name(entry)))
     return unused
@@ -47,12 +52,14 @@ def _dead_modules(source: Source, entry: str) -> Iterator[tuple[Definition, ast.
     mentioned = [(s, _mentioned(source.under(s))) for s in source.tree.body]
     for name, owner in source.classes.items():
         is_used = any(name in names for statement, names in mentioned if statement is not owner)
+        # A decorator may register the class somewhere, and then no name mentions it.
         if _has_forward(owner) and not owner.decorator_list and name != entry and not is_used:
             yield ("definition", "", name), owner
 
 
 def without_dead_code(text: str, before: str = "", entry: str = "Net") -> str:
     """The text without what is dead in it and was not dead in `before` (all that is dead, where that is empty)."""
+    # What the author left unused stays: an edit must change nothing that it was not about.
     spared = set(dead(parse(before), entry)) if before else set()
     return _stripped(text, lambda source: [s for key, s in dead(source, entry).items() if key not in spared])
 
@@ -77,6 +84,8 @@ def _stripped(text: str, going_in: Callable[[Source], list[ast.stmt]]) -> str:
     return text
 
 
+# Layers without weights, buffers or random state of their own: that one of them exists changes neither the parameter
+# count nor what anything else computes.
 _IDLE_LAYERS = frozenset({
     "Identity", "Flatten", "Unflatten", "ReLU", "ReLU6", "LeakyReLU", "ELU", "CELU", "SELU", "GELU", "SiLU", "Mish",
     "GLU", "Sigmoid", "LogSigmoid", "Tanh", "Tanhshrink", "Softplus", "Softsign", "Softmax", "LogSoftmax", "Softmax2d",
@@ -92,6 +101,7 @@ _IDLE_FUNCTIONS = frozenset(
 
 def _is_idle(source: Source, statement: ast.stmt) -> bool:
     """Whether running a statement leaves nothing behind but the names that it binds. A definition runs nothing."""
+    # Imports, definitions and attributes with a plain value run nothing that could have an effect.
     if not isinstance(statement, ast.Assign):
         return True
     nodes = source.under(statement.value)
@@ -124,6 +134,7 @@ def _dead_attributes(
     source: Source, owner: ast.ClassDef, read: Collection[str]
 ) -> Iterator[tuple[Definition, ast.stmt]]:
     nodes = source.under(owner)
+    # A name in a string reaches the attribute too: `getattr(self, "fc")`, `add_module("fc", ...)`.
     read = {*read, *_strings(nodes)}
     if _reads_by_computed_name(nodes):
         return
@@ -135,6 +146,8 @@ def _dead_attributes(
                 and isinstance(target.value, ast.Name)
                 and target.value.id == "self"
                 and target.attr not in read
+                # Only calls build layers; `self.expansion = 4` may be read from outside as a setting, and costs
+                # nothing.
                 and isinstance(statement.value, ast.Call)
             ):
                 yield ("attribute", owner.name, target.attr), statement
@@ -168,6 +181,7 @@ def _dead_locals(
             target = statement.targets[0]
             if isinstance(target, ast.Name) and target.id not in read | declared:
                 yield ("local", function.name, target.id), statement
+            # `x = x` is what is left where a layer between the two was taken out.
             elif (
                 isinstance(target, ast.Name)
                 and isinstance(statement.value, ast.Name)
@@ -185,6 +199,7 @@ def _module_names(statement: ast.stmt) -> Iterator[tuple[str, str]]:
     """The names that a statement of the module binds, if it does nothing else than bind one."""
     if isinstance(statement, (ast.Import, ast.ImportFrom)) and len(statement.names) == 1:
         alias = statement.names[0]
+        # Future imports and stars bind names that no mention would show.
         if alias.name != "*" and getattr(statement, "module", "") != "__future__":
             yield "import", alias.asname or alias.name.split(".")[0]
     elif isinstance(statement, (ast.FunctionDef, ast.ClassDef)):

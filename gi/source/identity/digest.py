@@ -17,10 +17,13 @@ def normalise(text: str, entry: str = "Net") -> str:
 
     `entry` builds the network: what neither it nor anything else uses is left out.
     """
+    # Idle code alone is left out: an unused layer is counted among the parameters, so that two programs that differ in
+    # one are two.
     source = parse(without_idle_code(text, entry))
     tree = _Plain(imported(source)).visit(ast.parse(source.text))
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
+        # Where a statement was dropped, `pass` may stand in; one that is not needed would tell two spellings apart.
         if isinstance(body, list):
             node.body = [s for s in body if not isinstance(s, ast.Pass)] or [ast.Pass()]  # type: ignore[attr-defined]
         if isinstance(node, ast.ClassDef):
@@ -45,6 +48,7 @@ class _Plain(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        # A docstring, or a value that nobody takes.
         if isinstance(node.value, ast.Constant):
             return ast.Pass()
         return self.generic_visit(node)
@@ -61,6 +65,7 @@ class _Plain(ast.NodeTransformer):
         self.locals = outer
         return node
 
+    # An annotation has no effect on what runs, and editors of code often add or drop it.
     def visit_arg(self, node: ast.arg) -> ast.AST:
         return ast.arg(arg=self.locals.get(node.arg, node.arg), annotation=None)
 
@@ -83,8 +88,10 @@ def _is_written_in_full(statement: ast.stmt) -> bool:
 
 def _locals(function: ast.FunctionDef, start: int) -> dict[str, str]:
     """New names for what a private scope binds; parameters keep theirs where a caller may use them as keywords."""
+    # Callers may write `f(width=8)`: renaming a parameter would make another program of it.
     parameters = {a.arg for a in ast.walk(function.args) if isinstance(a, ast.arg)}
     stored = [n.id for n in ast.walk(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+    # These two are called by position alone, by torch and by the loop.
     free = parameters if function.name in ("forward", "recipe") else set()
     order = [a.arg for a in ast.walk(function.args) if isinstance(a, ast.arg) and a.arg in free]
     names = [n for n in dict.fromkeys([*order, *stored]) if n not in _KEPT and (n not in parameters or n in free)]

@@ -11,6 +11,7 @@ from gi.source.tree.arithmetic import literal
 from gi.source.tree.settle import settled
 from gi.source.tree.tree import Source, dotted
 
+# The first calls of a name are enough to guess from; some helpers are called thousands of times in a harvest.
 _MAX_CALLS = 12
 _SAMPLE_CHANNELS = 64
 
@@ -48,7 +49,9 @@ def block_of(name: str, source: str, answer: Mapping[str, Any], origin: Origin) 
 
 
 def _with_nn(source: str) -> str:
+    # A block's argument may be a layer class (`norm_layer=nn.BatchNorm2d`).
     """The module with `nn` imported, which the block's arguments name."""
+    # A future import has to stay the first statement of its module.
     future = "from __future__ import annotations\n"
     first = future if source.startswith(future) else ""
     return f"{first}from torch import nn\n{source[len(first) :]}"

@@ -16,6 +16,8 @@ from gi.source.tree.tree import Source, parse
 
 Model: TypeAlias = ast.ClassDef | ast.FunctionDef
 
+# A one-cycle schedule suits any number of steps, which is all that is known of the training here; evolution changes the
+# rest.
 _RECIPE = """
 
 def recipe(net, steps):
@@ -27,6 +29,7 @@ def recipe(net, steps):
 """
 _NETWORKS = ("torch.nn.", "torch.jit.ScriptModule")
 """Where torch's classes are networks: one of `torch.autograd.Function`, `torch.optim.Optimizer` is none."""
+# Parameters that switch on further outputs in published models: aux_logits, return_features, deep_supervision.
 _FLAG = re.compile(r"(.*_)?(aux|return|output|deep|attn|attention|features|supervision|logits)(_.*|s)?")
 _SYMBOLS = ("torch.optim.AdamW", "torch.optim.lr_scheduler.OneCycleLR", "torch.nn.CrossEntropyLoss")
 
@@ -56,6 +59,7 @@ def entry_of(text: str, name: str | None, arguments: Sequence[str] = ()) -> str:
     else the one function. Raises `SourceError` for none and for several, `ConfigError` for arguments that are wrong.
     """
     source, given = parse(text), _given(arguments)
+    # The user's own word comes first; without one a guess has to be the only candidate.
     chosen = name or _meant(source, given)
     if chosen not in bound_names(source.tree):
         choice = ", ".join(m.name for m in _models(source)) or "none"
@@ -91,9 +95,11 @@ def without_plain_recipe(text: str, original: str, entry: str = "Net") -> str:
     """
     source, first = parse(text), parse(with_recipe(original))
     recipe, plain = source.functions.get("recipe"), first.functions.get("recipe")
+    # Compared as trees, since evolution may have moved the recipe and its layout without changing it.
     if recipe is None or plain is None or first.text == original or ast.dump(recipe) != ast.dump(plain):
         return text
     rest = parse(source.edited(delete_statements(source, [recipe])))
+    # The user's own imports stay, also those that only `recipe` could have used: a patch is about the network.
     own = {ast.dump(s) for s in parse(original).tree.body}
     put_in = [s for (kind, *_), s in dead(rest, entry).items() if kind == "import" and ast.dump(s) not in own]
     return rest.edited(delete_statements(rest, put_in)).rstrip("\n") + "\n"
@@ -139,8 +145,11 @@ def script_line(text: str) -> int:
     """The line of the first statement that does a script's work when the file is imported; 0 where none does."""
     for node in parse(text).tree.body:
         if isinstance(node, ast.For | ast.While | ast.With):
+            # An assignment that calls something is as likely a script's: `model = train(...)`, `args =
+            # parser.parse_args()`.
             return node.lineno
         calls = isinstance(node, ast.Expr | ast.Assign) and isinstance(node.value, ast.Call)
+        # What modules of models do at import: set a seed, silence warnings, extend a path or a registry.
         if calls and not re.search(r"seed|filterwarnings|append|insert|getLogger|basicConfig", ast.unparse(node)):
             return node.lineno
     return 0
@@ -162,6 +171,8 @@ def _given(arguments: Sequence[str]) -> dict[str, str]:
             ast.literal_eval(value)
             given[name] = ast.unparse(ast.parse(value, mode="eval"))
         except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            # A literal alone: an expression would be evaluated in the file's scope, and the entry is stored in the
+            # run's file, which may be somebody else's.
             raise ConfigError(
                 f"--arg {argument}: {value} is no literal: write a number, True, None, a list, or a text in quotes "
                 f"of its own (--arg \"{name}='text'\")."
@@ -176,6 +187,7 @@ def _expression(name: str, parameters: Parameters, given: Mapping[str, str]) -> 
     """
     if not given:
         return name
+    # Parameters that are positional only have to be given in order, so those before a given one are written out.
     places = [n for n, only in enumerate(parameters.positional_only) if only in given]
     first = parameters.positional_only[: places[-1] + 1] if places else ()
     positional = [given.get(n) or parameters.defaults[n] for n in first]
@@ -193,8 +205,10 @@ def _needs(name: str, missing: Sequence[str]) -> str:
 
 def _parameters(source: Source, name: str) -> Parameters | None:
     """What the model `name` takes; None where its text does not say (an import, a partial, an inherited start)."""
+    # The last definition of a name is the one that Python keeps.
     definition = next((m for m in reversed(_models(source)) if m.name == name), None)
     if isinstance(definition, ast.FunctionDef):
+        # A decorator may give the function another signature.
         return None if definition.decorator_list else _signature(definition, skipped=0)
     return _class_parameters(source, definition) if definition is not None else None
 
@@ -207,6 +221,8 @@ def _class_parameters(source: Source, model: ast.ClassDef) -> Parameters | None:
         if owner.decorator_list:  # a data class, say
             return None
     last = _line_of_bases(source, model)[-1]
+    # Without a start of its own a class takes that of its base; torch.nn.Module takes nothing, other bases of torch are
+    # not read here.
     plain = all(resolve(source, base) == "torch.nn.Module" for base in last.bases)
     return Parameters((), (), {}, takes_any=False) if plain else None
 
@@ -217,6 +233,7 @@ def _line_of_bases(source: Source, model: ast.ClassDef) -> list[ast.ClassDef]:
     while True:
         bases = [classes[b.id] for b in line[-1].bases if isinstance(b, ast.Name) and b.id in classes]
         if not bases or bases[0] in line:
+            # A class may name itself as its base where a name is bound twice.
             return line
         line.append(bases[0])
 
@@ -258,12 +275,15 @@ def _meant(source: Source, given: Mapping[str, str]) -> str:
     """The name of the model that is meant where the user names none."""
     models = _models(source)
     networks = [m for m in models if isinstance(m, ast.ClassDef) and _is_network(source, m)]
+    # gi's own convention comes first, so that files written for it are never ambiguous.
     if any(m.name == "Net" for m in models):
         return "Net"
+    # A class that another class builds is a part of a network.
     parts = {n.id for m in networks for n in ast.walk(m) if isinstance(n, ast.Name) and n.id != m.name}
     whole = [m for m in networks if m.name not in parts]
     factories = [m for m in models if isinstance(m, ast.FunctionDef) and _mentions(m, networks)]
     classes, functions = [m.name for m in whole], [m.name for m in factories]
+    # Classes before functions: a factory of a class that can be built by itself is a second way to the same network.
     for candidates in (classes, functions):
         free = [n for n in candidates if _can_be_built(source, n, given)]
         if len(free) > 1:

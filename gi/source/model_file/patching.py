@@ -34,11 +34,13 @@ def patched(before: bytes, text: str) -> bytes:
     mark = codecs.BOM_UTF8 if encoding == "utf-8-sig" else b""
     raw = [(m[1], m[2]) for m in _LINE.finditer(before[len(mark) :]) if m[0]]
     old = [line.decode(encoding.removesuffix("-sig")) for line, _ in raw]
+    # Trailing blank lines are kept apart: a text ends with one line end here, and a file keeps as many as it had.
     blank = sum(1 for _ in itertools.takewhile(lambda line: not line, reversed(old)))
     new = [*text.rstrip("\n").split("\n"), *[""] * blank] if text else []
     end = next((e for _, e in raw if e), b"\n")
     lines = [line + (e or end) for line, e in _restyled(raw, old, new, encoding.removesuffix("-sig"), end)]
     whole = mark + b"".join(lines)
+    # A file whose last line had no end gets none: the diff would say so in a line of its own.
     return whole if not raw or raw[-1][1] else whole.removesuffix(end)
 
 
@@ -66,6 +68,8 @@ def _restyled(
         if tag == "equal":
             yield from raw[first:last]
         else:
+            # A replaced line keeps the line end of the one in its place, so that a file of mixed ends stays mixed where
+            # it was.
             ends = [e for _, e in raw[first:last]]  # of the lines that these replace
             for n, line in enumerate(new[start:stop]):
                 yield _encoded(line, encoding), ends[n] if n < len(ends) else end
@@ -79,6 +83,7 @@ def _encoded(line: str, encoding: str) -> bytes:
 
 
 def _matched(old: Sequence[object], new: Sequence[object]) -> "difflib.SequenceMatcher[object]":
+    # Automatic junk drops lines that recur often, as `nn.ReLU(),` does, and aligns the rest wrongly.
     return difflib.SequenceMatcher(None, old, new, autojunk=False)
 
 

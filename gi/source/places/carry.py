@@ -11,6 +11,7 @@ from gi.source.tree.statements import insert_before
 from gi.source.tree.tree import Replacement, Source
 
 _BUILTINS = frozenset(dir(builtins))
+# Black's width: lines are joined as far as most people let them grow.
 _MAX_IMPORT_LINE = 88
 
 
@@ -56,6 +57,7 @@ class _Plan:
             if name in self.donor.imports:
                 self.imports.setdefault(name, self.donor.imports[name])
                 continue
+            # A name that is bound nowhere may come from a star import; then all of them come, for no text says which.
             if name not in self.donor.units and name not in _BUILTINS:
                 self.stars.update(dict.fromkeys(self.donor.stars))
             for unit in self.donor.units.get(name, ()):
@@ -66,6 +68,7 @@ class _Plan:
     def name_everything(self, asked: Collection[str]) -> None:
         """Decides for each name whether the host's own is used, and what a new one is called."""
         taken = self.host.bound | _BUILTINS
+        # In sorted order, as no decision of a run may depend on the order of a set.
         for name, imported in sorted(self.imports.items()):
             known = self.host.importing(imported, name)
             self.spelled[name] = known or self._free(name, asked, taken)
@@ -81,7 +84,9 @@ class _Plan:
 
     def _equal(self, name: str) -> str:
         """The host's name for what the donor defines as `name`, where the host defines the same; else ""."""
+        # A definition that was carried before may have been given a number: `Block1` is tried as the donor's `Block`.
         candidates = [c for c in self.host.units if re.fullmatch(rf"{re.escape(name)}\d*", c)]
+        # The shortest name first, so that the host's own comes before a copy of it.
         same = (c for c in sorted(candidates, key=len) if self.donor.equal(name, self.host, c))
         return next(same, "")
 
@@ -93,6 +98,7 @@ class _Plan:
         used = {*taken, *(self.host.every_name if name in asked else ())}
         if name not in used:
             return name
+        # Not the host's names alone: inside the definition that is carried, the new one must mean nothing else either.
         used |= self.donor.every_name
         number = 1
         while f"{name}{number}" in used:
@@ -103,8 +109,11 @@ class _Plan:
 
     def replacements(self) -> Iterator[Replacement]:
         """The future import, the imports and the definitions, each at its place."""
+        # In the donor's order, in which Python has run them there: a base class stands before its heirs.
         units = sorted((u for u in self.units if not self.reused.issuperset(u.names)), key=lambda u: u.start)
         source = self.host.source
+        # Without it Python would evaluate the annotations where the definition runs, in another order than in the
+        # donor.
         if self._needs_future(units):
             yield _at_top(source, "from __future__ import annotations")
         lines = [*self.stars, *(line for name in sorted(self.imports) for line in self._import_lines(name))]
@@ -148,6 +157,7 @@ def _head(source: Source) -> list[ast.stmt]:
     body, last = source.tree.body, 0
     for number, statement in enumerate(body):
         if isinstance(statement, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+            # An import below a definition may depend on it; new ones go above.
             break
         if isinstance(statement, (ast.Import, ast.ImportFrom)) or (not number and _is_docstring(statement)):
             last = number + 1

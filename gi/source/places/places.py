@@ -76,6 +76,7 @@ def place_of(source: Source, call: ast.Call) -> Place | None:
 def _in_call(source: Source, parent: ast.Call, call: ast.Call, node: ast.expr) -> Place | None:
     statement, func = source.parents.get(parent), parent.func
     if isinstance(func, ast.Attribute) and func.attr in ("append", "add_module", "register_module"):
+        # A layer that is registered under a name is called by that name in a forward, unless the class is a Sequential.
         by_name = _is_self(func.value) and not _is_sequential(source, parent)
         return Appended(call, statement) if isinstance(statement, ast.Expr) and not by_name else None
     of_base = isinstance(func, ast.Attribute) and func.attr == "__init__" and _is_sequential(source, parent)
@@ -94,6 +95,7 @@ def _is_sequential(source: Source, node: ast.AST) -> bool:
     owner = source.enclosing(node, ast.ClassDef)
     if owner is None or not any(resolve(source, base).endswith("Sequential") for base in owner.bases):
         return False
+    # With a forward of its own a Sequential may run its layers in any order, or one of them twice.
     return not any(isinstance(f, ast.FunctionDef) and f.name == "forward" for f in owner.body)
 
 
@@ -102,13 +104,16 @@ def _attribute(source: Source, statement: ast.Assign | ast.AnnAssign, call: ast.
     target, owner = targets[0], source.enclosing(statement, ast.ClassDef)
     if len(targets) > 1 or owner is None or not isinstance(target, ast.Attribute) or not _is_self(target.value):
         return Anywhere(call)
+    # In the class that defines it: another class of the file may have an attribute of the same name.
     references = [n for n in source.under(owner) if _is_self_attribute(n, target.attr) and n is not target]
     references = [_with_forward(source, n) for n in references]
     around = [source.parents.get(n) for n in references]
     uses = tuple(c for c, n in zip(around, references, strict=True) if isinstance(c, ast.Call) and c.func is n)
+    # `self.conv.weight` or `self.layers[0]` is read: without the layer that line fails.
     is_opened = any(isinstance(p, (ast.Attribute, ast.Subscript)) and p.value in references for p in around)
     if is_opened or not all(_takes_one(use) for use in uses):
         return None
+    # Something passes the layer on (`nn.Sequential(self.conv, ...)`) or calls it from elsewhere.
     if not uses or len(uses) != len(references) or _is_read_from_outside(source, owner, target.attr):
         return Anywhere(call)
     return Attribute(call, target.attr, statement, uses)
@@ -130,6 +135,7 @@ def _is_read_from_outside(source: Source, owner: ast.ClassDef, name: str) -> boo
         if isinstance(n, ast.Attribute)
         and n.attr == name
         and not _is_self(n.value)
+        # `F.conv2d` is no attribute of an object: names of imported modules do not count.
         and not imported(source).get(dotted(n).partition(".")[0])
     )
     return any(True for _ in of_heirs) or any(True for _ in of_others)

@@ -32,6 +32,8 @@ def removal(source: Source, places: Iterable[Place]) -> list[Replacement]:
     elements: dict[int, list[Element]] = {}
     for place in places:
         if isinstance(place, Element):
+            # Elements of one call are deleted together: single deletions next to each other would both take the comma
+            # between.
             elements.setdefault(id(source.parents[place.node]), []).append(place)
         elif isinstance(place, Appended):
             statements.append(place.statement)
@@ -66,6 +68,8 @@ def _element_runs(source: Source, group: list[Element]) -> list[Replacement]:
 
 
 def bypass(source: Source, call: ast.Call, data: ast.expr) -> list[Replacement]:
+    # Two replacements around the operand instead of one over the call: an inner call that goes as well lies between
+    # them.
     """A call becomes its operand: what is around the operand goes, so that nested calls can go together."""
     (start, end), (first, last) = source.bytes_of(call), source.bytes_of(data)
     opening, closing = ("", "") if isinstance(data, _ATOMS) else ("(", ")")
@@ -88,6 +92,7 @@ def insertion(source: Source, place: Place, calls: list[tuple[str, str]], *, aft
         lines = [_statement_like(source, place, code, stem) for code, stem in calls]
         return [(insert_after if after else insert_before)(source, place.statement, *lines)]
     if isinstance(place, Anywhere):
+        # Joined in a Sequential, since a conditional, a default or a `return` takes one expression.
         codes, own = [code for code, _ in calls], [source.code(place.node)]
         return _replaced(source, place, "torch.nn.Sequential", ", ".join([*own, *codes] if after else [*codes, *own]))
     return _in_forward(source, place, calls, after=after)
@@ -96,6 +101,7 @@ def insertion(source: Source, place: Place, calls: list[tuple[str, str]], *, aft
 def _like(place: Element, code: str, stem: str) -> str:
     if not isinstance(place.node, ast.Tuple):
         return code
+    # `OrderedDict` and `nn.Sequential` would drop the earlier of two layers of one name.
     taken = {
         s.elts[0].value for s in place.siblings if isinstance(s, ast.Tuple) and isinstance(s.elts[0], ast.Constant)
     }
@@ -123,6 +129,7 @@ def _in_forward(
     for _, stem in calls:
         names.append(fresh(stem, taken))
         taken.add(names[-1])
+    # Behind the attribute that it follows, where a reader looks for it; else at the constructor's end, where all exist.
     last = place.statement if isinstance(place, Attribute) else constructor.body[-1]
     lines = [f"self.{name} = {code}" for name, (code, _) in zip(names, calls, strict=True)]
     replacements = [insert_after(source, last, *lines)]
@@ -133,6 +140,7 @@ def _in_forward(
 def uses_of(source: Source, expression: ast.expr, names: list[str]) -> list[Replacement]:
     """Sends the value of an expression through `self.name(...)` for each name, on lines of their own if it can."""
     statement = source.parents.get(expression)
+    # A line of its own, as people write forward; within an expression the calls are nested.
     if isinstance(statement, ast.Assign) and len(statement.targets) == 1 and isinstance(statement.targets[0], ast.Name):
         target = statement.targets[0].id
         lines = [f"{target} = self.{name}({target})" for name in names]
@@ -147,6 +155,7 @@ def constructor_of(source: Source, node: ast.AST) -> Function | None:
     return next((f for f in body if isinstance(f, ast.FunctionDef) and f.name == "__init__"), None)
 
 
+# Strings too: a name may be read by `getattr`, or be a key of a ModuleDict.
 def attribute_names(source: Source) -> set[str]:
     """Every attribute name that the program mentions."""
     return {n.attr for n in source.under(source.tree) if isinstance(n, ast.Attribute)} | {

@@ -25,6 +25,7 @@ class Expression:
 
 def expression(scopes: Sequence[Mapping[str, int]], wanted: Sequence[Any]) -> Expression | None:
     """The simplest expression that gives `wanted[i]` under the names and numbers of `scopes[i]`, for every i."""
+    # A number is the plainest, and the only answer that needs no names.
     if len(set(wanted)) == 1:
         return Expression(repr(wanted[0]), 0)
     if not all(type(w) is int for w in wanted):
@@ -41,6 +42,8 @@ def condition(scopes: Sequence[Mapping[str, int]], needed: Sequence[bool]) -> st
     plain = next((text for text, held in tests if held == goal), None)
     if plain:
         return plain
+    # Of the tests that hold nowhere else, two may cover together what none covers alone. More than two nobody would
+    # write.
     inside = [(t, held) for t, held in tests if not any(h and not g for h, g in zip(held, goal, strict=True))]
     for number, (text, held) in enumerate(inside):
         for other, also in inside[number + 1 :]:
@@ -51,6 +54,7 @@ def condition(scopes: Sequence[Mapping[str, int]], needed: Sequence[bool]) -> st
 
 def _names(scopes: Sequence[Mapping[str, int]]) -> dict[str, Values]:
     """The names that every scope has, plain ones first, with their number in each."""
+    # A name that one instance lacks would raise in it.
     shared = [n for n in scopes[0] if all(n in scope for scope in scopes)] if scopes else []
     # `planes` before `self.planes` before `widths[0]`.
     shared.sort(key=lambda n: (n.count(".") + 2 * n.count("["), "out_" not in n and "." in n))
@@ -59,6 +63,7 @@ def _names(scopes: Sequence[Mapping[str, int]]) -> dict[str, Values]:
 
 def _simple(names: Mapping[str, Values], goal: Values) -> Iterator[Expression]:
     yield from (Expression(n, 1) for n, values in names.items() if values == goal)
+    # A name with one value everywhere cannot tell instances apart: a number says the same.
     varying = {n: v for n, v in names.items() if len(set(v)) > 1}
     yield from _scaled(varying, goal)
     yield from _joined(names, varying, goal)
@@ -80,6 +85,7 @@ def _scaled(names: Mapping[str, Values], goal: Values) -> Iterator[Expression]:
 
 def _joined(names: Mapping[str, Values], varying: Mapping[str, Values], goal: Values) -> Iterator[Expression]:
     """Two names: a product, a quotient, a sum, a difference."""
+    # The order in which they are tried decides between equals.
     for sign, operator in ((SIGNS[kind], OPERATORS[kind]) for kind in _TRIED):
         for left, a in names.items():
             for right, b in names.items():
@@ -106,6 +112,7 @@ def _shifted(names: Mapping[str, Values], goal: Values) -> Iterator[Expression]:
 def _choices(names: Mapping[str, Values], goal: Values) -> Iterator[Expression]:
     """`64 if first == 3 else planes`."""
     for text, held in _tests(names):
+        # Both ways must occur: a condition that always holds is no choice.
         yes = [i for i, h in enumerate(held) if h]
         no = [i for i, h in enumerate(held) if not h]
         if yes and no:
@@ -125,8 +132,10 @@ def _part(names: Mapping[str, Values], goal: Values, at: Sequence[int]) -> str:
 
 def _tests(names: Mapping[str, Values]) -> Iterator[tuple[str, tuple[bool, ...]]]:
     """Comparisons that hold in some scopes and not in others, the plainest first."""
+    # Only what differs between instances can decide between them.
     varying = {n: v for n, v in names.items() if len(set(v)) > 1}
     for name, values in varying.items():
+        # `stride != 1` is what people write where a block changes the size.
         if 1 in values:
             yield f"{name} != 1", tuple(v != 1 for v in values)
     for name, values in varying.items():

@@ -19,6 +19,7 @@ from gi.source.tree.tree import Source
 Image = tuple[int, int, int]
 """Channels, height and width."""
 
+# Layers of more features than that are pooled first, so a factor above it is none that a size or a width has.
 _MOST = 4096
 
 
@@ -33,6 +34,8 @@ def with_other_numbers(
     scopes = [constants | dict(scope) for scope in scopes]
     if not isinstance(node, ast.BinOp) or any(value_of(node, scope) is None for scope in scopes):
         return None
+    # The nodes themselves, to be set in place: copying the tree for each of some thousand choices costs more than the
+    # rest.
     numbers = list(_numbers(node))
     for choice in _choices(numbers, images):
         before = {id(n): n.value for n in numbers}
@@ -48,6 +51,7 @@ def with_other_numbers(
 
 
 def images_of(trace: Trace, wanted: int) -> list[Image]:
+    # What came last comes first: a dense layer stands at the end.
     """The images of a run that hold so many values, each once, those that came last first."""
     shapes = (shape for use in reversed(trace.uses) for shape in (use.output, *use.inputs))
     fitting = [s[1:] for s in shapes if len(s) == 4 and s[1] * s[2] * s[3] == wanted]
@@ -79,6 +83,7 @@ def _refactored(
             given = [math.prod(value_of(f, scope) for f in kept) for scope in scopes]
             for channels, height, width in images:
                 fits = all(g == channels and g * height * width == w for g, w in zip(given, wanted, strict=True))
+                # Numbers alone would freeze the width, which is what a formula is kept for.
                 if fits and any(not isinstance(f, ast.Constant) for f in kept):
                     return " * ".join([*texts, str(height), str(width)])
     return None
@@ -98,6 +103,7 @@ def _numbers(node: ast.expr) -> Iterator[ast.Constant]:
         yield node
     elif isinstance(node, ast.BinOp):
         yield from _numbers(node.left)
+        # An exponent is a number of axes, `(side // 8) ** 2`, and no size.
         yield from () if isinstance(node.op, ast.Pow) else _numbers(node.right)
     elif isinstance(node, ast.Call):
         for argument in node.args:
@@ -116,6 +122,8 @@ def _choices(numbers: Sequence[ast.Constant], images: Sequence[Image]) -> Iterat
             yield list(zip(numbers[first : first + 3], (channels, height, width), strict=True))
     by_value: dict[object, list[ast.Constant]] = {}
     for number in numbers:
+        # Equal numbers stand for one quantity, `width * 31 * 31`: they change together. Of single ones the last comes
+        # first.
         by_value.setdefault(number.value, []).append(number)
     groups = [g for g in by_value.values() if len(g) > 1] + [[n] for n in reversed(numbers)]
     for group in groups:

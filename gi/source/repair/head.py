@@ -17,10 +17,12 @@ def add_head(source: Source, fix: Fix, taken: set[str], network: str) -> list[Re
     )
     last = forward.body[-1] if forward else None
     constructor = placing.constructor_of(source, last) if last else None
+    # Without a plain `return` at the end nothing says where the output leaves.
     if not isinstance(last, ast.Return) or last.value is None or constructor is None:
         raise UnrepairableError("the output has another shape, and forward does not end in a return")
     head, imports = "", list[Replacement]()
     dense = [("Linear", f"{fix.position}, {fix.value}")]
+    # Images are pooled to one value a channel, so that the head's width depends on no image size.
     layers = dense if fix.name == "flat" else [("AdaptiveAvgPool2d", "1"), ("Flatten", ""), *dense]
     for symbol, arguments in layers:
         code, more = placing.spelled(source, f"torch.nn.{symbol}", arguments)

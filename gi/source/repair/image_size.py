@@ -26,17 +26,21 @@ _NAME = re.compile(
 
 def with_image_size(text: str, answer: Answer, task: Task, check: Check) -> tuple[str, Answer]:
     """The text with the task's image size in the constants named so, and its answer, where that mends something."""
+    # Nothing of a wrong size: a trace more would tell nothing.
     if not wrong_tensors(answer):
         return text, answer
     source = parse(text)
     also = _in_formulas(source, answer)
     best, least = (text, answer), wrong_tensors(answer)
+    # Names in the order of the text: the first is mostly that of the outermost class, whose argument reaches the
+    # others.
     for replacements in list(_attempts(source, task, also))[:MAX_TRIES]:
         changed = source.edited(replacements)
         tried = check(changed, task)
         wrong = wrong_tensors(tried)
         if wrong < least:
             best, least = (changed, tried), wrong
+        # The next name could only make other tensors differ.
         if not wrong:
             break
     return best
@@ -46,6 +50,7 @@ def wrong_tensors(answer: Answer) -> float:
     """How many tensors that the program makes have a wrong size; infinitely many where the run stopped forward."""
     if isinstance(answer, Trace):
         return sum(is_raw_size(fix) or fix.name == "in_features" for fix in answer.fixes)
+    # A run that ended forward comes after every one that did not, and one that does not build is left to others.
     return float("inf") if answer.stage == "forward" else 0
 
 
@@ -71,6 +76,7 @@ def _attempts(source: Source, task: Task, also: Collection[str] = ()) -> Iterato
     by_name: dict[str, list[Replacement]] = {}
     for name, node in _named_constants(source.tree):
         wanted = _wanted(name, node, task)
+        # Of names that say no size only those that a wrong formula is made of, as `n` in `(n // 4) ** 2`.
         if (_NAME.fullmatch(name) or name in also) and wanted not in ("", source.code(node)):
             by_name.setdefault(name, []).append(source.replace(node, wanted))
     yield from by_name.values()
@@ -103,6 +109,7 @@ def _wanted(name: str, node: ast.expr, task: Task) -> str:
     height, width = shape[1:]
     match node:
         case ast.Constant(value=int()) if not isinstance(node.value, bool):
+            # A side alone is taken for the height; both agree for every data set that gi knows.
             return str(width if re.search(r"(width|w)$", name, re.IGNORECASE) else height)
         case ast.Tuple(elts=elements) | ast.List(elts=elements) if all(_is_int(e) for e in elements):
             values = {2: (height, width), 3: tuple(shape)}.get(len(elements))

@@ -37,6 +37,7 @@ def _instances(fix: Fix, trace: Trace) -> int:
 
 def remove(source: Source, fix: Fix, trace: Trace) -> list[Replacement]:
     """Deletes the call; a pool that several layers share gets `ceil_mode=True` instead."""
+    # Deleting the line would take the pool from the other layers, which need it.
     if fix.name == "ceil_mode" and _instances(fix, trace) > 1:
         return [add_argument(source, call_at(source, fix.built[0]), "ceil_mode", "True")]
     return placing.removal(source, [_place(source, fix)])
@@ -45,6 +46,7 @@ def remove(source: Source, fix: Fix, trace: Trace) -> list[Replacement]:
 def set_symbol(source: Source, fix: Fix, trace: Trace) -> list[Replacement]:
     """The class that is called becomes another."""
     call = call_at(source, fix.built[0])
+    # One line has one class, whatever its layers need.
     wanted = {f.value for f in trace.fixes if f.kind == "symbol" and f.built[:1] == fix.built[:1]}
     if len(wanted) > 1:
         raise UnrepairableError(f"line {call.lineno} builds several layers that must be of different classes")
@@ -63,6 +65,7 @@ def set_lazy(source: Source, fix: Fix, trace: Trace) -> list[Replacement]:
             "write the plain class with the width of its input"
         )
     spelled, line = spelling(source, f"{module}.{name.removeprefix('Lazy')}")
+    # The first width of the line: where its layers need others, the next round finds the argument like any other.
     width = next(f.value for f in trace.fixes if f.kind == "lazy" and f.built[:1] == fix.built[:1])
     start = source.bytes_of(call.func)[1]
     at = source.data.index(b"(", start) + 1
@@ -77,6 +80,7 @@ def set_lazy(source: Source, fix: Fix, trace: Trace) -> list[Replacement]:
 def flatten_first(source: Source, fix: Fix, _: Trace) -> list[Replacement]:
     """A flatten, or a pool and a flatten, in front of a dense layer."""
     place = _place(source, fix)
+    # In front of `self.fc(x)` the flatten stands in forward; an element or an appended layer gets a sibling.
     if isinstance(place, placing.Attribute):
         return _flatten_in_forward(source, fix)
     flat, imports = placing.spelled(source, "torch.nn.Flatten", "")
@@ -109,6 +113,7 @@ def _flatten_in_forward(source: Source, fix: Fix) -> list[Replacement]:
     name, line = spelling(source, "torch.flatten")
     imports += [with_import(source, line)] if line else []
     statement = source.statement(call)
+    # On a line of its own where the value has a name, as people write it.
     if isinstance(call.args[0], ast.Name) and isinstance(statement, (ast.Assign, ast.Return)):
         return [insert_before(source, statement, f"{call.args[0].id} = {name}({data}, 1)"), *imports]
     return [source.replace(call.args[0], f"{name}({data}, 1)"), *imports]
@@ -118,6 +123,7 @@ def set_view(source: Source, fix: Fix, trace: Trace) -> list[Replacement]:
     """The second size of a view to (n, k), and the first where it is a number of images of its own."""
     call = call_at(source, fix.site)
     sizes = list(call.args)
+    # Both spellings, `view(n, k)` and `view((n, k))`, are common.
     if sizes and isinstance(sizes[-1], (ast.Tuple, ast.List)):  # x.view((n, k)), torch.reshape(x, (n, k))
         sizes = list(sizes[-1].elts)
     if len(sizes) != 2:
@@ -129,8 +135,10 @@ def set_view(source: Source, fix: Fix, trace: Trace) -> list[Replacement]:
         if x is not call.args[0]:
             return [Replacement(source.bytes_of(x)[1], source.bytes_of(call)[1], ".flatten(1)")]
         return [source.replace(sizes[0], "-1"), source.replace(sizes[1], str(fix.value[1]))]
+    # Of one view in a block that is built many times, each instance may want another width: then -1 says it for all.
     wanted = {f.value for f in trace.fixes if f.kind == "view" and f.site == fix.site}
     features = int(fix.value[1])
+    # A formula that can be kept stays readable, and right for other widths.
     formula = with_other_numbers(source, sizes[1], [{}], [features], images_of(trace, features))
     if formula is not None and len(wanted) == 1:
         return [source.replace(sizes[1], formula)]

@@ -37,6 +37,7 @@ def _without(source: Source, call: ast.Call, flag: ast.expr) -> Replacement:
     keyword = next((k for k in call.keywords if k.value is flag), None)
     start, end = source.bytes_of(keyword or flag)
     whole = source.data[: source.bytes_of(call)[1] - 1]
+    # A trailing comma of the call goes too.
     if not whole[end:].strip(b" \t\r\n,"):  # the last argument: with the comma before it
         start = len(source.data[:start].rstrip(b" \t\r\n,"))
         return Replacement(start, end, "")
@@ -52,6 +53,7 @@ def as_assignment(source: Source, node: ast.AugAssign, changed: Callable[[str], 
     target = node.target.id
     opening, closing = ("", "") if isinstance(node.value, _ATOMS) else ("(", ")")
     operation = f"{target} = {changed(target)} {SIGNS[type(node.op)]} {opening}"
+    # `x *= a + b` is `x = x * (a + b)`.
     return [Replacement(start, first, operation), *([Replacement(last, end, closing)] if closing or last < end else [])]
 
 

@@ -32,6 +32,7 @@ def set_padding(source: Source, fix: Fix, trace: Trace) -> list[Replacement]:
     literal = isinstance(front, ast.Constant) and isinstance(back, ast.Constant)
     if literal and len({(c.value, c.wanted) for c in cases}) == 1:
         missing, naming = cases[0].wanted[0] - cases[0].value, list[Replacement]()
+        # An odd difference puts one channel more behind.
         texts = _split(front, back, str(missing), (str(missing // 2), str(missing - missing // 2)))
     else:
         present, naming = _channels(source, call.args[0])
@@ -57,6 +58,7 @@ def _channels(source: Source, operand: ast.expr) -> tuple[str, list[Replacement]
         image = image.value
     if isinstance(image, ast.Name):
         return f"{image.id}.shape[1]", []
+    # The operand is an expression: a walrus names it once, where writing it twice would run it twice.
     name = placing.fresh("padded", {n.id for n in ast.walk(source.tree) if isinstance(n, ast.Name)})
     return f"{name}.shape[1]", source.wrap(operand, f"({name} := ", ")")
 

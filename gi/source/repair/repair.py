@@ -37,6 +37,8 @@ def repaired(text: str, task: Task, check: Check) -> Repaired:
         if isinstance(answer, Stopped) or not answer.fixes:
             return Repaired(text, answer, rounds)
         try:
+            # Strides in the first round alone: one that does not mend every sum makes others differ, and so on without
+            # end.
             mended = mend(text, answer, strides=rounds == 0)
         except UnrepairableError as error:
             return Repaired(text, Stopped("forward", "cannot repair", answer.fixes[0].site[0], str(error)), rounds)
@@ -83,6 +85,7 @@ def mend(text: str, trace: Trace, *, strides: bool = True) -> str:
 
 
 def _plain(source: Source, trace: Trace, fixes: Sequence[Fix]) -> list[Replacement]:
+    # At a site where a projection or a pool is possible an argument that cannot be settled is no failure.
     structural = {f.site for f in trace.fixes if f.kind in _STRUCTURAL}
     numbers = [f for f in fixes if f.kind == "argument" and f.route]
     replacements = values.arguments(source, trace, numbers, optional=structural)

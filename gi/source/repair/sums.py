@@ -31,6 +31,7 @@ def project(source: Source, fix: Fix, trace: Trace, taken: set[str]) -> list[Rep
 
 
 def _projection(source: Source, fix: Fix, cases: Sequence[Case]) -> tuple[str, list[Replacement]]:
+    # A condition in the constructor decides for each object: `Conv2d(...) if stride != 1 else Identity()`.
     """The layer: where only some objects need it, under the condition that they do; else in all whose sum runs.
 
     In an object whose sum never runs, the layer's weights would get no gradient.
@@ -57,6 +58,7 @@ def _layer(source: Source, fix: Fix, cases: Sequence[Case]) -> tuple[str, list[R
     """A 1x1 convolution, or a dense layer for features, with the widths that each case needs or has."""
     scopes = [dict(c.names) for c in cases]
     wanted = [c.wanted[0] if c.wanted else _own_widths(c, fix.name) for c in cases]
+    # `(channels, out, stride)`, where a stride of 0 means features.
     alike = len({len(widths) for widths in wanted}) == 1  # else one object adds maps where another adds features
     texts = [expression(scopes, values) for values in zip(*wanted, strict=True)] if alike else [None]
     if any(t is None for t in texts):
@@ -129,6 +131,7 @@ def _size(source: Source, node: ast.AST, fix: Fix, cases: Sequence[Case]) -> tup
     The size is a number where it is always the same, else read off the other operand, which gets a name if it has none.
     """
     wanted = {c.wanted[0] for c in cases if c.wanted}
+    # One size everywhere is a plain number; else it is read off the tensor that it has to match.
     if len(wanted) == 1 and all(c.wanted for c in cases):
         return fix.name, _number(wanted.pop()), []
     other = "right" if fix.name == "left" else "left"
@@ -138,6 +141,7 @@ def _size(source: Source, node: ast.AST, fix: Fix, cases: Sequence[Case]) -> tup
             return side, f"{source.code(operand)}.shape[2:]", []
     left = _operand(node, "left")
     if not isinstance(node, ast.BinOp) or left is None:
+        # Only a sum has two operands in one expression, so only there a walrus in the first is seen by the second.
         raise UnrepairableError("two operands of a sum have different sizes, and neither has a name")
     return "right", "first.shape[2:]", source.wrap(left, "(first := ", ")")
 

@@ -41,16 +41,19 @@ def arguments(source: Source, trace: Trace, fixes: Sequence[Fix], *, optional: C
     replacements, pending, failed = dict[int, Replacement](), list(fixes), list[Fix]()
     while pending:
         fix = pending[0]
+        # Numbers at these points came through a place that changes in this round: what they are now is no basis.
         stale = {i for f in fixes if replacements.keys() & set(f.route) for i in f.route}
         best = _best(source, trace, fix, stale, loose=fix.site not in optional)
         if best is None:
             pending.remove(fix)
+            # A depthwise convolution that gets other widths can keep its outputs only with fewer groups.
             grouped = _grouped(source, trace, fix, fixes) if fix.name == "out_channels" else None
             if grouped is not None:
                 replacements[grouped[0]] = grouped[1]
                 pending = [f for f in pending if grouped[0] not in f.route]
             elif fix.site not in optional:
                 failed.append(fix)
+            # The next fix may still be settled, and what it changes may settle this one.
             continue
         replacements[best.point] = _written(source, trace.points[best.point], best.expression.text)
         pending = [f for f in pending if best.point not in f.route]
@@ -91,6 +94,7 @@ def _settlements(
     for depth, index in enumerate(fix.route):
         point = trace.points[index]
         cases = [_following(c) if led else c for c in point.cases if c.wanted]
+        # No single text gives two numbers at once.
         if any(len(c.wanted) > 1 for c in cases) or not cases:
             continue
         there = _there(source, point)
@@ -123,6 +127,7 @@ def _following(case: Case) -> Case:
     return dataclasses.replace(case, wanted=new) if len(new) == 1 and new[0] != 0 else case
 
 
+# Names as the run had them come first; what they will be once the other fixes are made is a guess.
 def _expression(cases: Sequence[Case], loose: Callable[..., int] | None, there: str) -> Expression | None:
     """What gives all that is wanted under the names of the run; else under those that they will have once mended.
 
@@ -179,6 +184,7 @@ def find_argument(call: ast.Call, name: str, position: int) -> ast.expr | None:
     for keyword in call.keywords:
         if keyword.arg == name:
             return keyword.value
+    # Behind a star nothing says which parameter a position is.
     if 0 <= position < len(call.args) and not any(isinstance(a, ast.Starred) for a in call.args[: position + 1]):
         return call.args[position]
     return None
