@@ -19,7 +19,9 @@ import torch
 from gi.source.tree.entry import entry_call
 from gi.trace.program.candidate import CandidateError, blame
 
+# One image alone can pass where a batch does not: `x.view(-1)` gives the classes of one image.
 _IMAGES = 2
+# The module needs a name that pickling and dataclasses find it by again.
 _MODULE = "model_of_user"
 _NO_MEMORY = re.compile(r"can't allocate memory|MemoryError|not enough memory")
 
@@ -42,10 +44,12 @@ def _said(path: Path, entry: str, input_shape: list[int]) -> str:
             assert spec.loader is not None
             module = sys.modules[_MODULE] = importlib.util.module_from_spec(spec)
             spec.loader.exec_module(module)
+            # The entry was checked to be a name called with literals alone (gi.source.tree.entry).
             net: Any = eval(entry_call(entry), module.__dict__)
             with torch.no_grad():
                 output = net(torch.zeros(_IMAGES, *input_shape))
     except CandidateError as error:
+        # A network that is too large for the worker is no fault of its text.
         return "" if _NO_MEMORY.search(error.detail) else error.detail
     shape = tuple(getattr(output, "shape", ()))
     return "" if shape[:1] == (_IMAGES,) and len(shape) == 2 else f"a batch of {_IMAGES} images gives {shape}"

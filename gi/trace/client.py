@@ -38,8 +38,10 @@ class CheckWorker:
         key = (text, task, entry)
         if key not in self._answers:
             answer = self._checked(text, task, entry)
+            # A crash and a timeout may be this moment's: asked again later, the text may pass.
             if isinstance(answer, Stopped) and answer.stage == "worker":
                 return answer  # of this moment, perhaps
+            # All at once, for simplicity: the texts that are still in use come back with their next check.
             if len(self._answers) >= _MAX_REMEMBERED:
                 self._answers.clear()
             self._answers[key] = answer
@@ -48,6 +50,7 @@ class CheckWorker:
     def _checked(self, text: str, task: Task, entry: str) -> Answer:
         try:
             return self._traced(text, task, entry)
+        # A second go would cost as long again; a crash costs milliseconds.
         except WorkerTimeout as error:
             return Stopped("worker", "timeout", 0, str(error))
         except WorkerDied:

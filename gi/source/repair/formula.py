@@ -19,7 +19,7 @@ from gi.source.tree.tree import Source
 Image = tuple[int, int, int]
 """Channels, height and width."""
 
-# Layers of more features than that are pooled first, so a factor above it is none that a size or a width has.
+# Each value is tried by working the formula out: a bound for formulas that no number solves.
 _MOST = 4096
 
 
@@ -34,8 +34,7 @@ def with_other_numbers(
     scopes = [constants | dict(scope) for scope in scopes]
     if not isinstance(node, ast.BinOp) or any(value_of(node, scope) is None for scope in scopes):
         return None
-    # The nodes themselves, to be set in place: copying the tree for each of some thousand choices costs more than the
-    # rest.
+    # The nodes themselves, in place of a copy of the tree for each of some thousand choices.
     numbers = list(_numbers(node))
     for choice in _choices(numbers, images):
         before = {id(n): n.value for n in numbers}

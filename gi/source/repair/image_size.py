@@ -32,8 +32,7 @@ def with_image_size(text: str, answer: Answer, task: Task, check: Check) -> tupl
     source = parse(text)
     also = _in_formulas(source, answer)
     best, least = (text, answer), wrong_tensors(answer)
-    # Names in the order of the text: the first is mostly that of the outermost class, whose argument reaches the
-    # others.
+    # One name after the other: the fewer constants change, the more of the file stays as its author wrote it.
     for replacements in list(_attempts(source, task, also))[:MAX_TRIES]:
         changed = source.edited(replacements)
         tried = check(changed, task)
@@ -109,7 +108,7 @@ def _wanted(name: str, node: ast.expr, task: Task) -> str:
     height, width = shape[1:]
     match node:
         case ast.Constant(value=int()) if not isinstance(node.value, bool):
-            # A side alone is taken for the height; both agree for every data set that gi knows.
+            # A side alone is taken for the height; of square images both are the same.
             return str(width if re.search(r"(width|w)$", name, re.IGNORECASE) else height)
         case ast.Tuple(elts=elements) | ast.List(elts=elements) if all(_is_int(e) for e in elements):
             values = {2: (height, width), 3: tuple(shape)}.get(len(elements))

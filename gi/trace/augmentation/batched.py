@@ -27,6 +27,7 @@ def _sometimes(part: Any, images: Tensor) -> Tensor:
         return images
     always = copy.copy(part)
     always.p = 1.0
+    # The draw of whether was made above, for all images; the transform's own must not move the generator again.
     with own_draws(0):
         changed = always(images[chosen])
     images = images.clone()

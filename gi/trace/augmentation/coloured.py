@@ -27,7 +27,9 @@ def jitter(part: Any, images: Tensor) -> Tensor:
         for kind in asked:
             chosen = (order[:, turn] == kind).nonzero().flatten()
             if len(chosen):
+                # Each image adjusts in an order of its own, so the images that have one kind next are taken together.
                 images[chosen] = _ADJUSTMENTS[kind](images[chosen], strength[chosen, kind])
+    # One adjustment needs no order, and torchvision draws one all the same: `_orders` has skipped it.
     return _ADJUSTMENTS[asked[0]](images, strength[:, asked[0]]) if len(asked) == 1 else images
 
 
@@ -49,6 +51,7 @@ def _blended(images: Tensor, others: Tensor | float, share: Tensor) -> Tensor:
     return (images * share + others * (1 - share)).clamp(0, 1)
 
 
+# The weights of ITU-R BT.601, as torchvision has them.
 def _grey(images: Tensor) -> Tensor:
     if images.shape[1] == 1:
         return images
@@ -100,7 +103,7 @@ def erasing(part: Any, images: Tensor) -> Tensor:
     n, channels, height, width = images.shape
     value = part.value if isinstance(part.value, (list, tuple)) else [part.value]
     if len(value) not in (1, channels):
-        part(images[0])
+        part(images[0])  # raises, and says why
     patches = torch.tensor(_patches(part, n, height, width)).to(images.device)
     top, left, rows, columns = patches.T[:, :, None, None, None]
     y, x = (torch.arange(size, device=images.device) for size in (height, width))
@@ -110,6 +113,7 @@ def erasing(part: Any, images: Tensor) -> Tensor:
 
 def _patches(part: Any, n: int, height: int, width: int) -> list[tuple[int, int, int, int]]:
     """Top, left, height and width of each image's patch; 0 for all where there is none."""
+    # At most so many words: how many are used shows only afterwards.
     words = next_words(n * (3 + 2 * _ERASING_TRIES))
     low, high = torch.log(torch.tensor(part.ratio)).tolist()
     chances, areas = as_uniform(words).tolist(), as_uniform(words, *map(float, part.scale)).tolist()

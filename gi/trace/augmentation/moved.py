@@ -42,6 +42,7 @@ def affine(part: Any, images: Tensor) -> Tensor:
 def rotation(part: Any, images: Tensor) -> Tensor:
     """`RandomRotation`."""
     if part.expand:
+        # Images that grow by different angles are of different sizes: no batch.
         return torch.stack([part(image) for image in images])
     (angle,) = _uniform(len(images), [part.degrees])
     none = _zeros(len(images))
@@ -55,6 +56,7 @@ def _zeros(n: int) -> Tensor:
 
 def _uniform(n: int, limits: list[Any]) -> Iterator[Tensor]:
     """For each pair of limits a column of n draws, drawn image by image."""
+    # All numbers of one image, then those of the next, as drawn one image after the other.
     draws = torch.rand(n, len(limits))
     for column, (low, high) in zip(draws.T, limits, strict=True):
         yield (column * (high - low) + low).double()
@@ -93,6 +95,7 @@ def _grid(images: Tensor, matrices: Tensor) -> Tensor:
     """(n, h, w, 2): where each pixel is fetched from, as `grid_sample` takes it."""
     n, _, height, width = images.shape
     sizes = torch.tensor([0.5 * width, 0.5 * height])
+    # `grid_sample` counts from -1 to 1 over the image.
     return (_pixel_places(height, width) @ (matrices.float().transpose(1, 2) / sizes)).view(n, height, width, 2)
 
 
@@ -105,6 +108,7 @@ def _resampled(part: Any, images: Tensor, grid: Tensor) -> Tensor:
     if is_black and mode == "nearest":  # what is outside is 0 already
         return grid_sample(images, grid.to(images.device), mode, "zeros", align_corners=False)
     channels = images.shape[1]
+    # A channel of ones moves along: where it is gone, the pixel came from outside.
     padded = torch.cat([images, torch.ones_like(images[:, :1])], dim=1)
     moved = grid_sample(padded, grid.to(images.device), mode, "zeros", align_corners=False)
     pixels, inside = moved[:, :channels], moved[:, channels:]

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 Step = Callable[[Tensor], Tensor]
 
+# What brings pixels into another form would undo what the loop has done already.
 FORM_TRANSFORMS = {  # images are tensors from 0 to 1 already, and normalised later, in evaluation too
     "ToTensor", "PILToTensor", "ToImage", "ToPureTensor", "ToPILImage", "ConvertImageDtype", "ToDtype", "Normalize",
 }  # fmt: skip
@@ -40,6 +41,7 @@ def augmenter(augmentation: Any, shape: tuple[int, ...], batched: Mapping[type, 
     of (transform, batch) that gives the same. Raises `ValueError` where the augmentation gives something else than
     images of this shape, and whatever it raises itself.
     """
+    # A trial must not move the run's random numbers: the same seed gives the same training with and without it.
     with own_draws(0):
         steps = list(planned_steps(augmentation, torch.rand(4, *shape), batched))
 
@@ -50,6 +52,7 @@ def augmenter(augmentation: Any, shape: tuple[int, ...], batched: Mapping[type, 
             raise ValueError(f"the augmentation gives images of {gives}, for images of {given}")
         return changed
 
+    # Once as in training, so that a wrong shape ends the check and not the first step.
     with own_draws(0):
         augment(torch.rand(4, *shape))
     return augment
@@ -61,6 +64,7 @@ def run_steps(steps: list[Step], images: Tensor) -> Tensor:
         images = step(images)
         if not isinstance(images, Tensor):
             raise ValueError(f"the augmentation gives a {type(images).__name__}, not a batch of images")
+        # The next transform may be one for floats: bytes are its own matter alone.
         images = images.float() / 255 if images.dtype == torch.uint8 else images.float()
     return images
 
@@ -71,6 +75,7 @@ def planned_steps(part: Any, sample: Tensor, batched: Mapping[type, Any]) -> Ite
     if known and name in STEP_CONTAINERS:
         inner: list[Step] = []
         for child in part if isinstance(part, nn.Sequential) else part.transforms:
+            # Each child is tried on what those before it give, as it will be called.
             steps = list(planned_steps(child, run_steps(inner, sample), batched))
             inner += steps
         yield from [lambda images: some_images(part.p, inner, images)] if name == "RandomApply" else inner
@@ -118,6 +123,7 @@ def bytes_of(images: Tensor) -> Tensor:
 
 def own_step(function: Any, sample: Tensor) -> Step:
     """A function of the program's own as a step: for a batch, or one that takes or draws for a single image."""
+    # Whole batches first: they are cheaper, and a function that takes both mostly means batches.
     ways: list[Step] = [function, lambda images: each_image(function, images)]
     if takes_one_image(function):
         ways = ways[1:]
@@ -135,6 +141,8 @@ def own_step(function: Any, sample: Tensor) -> Step:
             raise ValueError(
                 f"{getattr(function, '__name__', type(function).__name__)} gives no batch of as many images"
             )
+        # One that keeps the shape is preferred to one that merely runs: an image function may take a batch for an image
+        # of n rows.
         fitting = way if fitting is None or changed.shape == sample.shape else fitting
         if changed.shape == sample.shape:
             break
@@ -157,6 +165,7 @@ def draws_once(function: Any, sample: Tensor) -> bool:
 
     One that mixes the images of a batch takes the batch all the same.
     """
+    # A function that draws with a probability may draw nothing in one trial: eight seeds show it.
     for seed in range(8):
         outcomes = []
         for batch in (sample[:2], sample[[0, 2]], sample):
@@ -166,6 +175,7 @@ def draws_once(function: Any, sample: Tensor) -> bool:
                 )
         with own_draws(seed):
             untouched = (torch.rand(()).item(), python_random.random(), numpy.random.rand())
+        # The first image depends on the others: a batch is mixed on purpose.
         if not torch.equal(outcomes[0][0], outcomes[1][0]):
             return False
         if outcomes[0][1:] == outcomes[2][1:] != untouched:

@@ -38,6 +38,7 @@ _MIDDLE = re.compile(
     r"w_|channels_|internal|c3|ratio_dim|code|radix).*|.*(red|_dim|_planes|_channels|_chs|_features)"
 )
 _STRIDE = re.compile(r"strides?|downsample_stride|down_?stride")
+# Narrow ones first: an inner width is mostly that of a bottleneck.
 _WIDTHS = ("channels_in // 4", "channels_out // 4", "channels_in", "channels_out // 2", "channels_out", "16")
 _MODULE = "nn.Conv2d(channels_in, channels_in, 3, padding=1)"
 # The first pattern that matches decides.
@@ -82,6 +83,7 @@ _RULES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"patch_?\w*|block_size|output_size|stem_size|upscale_factor|levels?|dim_index", ("2", "1", "4")),
     (r"(idx|index|layer_id|layer_idx|block_idx|i|stage)", ("0", "1")),
 )
+# The first that stands in the annotation decides, so that `List[int]` comes before `int`.
 _BY_ANNOTATION = (
     ("List[int]", ("[4, 4]", "[0, 0]", "[1, 2]")),
     ("bool", ("False", "True")),
@@ -90,6 +92,7 @@ _BY_ANNOTATION = (
     ("str", ()),
     ("int", ("channels_in", "channels_out", "1", "2", "4", "3", "8")),
 )
+# Where neither name nor annotation tells anything: widths, then what layers most often take.
 _ANY = ("channels_in", "channels_out", "1", "2", "nn.ReLU", "nn.BatchNorm2d", "None", "0.1", "3")
 
 
@@ -132,6 +135,7 @@ def _parameter(parameter: inspect.Parameter, seen: Sequence[str], *, lone: bool)
     by_name = _by_name(name, lone=lone)
     if required:
         annotation = _by_annotation(str(parameter.annotation))
+        # A width that real calls give is one number of one network; the guess by name fits every place.
         first = [*by_name, *seen] if by_name and "channels" in by_name[0] else [*seen, *by_name]
         first = [*annotation, *first] if annotation and annotation[0].startswith("[") else first
         if by_name == _WIDTHS and annotation[:1] != ("[4, 4]",):
@@ -141,9 +145,11 @@ def _parameter(parameter: inspect.Parameter, seen: Sequence[str], *, lone: bool)
         isinstance(parameter.default, int) and not isinstance(parameter.default, bool)
     )
     if by_name and number and (_IN.fullmatch(name) or _SAME.fullmatch(name) or (_OUT.fullmatch(name))):
+        # A default of None or of a whole number stands in for a width that the caller is to give.
         return Parameter(name, _distinct([*by_name[:2], UNSET]))
     if _STRIDE.fullmatch(name):
         return Parameter(name, ("stride", UNSET))
+    # Whatever else has a default is left to it: each parameter more multiplies the trials.
     return None
 
 
@@ -180,6 +186,7 @@ def _seen(name: str, names: Sequence[str], calls: Sequence[Call]) -> list[str]:
 
 
 def _distinct(guesses: Sequence[str]) -> tuple[str, ...]:
+    # Eight at most: each guess multiplies the trials.
     return tuple(dict.fromkeys(guesses))[:8]
 
 
@@ -193,6 +200,7 @@ def assignments(parameters: Sequence[Parameter], limit: int) -> Iterator[dict[st
 def _alike(parameters: Sequence[Parameter]) -> Iterator[dict[str, str]]:
     """The first guess of each, but one width for all of three or more parameters that set inner widths."""
     inner = {p.name for p in parameters if p.guesses == _WIDTHS}
+    # Blocks of the Inception kind have half a dozen inner widths, whose combinations would use up all trials.
     if len(inner) > 2:
         for width in _WIDTHS:
             first = {p.name: width if p.name in inner else p.guesses[0] for p in parameters}

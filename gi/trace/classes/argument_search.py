@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from gi.trace.classes.argument_guesses import Call, assignments, parameters
 from gi.trace.classes.probe import SAME, WIDER, Candidate, FailedTrial, channels_of
 
+# A count and no time: what a class is must not depend on the machine.
 MAX_TRIES = 100
 PATIENCE = 25  # more tries for a free width, once one was found that keeps the width
 _MODULES_OF_A_TRY = 25  # a larger network counts as several tries
@@ -29,6 +30,7 @@ def working(candidate: Candidate, calls: Sequence[Call]) -> Way:
     Raises `FailedTrial` with what came furthest.
     """
     extra: list[str] = []
+    # Each round adds the names that the error asks for; what is passed through three constructors is not found.
     for _ in range(3):
         try:
             return _search(candidate, calls, extra)
@@ -57,10 +59,12 @@ def _search(candidate: Candidate, calls: Sequence[Call], extra: Sequence[str]) -
             break
     if not kept:
         raise furthest
+    # Keeping the width fits anywhere; a multiple only where the host's width may grow.
     return kept.get("kept") or kept["multiple"]
 
 
 def _works(candidate: Candidate, arguments: Mapping[str, str]) -> Way:
+    # The harder question first: a class whose width is free also works where both are equal.
     with contextlib.suppress(FailedTrial):
         kind, shape = candidate.any_kind(arguments, WIDER)
         if channels_of(shape, kind) == WIDER.channels_out:
@@ -69,6 +73,7 @@ def _works(candidate: Candidate, arguments: Mapping[str, str]) -> Way:
     factor = channels_of(shape, kind) / SAME.channels_in
     if factor == 1:
         return Way(arguments, kind, "kept")
+    # Twice the width must give twice as much: 32 channels may become 64 by a constant of the class.
     more = candidate.run(arguments, replace(SAME, channels_in=64, channels_out=64), kind)
     if channels_of(more, kind) != 64 * factor:
         raise FailedTrial(

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 KINDS = ("image", "features", "tokens", "channels last")
+# From 32 to 64 channels. What has more would be the largest part of any host.
 MAX_PARAMS = 1_500_000
 _BATCH = 7  # no width that people write, so that a batch is not taken for the channels of one image
 
@@ -75,6 +76,7 @@ class Candidate:
         """The first kind of input that works, and the output's shape."""
         net, furthest = self.build(arguments, point), FailedTrial(-1, "")
         for kind in KINDS:
+            # Images first: a class for tokens refuses one by its width.
             try:
                 return kind, self.forward(net, point, kind)
             except FailedTrial as unfit:
@@ -88,13 +90,16 @@ class Candidate:
     def build(self, arguments: Mapping[str, str], point: TrialShape) -> nn.Module:
         """The network that these guesses make at a point."""
         try:
+            # The guesses are gi's own, or literals of the harvest.
             values = {n: eval(e, {"nn": nn, **point.names}) for n, e in arguments.items()}
             if any(v < 1 for n, v in values.items() if "channels" in arguments[n]):
                 raise ValueError("no channels are left")
             net: nn.Module = self.tested(**values)
+        # A class may raise what it likes, SystemExit too: a worker tries hundreds of them.
         except BaseException as error:
             raise FailedTrial(1, "cannot be built", said(error)) from None
         self.built = sum(1 for _ in net.modules())
+        # Lazy layers have no size before the first run.
         count = sum(p.numel() for p in net.parameters() if not isinstance(p, nn.UninitializedParameter))
         if count > MAX_PARAMS:
             raise FailedTrial(2, "is too large", f"{count:,} parameters at {point.channels_in} to {point.channels_out}")
@@ -109,6 +114,7 @@ class Candidate:
             raise FailedTrial(2, "takes no image, features or tokens", said(error)) from None
         if not isinstance(output, torch.Tensor):
             raise FailedTrial(3, "gives no tensor", type(output).__name__)
+        # Fewer or more tokens fit no residual connection around the block.
         as_many = kind != "tokens" or output.shape[1:2] == x.shape[1:2]
         if output.dim() != x.dim() or output.shape[0] != _BATCH or 0 in output.shape or not as_many:
             raise FailedTrial(3, "gives another kind of tensor", f"{tuple(x.shape)} becomes {tuple(output.shape)}")

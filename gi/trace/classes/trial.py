@@ -18,9 +18,11 @@ from gi.trace.classes.argument_guesses import Call
 from gi.trace.classes.argument_search import Way, working
 from gi.trace.classes.probe import Candidate, FailedTrial, TrialShape, channels_of, said, shape_at
 
+# Powers of two: what groups, heads and channel shuffles ask of a width.
 _STEPS = (1, 2, 4, 8, 16, 32)
 _TOKENS = (17, 49)
 """Other numbers of tokens that a block has to take: one with a position for each of 64 tokens fits no host."""
+# The first that all sizes pass is kept; in each row stand sizes that no larger step divides.
 _SIZE_STEPS: tuple[tuple[int, tuple[tuple[int, int], ...]], ...] = (
     (1, ((16, 16), (14, 14), (9, 12), (7, 7))),
     (2, ((16, 16), (14, 14), (10, 12))),
@@ -45,6 +47,7 @@ def tried(source: str, name: str, calls: Sequence[Call] = ()) -> dict[str, Any]:
     `calls` are arguments of real calls of the class, as literals.
     """
     quiet = contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO())
+    # A class may set the default type while it is imported, for all that follow.
     dtype = torch.get_default_dtype()
     with quiet[0], quiet[1], torch.device("meta"), torch.enable_grad():
         try:
@@ -96,6 +99,7 @@ def _with_stride(candidate: Candidate, way: Way) -> Way:
         shape = candidate.run(way.arguments, replace(point, stride=2), way.kind)
         if way.kind == "image" and shape[2:] == (point.height // 2, point.width // 2):
             return way
+    # One stride for all places is a block all the same.
     return replace(way, arguments={**way.arguments, name: "1"})
 
 
@@ -133,6 +137,7 @@ def _computes(candidate: Candidate, way: Way) -> None:
 
 def _fits_widths(candidate: Candidate, way: Way, step: int) -> bool:
     """Whether the class works for widths that are multiples of `step`."""
+    # Odd multiples, which no larger step divides, beside the widths that networks have.
     widths = [step * k for k in (1, 3, 5) if step * k >= 4] + [32, 64, 96]
     points = [_point(way, width) for width in widths if not width % step]
     return all(_gives(candidate, way, point) for point in points)
@@ -150,6 +155,7 @@ def _gives(candidate: Candidate, way: Way, point: TrialShape) -> bool:
 
 def _sizes(candidate: Candidate, way: Way) -> tuple[int, int]:
     """What an image's sides must be multiples of, and how long at least; tokens may be any number."""
+    # Positions that are counted when the class is built fit one number of tokens alone.
     if way.kind == "tokens" and not all(_gives(candidate, way, replace(_point(way), tokens=n)) for n in _TOKENS):
         raise FailedTrial(4, "fits one number of tokens only", way.kind)
     if way.kind in ("features", "tokens"):
@@ -192,4 +198,5 @@ def _factor(way: Way) -> float:
     name = _setter(way.arguments, "channels_out")
     if way.width == "multiple" or name is None:
         return way.factor
+    # The widths that a free one was tried at: 32 channels in, 64 out.
     return 64 / float(eval(way.arguments[name], {"channels_in": 32, "channels_out": 64}))

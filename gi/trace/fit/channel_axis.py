@@ -52,6 +52,7 @@ def output_axis(
     rank = len(after)
     if rank < 2:
         return None
+    # Features, and the image as it comes in.
     if rank == 2 or name == "input":
         return 1
     own = layer_axis(layer, rank)
@@ -98,6 +99,7 @@ def _kept(before: Shape, axis: int, after: Shape) -> int | None:
     rank = len(after)
     if len(before) == rank:
         return axis
+    # Behind the axis only, as a flatten of height and width does.
     if before[: axis + 1] == after[: axis + 1]:  # the axes behind it were laid together or apart
         return axis
     behind = len(before) - axis

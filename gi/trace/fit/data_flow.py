@@ -45,6 +45,7 @@ class DataFlow:
         """`is_odd` says of a layer that its width is its own number, `is_mended` that it gets another input width."""
         self.is_odd, self.is_mended = is_odd, is_mended
         self._steps: dict[int, Step] = {}
+        # Tensors are kept alive on purpose: an id is given again once its tensor is gone.
         self._kept: list[torch.Tensor] = []
 
     def note(
@@ -84,6 +85,7 @@ class DataFlow:
         ways = [list(_ancestors(self._steps.get(id(t)))) for t in tensors]
         alone = []
         for number, way in enumerate(ways):
+            # What led to both cannot be the reason why they differ.
             others = {id(s) for n, other in enumerate(ways) if n != number for s in other}
             alone.append([s for s in way if id(s) not in others])
         return alone
@@ -99,6 +101,7 @@ class DataFlow:
         while step is not None:
             if isinstance(step.layer, (_ConvNd, nn.Linear)):
                 return step.layer
+            # A change of width in a function (a concatenation, a slice) leaves no single layer to answer for it.
             if len(step.parents) != 1 or step.before[1:2] != step.after[1:2]:
                 return None
             step = step.parents[0]
@@ -128,6 +131,7 @@ class DataFlow:
         """Whether an image's last dimension holds its channels: it was permuted, or a dense layer worked on it."""
         axis, step = self.axis(tensor), self._steps.get(id(tensor))
         if axis is not None:
+            # Where a product hid the axis, the steps themselves are read: what moved the channels last.
             return axis == tensor.dim() - 1
         while step is not None and len(step.after) == 4:
             if step.name in _PERMUTING or (isinstance(step.layer, (nn.Linear, nn.LayerNorm)) and step.before[1:2]):
@@ -181,8 +185,10 @@ def connections(steps: Iterable[Step]) -> int:
 def strided(steps: Iterable[Step], factor: int) -> tuple[nn.Module, int] | None:
     """The first convolution among the steps, rather one that sees neighbours, with its stride times `factor`."""
     convs = [s.layer for s in steps if isinstance(s.layer, _ConvNd) and not isinstance(s.layer, _ConvTransposeNd)]
+    # A pointwise convolution with a stride drops pixels; one that sees neighbours loses less by another stride.
     wide = [c for c in convs if max(c.kernel_size) > 1] or convs
     strides = {int(s) for s in wide[-1].stride} if wide else set()
+    # Unequal strides along height and width have no single factor.
     return (wide[-1], strides.pop() * factor) if len(strides) == 1 else None
 
 
@@ -191,6 +197,8 @@ def shrinking(steps: Iterable[Step]) -> Iterator[tuple[nn.Module, str, Any]]:
     for step in steps:
         layer = step.layer
         if isinstance(layer, (_ConvNd, *_WINDOWS)) and not isinstance(layer, _ConvTransposeNd):
+            # A padding of half the reach keeps the size: it is what people write, and what an edit of the kernel
+            # forgot.
             padding = _keeping(layer, step.before[2:], step.after[2:])
             if padding is not None:
                 yield layer, "padding", padding
