@@ -30,8 +30,10 @@ def function_misfits(
         return []
     x = args[0]
     if name in ("view", "reshape"):
+        # What does not fill the view comes first: a reshape could not mend it either.
         unfilled = list(_view(x, args[1:], batch, flow))
         return unfilled or ([Misfit("reshape")] if name == "view" and _cannot_view(x, args[1:]) else [])
+    # torch dispatches `F.max_pool2d` through inner functions called `fn` and `boolean_dispatch`.
     if name.startswith(("max_pool", "avg_pool")) or name in ("boolean_dispatch", "fn"):
         return list(_pool(x, args, kwargs))
     if name.startswith("adaptive_") and x.dim() == 2:
@@ -43,6 +45,7 @@ def function_misfits(
 
 def made_to_fit(misfits: list[Misfit], func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What the function gives once the text is mended."""
+    # Of several misfits the last says what the call gives; those before it are arguments on the way there.
     kind, name, value = misfits[-1].kind, misfits[-1].name, misfits[-1].value
     x = args[0]
     if kind == "view":
@@ -66,6 +69,7 @@ def made_to_fit(misfits: list[Misfit], func: Callable[..., Any], args: tuple[Any
 
 def like(x: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
     """A tensor of a shape that depends on `x`."""
+    # All that the following calls look at: the shape, and a gradient that reaches back to `x`.
     return x.sum().expand(shape)
 
 
@@ -85,6 +89,7 @@ def _view(x: torch.Tensor, sizes: tuple[Any, ...], batch: int, flow: DataFlow) -
     """A view to (-1, k) or (n, k) whose k is not what the image holds, or to sizes that the features do not fill."""
     if len(sizes) == 1 and isinstance(sizes[0], (tuple, list, torch.Size)):
         sizes = tuple(sizes[0])
+    # A view whose first size is not the batch may lay images together on purpose.
     if not all(isinstance(s, int) for s in sizes) or x.shape[:1] != (batch,):
         return
     features = math.prod(x.shape[1:])
@@ -92,6 +97,7 @@ def _view(x: torch.Tensor, sizes: tuple[Any, ...], batch: int, flow: DataFlow) -
         yield from _filled(x, tuple(int(s) for s in sizes), batch, flow)
     elif sizes[0] > 0 and sizes[0] % batch:  # a number of images that the text fixes: `x.view(100, -1)`
         yield Misfit("view", "batch", value=(-1, features))
+    # -1 says what it means already; a number is right for one image size alone.
     elif sizes[0] in (batch, -1) and (sizes[1] not in (features, -1)):
         if x.dim() == 4 and sizes[1] == x.shape[1]:  # one value for each channel
             yield Misfit("shrink", value=(1, int(sizes[1])))
@@ -104,6 +110,7 @@ def _cannot_view(x: torch.Tensor, sizes: tuple[Any, ...]) -> bool:
 
     So does what a transpose or a channels-last block gives, in front of a user's `x.view(x.size(0), -1)`.
     """
+    # Most tensors are contiguous, and trying costs an exception.
     if x.is_contiguous() or (len(sizes) == 1 and not isinstance(sizes[0], (int, tuple, list))):
         return False
     try:
@@ -121,6 +128,7 @@ def _filled(x: torch.Tensor, sizes: tuple[int, ...], batch: int, flow: DataFlow)
     """The layer that made the features gets as many as the view has room for: (n, c, 1, 1), (n, groups, c, h, w)."""
     if len(sizes) < 3 or sizes[0] != batch or -1 in sizes or math.prod(sizes) == x.numel():
         return
+    # Axes in front that stay as they are, then the room that the view makes out of the last one.
     kept = x.dim() - 1
     if len(sizes) > x.dim() > 2 and sizes[:kept] == tuple(x.shape[:kept]):  # (n, tokens, heads, features of each)
         source = flow.width_source(x, kept)
@@ -146,6 +154,7 @@ def width_of(layer: nn.Module, value: int) -> Misfit:
 
 def _pool(x: torch.Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[Misfit]:
     kernel = args[1] if len(args) > 1 else kwargs.get("kernel_size")
+    # A pool's stride is its kernel where none is given.
     stride = kwargs.get("stride", args[2] if len(args) > 2 else None) or kernel
     padding = kwargs.get("padding", args[3] if len(args) > 3 else 0)
     if kernel is None or x.dim() not in (2, 3, 4) or kwargs.get("ceil_mode"):
@@ -168,6 +177,7 @@ def _sum(left: torch.Tensor, right: torch.Tensor, in_place: bool, flow: DataFlow
     if left.dim() != right.dim() or left.dim() not in (2, 3, 4) or left.shape == right.shape:
         return
     pairs = list(zip(left.shape[1:], right.shape[1:], strict=True))
+    # Broadcasting fits them; a value that is changed in place keeps its own shape and can only be broadcast to.
     if all(a == b or (1 in (a, b) and not (in_place and a == 1)) for a, b in pairs):
         return
     padded = list(_padded(left, right, flow)) if left.dim() == 4 and left.shape[1] != right.shape[1] else []
@@ -175,6 +185,7 @@ def _sum(left: torch.Tensor, right: torch.Tensor, in_place: bool, flow: DataFlow
         yield from _features(left, right, flow)
     elif padded:
         yield from padded
+    # One map of one value a channel: a gate (squeeze and excitation), which follows the image's width.
     elif 1 in (left.shape[2] * left.shape[3], right.shape[2] * right.shape[3]) and left.shape[1] != right.shape[1]:
         yield from _gate(left, right, flow)
     else:
@@ -198,6 +209,7 @@ def _one_axis(left: torch.Tensor, right: torch.Tensor, flow: DataFlow) -> Iterat
 
     That is how a mixer's tokens come back: the dense layer over the tokens ends the branch that is added.
     """
+    # Shapes are aligned from the end, as broadcasting does.
     rank, shapes = max(left.dim(), right.dim()), [(1,) * 9 + tuple(t.shape) for t in (left, right)]
     pairs = list(zip(*(shape[-rank:] for shape in shapes), strict=True))
     different = [axis for axis, (a, b) in enumerate(pairs) if a != b and 1 not in (a, b)]
@@ -206,6 +218,7 @@ def _one_axis(left: torch.Tensor, right: torch.Tensor, flow: DataFlow) -> Iterat
     axis, whole = different[0], [max(pair) for pair in pairs]
     for tensor, other, own in ((right, left, 0), (left, right, 1)):
         source = flow.width_source(tensor, axis - rank + tensor.dim())
+        # What feeds both cannot be changed for one of them.
         if source is not None and not flow.led_to(tensor, other):
             whole[axis] = int(pairs[axis][own])
             yield width_of(source, whole[axis])

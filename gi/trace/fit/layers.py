@@ -117,6 +117,7 @@ def _convolution(module: _ConvNd, x: torch.Tensor) -> Iterator[Misfit]:
 
 def _dense(module: nn.Linear, x: torch.Tensor, image: tuple[int, ...], channels_last: bool) -> Iterator[Misfit]:
     features = int(x.shape[-1])
+    # A flatten of large maps in front of a dense layer would make tens of millions of weights: decision 005.
     if image and features * module.out_features > max(MAX_DENSE, module.weight.numel()):
         pooled = _pooled(image, max(module.in_features, MAX_FLAT), wanted=module.in_features)
         features = pooled.value[1]
@@ -150,6 +151,7 @@ def _pooled(image: tuple[int, ...], most: int, wanted: int = 0) -> Misfit:
     """
     _, channels, height, width = image
     sizes = range(min(height, width), 0, -1)
+    # The width that the layer has already is kept where a pool gives it: then only the pool is new.
     exact = [s for s in sizes if channels * s * s == wanted]
     size = next(iter(exact or (s for s in sizes if channels * s * s <= most)), 1)
     return Misfit("shrink", value=(size, channels * size * size))
@@ -157,6 +159,7 @@ def _pooled(image: tuple[int, ...], most: int, wanted: int = 0) -> Misfit:
 
 def _batch_norm(module: Any, x: torch.Tensor) -> Iterator[Misfit]:
     dims = {"1d": (2, 3), "2d": (4,), "3d": (5,)}.get(type(module).__name__[-2:])
+    # A layer for another number of axes becomes its sibling: their settings have the same names.
     if dims and x.dim() not in dims and x.dim() in (2, 3, 4):
         base = type(module).__name__[:-2]
         if base == "InstanceNorm" and x.dim() == 2:
@@ -172,6 +175,7 @@ def _group_norm(module: nn.GroupNorm, x: torch.Tensor) -> Iterator[Misfit]:
     if module.num_channels != channels:
         yield Misfit("argument", "num_channels", 1, channels)
     if channels % module.num_groups:
+        # The greatest number of groups that divides both: 1 always does, and would change what the layer normalises.
         yield Misfit("argument", "num_groups", 0, math.gcd(channels, module.num_groups))
 
 
@@ -179,6 +183,7 @@ def _layer_norm(module: nn.LayerNorm, x: torch.Tensor, channels_last: bool) -> I
     count = len(module.normalized_shape)
     if tuple(module.normalized_shape) != tuple(x.shape[-count:]) or count >= x.dim():
         shape = tuple(int(n) for n in x.shape[1:])
+        # Of all axes behind the batch where it was so before.
         if count == 1 and (channels_last or x.dim() == 3):  # of each position, or of each token
             shape = shape[-1:]
         yield Misfit("argument", "normalized_shape", 0, shape if len(shape) > 1 else shape[0])
@@ -186,6 +191,7 @@ def _layer_norm(module: nn.LayerNorm, x: torch.Tensor, channels_last: bool) -> I
 
 def _rebuild(module: Any, misfit: Misfit) -> None:
     """Sets one argument of a built layer, with the meta parameters that follow from it."""
+    # A parametrised weight would be computed over the new one.
     settle_weights(module)
     setattr(module, misfit.name, misfit.value)
     if isinstance(module, POOLS):
@@ -208,7 +214,9 @@ def _rebuild_convolution(module: Any) -> None:
     padding, dims = module.padding, len(module.kernel_size)
     module.padding = padding if isinstance(padding, (tuple, str)) else (padding,) * dims
     if not isinstance(module.padding, str):
+        # torch keeps this copy of the padding for its other padding modes.
         module._reversed_padding_repeated_twice = [p for p in reversed(module.padding) for _ in range(2)]
+    # The fix of `groups` may still be to come: until then any number that divides the widths.
     groups = module.groups if not (module.in_channels % module.groups or module.out_channels % module.groups) else 1
     first, second = (
         (module.in_channels, module.out_channels) if module.transposed else (module.out_channels, module.in_channels)

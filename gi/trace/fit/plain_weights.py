@@ -25,6 +25,7 @@ def settle_weights(layer: Any) -> None:
             weight = _like(getattr(layer, name))
             del layer.parametrizations[name]
             layer._parameters[name] = weight
+        # Parametrizing gave the layer a class of its own, derived from the plain one.
         layer.__class__, layer._modules = type(layer).__mro__[1], {}
     for key, hook in list(layer._forward_pre_hooks.items()):
         if isinstance(hook, (WeightNorm, SpectralNorm)):
@@ -52,6 +53,7 @@ def width_name(layer: nn.Module) -> str:
 
 def wake(layer: Any) -> None:
     """A lazy layer becomes one of its plain class, whose sizes are still to be set."""
+    # The hooks would set sizes from the first input, on a layer that has them by then.
     layer._initialize_hook.remove()
     layer._load_hook.remove()
     layer.__class__ = layer.cls_to_become

@@ -53,6 +53,7 @@ class RawTensors:
 
     def __init__(self) -> None:
         """Starts with none."""
+        # By memory, not by object: `nn.Parameter(t)`, views and `t.data` are other objects over the same memory.
         self._by_storage: dict[int, RawTensor] = {}
         self._kept: list[torch.Tensor] = []
 
@@ -67,6 +68,7 @@ class RawTensors:
         """
         there = (t for t in inputs if isinstance(t, torch.Tensor) and not isinstance(t, UninitializedParameter))
         tensors = [t for t in there if t.dim()]
+        # What two tensors give is data, or, of two raw ones, no single call's: only a lone one is followed.
         raw = self.of(tensors[0]) if len(tensors) == 1 else None
         if raw is None or not isinstance(output, torch.Tensor) or storage_of(output) in self._by_storage:
             return
@@ -143,6 +145,7 @@ def _weighted(
     bias = args[2] if len(args) > 2 else kwargs.get("bias")
     # F.conv2d(input, weight, bias, stride, padding, dilation, groups).
     groups = int(kwargs.get("groups", args[6] if len(args) > 6 else 1))
+    # A transposed convolution has its widths the other way round: it is not followed.
     if not isinstance(weight, torch.Tensor) or "transpose" in name or x.dim() < 2:
         return
     if name == "linear":

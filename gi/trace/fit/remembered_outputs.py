@@ -37,6 +37,7 @@ class Outputs:
     def __init__(self) -> None:
         """Starts with nothing remembered."""
         self._seen: dict[Any, _RememberedOutput] = {}
+        # `x.size()`, `x.dim()`: nothing is saved by remembering them.
         self._answers: set[Callable[..., Any]] = set()  # functions that give no tensor
 
     def __call__(self, func: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> tuple[Any, list[torch.Tensor]]:
@@ -49,8 +50,10 @@ class Outputs:
             return func(*args, **kwargs), []
         tensors: list[torch.Tensor] = []
         form = _form((args, tuple(kwargs.items())), tensors)
+        # A call without tensors makes one (`torch.zeros`): cheap, and each must be a tensor of its own.
         if form is None or not tensors:
             return called(func, args, kwargs), []
+        # Whether a gradient is asked for decides what the backward pass keeps.
         key = (func, torch.is_grad_enabled(), form)
         seen = self._seen.get(key)
         if seen is None:
@@ -68,6 +71,7 @@ class Outputs:
             held.add(storage_of(tensor))
             return tensor
 
+        # autograd tells itself what it keeps: a table of functions would miss the next version's.
         with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
             output = func(*args, **kwargs)
         if not isinstance(output, (torch.Tensor, tuple, list)):

@@ -42,6 +42,7 @@ class Kept:
         if not args or not self._holds(args[0]):
             return None
         name = getattr(func, "__name__", "")
+        # By position, since most people write `F.relu(x, True)`.
         flag = args[_FLAGGED[name]] if len(args) > _FLAGGED.get(name, len(args)) else kwargs.get("inplace", False)
         in_place = flag is True or name in _AUGMENTED or (name.endswith("_") and not name.startswith("_"))
         return Misfit("inplace") if in_place else None

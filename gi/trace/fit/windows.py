@@ -38,6 +38,7 @@ def image_misfits(module: nn.Module, x: torch.Tensor) -> Iterator[Misfit]:
     elif isinstance(module, POOLS):
         padding = getattr(module, "padding", 0)
         kernel, stride = module.kernel_size, module.stride or module.kernel_size
+        # torch refuses a padding of more than half the kernel.
         most = min(int(k) // 2 for k in each_side(kernel, x))
         if max(map(int, each_side(padding, x))) > most:
             yield Misfit("argument", "padding", 2, most)
@@ -61,6 +62,7 @@ def small_window(
     rounded = all(g + int(s) - 1 >= 0 for g, s in zip(gaps, stride, strict=False))
     if rounded and ceil_mode:
         return
+    # An image of one pixel has nothing to round up to.
     if rounded and max(sizes) > 1:
         yield Misfit("argument", "ceil_mode", -1, True)
     else:

@@ -32,6 +32,7 @@ _PLAIN = (
     torch.device,
 )
 _BOOKKEEPING = frozenset({"optimizer", "param_groups", "state", "defaults"})  # told by the recipe's digest itself
+# What Python and `typing` add to every class, some with another text in each process.
 _NO_BEHAVIOUR = frozenset({
     "__dict__", "__weakref__", "__doc__", "__module__", "__qualname__", "__annotations__", "__firstlineno__",
     "__static_attributes__", "__parameters__", "__orig_bases__",
@@ -55,6 +56,7 @@ class _Description:
     def of(self, value: Any) -> Any:
         if id(value) in self.known:
             return self.known[id(value)]
+        # An enumeration of integers is an int as well, but its class counts.
         if isinstance(value, _PLAIN) and not isinstance(value, enum.Enum):
             return [type(value).__name__, repr(value)]
         if id(value) in self.seen:
@@ -88,8 +90,10 @@ class _Description:
     def _function(self, function: types.FunctionType) -> Any:
         cells = [self._cell(cell) for cell in function.__closure__ or ()]
         settings = [self.of(part) for part in (function.__defaults__, function.__kwdefaults__, function.__dict__)]
+        # A library's function is what its name says, in one environment.
         if function.__globals__.get("__name__") != PROGRAM:
             return [f"{function.__module__}.{function.__qualname__}", cells, settings]
+        # Only what its code names: the other globals of the module cannot reach it.
         names = [n for n in names_in(function.__code__) if n in function.__globals__]
         reached = [[n, self.of(function.__globals__[n])] for n in names]
         return ["function", code_text(function.__code__), cells, settings, reached]
@@ -152,6 +156,7 @@ def array_text(array: Any) -> Any:
     facts = [type(array).__name__, tuple(array.shape), str(array.dtype), array.requires_grad]
     if array.is_meta or array.layout != torch.strided:
         return facts
+    # As bytes, so that -0.0 and 0.0, and the payloads of NaN, differ as their texts might not.
     values = array.detach().cpu().contiguous().reshape(-1)
     return [*facts, hashlib.sha256(values.view(torch.uint8).numpy().tobytes()).hexdigest()]
 
@@ -164,6 +169,7 @@ def names_in(code: types.CodeType) -> list[str]:
 
 def code_text(code: types.CodeType) -> Any:
     """What code does: its instructions, constants and the names of globals and attributes."""
+    # Byte code and not source: names of locals, comments and line numbers are left out.
     constants = [code_text(c) if isinstance(c, types.CodeType) else _constant(c) for c in code.co_consts]
     counts = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags)
     return [code.co_code.hex(), code.co_exceptiontable.hex(), constants, code.co_names, counts]

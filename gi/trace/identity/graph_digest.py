@@ -38,6 +38,7 @@ from gi.trace.program.placement import tensors_in, to_meta
 
 _RESHAPES = frozenset({"view", "reshape", "flatten", "squeeze", "unsqueeze", "contiguous", "view_as", "unflatten"})
 _SETTINGS = (int, float, str, bool, type(None), types.EllipsisType, slice, torch.dtype, torch.device)
+# One name for the spellings of an operation, `x += y`, `x + y`, `torch.add(x, y)`.
 _PLAIN = {"iadd": "add", "radd": "add", "imul": "mul", "rmul": "mul", "multiply": "mul", "concat": "cat"}
 _COMMUTATIVE = frozenset({"add", "mul", "maximum", "minimum"})
 _DRAWS = frozenset({"rand", "randn", "randint", "normal", "rand_like", "randn_like", "bernoulli"})
@@ -52,6 +53,7 @@ _THRESHOLDS = _LIMITED | frozenset({
     "minimum", "hardshrink", "softshrink", "nan_to_num", "masked_fill", "heaviside", "bucketize", "remainder", "fmod",
     "isclose", "celu", "greater", "less",
 })  # fmt: skip
+# Factors and summands that stand everywhere would fill the settings and tell nothing.
 _NEUTRAL = (0.0, 1.0)
 _NOTHING_LEFT = frozenset({
     "uniform_", "normal_", "fill_", "zero_", "trunc_normal_", "copy_", "exponential_", "bernoulli_", "random_",
@@ -102,6 +104,7 @@ class GraphDigest:
         name = getattr(func, "__name__", "")
         target = kwargs.get("tensor", args[0] if args else None)
         step = (
+            # What came before counts only where the step works on it: `uniform_` overwrites.
             name,
             self._history(args[1:]),
             sorted((k, self._history(v)) for k, v in kwargs.items() if k != "tensor"),
@@ -130,6 +133,7 @@ class GraphDigest:
             return self.start_of(value)
         if isinstance(value, (tuple, list)):
             return [self._history(v) for v in value]
+        # Callables and objects are told by their code: two initialisers of one name may differ.
         return repr(value) if isinstance(value, _SETTINGS) else described(value)
 
     def start_of(self, tensor: torch.Tensor) -> Any:
@@ -166,12 +170,14 @@ class GraphDigest:
         first = self.of(args[0]) if args and isinstance(args[0], torch.Tensor) else ""
         if plain in _RESHAPES and first:
             return self._reshaped(first, args[0], output)
+        # A dropout of nothing is the value itself.
         if "dropout" in plain and (_at(given, "p", 1) == 0 or _at(given, "training", 2) is False):
             return first
         if plain in _IDEMPOTENT and self._steps.get(first) == plain:
             return first
         self._note(plain, given)
         named = [("" if n == 0 else k, self.of(v)) for n, (k, v) in enumerate(given.items()) if k != "inplace"]
+        # The operands of a sum in one order, whichever they were written in.
         if plain in _COMMUTATIVE and all(isinstance(v, torch.Tensor) for v in given.values()):
             named = sorted((("", value) for _, value in named))
         name = digest(plain, named, output.requires_grad, str(output.dtype))  # what `no_grad` and `autocast` change
@@ -216,7 +222,9 @@ class GraphDigest:
         tensors = list(tensors_in((args, kwargs)))
         new = list({id(t): t for t in tensors if id(t) not in self._names}.values())
         met = [self._names[id(t)] for t in tensors if id(t) in self._names]
+        # The place is made of data alone, so the name of the attribute does not enter.
         place = digest(met, [self.weight_facts(t) for t in new]) if new else ""
+        # The same place again is the second use, as of two equal branches: they count up in the order of use.
         self._places[place] = self._places.get(place, 0) + 1
         for number, tensor in enumerate(new):
             self.name(tensor, digest(place, self._places[place], number))
@@ -227,6 +235,7 @@ class GraphDigest:
     def _note_draws(self, plain: str, args: Any, kwargs: dict[str, Any], outputs: Any) -> None:
         """What is drawn while forward runs, or computed of that alone, is no weight."""
         drawn = [id(t) in self._drawn for t in tensors_in((args, kwargs))]
+        # A weight that is drawn anew at each call makes the output random: the numbers would tell nothing.
         if plain in _CONNECTIONS and any(drawn):
             self.draws_weights = True
         if plain in _DRAWS or (drawn and all(drawn)):
@@ -290,6 +299,7 @@ def _parameters(func: Callable[..., Any]) -> tuple[tuple[str, Any], ...] | None:
     """The parameters of a Python function with their defaults (None for one that must be given); None for C code."""
     if not isinstance(func, types.FunctionType):
         return None
+    # These dispatch on `return_indices`; the plain form has the parameters.
     func = torch._jit_internal.boolean_dispatched.get(func, {}).get("if_false", func)  # F.max_pool2d, ...
     try:
         parameters = inspect.signature(func).parameters.values()

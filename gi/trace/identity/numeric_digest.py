@@ -65,6 +65,7 @@ def numeric(
         with blame("forward"), fill:
             output = net(x)
         with blame("forward"):
+            # Small weights only: their gradients pass through all the layers between, and cost little.
             weights = {id(p): p for p in net.parameters() if p.requires_grad and p.numel() <= _SMALL}
             keys = [(fill.keys[i], p) for i, p in weights.items() if i in fill.keys]
             gradients = _gradients(output, [p for _, p in keys]) if keys else []
@@ -99,6 +100,7 @@ def fixed_randomness() -> Iterator[None]:
 
 def _built(code: types.CodeType, entry: str) -> nn.Module:
     with _Uninitialised():
+        # The initialisation is left out here and told as a fact: random values would hide what is computed.
         net = build(executed(code), entry)
     _draw_alike()
     return net.train()
@@ -114,6 +116,7 @@ class _Uninitialised(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        # `torch.empty` holds what was in memory before: another value in each process.
         if func is torch.empty:
             return torch.zeros(*args, **kwargs)
         name = getattr(func, "__name__", "")
@@ -163,6 +166,7 @@ def _met(args: Any) -> str:
     """Two digits of the data of a call: enough to tell its place, too few for rounding errors to show."""
     for value in args:
         if isinstance(value, torch.Tensor) and not isinstance(value, nn.Parameter) and value.is_floating_point():
+            # A sum of absolute values: its two digits move little by the order in which it was summed.
             return f"{float(value.detach().reshape(-1)[:_SAMPLE].abs().sum()):.1e}{tuple(value.shape)}"
     return ""
 
@@ -173,9 +177,11 @@ def _set(weight: nn.Parameter, key: str) -> None:
         return
     values = _noise(key, weight.numel()).reshape(weight.shape)
     weight.data.copy_(values)
+    # As He et al. (2015) start weights in front of rectifiers.
     if weight.dim() > 1:
         weight.data.mul_(math.sqrt(2 / math.prod(weight.shape[1:])))
     else:
+        # Scales and biases: around one half, so that neither vanishes.
         weight.data.add_(0.5)
 
 
@@ -202,12 +208,14 @@ def _digits(output: torch.Tensor) -> str | None:
     size = float(values.norm())
     if not math.isfinite(size) or not size:
         return None
+    # In double precision: what is rounded is then the network's single precision, not this sum's.
     along = [float(values @ _noise(f"output {n}", values.numel()).double()) for n in range(4)]
     return _rounded(size, along)
 
 
 def _gradient_digits(keys: list[str], gradients: list[torch.Tensor | None]) -> str | None:
     """The same of all gradients together: one that is zero but for rounding errors does not show."""
+    # Each gradient along directions of its own key, so that the order of the weights does not count.
     squares, along = 0.0, [0.0, 0.0]
     for key, gradient in zip(keys, gradients, strict=True):
         if gradient is None:
@@ -226,4 +234,5 @@ def _rounded(size: float, along: list[float]) -> str:
 def _tells(output: torch.Tensor) -> bool:
     """Whether the output depends on the input: that of a network whose activations all died does not."""
     values = output.detach()
+    # Relative to the output: a constant network differs by rounding alone.
     return bool(values.isfinite().all()) and float((values - values[:1]).abs().max()) > 1e-5 * float(values.abs().max())

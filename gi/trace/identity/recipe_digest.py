@@ -28,6 +28,7 @@ def recipe_digest(recipe: Callable[[nn.Module, int], Any], net: nn.Module, ranks
     known = {id(p): f"weight {ranks.get(id(p), -1)} {tuple(p.shape)}" for p in net.parameters()} | {id(net): "net"}
     before = repr(net)
     told = []
+    # The recipe runs three times on one network, which is cheap on meta tensors.
     for steps in STEPS:
         with _ValuesSet(net, ranks) as values_set:
             parts = recipe(net, steps)
@@ -43,6 +44,7 @@ def _optimizer(optimizer: torch.optim.Optimizer, ranks: Mapping[int, int]) -> An
     return [
         described(optimizer),
         settings,
+        # With one group the order of the weights tells nothing; with several it says which layers are in which.
         [_weights(group["params"], ranks if len(groups) > 1 else {}) for group in groups],
     ]
 

@@ -47,6 +47,7 @@ class Needs:
         if misfit.kind in _UNTOLD or self.is_closed:
             return
         if misfit.kind == "stride":
+            # A stride mends a sum only where it does so at every use: see `_take_strides`.
             self.strides.setdefault(site, []).append(misfit)
             return
         if isinstance(misfit.layer, Step):
@@ -55,6 +56,7 @@ class Needs:
         sites = self.sites.get(id(layer), ())
         at_call = misfit.kind == "argument" and layer is None  # of the function that is called
         built = (site,) if at_call else sites
+        # A function has no constructor: its own call is where its arguments stand.
         self.fixes.append((Fix(misfit.kind, site, built, misfit.name, misfit.position, misfit.value), layer))
         if layer is not None and misfit.kind == "argument":
             self.wanted[id(layer), misfit.name] = misfit.value
@@ -73,6 +75,7 @@ class Needs:
         """Whether the width of what a layer gives is a number of its own, and no name that others share."""
         given = self.given.get(id(layer), {})
         width = given.get("out_channels", given.get("out_features"))
+        # Built through other calls of the program, by a constant of its own: nobody else has that width.
         return len(self.sites.get(id(layer), ())) > 1 and self.routes.is_constant(width)
 
     def is_mended(self, layer: nn.Module | None) -> bool:
@@ -100,6 +103,7 @@ class Needs:
         for fix, layer in self.fixes:
             route_ = tuple(index(key, make) for key, make in self._route(fix, layer))
             told = dataclasses.replace(fix, route=route_)
+            # The same place with the same need, once: a block that is built sixteen times says it sixteen times.
             fixes.setdefault((fix.kind, fix.built[:1] or fix.site, fix.name, route_), told)
         return tuple(fixes.values()), tuple(points)
 
