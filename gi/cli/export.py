@@ -95,13 +95,13 @@ def _minimised(run: Path, id_: str, given: dict[str, Any], *, quiet: bool) -> "E
         tell(f"{verdict.status}: {change[:60]} ({verdict.reason})")
 
     tell(f"dropping what {id_[:8]} does not need")
-    made = minimise(
+    explanation = minimise(
         run, id_, parse_limits(given), means=MinimisationTools(workers=given["workers"]), on_verdict=on_verdict
     )
     if not quiet:
-        print_explanation(made)
+        print_explanation(explanation)
         click.echo()
-    return made
+    return explanation
 
 
 def _written(

@@ -177,8 +177,8 @@ def export(
     from gi.kernels.index.reader import Index
 
     wanted = tuple(filter(None, (networks or "").split(",")))
-    made = export_csv(Index.open(folder), out, networks=wanted, layers=layers, kernels=kernels)
-    answer = {name: getattr(made, name) for name in ("networks", "layers", "kernels", "edges")}
+    counts = export_csv(Index.open(folder), out, networks=wanted, layers=layers, kernels=kernels)
+    answer = {name: getattr(counts, name) for name in ("networks", "layers", "kernels", "edges")}
     if as_json:
         print_json({"folder": str(out), **answer})
     else:
@@ -202,13 +202,13 @@ def _model_files(
     from gi.jobs.index import programs
     from gi.jobs.index.sources import file_sources
 
-    found: list[IndexSource] = []
+    sources: list[IndexSource] = []
     for path in files:
         if programs.is_run(path):
-            found += programs.run_sources(path, scratch, licence=licence)
+            sources += programs.run_sources(path, scratch, licence=licence)
         else:
-            found += file_sources([path], origin=origin, licence=licence)
-    return found + list(programs.torchvision_sources(tuple(filter(None, (names or "").split(","))), scratch))
+            sources += file_sources([path], origin=origin, licence=licence)
+    return sources + list(programs.torchvision_sources(tuple(filter(None, (names or "").split(","))), scratch))
 
 
 def _checkpoint(

@@ -16,9 +16,9 @@ def doctor(*, data_root: str | None, as_json: bool) -> int:
     from gi.jobs.doctor import doctor as look
     from gi.report import print_machine
 
-    found = look(data_root=data_root).to_json()
+    facts = look(data_root=data_root).to_json()
     if as_json:
-        print_json(found)
+        print_json(facts)
     else:
-        print_machine(found)
-    return 1 if found["problems"] else 0
+        print_machine(facts)
+    return 1 if facts["problems"] else 0

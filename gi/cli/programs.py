@@ -35,13 +35,13 @@ def lines(*, file: Path, as_json: bool) -> None:
     """Print the typed lines of a Python file."""
     from gi.lines import file_lines, lines_json
 
-    found = file_lines(file)
+    lines = file_lines(file)
     if as_json:
-        print_json(lines_json(found))
+        print_json(lines_json(lines))
     else:
         from gi.report import print_lines
 
-        print_lines(found)
+        print_lines(lines)
 
 
 @click.command()

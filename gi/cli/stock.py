@@ -87,13 +87,13 @@ def _harvested(
     from gi.harvest import harvest as read
 
     try:
-        found = read(source, commit=commit, cache=cache_folder(), on_progress=progress)
+        harvested = read(source, commit=commit, cache=cache_folder(), on_progress=progress)
     except HarvestError as error:
         return {"source": source, "error": str(error)}
     return {
         "source": source,
-        "commit": found.commit,
-        **_added_json(stock.add(found, workers=workers, on_progress=progress)),
+        "commit": harvested.commit,
+        **_added_json(stock.add(harvested, workers=workers, on_progress=progress)),
     }
 
 
@@ -133,8 +133,8 @@ def corpus(*, corpus_path: Path | None, allow_licence: tuple[str, ...], of_block
 
     with open_corpus(corpus_path) as stock:
         borrowed = stock.with_licences(allow_licence)
-        found = borrowed.block_summary() if of_blocks else borrowed.summary().to_json()
+        summary = borrowed.block_summary() if of_blocks else borrowed.summary().to_json()
         if as_json:
-            print_json({"corpus": str(stock.path), **found})
+            print_json({"corpus": str(stock.path), **summary})
         else:
-            (print_blocks if of_blocks else print_corpus)(found, stock.path)
+            (print_blocks if of_blocks else print_corpus)(summary, stock.path)

@@ -154,5 +154,5 @@ def answer_from_json(stored: dict[str, Any]) -> Answer:
 
 
 def _point(site: Any, name: Any, position: Any, cases: Any, derives: Any) -> ValuePlace:
-    made = tuple(Case(**{k: _tuples(v) for k, v in case.items()}) for case in cases)
-    return ValuePlace(_tuples(site), name, position, made, derives)
+    of_place = tuple(Case(**{k: _tuples(v) for k, v in case.items()}) for case in cases)
+    return ValuePlace(_tuples(site), name, position, of_place, derives)

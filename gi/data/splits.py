@@ -152,15 +152,15 @@ def too_large(what: str) -> str:
 
 
 def _num_classes(labels: Labels, class_names: Sequence[str], name: str) -> int:
-    found = np.unique(labels)
-    if found[0] < 0:
-        raise DatasetError(f"{name} has the label {found[0]}: labels count from 0. {_RENUMBER}")
-    if len(found) < 2:
-        raise DatasetError(f"{name} has one class only ({class_names[0] if class_names else found[0]}): give it two.")
-    if found[-1] != len(found) - 1:
-        gap = int(np.setdiff1d(np.arange(len(found)), found)[0])
-        raise DatasetError(f"{name} has labels up to {found[-1]} but no image of class {gap}. {_RENUMBER}")
-    return len(found)
+    present = np.unique(labels)
+    if present[0] < 0:
+        raise DatasetError(f"{name} has the label {present[0]}: labels count from 0. {_RENUMBER}")
+    if len(present) < 2:
+        raise DatasetError(f"{name} has one class only ({class_names[0] if class_names else present[0]}): give it two.")
+    if present[-1] != len(present) - 1:
+        gap = int(np.setdiff1d(np.arange(len(present)), present)[0])
+        raise DatasetError(f"{name} has labels up to {present[-1]} but no image of class {gap}. {_RENUMBER}")
+    return len(present)
 
 
 _RENUMBER = "Number them by np.unique(labels, return_inverse=True)[1]."

@@ -60,11 +60,11 @@ class CpuClock:
 
 
 def _descendants(pid: int) -> list[int]:
-    found = [pid]
-    for parent in found:
+    pids = [pid]
+    for parent in pids:
         for task in _listed(Path(f"/proc/{parent}/task")):
-            found += [int(child) for child in _text(task / "children").split()]
-    return found
+            pids += [int(child) for child in _text(task / "children").split()]
+    return pids
 
 
 def _cpu_s(pid: int) -> float:

@@ -33,10 +33,10 @@ def handle(content: str, entries: list[str], input_shape: list[int]) -> list[str
         path.write_text(content, "utf-8")
         # A compiler would take half a minute to show nothing that a run without it does not.
         with torch.compiler.set_stance("force_eager"):
-            return [_said(path, entry, input_shape) for entry in entries]
+            return [_error_of(path, entry, input_shape) for entry in entries]
 
 
-def _said(path: Path, entry: str, input_shape: list[int]) -> str:
+def _error_of(path: Path, entry: str, input_shape: list[int]) -> str:
     try:
         with blame("build"):
             spec = importlib.util.spec_from_file_location(_MODULE, path)

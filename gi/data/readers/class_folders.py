@@ -86,16 +86,18 @@ def _layout(folder: Path) -> tuple[Path, dict[str, Path]]:
 
 def _part_folders(base: Path) -> dict[str, Path]:
     """The parts' folders by part; none where there is no folder for training."""
-    found: dict[str, Path] = {}
+    by_part: dict[str, Path] = {}
     for entry in _visible(base):
         part = _part_of(entry)
         if part is None or not entry.is_dir():
             continue
-        if part in found:
-            raise DatasetError(f"{base} holds both {found[part].name} and {entry.name}: rename or remove one of them.")
-        found[part] = entry
-    is_class = "train" in found and len(found) == 1 and not class_folders(found["train"]) and _holds_classes(base)
-    return found if "train" in found and not is_class else {}
+        if part in by_part:
+            raise DatasetError(
+                f"{base} holds both {by_part[part].name} and {entry.name}: rename or remove one of them."
+            )
+        by_part[part] = entry
+    is_class = "train" in by_part and len(by_part) == 1 and not class_folders(by_part["train"]) and _holds_classes(base)
+    return by_part if "train" in by_part and not is_class else {}
 
 
 def _holds_classes(base: Path) -> bool:
@@ -113,7 +115,7 @@ def _no_layout(folder: Path, base: Path) -> str:
     """What is wrong with a folder that holds neither parts nor classes."""
     expected = "expected train/CLASS/*.png, or CLASS/*.png with at least two classes"
     if _has_images(base):
-        return f"{base} holds images without class folders: {expected}; found {_found(base)}."
+        return f"{base} holds images without class folders: {expected}; found {_first_names(base)}."
     below = [entry for entry in _visible(base) if entry.is_dir()]
     parts = [entry for entry in below if _part_of(entry)]
     with_parts = [entry for entry in below if _part_folders(entry) or _holds_classes(entry)]
@@ -122,7 +124,7 @@ def _no_layout(folder: Path, base: Path) -> str:
     with_images = [entry for entry in below if _has_images(entry)]
     if len(with_images) == 1 and not parts:
         return f"{base} has one class ({with_images[0].name}): {expected}."
-    return f"{folder} has no folder train: {expected}; found {_found(base)}."
+    return f"{folder} has no folder train: {expected}; found {_first_names(base)}."
 
 
 def _check_classes(
@@ -131,14 +133,14 @@ def _check_classes(
     """Raises `DatasetError` for training without two classes that all have images, and for classes that it lacks."""
     names = list(folders["train"])
     if len(names) < 2:
-        what = f"one class ({names[0]})" if names else f"no class folders (found {_found(places['train'])})"
+        what = f"one class ({names[0]})" if names else f"no class folders (found {_first_names(places['train'])})"
         raise DatasetError(f"{places['train']} has {what}: expected train/CLASS/*.png with at least two classes.")
     empty = next((name for name in names if not parts["train"][name]), None)
     if empty is not None:
         folder = folders["train"][empty]
         raise DatasetError(
             f"the class folder {folder} holds no images: expected files such as *.png directly in it; "
-            f"found {_found(folder)}."
+            f"found {_first_names(folder)}."
         )
     for part, classes in parts.items():
         unknown = next((name for name, files in classes.items() if files and name not in names), None)
@@ -163,6 +165,6 @@ def _kind(entry: Path) -> str:
     return SUBFOLDER if entry.is_dir() else entry.suffix.lower() or UNNAMED
 
 
-def _found(folder: Path) -> str:
+def _first_names(folder: Path) -> str:
     names = sorted(entry.name for entry in folder.iterdir())
     return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "") if names else "nothing"

@@ -10,12 +10,15 @@ from gi.kernels.channels.producers import OPAQUE, ChannelFlow, Value, flow_of
 
 def either(values: Sequence[Value]) -> Value:
     """What is known of a value that may be any of these."""
+    # Constants that agree on all ways stay constants: a shape is often computed in both branches.
     if all(isinstance(value, np.ndarray) for value in values):
         return values[0] if all(np.array_equal(values[0], other) for other in values[1:]) else OPAQUE  # type: ignore[arg-type]
     flows = [flow for flow in map(as_flow, values) if flow is not None]
     if not flows or len({len(flow.shape) for flow in flows}) > 1:
+        # Planes of another number of axes cannot be put together.
         return OPAQUE
     sizes = zip(*(flow.shape for flow in flows), strict=True)
+    # A size that differs between the ways is unknown.
     shape = tuple(each[0] if len(set(each)) == 1 else None for each in sizes)
     return flow_of(shape, [plane for flow in flows for plane in flow.planes])
 

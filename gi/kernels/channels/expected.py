@@ -14,6 +14,7 @@ _KEEP_CHANNELS = SAME | {
 def expected_channels(graph: OnnxGraph) -> Mapping[str, tuple[int, int]]:
     """The number of axes and of channels that convolutions ask of values, also through operators that keep both."""
     expected: dict[str, tuple[int, int]] = {}
+    # Backwards: what a reader asks of its input holds for whatever makes it.
     for operator in reversed(graph.operators):
         if not operator.inputs:
             continue

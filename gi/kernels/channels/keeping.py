@@ -46,6 +46,7 @@ def pooled(operator: Operator, given: Sequence[Value]) -> Value:
         return OPAQUE
     kernel = operator.ints("kernel_shape") or (1,) * (len(flow.shape) - 2)
     shape = (*flow.shape[:2], *window_sizes(operator, flow.shape[2:], kernel))
+    # Exactly while it is small; else each channel keeps its producers, wherever they lie in it.
     try:
         planes = list(flow.planes)
         for axis in _changing(flow, range(2, len(shape))):
@@ -59,11 +60,11 @@ def _windows(
     operator: Operator, plane: Array, before: Shape, after: Shape, axis: int, kernel: Sequence[int]
 ) -> list[Array]:
     """What a plane becomes under windows along one axis. Raises `TooLargeError`."""
-    size, made = before[axis], after[axis]
-    if size is None or made is None or plane.size * kernel[axis - 2] > LARGEST_PLANES:
+    size, new_size = before[axis], after[axis]
+    if size is None or new_size is None or plane.size * kernel[axis - 2] > LARGEST_PLANES:
         raise TooLargeError("windows over a value that is too large")
-    stride, dilation, pad = window_of(operator, axis - 2, size, made, kernel)
-    places = window_places(size, made, kernel[axis - 2], stride, dilation, pad)
+    stride, dilation, pad = window_of(operator, axis - 2, size, new_size, kernel)
+    places = window_places(size, new_size, kernel[axis - 2], stride, dilation, pad)
     return [taken(plane, axis, at, size) for at in places]
 
 
@@ -92,13 +93,14 @@ def resized(operator: Operator, given: Sequence[Value]) -> Value:
         return OPAQUE
     shape = resized_shape(operator, flow.shape, given)
     changing = [axis for axis in _changing(flow, range(len(shape))) if shape[axis] != flow.shape[axis]]
+    # The usual case: channels along axis 1, resized in height and width alone.
     if all(axis > 1 for axis in changing) and flow.changes_along(1):
         return ChannelFlow(shape, _within_channels(flow).planes if changing else flow.planes)
     planes = list(flow.planes)
     for axis in changing:
-        size, made = flow.shape[axis], shape[axis]
-        factor = resize_factors(operator, len(shape), given).get(axis) or (made or 0) / (size or 1)
-        places = resized_places(operator, size, made, factor) if size and made else None
+        size, new_size = flow.shape[axis], shape[axis]
+        factor = resize_factors(operator, len(shape), given).get(axis) or (new_size or 0) / (size or 1)
+        places = resized_places(operator, size, new_size, factor) if size and new_size else None
         if places is None or size is None:
             return ChannelFlow(shape)
         planes = [taken(plane, axis, at, size) for plane in planes for at in places]
@@ -121,6 +123,7 @@ def joined(operator: Operator, given: Sequence[Value]) -> Value:
     """
     flows = [as_flow(value) for value in given if value is not None]
     known = [flow for flow in flows if flow is not None]
+    # Nothing is lost that was followed: the opaque operand alone could bring producers.
     if len(known) < len(flows) and not any(flow.planes for flow in known):
         return OPAQUE
     if operator.opset < 7 and operator.int("axis", -1) > 0 and len(known) == 2:
@@ -129,6 +132,7 @@ def joined(operator: Operator, given: Sequence[Value]) -> Value:
     aligned = [_with_axes(flow, axes) for flow in known]
     shape = tuple(_broadcast_size([flow.shape[axis] for flow in aligned]) for axis in range(axes))
     if len(known) < len(flows):
+        # The opaque operand may have made any size of 1 larger.
         shape = (*shape[:1], *(None if size == 1 else size for size in shape[1:]))
     return flow_of(shape, [plane for flow in aligned for plane in flow.planes])
 
@@ -155,6 +159,7 @@ def concatenated(operator: Operator, given: Sequence[Value]) -> Value:
     axis = operator.int("axis", 1) % max(axes, 1)
     sizes = [flow.shape[axis] for flow in known]
     shape = tuple(_broadcast_size([flow.shape[at] for flow in known]) for at in range(axes))
+    # Behind a part of unknown size no place of the result is known.
     if any(size is None for size in sizes):
         return ChannelFlow(_with(shape, axis, None)) if not any(flow.planes for flow in known) else OPAQUE
     total = sum(size or 0 for size in sizes)
@@ -176,6 +181,7 @@ def padded(operator: Operator, given: Sequence[Value]) -> Value:
         size = flow.shape[axis]
         shape[axis] = None if size is None else size + before + after
         # Elsewhere producers do not change along the axis, and padding changes nothing that counts.
+        # Along other axes all places have the same producers, and padding adds places without any.
         if planes and (axis == 1 or flow.changes_along(axis)) and (before or after):
             places = None if size is None else padded_places(size, before, after, operator.text("mode", "constant"))
             if places is None or size is None:
@@ -207,6 +213,7 @@ def tiled(_: Operator, given: Sequence[Value]) -> Value:
     if flow is None or not isinstance(repeats, np.ndarray) or repeats.size != len(flow.shape):
         return OPAQUE
     times = [int(count) for count in repeats.reshape(-1)]
+    # A file could ask for any number of copies.
     if any(not 0 < count <= 1 << 12 for count in times):
         return OPAQUE
     shape = tuple(None if size is None else size * count for size, count in zip(flow.shape, times, strict=True))
@@ -246,6 +253,7 @@ def _broadcast_size(sizes: Sequence[int | None]) -> int | None:
     known = {size for size in sizes if size not in (None, 1)}
     if len(known) == 1:
         return known.pop()
+    # Sizes that were guessed may disagree: then neither is believed.
     return None if known or None in sizes else 1
 
 

@@ -38,7 +38,7 @@ def moved(operator: Operator, given: Sequence[Value]) -> list[Value]:
     if None in flow.shape and operator.type not in _OPEN_SIZES:
         return [OPAQUE]
     results = [_of_plane(operator, plane, flow.shape, others) for plane in (*flow.planes, _nobody(flow))]
-    shapes = [_reopened(made.shape, operator, flow.shape) for made in results[-1]]
+    shapes = [_reopened(result.shape, operator, flow.shape) for result in results[-1]]
     return [flow_of(shape, [planes[at] for planes in results[:-1]]) for at, shape in enumerate(shapes)]
 
 
@@ -110,13 +110,13 @@ def _nobody(flow: ChannelFlow) -> Ints:
     return np.full((1,) * len(flow.shape), NOBODY, np.int64)
 
 
-def _reopened(made: tuple[int, ...], operator: Operator, before: Shape) -> Shape:
+def _reopened(new_shape: tuple[int, ...], operator: Operator, before: Shape) -> Shape:
     """The new shape with sizes that were unknown before, and stood in as 1, unknown again."""
     if None not in before:
-        return made
+        return new_shape
     if operator.type == "Transpose":
         order = operator.ints("perm") or tuple(range(len(before)))[::-1]
         return tuple(before[axis] for axis in order)
     if operator.type in ("Slice", "Split"):
-        return tuple(None if before[axis] is None else size for axis, size in enumerate(made))
+        return tuple(None if before[axis] is None else size for axis, size in enumerate(new_shape))
     raise NotEvaluatedError(operator.type)

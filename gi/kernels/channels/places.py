@@ -14,9 +14,9 @@ NOWHERE = -1
 _PAD_MODES = ("reflect", "edge", "wrap")
 
 
-def window_places(size: int, made: int, kernel: int, stride: int, dilation: int, before: int) -> list[Ints]:
+def window_places(size: int, new_size: int, kernel: int, stride: int, dilation: int, before: int) -> list[Ints]:
     """One array for each place of a window of `kernel` places; `before` is the pad in front."""
-    starts = np.arange(made) * stride - before
+    starts = np.arange(new_size) * stride - before
     inner = [starts + tap * dilation for tap in range(kernel)]
     return [np.where((places >= 0) & (places < size), places, NOWHERE) for places in inner]
 
@@ -30,10 +30,10 @@ def padded_places(size: int, before: int, after: int, mode: str) -> Ints | None:
     return np.pad(kept, around, mode=mode) if mode in _PAD_MODES and len(kept) else None  # type: ignore[call-overload]
 
 
-def resized_places(operator: Operator, size: int, made: int, scale: float) -> list[Ints] | None:
+def resized_places(operator: Operator, size: int, new_size: int, scale: float) -> list[Ints] | None:
     """The places that a nearest or linear resize looks at; None for other modes."""
     mode = operator.text("mode", "nearest")
-    where = _original(operator, size, made, scale)
+    where = _original(operator, size, new_size, scale)
     if where is None or operator.int("antialias"):
         return None
     if mode == "nearest":
@@ -45,15 +45,15 @@ def resized_places(operator: Operator, size: int, made: int, scale: float) -> li
     return [np.clip(tap, 0, size - 1).astype(np.int64) for tap in taps]
 
 
-def _original(operator: Operator, size: int, made: int, scale: float) -> Reals | None:
+def _original(operator: Operator, size: int, new_size: int, scale: float) -> Reals | None:
     """Where each new place lies on the old axis."""
-    at = np.arange(made, dtype=np.float64)
+    at = np.arange(new_size, dtype=np.float64)
     form = operator.text("coordinate_transformation_mode", "half_pixel")
     if operator.type == "Upsample" or operator.opset < 11 or form == "asymmetric":
         return at / scale
     if form == "align_corners":
-        return at * (size - 1) / max(made - 1, 1)
-    if form == "half_pixel" or (form == "pytorch_half_pixel" and made > 1):
+        return at * (size - 1) / max(new_size - 1, 1)
+    if form == "half_pixel" or (form == "pytorch_half_pixel" and new_size > 1):
         return (at + 0.5) / scale - 0.5
     if form == "tf_half_pixel_for_nn":
         return (at + 0.5) / scale

@@ -14,12 +14,12 @@ def segments(layer: int, rows: Ints, numbers: Ints, firsts: Ints, layers: Ints) 
     through, numbers = numbers // THROUGH, numbers % THROUGH
     source = np.searchsorted(firsts, numbers, side="right") - 1
     channel = numbers - firsts[source]
-    found = []
+    pieces: list[Segment] = []
     keys = source * 2 + through
     for key in np.unique(keys):
         ours = keys == key
-        found += _of_one_source(layer, int(layers[key // 2]), rows[ours], channel[ours], through=bool(key % 2))
-    return found
+        pieces += _of_one_source(layer, int(layers[key // 2]), rows[ours], channel[ours], through=bool(key % 2))
+    return pieces
 
 
 def _of_one_source(layer: int, source: int, rows: Ints, channels: Ints, *, through: bool) -> list[Segment]:
@@ -48,12 +48,13 @@ def _runs(rows: Ints, channels: Ints) -> list[Run]:
     """Runs along which row and channel both go up by a fixed step."""
     steps = list(zip(np.diff(rows).tolist(), np.diff(channels).tolist(), strict=True))
     starts = list(zip(rows.tolist(), channels.tolist(), strict=True))
-    found, at = [], 0
+    runs: list[Run] = []
+    at = 0
     while at < len(starts):
         end = at
         while end < len(steps) and steps[end] == steps[at] and steps[at][0] > 0:
             end += 1
         step, stride = steps[at] if end > at else (1, 1)
-        found.append((starts[at][0], end - at + 1, step, starts[at][1], stride))
+        runs.append((starts[at][0], end - at + 1, step, starts[at][1], stride))
         at = end + 1
-    return found
+    return runs

@@ -15,7 +15,7 @@ def window_sizes(operator: Operator, sizes: Shape, kernel: Sequence[int]) -> Sha
     """What a convolution or a pool with this kernel makes of these spatial sizes, None where that is not known."""
     axes = len(kernel)
     strides, dilations = _each(operator, "strides", axes), _each(operator, "dilations", axes)
-    pads = operator.ints("pads") if len(operator.ints("pads")) == 2 * axes else (0,) * 2 * axes
+    pads = _pads(operator, axes)
     auto, up = operator.text("auto_pad", "NOTSET"), operator.int("ceil_mode")
     return tuple(
         _window(size, kernel[at], strides[at], dilations[at], pads[at] + pads[at + axes], auto, up)
@@ -29,8 +29,8 @@ def _window(size: int | None, kernel: int, stride: int, dilation: int, pad: int,
     if auto.startswith("SAME"):
         return -(-size // stride)
     room = size + (0 if auto == "VALID" else pad) - dilation * (kernel - 1) - 1
-    made = (-(-room // stride) if up else room // stride) + 1
-    return made if made > 0 else None
+    new_size = (-(-room // stride) if up else room // stride) + 1
+    return new_size if new_size > 0 else None
 
 
 def transposed_sizes(operator: Operator, sizes: Shape, kernel: Sequence[int]) -> Shape:
@@ -41,7 +41,7 @@ def transposed_sizes(operator: Operator, sizes: Shape, kernel: Sequence[int]) ->
         return tuple(told[-axes:])
     strides, dilations = _each(operator, "strides", axes), _each(operator, "dilations", axes)
     more = operator.ints("output_padding") or (0,) * axes
-    pads = operator.ints("pads") if len(operator.ints("pads")) == 2 * axes else (0,) * 2 * axes
+    pads = _pads(operator, axes)
     if operator.text("auto_pad", "NOTSET").startswith("SAME"):
         return tuple(None if size is None else size * strides[at] for at, size in enumerate(sizes))
     return tuple(
@@ -52,14 +52,14 @@ def transposed_sizes(operator: Operator, sizes: Shape, kernel: Sequence[int]) ->
     )
 
 
-def window_of(operator: Operator, at: int, size: int, made: int, kernel: Sequence[int]) -> tuple[int, int, int]:
+def window_of(operator: Operator, at: int, size: int, new_size: int, kernel: Sequence[int]) -> tuple[int, int, int]:
     """The stride, the dilation and the pad in front of a pool's window along its axis number `at`."""
     axes = len(kernel)
     stride, dilation = _each(operator, "strides", axes)[at], _each(operator, "dilations", axes)[at]
-    pads = operator.ints("pads") if len(operator.ints("pads")) == 2 * axes else (0,) * 2 * axes
+    pads = _pads(operator, axes)
     auto = operator.text("auto_pad", "NOTSET")
     if auto.startswith("SAME"):
-        more = max(0, (made - 1) * stride + dilation * (kernel[at] - 1) + 1 - size)
+        more = max(0, (new_size - 1) * stride + dilation * (kernel[at] - 1) + 1 - size)
         return stride, dilation, more // 2 if auto == "SAME_UPPER" else more - more // 2
     return stride, dilation, 0 if auto == "VALID" else pads[at]
 
@@ -68,16 +68,16 @@ def resized_shape(operator: Operator, shape: Shape, given: Sequence[Value]) -> S
     """The shape after Resize or Upsample; sizes that only a run would tell are None."""
     factors = resize_factors(operator, len(shape), given)
     sizes = _resize_sizes(operator, len(shape), given)
-    made: list[int | None] = [size if at < 2 else None for at, size in enumerate(shape)]
+    new_shape: list[int | None] = [size if at < 2 else None for at, size in enumerate(shape)]
     for axis in range(len(shape)):
         old = shape[axis]
         if axis in sizes:
-            made[axis] = sizes[axis]
+            new_shape[axis] = sizes[axis]
         elif axis in factors:
-            made[axis] = None if old is None else int(old * factors[axis])
+            new_shape[axis] = None if old is None else int(old * factors[axis])
         elif sizes or factors:
-            made[axis] = old
-    return tuple(made)
+            new_shape[axis] = old
+    return tuple(new_shape)
 
 
 def resize_factors(operator: Operator, axes: int, given: Sequence[Value]) -> dict[int, float]:
@@ -103,6 +103,12 @@ def _by_axis(operator: Operator, axes: int, values: Sequence[T]) -> dict[int, T]
     """The values by the axes that they are for; empty where their number does not fit."""
     over = [axis % axes for axis in operator.ints("axes")] or list(range(axes))
     return dict(zip(over, values, strict=True)) if len(over) == len(values) else {}
+
+
+def _pads(operator: Operator, axes: int) -> tuple[int, ...]:
+    """The pads in front of each axis, then those behind; of a number that does not fit none."""
+    pads = operator.ints("pads")
+    return pads if len(pads) == 2 * axes else (0,) * 2 * axes
 
 
 def _each(operator: Operator, name: str, axes: int) -> tuple[int, ...]:

@@ -16,6 +16,7 @@ ACTIVATIONS = {
     "Relu", "LeakyRelu", "PRelu", "Sigmoid", "Tanh", "Elu", "Selu", "Celu", "Clip", "HardSigmoid", "HardSwish",
     "Softplus", "Softsign", "Mish", "Gelu", "ThresholdedRelu", "Swish",
 }  # fmt: skip
+# What real files give lies far below; a hostile one would make sizes that overflow.
 _LARGEST_STEP = 1 << 16
 _DOMAINS = {"", "ai.onnx", "com.microsoft"}
 
@@ -69,6 +70,7 @@ def is_convolution(operator: Operator) -> bool:
 
 
 def convolutions(graph: OnnxGraph) -> Iterator[Convolution | Unreadable]:
+    # One at a time, as a network's weights may not fit into memory together.
     """Every convolution of a graph, its subgraphs aside, in the order of the file; one at a time is in memory."""
     finder = _Finder(graph)
     for number, operator in enumerate(graph.operators):
@@ -93,11 +95,13 @@ class _Finder:
             weight = _oriented(weight, groups, transposed=operator.type == "ConvTranspose")
             bias, after = self._bias(operator, len(weight), weight.ndim - 2, scaled=scaled)
             norm, after = self._norm(after, len(weight))
+        # One unreadable convolution costs itself alone: the rest of the file goes into the index.
         except TensorError as error:
             return Unreadable(name, operator, str(error))
         activation = self._sole_reader(after)
         acts = activation.type if activation is not None and activation.type in ACTIVATIONS else ""
         kind = "transposed" if operator.type == "ConvTranspose" else "conv"
+        # Depthwise by its weight and not by an attribute of the writer's: one input channel for each group.
         if groups > 1 and weight.shape[1] == 1 and kind == "conv":
             kind = "depthwise"
         return Convolution(
@@ -114,6 +118,7 @@ class _Finder:
             scale = self._scale_after(operator)
             one = np.ones((), np.float32)
             return dequantized(values, one if scale is None else scale, self._input(operator, 3), 0), scale is not None
+        # Integers without a scale keep their directions, and are marked, since nothing tells how large they are.
         is_integer = values.dtype.kind in "iub" or self._constants.is_bare_integer(operator.inputs[1])
         return values, not is_integer
 
@@ -124,6 +129,7 @@ class _Finder:
 
     def _scale_after(self, operator: Operator) -> Array | None:
         """The scale that the result of an integer convolution is multiplied with: Cast, then Mul of both scales."""
+        # The pattern of dynamic quantisation: ConvInteger, Cast, then Mul by the product of both scales.
         after = self._sole_reader(operator.outputs[0])
         while after is not None and after.type in ("Cast", "Identity"):
             after = self._sole_reader(after.outputs[0])
@@ -148,6 +154,7 @@ class _Finder:
             if values is not None and operator.type == "QLinearConv":
                 values = self._rescaled(operator, values)
             return (None if values is None else _vector(values, out, "bias")), output
+        # A bias that is added behind the convolution is its own all the same.
         adder = self._sole_reader(output)
         if scaled and adder is not None and adder.type == "Add" and len(adder.inputs) == 2:
             added = self._small(adder.inputs[0] if adder.inputs[1] == output else adder.inputs[1], out)
@@ -167,6 +174,7 @@ class _Finder:
             return None
         return values if values is not None and values.size == out else None
 
+    # Kept apart from the weight: it is folded in only where a target has none of its own.
     def _norm(self, value: str, out: int) -> tuple[BatchNormConstants | None, str]:
         after = self._sole_reader(value)
         if after is None or after.type != "BatchNormalization" or len(after.inputs) < 5:
@@ -183,6 +191,7 @@ class _Finder:
         return self._constants.array(operator.inputs[place])
 
     def _sole_reader(self, value: str) -> Operator | None:
+        # With two readers the value between is used elsewhere, and what follows is not the convolution's own.
         readers = self._readers.get(value, [])
         return readers[0] if len(readers) == 1 and readers[0].outputs else None
 
@@ -209,6 +218,7 @@ def _oriented(weight: Array, groups: int, *, transposed: bool) -> Floats:
         raise TensorError(f"a weight of {weight.dtype}: no real numbers")
     if groups < 1 or len(weight) % groups:
         raise TensorError(f"{groups} groups do not divide {len(weight)} channels")
+    # ONNX lays a transposed weight out as (in, out / groups, ...): turned within each group.
     if transposed:
         parts = weight.reshape(groups, -1, *weight.shape[1:]).swapaxes(1, 2)
         weight = parts.reshape(groups * weight.shape[1], -1, *weight.shape[2:])

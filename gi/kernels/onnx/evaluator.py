@@ -15,6 +15,7 @@ from onnx.helper import make_opsetid, make_tensor_type_proto, np_dtype_to_tensor
 from gi.kernels.onnx.graphs import Operator
 from gi.kernels.onnx.tensors import Array
 
+# Shapes, indices and small tables lie below; of what is larger the mapping keeps the shape alone.
 LARGEST_CONSTANT = 1 << 16
 _BROADCASTING = {
     "Add", "Sub", "Mul", "Div", "Mod", "Min", "Max", "Equal", "Greater", "Less", "And", "Or", "Where", "Pow",
@@ -36,6 +37,7 @@ _WHOLE_ARRAYS = FOLDED | {
     "Sigmoid", "Sin", "Sinh", "Softmax", "Softplus", "Softsign", "SpaceToDepth", "Sum", "Swish", "Tan", "Tanh",
     "ThresholdedRelu", "Trilu", "Xor",
 }  # fmt: skip
+# Measured in elements of a plain array operation, as the bounds of folding are.
 _TIMES_AS_SLOW = 1000
 _MULTIPLIED_AT_ONCE = 16  # multiplications in the time of one element
 _UNSIZED = {"NonZero", "Compress", "Unique"}  # results whose sizes depend on values, never larger than what goes in
@@ -73,6 +75,7 @@ def cost(operator: Operator, operands: Sequence[Array | None]) -> float:
     there = [value for value in operands if value is not None]
     size = float(sum(value.size for value in there))
     shapes = result_shapes(operator, operands)
+    # By inference where it tells every size; the rest is bounded by what is known of the kind.
     if all(shape is not None and None not in shape for shape in shapes):
         size += sum(math.prod(float(side or 0) for side in shape or ()) for shape in shapes)
     elif operator.type in FOLDED:
@@ -87,12 +90,14 @@ def evaluate(operator: Operator, operands: Sequence[Array | None]) -> list[Array
     """The results of an operator whose limits were looked at. Raises `NotEvaluatedError`."""
     from onnx.reference import ReferenceEvaluator
 
+    # A node could name thousands of outputs, or a tensor in any file of the machine.
     if operator.int("num_outputs") > 4096 or any(_leads_outside(a) for a in operator.node.attribute):
         raise NotEvaluatedError(operator.type)
     given = dict(zip(operator.inputs, operands, strict=False))
     feeds = {name: value for name, value in given.items() if name and value is not None}
     try:
         with np.errstate(all="ignore"):
+            # Alone in a graph with its own operator set: rules of one operator differ between versions.
             results = ReferenceEvaluator(_graph(operator, feeds), opsets={"": max(operator.opset, 1)}).run(None, feeds)
     except Exception as error:  # the reference raises whatever its operator meets in a broken file
         raise NotEvaluatedError(f"{operator.type}: {error}") from error
@@ -117,6 +122,7 @@ def result_shapes(operator: Operator, operands: Sequence[Array | Sizes | None]) 
             types[name] = make_tensor_type_proto(TensorProto.FLOAT, operand)
             continue
         types[name] = make_tensor_type_proto(np_dtype_to_tensor_dtype(operand.dtype), operand.shape)
+        # Only values that may be shapes: inference reads these, and copying weights would cost more than it tells.
         if operand.size <= _SMALL:
             data[name] = onnx.numpy_helper.from_array(np.ascontiguousarray(operand), name)
     version = max(operator.opset, 1)
@@ -138,16 +144,17 @@ def _sizes(kind: TypeProto | None) -> Sizes | None:
 
 def _multiplications(operator: Operator, there: Sequence[Array], shapes: Sequence[Sizes | None]) -> float:
     """How many multiplications a product takes, 0 for other operators."""
-    made = math.prod(float(size or 1) for size in shapes[0] or ()) if shapes else 0.0
+    num_results = math.prod(float(size or 1) for size in shapes[0] or ()) if shapes else 0.0
     if operator.type in ("MatMul", "Gemm"):
-        return made * max((size for value in there for size in value.shape[-2:]), default=1)
+        return num_results * max((size for value in there for size in value.shape[-2:]), default=1)
+    # einsum goes through every combination of indices where it cannot use a matrix product.
     if operator.type == "Einsum":  # numpy goes through every combination of indices
         sides: dict[str, int] = {}
         for labels, value in zip(operator.text("equation").split("->")[0].split(","), there, strict=False):
             sides |= zip(labels.strip(), value.shape, strict=False)
-        return _MULTIPLIED_AT_ONCE * max(made, math.prod(map(float, sides.values())))
+        return _MULTIPLIED_AT_ONCE * max(num_results, math.prod(map(float, sides.values())))
     if operator.type in ("Conv", "ConvTranspose"):
-        return made * math.prod(map(float, there[1].shape[1:])) if len(there) > 1 else 0.0
+        return num_results * math.prod(map(float, there[1].shape[1:])) if len(there) > 1 else 0.0
     return 0.0
 
 

@@ -17,8 +17,10 @@ from gi.kernels.onnx.tensors import Array, TensorError
 from gi.kernels.onnx.weight_rules import WEIGHT_RULES
 from gi.kernels.records import plain
 
+# A file whose weights unfold from small constants could ask for any amount.
 _MOST_COMPUTED = 1 << 30  # elements, for one graph
 _DEAREST_OPERATOR = 1 << 27
+# A chain as long as a file likes would be walked for each weight.
 _LONGEST_PATH = 20_000
 _LEAST_SPENT = 1 << 14  # what calling the reference costs, however small its operands
 _DOMAINS = {"", "com.microsoft"}
@@ -57,6 +59,7 @@ class Constants:
         """The value called `name`. Raises `NotConstantError` with the reason, `TensorError` for what does not fit."""
         if name in self._stored:
             return self._stored[name].array()
+        # Only this path is held: what is computed for one weight is dropped before the next.
         known: dict[str, Array] = {}
         for maker in self._path(name):
             operands = [self._operand(maker, given, known) for given in maker.inputs]
@@ -66,6 +69,7 @@ class Constants:
         return known[name]
 
     def is_bare_integer(self, name: str) -> bool:
+        # Without recursion: a chain of operators may be longer than Python's stack.
         """Whether a value is stored integers that were moved about or cast alone: nothing tells their scale."""
         for _ in range(_LONGEST_PATH):
             maker = self._makers.get(name)
@@ -89,6 +93,7 @@ class Constants:
         """The operators behind a value in the order in which they run. Raises `NotConstantError`."""
         path: list[Operator] = []
         entered: set[int] = set()
+        # In depth first, so that operands stand in front of what reads them.
         stack: list[tuple[str, Operator | None]] = [(name, None)]  # an operator is there to be left, behind its inputs
         while stack:
             value, left = stack.pop()
@@ -104,6 +109,7 @@ class Constants:
             if len(entered) > _LONGEST_PATH:
                 raise NotConstantError(f"weights behind more than {_LONGEST_PATH} operators")
             stack.append(("", maker))
+            # CastLike reads the type of its second input alone, which may be the network's own.
             needed = maker.inputs[:1] if maker.type == "CastLike" else maker.inputs
             stack += [(given, None) for given in reversed(needed) if given]
         return path
@@ -112,6 +118,7 @@ class Constants:
         """The operator that makes a value. Raises `NotConstantError` where no file could tell what it makes."""
         reason = self._reasons.get(value)
         maker = self._makers.get(value)
+        # Kept, since the same value is asked for by many weights.
         if reason is None:
             reason = self._why_not(value, maker)
             self._reasons[value] = reason
@@ -126,6 +133,7 @@ class Constants:
             return f"none are stored, {plain(value)[:60]!r} is an input"
         if is_drawn(maker):
             return f"{_called(maker)} draws other ones at each run"
+        # com.microsoft's operators are known by name alone: those that have a rule are taken.
         if maker.node.domain not in _DOMAINS or (maker.node.domain and maker.type not in WEIGHT_RULES):
             return f"{_called(maker)} of {plain(maker.node.domain)[:60]} is none of ONNX's own operators"
         return f"{_called(maker)} is not followed" if maker.bodies and maker.type != "If" else ""
@@ -133,6 +141,7 @@ class Constants:
     def _results(self, maker: Operator, operands: list[Array | None]) -> list[Array]:
         try:
             if maker.bodies:
+                # The branch gets what is left and gives the rest back: nesting cannot multiply the bound.
                 body = Constants(maker.bodies["then_branch" if operands[0] else "else_branch"], self._left)
                 results = [body.known(name) for name in body._graph.outputs]
                 self._left = body._left
@@ -159,6 +168,7 @@ class Constants:
 
     def _element_type(self, name: str) -> int:
         """The element type of a value, real numbers where the operators on its way do not tell another."""
+        # The chain may run in a circle in a broken file, hence the bound.
         for _ in range(_LONGEST_PATH):
             if name in self._stored:
                 return self._stored[name].element_type

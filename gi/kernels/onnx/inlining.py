@@ -7,6 +7,7 @@ from onnx import AttributeProto, FunctionProto, GraphProto, NodeProto
 
 from gi.kernels.records import plain
 
+# Calls may nest as deep as a file likes.
 _DEEPEST = 24
 STANDARD = ("", "ai.onnx")
 
@@ -32,6 +33,7 @@ def inlined(
     Lazily: a function may stand for any number of nodes. Calls more than 24 deep stay as they are; they end the graph
     like any unknown operator.
     """
+    # Before any node is built: two functions that call each other would otherwise unfold without end.
     for number, node in enumerate(nodes):
         called = functions.get((node.domain, node.op_type, node.overload)) if functions else None
         if called is None or depth >= _DEEPEST:
@@ -58,8 +60,10 @@ class _Call:
 
     def __init__(self, call: NodeProto, called: FunctionProto, prefix: str) -> None:
         names = dict(zip(called.output, call.output, strict=False))
+        # Inputs that the call leaves out are "" inside as well, which every rule knows.
         names |= {name: call.input[at] if at < len(call.input) else "" for at, name in enumerate(called.input)}
         self._names = _Names(names, prefix)
+        # The call's own attributes win over the function's defaults.
         self._given = {a.name: a for a in called.attribute_proto} | {a.name: a for a in call.attribute}
         self._called = called
 
@@ -69,6 +73,7 @@ class _Call:
     def _node(self, node: NodeProto) -> NodeProto:
         names = self._names
         inner = NodeProto(op_type=node.op_type, domain=node.domain, overload=node.overload)
+        # Names get the call's place in front: two calls of one function hold different values.
         inner.name = names.prefix + plain(node.name) if node.name else ""
         inner.input.extend(map(names, node.input))
         inner.output.extend(map(names, node.output))

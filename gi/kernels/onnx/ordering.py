@@ -10,8 +10,10 @@ def in_order(operators: Sequence[Operator]) -> list[Operator]:
     """The operators, each behind what makes its inputs, else as they stand; those of a cycle come last."""
     makers = {name: at for at, operator in enumerate(operators) for name in operator.outputs if name}
     needs = [{makers[name] for name in operator.reads if name in makers} for operator in operators]
+    # An operator that reads its own output is broken by itself, and is no cycle of others.
     for at, needed in enumerate(needs):
         needed.discard(at)
+    # ONNX asks for this order, and nearly every file has it.
     if all(max(needed, default=-1) < at for at, needed in enumerate(needs)):
         return list(operators)
     readers: dict[int, list[int]] = {}
@@ -27,5 +29,6 @@ def in_order(operators: Sequence[Operator]) -> list[Operator]:
             needs[reader].discard(at)
             if not needs[reader]:
                 heapq.heappush(ready, reader)
+    # What stands in a cycle can never run: last, where it harms nothing.
     left = sorted(set(range(len(operators))) - set(order))
     return [operators[at] for at in (*order, *left)]

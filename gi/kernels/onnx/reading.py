@@ -19,9 +19,11 @@ from gi.kernels.onnx.tensors import Reader
 from gi.kernels.onnx.wire import WireError, description
 from gi.kernels.records import plain
 
+# A bound on time and memory: each becomes a record.
 MOST_OPERATORS = 50_000
 _FORMATS = (
     (0, b"version https://git-lfs", "a git-LFS pointer, not the model: fetch it with `git lfs pull`"),
+    # What people mistake for a model: each told by its first bytes, with what to do.
     (0, b"PK\x03\x04", "a zip archive (a PyTorch checkpoint?), not an ONNX model: pass it with --model"),
     (0, b"\x89HDF", "an HDF5 file, not an ONNX model"),
     (0, b"\x80\x02", "a Python pickle (an old PyTorch checkpoint?), not an ONNX model: pass it with --model"),
@@ -60,6 +62,7 @@ def read_model(path: Path) -> Model:
         raise ModelError("not an ONNX model: it has no graph")
     opset = standard_opset(proto.opset_import, 0)
     reader = Reader(path.parent, bulk)
+    # A file that names no operator set is read by that of its format's release.
     reading = _Reading(reader, functions_of(proto.functions), opset or _opset_of_format(proto.ir_version))
     graph = reading.graph(proto.graph, None, "")
     producer = f"{plain(proto.producer_name)[:60]} {plain(proto.producer_version)[:30]}".strip()
@@ -93,6 +96,7 @@ class _Reading:
         self._opset = opset
         self._left = MOST_OPERATORS
 
+    # Subgraphs share the bound on operators with the graph around them.
     def graph(self, proto: GraphProto, outer: OnnxGraph | None, prefix: str, opset: int = 0) -> OnnxGraph:
         """A graph with its subgraphs; values of `outer` may be captured."""
         stored: ChainMap[str, Stored] = outer.stored.new_child() if outer is not None else ChainMap()
@@ -118,6 +122,7 @@ class _Reading:
             if constant is not None and node.output:
                 stored[node.output[0]] = constant
                 continue
+            # Counted after inlining, as a small file may unfold into any number.
             self._left -= 1
             if self._left < 0:
                 raise ModelError(f"more than {MOST_OPERATORS} operators: refused")
@@ -146,6 +151,7 @@ def _inputs(proto: GraphProto) -> Mapping[str, GraphInput]:
 
 
 def _dim(dim: Any) -> int | None:
+    # A size beyond a million is no image's: taken for unknown.
     return int(dim.dim_value) if dim.HasField("dim_value") and 0 < dim.dim_value < 1 << 20 else None
 
 

@@ -15,6 +15,7 @@ from onnx.helper import tensor_dtype_to_np_dtype
 from gi.kernels.onnx.wire import Bulk
 
 Array = np.ndarray[Any, Any]
+# No convolution comes near it.
 LARGEST_ELEMENTS = 1 << 30
 _PACKED = {"INT4", "UINT4", "FLOAT4E2M1", "INT2", "UINT2"}
 
@@ -36,6 +37,7 @@ class Reader:
         """The size of the external data files that were opened so far."""
         return sum(map(len, self._external.values()))
 
+    # A model with external data of many gigabytes would otherwise stay in memory until the build ends.
     def let_go(self) -> None:
         """Takes external data out of this process's memory; what is asked for again is read again."""
         for data in self._external.values():
@@ -57,6 +59,7 @@ class Reader:
         dims = checked_dims(tensor.dims)
         values, places = self.array(tensor.values).reshape(-1), self.array(tensor.indices).astype(np.int64)
         size = math.prod(dims)
+        # A sparse tensor of a few bytes may name any size.
         if size > 64 * max(4096, values.size):
             raise TensorError(f"sparse of {size} elements with {values.size} values: more than 64 to one is refused")
         if places.ndim == 2 and places.shape == (values.size, len(dims)):
@@ -70,12 +73,14 @@ class Reader:
         return full.reshape(dims)
 
     def _from_raw(self, tensor: TensorProto, kind: str, dims: tuple[int, ...], data: memoryview) -> Array:
+        # onnx itself takes elements of less than a byte apart.
         if kind in _PACKED:
             return _from_packed(tensor, dims, data)
         dtype = np.dtype(tensor_dtype_to_np_dtype(tensor.data_type))
         wanted = math.prod(dims) * dtype.itemsize
         if len(data) != wanted:
             raise TensorError(f"{len(data)} bytes of data where its dimensions {list(dims)} of {kind} need {wanted}")
+        # The format is little-endian on every machine.
         return np.frombuffer(data, dtype.newbyteorder("<") if dtype.itemsize > 1 else dtype).reshape(dims)
 
     def _external_data(self, tensor: TensorProto) -> memoryview:
@@ -120,6 +125,7 @@ def element_type(tensor: TensorProto) -> str:
 def external_path(folder: Path, location: str) -> Path:
     """The external data file of a model in `folder`. Raises `TensorError` for one outside it."""
     root = folder.resolve()
+    # Both, since the text may be innocent and a link in the folder not.
     if not location or "\0" in location or Path(location).is_absolute() or ".." in Path(location).parts:
         raise TensorError(f"external data {location[:80]!r} is no path inside the model's folder: refused")
     path = root / location
@@ -130,6 +136,7 @@ def external_path(folder: Path, location: str) -> Path:
         raise TensorError(f"external data {location[:80]!r} is missing") from None
     if not target.is_relative_to(root):
         raise TensorError(f"external data {location[:80]!r} leads out of the model's folder: refused")
+    # A pipe would block the build, a device may never end.
     if not regular:
         raise TensorError(f"external data {location[:80]!r} is no regular file")
     return target
@@ -149,6 +156,7 @@ def _entry(entries: dict[str, str], name: str, default: int) -> int:
     text = entries.get(name, "")
     if not text:
         return default
+    # int() would take digits of other scripts, and "1_0".
     if not text.isascii() or not text.isdigit() or len(text) > 18:
         raise TensorError(f"external data has the {name} {text[:40]!r}, which is no number of bytes")
     return int(text)
@@ -161,6 +169,7 @@ def _from_typed(tensor: TensorProto, dims: tuple[int, ...]) -> Array:
     wanted: int = math.prod(dims)
     if wanted and not stored:
         raise TensorError("an initialiser without its data")
+    # Up to eight short elements lie in one stored integer.
     if wanted > 8 * stored:
         raise TensorError(f"{stored} values where its dimensions {list(dims)} need {wanted}")
     return _converted(tensor)

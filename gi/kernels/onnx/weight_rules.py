@@ -15,6 +15,7 @@ from onnx.helper import tensor_dtype_to_np_dtype
 from gi.kernels.onnx.graphs import Operator
 from gi.kernels.onnx.tensors import LARGEST_ELEMENTS, Array, TensorError
 
+# Below it a constant may grow by broadcasting, as small tables do.
 _GROWN_ANYWAY = 1 << 22
 _SHORT_INTEGERS = {"int4": (-8, 7), "uint4": (0, 15), "int2": (-2, 1), "uint2": (0, 3)}
 
@@ -32,6 +33,7 @@ def _spread(given: Array, shape: tuple[int, ...], axis: int, block: int) -> Arra
     given = given.astype(np.float32)
     if given.size <= 1:
         return given.reshape(())
+    # The last block may be cut short by the axis.
     if given.ndim > 1 and block:
         return np.repeat(given, block, axis)[tuple(map(slice, shape))]
     return given.reshape([given.size if at == axis % len(shape) else 1 for at in range(len(shape))])
@@ -69,6 +71,7 @@ def _transpose(op: Operator, values: Array) -> Array:
 
 def _reshape(op: Operator, values: Array, shape: Array | None = None) -> Array:
     wanted = op.ints("shape") if shape is None else tuple(map(int, shape.reshape(-1)))
+    # A 0 copies the size from the input, unless the operator says that it means zero.
     if not op.int("allowzero"):
         wanted = tuple(values.shape[at] if size == 0 else size for at, size in enumerate(wanted))
     return values.reshape(wanted)
@@ -85,6 +88,7 @@ def _unsqueeze(op: Operator, values: Array, axes: Array | None = None) -> Array:
 
 def _arithmetic(function: Callable[..., Any]) -> Callable[..., Array]:
     def rule(op: Operator, first: Array, second: Array) -> Array:
+        # Before opset 7 the second operand was aligned at an axis, not at the end.
         if op.opset < 7 and "axis" in op.attributes:
             second = second.reshape(*second.shape, *(1,) * (first.ndim - op.int("axis") - second.ndim))
         if math.prod(map(float, np.broadcast_shapes(first.shape, second.shape))) > min(
@@ -101,6 +105,7 @@ def _divided(first: Array, second: Array) -> Array:
     """As ONNX divides: integers towards zero."""
     if first.dtype.kind not in "iu":
         return np.asarray(np.divide(first, second))
+    # numpy rounds down; -7 / 2 is -3 in ONNX.
     return np.trunc(first.astype(np.float64) / second).astype(first.dtype)
 
 

@@ -9,7 +9,9 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+# Smaller data stays where it is: the limit of the description bounds it.
 SMALLEST_BULK = 2048
+# The parser needs up to 80 times a message's size: 1.3 GB at the most.
 LARGEST_DESCRIPTION = 16 << 20
 _DEEPEST = 60
 
@@ -43,17 +45,18 @@ class Bulk:
     """Tensor data left in the file: token -> the bytes."""
 
     nonce: bytes = field(default_factory=lambda: os.urandom(16))
-    found: dict[bytes, memoryview] = field(default_factory=dict)
+    by_token: dict[bytes, memoryview] = field(default_factory=dict)
 
     def keep(self, data: memoryview) -> bytes:
         """The token that stands for these bytes; nobody who wrote the file can know it."""
-        token = self.nonce + len(self.found).to_bytes(8, "little")
-        self.found[token] = data
+        # Random, so that no file can hold bytes that pass for a token of its own.
+        token = self.nonce + len(self.by_token).to_bytes(8, "little")
+        self.by_token[token] = data
         return token
 
     def resolve(self, data: bytes) -> memoryview:
         """The bytes that a tensor's data stands for."""
-        return self.found.get(data) or memoryview(data)
+        return self.by_token.get(data) or memoryview(data)
 
 
 def description(data: memoryview) -> tuple[bytes, Bulk]:
@@ -73,6 +76,7 @@ class _Walker:
         if depth > _DEEPEST:
             raise WireError(f"messages nested more than {_DEEPEST} deep")
         inner, skipped = _FIELDS.get(kind, {}), _SKIPPED.get(kind, frozenset())
+        # What stays is copied in stretches, up to where a large field stands.
         at = kept = start
         while at < end:
             head = at
@@ -96,6 +100,7 @@ class _Walker:
         return None
 
     def _copied(self, start: int, end: int) -> bytes:
+        # Counted while copying: the size that the file claims is not believed.
         self._size += end - start
         if self._size > LARGEST_DESCRIPTION:
             raise WireError(f"its description without weights is larger than {LARGEST_DESCRIPTION >> 20} MB")
@@ -123,6 +128,7 @@ class _Walker:
 
     def _varint(self, at: int, end: int) -> tuple[int, int]:
         value = shift = 0
+        # Ten bytes hold 64 bits: a longer number is an attack or damage.
         while at < end and shift < 70:
             byte = self._data[at]
             value |= (byte & 127) << shift

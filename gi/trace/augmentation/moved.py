@@ -150,8 +150,8 @@ def _seen(part: Any, images: Tensor, moves: Tensor, reach: list[int]) -> Tensor:
     rows_x = torch.stack([x, y, one, none, none, none, -u * x, -u * y], dim=-1)
     rows_y = torch.stack([none, none, none, x, y, one, -v * x, -v * y], dim=-1)
     rows = torch.stack([rows_x, rows_y], dim=2).view(n, 8, 8)
-    found = torch.linalg.lstsq(rows, torch.stack([u, v], dim=2).reshape(n, 8, 1), driver="gels").solution[..., 0]
-    above, below = found[:, :6].view(n, 2, 3), torch.cat([found[:, 6:], one[:, :1]], dim=1)[:, :, None]
+    coefficients = torch.linalg.lstsq(rows, torch.stack([u, v], dim=2).reshape(n, 8, 1), driver="gels").solution[..., 0]
+    above, below = coefficients[:, :6].view(n, 2, 3), torch.cat([coefficients[:, 6:], one[:, :1]], dim=1)[:, :, None]
     places = _pixel_places(height, width, 0.5)
     sizes = torch.tensor([0.5 * width, 0.5 * height])
     grid = (places @ (above.float().transpose(1, 2) / sizes)) / (places @ below.float()) - 1

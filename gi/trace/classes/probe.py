@@ -97,7 +97,7 @@ class Candidate:
             net: nn.Module = self.tested(**values)
         # A class may raise what it likes, SystemExit too: a worker tries hundreds of them.
         except BaseException as error:
-            raise FailedTrial(1, "cannot be built", said(error)) from None
+            raise FailedTrial(1, "cannot be built", error_text(error)) from None
         self.built = sum(1 for _ in net.modules())
         # Lazy layers have no size before the first run.
         count = sum(p.numel() for p in net.parameters() if not isinstance(p, nn.UninitializedParameter))
@@ -111,7 +111,7 @@ class Candidate:
         try:
             output = net(x)
         except BaseException as error:
-            raise FailedTrial(2, "takes no image, features or tokens", said(error)) from None
+            raise FailedTrial(2, "takes no image, features or tokens", error_text(error)) from None
         if not isinstance(output, torch.Tensor):
             raise FailedTrial(3, "gives no tensor", type(output).__name__)
         # Fewer or more tokens fit no residual connection around the block.
@@ -133,7 +133,7 @@ def _namespace(source: str) -> dict[str, Any]:
     try:
         exec(compile(source, "<block>", "exec"), module.__dict__)
     except BaseException as error:
-        raise FailedTrial(0, "its module does not run", said(error)) from None
+        raise FailedTrial(0, "its module does not run", error_text(error)) from None
     return module.__dict__
 
 
@@ -162,6 +162,6 @@ def channels_of(shape: tuple[int, ...], kind: str) -> int:
     return shape[1] if kind == "image" else shape[-1]
 
 
-def said(error: BaseException) -> str:
+def error_text(error: BaseException) -> str:
     """What an exception of the class says."""
     return f"{type(error).__name__}: {error}"[:300]

@@ -16,7 +16,7 @@ from torch import nn
 
 from gi.trace.classes.argument_guesses import Call
 from gi.trace.classes.argument_search import Way, working
-from gi.trace.classes.probe import Candidate, FailedTrial, TrialShape, channels_of, said, shape_at
+from gi.trace.classes.probe import Candidate, FailedTrial, TrialShape, channels_of, error_text, shape_at
 
 # Powers of two: what groups, heads and channel shuffles ask of a width.
 _STEPS = (1, 2, 4, 8, 16, 32)
@@ -112,7 +112,7 @@ def _every_parameter_learns(candidate: Candidate, way: Way) -> None:
         output = net(x.clone())  # it may write to what it is given
         grads = torch.autograd.grad(output.float().sum(), [p for _, p in named], allow_unused=True) if named else ()
     except BaseException as error:
-        raise FailedTrial(4, "has no gradient", said(error)) from None
+        raise FailedTrial(4, "has no gradient", error_text(error)) from None
     idle = [name for (name, _), grad in zip(named, grads, strict=True) if grad is None]
     if idle:
         raise FailedTrial(4, "a parameter gets no gradient", ", ".join(idle))
@@ -127,7 +127,7 @@ def _computes(candidate: Candidate, way: Way) -> None:
         try:
             output = candidate.build(way.arguments, point)(x.clone()).detach()
         except BaseException as error:
-            raise FailedTrial(4, "does not run on numbers", said(error)) from None
+            raise FailedTrial(4, "does not run on numbers", error_text(error)) from None
         if not bool(torch.isfinite(output).all()):
             raise FailedTrial(4, "gives no finite numbers")
         same = output.shape == x.shape and bool(torch.equal(output, x)) and not _num_params(candidate, way)

@@ -58,7 +58,7 @@ class Outputs:
         seen = self._seen.get(key)
         if seen is None:
             return self._called(key, func, args, kwargs, tensors)
-        output = _made(seen, tensors)
+        output = _rebuilt(seen, tensors)
         return output, [output if n < 0 else tensors[n] for n in seen.saved]
 
     def _called(
@@ -120,10 +120,10 @@ def _seen(
     return None if storage_of(output) in {storage_of(t) for t in tensors} else known
 
 
-def _made(seen: _RememberedOutput, tensors: list[torch.Tensor]) -> torch.Tensor:
+def _rebuilt(seen: _RememberedOutput, tensors: list[torch.Tensor]) -> torch.Tensor:
     if not seen.requires_grad:
         return tensors[0] if seen.in_place else _empty(seen)
-    output: torch.Tensor = _Made.apply(seen, *tensors)  # type: ignore[no-untyped-call]
+    output: torch.Tensor = _Rebuilt.apply(seen, *tensors)  # type: ignore[no-untyped-call]
     return output
 
 
@@ -131,7 +131,7 @@ def _empty(seen: _RememberedOutput) -> torch.Tensor:
     return torch.empty_strided(seen.shape, seen.stride, dtype=seen.dtype, device="meta")
 
 
-class _Made(torch.autograd.Function):
+class _Rebuilt(torch.autograd.Function):
     """A tensor that was computed from others, for the autograd graph to know; never run backwards."""
 
     @staticmethod

@@ -160,13 +160,13 @@ class GraphDigest:
         self._note_draws(plain, args, kwargs, outputs)
         given = _given(func, args, kwargs)
         for place, tensor in enumerate(outputs):
-            identity = self._made(plain, args, given, tensor)
+            identity = self._output_name(plain, args, given, tensor)
             self.name(tensor, identity if len(outputs) == 1 else f"{identity}.{place}")
         if (_is_in_place(name) or given.get("inplace")) and isinstance(args[0], torch.Tensor):
             self.name(args[0], self._names[id(outputs[0])])
         self.values += sum(o.numel() for o in outputs)
 
-    def _made(self, plain: str, args: Any, given: dict[str, Any], output: torch.Tensor) -> str:
+    def _output_name(self, plain: str, args: Any, given: dict[str, Any], output: torch.Tensor) -> str:
         first = self.of(args[0]) if args and isinstance(args[0], torch.Tensor) else ""
         if plain in _RESHAPES and first:
             return self._reshaped(first, args[0], output)

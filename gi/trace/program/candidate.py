@@ -57,7 +57,7 @@ def blame(stage: Stage) -> Iterator[None]:
     except RecursionError:
         raise CandidateError(stage, "recursion", "recursion without end") from None
     except BaseException as error:  # the worker's edge; a candidate may raise SystemExit or KeyboardInterrupt too
-        raise CandidateError(stage, _reason(error), _said(error), line_of(error)) from error
+        raise CandidateError(stage, _reason(error), _error_text(error), line_of(error)) from error
 
 
 def compiled(text: str | ast.Module) -> CodeType:
@@ -138,7 +138,7 @@ def _is_allocation(message: str) -> bool:
     return "out of memory" in lowered or "can't allocate memory" in lowered or "not enough memory" in lowered
 
 
-def _said(error: BaseException) -> str:
+def _error_text(error: BaseException) -> str:
     """The class and the message of an error. One of the program's own making may fail to print itself."""
     if isinstance(error, AbsentDeviceError):
         return str(error)[:_DETAIL_LENGTH]
