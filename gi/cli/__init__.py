@@ -47,6 +47,7 @@ def group() -> None:
     """
 
 
+# Here and not in gi.cli.index, whose module would otherwise import the one that imports it.
 for mined in (predict, gallery):
     index.add_command(mined)
 for verb in VERBS:
@@ -63,12 +64,14 @@ def main() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Runs one command line; its exit status. A user's mistake is one line on stderr."""
     try:
+        # click's own `main` catches interrupts and closed pipes itself, with other texts and statuses (decision 001).
         with group.make_context("gi", list(arguments)) as context:
             status = group.invoke(context)
         sys.stdout.flush()
         return status if isinstance(status, int) else 0
     except click.exceptions.Exit as done:
         return done.exit_code
+    # `gi` alone: what click would print to stdout is no answer.
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return EXIT_USAGE
@@ -76,12 +79,15 @@ def run(arguments: Sequence[str]) -> int:
         return _refused(_usage_text(error), EXIT_USAGE)
     except GiError as error:
         return _refused(str(error), error.exit_status)
+    # The shell's convention for a process that SIGINT ended: 128 + 2.
     except (KeyboardInterrupt, click.Abort):
         return _refused("interrupted.", EXIT_INTERRUPTED)
     except BrokenPipeError:  # the reader, `head` for one, has seen enough
+        # Python flushes stdout once more at its exit, and would print a traceback for the closed pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
+        # A place that cannot be used is the call's mistake; a disk that fills up under way is not.
         return _refused(_system_text(error), EXIT_USAGE if error.errno in _WRONG_PLACE else EXIT_FAILED)
 
 

@@ -23,6 +23,7 @@ def parse_image_size(text: str | None) -> tuple[int, int] | None:
     """(height, width) of "32" or "24x32", None of None. Raises `ConfigError`."""
     if text is None:
         return None
+    # Six digits at most: int() of a long text is slow, and no image has a million pixels a side.
     match = re.fullmatch(r"([1-9]\d{0,5})(?:[xX]([1-9]\d{0,5}))?", text.strip())
     if match is None:
         raise ConfigError(f"--image-size {text!r} is no size: write pixels, 32 or, as height x width, 24x32.")

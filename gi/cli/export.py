@@ -69,8 +69,11 @@ def export(
     from gi.archive import Archive, front_members
     from gi.export import best_member, individual_subject, refuse_existing, refuse_others_beside
 
+    # The rest of `given` are the limits of a minimisation.
     kinds = {"weights": given.pop("weights"), "onnx": given.pop("onnx")}
+    # With --patch alone the user wants the patch, and no file that he did not ask for.
     model = out or (None if patch and not any(kinds.values()) else Path("model.py"))
+    # Everything that can be refused is refused before trainings are paid for.
     refuse_existing(model, patch, **kinds, force=force)
     if not minimise:
         refuse_unused_limits(ctx, "--minimise")

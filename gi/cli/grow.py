@@ -57,6 +57,7 @@ def grow(
     """
     from gi.export.write import refuse_existing, refuse_other_data
 
+    # The weights' file is named after it: a `-o model.pt` would be its own weights.
     if out.suffix != ".py":
         raise ConfigError(f"{out} is no .py file: name the model after one, its weights go into a .pt file beside it.")
     refuse_existing(out, weights=True, force=force)
@@ -68,6 +69,7 @@ def grow(
     )  # fmt: skip
     announce(gi.jobs.grow.dataset_of(settings))
     if not force:
+        # Both say what was read; a companion of other data beside the file would be read by its `--data`.
         refuse_other_data(gi.jobs.grow.dataset_of(settings), dataset, out)
     answer = gi.jobs.grow.grow(settings, out, control=not no_control, on_stage=_tell)
     if as_json:

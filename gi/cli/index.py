@@ -74,12 +74,14 @@ def build(
             sources = [checkpoint, *_model_files((), names, licence=licence, origin=origin, scratch=Path(scratch))]
         with _bar() as bar:
             built = add(_shown(sources, bar), folder, keep_untrained=keep_untrained)
+    # Known ones are no refusals: a second build over the same folder succeeds.
     refused = [taken for taken in built.taken if taken.reason]
     answer = {**_built_json(built), "index": str(folder), "kernels": Index.open(folder).num_kernels}
     if as_json:
         print_json(answer)
     else:
         _print_built(answer)
+    # Some of many files are refused in any folder; that all are is a mistake of the call.
     return 1 if refused and len(refused) == len(built.taken) else 0
 
 
@@ -123,6 +125,7 @@ def query(
     as_json: bool,
 ) -> None:
     """Ask about one kernel: its children, parents and nearest others, and the next layer's filters with their maps."""
+    # One of the two: a kernel's number has its values.
     if (kernel is None) == (values is None):
         raise ConfigError("pass either the number of a KERNEL or --values.")
     from gi.kernels.index.answers import kernel_answer, nearest_to, values_of
@@ -150,6 +153,7 @@ def query(
 def _announce_lists(index: "Index", shape: tuple[int, ...], nearest: int) -> None:
     from gi.kernels.index.nearest import num_unlisted
 
+    # Lists are made once for each kernel shape, which takes longer than the answer.
     if nearest and (count := num_unlisted(index, shape)):
         tell(f"making the search lists of {count:,} kernels, once ...")
 
@@ -202,6 +206,7 @@ def _model_files(
     from gi.jobs.index import programs
     from gi.jobs.index.sources import file_sources
 
+    # Runs come apart from files: their networks are traced first.
     sources: list[IndexSource] = []
     for path in files:
         if programs.is_run(path):
@@ -219,6 +224,7 @@ def _checkpoint(
     from gi.jobs.index.programs import checkpoint_source
     from gi.jobs.index.sources import licence_beside
 
+    # Two classes stand in for the number that a checkpoint's program fixes itself.
     read = read_model(model, arguments)
     if not weights.is_file():
         raise ConfigError(f"{weights} is no file: pass the checkpoint of {model}.")

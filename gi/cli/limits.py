@@ -25,6 +25,7 @@ _NAMES = frozenset({"trainings", "seeds", "budget", "workers", "tolerance"})
 
 def training_limits(command: F) -> F:
     """Adds the options to a verb."""
+    # Reversed, since the last decorator's option is listed first.
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
@@ -47,6 +48,7 @@ def parse_limits(given: dict[str, Any]) -> "MinimisationBudget":
 
 def refuse_unused_limits(ctx: click.Context, flag: str) -> None:
     """Raises `ConfigError` where one of the options was given without the flag that it is for."""
+    # An option without its effect would be taken for granted by whoever gave it.
     for parameter in ctx.command.params:
         name = parameter.name or ""
         if name in _NAMES and ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:

@@ -55,6 +55,7 @@ def predict(
     if kernel is not None or children is not None:
         answer |= _predicted(index, kernel, children, shape, depth, k, count, most_likely, seed)
     if scores:
+        # Of a KERNEL its own shape counts, whatever --shape says by default.
         of = _shape(shape) if kernel is None else index.layer(index.kinship.layer_of(kernel)).shape
         answer["scores"] = _scores(index, of, depth, k, seed)
     if as_json:
@@ -121,6 +122,7 @@ def _kernels(path: Path | None) -> Any:
 
     assert path is not None
     try:
+        # Without pickles: the file may be somebody else's, and unpickling runs code.
         kernels = np.load(path, allow_pickle=False)
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path} is no file of numpy's ({error}): write kernels with numpy.save.") from error

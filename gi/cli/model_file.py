@@ -71,10 +71,12 @@ def read_model(given: str, arguments: Sequence[str] = ()) -> ModelFile:
         raise ConfigError(f"{path} is a folder: pass a Python file, as FILE or FILE:NAME.")
     content = path.read_bytes()
     try:
+        # Line ends of any kind become plain: the patch puts the file's own back.
         text = re.sub(r"\r\n?", "\n", decode(content))
         _refuse_siblings(path, _parsed(text))
         entry = entry_of(text, name, arguments)
     except SourceError as error:
+        # What went wrong carries a position, a verb or neither: the path is joined to it accordingly.
         between = ":" if re.match(r"\d", str(error)) else " " if str(error).startswith("defines") else ": "
         raise SourceError(f"{path}{between}{error}") from None
     return ModelFile(path, content, with_recipe(text), entry)
@@ -82,6 +84,7 @@ def read_model(given: str, arguments: Sequence[str] = ()) -> ModelFile:
 
 def split_file_name(text: str) -> tuple[Path, str | None]:
     """The file and the name of the model in it that "FILE[:NAME]" stands for."""
+    # `C:\model.py` and `model.py` have no name behind a colon; a class has an identifier there.
     path, colon, name = text.rpartition(":")
     return (Path(path), name) if colon and name.isidentifier() else (Path(text), None)
 
@@ -110,14 +113,17 @@ def refuse_broken(model: ModelFile, text: str, task: Task) -> None:
     from gi.source.model_file.entry_points import entries_of_user
     from gi.source.tree.entry import entry_call
 
+    # A file that was not changed is left as it is: its own defaults may be for other images.
     if text == model.as_it_is.text:
         return
     entries = entries_of_user(text, model.entry)
+    # A worker of its own: as a user would, with torch's compilers and without the tracing that other checks need.
     with WarmWorker("gi.trace.as_user:handle", wall_limit_s=_USER_LIMIT_S, memory_mb=_USER_MEMORY_MB) as worker:
         try:
             said = worker.call(text, entries, list(task.input_shape))
         except (WorkerDied, WorkerTimeout) as error:
             said = [str(error)]
+    # A worker that died answers for the entries that it did not reach.
     for entry, reason in zip(entries, said, strict=False):
         if reason:
             short = " ".join(reason.split())[:_SAID_LENGTH]
@@ -137,6 +143,7 @@ def seed_program(model: ModelFile) -> Program:
         str(path).encode()
     except UnicodeEncodeError:
         raise ConfigError(f"the path {shown(str(path))} is no UTF-8: rename it.") from None
+    # A patch has paths relative to the work tree, where `git apply` runs.
     root = next((folder for folder in path.parents if (folder / ".git").exists()), path.parent)
     origin = Origin(str(root), "", path.relative_to(root).as_posix(), 1, "unknown")
     return Program(model.text, origin, model.content)
@@ -148,6 +155,7 @@ def _refuse_siblings(path: Path, tree: ast.Module) -> None:
         modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
         modules += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         relative = isinstance(node, ast.ImportFrom) and node.level > 0
+        # An installed package of the same name as a file beside it is shadowed by that file, as Python does it.
         beside = [m for m in modules if relative or _stands_beside(path, m.partition(".")[0])]
         if beside:
             line = getattr(node, "lineno", 0)
@@ -157,6 +165,7 @@ def _refuse_siblings(path: Path, tree: ast.Module) -> None:
 
 def _stands_beside(path: Path, module: str) -> bool:
     there = (path.parent / f"{module}.py").is_file() or (path.parent / module / "__init__.py").is_file()
+    # A file `types.py` beside the model does not shadow Python's own here.
     return there and module not in sys.stdlib_module_names
 
 
@@ -173,6 +182,7 @@ def _parsed(text: str) -> ast.Module:
         raise SourceError(f"cannot be parsed: {error or type(error).__name__}. Pass a Python file.") from None
 
 
+# One line of a terminal or two: a traceback's last line is what a reader needs.
 _SAID_LENGTH = 200
 _USER_LIMIT_S = 60.0
 _USER_MEMORY_MB = 8192
@@ -181,10 +191,12 @@ _ADVICE = (
     (r"FileNotFoundError|PermissionError|OSError", "a model must not read files when it is imported or built"),
     (r"[Cc][Uu][Dd][Aa]|NVIDIA|asks for the device", "take the input's device, `x.device`, so that it runs anywhere"),
 )
+# What a script does that is run by the import: it ends, waits, reads files or loads data.
 _SCRIPTS = re.compile(
     r"SystemExit|no answer within|FileNotFoundError|PermissionError|OSError|URLError|ConnectionError|EOFError|"
     r"KeyboardInterrupt|Dataset not found|TimeoutError|HTTPError|worker (process )?ended|exit"
 )
+# torch's own words for what cannot be done on meta tensors, which nobody who wrote a model knows.
 _ON_META = re.compile(r"meta|data-dependent|data-independent|aten::_local_scalar_dense", re.IGNORECASE)
 
 
@@ -214,6 +226,7 @@ def _explained(model: ModelFile, stopped: "Stopped") -> tuple[str, str]:
     script = script_line(model.as_it_is.text) if stopped.stage in ("build", "worker") else 0
     if script and _SCRIPTS.search(said):
         return said, f'line {script} runs on import: put what the file runs behind `if __name__ == "__main__":`'
+    # The most special advice stands last.
     return said, next((text for pattern, text in reversed(_ADVICE) if re.search(pattern, said)), "")
 
 

@@ -14,6 +14,7 @@ from gi.sandbox.isolation import ISOLATIONS, VARIABLE, chosen_isolation, probed_
 
 def _isolate(_context: click.Context, _parameter: click.Parameter, chosen: str) -> None:
     """Sets the isolation of this process's workers. Raises `ConfigError` where strict isolation is not to be had."""
+    # By the environment, which the fork servers of all later workers inherit.
     os.environ[VARIABLE] = chosen
     missing = missing_layers_text() if chosen == "strict" else ""
     if missing:
@@ -59,6 +60,7 @@ def say(line: object) -> None:
 
 def tell(line: str) -> None:
     """Prints one line on the work under way, or on what went wrong, to stderr."""
+    # Line breaks out of a foreign text would look like lines of gi's own.
     click.echo(f"gi: {shown(' '.join(line.split()))}", err=True)
 
 

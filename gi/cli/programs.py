@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+# The same task for `vary` and `repair`.
 def _task_options(verb: F) -> F:
     shape = click.option(
         "--input-shape", default="1,28,28", show_default=True, metavar="C,H,W", help="What one image measures."
@@ -81,11 +82,13 @@ def vary(
         raise ConfigError(f"edits is {edits} and count is {count}: both must be at least 1.")
     model, task = read_model(file, arguments), parse_task(input_shape, classes)
     with ExitStack() as held:
+        # A file without a recipe is varied without one: what stands in it is what the user gave.
         check = held.enter_context(CheckWorker(entry=model.entry, with_recipe=model.has_recipe))
         start = fitted_text(model.as_it_is, task, check)
         stock = held.enter_context(open_corpus(corpus_path))
         variation = Vary(stock.with_licences(allow_licence), check, task, entry=model.entry)
         make = _raw_try if raw else _offspring
+        # One stream for each number, so that `--count 3` begins with what `--count 1` gives.
         for number in range(count):
             answer = make(variation, start, edits, seed, number)
             if as_json:

@@ -31,6 +31,7 @@ from gi.search.events import (
     Varied,
 )
 
+# Often enough for a clock that counts seconds.
 _REFRESH_PER_S = 4
 _BAR_WIDTH = 30
 
@@ -77,6 +78,7 @@ class Progress:
         if self._live is not None:
             self._live.refresh()
         if line and (self._live is None or isinstance(event, Finished)):  # the panel goes, this line stays
+            # Without markup: a class or a file may be called "[red]".
             self._console.print(line, soft_wrap=True, markup=False, highlight=False)
 
 
@@ -145,12 +147,14 @@ class _State:
             return None
         share = self.evaluated / self.slots if self.slots else 0.0
         passed_s = time.monotonic() - self.first_ended_at
+        # At least half a slot: right after the start one quick outcome would predict minutes.
         pace = passed_s / max(done - 1 + share, 0.5)
         search_s = pace * max(self.generations - self.generation + 1 - share, 0)
         if self.cpu_s <= self.first_cpu_s:  # no generation has told yet what a second of this machine's clock gives
             return search_s
         wall_for_cpu = (self.ended_at - self.first_ended_at) / (self.cpu_s - self.first_cpu_s)
         since_s = time.monotonic() - self.ended_at
+        # What the budget pays for bounds the search, wherever the generations would end.
         paid_s = (self.budget_s - self.cpu_s - self.finals_s) * wall_for_cpu - since_s
         return max(min(search_s, paid_s), 0.0) + self.finals_s * wall_for_cpu
 
@@ -287,8 +291,13 @@ class Stages:
     def __call__(self, stage: str, done: int, total: int) -> None:
         """Shows how far a stage is."""
         self._bars.update(
-            self._task, description=shown(f"{self._source}: {stage}"), completed=done, total=total or None
+            # A total of 0 shows a moving bar: the work is there, its size is not known.
+            self._task,
+            description=shown(f"{self._source}: {stage}"),
+            completed=done,
+            total=total or None,
         )
+        # Once for each source: a log needs no line for each percent.
         if total and not self._told and not self._console.is_terminal:
             self._console.print(f"reading {shown(self._source)}", soft_wrap=True, markup=False, highlight=False)
             self._told = True

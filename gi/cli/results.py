@@ -56,6 +56,7 @@ def show(
     from gi.report import print_individual, show_json
 
     if measure:
+        # Without the view nothing would show what the trainings were for.
         if view != "provenance":
             raise ConfigError("--measure goes with --provenance, whose effects it measures.")
         _measured(run, id_, limits)
