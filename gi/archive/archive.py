@@ -67,6 +67,7 @@ class Archive:
 
         Raises `ArchiveError` where there is none or another process writes to it.
         """
+        # A reader first: it refuses what is no run before the lock is made beside it.
         connect_reader(run_file(folder)).close()
         return cls._writing(folder, lambda _: None)
 
@@ -80,6 +81,7 @@ class Archive:
     def _writing(cls, folder: Path, prepare: Callable[[Path], None]) -> "Archive":
         """The archive that this process alone writes to, once `prepare` was given its path."""
         path = run_file(folder)
+        # Before the file is opened: two writers would each find it free.
         held = lock(path.parent)
         try:
             prepare(path)
@@ -95,6 +97,7 @@ class Archive:
 
     def close(self) -> None:
         """Lets go of the file; a writer folds the log in first."""
+        # A reader in a folder that is read-only cannot use the log: without it the file is whole by itself.
         if self._held is not None:
             fold_log(self._connection)
         self._connection.close()

@@ -7,6 +7,7 @@ fingerprints: the last digit of one may be this processor's.
 from gi.archive.archive import Archive
 from gi.archive.rows import to_json
 
+# Ordered by keys or by acceptance, never by when an outcome arrived.
 _CONTENT = (
     ("run", "SELECT config, objectives, reference FROM run"),
     ("seed", "SELECT position, text, repository, commit_hash, path, line, licence FROM seeds ORDER BY position"),

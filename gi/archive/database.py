@@ -37,6 +37,7 @@ class Database:
 
     def insert(self, table: str, rows: Sequence[Sequence[Any]], *, replace: bool = False) -> None:
         """Adds complete rows to `table`, in place of those with the same key where `replace` says so."""
+        # An empty list has no first row whose columns could be counted.
         if rows:
             verb, marks = "INSERT OR REPLACE" if replace else "INSERT", ", ".join("?" * len(rows[0]))
             with explained(self.path):

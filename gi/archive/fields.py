@@ -9,11 +9,13 @@ from typing import Any
 
 from gi.core.types import OBJECTIVES
 
+# Up to the length of a SHA-256; no slash, no dot: ids become names of files.
 _ID = re.compile(r"[0-9a-f]{1,64}")
 _IDS_OF_EXPLANATIONS = ("id", "individual", "seed_program")
 _OBJECTIVE_KEYS = {"key", "unit", "reference", "log", "bounded"}
 
 
+# JSON of Python reads NaN, which sorts anywhere and would win or lose at random.
 def as_json(accepts: Callable[[Any], bool]) -> Callable[[Any], bool]:
     """The question `accepts` about what a text holds as JSON; NaN and infinity, which Python reads, are none."""
 
@@ -32,6 +34,7 @@ def inside(folder: Path) -> Callable[[str], bool]:
     Of Windows' spellings, too: a run is opened on another system than the one that wrote it.
     """
 
+    # A drive letter or a backslash is a path on Windows alone, where the run may be opened.
     def question(path: str) -> bool:
         parts = (PurePosixPath(path), PureWindowsPath(path))
         if not path or "\0" in path or any(p.anchor or ".." in p.parts for p in parts):
@@ -104,6 +107,7 @@ def _is_objective(value: Any) -> bool:
 def _is_number(value: Any) -> bool:
     """Integers of any size are read from JSON: those that no float holds are none here."""
     try:
+        # bool is an int to Python, and no figure.
         return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(float(value))
     except OverflowError:
         return False

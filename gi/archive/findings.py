@@ -21,6 +21,7 @@ class FindingTables:
         e = evaluation
         with self._db.transaction():
             where = (e.individual, e.split, e.seed, e.images)
+            # Replaced, since a call that was interrupted measures the last one again.
             self._db.insert("measurements", [(*where, *rows.outcome_row(e.outcome))], replace=True)
 
     def measurements(self) -> tuple[Evaluation, ...]:

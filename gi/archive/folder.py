@@ -8,18 +8,21 @@ from gi.archive.schema import FILE_NAME, run_file
 from gi.core.errors import ArchiveError
 
 WEIGHTS = "weights"
+# What a process that was killed before its first transaction leaves: the folder may be used again.
 _LEFTOVERS = (LOCK_NAME, f"{FILE_NAME}.part")  # with SQLite's own files beside them: of a run killed before it began
 
 
 def refuse_unfit(folder: Path) -> None:
     """Raises `ArchiveError` where `folder` cannot become a new run's; makes and changes nothing."""
     refuse_existing(folder)
+    # Of a folder that is to be made, what it is made in decides.
     nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not nearest.is_dir():
         raise ArchiveError(f"{nearest} is a file: pass a folder as --out.")
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise ArchiveError(f"{nearest} is read-only: pass a writable folder as --out.")
     foreign = (
+        # Other files would be mixed with the run's own, and `gi export` would take them for its own.
         sorted(path.name for path in folder.iterdir() if not path.name.startswith(_LEFTOVERS))
         if folder.is_dir()
         else []
@@ -38,6 +41,7 @@ def refuse_existing(folder: Path) -> None:
 
 def make_folder(folder: Path) -> None:
     """Makes `folder` where it is missing. Raises `ArchiveError`."""
+    # Between the check and this another process may have made it.
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

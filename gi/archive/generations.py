@@ -21,6 +21,7 @@ class GenerationTable:
     def close(self, generation: Generation, *, reference: Sequence[float]) -> None:
         """Records the decisions of a generation: who survived, the front, its hypervolume, the random state."""
         g = generation
+        # Lists as JSON: they are read whole, and no query looks into them.
         told = [rows.to_json(value) for value in (list(g.population), list(g.front), dict(g.random_state))]
         with self._db.transaction():
             self._db.execute("UPDATE run SET reference = ?", rows.to_json(list(reference)))

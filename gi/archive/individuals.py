@@ -29,6 +29,7 @@ class IndividualTables:
     def add_slot(self, generation: int, slot: int, individual: Individual | None, tries: Sequence[Try]) -> None:
         """Records what one slot of a generation gave: an accepted individual or None, and every try."""
         with self._db.transaction():
+            # In one transaction: a slot without its individual would be decided anew on resuming.
             if individual is not None:
                 self._add(individual, slot)
             self._db.insert("slots", [(generation, slot, individual.id if individual else None)])
@@ -49,6 +50,7 @@ class IndividualTables:
     def by_prefix(self, prefix: str) -> Individual:
         """The one individual whose id starts with `prefix`. Raises `ArchiveError` for none and for several."""
         candidates = self._db.rows(f"{_INDIVIDUAL} WHERE substr(id, 1, ?) = ? ORDER BY seq", len(prefix), prefix)
+        # A full id may be the beginning of no other, and then is the one that is meant.
         matches = [row for row in candidates if row[0] == prefix] or candidates
         if len(matches) == 1:
             return self._individual(matches[0])
@@ -59,6 +61,7 @@ class IndividualTables:
 
     def lineage(self, id_: str) -> tuple[Individual, ...]:
         """An individual (full id) and all its ancestors in order of acceptance, itself last."""
+        # UNION and not UNION ALL: an ancestor on both sides is one.
         related = self._db.rows(f"{_LINEAGE} {_INDIVIDUAL} WHERE id IN (SELECT id FROM ancestors) ORDER BY seq", id_)
         return tuple(map(self._individual, related))
 

@@ -26,6 +26,7 @@ from gi.core.settings import RunConfig
 from gi.core.types import LineType, Stage
 from gi.source.tree.entry import is_entry
 
+# SQLite's names of storage classes; a real that is whole may be stored as an integer.
 _STORED_AS = {"TEXT": "'text'", "INTEGER": "'integer'", "REAL": "'real', 'integer'", "BLOB": "'blob'"}
 _ADVICE = "Open a run that gi wrote."
 
@@ -41,6 +42,7 @@ class Rule:
 
 def inspect(db: sqlite3.Connection, path: Path) -> None:
     """Raises `ArchiveError` unless the run file of today's format behind `db` keeps every rule."""
+    # Tables first: every later question is asked of columns that must be there.
     _refuse_foreign_tables(db, path)
     for table, columns in _tables(db).items():
         _refuse_foreign_types(db, path, table, columns)
@@ -62,6 +64,7 @@ def refuse_other_than_tables(db: sqlite3.Connection, path: Path) -> None:
 
 
 def _refuse_foreign_tables(db: sqlite3.Connection, path: Path) -> None:
+    # The expected columns come from the migrations themselves, so that no second list can drift from them.
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as new:
         migrate(new)
         expected = {table: [column for column, *_ in columns] for table, columns in _tables(new).items()}
@@ -97,6 +100,7 @@ def _refuse_foreign_types(db: sqlite3.Connection, path: Path, table: str, column
 
 def _differs(name: str, kind: str, nullable: bool) -> str:
     stored = _STORED_AS[kind] + (", 'null'" if nullable else "")
+    # 9e999 is infinity: SQLite has no literal for it.
     infinite = f" OR abs({name}) = 9e999" if kind == "REAL" else ""
     return f"typeof({name}) NOT IN ({stored}){infinite}"
 
@@ -110,6 +114,7 @@ def _has_type(value: Any, kind: str, *, nullable: bool) -> bool:
 
 def _refuse_values(db: sqlite3.Connection, path: Path, column: str, rule: Rule) -> None:
     table, name = column.split(".")
+    # Each value once: most columns hold few different ones.
     for (value,) in db.execute(f"SELECT DISTINCT {name} FROM {table} WHERE {name} IS NOT NULL"):
         if not rule.accepts(value):
             raise ArchiveError(f"{path}: {column} is {_told(value)}: it must be {rule.says}. {_ADVICE}")
@@ -117,6 +122,7 @@ def _refuse_values(db: sqlite3.Connection, path: Path, column: str, rule: Rule) 
 
 def _refuse_settings(db: sqlite3.Connection, path: Path) -> None:
     """Settings are checked as if typed, one by one, so that the message names the setting."""
+    # What was checked when it was typed is checked again: somebody else may have typed it.
     for (stored,) in db.execute("SELECT config FROM run"):
         try:
             config = RunConfig.from_json(json.loads(stored))
@@ -136,6 +142,7 @@ def _refuse_disagreement(db: sqlite3.Connection, path: Path) -> None:
     if row and row[1] is not None and len(json.loads(row[1])) not in (0, len(keys)):
         raise ArchiveError(f"{path}: run.reference is {_told(row[1])}: it must have {len(keys)} values. {_ADVICE}")
     for id_, figures, stage in db.execute("SELECT individual, figures, stage FROM outcomes WHERE split = 'validation'"):
+        # Exactly one of figures and stage: an outcome is a success or a failure.
         if (stage is None) if figures is None else not keys <= json.loads(figures).keys():
             needs = "it must have every objective, or a failure"
             raise ArchiveError(f"{path}: the outcome of {id_} is {_told(figures)}: {needs}. {_ADVICE}")
@@ -143,11 +150,13 @@ def _refuse_disagreement(db: sqlite3.Connection, path: Path) -> None:
     lists = [json.loads(text) for row in db.execute("SELECT population, front FROM generations") for text in row]
     lists += db.execute("SELECT DISTINCT parent FROM parents").fetchall()
     unknown = next((id_ for ids in lists for id_ in ids if id_ not in known), None)
+    # Declared references, which SQLite stores unchecked unless it is told to look.
     unknown = unknown or next((row[2] for row in db.execute("PRAGMA foreign_key_check")), None)
     if unknown:
         raise ArchiveError(f"{path} refers to {_told(unknown)}, which it does not hold. {_ADVICE}")
 
 
+# A hostile value may be megabytes of escape sequences.
 def _told(value: object, limit: int = 80) -> str:
     text = shown(value if isinstance(value, str) else repr(value))
     return repr(text if len(text) <= limit else f"{text[:limit]}...")

@@ -6,6 +6,7 @@ from pathlib import Path
 from gi.core.errors import ArchiveError
 from gi.core.lock import hold
 
+# Beside the run file and not it: SQLite's own locks come and go with each transaction.
 LOCK_NAME = "run.lock"
 
 

@@ -25,6 +25,7 @@ def migrate(db: sqlite3.Connection) -> None:
     """Takes the steps that the file lacks. Inside the caller's transaction: all of them or none."""
     for step in missing_steps(db):
         step.apply(db)
+        # Within the transaction of the steps: a file of half a step has the number of none.
         db.execute(f"PRAGMA user_version = {step.number}")
 
 
@@ -57,6 +58,7 @@ def _errors_of_retrainings(db: sqlite3.Connection) -> None:
     The table had both in columns beside it. No gi before this format scored the validation split there: old runs have
     no `validation_error` in an outcome, and it stays absent.
     """
+    # Made anew in place of DROP COLUMN, which SQLite has since 3.35 alone.
     db.execute(
         "CREATE TABLE kept_weights (individual TEXT NOT NULL REFERENCES individuals (id), seed INTEGER NOT NULL, "
         "images INTEGER NOT NULL, weights TEXT, PRIMARY KEY (individual, seed, images))"

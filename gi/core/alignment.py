@@ -20,10 +20,12 @@ def aligned_pairs(
     (1970); as many calls of `likeness` as there are pairs of elements.
     """
     like = [[likeness(one, other) for other in theirs] for one in ours]
+    # Plain tables: what is compared are lines of a program or layers of a network, some hundred at most.
     best = _best_sums(like, len(theirs))
     pairs: list[tuple[int, int]] = []
     i, j = 0, 0
     while i < len(ours) and j < len(theirs):
+        # Compared by value: both sides are the same sums in the same order.
         if like[i][j] > 0 and best[i][j] == best[i + 1][j + 1] + like[i][j]:
             pairs.append((i, j))
             i, j = i + 1, j + 1

@@ -19,9 +19,11 @@ def allow_torchvision() -> None:
 
     Does nothing where torchvision is missing, is imported already, or loads its operators.
     """
+    # Too late to change anything: what was imported keeps its form.
     if "torchvision" in sys.modules or _DESCRIPTIONS in sys.modules:
         return
     spec = importlib.util.find_spec("torchvision")
+    # Asked before the import, since a failed one leaves half of the package in `sys.modules`.
     if spec is not None and spec.origin is not None and not _operators_load(Path(spec.origin).parent):
         sys.modules[_DESCRIPTIONS] = ModuleType(_DESCRIPTIONS)
 

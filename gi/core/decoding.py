@@ -22,5 +22,6 @@ def decoded(kind: type[Kind], stored: Any, name: str = "") -> Kind:
     try:
         return msgspec.convert(stored, kind)
     except msgspec.ValidationError as error:
+        # msgspec writes "$" for the record, which tells a user nothing.
         told = str(error).replace(" - at `$.", " at `")
         raise RecordError(f"{name or getattr(kind, '__name__', kind)} cannot be read: {told}.") from error

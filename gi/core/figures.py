@@ -7,6 +7,7 @@ from collections.abc import Sequence
 def count_text(count: float) -> str:
     """A count with three digits and a magnitude: 812, 12.3k, 4.57M."""
     for limit, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        # Rounding to three digits would make 999,700 "1e+03k".
         if abs(count) >= limit * 0.9995:
             return f"{count / limit:.3g}{unit}"
     return f"{count:.0f}"

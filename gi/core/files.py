@@ -19,6 +19,7 @@ def write_whole(path: Path, content: bytes | Callable[[BinaryIO], object]) -> No
     The folder must exist. A file that is there keeps its mode, a new one gets the umask's; a link is replaced, not
     what it leads to. Raises `OSError`, or what the function raises; `path` is then as it was, with nothing beside it.
     """
+    # Beside its place, since a rename is whole within one file system alone; the random part keeps two writers apart.
     unfinished = path.with_name(f".gi-{secrets.token_hex(8)}.part")
     try:
         with _new_file(unfinished) as file:
@@ -27,6 +28,7 @@ def write_whole(path: Path, content: bytes | Callable[[BinaryIO], object]) -> No
             else:
                 content(file)
             file.flush()
+            # Before the rename: after a loss of power the name would otherwise lead to an empty file.
             os.fsync(file.fileno())
         _keep_mode(path, unfinished)
         unfinished.replace(path)

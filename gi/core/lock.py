@@ -12,6 +12,7 @@ def hold(path: Path) -> sqlite3.Connection:
     `PermissionError` where it cannot be made.
     """
     try:
+        # Without waiting: who holds a run holds it for hours.
         holder = sqlite3.connect(path, isolation_level=None, timeout=0)
     except sqlite3.OperationalError as error:
         raise PermissionError(str(error)) from error

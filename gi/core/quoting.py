@@ -26,6 +26,7 @@ def shown(text: str) -> str:
     That is what `str.isprintable` denies: control characters of both sets, line and paragraph ends, marks that turn the
     direction of writing, invisible characters, lone surrogates. A backslash stays as it is: it is for the eye only.
     """
+    # Most texts are, and this is asked for every cell.
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
@@ -55,6 +56,7 @@ def docstring(text: str) -> str:
     """
     if text != shown_lines(text):
         raise ValueError(f"a docstring of {text!r}: pass foreign parts through `shown` first")
+    # A quotation mark at the end would close the literal one mark early.
     escaped = text.replace("\\", "\\\\").replace('"""', r"\"\"\"")
     return f'"""{escaped[:-1]}\\""""' if escaped.endswith('"') else f'"""{escaped}"""'
 
@@ -68,6 +70,7 @@ def literal(value: object) -> str:
     try:
         same = ast.literal_eval(code) == value
     except (ValueError, SyntaxError):
+        # repr of some objects is no literal, or one of something else.
         same = False
     if not same:
         raise ValueError(f"{code} has no literal in Python")
@@ -81,6 +84,7 @@ def diff_path(path: str, side: str) -> str:
     out of the tree that the diff is applied in, or into git's own folder.
     """
     parts = path.split("/")
+    # As git refuses them on any system: `git~1` is the short name of `.git` on Windows.
     if any(part in ("", ".", "..") or part.lower() in _NAMES_OF_GIT for part in parts) or "\0" in path:
         raise ConfigError(f"{shown(path)!r} is no relative path below a root: a patch is for a file of a work tree.")
     data = f"{side}/{path}".encode("utf-8", "surrogateescape")

@@ -14,6 +14,7 @@ import platformdirs
 from gi.core.errors import ConfigError, RecordError
 from gi.core.types import OBJECTIVES, Constraint
 
+# Twice what the user's own model takes: offspring may be dearer, not without bound (decision 009).
 OWN_MODEL_FACTOR = 2.0
 WALL_FOR_CPU = 8  # a busy machine may take this many times as long as the CPU does
 PACE_IMAGES = 30_000  # a training's CPU limit is given for so many images: jobs of one run present different numbers
@@ -75,6 +76,7 @@ class RunConfig:
         unknown = [key for key in self.objectives if key not in OBJECTIVES]
         if unknown:
             raise ConfigError(f"unknown objective {unknown[0]!r}: choose from {', '.join(OBJECTIVES)}.")
+        # One objective has no front.
         if len(set(self.objectives)) < max(len(self.objectives), 2):
             raise ConfigError(f"objectives are {', '.join(self.objectives)}: name at least two different ones.")
 
@@ -108,6 +110,7 @@ class RunConfig:
 
 
 def _setting(name: str, value: Any, kind: Any) -> Any:
+    # Here and not above: the command line starts without msgspec.
     from gi.core.decoding import decoded
 
     try:
@@ -186,6 +189,7 @@ _MAGNITUDES = {"": 1, "k": 1_000, "M": 1_000_000}
 
 def default_workers() -> int:
     """One evaluation slot for each core that this process may use."""
+    # Of the cores that this process may use: a container has fewer than the machine.
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

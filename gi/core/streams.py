@@ -6,6 +6,7 @@ import random
 
 def stream_seed(run_seed: int, *name: str | int) -> int:
     """The 64-bit seed of the stream called `name` of this run, the same on every machine."""
+    # A hash of the name: streams of neighbouring seeds or slots have nothing in common.
     key = "/".join(map(str, (run_seed, *name))).encode()
     return int.from_bytes(hashlib.sha256(key).digest()[:8], "big")
 

@@ -6,6 +6,7 @@ a line of Python: its numbers of lines then disagree with those of `ast`.
 
 import re
 
+# Of these Python counts each as one line end.
 _END = re.compile(r"\r\n|\r|\n")
 _WHOLE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 

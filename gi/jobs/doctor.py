@@ -16,7 +16,9 @@ from gi.data.readers.named import NAMED
 from gi.sandbox.isolation import cuda_reach, probed_layers
 from gi.sandbox.warm_worker import WarmWorker, WorkerDied, WorkerTimeout
 
+# What has to be installed for the verbs to work.
 PACKAGES = ("torch", "torchvision", "libcst", "deap", "pymoo", "numpy", "scikit-learn")
+# What pyproject.toml asks for.
 OLDEST = {"torch": (2, 4), "torchvision": (0, 19)}
 _SAID_LENGTH = 120
 _LAYERS = {
@@ -94,6 +96,7 @@ def datasets_found(root: Path, versions: Mapping[str, str]) -> tuple[str, ...]:
 
 def cuda_device_names() -> list[str]:
     """Runs in the trial worker: the names of the CUDA devices that torch sees."""
+    # Imported in the worker alone: the driver starts without torch.
     import torch
 
     return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
@@ -114,6 +117,7 @@ def import_problems() -> list[str]:
             said = " ".join(str(error).split())[:_SAID_LENGTH]
             missing = isinstance(error, ModuleNotFoundError) and error.name == package
             command = _INSTALL_TORCH if package in OLDEST else f"pip install {package}"
+            # One that is missing is told by its version already.
             problems += [] if missing else [f"{package} cannot be imported ({type(error).__name__}: {said}): {command}"]
     return problems
 
@@ -156,6 +160,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _folder_problems(folder: Path) -> list[str]:
+    # The folder need not be there yet: its nearest parent decides.
     there = next(parent for parent in (folder, *folder.parents) if parent.exists())
     if there.is_dir() and os.access(there, os.W_OK):
         return []

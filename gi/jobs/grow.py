@@ -28,6 +28,7 @@ ORIGINS = {
 _GROW = "gi.train.grow_worker:handle"
 _WALL_LIMIT_S = 24 * 3600.0
 _MEMORY_MB = 8192
+# A map of 8 is halved once more, to the four a side that the last pool gives.
 _LEAST_SIDE = 8  # a feature map smaller than this is not pooled any further
 
 
@@ -91,6 +92,7 @@ def _grown(order: dict[str, Any], *, control: bool, on_stage: Callable[[str], No
         on_stage(f"searching the index for {len(order['widths'])} layers")
         searched = _called(worker, "search", order)
         steps = max(1, order["images"] // order["batch_size"])
+        # What the search found is trained on for the same number of steps, whatever the search took.
         on_stage(f"training for {steps:,} steps what {searched['search_cpu_s']:.1f} CPU s of search found")
         grown = {**searched, **_called(worker, "train", order)}
         spent = grown["search_cpu_s"] + grown["train_cpu_s"]
@@ -118,6 +120,7 @@ def program(task: Task, widths: Sequence[int]) -> str:
             lines.append("nn.MaxPool2d(2),")
             side //= 2
         channels = width
+    # To 4 x 4 whatever the images' size, so that the dense layer is as large for all data sets.
     lines += ["nn.AdaptiveAvgPool2d(4),", "nn.Flatten(),", f"nn.Linear({channels * 16}, {task.num_classes}),"]
     return _PROGRAM.replace("LAYERS", "\n            ".join(lines))
 

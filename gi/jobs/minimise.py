@@ -59,6 +59,7 @@ class MinimisationBudget:
     tolerance: float = 0.0
 
     def __post_init__(self) -> None:
+        # 0 measures nothing, and shows what is known.
         if self.trainings < 0:
             raise ConfigError(f"trainings is {self.trainings}: it must be at least 0.")
         if self.seeds < 2:
@@ -172,9 +173,11 @@ class TrainingBench:
         """Takes up the outcomes that the run holds."""
         self.archive, self.tools, self.limits, self.config = archive, tools, limits, archive.run().config
         self.trainings, self.cpu_s = 0, 0.0
+        # Seeds that no training of the search used: the winner was selected for its luck on those.
         self.seeds = tuple(torch_seed(self.config.seed, "explain", n) for n in range(limits.seeds))
         self._stop_requested = stop_requested
         self._ids: dict[str, str] = {}
+        # Outcomes of an earlier call are taken up, so that the next one goes on where it ended.
         self._outcomes = {(e.individual, e.split, e.seed, e.images): e.outcome for e in archive.findings.measurements()}
 
     def __call__(self, variant: Variant, seeds: Sequence[int]) -> tuple[Outcome, ...] | None:
@@ -234,6 +237,7 @@ class TrainingBench:
         return job.id, job.split, job.seed, job.images
 
     def _id(self, variant: Variant) -> str:
+        # Two variants that compute the same share one training: the first one's id stands for both.
         return self._ids.setdefault(variant.fingerprint, variant.id)
 
     def _of(self, variant: Variant, outcome: Outcome) -> Outcome:
@@ -256,6 +260,7 @@ def _opened(run: Path, means: MinimisationTools) -> Iterator[tuple[Archive, Tool
             try:
                 yield archive, tools, stop_requested
             except Interrupted:
+                # As Ctrl-C does everywhere: one line and status 130.
                 raise KeyboardInterrupt from None
 
 

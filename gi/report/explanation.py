@@ -63,6 +63,7 @@ def effects_text(verdict: Verdict) -> str:
 def explanation_json(explanation: Explanation) -> dict[str, Any]:
     """The explanation as JSON values, with `within_noise` for each effect, which readers need not derive."""
     stored = explanation.to_json()
+    # In JSON a reader need not know how noise and difference decide it.
     for verdict, values in zip(explanation.verdicts, stored["verdicts"], strict=True):
         for effect, row in zip(verdict.effects, values["effects"], strict=True):
             row["within_noise"] = effect.within_noise
@@ -104,6 +105,7 @@ def _reason(verdict: Verdict) -> str:
 def _rows(sign: str, text: str, style: str) -> Iterator[Text]:
     rows = python_lines(text)
     for row in rows[:_SHOWN_ROWS]:
+        # A tab would be as wide as the terminal likes, behind the sign too.
         yield plain(f"{sign} {row.expandtabs(4)}", style)
     if len(rows) > _SHOWN_ROWS:
         yield Text(f"{sign} ... {len(rows) - _SHOWN_ROWS} more lines", style=style)

@@ -6,6 +6,7 @@ from gi.core.types import Scored
 
 def own_model_text(archive: Archive) -> str:
     """One line on the model that the run started from; "" for a run from gi's own programs."""
+    # Only a user's own model keeps the bytes of its file.
     own = next((seed for seed in archive.seeds() if seed.original is not None), None)
     first = next(iter(archive.individuals.ids()), None)
     outcome = archive.outcome(first) if first else None

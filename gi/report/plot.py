@@ -49,6 +49,7 @@ def draw_front(panels: Sequence[tuple[Objective, Sequence[PlotPoint]]], path: Pa
 
 def _draw_panel(axes: "Axes", objective: Objective, points: Sequence[PlotPoint]) -> "PathCollection":
     others, front = [p for p in points if not p.on_front], [p for p in points if p.on_front]
+    # Errors and costs of a front span decades: on a linear axis the small networks lie on one line.
     axes.set_xscale("log")
     axes.set_yscale("log")
     dots = axes.scatter(
@@ -56,6 +57,7 @@ def _draw_panel(axes: "Axes", objective: Objective, points: Sequence[PlotPoint])
         cmap="viridis_r", s=14, alpha=0.55, lw=0,
     )  # fmt: skip
     stairs = _staircase(front)
+    # Steps, not lines: between two members no network was found.
     axes.step([p.cost for p in stairs], [_seen(p.error) for p in stairs], where="post", color=_FRONT, lw=1.4, alpha=0.8)
     axes.scatter(
         [p.cost for p in front], [_seen(p.error) for p in front], s=46, color=_FRONT, edgecolors="white", lw=0.8,
@@ -83,6 +85,7 @@ def _seen(error: float) -> float:
 def _staircase(front: Sequence[PlotPoint]) -> list[PlotPoint]:
     """The front members that no other one beats in this panel's two figures, cheapest first."""
     kept: list[PlotPoint] = []
+    # Dominated in these two figures it may be on the front all the same, by the third.
     for point in sorted(front, key=lambda p: (p.cost, p.error)):
         if not kept or point.error < kept[-1].error:
             kept.append(point)

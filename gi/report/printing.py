@@ -45,6 +45,7 @@ def front_plot(archive: Archive, path: Path) -> None:
         raise ConfigError(f"{summary.run} has no front yet: let its first generation end.")
     panels = [(objective, _points(archive, objective.key, on_front)) for objective in _PANELS]
     title = f"{run.config.dataset_name}: front of {len(on_front)} after generation {summary.generations}"
+    # A panel without points is left out: the run has other objectives.
     draw_front([panel for panel in panels if panel[1]], path, title=title)
 
 

@@ -32,6 +32,7 @@ def lineage_table(lineage: Sequence[Individual], outcomes: Mapping[str, Outcome]
     """The ancestors, oldest first, with the edits that made each."""
     grid = table("id", "generation", "parents", "edits", "error", "params", right=("generation", "error", "params"))
     for member in lineage:
+        # The archive knows what made it: a seed program has no edits.
         edits = "\n".join(edit_text(edit) for edit in member.edits) or "seed program"
         parents = " ".join(parent[:8] for parent in member.parents) or "-"
         cells = [_value(outcomes.get(member.id), key) for key in ("error", "params")]
@@ -57,6 +58,7 @@ def _value(outcome: Outcome | None, key: str) -> str:
 
 
 def _highlighted(text: str, language: str) -> Syntax:
+    # On the terminal's own background, whatever its colour.
     return Syntax(text, language, theme="ansi_dark", background_color="default", word_wrap=True)
 
 

@@ -24,6 +24,7 @@ def offspring_text(answer: Mapping[str, Any], parent: str) -> str:
     """One answer of `gi vary`: a heading with the operators and the verdict, then the diff to its parent."""
     verdict = "accepted" if answer.get("accepted", True) else f"refused: {answer['reason']} ({answer['stage']})"
     heading = f"# {', '.join(answer['operators']) or 'no edit'} after {answer['tries']} tries: {verdict}"
+    # Two lines around a change, where git has three: an offspring differs in a line or three.
     changed = difflib.unified_diff(
         parent.splitlines(), answer["text"].splitlines(), "parent", "offspring", lineterm="", n=2
     )

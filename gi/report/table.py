@@ -17,12 +17,14 @@ from gi.core.quoting import shown
 from gi.core.types import Objective
 from gi.search.select import spread
 
+# Beyond the longest rows: no pipe has a width of its own.
 PIPED_WIDTH = 200
 
 
 def console() -> Console:
     """The console on stdout: as wide as the terminal, or `PIPED_WIDTH`, wide enough not to wrap, in a pipe."""
     width = None if sys.stdout.isatty() else PIPED_WIDTH
+    # No markup, no emoji: ":art:" in a path is a path.
     return Console(file=sys.stdout, width=width, soft_wrap=False, markup=False, emoji=False, highlight=False)
 
 
@@ -36,6 +38,7 @@ def fitted(content: RenderableType, width: int) -> RenderableType:
     cells = [[str(cell) for cell in (column.header, *column.cells)] for column in content.columns]
     least = [max(map(_longest_word, column)) for column in cells]
     most = [max(map(_longest_line, column)) for column in cells]
+    # Two blanks between columns; what is left is shared out below.
     room = width - 2 * (len(least) - 1) - sum(least)
     if room < 0:
         return _blocks(content)
@@ -101,6 +104,7 @@ def show(content: RenderableType) -> None:
     if out.is_terminal:
         out.print(Shown(fitted(content, out.width)))
         return
+    # Padding would be in every diff of a stored answer.
     # Rich pads every cell to its column, and the last one of a row too.
     with out.capture() as captured:
         out.print(Shown(content))
@@ -129,6 +133,7 @@ def front_table(run: RunRecord, summary: RunSummary, top: int | None = None) -> 
     count = f"front of {len(summary.front)}" if len(front) == len(summary.front) else _part(len(front), summary)
     after = f"after generation {summary.generations}, hypervolume {summary.hypervolume:.4f}"
     content.title = f"{shown(run.config.dataset_name)}: {count} {after}"
+    # As exports choose: the first row is the program that `gi export` would write.
     for member in ranked(front, run.objectives, run.objectives[0]):
         cells = [o.text(member.values[o.key]) for o in run.objectives]
         cells += [spread_text(member.validation_errors)] if finals else []

@@ -63,6 +63,7 @@ def _networks_table(files: Sequence[Mapping[str, Any]]) -> Table:
     return networks
 
 
+# Only of GitHub's form: what another origin's parts mean is not known here.
 def _short_origin(origin: str) -> str:
     """Repository and commit of a file on GitHub, any other origin unchanged; JSON answers hold it whole."""
     match = re.fullmatch(r"https://github\.com/([^/]+/[^/]+)/blob/([0-9a-f]{7})[0-9a-f]*/.*", origin)

@@ -10,6 +10,7 @@ from typing import Any
 from gi.core.errors import WeightsError
 from gi.kernels.index.addition import IndexSource
 
+# Traced apart from the driver: the program is somebody's, and its weights are a pickle's tensors.
 _CONVERT = "gi.jobs.index.tracing:convert"
 _WALL_LIMIT_S = 300.0
 _MEMORY_MB = 6144
@@ -30,6 +31,7 @@ def run_sources(run: Path, scratch: Path, *, licence: str = "") -> Iterator[Inde
 
     with Archive.open(run) as archive:
         config = archive.run().config
+        # Reversed, so that of several seeds the first one's weights stay.
         kept = {r.individual: archive.folder / r.weights for r in reversed(archive.outcomes.retrainings()) if r.weights}
         there = {id_: path for id_, path in kept.items() if path.is_file()}
         if not there:
@@ -38,6 +40,7 @@ def run_sources(run: Path, scratch: Path, *, licence: str = "") -> Iterator[Inde
                 f"`gi evolve --resume {run}`."
             )
         shape = run_dataset(config).task.input_shape
+        # By id, so that two builds of one run give the same index.
         for id_, weights in sorted(there.items()):
             text = archive.text(id_)
             yield checkpoint_source(
@@ -58,6 +61,7 @@ def checkpoint_source(
     **known: str,
 ) -> IndexSource:
     """A program's text and its state dict as a source; it is made into ONNX in a confined process, when needed."""
+    # Text and weights together: the same text trained again is another network.
     content = hashlib.sha256(text.encode())
     with weights.open("rb") as file:
         content.update(hashlib.file_digest(file, "sha256").digest())
@@ -85,6 +89,7 @@ def torchvision_sources(names: Sequence[str], scratch: Path) -> Iterator[IndexSo
     from gi.jobs.index.pretrained import known_names, weights_of
 
     for name in names:
+        # An identifier only: the name becomes a file's in the scratch folder.
         if not name.isidentifier() or name not in known_names():
             raise WeightsError(
                 f"torchvision has no network {name!r}: choose from {', '.join(sorted(known_names())[:8])}, ..."
@@ -100,6 +105,7 @@ def torchvision_sources(names: Sequence[str], scratch: Path) -> Iterator[IndexSo
 def _pretrained(name: str, path: Path) -> None:
     from gi.jobs.index.pretrained import write_onnx
 
+    # A file of an earlier try may be cut short.
     with contextlib.suppress(FileNotFoundError):
         path.unlink()
     write_onnx(name, path)

@@ -11,7 +11,9 @@ from gi.kernels.index.addition import IndexSource
 #: What a folder is searched for: models, and files that people take for ONNX models and that give a reason.
 SUFFIXES = {".onnx", ".ort", ".pb", ".pt", ".pth", ".h5", ".keras", ".tflite", ".safetensors"}
 _MANIFEST = "manifest.tsv"
+# A repository's manifest stands at its root, models some folders below it.
 _SEARCHED_ABOVE = 3
+# The longest licences of packages are tens of thousands of characters; a model called LICENSE would be read whole.
 _LONGEST_LICENCE = 200_000
 
 
@@ -42,6 +44,7 @@ def _of_path(path: Path, origin: str, licence: str) -> Iterator[IndexSource]:
 
 
 def _source(file: Path, name: str, origin: str, licence: str) -> IndexSource:
+    # What the user says counts before what is written beside the file.
     row = manifest_row(file)
     told = f"https://github.com/{row['repo']}/blob/{row['commit']}/{row['path']}" if row.get("repo") else str(file)
     return IndexSource(file, name, origin or told, licence or row.get("licence") or licence_beside(file.parent))

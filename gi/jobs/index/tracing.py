@@ -14,6 +14,7 @@ from gi.trace.program.candidate import CandidateError, build, load
 
 OPSET = 17
 _ADAPTIVE_POOLS = ("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d")
+# Under which names training scripts keep the state dict beside optimizer and epoch.
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "net")
 
 
@@ -21,6 +22,7 @@ def convert(text: str, weights: str, input_shape: list[int], entry: str, path: s
     """Writes the ONNX model of a program with these weights to `path`; "" or why there is none."""
     try:
         net = build(load(text), entry)
+        # `weights_only`: a checkpoint is a pickle, and would run code otherwise.
         net.load_state_dict(state_dict(torch.load(weights, map_location="cpu", weights_only=True)))
         write(net, input_shape, Path(path))
     except CandidateError as error:
@@ -38,17 +40,20 @@ def state_dict(loaded: Any) -> dict[str, torch.Tensor]:
             loaded = loaded[name]
     if not isinstance(loaded, dict) or not any(isinstance(value, torch.Tensor) for value in loaded.values()):
         raise TypeError(f"the checkpoint holds a {type(loaded).__name__} and no state dict")
+    # What DataParallel and torch.compile put in front of every name.
     return {name.removeprefix("module.").removeprefix("_orig_mod."): value for name, value in loaded.items()}
 
 
 def write(net: nn.Module, input_shape: list[int], path: Path) -> None:
     """Writes a network as ONNX with each BatchNormalization after its convolution, not folded into it."""
     for name in _ADAPTIVE_POOLS:
+        # At run time, as the exporter keeps its table for the process.
         torch.onnx.register_custom_op_symbolic(f"aten::{name}", _adaptive_pool, OPSET)  # type: ignore[attr-defined]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter on its own future, and on what it does not fold
         torch.onnx.export(
             net.eval(), (torch.zeros(1, *input_shape),), path, dynamo=False, opset_version=OPSET,
+            # In evaluation mode and unfolded: the index keeps normalisations apart from the weights.
             training=torch.onnx.TrainingMode.PRESERVE, do_constant_folding=False,
             operator_export_type=torch.onnx.OperatorExportTypes.ONNX_FALLTHROUGH,
         )  # fmt: skip
