@@ -18,6 +18,7 @@ def odd_samples(raw: RawSet, splits: Splits) -> tuple[str, ...]:
     How uneven the classes are is counted in the training images as the user has them, before parts were set apart.
     """
     parts = {"training": splits.train, "validation": splits.validation, "test": splits.test}
+    # By digests, since comparing every pair of images would take n times n comparisons.
     digests = {part: _digests(samples) for part, samples in parts.items()}
     return (
         *_constant(parts),
@@ -32,6 +33,7 @@ def odd_samples(raw: RawSet, splits: Splits) -> tuple[str, ...]:
 
 def _digests(samples: Samples) -> list[bytes]:
     """16 bytes for each image: equal for equal pixels."""
+    # Pixels and not files: the same picture saved twice is one image.
     return [blake2b(image.tobytes(), digest_size=16).digest() for image in samples.images]
 
 
@@ -50,6 +52,7 @@ def _is_constant(samples: Samples) -> NDArray[np.bool_]:
 
 def _shared(parts: Parts, digests: Mapping[str, list[bytes]], one: str, other: str) -> Iterator[str]:
     """A line for images of `other` that are images of `one` as well: an error measured on them flatters."""
+    # Reversed, so that of equal images the first one's name is shown.
     first = {digest: number for number, digest in reversed(list(enumerate(digests[one])))}
     twins = [(first[digest], number) for number, digest in enumerate(digests[other]) if digest in first]
     if twins:

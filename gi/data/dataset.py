@@ -29,6 +29,7 @@ from gi.data.splits import LARGEST_SIDE, RawSet, Samples, Splits, split
 FORMAT = 3  # of the decoded folder: part of its name, so that another version decodes again
 SplitName = Literal["train", "validation", "test"]
 _META = "dataset.json"
+# A chunk as float64 fits the cache of any machine; the whole set might not fit memory.
 _STATISTICS_CHUNK = 4096
 
 
@@ -96,6 +97,7 @@ def load_dataset(
     if not (stored / _META).is_file():
         raw = source.read()
         splits = split(raw, name=source.name)
+        # Looked up again: a download changes the identity of the files.
         stored = _stored_path(source, cache)  # reading may have downloaded files
         _store(splits, raw, source, stored)
     return open_dataset(stored)
@@ -182,6 +184,7 @@ def _store(splits: Splits, raw: RawSet, source: _Source, stored: Path) -> None:
         draft = Path(tempfile.mkdtemp(dir=stored.parent, prefix=".draft-"))
         try:
             _write(splits, raw, source, draft)
+            # A folder without its record is a remnant, and would block the rename.
             if stored.exists() and not (stored / _META).is_file():
                 shutil.rmtree(stored)
             if not stored.exists():
@@ -232,6 +235,7 @@ def _digest(splits: Splits) -> str:
 
 
 def _statistics(train: Samples) -> tuple[list[float], list[float]]:
+    # In double precision by sums, so that one pass over a mapped file is enough.
     """Mean and standard deviation of each channel over all training pixels; a constant channel has deviation 1."""
     images, axes = train.images, (0, 2, 3)
     count = images.size // images.shape[1]

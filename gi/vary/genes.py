@@ -82,6 +82,7 @@ class Gene:
     @property
     def is_idle(self) -> bool:
         """Whether it is a pool that does nothing: of 1x1 windows, or of images of one pixel."""
+        # A pool of one pixel is what repeated halving of small images ends in; a replacement would do nothing either.
         pixels = all(size == 1 for given, _ in self.uses for size in given.shape[1:])
         return self.type == LineType.POOLING and bool(self.input.shape) and (pixels or self._has_no_window)
 
@@ -92,6 +93,7 @@ class Gene:
     @property
     def keeps_rank(self) -> bool:
         """Whether input and output have the same number of axes in every use."""
+        # A call that gives another number of axes cannot be replaced by a layer of its type that keeps them.
         return all(len(given.shape) == len(out.shape) for given, out in self.uses)
 
     @property
@@ -109,6 +111,7 @@ def model_genes(source: Source, trace: Trace) -> tuple[Gene, ...]:
     """The network's genes in the order in which data reaches them, each once."""
     uses: dict[Site, list[Use]] = {}
     laid_out: set[Site] = set()
+    # The next call is needed: only it shows that a width is heads times features, or an image becomes tokens.
     for use, following in zip(trace.uses, (*trace.uses[1:], None), strict=True):
         site = use.built[0] if use.built else use.site
         uses.setdefault(site, []).append(use)
@@ -124,6 +127,7 @@ _CUTS = frozenset({"chunk", "split", "tensor_split", "unbind"})
 
 def _lays_out(use: Use, following: Use) -> bool:
     """Whether the next call cuts the channels of what came out into heads or parts, or makes tokens of an image."""
+    # A layer takes a form as it is; functions lay it out anew.
     if following.inputs[:1] != (use.output,) or following.symbol.rpartition(".")[2][:1].isupper():
         return False
     before, after = Form(use.output[1:], use.axes[1]), Form(following.output[1:], following.axes[1])
@@ -137,11 +141,13 @@ def _gene(source: Source, site: Site, uses: list[Use], instances: int, is_laid_o
     use = uses[0]
     call, kind = source.call_at(site), line_type(use.symbol)
     is_layer = use.symbol.rpartition(".")[2][:1].isupper()
+    # A layer that the text does not build (torch's own inner ones) has no line to change.
     if call is None or kind is None or kind in RECIPE_TYPES or (is_layer and not use.built):
         return None
     if use.built and _is_another_of_torch(resolve(source, call.func), use.symbol):
         return None
     place = placing.place_of(source, call) if use.built else placing.functional_place(source, call)
+    # Without the batch: every form is that of one sample.
     forms = tuple((Form(u.inputs[0][1:], u.axes[0]), Form(u.output[1:], u.axes[1])) for u in uses)
     return Gene(kind, use.symbol, call, place, *forms[0], use.settings, instances, forms, is_laid_out)
 
@@ -190,6 +196,7 @@ def recipe_parts(source: Source) -> tuple[RecipePart, ...]:
 def _recipe_genes(source: Source, expression: ast.expr, kind: LineType) -> Iterator[Gene]:
     for node in ast.walk(expression):
         symbol = resolve(source, node.func) if isinstance(node, ast.Call) else ""
+        # Compose is the list, not one of its elements.
         if isinstance(node, ast.Call) and line_type(symbol) == kind and not symbol.endswith(".Compose"):
             yield Gene(kind, symbol, node, _recipe_place(source, node))
 

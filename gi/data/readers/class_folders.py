@@ -21,6 +21,7 @@ PART_NAMES: Mapping[str, tuple[str, ...]] = {
     "test": ("test", "testing"),
 }
 HIDDEN, SUBFOLDER, UNNAMED = "hidden", "subfolder", "without a suffix"
+# `archive/archive/train` is as deep as archives unpack.
 _DEEPEST = 3  # folders that hold nothing but one folder, as archives unpack
 
 
@@ -78,6 +79,7 @@ def _layout(folder: Path) -> tuple[Path, dict[str, Path]]:
         if _holds_classes(base):
             return base, {"train": base}
         below = [entry for entry in _visible(base) if entry.is_dir()]
+        # With more than one folder, or with images, it is a layout of its own and nothing unpacked.
         if len(below) != 1 or _part_of(below[0]) or _has_images(base) or _has_images(below[0]):
             break
         base = below[0]
@@ -96,6 +98,7 @@ def _part_folders(base: Path) -> dict[str, Path]:
                 f"{base} holds both {by_part[part].name} and {entry.name}: rename or remove one of them."
             )
         by_part[part] = entry
+    # A class may be called "train": then it holds images and no classes, beside others of its kind.
     is_class = "train" in by_part and len(by_part) == 1 and not class_folders(by_part["train"]) and _holds_classes(base)
     return by_part if "train" in by_part and not is_class else {}
 

@@ -21,12 +21,14 @@ def bound_arguments(
     A function's first parameter, the data, is left out.
     """
     given = _given(ingredient, signature)
+    # Refused here rather than repaired: a size that changes in one of several layers changes what all sums add up.
     if given is None or not _keeps_size(ingredient, around, signature):
         return None
     values: dict[str, Any] = {}
     for name, required in signature:
         slot = OpenParameter(name, given.get(name, UNKNOWN), name in given, required, around, values, rng)
         value = bound(slot)
+        # A parameter that must be given and has no sensible value: the ingredient fits nowhere here.
         if value is UNKNOWN and required:
             return None
         if value is not UNKNOWN:
@@ -39,12 +41,14 @@ def _keeps_size(ingredient: Ingredient, around: Surroundings, signature: Signatu
     name, names = ingredient.symbol.rpartition(".")[2].lower(), {n for n, _ in signature}
     if not around.is_shared:
         return True
+    # Normalising over height and width fits one image size, and the line has several.
     if (name == "layernorm" and around.size) or (around.is_varied and names & INPUTS):
         return False
     if ingredient.type == LineType.POOLING:
         return "kernel_size" in names and (
             "padding" in names or (around.window is not None and around.window[1] == "0")
         )
+    # A transposed convolution enlarges, where the line has to keep the size.
     return "transpose" not in name or around.stride in ("", "1")
 
 
@@ -55,6 +59,7 @@ def _given(ingredient: Ingredient, signature: Signature) -> dict[str, Any] | Non
         return None
     names = {name: literal for name, literal in ingredient.names if literal is not None}
     parameters = [name for name, _ in signature]
+    # What a star brings only the donor's own run knows.
     positional = [a for a in call.args if not isinstance(a, ast.Starred)]
     given = {name: evaluated(a, names) for name, a in zip(parameters, positional, strict=False)}
     given |= {k.arg: evaluated(k.value, names) for k in call.keywords if k.arg in parameters}
@@ -67,6 +72,7 @@ def evaluated(node: ast.expr, names: Mapping[str, str]) -> Any:
         case ast.Constant(value=value):
             return value
         case ast.Name() | ast.Attribute() if (name := dotted(node)) in names:
+            # One step deep: a name whose literal is a name again is the donor's own matter.
             return evaluated(ast.parse(names[name], mode="eval").body, {})
         case ast.Tuple(elts=elements) | ast.List(elts=elements):
             values = [evaluated(e, names) for e in elements]
@@ -101,6 +107,7 @@ def _written(values: dict[str, Any], signature: Signature) -> str:
         text = value.text if isinstance(value, Code) else repr(value)
         if value is DATA:
             continue
+        # As people write them: widths and kernels by position, settings by name.
         positional = by_position and (required or name in ("p", "kernel_size"))
         parts.append(text if positional else f"{name}={text}")
     return ", ".join(parts)

@@ -23,6 +23,7 @@ _POSITIONS = {"num_channels": 1, "out_channels": 1, "out_features": 1}
 def given(source: Source, gene: Gene, names: tuple[str, ...], position: int | None = None) -> str:
     """The expression that a layer's call gives for one of these parameters, "" where it is a number or left out."""
     name = next((n for n, _ in gene.settings if n in names), "")
+    # By the position in torch's signature, which the settings name in order.
     place = _POSITIONS.get(name, 0) if position is None else position
     node = find_argument(gene.call, name, place) if name else None
     return source.code(node) if node is not None and not _is_literal(node) else ""

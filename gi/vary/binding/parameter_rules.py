@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 UNKNOWN = object()
+# Of the machine, or of how memory is used: not of the network. `inplace` would overwrite what another layer reads.
 _DROPPED = frozenset({"device", "dtype", "inplace", "return_indices", "training", "foreach", "fused", "capturable"})
 INPUTS = frozenset({"in_channels", "in_features", "num_features", "num_channels", "normalized_shape", "num_parameters"})
+# What published networks drop.
 _RATES = (0.1, 0.2, 0.3, 0.5)
+# Kernels, strides and widths beyond these are of other image sizes than a host's.
 MAX_KERNEL, MAX_STRIDE, MAX_GROWTH = 7, 3, 4
 
 
@@ -97,8 +100,10 @@ def _channels(around: Surroundings) -> Any:
 def _width(slot: OpenParameter) -> Any:
     """The donor's width where it is within reach of the host's, else one of the host's."""
     value, around, rng = slot.value, slot.around, slot.rng
+    # Half of the time the place's own width: then nothing behind the line has to change.
     if around.width is not None and (around.width_is_fixed or around.is_shared or rng.random() < 0.5):
         return Code(around.width_code) if around.width_code else around.width
+    # A donor's width of 2048 beside a host's of 16 would be most of the network.
     reference = around.width or around.channels
     if isinstance(value, int) and reference / MAX_GROWTH <= value <= max(16, reference * MAX_GROWTH):
         return value
@@ -107,6 +112,7 @@ def _width(slot: OpenParameter) -> Any:
     return around.width if around.width is not None else rng.choice(near)
 
 
+# A formula of the number of steps: a training of the search, a final one and the user's own differ in it.
 _RECIPE: dict[str, Callable[[Surroundings], str]] = {
     "params": lambda a: f"{a.net}.parameters()",
     "optimizer": lambda a: a.optimizer,
@@ -139,6 +145,7 @@ _DEFAULTS: dict[str, Any] = {
 
 
 def _kernel(slot: OpenParameter) -> Any:
+    # `kernel_size=(3,)` is of a one-dimensional layer.
     value = slot.value[0] if isinstance(slot.value, tuple) and len(slot.value) == 1 else slot.value
     sizes = value if isinstance(value, tuple) else (value,)
     convolves = "in_channels" in slot.before
@@ -156,6 +163,7 @@ def _stride(slot: OpenParameter) -> Any:
 def _padding(slot: OpenParameter) -> Any:
     if slot.given and slot.value is not UNKNOWN:
         kernel = slot.before.get("kernel_size")
+        # torch refuses more than half the kernel for pools, and for convolutions it would enlarge the image.
         too_large = isinstance(slot.value, int) and isinstance(kernel, int) and slot.value > kernel // 2
         return kernel // 2 if too_large else slot.value  # type: ignore[operator]
     kernel = slot.before.get("kernel_size", 1)
@@ -171,10 +179,12 @@ def _groups(slot: OpenParameter) -> Any:
     if value is UNKNOWN and around.channels > 1 and around.width in (None, around.channels):
         if around.is_shared and around.channels_code != around.width_code:
             return UNKNOWN
+        # A depthwise convolution has as many channels out as in.
         slot.before["out_channels"] = _channels(around)
         return _channels(around)
     if not isinstance(value, int) or around.is_shared or isinstance(slot.before.get("out_channels"), Code):
         return UNKNOWN
+    # Groups have to divide both widths.
     return UNKNOWN if around.channels % value or slot.before.get("out_channels", 1) % value else value
 
 
@@ -192,6 +202,7 @@ def _num_groups(slot: OpenParameter) -> Any:
     channels = slot.around.divisor if slot.around.is_shared else slot.around.channels
     if isinstance(slot.value, int) and not channels % slot.value:
         return slot.value
+    # The largest that divides: fewer groups would come closer to layer normalisation.
     return max(g for g in (1, 2, 4, 8) if not channels % g)
 
 
@@ -213,6 +224,7 @@ def _kept_kernel(slot: OpenParameter) -> Any:
         return Code(slot.around.window[0])
     kernel = _kernel(slot)
     sizes = kernel if isinstance(kernel, tuple) else (kernel,)
+    # An even kernel cannot keep the size.
     return kernel if all(size % 2 for size in sizes) else 3
 
 

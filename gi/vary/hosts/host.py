@@ -42,6 +42,7 @@ class Host:
 
     @cached_property
     def classifier(self) -> Gene | None:
+        # In the order of data: the last connection is what the classes come from.
         """The last connection, which gives the classes: its width is not free."""
         connections = [g for g in self.genes if g.type == LineType.CONNECTION]
         return connections[-1] if connections else None
@@ -57,6 +58,7 @@ class Host:
         side = 0 if replaced else 1
         form = gene.input if replaced else gene.output
         free = gene.type != LineType.CONNECTION or not replaced
+        # Behind a gene and for other types the width is free; in a connection's place what follows expects the old one.
         width = None if free else (self.task.num_classes if gene is self.classifier else gene.output.channels)
         plain = Surroundings(
             channels=form.channels,
@@ -81,6 +83,7 @@ class Host:
         source = self.source
         own = expressions.given(source, gene, expressions.INPUTS) if replaced else ""
         channels = own or expressions.width_in(source, self.genes, gene, behind=not replaced)
+        # Where no expression gives the channels of all uses, no number does either.
         is_varied = not channels and len({use[0 if replaced else 1].channels for use in gene.uses}) > 1
         shared = dataclasses.replace(plain, is_shared=True, is_varied=is_varied)
         if not replaced:
