@@ -29,7 +29,7 @@ from gi.data.splits import LARGEST_SIDE, RawSet, Samples, Splits, split
 FORMAT = 3  # of the decoded folder: part of its name, so that another version decodes again
 SplitName = Literal["train", "validation", "test"]
 _META = "dataset.json"
-# A chunk as float64 fits the cache of any machine; the whole set might not fit memory.
+# In chunks: the whole set as float64 takes eight times its bytes.
 _STATISTICS_CHUNK = 4096
 
 
@@ -235,8 +235,8 @@ def _digest(splits: Splits) -> str:
 
 
 def _statistics(train: Samples) -> tuple[list[float], list[float]]:
-    # In double precision by sums, so that one pass over a mapped file is enough.
     """Mean and standard deviation of each channel over all training pixels; a constant channel has deviation 1."""
+    # In double precision by sums, so that one pass over a mapped file is enough.
     images, axes = train.images, (0, 2, 3)
     count = images.size // images.shape[1]
     total, square_total = np.zeros(images.shape[1]), np.zeros(images.shape[1])

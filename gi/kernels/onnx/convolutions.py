@@ -70,8 +70,8 @@ def is_convolution(operator: Operator) -> bool:
 
 
 def convolutions(graph: OnnxGraph) -> Iterator[Convolution | Unreadable]:
-    # One at a time, as a network's weights may not fit into memory together.
     """Every convolution of a graph, its subgraphs aside, in the order of the file; one at a time is in memory."""
+    # One at a time, as a network's weights may not fit into memory together.
     finder = _Finder(graph)
     for number, operator in enumerate(graph.operators):
         if is_convolution(operator):

@@ -69,8 +69,8 @@ class Constants:
         return known[name]
 
     def is_bare_integer(self, name: str) -> bool:
-        # Without recursion: a chain of operators may be longer than Python's stack.
         """Whether a value is stored integers that were moved about or cast alone: nothing tells their scale."""
+        # Without recursion: a chain of operators may be longer than Python's stack.
         for _ in range(_LONGEST_PATH):
             maker = self._makers.get(name)
             if name in self._stored or maker is None or maker.type not in _MOVES or not maker.inputs:

@@ -49,8 +49,8 @@ def block_of(name: str, source: str, answer: Mapping[str, Any], origin: Origin) 
 
 
 def _with_nn(source: str) -> str:
-    # A block's argument may be a layer class (`norm_layer=nn.BatchNorm2d`).
     """The module with `nn` imported, which the block's arguments name."""
+    # A block's argument may be a layer class (`norm_layer=nn.BatchNorm2d`).
     # A future import has to stay the first statement of its module.
     future = "from __future__ import annotations\n"
     first = future if source.startswith(future) else ""

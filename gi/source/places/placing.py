@@ -68,9 +68,9 @@ def _element_runs(source: Source, group: list[Element]) -> list[Replacement]:
 
 
 def bypass(source: Source, call: ast.Call, data: ast.expr) -> list[Replacement]:
+    """A call becomes its operand: what is around the operand goes, so that nested calls can go together."""
     # Two replacements around the operand instead of one over the call: an inner call that goes as well lies between
     # them.
-    """A call becomes its operand: what is around the operand goes, so that nested calls can go together."""
     (start, end), (first, last) = source.bytes_of(call), source.bytes_of(data)
     opening, closing = ("", "") if isinstance(data, _ATOMS) else ("(", ")")
     return [Replacement(start, first, opening), Replacement(last, end, closing)]

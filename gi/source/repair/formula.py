@@ -50,8 +50,8 @@ def with_other_numbers(
 
 
 def images_of(trace: Trace, wanted: int) -> list[Image]:
-    # What came last comes first: a dense layer stands at the end.
     """The images of a run that hold so many values, each once, those that came last first."""
+    # What came last comes first: a dense layer stands at the end.
     shapes = (shape for use in reversed(trace.uses) for shape in (use.output, *use.inputs))
     fitting = [s[1:] for s in shapes if len(s) == 4 and s[1] * s[2] * s[3] == wanted]
     return list(dict.fromkeys(fitting))

@@ -31,11 +31,11 @@ def project(source: Source, fix: Fix, trace: Trace, taken: set[str]) -> list[Rep
 
 
 def _projection(source: Source, fix: Fix, cases: Sequence[Case]) -> tuple[str, list[Replacement]]:
-    # A condition in the constructor decides for each object: `Conv2d(...) if stride != 1 else Identity()`.
     """The layer: where only some objects need it, under the condition that they do; else in all whose sum runs.
 
     In an object whose sum never runs, the layer's weights would get no gradient.
     """
+    # A condition in the constructor decides for each object: `Conv2d(...) if stride != 1 else Identity()`.
     summing, needing = [c for c in cases if c.value], [c for c in cases if c.wanted]
     in_needing, in_summing = _held(cases, needing), _held(cases, summing)
     if in_needing is None and in_summing is None:

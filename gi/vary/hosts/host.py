@@ -42,8 +42,8 @@ class Host:
 
     @cached_property
     def classifier(self) -> Gene | None:
-        # In the order of data: the last connection is what the classes come from.
         """The last connection, which gives the classes: its width is not free."""
+        # In the order of data: the last connection is what the classes come from.
         connections = [g for g in self.genes if g.type == LineType.CONNECTION]
         return connections[-1] if connections else None
 
