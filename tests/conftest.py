@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from gi.core.protocols import Job
 from gi.core.settings import RunConfig
@@ -12,6 +13,10 @@ from gi.data.dataset import Dataset, load_dataset
 from gi.sandbox.server import ForkServer, warm_server
 from gi.train.executor import LocalExecutor
 from tests.checking import InProcess
+
+# A busy machine is no fault of an example.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 
 from numpy.typing import ArrayLike
 
-from gi.search.select.contribution import volume_order
-from gi.search.select.survival import crowding, ranks
+from gi.search.select.contribution import contributions, volume_order
+from gi.search.select.survival import crowding, objective_matrix, ranks
+
+_ROUNDS = 4
+_SHARE_BY_SIZE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ def tournament(population: Standing, *, rng: random.Random, without: int | None 
 
 @dataclass(frozen=True, slots=True)
 class VolumeStanding:
-    """How the members of a population compare by hypervolume: their places in `volume_order`, and their sizes."""
+    """How the members of a population compare by hypervolume: the place of each, 0 for the best, and its size."""
 
     places: tuple[int, ...]
     sizes: tuple[float, ...]
@@ -49,24 +52,32 @@ def volume_standing(
 ) -> VolumeStanding:
     """The standing of a population with objective values (n, m) and n `sizes`, such as parameter counts.
 
-    Raises `ValueError` for a NaN.
+    Places go by non-dominated rank, in the first front by exclusive contribution and in others by `volume_order`: what
+    nobody else is near to adds most. Raises `ValueError` for a NaN or another width.
     """
-    order = volume_order(values, len(sizes), violation, reference=reference)
+    matrix, rank = objective_matrix(values), ranks(values, violation)
+    front = [row for row in range(len(matrix)) if rank[row] == 0]
+    alone = dict(zip(front, contributions(matrix[front], reference), strict=True))
+    order = volume_order(matrix, len(matrix), violation, reference=reference)
+    order.sort(key=lambda row: (rank[row], -alone.get(row, 0.0)))
     places = {row: place for place, row in enumerate(order)}
-    return VolumeStanding(tuple(places[row] for row in range(len(sizes))), tuple(sizes))
+    return VolumeStanding(tuple(places[row] for row in range(len(matrix))), tuple(sizes))
 
 
-def contribution_tournament(
-    population: VolumeStanding, *, rng: random.Random, without: int | None = None, rounds: int = 2
-) -> int:
-    """The index of a parent: of a stretch of sizes drawn at random, the better of `rounds` members by their places.
+def contribution_tournament(population: VolumeStanding, *, rng: random.Random, without: int | None = None) -> int:
+    """The index of a parent: the best placed of four members, drawn from all or from neighbours in size.
 
-    The members stand in the order of their sizes; a stretch is the third of them around one drawn evenly. So every size
-    breeds, and within a size what keeps the volume breeds most. `without` is left out where anybody else is there.
+    One draw in four is among the third of the members around one of them in the order of their sizes, so that every
+    size breeds. `without` is left out where anybody else is there.
     """
     candidates = [i for i in range(len(population.places)) if i != without] or [0]
-    candidates.sort(key=lambda i: (population.sizes[i], i))
-    length = max(2, -(-len(candidates) // 3))
-    start = min(max(rng.randrange(len(candidates)) - length // 2, 0), max(len(candidates) - length, 0))
-    stretch = candidates[start : start + length]
-    return min((rng.choice(stretch) for _ in range(rounds)), key=lambda i: population.places[i])
+    if rng.random() < _SHARE_BY_SIZE:
+        candidates = _neighbours(sorted(candidates, key=lambda i: (population.sizes[i], i)), rng)
+    return min((rng.choice(candidates) for _ in range(_ROUNDS)), key=lambda i: population.places[i])
+
+
+def _neighbours(by_size: list[int], rng: random.Random) -> list[int]:
+    """The third of the members around one drawn from them, two at least where there are two."""
+    length = min(len(by_size), max(2, -(-len(by_size) // 3)))
+    start = min(max(rng.randrange(len(by_size)) - length // 2, 0), len(by_size) - length)
+    return by_size[start : start + length]
