@@ -19,6 +19,14 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _offline() -> Iterator[None]:
+    """No test waits for a package registry, nor does its result depend on one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GI_OFFLINE", "1")
+        yield
+
+
 @pytest.fixture(scope="session")
 def check() -> InProcess:
     return InProcess()

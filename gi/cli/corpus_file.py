@@ -4,7 +4,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gi.core.settings import cache_folder
+from gi.cli.options import tell
+from gi.core.settings import cache_folder, is_offline
 
 if TYPE_CHECKING:
     from gi.corpus import Corpus
@@ -23,10 +24,31 @@ def open_corpus(path: Path | None, *, create: bool = False) -> "Corpus":
 
 
 def build_default_corpus() -> Path:
-    """The file of the default corpus; shows a bar while it is being built, the first time."""
+    """The file of the default corpus; tells what is fetched and shows a bar while it is being built, the first time."""
     from gi.cli.progress import Stages
-    from gi.corpus import default_corpus
+    from gi.corpus import default_corpus, default_corpus_file, fetch_text
+    from gi.harvest import packages
 
+    cache, left_out = cache_folder(), list[str]()
+    if not default_corpus_file(cache).exists() and not is_offline():
+        tell(f"{fetch_text(packages())}; GI_OFFLINE=1 leaves them out")
     with Stages(sys.stderr) as progress:
         progress.start("the default corpus")
-        return default_corpus(cache_folder(), on_progress=progress)
+        path = default_corpus(cache, on_progress=progress, tell=left_out.append)
+    for line in left_out:
+        tell(line)
+    return path
+
+
+def fetch_missing_packages(stock: "Corpus") -> None:
+    """Fetches the packages that the default corpus lacks; tells what could not be had, or that it lacks none."""
+    from gi.cli.progress import Stages
+    from gi.corpus import add_packages, fetch_text, missing_packages
+
+    wanted, left_out = missing_packages(stock), list[str]()
+    tell(fetch_text(wanted) if wanted else "the default corpus holds every package of its list: nothing to fetch")
+    with Stages(sys.stderr) as progress:
+        progress.start("the packages")
+        add_packages(stock, cache_folder(), on_progress=progress, tell=left_out.append)
+    for line in left_out:
+        tell(line)

@@ -27,6 +27,7 @@ from gi.search.events import (
     Retrained,
     RetrainingStarted,
     RunEvent,
+    StockChanged,
     Stopping,
     Varied,
 )
@@ -77,8 +78,8 @@ class Progress:
         line = self._state.line(event)
         if self._live is not None:
             self._live.refresh()
-        if line and (self._live is None or isinstance(event, Finished)):  # the panel goes, this line stays
-            # Without markup: a class or a file may be called "[red]".
+        # The panel goes; these lines stay. Without markup: a class or a file may be called "[red]".
+        if line and (self._live is None or isinstance(event, Finished | StockChanged)):
             self._console.print(line, soft_wrap=True, markup=False, highlight=False)
 
 
@@ -174,6 +175,8 @@ class _State:
                 return _finals_text(event)
             case Stopping():
                 return _stopping_text(event)
+            case StockChanged():
+                return _CHANGED_STOCK
             case Finished(summary=summary, already=True):
                 return _already_text(summary)
             case _:
@@ -239,6 +242,12 @@ def _stopping_text(event: Stopping) -> str:
     """What the run waits for after Ctrl-C."""
     waiting = f"{event.running} trainings under way may end within {event.grace_s:g} s"
     return f"stopping: {waiting if event.running else 'nothing is under way'}; Ctrl-C again stops at once"
+
+
+_CHANGED_STOCK = (
+    "warning: the corpus has changed since the run was last under way: from here on it borrows other lines than an "
+    "undisturbed run would"
+)
 
 
 def _already_text(summary: RunSummary) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gi.cli.corpus_file import open_corpus
+from gi.cli.corpus_file import fetch_missing_packages, open_corpus
 from gi.cli.options import as_json, isolation, print_json, tell
 from gi.core.errors import ConfigError, HarvestError
 from gi.core.settings import cache_folder
@@ -123,15 +123,22 @@ def _print_harvests(answers: list[dict[str, Any]], path: Path, as_json: bool) ->
 @_corpus_option
 @click.option("--allow-licence", multiple=True, metavar="SPDX", help="Count this licence as allowed too.")
 @click.option("--blocks", "of_blocks", is_flag=True, help="List the module classes that can be borrowed whole.")
+@click.option("--fetch", is_flag=True, help="First fetch the packages that the default corpus lacks.")
 @as_json
-def corpus(*, corpus_path: Path | None, allow_licence: tuple[str, ...], of_blocks: bool, as_json: bool) -> None:
+def corpus(
+    *, corpus_path: Path | None, allow_licence: tuple[str, ...], of_blocks: bool, fetch: bool, as_json: bool
+) -> None:
     """Say what the corpus holds, by type, repository and licence.
 
     With --blocks: each module class that works as a layer, with its parameters, and why the others do not.
     """
+    if fetch and corpus_path:
+        raise ConfigError(f"--fetch is for the default corpus: harvest into {corpus_path} with `gi harvest`.")
     from gi.report import print_blocks, print_corpus
 
     with open_corpus(corpus_path) as stock:
+        if fetch:
+            fetch_missing_packages(stock)
         borrowed = stock.with_licences(allow_licence)
         summary = borrowed.block_summary() if of_blocks else borrowed.summary().to_json()
         if as_json:

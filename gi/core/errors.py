@@ -34,6 +34,10 @@ class HarvestError(GiError):
     """A source of programs that cannot be reached or read."""
 
 
+class UnreachableError(HarvestError):
+    """A package registry that does not answer, or not in time."""
+
+
 class CorpusError(GiError):
     """A corpus file that is missing, not ours or of another version."""
 

@@ -198,6 +198,11 @@ def cache_folder() -> Path:
     return Path(os.environ.get("GI_CACHE") or platformdirs.user_cache_dir("gi", appauthor=False))
 
 
+def is_offline() -> bool:
+    """Whether $GI_OFFLINE asks that nothing is fetched unless a command names it."""
+    return os.environ.get("GI_OFFLINE", "") not in ("", "0")
+
+
 def data_folder(data_root: str | None = None) -> Path:
     """Where data sets lie: `data_root`, else $GI_DATA, else `data` in the cache folder (not created here)."""
     chosen = data_root or os.environ.get("GI_DATA")

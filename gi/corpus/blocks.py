@@ -3,10 +3,11 @@
 import dataclasses
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from queue import SimpleQueue
 from typing import Any
 
@@ -29,9 +30,13 @@ class TriedClass:
     detail: str = ""
 
 
-def tried_classes(harvest: Harvest, *, workers: int, on_progress: Progress | None = None) -> list[TriedClass]:
-    """Every module class of a harvest, in order, the same for every number of workers."""
-    classes = list(module_classes(harvest))
+def tried_classes(
+    harvest: Harvest, *, workers: int, on_progress: Progress | None = None, files: Sequence[str] = ("*",)
+) -> list[TriedClass]:
+    """Every module class of the files that match a pattern, in order, the same for every number of workers."""
+    paths = [program.origin.path for program in harvest.programs]
+    chosen = {path for path in paths if any(fnmatchcase(path, pattern) for pattern in files)}
+    classes = [one for one in module_classes(harvest) if one.origin.path in chosen] if chosen else []
     tried: list[TriedClass] = []
     if not classes:
         return tried

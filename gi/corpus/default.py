@@ -1,20 +1,45 @@
-"""The corpus that a run borrows from unless it is given another: torchvision's source and the seed programs."""
+"""The corpus that a run borrows from unless it is given another.
+
+It holds the seed programs, the installed torchvision's source, and the wheels of `corpus/packages.toml` as far as a
+package registry is reachable. It is built once; what could not be fetched then is fetched only when somebody asks.
+"""
 
 import errno
+import hashlib
 import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from importlib import metadata
 from pathlib import Path
+from typing import TypeAlias
 
 import gi
-from gi.core.errors import CorpusError
+from gi.core.errors import CorpusError, HarvestError, UnreachableError
+from gi.core.settings import is_offline
 from gi.core.types import Origin, Program
 from gi.corpus.insert import digest_of
 from gi.corpus.schema import VERSION
 from gi.corpus.store import Corpus
-from gi.harvest import Harvest, Progress, bundled, harvest, package_terms
+from gi.harvest import (
+    Harvest,
+    Package,
+    Progress,
+    bundled,
+    harvest,
+    package_terms,
+    packages,
+    without_near_copies,
+)
+
+#: For all packages together: a registry that is too slow for that counts as one that is not there.
+FETCH_LIMIT_S = 180.0
 
 _REPOSITORY = "gi"
 _LICENCE = "Apache-2.0"
+
+#: Takes a line about packages that could not be fetched.
+Tell: TypeAlias = Callable[[str], None]
 
 
 def seed_programs(folder: Path | None = None) -> tuple[Program, ...]:
@@ -27,11 +52,18 @@ def seed_programs(folder: Path | None = None) -> tuple[Program, ...]:
     )
 
 
-def default_corpus(cache: Path, *, workers: int | None = None, on_progress: Progress | None = None) -> Path:
+def default_corpus(
+    cache: Path,
+    *,
+    workers: int | None = None,
+    on_progress: Progress | None = None,
+    tell: Tell = lambda _: None,
+) -> Path:
     """The file of the default corpus in the folder `cache`, built there unless this gi already built it.
 
-    Its name holds gi's and torchvision's versions, the schema's version and a digest of the seed programs. It is built
-    beside its place and renamed: two processes that build at once write the same file twice, each of them whole.
+    Its name holds gi's and torchvision's versions, the schema's version and a digest of the seed programs and of the
+    list of packages. It is built beside its place and renamed: two processes that build at once write the same file
+    twice, each of them whole. With $GI_OFFLINE no package is fetched.
     """
     path, seeds = default_corpus_file(cache), _seeds()
     if path.exists():
@@ -40,7 +72,15 @@ def default_corpus(cache: Path, *, workers: int | None = None, on_progress: Prog
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache, prefix=".corpus-") as folder:
             built = Path(folder, path.name)
-            _build(built, seeds, cache, workers, on_progress)
+            with closing(Corpus.create(built)) as corpus:
+                corpus.add(seeds, workers=1, blocks=())  # as blocks they would be whole networks
+                corpus.add(
+                    harvest("torchvision", cache=cache, on_progress=on_progress),
+                    workers=workers,
+                    on_progress=on_progress,
+                )
+                if not is_offline():
+                    add_packages(corpus, cache, workers=workers, on_progress=on_progress, tell=tell)
             built.replace(path)
     except OSError as error:
         reason = "no space is left" if error.errno == errno.ENOSPC else (error.strerror or str(error))
@@ -50,17 +90,61 @@ def default_corpus(cache: Path, *, workers: int | None = None, on_progress: Prog
 
 def default_corpus_file(cache: Path) -> Path:
     """The path of this gi's default corpus, whether it is built or not."""
-    versions = f"gi-{gi.__version__}-torchvision-{metadata.version('torchvision')}-{VERSION}-{digest_of(_seeds())[:8]}"
+    contents = hashlib.sha256(repr((digest_of(_seeds()), packages())).encode()).hexdigest()[:8]
+    versions = f"gi-{gi.__version__}-torchvision-{metadata.version('torchvision')}-{VERSION}-{contents}"
     return cache / f"corpus-{versions}.sqlite"
+
+
+def missing_packages(corpus: Corpus) -> tuple[Package, ...]:
+    """The packages of the list that a corpus does not hold, in the list's order."""
+    return tuple(package for package in packages() if not corpus.holds(package.repository))
+
+
+def add_packages(
+    corpus: Corpus,
+    cache: Path,
+    *,
+    workers: int | None = None,
+    on_progress: Progress | None = None,
+    tell: Tell = lambda _: None,
+) -> None:
+    """Fetches the packages that a corpus lacks and adds them; `tell` gets a line for what could not be had.
+
+    The first that the registry does not answer for, or that is late after `FETCH_LIMIT_S` seconds of all, is the last
+    that is asked for: without a network the others would only take as long.
+    """
+    wanted, fetched_s = missing_packages(corpus), 0.0
+    for at, package in enumerate(wanted):
+        start = time.monotonic()
+        try:
+            harvested = harvest(
+                package.source,
+                cache=cache,
+                on_progress=on_progress,
+                files=package.files,
+                download_limit_s=max(FETCH_LIMIT_S - fetched_s, 1.0),
+            )
+        except UnreachableError as error:
+            tell(_left_out_text(wanted[at:], error))
+            return
+        except HarvestError as error:
+            tell(_left_out_text((package,), error))
+            continue
+        fetched_s += time.monotonic() - start
+        corpus.add(without_near_copies(harvested), workers=workers, on_progress=on_progress, blocks=package.blocks)
+
+
+def fetch_text(wanted: Sequence[Package]) -> str:
+    """One line on what is going to be fetched, from where, and how large it is."""
+    names = ", ".join(f"{package.name} {package.version}" for package in wanted)
+    size = sum(package.num_bytes for package in wanted) / 1e6
+    return f"fetching {len(wanted)} packages to borrow lines from, once, {size:.0f} MB, from pip's registry: {names}"
+
+
+def _left_out_text(left_out: Sequence[Package], error: HarvestError) -> str:
+    names = ", ".join(package.name for package in left_out)
+    return f"{str(error).rstrip('.')}; programs borrow nothing from {names} until `gi corpus --fetch` has fetched it."
 
 
 def _seeds() -> Harvest:
     return Harvest(_REPOSITORY, "", seed_programs(), licence_files=package_terms("gi"))
-
-
-def _build(path: Path, seeds: Harvest, cache: Path, workers: int | None, on_progress: Progress | None) -> None:
-    with Corpus.create(path) as corpus:
-        corpus.add(seeds, workers=1, try_classes=False)  # as blocks they would be whole networks
-        corpus.add(
-            harvest("torchvision", cache=cache, on_progress=on_progress), workers=workers, on_progress=on_progress
-        )

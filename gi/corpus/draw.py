@@ -2,6 +2,7 @@
 
 import math
 import random
+import re
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,29 +10,49 @@ from itertools import accumulate, groupby
 
 from gi.core.types import Ingredient
 
+_NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e-?\d+)?")
+
+Donors = tuple[tuple[Ingredient, ...], ...]
+"""The calls of one symbol, those of one donor together."""
+
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """The ingredients of one type in stable order, grouped by symbol, with the groups' cumulative weights.
+    """The ingredients of one type in stable order, grouped by symbol and donor, with the symbols' cumulative weights.
 
     A uniform draw over distinct calls would be a draw over the spellings of a few favourites: more than half of all
-    connection lines are `Conv2d`. A symbol is drawn first, with the square root of the number of its distinct calls
-    as weight, then one of its calls, each with the same chance. Seldom symbols come up, common ones stay common.
+    connection lines are `Conv2d`, and one package of generated networks has more of them than all others together. A
+    symbol is drawn first, with the square root of the number of its calls that differ in more than numbers as weight;
+    then one of the repositories that call it, each with the same chance; then one of its calls there. Seldom symbols
+    come up, common ones stay common, and a donor of a thousand networks counts as one.
     """
 
-    groups: tuple[tuple[Ingredient, ...], ...]
+    groups: tuple[Donors, ...]
     cumulative: tuple[float, ...]
 
     @classmethod
     def of(cls, ingredients: Iterable[Ingredient]) -> "Draw":
         """A draw over ingredients that come sorted by symbol."""
-        groups = tuple(tuple(group) for _, group in groupby(ingredients, key=lambda ingredient: ingredient.symbol))
-        return cls(groups, tuple(accumulate(math.sqrt(len(group)) for group in groups)))
+        by_symbol = (tuple(group) for _, group in groupby(ingredients, key=lambda ingredient: ingredient.symbol))
+        pairs = [(_by_donor(group), math.sqrt(_num_kinds(group))) for group in by_symbol]
+        return cls(tuple(donors for donors, _ in pairs), tuple(accumulate(weight for _, weight in pairs)))
 
     def __call__(self, rng: random.Random) -> Ingredient | None:
-        """One ingredient, None where there is none; takes two numbers from `rng`."""
+        """One ingredient, None where there is none; takes three numbers from `rng`."""
         if not self.groups:
             return None
         at = bisect_right(self.cumulative, rng.random() * self.cumulative[-1])
-        group = self.groups[min(at, len(self.groups) - 1)]
-        return group[rng.randrange(len(group))]
+        donors = self.groups[min(at, len(self.groups) - 1)]
+        calls = donors[rng.randrange(len(donors))]
+        return calls[rng.randrange(len(calls))]
+
+
+def _by_donor(calls: Iterable[Ingredient]) -> Donors:
+    donors: dict[str, list[Ingredient]] = {}
+    for call in calls:
+        donors.setdefault(call.origin.repository, []).append(call)
+    return tuple(tuple(donors[repository]) for repository in sorted(donors))
+
+
+def _num_kinds(calls: Iterable[Ingredient]) -> int:
+    return len({_NUMBER.sub("0", call.call) for call in calls})

@@ -1,13 +1,14 @@
 """The corpus: typed calls and blocks, with their origins, in one SQLite file."""
 
 import errno
+import hashlib
 import json
 import os
 import random
 import sqlite3
 import tempfile
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -84,10 +85,11 @@ class Corpus:
         *,
         workers: int | None = None,
         on_progress: Progress | None = None,
-        try_classes: bool = True,
+        blocks: Sequence[str] = ("*",),
     ) -> Added:
-        """Types the programs of a harvest and keeps them, all or none; with `try_classes` its blocks are found, too.
+        """Types the programs of a harvest and keeps them, all or none, with the blocks found among its module classes.
 
+        Classes are tried in the files whose paths match one of the patterns `blocks`; that takes the most time.
         A harvest that is held already adds nothing; one of the same repository and commit with other contents (a folder
         that was edited, an older gi) takes its place. Raises `CorpusError` where the file cannot be written.
         """
@@ -97,16 +99,29 @@ class Corpus:
         workers = workers or default_workers()
         # Typing and trying take minutes; the lock on the file is taken for the rows alone.
         typed = typed_programs(harvest, workers=workers, on_progress=on_progress)
-        tried = tried_classes(harvest, workers=workers, on_progress=on_progress) if try_classes else []
+        tried = tried_classes(harvest, workers=workers, on_progress=on_progress, files=blocks)
         with self._transaction():
             return insert(self._connection, harvest, typed, tried, digest)
 
     def sample(self, rng: random.Random, line_type: LineType) -> Ingredient | None:
-        """One ingredient of a type: a symbol by the root of its number of calls, then one of these; see `Draw`."""
+        """One ingredient of a type: a symbol, then a donor, then one of its calls; see `Draw`."""
         if line_type not in self._draws:
-            is_block = line_type == LineType.BLOCK
-            self._draws[line_type] = Draw.of(self._drawn_blocks() if is_block else self.ingredients(line_type))
+            self._draws[line_type] = Draw.of(self._drawn(line_type))
         return self._draws[line_type](rng)
+
+    def digest(self) -> str:
+        """Digest of everything that is drawn: corpora with the same one give the same draws for the same streams."""
+        digest = hashlib.sha256()
+        for line_type in LineType:
+            for one in self._drawn(line_type):
+                drawn = (line_type, one.symbol, one.call, one.names, one.origin.repository, one.source)
+                digest.update(repr(drawn).encode("utf-8", "surrogatepass"))
+        return digest.hexdigest()[:16]
+
+    def holds(self, repository: str) -> bool:
+        """Whether anything was harvested from a repository, at any commit."""
+        query = "SELECT 1 FROM sources WHERE repository = ?"
+        return bool(self._connection.execute(query, (repository,)).fetchone())
 
     def ingredients(self, line_type: LineType | None = None, *, symbol: str | None = None) -> Iterator[Ingredient]:
         """The distinct calls of a type, of a symbol or all, by type, symbol and text.
@@ -141,9 +156,12 @@ class Corpus:
         allowed = self._allowed_licences()
         return (c.block for c in self.classes() if c.block is not None and c.origin.licence in allowed)
 
-    def _drawn_blocks(self) -> Iterator[Ingredient]:
-        """The blocks that are drawn, those of at most `MAX_DRAWN_CHARACTERS`, as ingredients."""
-        return (ingredient_of(b) for b in self.blocks() if len(b.source) <= MAX_DRAWN_CHARACTERS)
+    def _drawn(self, line_type: LineType) -> Iterator[Ingredient]:
+        """What is drawn of a type: blocks of at most `MAX_DRAWN_CHARACTERS`, and lines that any program can hold."""
+        if line_type == LineType.BLOCK:
+            return (ingredient_of(b) for b in self.blocks() if len(b.source) <= MAX_DRAWN_CHARACTERS)
+        # A class of the donor's own, typed by its bases, means nothing elsewhere: as a block it comes with its text.
+        return (one for one in self.ingredients(line_type) if one.symbol.startswith(_IMPORTABLE))
 
     def terms(self, origin: Origin) -> tuple[LicenceFile, ...]:
         """The licence files that apply to an origin's file; empty where its source had none."""
@@ -188,6 +206,8 @@ class Corpus:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
 
+
+_IMPORTABLE = ("torch.", "torchvision.")
 
 _CLASSES = """
 SELECT name, block, classes.source, reason, detail, repository, commit_hash, path, line, licence

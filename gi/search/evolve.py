@@ -25,7 +25,15 @@ from gi.sandbox.process_cpu import Clock, CpuClock
 from gi.search.admission import admitted, refusal, seed_limit
 from gi.search.budget import RunCost
 from gi.search.estimate import refuse_short_budget, rounded_up
-from gi.search.events import Finished, GenerationEnded, GenerationStarted, RunEvent, Stopping, Varied
+from gi.search.events import (
+    Finished,
+    GenerationEnded,
+    GenerationStarted,
+    RunEvent,
+    StockChanged,
+    Stopping,
+    Varied,
+)
 from gi.search.final_training import FinalTrainings
 from gi.search.in_flight import GRACE_S
 from gi.search.logbook import least, population_statistics
@@ -129,6 +137,8 @@ def _driven(archive: Archive, parts: Parts, clock: Clock, on_event: OnEvent | No
         notify(Stopping(under_way, GRACE_S))
 
     with stop_requests(tell_stopping) as stop_requested:
+        if parts.stock:
+            _record_stock(archive, parts.stock, notify)
         search = Search(archive, parts, clock, notify, stop_requested)
         searches.append(search)
         ended = _ended(search)
@@ -137,6 +147,14 @@ def _driven(archive: Archive, parts: Parts, clock: Clock, on_event: OnEvent | No
     summary = run_summary(archive)
     notify(Finished(summary))
     return summary
+
+
+def _record_stock(archive: Archive, digest: str, notify: OnEvent) -> None:
+    """Keeps the digest of what the run borrows from; tells where it is another than in the session before."""
+    before = next((e.detail["digest"] for e in reversed(archive.sessions.events()) if e.kind == "stock"), digest)
+    archive.sessions.add_event("stock", digest=digest)
+    if before != digest:
+        notify(StockChanged(before, digest))
 
 
 def _nobody(_: RunEvent) -> None:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 class Parts:
     """Everything that the loop calls. `seeds` are the programs that a new run starts from.
 
-    `vary` draws one of the `operators` by its share of `shares`; both go by the operator's name.
+    `vary` draws one of the `operators` by its share of `shares`; both go by the operator's name. `stock` is the digest
+    of what it can borrow, "" where nothing tells.
     """
 
     task: Task
@@ -31,6 +32,7 @@ class Parts:
     executor: Executor
     repair: Callable[[str, Task, Check], str]
     digest: Callable[[str], str]
+    stock: str = ""
 
 
 class MakeParts(Protocol):
@@ -66,7 +68,18 @@ def default_parts(config: RunConfig, *, workers: int, cost_model: CostModel | No
     ):
         vary = Vary(ingredients, check, dataset.task, entry=config.entry, max_params=config.max_params)
         identity = partial(digest, entry=config.entry)
-        yield Parts(dataset.task, seed_programs(), check, vary, OPERATORS, SHARES, executor, repair, identity)
+        yield Parts(
+            dataset.task,
+            seed_programs(),
+            check,
+            vary,
+            OPERATORS,
+            SHARES,
+            executor,
+            repair,
+            identity,
+            ingredients.digest(),
+        )
 
 
 @contextmanager

@@ -92,7 +92,7 @@ def test_classes_are_tried_once(corpus: Corpus, harvested):
     assert sorted(Trial.asked) == ["A", "B"]
     Trial.asked.clear()
     corpus.add(harvested({"net.py": NET}))
-    corpus.add(harvested({"other.py": NET}, repository="https://example.org/other"), try_classes=False)
+    corpus.add(harvested({"other.py": NET}, repository="https://example.org/other"), blocks=())
     assert not Trial.asked
 
 

