@@ -79,7 +79,7 @@ _DEFAULT: dict[str, Any] = {field.name: field.default for field in dataclasses.f
     help="Measure times, or compute them from the program: equal on every machine.",
 )
 @click.option("--data-root", metavar="DIR", show_default="$GI_DATA or the cache folder", help="Where data sets lie.")
-@click.option("--corpus", metavar="FILE", show_default="torchvision and gi's own programs", help="What to borrow from.")
+@click.option("--corpus", metavar="FILE", show_default="the default, see `gi corpus`", help="What to borrow from.")
 @click.option("--allow-licence", multiple=True, metavar="SPDX", help="Borrow from this licence too; may be repeated.")
 @click.option(
     "--index",

@@ -134,6 +134,7 @@ def corpus(
     """
     if fetch and corpus_path:
         raise ConfigError(f"--fetch is for the default corpus: harvest into {corpus_path} with `gi harvest`.")
+    from gi.corpus import missing_packages
     from gi.report import print_blocks, print_corpus
 
     with open_corpus(corpus_path) as stock:
@@ -141,6 +142,9 @@ def corpus(
             fetch_missing_packages(stock)
         borrowed = stock.with_licences(allow_licence)
         summary = borrowed.block_summary() if of_blocks else borrowed.summary().to_json()
+        if corpus_path is None and (missing := missing_packages(stock)):
+            names = ", ".join(package.name for package in missing)
+            tell(f"it lacks {len(missing)} packages of its list: {names}; `gi corpus --fetch` fetches them")
         if as_json:
             print_json({"corpus": str(stock.path), **summary})
         else:

@@ -1,6 +1,7 @@
 """Wheels of a registry: here a folder that pip is told to look in, so that pip itself runs without a network."""
 
 import hashlib
+import random
 import zipfile
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pytest
 from identify.vendor.licenses import LICENSES
 
 from gi.core.errors import HarvestError, UnreachableError
+from gi.core.types import LineType
+from gi.corpus import Corpus
 from gi.harvest import harvest, wheel
 
 NET = "import torch.nn as nn\n\nlayer = nn.Conv2d(3, 8, 3)\n"
@@ -168,3 +171,12 @@ def test_a_damaged_wheel_is_named(registry, tmp_path):
     kept.write_bytes(b"no archive")
     with pytest.raises(HarvestError, match=r"nets-1\.2\.whl cannot be read"):
         harvest("pypi:nets==1.2", cache=tmp_path / "cache")
+
+
+def test_a_borrowed_line_of_a_wheel_names_package_and_version_and_finds_its_terms(registry, tmp_path):
+    write_wheel(registry, FILES)
+    with Corpus.create(tmp_path / "corpus.sqlite") as corpus:
+        corpus.add(harvest("pypi:nets==1.2", cache=tmp_path / "cache"), workers=1, blocks=())
+        line = corpus.sample(random.Random(0), LineType.CONNECTION)
+        assert (line.origin.repository, line.origin.licence) == ("nets==1.2", "MIT")
+        assert [file.text for file in corpus.terms(line.origin)] == [dict(LICENSES)["MIT"]]
