@@ -23,7 +23,7 @@ from gi.corpus.schema import VERSION
 from gi.corpus.store import Corpus
 from gi.harvest import (
     Harvest,
-    Package,
+    PinnedPackage,
     Progress,
     bundled,
     harvest,
@@ -95,7 +95,7 @@ def default_corpus_file(cache: Path) -> Path:
     return cache / f"corpus-{versions}.sqlite"
 
 
-def missing_packages(corpus: Corpus) -> tuple[Package, ...]:
+def missing_packages(corpus: Corpus) -> tuple[PinnedPackage, ...]:
     """The packages of the list that a corpus does not hold, in the list's order."""
     return tuple(package for package in packages() if not corpus.holds(package.repository))
 
@@ -134,14 +134,14 @@ def add_packages(
         corpus.add(without_near_copies(harvested), workers=workers, on_progress=on_progress, blocks=package.blocks)
 
 
-def fetch_text(wanted: Sequence[Package]) -> str:
+def fetch_text(wanted: Sequence[PinnedPackage]) -> str:
     """One line on what is going to be fetched, from where, and how large it is."""
     names = ", ".join(f"{package.name} {package.version}" for package in wanted)
     size = sum(package.num_bytes for package in wanted) / 1e6
     return f"fetching {len(wanted)} packages to borrow lines from, once, {size:.0f} MB, from pip's registry: {names}"
 
 
-def _left_out_text(left_out: Sequence[Package], error: HarvestError) -> str:
+def _left_out_text(left_out: Sequence[PinnedPackage], error: HarvestError) -> str:
     names = ", ".join(package.name for package in left_out)
     return f"{str(error).rstrip('.')}; programs borrow nothing from {names} until `gi corpus --fetch` has fetched it."
 

@@ -11,14 +11,14 @@ from gi.harvest.catalogue import packages, repositories
 from gi.harvest.near_copies import without_near_copies
 from gi.harvest.package import package_terms, package_tree
 from gi.harvest.programs import read_programs
-from gi.harvest.records import Harvest, LicenceFile, Package, Progress, Refusal, Repository
+from gi.harvest.records import Harvest, LicenceFile, PinnedPackage, Progress, Refusal, Repository
 from gi.harvest.registry import DOWNLOAD_LIMIT_S, PREFIX, wheel_tree
 from gi.harvest.tree import Tree, folder_tree
 
 __all__ = [
     "Harvest",
     "LicenceFile",
-    "Package",
+    "PinnedPackage",
     "Progress",
     "Refusal",
     "Repository",

