@@ -22,6 +22,7 @@ except ImportError as missing:  # GitPython refuses to be imported where the pro
     raise HarvestError("git repositories need the program git: install it, or pass a folder.") from missing
 
 FETCH_LIMIT_S = 900.0
+_MAX_BLOB_BYTES = 16_000_000
 
 # Nobody is there to answer a prompt; blobs that a clone left out are not fetched behind the user's back.
 _QUIET = {
@@ -99,9 +100,12 @@ def public_name(url: str) -> str:
     return url if url.startswith("file:") else url.rstrip("/").removesuffix(".git")
 
 
-def _git(repo: git.Repo) -> Any:
+def _git(repo: git.Repo, *, fetches: bool = False) -> Any:
     # With GIT_DIR set, git reads a folder without a configuration, or of another owner, which it otherwise refuses.
     settings = {"GIT_DIR": str(repo.git_dir), "GIT_CONFIG_COUNT": str(len(_SETTINGS))}
+    if not fetches:
+        # A partial clone names the place that its missing blobs are fetched from, by any protocol and at any host.
+        settings["GIT_ALLOW_PROTOCOL"] = ""
     for i, (key, value) in enumerate(_SETTINGS.items()):
         settings |= {f"GIT_CONFIG_KEY_{i}": key, f"GIT_CONFIG_VALUE_{i}": value}
     repo.git.update_environment(**_QUIET, **settings)
@@ -111,7 +115,7 @@ def _git(repo: git.Repo) -> Any:
 def _resolve(url: str, name: str | None) -> str:
     """The commit hash of a branch or tag of the remote; for an annotated tag that of its commit, not of the tag."""
     with tempfile.TemporaryDirectory() as folder:
-        command = _git(git.Repo.init(folder, bare=True))
+        command = _git(git.Repo.init(folder, bare=True), fetches=True)
         listed = command.ls_remote(
             "--", url, name or "HEAD", f"{name or 'HEAD'}^{{}}", kill_after_timeout=FETCH_LIMIT_S
         )
@@ -139,14 +143,14 @@ def _fetch_into(folder: Path, url: str, commit: str) -> None:
 def _fetch(repo: git.Repo, url: str, commit: str) -> None:
     options = ("--no-tags", "--no-recurse-submodules", "--quiet")
     try:
-        _git(repo).fetch(*options, "--depth=1", "--", url, commit, kill_after_timeout=FETCH_LIMIT_S)
+        _git(repo, fetches=True).fetch(*options, "--depth=1", "--", url, commit, kill_after_timeout=FETCH_LIMIT_S)
         return
     except git.GitCommandError as error:
         # Some servers give no commit by its hash: then all branches and tags are fetched, and the commit is looked up.
         if not re.search(r"not our ref|unadvertised|does not (allow|support)|dumb http", str(error.stderr)):
             raise
     refs = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
-    _git(repo).fetch(*options, "--", url, *refs, kill_after_timeout=FETCH_LIMIT_S)
+    _git(repo, fetches=True).fetch(*options, "--", url, *refs, kill_after_timeout=FETCH_LIMIT_S)
     try:
         _git(repo).cat_file("-e", f"{commit}^{{commit}}")
     except git.GitCommandError as error:
@@ -154,25 +158,52 @@ def _fetch(repo: git.Repo, url: str, commit: str) -> None:
 
 
 def _tree(repo: git.Repo, repository: str, commit: str) -> Tree:
-    listed = _git(repo).ls_tree("-r", "-l", "-z", "--full-tree", commit, stdout_as_string=False)
+    missing = _missing(repo, commit)
+    # With sizes, git would look for the blobs that a partial clone left out.
+    options = ("-r", "-z", "--full-tree") if missing else ("-r", "-l", "-z", "--full-tree")
+    listed = _git(repo).ls_tree(*options, commit, stdout_as_string=False)
     blobs: dict[str, str] = {}
     sizes: dict[str, int] = {}
     links: list[str] = []
     for entry in listed.decode(errors="surrogateescape").split("\0")[:-1]:
         attributes, name = entry.split("\t", 1)
         path = shown(name)
-        mode, kind, blob, size = attributes.split()
+        mode, kind, blob, *size = attributes.split()
         if mode == "120000":
             links.append(path)
         elif kind == "blob" and path not in blobs:
-            # Where a partial clone left the blob out, git prints no number; reading it says so.
-            blobs[path], sizes[path] = blob, int(size) if size.isdigit() else 0
-    return Tree(shown(repository), commit, sizes, tuple(links), lambda path: _read(repo, blobs[path]), close=repo.close)
+            # Of a lost object git prints "BAD"; reading it says so. What lies in a partial clone is measured then, too.
+            blobs[path], sizes[path] = blob, int(size[0]) if size and size[0].isdigit() else 0
+    return Tree(
+        shown(repository),
+        commit,
+        sizes,
+        tuple(links),
+        lambda path: _read(repo, blobs[path], missing),
+        close=repo.close,
+    )
 
 
-def _read(repo: git.Repo, blob: str) -> bytes:
+def _missing(repo: git.Repo, commit: str) -> frozenset[str]:
+    """The objects of a commit that a partial clone left out; none of a whole repository."""
+    if not any("partialclone" in line or ".promisor" in line for line in _settings(repo)):
+        return frozenset()
+    listed = _git(repo).rev_list("--objects", "--no-walk", "--missing=print", commit)
+    return frozenset(line[1:] for line in listed.splitlines() if line.startswith("?"))
+
+
+def _settings(repo: git.Repo) -> list[str]:
+    return str(_git(repo).config("--list", "--name-only")).lower().splitlines()
+
+
+def _read(repo: git.Repo, blob: str, missing: frozenset[str]) -> bytes:
+    if blob in missing:  # one that is asked for ends the process of git that reads all others
+        raise OSError("the object is missing")
     try:
-        data: bytes = repo.odb.stream(bytes.fromhex(blob)).read()
+        stream = repo.odb.stream(bytes.fromhex(blob))
+        if stream.size > _MAX_BLOB_BYTES:
+            raise OSError(f"larger than {_MAX_BLOB_BYTES:,} bytes")
+        data: bytes = stream.read()
     except (ODBError, ValueError) as error:
         raise OSError("the object is missing") from error
     return data

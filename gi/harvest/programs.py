@@ -16,6 +16,8 @@ from gi.lines.decode import decode
 MENTIONS_TORCH = re.compile(r"(?<![A-Za-z])torch")
 #: The largest file that people write by hand is a tenth of this; what is longer was generated.
 MAX_BYTES = 2_000_000
+#: Likewise of lines: a parser that gets 160,000 of them takes more time than all the other files of a source together.
+MAX_LINES = 20_000
 
 
 def read_programs(tree: Tree, on_progress: Progress | None = None, files: Sequence[str] = ("*",)) -> Harvest:
@@ -43,11 +45,12 @@ def _text(tree: Tree, path: str) -> str | Refusal:
     if tree.sizes[path] > MAX_BYTES:
         return Refusal(path, f"larger than {MAX_BYTES:,} bytes")
     try:
-        return decode(tree.read(path))
+        text = decode(tree.read(path))
     except SourceError as error:
         return Refusal(path, f"not decodable: {error}")
     except OSError as error:
         return Refusal(path, f"not readable: {error.strerror or error}")
+    return text if text.count("\n") < MAX_LINES else Refusal(path, f"longer than {MAX_LINES:,} lines")
 
 
 def _harvest(tree: Tree, texts: list[Program], refused: Iterable[Refusal], patterns: Sequence[str]) -> Harvest:

@@ -236,3 +236,19 @@ def test_a_fetch_past_its_limit_is_stopped(commit: Commit, tmp_path: Path, monke
     monkeypatch.setitem(git_source._QUIET, "GIT_SSH_COMMAND", str(slow))
     with pytest.raises(HarvestError, match="did not answer in time"):
         harvest("git@example.org:a/b.git", cache=tmp_path / "cache")
+
+
+def test_a_partial_clone_fetches_nothing_behind_the_users_back(commit: Commit, tmp_path: Path, run_git: Git) -> None:
+    whole = commit("one", {"net.py": NET, "other.py": NET + "x = 1\n"})
+    run_git(whole, "config", "uploadpack.allowFilter", "true")
+    partial = tmp_path / "partial"
+    run_git(tmp_path, "clone", "--quiet", "--no-checkout", "--filter=blob:none", whole.as_uri(), str(partial))
+    run_git(partial, "checkout", "--quiet", "HEAD", "--", "net.py")
+    missing = run_git(partial, "rev-list", "--objects", "--missing=print", "HEAD")
+    found = harvest(str(partial), cache=tmp_path / "cache")
+    assert [program.origin.path for program in found.programs] == ["net.py"]
+    assert [(refusal.path, refusal.reason) for refusal in found.refused] == [
+        ("other.py", "not readable: the object is missing")
+    ]
+    assert run_git(partial, "rev-list", "--objects", "--missing=print", "HEAD") == missing
+    assert "?" in missing

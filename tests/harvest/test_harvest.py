@@ -193,3 +193,11 @@ def test_refuses_a_list_of_repositories_in_another_layout(write: Write, text: st
     folder = write("one", {"list.toml": text})
     with pytest.raises(HarvestError, match="is no list of repositories"):
         repositories(folder / "list.toml")
+
+
+def test_files_of_more_lines_than_anybody_writes_are_refused(write: Write, tmp_path: Path) -> None:
+    lines = programs.MAX_LINES - NET.count("\n")
+    folder = write("one", {"long.py": NET + "a\n" * lines, "most.py": NET + "a\n" * (lines - 1)})
+    found = harvest(str(folder), cache=tmp_path)
+    assert paths(found) == ["most.py"]
+    assert [(refusal.path, refusal.reason) for refusal in found.refused] == [("long.py", "longer than 20,000 lines")]
