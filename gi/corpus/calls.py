@@ -60,6 +60,7 @@ def typed_programs(harvest: Harvest, *, workers: int, on_progress: Progress | No
 
 
 def _in_processes(jobs: list[_Job], indices: _Indices, workers: int) -> Iterator[Typed]:
+    # More processes than programs would import LibCST for nothing.
     workers = min(workers, len(jobs))
     if workers < 2 or sum(len(text) for text, _, _ in jobs) < _WORTH_PROCESSES_CHARACTERS:
         yield from (_typed(job, indices) for job in jobs)

@@ -29,6 +29,7 @@ class ModuleClass:
 def module_classes(harvest: Harvest) -> Iterator[ModuleClass]:
     """The module classes at the top of a harvest's programs, in order."""
     texts = {file.origin.path: file.text for file in (*harvest.programs, *harvest.others)}
+    # The rest of the files are needed for what the programs import from them.
     places = modules(texts)
     packages: dict[str, Package] = {}
     calls = calls_by_class(texts.values())

@@ -12,6 +12,7 @@ from gi.source.tree.tree import Replacement
 
 #: Packages that a block may import: every run has them.
 AVAILABLE = frozenset({"torch", "torchvision", "numpy"}) | sys.stdlib_module_names
+# A class that needs more is a framework and no block.
 MAX_CHARACTERS = 60_000
 
 
@@ -70,6 +71,7 @@ class _Flat:
         self.units[module, unit] = None
         self.size += unit.end - unit.start
         self.future = self.future or self._scope(module).has_future
+        # Counted in the sources, before names and layout change them: a bound for the search, not for the block.
         if self.size > 4 * MAX_CHARACTERS:
             raise UnusableError("uses too much other code", f"more than {4 * MAX_CHARACTERS:,} characters")
 
@@ -96,6 +98,7 @@ class _Flat:
             if not isinstance(meaning, Inside):
                 return meaning
             inside = meaning
+        # What is done with a module as a value (`getattr(layers, name)`) cannot be written as a name.
         raise UnusableError("uses a module as a value", inside.module)
 
     def _import(self, name: str, imported: Imported) -> None:

@@ -36,6 +36,7 @@ def insert(
 ) -> Added:
     """Replaces what the corpus holds of this repository and commit; the caller holds the transaction."""
     key = (harvest.repository, harvest.commit)
+    # A new harvest of the same commit replaces the old: gi may type its lines in another way by now.
     connection.execute("DELETE FROM sources WHERE repository = ? AND commit_hash = ?", key)
     cursor = connection.execute("INSERT INTO sources VALUES (NULL, ?, ?, ?)", (*key, digest))
     source = int(cursor.lastrowid or 0)
@@ -69,6 +70,7 @@ def _block_columns(block: Block | None) -> tuple[str, str]:
     if block is None:
         return "", ""
     fields = dataclasses.asdict(block)
+    # The origin is that of the class's row.
     return fields.pop("source"), json.dumps({k: v for k, v in fields.items() if k != "origin"})
 
 
@@ -96,6 +98,7 @@ def digest_of(harvest: Harvest) -> str:
     files = [(p.origin.path, p.origin.licence, _text_digest(p.text)) for p in (*harvest.programs, *harvest.others)]
     refused = [(refusal.path, refusal.reason) for refusal in harvest.refused]
     terms = [(file.path, _text_digest(file.text)) for file in harvest.licence_files]
+    # gi's version is in the digest: a newer one may type the same text differently.
     return _text_digest(json.dumps([gi.__version__, files, refused, terms]))
 
 

@@ -23,6 +23,7 @@ def modules(paths: Iterable[str]) -> dict[str, ModuleFile]:
     the one that the package lies in, `src` too.
     """
     paths = tuple(paths)
+    # Python's own rule, which needs no configuration of the source's.
     packages = {str(PurePosixPath(path).parent) for path in paths if PurePosixPath(path).name == "__init__.py"}
     return {path: _module(PurePosixPath(path), packages) for path in paths}
 

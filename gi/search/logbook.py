@@ -14,6 +14,7 @@ def population_statistics(objectives: Sequence[Objective]) -> tools.MultiStatist
     """Least, median and largest value of each objective, a chapter each, over rows of values in their order."""
     chapters = {objective.key: tools.Statistics(key=itemgetter(n)) for n, objective in enumerate(objectives)}
     multi = tools.MultiStatistics(**chapters)
+    # The median and not the mean: one misfit among sixteen members moves a mean anywhere.
     for name, figure in (("min", min), ("median", statistics.median), ("max", max)):
         multi.register(name, figure)
     return multi

@@ -22,16 +22,19 @@ def stop_requests(on_first: Callable[[], None] = lambda: None) -> Iterator[Calla
     noted: list[int] = []
 
     def note(number: int, _: FrameType | None) -> None:
+        # The second one ends the program at once, whatever it is doing.
         if noted:
             raise KeyboardInterrupt
         noted.append(number)
         on_first()
 
+    # Python takes signal handlers in the main thread alone; a run in another is stopped by who started it.
     in_main_thread = threading.current_thread() is threading.main_thread()
     numbers = (signal.SIGINT, signal.SIGTERM) if in_main_thread else ()
     before = [(number, signal.signal(number, note)) for number in numbers]
     try:
         yield lambda: bool(noted)
+    # The handlers of whoever called come back, in tests and notebooks too.
     finally:
         for number, handler in before:
             signal.signal(number, handler)

@@ -23,6 +23,7 @@ def contributions(values: ArrayLike, reference: Sequence[float]) -> list[float]:
 
     matrix, corner = _with_corner(values, reference)
     found, inside = np.zeros(len(matrix)), np.flatnonzero((matrix < corner).all(axis=1))
+    # Beyond the corner a row dominates nothing that counts.
     if inside.size:
         found[inside] = moocore.hv_contributions(matrix[inside], ref=corner)
     return [float(volume) for volume in found]
@@ -43,6 +44,7 @@ def volume_order(values: ArrayLike, k: int, violation: ArrayLike = (), *, refere
     for front in range(int(rank.max(initial=-1)) + 1):
         rows = first[rank[first] == front]
         order += [int(rows[member]) for member in _front_order(matrix[rows], corner, k - len(order))]
+    # Copies come last whatever their rank: none may take the place of a program that differs.
     repeated = sorted(set(range(len(matrix))) - set(first.tolist()), key=lambda row: (rank[row], row))
     return [*order, *repeated][:k]
 
@@ -63,6 +65,7 @@ def first_by_objective(values: ArrayLike, violation: ArrayLike = ()) -> list[int
 
     Only the rows with the least `violation` are asked, so that it is always one of the first front.
     """
+    # Only the first front: a bounded objective's least value may be that of an infeasible row.
     matrix = objective_matrix(values)
     rank = ranks(matrix, violation)
     front = [row for row in range(len(matrix)) if rank[row] == 0]
@@ -77,6 +80,7 @@ def _front_order(front: Matrix, corner: Matrix, k: int) -> list[int]:
     if len(chosen) == min(k, len(front)):
         return chosen
     distance = crowding(front)
+    # Rows beyond the corner gain nothing in volume: crowding tells which of them differ most.
     left = sorted(set(range(len(front))) - set(chosen), key=lambda row: (-distance[row], row))
     return [*chosen, *left][:k]
 
@@ -87,8 +91,10 @@ def _by_gain(front: Matrix, corner: Matrix) -> Iterator[int]:
     What a row adds only shrinks as others come, so an old figure is an upper bound: a row is measured again only when
     it leads the queue (lazy greedy, Minoux 1978), some 10 times for each row chosen instead of once for every row.
     """
+    # What lies beyond would have a negative side, and two of them a positive product.
     inside = np.flatnonzero((front < corner).all(axis=1))
     volumes = np.prod(corner - front[inside], axis=1)
+    # Negated, since Python's heap gives the least first; of equal gains the earlier row.
     queue = [(-float(volume), int(row), 0) for volume, row in zip(volumes, inside, strict=True)]
     heapq.heapify(queue)
     chosen: list[int] = []
@@ -103,6 +109,7 @@ def _by_gain(front: Matrix, corner: Matrix) -> Iterator[int]:
 
 def _gain(row: Matrix, others: Matrix, corner: Matrix) -> float:
     """What a row adds to the volume of others: its own box less what they dominate in it."""
+    # What the others dominate within the row's box is the volume of their corners, moved into it.
     import moocore
 
     shared = np.maximum(others, row)

@@ -34,7 +34,9 @@ def tournament(population: Standing, *, rng: random.Random, without: int | None 
 
     `without` is left out of the draw where anybody else is there, so that a second parent is another one.
     """
+    # A population of one mates with itself: variation then works with a single parent.
     candidates = [i for i in range(len(population.ranks)) if i != without] or [0]
+    # Drawn with repetition, as in Deb's: a member that is drawn twice wins against itself.
     first, second = rng.choice(candidates), rng.choice(candidates)
     return min((first, second), key=lambda i: (population.ranks[i], -population.crowding[i]))
 

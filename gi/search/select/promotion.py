@@ -27,6 +27,7 @@ def promotable(
     """
     if not 0 < share <= 1:
         raise ValueError(f"share is {share}: it must be above 0 and at most 1.")
+    # Rounded up: of the first outcome of a rung one is promoted, and nobody waits for the rung to fill.
     quota = math.ceil(share * len(objective_matrix(values)))
     best = volume_survivors(values, quota, violation, reference=reference)
     return next((row for row in best if row not in promoted), None)

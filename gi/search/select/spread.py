@@ -18,6 +18,7 @@ def spread(values: ArrayLike, most: int) -> list[int]:
     if len(matrix) <= most:
         return list(range(len(matrix)))
     least, span = matrix.min(axis=0), matrix.max(axis=0) - matrix.min(axis=0)
+    # Each objective by its own span: parameter counts would otherwise decide alone.
     rows = ((matrix - least) / [width or 1.0 for width in span]).tolist()
     chosen = list(dict.fromkeys(int(column.argmin()) for column in matrix.T))[:most]
     distances = [min(math.dist(row, rows[member]) for member in chosen) for row in rows]

@@ -35,6 +35,7 @@ def ranks(values: ArrayLike, violation: ArrayLike = ()) -> list[int]:
     dominates every infeasible one, and of two infeasible rows the one with the smaller violation dominates.
     """
     matrix = objective_matrix(values)
+    # Infeasible rows are no points of the objectives: the violation alone orders them.
     beyond = _violations(matrix, violation)
     found, feasible = np.zeros(len(matrix), dtype=int), np.flatnonzero(beyond == 0)
     fronts = _fronts(matrix[feasible])
@@ -67,6 +68,7 @@ def survivors(values: ArrayLike, k: int, violation: ArrayLike = ()) -> list[int]
     """
     matrix = objective_matrix(values)
     rank, distance = ranks(matrix, violation), crowding(matrix, violation)
+    # Copies come last: one program with ten copies would otherwise fill the population.
     first = set(first_occurrences(matrix).tolist())
     order = sorted(range(len(matrix)), key=lambda row: (row not in first, rank[row], -distance[row], row))
     return order[:k]
@@ -85,6 +87,7 @@ def _violations(matrix: Matrix, violation: ArrayLike) -> NDArray[np.float64]:
 def _fronts(matrix: Matrix) -> list[NDArray[np.intp]]:
     from pymoo.util.nds.non_dominated_sorting import NonDominatedSorting
 
+    # Sorted: the order within a front is pymoo's own matter.
     return [np.sort(front) for front in NonDominatedSorting().do(matrix)] if len(matrix) else []
 
 

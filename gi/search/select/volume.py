@@ -11,9 +11,11 @@ from gi.archive import violation
 from gi.core.types import Objective
 from gi.search.select.survival import Matrix, objective_matrix
 
+# The worst row would otherwise lie on the corner, where it adds no volume.
 _LINEAR_MARGIN = 0.1
 _LOG_MARGIN = 2.0
 _BOUND_FACTOR, _BOUND_MARGIN = 1.25, 0.005  # over the worst ordinary seed, so that one noisy training bars nobody
+# Hampel's rule: of normally distributed errors one in 370 lies beyond.
 _ORDINARY_DEVIATIONS = 3.0
 _DEVIATIONS_OF_MAD = 1.4826  # a normal distribution's standard deviation in median absolute deviations
 
