@@ -36,7 +36,7 @@ def tournament(population: Standing, *, rng: random.Random, without: int | None 
     """
     # A population of one mates with itself: variation then works with a single parent.
     candidates = [i for i in range(len(population.ranks)) if i != without] or [0]
-    # Drawn with repetition, as in Deb's: a member that is drawn twice wins against itself.
+    # With repetition: a member that is drawn twice wins against itself.
     first, second = rng.choice(candidates), rng.choice(candidates)
     return min((first, second), key=lambda i: (population.ranks[i], -population.crowding[i]))
 
@@ -81,5 +81,6 @@ def contribution_tournament(population: VolumeStanding, *, rng: random.Random, w
 def _neighbours(by_size: list[int], rng: random.Random) -> list[int]:
     """The third of the members around one drawn from them, two at least where there are two."""
     length = min(len(by_size), max(2, -(-len(by_size) // 3)))
+    # Moved in at the ends, so that the neighbourhood has its full length there too.
     start = min(max(rng.randrange(len(by_size)) - length // 2, 0), len(by_size) - length)
     return by_size[start : start + length]
