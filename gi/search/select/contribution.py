@@ -1,7 +1,7 @@
 """Selection by hypervolume contribution: of each row, and the order in which a few rows keep most of the volume.
 
-moocore, which pymoo measures hypervolumes by, is asked directly: it knows contributions, and a call takes 15 µs for 64
-rows where pymoo's wrapper adds as much. Like pymoo it is imported inside the functions.
+moocore, which pymoo measures hypervolumes by, is asked directly: it knows contributions, and the greedy order asks so
+often that pymoo's wrapper would cost as much as the volumes. Like pymoo it is imported inside the functions.
 """
 
 import heapq
@@ -89,7 +89,7 @@ def _by_gain(front: Matrix, corner: Matrix) -> Iterator[int]:
     """The rows inside the corner, each time the one that adds most to the volume of those given so far.
 
     What a row adds only shrinks as others come, so an old figure is an upper bound: a row is measured again only when
-    it leads the queue (lazy greedy, Minoux 1978), some 10 times for each row chosen instead of once for every row.
+    it leads the queue (lazy greedy, Minoux 1978), a few times for each row chosen instead of once for every row.
     """
     # What lies beyond would have a negative side, and two of them a positive product.
     inside = np.flatnonzero((front < corner).all(axis=1))
