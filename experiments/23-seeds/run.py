@@ -32,7 +32,7 @@ KEPT, DROPPED = HERE.parents[1] / "corpus" / "seeds", HERE / "dropped"
 SETS = ("digits", "letters", "fashion-mnist")
 SEED = 1000  # a tuning seed
 MOST = np.log10([1e6, 30.0])  # parameters and time of the reference point; its error is half of the outputs' by chance
-LEAST_SHARE = 0.001  # of the hypervolume, mean of the sets: a program that adds less is dropped
+COUNT = 18  # programs that are kept, those that go last: each costs a run one evaluation
 
 Values = dict[str, tuple[float, float, float]]  # error, parameters, time of each program
 
@@ -119,9 +119,9 @@ def main() -> None:
     print(text)
     put_table(options.out, Path(__file__), text)
     kept = {path.stem for path in KEPT.glob("*.py")}
-    for name, share in gone:
-        if (share >= LEAST_SHARE) != (name in kept):
-            print(f"{name} is {'kept' if name in kept else 'dropped'}, and {100 * share:.2f} % go with it")
+    for place, (name, share) in enumerate(reversed(gone), start=1):
+        if (place <= COUNT) != (name in kept):
+            print(f"{name} is {'kept' if name in kept else 'dropped'}, and goes as number {place} from the end")
 
 
 if __name__ == "__main__":

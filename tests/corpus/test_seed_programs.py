@@ -15,7 +15,7 @@ from tests.checking import InProcess  # makes torchvision importable
 FOLDER = Path(__file__).parents[2] / "corpus" / "seeds"
 TEXTS = {path.stem: path.read_text() for path in sorted(FOLDER.glob("*.py"))}
 STYLES = ("append", "sequential", "attribute")
-BANDS = (500, 800, 1_000, 2_000, 4_000, 8_000, 16_000, 40_000, 100_000, 200_000, 500_000)  # parameters
+BANDS = (500, 800, 1_000, 2_000, 4_000, 10_000, 16_000, 40_000, 120_000, 200_000, 500_000)  # parameters
 ALLOWED_IMPORTS = {"torch", "torch.nn.functional", "torchvision.transforms"}
 CLASSES = 10
 

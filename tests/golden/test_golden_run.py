@@ -31,7 +31,7 @@ from tests.checking import SEEDS, SMALL, Stock
 from tests.stand_ins import ORIGIN, PoolExecutor, shuffled_delay_s
 
 EXPECTED = Path(__file__).with_name("run.txt")
-NAMES = ("conv_tiny_append", "separable_small_sequential", "shared_small_attribute")  # one of each style
+NAMES = ("conv_tiny_append", "pooled_small_sequential", "shared_small_attribute")  # one of each style
 CONFIG = RunConfig(dataset="digits", generations=4, population=8, final_seeds=1, clock="model", seed=3)
 
 

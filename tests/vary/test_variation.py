@@ -15,7 +15,7 @@ from gi.vary import Vary
 from tests.checking import SEEDS, SMALL, InProcess, Stock, program, sequential
 
 STOCK = Stock.of(*SEEDS.values())
-NAMES = ["conv_tiny_append", "separable_small_sequential", "residual_medium_attribute", "shared_small_attribute"]
+NAMES = ["conv_tiny_append", "pooled_small_sequential", "residual_medium_attribute", "shared_small_attribute"]
 CHECK = InProcess()
 
 
@@ -65,7 +65,7 @@ def test_lines_of_the_second_parent_come_with_their_origin_and_make_the_offsprin
 
 @pytest.mark.parametrize("seed", range(3))
 def test_one_seed_gives_one_offspring(parents, seed):
-    pair = [parents["conv_tiny_append"], parents["residual_small_attribute"]]
+    pair = [parents["conv_tiny_append"], parents["conv_small_attribute"]]
     made = [Vary(STOCK, InProcess(), SMALL)(pair, rng=random.Random(seed)) for _ in range(2)]
     assert made[0] == made[1]
 
@@ -121,14 +121,14 @@ def test_edits_in_a_row_add_up(vary, parents):
 @pytest.mark.parametrize("task", [Task((3, 24, 40), 7), Task((1, 28, 28), 10)], ids=str)
 def test_works_for_any_task(task):
     vary = Vary(STOCK, CHECK, task)
-    parent, _ = vary.fitted(SEEDS["residual_small_attribute"])
+    parent, _ = vary.fitted(SEEDS["conv_small_attribute"])
     made = vary([parent], rng=random.Random(0))
     assert isinstance(made, Offspring)
     assert not CHECK.trace(made.text, task).fixes
 
 
 def test_works_through_the_real_check_worker(parents):
-    parent = [parents["separable_small_sequential"]]
+    parent = [parents["pooled_small_sequential"]]
     with CheckWorker() as worker:
         made = Vary(STOCK, worker, SMALL)(parent, rng=random.Random(3))
     assert made == Vary(STOCK, CHECK, SMALL)(parent, rng=random.Random(3))

@@ -355,7 +355,7 @@ def test_what_fits_stays_as_it_is(check, name):
     assert repair(text, SMALL, check) == text
 
 
-@pytest.mark.parametrize("name", ["residual_medium_attribute", "separable_small_sequential", "dense_small_sequential"])
+@pytest.mark.parametrize("name", ["residual_medium_attribute", "pooled_small_sequential", "dense_pooled_sequential"])
 def test_repair_keeps_line_ends(check, name):
     with_lf, with_crlf = SEEDS[name], SEEDS[name].replace("\n", "\r\n")
     assert fitted(check, with_crlf, COLOUR).text == fitted(check, with_lf, COLOUR).text.replace("\n", "\r\n")

@@ -34,8 +34,10 @@ class Net(nn.Module):
 
 
 def recipe(net, steps):
-    optimizer = torch.optim.AdamW(net.parameters(), lr=0.02, weight_decay=0.01)
-    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.02, total_steps=steps, pct_start=0.2)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.0005)
+    warmup = torch.optim.lr_scheduler.LinearLR(optimizer, start_factor=0.1, total_iters=max(1, steps // 10))
+    decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
+    scheduler = torch.optim.lr_scheduler.ChainedScheduler([warmup, decay])
     loss = nn.CrossEntropyLoss()
     augmentation = v2.RandomAffine(degrees=0, translate=(0.08, 0.08))
     return optimizer, scheduler, loss, augmentation
