@@ -119,7 +119,7 @@ def main() -> None:
     print(text)
     put_table(options.out, Path(__file__), text)
     kept = {path.stem for path in KEPT.glob("*.py")}
-    for place, (name, share) in enumerate(reversed(gone), start=1):
+    for place, (name, _) in enumerate(reversed(gone), start=1):
         if (place <= COUNT) != (name in kept):
             print(f"{name} is {'kept' if name in kept else 'dropped'}, and goes as number {place} from the end")
 
