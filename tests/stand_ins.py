@@ -96,7 +96,17 @@ def values(job, width, depth):
     splits = (
         {"validation": "error"} if job.split == "validation" else {"validation": "validation_error", "test": "error"}
     )
-    return figures | {name: error(job, split, width * depth) for split, name in splits.items()}
+    errors = {name: error(job, split, width * depth) for split, name in splits.items()}
+    return figures | errors | (answers(errors) if job.split == "test" else {})
+
+
+def answers(errors):
+    return {
+        "accuracy": 1 - errors["error"],
+        "auc": 1 - errors["error"] / 2,
+        "validation_accuracy": 1 - errors["validation_error"],
+        "validation_auc": 1 - errors["validation_error"] / 2,
+    }
 
 
 def error(job, split, units):

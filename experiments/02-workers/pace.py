@@ -15,7 +15,8 @@ from gi.sandbox.clock import cpu_s
 from gi.sandbox.messages import receive, send
 from gi.trace.program.candidate import build, load
 from gi.trace.program.recipe import make_recipe
-from gi.train.loop import Batches, batch_order, fastest_layout, train
+from gi.train.batches import Batches
+from gi.train.loop import batch_order, fastest_layout, train
 
 STEPS, ROUNDS = 40, 12
 

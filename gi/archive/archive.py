@@ -118,9 +118,10 @@ class Archive:
         if row is None:
             raise ArchiveError(f"{self.path} holds no run: it was cut off at its start. Pass another --out.")
         config, objectives, reference, made_by, made_on, command = (json.loads(value or "null") for value in row[:6])
+        settings = RunConfig.from_json(config)
         return RunRecord(
-            RunConfig.from_json(config),
-            tuple(rows.objective(stored) for stored in objectives),
+            settings,
+            tuple(rows.objective(stored, settings) for stored in objectives),
             None if reference is None else tuple(reference),
             made_by,
             made_on,

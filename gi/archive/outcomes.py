@@ -5,7 +5,7 @@ import json
 from gi.archive import rows
 from gi.archive.database import Database
 from gi.archive.records import Evaluation, FailureGroup, Retraining
-from gi.core.types import BEYOND_MAX_PARAMS, Outcome, Scored, SeededLayer, Seeding
+from gi.core.types import BEYOND_MAX_PARAMS, FINAL_FIGURES, Outcome, Scored, SeededLayer, Seeding
 
 _REFUSED = f"operator != 'seed' OR reason = '{BEYOND_MAX_PARAMS}'"
 
@@ -27,7 +27,7 @@ class OutcomeTables:
     ) -> None:
         """Records a retraining from scratch; `weights` is where they lie, relative to the folder.
 
-        A scored outcome holds `error` on the test split and `validation_error`.
+        A scored outcome holds `error` on the test split and, as far as they were measured, `FINAL_FIGURES`.
         """
         with self._db.transaction():
             self._add(Evaluation(individual, "test", seed, images, outcome))
@@ -123,4 +123,5 @@ class OutcomeTables:
 
 def _retraining(id_: str, seed: int, images: int, figures: str | None, weights: str | None) -> Retraining:
     values = json.loads(figures or "{}")
-    return Retraining(id_, seed, images, values.get("error"), values.get("validation_error"), weights)
+    measured = {name: values[name] for name in FINAL_FIGURES if name in values}
+    return Retraining(id_, seed, images, values.get("error"), values.get("validation_error"), weights, measured)

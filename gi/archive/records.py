@@ -67,7 +67,8 @@ class Generation:
 class Retraining:
     """One training from scratch of a front member, scored on the validation split, then on the test split.
 
-    Errors are None where it failed; `validation_error` also in a run of an earlier gi, which did not score it.
+    Errors, by the run's metric, are None where it failed; `validation_error` also in a run of an earlier gi, which did
+    not score it. `figures` are those of `FINAL_FIGURES` that were measured, whatever the metric.
     """
 
     individual: str
@@ -76,6 +77,17 @@ class Retraining:
     test_error: float | None
     validation_error: float | None
     weights: str | None
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def wrong_on_test(self) -> float | None:
+        """The share of the test samples that it answers wrongly, whatever the run's metric is."""
+        return 1.0 - self.figures["accuracy"] if "accuracy" in self.figures else self.test_error
+
+    @property
+    def wrong_on_validation(self) -> float | None:
+        """The same of the validation samples."""
+        return 1.0 - self.figures["validation_accuracy"] if "accuracy" in self.figures else self.validation_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +97,7 @@ class FrontMember:
     `validation_errors` and `test_errors` are those of the final trainings by seed, `finals` the mean of each objective
     over them (the error on the validation split); all are empty where there was none, and a run of an earlier gi has no
     validation errors. `excess` is how many decades it lies beyond the run's constraints by what it is judged by, 0 for
-    a feasible one.
+    a feasible one. Errors are by the run's metric; `figures` holds accuracies and AUCs by name, one for each seed.
     """
 
     id: str
@@ -96,6 +108,7 @@ class FrontMember:
     weights: str | None = None
     finals: Mapping[str, float] = field(default_factory=dict)
     excess: float = 0.0
+    figures: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     @property
     def judged(self) -> Mapping[str, float]:

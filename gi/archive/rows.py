@@ -5,7 +5,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from gi.core.types import OBJECTIVES, Cost, Edit, Failed, LineType, Objective, Origin, Outcome, Scored, Try
+from gi.core.settings import RunConfig
+from gi.core.types import Cost, Edit, Failed, LineType, Objective, Origin, Outcome, Scored, Try
 
 _OBJECTIVE = ("key", "unit", "reference", "log", "bounded")
 #: The columns of an outcome in the order in which `outcome` takes them.
@@ -77,6 +78,6 @@ def objective_json(objective: Objective) -> dict[str, Any]:
     return {name: getattr(objective, name) for name in _OBJECTIVE}
 
 
-def objective(stored: Mapping[str, Any]) -> Objective:
-    """The objective of a run: printed as today, scored as then."""
-    return dataclasses.replace(OBJECTIVES[stored["key"]], **stored)
+def objective(stored: Mapping[str, Any], config: RunConfig) -> Objective:
+    """The objective of a run with these settings: printed as today, scored as then."""
+    return dataclasses.replace(config.objective(stored["key"]), **stored)

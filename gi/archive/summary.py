@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from gi.archive.archive import Archive
 from gi.archive.front import front_rows, violation
 from gi.archive.records import FrontMember, RunSummary
-from gi.core.types import OBJECTIVES, Constraint, total_excess
+from gi.core.types import FINAL_FIGURES, OBJECTIVES, Constraint, total_excess
 
 
 def front_members(archive: Archive) -> tuple[FrontMember, ...]:
@@ -57,6 +57,7 @@ def _front_member(
         next((r.weights for r in trained if r.weights), None),
         finals,
         total_excess({**values, **finals}, limits),
+        {name: tuple(r.figures[name] for r in trained if name in r.figures) for name in FINAL_FIGURES[1:]},
     )
 
 

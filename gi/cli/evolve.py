@@ -29,7 +29,7 @@ from gi.core.settings import (
     parse_duration,
     parse_share,
 )
-from gi.core.types import OBJECTIVES
+from gi.core.types import METRICS, OBJECTIVES
 
 if TYPE_CHECKING:
     from gi.archive import Archive, RunSummary
@@ -57,6 +57,13 @@ _DEFAULT: dict[str, Any] = {field.name: field.default for field in dataclasses.f
 @click.option("--max-params", metavar="N|10k", help="Programs of more parameters are infeasible, and never trained.")
 @click.option("--max-time", type=float, metavar="X", help="So are those that take longer, as a ratio to the reference.")
 @click.option("--max-error", metavar="2%|0.02", help="So are those that are wrong more often.")
+@click.option(
+    "--metric",
+    type=click.Choice(list(METRICS)),
+    default=_DEFAULT["metric"],
+    show_default=True,
+    help="What the objective error measures: wrong answers, their mean over the classes, or 1 - AUC.",
+)
 @click.option("--images", type=int, default=_DEFAULT["images"], show_default=True, help="Images of one evaluation.")
 @click.option(
     "--final-images", type=int, default=_DEFAULT["final_images"], show_default=True, help="Of one final training."

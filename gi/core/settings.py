@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import platformdirs
 
 from gi.core.errors import ConfigError, RecordError
-from gi.core.types import OBJECTIVES, Constraint
+from gi.core.types import METRICS, OBJECTIVES, Constraint, Objective
 
 # Twice what the user's own model takes: offspring may be dearer, not without bound (decision 009).
 OWN_MODEL_FACTOR = 2.0
@@ -35,7 +35,8 @@ class RunConfig:
     ones never do. `image_size` (height, width) is what all images are brought to. With `cache` what trainings give is
     kept across runs and taken from there: decisions are the same without it. What has more parameters than
     `max_params`, takes longer than `max_time` (a ratio to the reference network) or is wrong on a larger share than
-    `max_error` is infeasible.
+    `max_error` is infeasible. `metric` is what the objective "error" measures: the share of wrong answers, its mean
+    over the classes, or 1 - AUC.
     """
 
     dataset: str
@@ -64,6 +65,7 @@ class RunConfig:
     max_params: int | None = None
     max_time: float | None = None
     max_error: float | None = None
+    metric: Literal["error", "balanced-error", "auc"] = "error"
 
     def __post_init__(self) -> None:
         for name, least in _LEAST.items():
@@ -90,6 +92,10 @@ class RunConfig:
     def dataset_name(self) -> str:
         """The data set's name, or the last part of its path."""
         return Path(self.dataset).name or self.dataset
+
+    def objective(self, key: str) -> Objective:
+        """The objective of this key as the run measures it. Raises `KeyError` for an unknown one."""
+        return METRICS[self.metric] if key == "error" else OBJECTIVES[key]
 
     def to_json(self) -> dict[str, Any]:
         """The settings as plain JSON values."""

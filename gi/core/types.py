@@ -1,5 +1,6 @@
 """The nouns that every stage shares: frozen records, no behaviour beyond small queries, no imports of stages."""
 
+import dataclasses
 import math
 import statistics
 from collections.abc import Mapping, Sequence
@@ -308,6 +309,9 @@ class Failed:
 
 Outcome: TypeAlias = Scored | Failed
 
+FINAL_FIGURES = ("validation_error", "accuracy", "auc", "validation_accuracy", "validation_auc")
+"""What a final training's values hold beside the objectives, whose `error` is then that on the test split."""
+
 
 @dataclass(frozen=True, slots=True)
 class Objective:
@@ -319,7 +323,7 @@ class Objective:
     individuals beyond it are infeasible. How it is read is `figure`: a share in percent, a count with k and M, seconds
     or a plain ratio; `heading` says in a column's head what it is measured on, `axis` is a plot's label, and on a
     logarithmic scale a value below `least` is `least`. `final_key` is its name in the outcome of a final training,
-    where that is another one.
+    where that is another one. `name` is what it is called, where that is not its key.
     """
 
     key: str
@@ -332,6 +336,12 @@ class Objective:
     axis: str = ""
     least: float = 1e-6
     final_key: str = ""
+    name: str = ""
+
+    @property
+    def title(self) -> str:
+        """What it is called where people read it."""
+        return self.name or self.key
 
     def scaled(self, value: float) -> float:
         """`value` as selection and hypervolume see it: in decades for a `log` objective, as it is for another."""
@@ -395,6 +405,23 @@ OBJECTIVES: Mapping[str, Objective] = {
                   axis="characters of source"),
     )
 }  # fmt: skip
+
+METRICS: Mapping[str, Objective] = {
+    "error": OBJECTIVES["error"],
+    "balanced-error": dataclasses.replace(
+        OBJECTIVES["error"],
+        name="balanced error",
+        unit="mean over the classes of the share of their validation samples",
+        axis="validation balanced error",
+    ),
+    "auc": dataclasses.replace(
+        OBJECTIVES["error"],
+        name="1 - AUC",
+        unit="1 - area under the ROC curve on the validation samples",
+        axis="validation 1 - AUC",
+    ),
+}
+"""What the objective "error" measures, by the metric of a run: each is a share, less is better."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,5 +90,6 @@ def _uneven(train: Samples, class_names: Sequence[str]) -> Iterator[str]:
     if counts[most] > MOST_IMBALANCED * counts[least]:
         yield (
             f"the classes are uneven beyond {MOST_IMBALANCED} to 1: {counts[most]} training images of "
-            f"{class_names[most]}, {counts[least]} of {class_names[least]}"
+            f"{class_names[most]}, {counts[least]} of {class_names[least]} (gi evolve --metric balanced-error counts "
+            "each class alike)"
         )

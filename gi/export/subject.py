@@ -6,7 +6,8 @@ from pathlib import Path
 
 from gi.archive import WEIGHTS, Archive
 from gi.core.errors import ConfigError, RunError
-from gi.core.types import Scored
+from gi.core.settings import RunConfig
+from gi.core.types import Scored, Seeding
 from gi.explain import Explanation
 from gi.explain.provenance.origins import LineOrigin, individual_origins, program_origins
 
@@ -19,7 +20,8 @@ class Subject:
 
     `id` is the digest of its text; `individual` the full id of the individual that it is, or is what is left of;
     `validation_errors` and `test_errors` are those of the run's final trainings, `weights` the file of the first of
-    them, None where there was none: the validation error is then the search's.
+    them, None where there was none: the validation error is then the search's. Errors are shares of wrong answers, as
+    the exported file measures them, but for what the search measured by another metric, which `notes` say.
     """
 
     id: str
@@ -50,8 +52,8 @@ def individual_subject(archive: Archive, id_: str) -> Subject:
         raise ConfigError(
             f"{individual.id[:8]} was not evaluated or failed: `gi front` lists individuals that can be exported."
         )
-    trained, seeding = archive.outcomes.retrainings(individual.id), archive.outcomes.seeding(individual.id)
-    finals = tuple(r.validation_error for r in trained if r.validation_error is not None)
+    trained = archive.outcomes.retrainings(individual.id)
+    finals = tuple(wrong for r in trained if (wrong := r.wrong_on_validation) is not None)
     paths = [archive.folder / r.weights for r in trained if r.weights]
     return Subject(
         individual.id,
@@ -60,12 +62,20 @@ def individual_subject(archive: Archive, id_: str) -> Subject:
         individual_origins(archive, individual.id),
         int(outcome.values["params"]),
         finals or (outcome.values["error"],),
-        tuple(r.test_error for r in trained if r.test_error is not None),
+        tuple(wrong for r in trained if (wrong := r.wrong_on_test) is not None),
         next((path for path in paths if path.is_file()), None),  # weights may be gone from the run folder
-        (INHERITED,)
-        if not finals and (seeding := archive.outcomes.seeding(individual.id)) and seeding.inherited
-        else (),
+        () if finals else _notes(archive.run().config, archive.outcomes.seeding(individual.id)),
     )
+
+
+def _notes(config: RunConfig, seeding: Seeding | None) -> tuple[str, ...]:
+    """What is to be said of a validation error that the search measured."""
+    inherited = (INHERITED,) if seeding and seeding.inherited else ()
+    return inherited if config.metric == "error" else (*inherited, _other_metric(config))
+
+
+def _other_metric(config: RunConfig) -> str:
+    return f"its validation error is the {config.objective('error').title} that the search minimised"
 
 
 def minimised_subject(archive: Archive, explanation: Explanation) -> Subject:
@@ -73,6 +83,7 @@ def minimised_subject(archive: Archive, explanation: Explanation) -> Subject:
     whole = individual_subject(archive, explanation.individual)
     if explanation.id == whole.id:
         return whole
+    config = archive.run().config
     errors = explanation.minimised_levels.get("error") or whole.validation_errors
     return Subject(
         explanation.id,
@@ -83,7 +94,10 @@ def minimised_subject(archive: Archive, explanation: Explanation) -> Subject:
         errors,
         explanation.minimised_tests,
         archive.folder / WEIGHTS / f"{explanation.id}.pt",
-        (f"minimised from {whole.id[:8]}: {_counted(explanation.dropped)} dropped, {len(explanation.kept)} kept",),
+        (
+            f"minimised from {whole.id[:8]}: {_counted(explanation.dropped)} dropped, {len(explanation.kept)} kept",
+            *(() if config.metric == "error" else (_other_metric(config),)),
+        ),
     )
 
 

@@ -197,7 +197,7 @@ class TrainingBench:
         return tuple(self._of(variant, self._outcomes[key]) for key in keys if key in self._outcomes)
 
     def final_errors(self, variant: Variant) -> tuple[float, ...]:
-        """Test errors (shares of 1) of trainings like the run's final ones; the first one's weights are kept."""
+        """Shares wrong on the test split of trainings like the run's final ones; the first one's weights are kept."""
         make_folder(self.archive.folder / WEIGHTS)
         kept = str(self.archive.folder / WEIGHTS / f"{variant.id}.pt")
         seeds = [torch_seed(self.config.seed, "retrain", n) for n in range(self.config.final_seeds)]
@@ -205,11 +205,11 @@ class TrainingBench:
         jobs = [Job(variant.id, variant.text, s, images, "test", None if n else kept) for n, s in enumerate(seeds)]
         self._train([job for job in jobs if self._key(job) not in self._outcomes], ("error",))
         outcomes = [self._outcomes[self._key(job)] for job in jobs]
-        return tuple(o.values["error"] for o in outcomes if isinstance(o, Scored))
+        return tuple(1.0 - o.values["accuracy"] for o in outcomes if isinstance(o, Scored))
 
     def individual_errors(self, id_: str) -> tuple[float, ...]:
-        """Test errors (shares of 1) of an individual from the run's own final trainings."""
-        errors = [r.test_error for r in self.archive.outcomes.retrainings(id_)]
+        """Shares wrong on the test split of an individual in the run's own final trainings."""
+        errors = [r.wrong_on_test for r in self.archive.outcomes.retrainings(id_)]
         return tuple(error for error in errors if error is not None)
 
     def _affords(self, trainings: int) -> bool:

@@ -51,11 +51,16 @@ def summary_json(summary: RunSummary) -> dict[str, Any]:
 
 
 def member_json(member: FrontMember) -> dict[str, Any]:
-    """A front member: objectives on the validation split, and the errors of its retrainings on either split."""
+    """A front member: objectives on the validation split, and what its retrainings gave on either split.
+
+    Errors are by the run's metric, accuracies and AUCs stand beside them.
+    """
     retrained = _errors_json("test_error", member.test_errors)
     if retrained:
         retrained |= {"seeds": len(member.test_errors)}
     retrained |= _errors_json("validation_error", member.validation_errors)
+    for name, values in member.figures.items():
+        retrained |= _errors_json(name if name.startswith("validation_") else f"test_{name}", values)
     feasible = {"feasible": not member.excess}
     return {"id": member.id, "generation": member.generation, **member.values, **retrained, **feasible}
 

@@ -29,8 +29,13 @@ class PlotPoint:
     on_front: bool
 
 
-def draw_front(panels: Sequence[tuple[Objective, Sequence[PlotPoint]]], path: Path, *, title: str) -> None:
-    """Writes a PNG with one panel of validation error against cost for each (objective, points)."""
+def draw_front(
+    panels: Sequence[tuple[Objective, Sequence[PlotPoint]]], path: Path, *, title: str, error_axis: str = _ERROR.axis
+) -> None:
+    """Writes a PNG with one panel of validation error against cost for each (objective, points).
+
+    `error_axis` is the label of the error, which may be by another metric.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -41,7 +46,7 @@ def draw_front(panels: Sequence[tuple[Objective, Sequence[PlotPoint]]], path: Pa
         axes = figure.add_subplot(1, len(panels), number)
         dots = _draw_panel(axes, objective, points)
         if number == 1:
-            axes.set_ylabel(_ERROR.axis, color=_MUTED)
+            axes.set_ylabel(error_axis, color=_MUTED)
     _add_colorbar(figure, axes, dots)
     # A viewer that watches the file never reads half a picture.
     write_whole(path, lambda file: figure.savefig(file, format="png"))

@@ -46,7 +46,9 @@ def front_plot(archive: Archive, path: Path) -> None:
     panels = [(objective, _points(archive, objective.key, on_front)) for objective in _PANELS]
     title = f"{run.config.dataset_name}: front of {len(on_front)} after generation {summary.generations}"
     # A panel without points is left out: the run has other objectives.
-    draw_front([panel for panel in panels if panel[1]], path, title=title)
+    draw_front(
+        [panel for panel in panels if panel[1]], path, title=title, error_axis=run.config.objective("error").axis
+    )
 
 
 def print_individual(archive: Archive, id_: str, view: str) -> None:

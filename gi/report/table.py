@@ -122,14 +122,18 @@ def table(*columns: str, right: Iterable[str] = (), title: str | None = None) ->
 def front_table(run: RunRecord, summary: RunSummary, top: int | None = None) -> Table:
     """The Pareto front, one row for each member, `ranked` by the first objective: the best of it is the first row.
 
-    The objectives' columns are what the search measured; the errors of the final trainings stand beside them. `top`
-    leaves the members that `top_members` chooses.
+    The objectives' columns are what the search measured; the errors of the final trainings stand beside them, by the
+    run's metric, and the accuracy where that is another. `top` leaves the members that `top_members` chooses.
     """
     front = top_members(run, summary.front, top)
     names = [_heading(objective) for objective in run.objectives]
     num_seeds = max((len(member.test_errors) for member in front), default=0)
-    finals = [f"validation error ({_seeds(num_seeds)})"] if any(member.validation_errors for member in front) else []
-    content = table("id", *names, *finals, test_heading(num_seeds), "generation", right=(*names, "generation"))
+    metric = run.config.objective("error").title
+    finals = [f"validation {metric} ({_seeds(num_seeds)})"] if any(member.validation_errors for member in front) else []
+    tests = [test_heading(num_seeds, metric)]
+    if num_seeds and run.config.metric != "error":
+        tests.append(test_heading(num_seeds, "accuracy"))
+    content = table("id", *names, *finals, *tests, "generation", right=(*names, "generation"))
     count = f"front of {len(summary.front)}" if len(front) == len(summary.front) else _part(len(front), summary)
     after = f"after generation {summary.generations}, hypervolume {summary.hypervolume:.4f}"
     content.title = f"{shown(run.config.dataset_name)}: {count} {after}"
@@ -137,7 +141,10 @@ def front_table(run: RunRecord, summary: RunSummary, top: int | None = None) -> 
     for member in ranked(front, run.objectives, run.objectives[0]):
         cells = [o.text(member.values[o.key]) for o in run.objectives]
         cells += [spread_text(member.validation_errors)] if finals else []
-        content.add_row(member.id[:8], *cells, spread_text(member.test_errors), str(member.generation))
+        cells += [
+            spread_text(values) for values in (member.test_errors, member.figures.get("accuracy", ()))[: len(tests)]
+        ]
+        content.add_row(member.id[:8], *cells, str(member.generation))
     return content
 
 
@@ -153,9 +160,9 @@ def top_members(run: RunRecord, front: Sequence[FrontMember], top: int | None) -
     return [front[row] for row in spread(values, top)]
 
 
-def test_heading(num_seeds: int) -> str:
-    """The heading of the test column: which split, how many trainings."""
-    return f"test error ({_seeds(num_seeds)})" if num_seeds else "test error"
+def test_heading(num_seeds: int, what: str) -> str:
+    """The heading of a column on the test split: what is measured, in how many trainings."""
+    return f"test {what} ({_seeds(num_seeds)})" if num_seeds else f"test {what}"
 
 
 def _seeds(number: int) -> str:
@@ -171,7 +178,7 @@ def failures_table(groups: Sequence[FailureGroup]) -> Table:
 
 
 def _heading(objective: Objective) -> str:
-    return f"{objective.key} ({objective.heading})" if objective.heading else objective.key
+    return f"{objective.title} ({objective.heading})" if objective.heading else objective.title
 
 
 def _one_line(text: str, limit: int = 100) -> Text:

@@ -19,7 +19,7 @@ from gi.core.protocols import CostModel
 from gi.core.settings import RunConfig, default_workers
 from gi.core.streams import stream
 from gi.core.trace import Trace
-from gi.core.types import OBJECTIVES, Individual, Offspring, Program, Refused, Try
+from gi.core.types import Individual, Offspring, Program, Refused, Try
 from gi.explain.provenance.borrowed import origins_in
 from gi.sandbox.process_cpu import Clock, CpuClock
 from gi.search.admission import admitted, refusal, seed_limit
@@ -67,7 +67,7 @@ def evolve(
     refuse_unfit(out)
     clock = clock or CpuClock()
     with parts(config, workers=workers or default_workers(), cost_model=cost_model) as made:
-        objectives = [OBJECTIVES[key] for key in config.objectives]
+        objectives = [config.objective(key) for key in config.objectives]
         programs = tuple(made.seeds if seeds is None else seeds)
         refuse_short_budget(config, made, admitted(programs, made, config.max_params), clock)
         with Archive.create(out, config, objectives=objectives, seeds=programs, command=command) as archive:

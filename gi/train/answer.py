@@ -4,11 +4,11 @@ import math
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from gi.core.types import Cost, Failed, Outcome, Scored, Stage
+from gi.core.types import FINAL_FIGURES, Cost, Failed, Outcome, Scored, Stage
 from gi.train.start.wire import seeding_from_json
 
 _MEASURED = ("error", "params", "macs", "time", "train_time")
-_MEASURED_AT_THE_END = (*_MEASURED, "validation_error")  # what a final training, scored on the test split, answers
+_MEASURED_AT_THE_END = (*_MEASURED, *FINAL_FIGURES)  # what a final training, scored on the test split, answers
 
 
 def measured_names(split: str) -> tuple[str, ...]:

@@ -186,6 +186,7 @@ def training_settings(
         device=config.device,
         entry=config.entry,
         donors=_absolute(donors),
+        metric=config.metric,
     )
 
 

@@ -21,8 +21,10 @@ from gi.kernels.seed.seed import filled
 from gi.sandbox.clock import cpu_s
 from gi.trace.program.candidate import build, load
 from gi.trace.program.recipe import Recipe, make_recipe
-from gi.train.loop import Batches, batch_order, error_rate, fastest_layout, seed_everything, train
+from gi.train.batches import Batches
+from gi.train.loop import batch_order, fastest_layout, seed_everything, train
 from gi.train.measure import num_params
+from gi.train.scoring import error_rate
 
 _SHARE_HELD = 3  # one probe image of so many scores the readout
 _CHAINS = 6  # donors that are tried as wholes

@@ -22,10 +22,12 @@ from gi.sandbox.clock import cpu_s
 from gi.sandbox.messages import receive, send
 from gi.trace.program.candidate import CandidateError, blame, build, load
 from gi.trace.program.recipe import Recipe, make_recipe
+from gi.train.batches import Batches
 from gi.train.cost_model import modelled
-from gi.train.loop import Batches, batch_order, error_rate, fastest_layout, pace_check, seed_everything, train
+from gi.train.loop import batch_order, fastest_layout, pace_check, seed_everything, train
 from gi.train.measure import buffer_values, macs_per_sample, num_params, relative_time
 from gi.train.request import Request
+from gi.train.scoring import METRICS, auc, error, outputs
 from gi.train.start.donors import UNSEEDED, lacks_weights, raced
 from gi.train.start.inherit import inherit
 from gi.train.start.race import Entrant
@@ -88,7 +90,7 @@ def _evaluate(request: Request, spent: Spent, enter: Callable[[Stage], None]) ->
     enter("measure")
     start = cpu_s()
     values = {"params": num_params(net, buffers), "macs": macs, "train_time": spent.train_cpu_s}
-    values |= _errors(request, net, dataset, layout)
+    values |= _scores(request, net, dataset, layout)
     net.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # as who runs the program has it
     if request.settings.clock == "model":
         values |= model
@@ -103,20 +105,29 @@ def _evaluate(request: Request, spent: Spent, enter: Callable[[Stage], None]) ->
     return values
 
 
-def _errors(request: Request, net: nn.Module, dataset: Dataset, layout: torch.memory_format) -> dict[str, float]:
-    """The share of wrong answers on the job's split; for a final training on the validation split too, and first.
+def _scores(request: Request, net: nn.Module, dataset: Dataset, layout: torch.memory_format) -> dict[str, float]:
+    """The run's metric on the job's split; for a final training on the validation split too, and first.
 
-    The choice among final trainings reads `validation_error` alone, so that the test split has no part in it.
+    The choice among final trainings reads `validation_error` alone, so that the test split has no part in it. They have
+    the accuracy and the AUC beside it whatever the metric is: tables of others give these.
     """
-    splits: dict[str, SplitName] = {"error": request.job.split}
-    if request.job.split == "test":
-        splits = {"validation_error": "validation", "error": "test"}
-    return {name: _error(request, net, dataset, split, layout) for name, split in splits.items()}
+    if request.job.split == "validation":
+        return {"error": _figures(request, net, dataset, "validation", layout)["error"]}
+    validation = _figures(request, net, dataset, "validation", layout)
+    return {f"validation_{name}": value for name, value in validation.items()} | _figures(
+        request, net, dataset, "test", layout
+    )
 
 
-def _error(request: Request, net: nn.Module, dataset: Dataset, split: SplitName, layout: torch.memory_format) -> float:
+def _figures(
+    request: Request, net: nn.Module, dataset: Dataset, split: SplitName, layout: torch.memory_format
+) -> dict[str, float]:
+    """`error` by the run's metric on one split, `accuracy` and `auc`."""
     count = request.job.scored if split == "validation" else None
-    return error_rate(net, Batches(dataset, split, request.settings.device, count=count), layout=layout)
+    batches = Batches(dataset, split, request.settings.device, count=count)
+    logits, labels = outputs(net, batches, layout=layout), batches.labels
+    metric = METRICS[request.settings.metric]
+    return {"error": metric(logits, labels), "accuracy": 1.0 - error(logits, labels), "auc": auc(logits, labels)}
 
 
 def _train(

@@ -10,7 +10,8 @@ from gi.core.protocols import Job
 class TrainingSettings:
     """The run's settings that concern a training: the same for every job. Paths are absolute.
 
-    `donors` is a pack of networks to start from; with the `clock` "model" no clock's value decides or is measured.
+    `donors` is a pack of networks to start from; `metric` is what "error" measures. With the
+    `clock` "model" no clock's value decides or is measured.
     """
 
     dataset_path: str
@@ -19,6 +20,7 @@ class TrainingSettings:
     device: str
     entry: str = "Net"
     donors: str | None = None
+    metric: Literal["error", "balanced-error", "auc"] = "error"
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ def test_says_what_was_read_and_warns_a_line_each(tmp_path: Path, capsys: pytest
         "1 image is in two classes, e.g. ",
         "there are no test images of the class 1",
     ]
-    uneven = "the classes are uneven beyond 20 to 1: 58 training images of 0, 2 of 1."
+    uneven = "the classes are uneven beyond 20 to 1: 58 training images of 0, 2 of 1 (gi evolve --metric balanced-error"
     assert len(warnings) == 4
     for line, start in zip(warnings, [*starts, uneven], strict=True):
         assert line.startswith(f"gi: warning: set: {start}")

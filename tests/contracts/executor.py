@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 
 from gi.core.protocols import Job
-from gi.core.types import OBJECTIVES, Failed, Scored, Stage
+from gi.core.types import FINAL_FIGURES, OBJECTIVES, Failed, Scored, Stage
 
 
 class ExecutorContract:
@@ -45,7 +45,14 @@ class ExecutorContract:
     def test_a_final_training_measures_the_validation_error_too(self, executor):
         outcome = self.result(executor, split="test")
         assert isinstance(outcome, Scored)
-        assert set(outcome.values) == {*OBJECTIVES, "validation_error"}
+        assert set(outcome.values) == {*OBJECTIVES, *FINAL_FIGURES}
+
+    def test_a_final_training_has_accuracy_and_auc_on_both_splits(self, executor):
+        values = self.result(executor, split="test").values
+        assert values["accuracy"] == pytest.approx(1 - values["error"])
+        assert values["validation_accuracy"] == pytest.approx(1 - values["validation_error"])
+        assert 0.5 < values["auc"] <= 1
+        assert 0.5 < values["validation_auc"] <= 1
 
     def test_the_validation_error_of_a_final_training_is_that_of_the_same_training_in_the_search(self, executor):
         final, searched = self.result(executor, split="test"), self.result(executor, split="validation")

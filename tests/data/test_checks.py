@@ -52,7 +52,10 @@ CASES: Mapping[str, tuple[dict[str, Samples], tuple[str, ...]]] = {
     ),
     "uneven": (
         {"train": samples("train", 43, labels=[0] * 41 + [1] * 2)},
-        ("the classes are uneven beyond 20 to 1: 41 training images of ant, 2 of bee",),
+        (
+            "the classes are uneven beyond 20 to 1: 41 training images of ant, 2 of bee "
+            "(gi evolve --metric balanced-error counts each class alike)",
+        ),
     ),
     "twenty to one": ({"train": samples("train", 42, labels=[0] * 40 + [1] * 2)}, ()),
 }  # fmt: skip

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 
 from gi.archive import Archive
@@ -5,7 +7,7 @@ from gi.core.errors import ConfigError, RunError
 from gi.core.types import Scored, SeededLayer, Seeding
 from gi.explain import Change, Explanation, Verdict
 from gi.export import export_subject, individual_subject, minimised_subject, refuse_existing
-from tests.small_run import BROKEN_ID, DEEP, DEEP_ID, DONOR, SEED_ORIGIN, SMALL_ID, write_run
+from tests.small_run import BROKEN_ID, CONFIG, DEEP, DEEP_ID, DONOR, SEED_ORIGIN, SMALL_ID, write_run
 
 LESS = DEEP.replace("            nn.Hardswish(),\n", "")
 
@@ -30,7 +32,8 @@ def explanation(**changed):
 
 def test_an_individual_has_its_figures_and_origins(archive):
     subject = individual_subject(archive, DEEP_ID[:4])
-    assert (subject.id, subject.num_params, subject.test_errors) == (DEEP_ID, 2410, (0.04, 0.05))
+    assert (subject.id, subject.num_params) == (DEEP_ID, 2410)
+    assert subject.test_errors == pytest.approx((0.04, 0.05))
     assert DONOR in {o.origin for o in subject.origins}
 
 
@@ -45,6 +48,20 @@ def test_an_individual_that_inherited_says_so(tmp_path):
         archive.outcomes.add(DEEP_ID, Scored({"error": 0.1, "params": 9.0}, seeding=seeding), seed=0, images=9)
         assert individual_subject(archive, DEEP_ID).validation_errors == (0.1,)
         assert "weights of its parent" in individual_subject(archive, DEEP_ID).notes[0]
+
+
+def test_errors_are_shares_of_wrong_answers_whatever_the_runs_metric_is(tmp_path):
+    config = dataclasses.replace(CONFIG, metric="auc")
+    with Archive.annotate(write_run(tmp_path / "run", config=config)) as archive:
+        values = {"error": 0.3, "validation_error": 0.4, "accuracy": 0.9, "validation_accuracy": 0.8}
+        archive.outcomes.add_retraining(SMALL_ID, Scored(values), seed=7, images=1)
+        subject = individual_subject(archive, SMALL_ID)
+        assert (subject.validation_errors[0], subject.test_errors[0]) == pytest.approx((0.2, 0.1))
+        assert subject.notes == ()
+    with Archive.annotate(write_run(tmp_path / "interrupted", config=config, finished=False)) as archive:
+        assert individual_subject(archive, SMALL_ID).notes == (
+            "its validation error is the 1 - AUC that the search minimised",
+        )
 
 
 def test_an_individual_that_failed_is_refused(archive):

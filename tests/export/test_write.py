@@ -205,7 +205,8 @@ def test_a_seed_gives_the_training_that_a_run_gives(imports, augmentation):
     from gi.export.render import Figures, model_text
     from gi.trace.program.candidate import build, load
     from gi.trace.program.recipe import make_recipe
-    from gi.train.loop import Batches, batch_order, seed_everything, train
+    from gi.train.batches import Batches
+    from gi.train.loop import batch_order, seed_everything, train
 
     text = SMALL.replace("import torch\n", f"import torch\n{imports}\n", 1)
     text = text.replace("augmentation = None", f"augmentation = {augmentation}")

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import pytest
@@ -16,7 +17,8 @@ from gi.report import (
     show_json,
     summary_json,
 )
-from tests.small_run import BROKEN_ID, DEEP_ID, DONOR, SMALL, SMALL_ID, retrain, scored, write_run
+from gi.report.table import front_table
+from tests.small_run import BROKEN_ID, CONFIG, DEEP_ID, DONOR, SMALL, SMALL_ID, retrain, scored, write_run
 
 
 @pytest.fixture
@@ -168,3 +170,13 @@ def test_the_plot_is_a_png(archive, tmp_path):
 def test_another_picture_format_is_refused(archive, tmp_path):
     with pytest.raises(ConfigError, match="the picture is a PNG"):
         front_plot(archive, tmp_path / "front.pdf")
+
+
+def test_the_front_says_which_metric_it_shows_and_the_accuracy_beside_it(tmp_path):
+    config = dataclasses.replace(CONFIG, metric="auc")
+    with Archive.open(write_run(tmp_path / "run", config=config)) as archive:
+        table = front_table(archive.run(), run_summary(archive))
+    headings = [str(column.header) for column in table.columns]
+    assert headings[1] == "1 - AUC (validation)"
+    assert {"validation 1 - AUC (2 seeds)", "test 1 - AUC (2 seeds)", "test accuracy (2 seeds)"} <= {*headings}
+    assert next(iter(table.columns[headings.index("test accuracy (2 seeds)")].cells)).startswith("95.50%")

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from gi.core.types import Cost, Failed, Scored
+from gi.core.types import FINAL_FIGURES, Cost, Failed, Scored
 from gi.train.answer import is_amount, measured_names, told_outcome
 
 COST = Cost(0.1, 0.1, 0.3, 0.4)
@@ -20,7 +20,7 @@ def test_nothing_else_is_one(value):
 
 
 def test_a_final_training_measures_the_validation_error_beside_the_rest():
-    assert set(measured_names("test")) == {*measured_names("validation"), "validation_error"}
+    assert set(measured_names("test")) == {*measured_names("validation"), *FINAL_FIGURES}
 
 
 def test_an_answer_is_an_outcome_of_the_names_asked_for():

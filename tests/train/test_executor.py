@@ -387,3 +387,18 @@ def wait_until(condition: Callable[[], bool], limit_s: float = 10.0) -> None:
     while not condition():
         assert time.monotonic() < end, "still not so after the limit"
         time.sleep(0.02)
+
+
+@pytest.mark.parametrize("metric", ["balanced-error", "auc"])
+def test_the_objective_error_is_the_runs_metric(server: ForkServer, digits: Dataset, metric: str) -> None:
+    config = RunConfig.from_json({"dataset": "digits", "metric": metric})
+    job = Job("it", PROGRAM, 1, 2000)
+    with LocalExecutor(digits, config, workers=1) as executor:
+        searched = executor.submit(job).result(60)
+        final = executor.submit(replace(job, split="test")).result(60)
+    assert isinstance(searched, Scored)
+    assert isinstance(final, Scored)
+    values = final.values
+    assert searched.values["error"] == values["validation_error"] != 1 - values["validation_accuracy"]
+    if metric == "auc":
+        assert (values["error"], values["validation_error"]) == (1 - values["auc"], 1 - values["validation_auc"])

@@ -19,7 +19,7 @@ JOB = Job(
     timed=False,
     scored=500,
 )
-REQUEST = Request(JOB, TrainingSettings("/data/digits.npz", 64, "model", "cpu", "Net(10)", "/pack"), 7.5)
+REQUEST = Request(JOB, TrainingSettings("/data/digits.npz", 64, "model", "cpu", "Net(10)", "/pack", "auc"), 7.5)
 
 
 def changed(part, **fields):

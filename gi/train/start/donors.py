@@ -11,7 +11,8 @@ from gi.core.types import SeededLayer, Seeding
 from gi.sandbox.clock import cpu_s
 from gi.trace.program.candidate import CandidateError
 from gi.trace.program.recipe import Recipe
-from gi.train.loop import Batches, fuse, train_step
+from gi.train.batches import Batches
+from gi.train.loop import fuse, train_step
 from gi.train.start.race import Entrant, race
 from gi.train.start.readout import fit_readout
 

@@ -9,7 +9,7 @@ import pytest
 
 from gi.core.protocols import Job
 from gi.core.settings import RunConfig
-from gi.core.types import Cost, Failed, Scored
+from gi.core.types import FINAL_FIGURES, Cost, Failed, Scored
 from gi.train.cache.executor import CachedExecutor, read_outcome, written_outcome
 from gi.train.cache.key import OutcomeKeys
 from gi.train.cache.store import KeptOutcome, OutcomeCache
@@ -169,7 +169,7 @@ def test_what_was_written_is_read(outcome):
 
 def test_a_final_training_needs_its_validation_error():
     assert read_outcome(written_outcome(SCORED), job(split="test")) is None
-    final = Scored({**VALUES, "validation_error": 0.2}, SCORED.cost)
+    final = Scored({**VALUES, **dict.fromkeys(FINAL_FIGURES, 0.2)}, SCORED.cost)
     assert read_outcome(written_outcome(final), job(split="test")) == final
 
 

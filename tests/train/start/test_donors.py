@@ -8,8 +8,9 @@ from gi.data.dataset import load_dataset
 from gi.kernels.donors.pack import write_pack
 from gi.trace.program.candidate import build, load
 from gi.trace.program.recipe import Recipe, make_recipe
+from gi.train.batches import Batches
 from gi.train.executor import LocalExecutor
-from gi.train.loop import Batches, batch_order, fuse, train
+from gi.train.loop import batch_order, fuse, train
 from gi.train.start.donors import raced, read_out
 from gi.train.start.race import Entrant
 from tests.kernels.donor_nets import donor, stack
