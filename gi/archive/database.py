@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from gi.archive.schema import explained, transaction
+from gi.archive.schema import explained
+from gi.core.transactions import transaction
 
 
 class Database:

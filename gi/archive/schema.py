@@ -15,6 +15,7 @@ from urllib.parse import quote
 from gi.archive.inspection import inspect, refuse_other_than_tables
 from gi.archive.migrations import VERSION, migrate, missing_steps
 from gi.core.errors import ArchiveError, GiError, RunError
+from gi.core.transactions import transaction
 
 APPLICATION_ID = 0x67695275  # "giRu"
 FILE_NAME = "run.sqlite"
@@ -119,19 +120,6 @@ def explained(path: Path) -> Iterator[None]:
         yield
     except sqlite3.DatabaseError as error:
         raise _explanation(error, path) from error
-
-
-@contextmanager
-def transaction(db: sqlite3.Connection) -> Iterator[None]:
-    """All that is written inside, or nothing."""
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        db.execute("COMMIT")
-    except BaseException:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-        raise
 
 
 def _explanation(error: sqlite3.DatabaseError, path: Path) -> GiError:

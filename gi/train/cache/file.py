@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gi.core.lock import hold
+from gi.core.transactions import transaction
 
 FILE_NAME = "outcomes-1.sqlite"  # the number is the form's: a later gi leaves this file to the earlier ones
 DEFAULT_LIMIT_BYTES = 256_000_000
@@ -90,19 +91,6 @@ def inode(path: Path) -> int:
         return path.stat().st_ino
     except OSError:
         return 0
-
-
-@contextlib.contextmanager
-def transaction(db: sqlite3.Connection) -> Iterator[None]:
-    """All that is written inside, or nothing."""
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        db.execute("COMMIT")
-    except BaseException:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-        raise
 
 
 def _opened(path: Path, option: str) -> sqlite3.Connection:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from gi.core.settings import cache_folder
+from gi.core.transactions import transaction
 from gi.train.cache.file import (
     DEFAULT_LIMIT_BYTES,
     FILE_NAME,
@@ -24,7 +25,6 @@ from gi.train.cache.file import (
     connected_to_read,
     inode,
     set_aside,
-    transaction,
 )
 
 _SHARE_KEPT = 0.9  # of the bound when it is reached, so that not every outcome after that puts one out
