@@ -82,7 +82,7 @@ class Bench:
             return pair, lambda: self.first(pair, rng, CROSSED)
         if row == "donor lines" and others and index % 2:
             return [text], lambda: self.first([text, others[index // 2 % len(others)]], rng, CROSSED)
-        plan = BORROWED if row == "donor lines" else Plan({"block": 1.0})
+        plan = BORROWED if row == "donor lines" else Plan({operator_alone(row): 1.0})
         return [text], lambda: self.first([text], rng, plan)
 
     def descendant(self, pool: int, number: int) -> str:
@@ -119,6 +119,11 @@ class Bench:
             answer = self.check(text, self.subject.task)
             self._models[text] = answer.model if isinstance(answer, Trace) else ""
         return self._models[text]
+
+
+def operator_alone(row: str) -> str:
+    """The one operator of a row: "blocks", or "only NAME"."""
+    return "block" if row == "blocks" else row.removeprefix("only ")
 
 
 def opened(subject: Subject, stock: Corpus, seed: int) -> Bench:

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from files import FIVE, text_of
+from files import FIVE, GREY, text_of
 from tables import printed, summarised
 from tries import PER_POOL, ROWS, Subject, opened
 
@@ -28,7 +28,8 @@ WARM = 150
 
 def main() -> None:
     options = arguments()
-    subjects = [s for s in five(options.repositories, options.scratch) if not options.files or s.name in options.files]
+    found = seed_subjects() if options.seed_programs else five(options.repositories, options.scratch)
+    subjects = [s for s in found if not options.files or s.name in options.files]
     rows = options.rows.split(",")
     run(subjects, rows, options)
     records = [r for r in read(options.out) if r["seed"] == options.seed and r["row"] in rows]
@@ -43,8 +44,11 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tries", type=int, default=300, help="for each file and row")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--rows", default=",".join(ROWS), help="some of the rows, by comma")
+    parser.add_argument("--rows", default=",".join(ROWS), help="some of the rows, by comma; 'only NAME': one operator")
     parser.add_argument("--files", nargs="*", help="only these of the five: mnist lenet vgg resnet mobilenetv2")
+    parser.add_argument(
+        "--seed-programs", action="store_true", help="gi's own seed programs in place of the five files"
+    )
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--raw", action="store_true", help="kept for the record: a try is always the first draw")
     parser.add_argument("--repositories", type=Path, help="a folder of clones: NAME, OWNER/NAME or OWNER+NAME")
@@ -62,6 +66,12 @@ def five(repositories: Path | None, scratch: Path) -> list[Subject]:
     ]
 
 
+def seed_subjects() -> list[Subject]:
+    """The seed programs, for MNIST's shape, without donors of another file."""
+    names = sorted(path.stem for path in (HERE.parents[1] / "corpus/seeds").glob("*.py"))
+    return [Subject(n, (HERE.parents[1] / f"corpus/seeds/{n}.py").read_text(), "Net", GREY) for n in names]
+
+
 def run(subjects: list[Subject], rows: list[str], options: argparse.Namespace) -> None:
     """Does what the results file does not hold yet, several processes at a time."""
     done = {(r["file"], r["row"], r["index"]) for r in read(options.out) if r["seed"] == options.seed}
@@ -76,6 +86,7 @@ def run(subjects: list[Subject], rows: list[str], options: argparse.Namespace) -
         for subject in subjects
     ]
     waiting = [(*chunk, options.seed) for chunk in chunks if chunk[2]]
+    default_corpus(cache_folder())  # built here once: a process of the pool may start none
     with (
         options.out.open("a") as out,
         multiprocessing.get_context("spawn").Pool(options.jobs, maxtasksperchild=8) as pool,

@@ -7,13 +7,14 @@ import pytest
 
 from gi.core.types import Task
 from gi.vary import CROSSED, Vary
-from gi.vary.variation import ALL, Plan
+from gi.vary.variation import Plan
 from tests.checking import HEAD, RECIPE, SMALL, Stock, program, sequential
 
 STOCK = Stock.of(
     sequential("nn.Conv2d(3, 16, 5, padding=2)", "nn.GELU()", "nn.BatchNorm2d(16)", "nn.MaxPool2d(2)", "nn.Tanh()"),
     sequential("nn.Conv2d(8, 4, 1)", "nn.Sigmoid()", "nn.GroupNorm(4, 8)", "nn.Dropout(0.3)", "nn.Linear(5, 32)"),
 )
+STRUCTURAL = ("unit", "head", "classifier", "stem", "separable", "window", "depth", "residual")
 ORDERED = (
     'self.net = nn.Sequential(OrderedDict([("conv", nn.Conv2d(1, 8, 3)), ("act", nn.ReLU()), '
     '("norm", nn.BatchNorm2d(8)), '
@@ -131,17 +132,34 @@ def signatures(text: str) -> set[str]:
     }
 
 
+ANYWHERE = ("crossover", "insertion", "deletion", "tweak", "scale")
+"""Operators that find something to do in every style; the others need a certain shape, as two convolutions in a row."""
+
+
 @pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("operator", [name for name in ALL.drawn(parents=1)[0] if name != "block"])
+@pytest.mark.parametrize("operator", ANYWHERE)
 def test_an_operator_hosts_a_style(check, style, operator):
-    text, task = STYLES[style], SMALL
-    assert not check.trace(text).fixes
-    vary, tries = Vary(STOCK, check, task), []
-    for seed in range(4):
-        tries += [next(vary.raw([text], rng=random.Random(seed), plan=Plan({operator: 1.0})))]
+    tries = tried(check, style, operator, draws=4)
     working = [t for t in tries if t.runs and t.verdict.accepted]
     assert len(working) >= 3, [t.verdict for t in tries]
-    assert all(signatures(text) <= signatures(t.text) for t in working)
+    assert all(signatures(STYLES[style]) <= signatures(t.text) for t in working)
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("operator", STRUCTURAL)
+def test_a_structural_operator_hosts_what_it_finds_a_place_in(check, style, operator):
+    tries = tried(check, style, operator, draws=2)
+    assert all(t.runs for t in tries), [t.verdict for t in tries]
+    assert all(signatures(STYLES[style]) <= signatures(t.text) for t in tries)
+    assert all(t.edits[0].operator == operator and t.edits[0].before != t.edits[0].after for t in tries)
+
+
+def tried(check, style, operator, draws):
+    """The first try of each of a few seeds, without those that find nothing to do."""
+    assert not check.trace(STYLES[style]).fixes
+    vary, plan = Vary(STOCK, check, SMALL), Plan({operator: 1.0})
+    raw = (next(vary.raw([STYLES[style]], rng=random.Random(seed), plan=plan), None) for seed in range(draws))
+    return [t for t in raw if t is not None]
 
 
 @pytest.mark.parametrize("style", STYLES)

@@ -80,7 +80,7 @@ def _in_call(source: Source, parent: ast.Call, call: ast.Call, node: ast.expr) -
         by_name = _is_self(func.value) and not _is_sequential(source, parent)
         return Appended(call, statement) if isinstance(statement, ast.Expr) and not by_name else None
     of_base = isinstance(func, ast.Attribute) and func.attr == "__init__" and _is_sequential(source, parent)
-    if of_base or resolve(source, func).endswith(("Sequential", "ModuleList")):
+    if of_base or resolve(source, func).endswith(("Sequential", "ModuleList")) or _runs_in_turn(source, parent):
         return Element(node, list(parent.args))
     return None
 
@@ -97,6 +97,22 @@ def _is_sequential(source: Source, node: ast.AST) -> bool:
         return False
     # With a forward of its own a Sequential may run its layers in any order, or one of them twice.
     return not any(isinstance(f, ast.FunctionDef) and f.name == "forward" for f in owner.body)
+
+
+def _runs_in_turn(source: Source, call: ast.Call) -> bool:
+    """Whether a call builds a class of the module whose `*layers` run one after the other: `nn.Sequential(*layers)`."""
+    owner = source.classes.get(dotted(call.func))
+    made = [f for f in (owner.body if owner else []) if isinstance(f, ast.FunctionDef) and f.name == "__init__"]
+    if not made or made[0].args.vararg is None or len(made[0].args.args) != 1 or call.keywords:
+        return False
+    stars = (
+        a.value
+        for n in source.under(made[0])
+        if isinstance(n, ast.Call) and resolve(source, n.func).endswith("Sequential")
+        for a in n.args
+        if isinstance(a, ast.Starred)
+    )
+    return any(dotted(star) == made[0].args.vararg.arg for star in stars)
 
 
 def _attribute(source: Source, statement: ast.Assign | ast.AnnAssign, call: ast.Call) -> Place | None:

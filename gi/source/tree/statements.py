@@ -38,7 +38,12 @@ def _deleted(source: Source, statement: ast.stmt, going: Collection[int]) -> Rep
     # On a shared line (`if x: a = 1`, `a = 1; b = 2`) the line is not this statement's alone to take out.
     if stands_in or _shares_line(source, statement):
         return Replacement(*source.bytes_of(statement), "pass")
-    return Replacement(source.line_starts[statement.lineno], _next_line(source, statement), "")
+    start = source.line_starts[statement.lineno]
+    if not start or _line_end(source, statement) == _next_line(source, statement):
+        return Replacement(start, _next_line(source, statement), "")
+    # With the line end in front of it: what is put in behind the statement, at its line's end, stays.
+    start -= 2 if source.data[:start].endswith(b"\r\n") else 1
+    return Replacement(start, _line_end(source, statement), "")
 
 
 def _body(source: Source, statement: ast.stmt) -> list[ast.stmt]:

@@ -48,6 +48,20 @@ class Host:
         return connections[-1] if connections else None
 
     @cached_property
+    def builders(self) -> frozenset[str]:
+        """The module's functions that built the network: a file often holds a dozen factories."""
+        lines = {site[0] for use in self.trace.uses for site in use.built}
+        functions = self.source.functions.items()
+        return frozenset(
+            name for name, f in functions if any(f.lineno <= line <= (f.end_lineno or f.lineno) for line in lines)
+        )
+
+    def is_reached(self, node: ast.AST) -> bool:
+        """Whether a node stands in no function of the module, or in one that built the network."""
+        outer = [a for a in self.source.ancestors(node) if isinstance(a, (ast.FunctionDef, ast.ClassDef))]
+        return not outer or not isinstance(outer[-1], ast.FunctionDef) or outer[-1].name in self.builders
+
+    @cached_property
     def widths(self) -> tuple[int, ...]:
         """The widths of the network's connections."""
         connections = (g for g in self.genes if g.type == LineType.CONNECTION)

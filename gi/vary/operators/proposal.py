@@ -41,13 +41,15 @@ class Example:
     """What an operator may make of a network of (1, 8, 8) and ten classes, one of its parts and no other changed.
 
     `before` and `after` are the lines of an `nn.Sequential`; `donor` those of the network that lines come from, and
-    `classes` the text of the module classes that it defines. One test runs the examples of every operator.
+    `classes` the text of the module classes that it defines, `host_classes` that of the classes that the network itself
+    defines. One test runs the examples of every operator.
     """
 
     before: tuple[str, ...]
     after: tuple[str, ...]
     donor: tuple[str, ...] = ()
     classes: str = ""
+    host_classes: str = ""
 
 
 Operator = Callable[[Host, OperatorContext], Proposal | None]

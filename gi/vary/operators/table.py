@@ -2,7 +2,22 @@
 
 from collections.abc import Mapping
 
-from gi.vary.operators import blocks, crossover, deletion, insertion, tweak
+from gi.vary.operators import (
+    blocks,
+    classifier,
+    crossover,
+    deletion,
+    depth,
+    head,
+    insertion,
+    residual,
+    scale,
+    separable,
+    stem,
+    tweak,
+    unit,
+    window,
+)
 from gi.vary.operators import cut as tail_swap
 from gi.vary.operators.proposal import Example, Operator
 
@@ -13,16 +28,34 @@ OPERATORS: Mapping[str, Operator] = {
     "deletion": deletion.deletion,
     "tweak": tweak.tweak,
     "block": blocks.block,
+    "unit": unit.unit,
+    "scale": scale.scale,
+    "head": head.head,
+    "classifier": classifier.classifier,
+    "stem": stem.stem,
+    "separable": separable.separable,
+    "window": window.window,
+    "depth": depth.depth,
+    "residual": residual.residual,
 }
 
 #: Relative to each other. The order counts too: a draw goes through them one after the other.
 SHARES: Mapping[str, float] = {
-    "cut": 0.18,
-    "crossover": 0.3,
-    "insertion": 0.2,
-    "deletion": 0.15,
-    "tweak": 0.35,
-    "block": 0.08,
+    "cut": 0.05,
+    "crossover": 0.2,
+    "insertion": 0.1,
+    "deletion": 0.1,
+    "tweak": 0.3,
+    "block": 0.03,
+    "unit": 0.15,
+    "scale": 0.1,
+    "head": 0.08,
+    "classifier": 0.05,
+    "stem": 0.06,
+    "separable": 0.06,
+    "window": 0.06,
+    "depth": 0.08,
+    "residual": 0.05,
 }
 
 #: Those that have nothing to do without a second parent: they are not drawn for one parent alone.
@@ -35,6 +68,15 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     "deletion": deletion.EXAMPLES,
     "tweak": tweak.EXAMPLES,
     "block": blocks.EXAMPLES,
+    "unit": unit.EXAMPLES,
+    "scale": scale.EXAMPLES,
+    "head": head.EXAMPLES,
+    "classifier": classifier.EXAMPLES,
+    "stem": stem.EXAMPLES,
+    "separable": separable.EXAMPLES,
+    "window": window.EXAMPLES,
+    "depth": depth.EXAMPLES,
+    "residual": residual.EXAMPLES,
 }
 
 __all__ = ["EXAMPLES", "FOR_TWO_PARENTS", "OPERATORS", "SHARES"]

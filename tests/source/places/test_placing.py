@@ -46,6 +46,10 @@ NESTED = "net = nn.Sequential(nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU()), nn.F
 ADD = 'net.add_module("c", nn.Conv2d(1, 8, 3))\nnet.add_module("r", nn.ReLU())\nnet.add_module("f", nn.Flatten())\n'
 CONV, RELU, FLAT = "nn.Conv2d(1, 8, 3)", "nn.ReLU()", "nn.Flatten()"
 
+WRAP = (
+    "class Wrap(nn.Module):\n    def __init__(self, *layers):\n        super().__init__()\n"
+    "        self.layers = nn.Sequential(*layers)\nnet = Wrap(nn.Conv2d(1, 8, 3), nn.ReLU())\n"
+)
 REMOVED = {
     "append, first": (APPEND, [CONV], APPEND.replace("layers.append(nn.Conv2d(1, 8, 3))\n", "")),
     "append, with its comment": (APPEND, [RELU], APPEND.replace("layers.append(nn.ReLU())  # of Nair\n", "")),
@@ -72,6 +76,7 @@ REMOVED = {
     "pairs, last": (ORDERED, [FLAT], ORDERED.replace(', ("f", nn.Flatten())', "")),
     "nested, inner": (NESTED, [CONV], "net = nn.Sequential(nn.Sequential(nn.ReLU()), nn.Flatten())\n"),
     "nested, inner and outer": (NESTED, [RELU, FLAT], "net = nn.Sequential(nn.Sequential(nn.Conv2d(1, 8, 3)))\n"),
+    "a class of layers in turn": (WRAP, [RELU], WRAP.replace(", nn.ReLU())", ")")),
     "add_module": (ADD, [RELU], ADD.replace('net.add_module("r", nn.ReLU())\n', "")),
     "functional": ("x = F.relu(x)\n", ["F.relu(x)"], "x = x\n"),
     "functional, inner": ("x = F.max_pool2d(F.relu(y), 2)\n", ["F.relu(y)"], "x = F.max_pool2d(y, 2)\n"),

@@ -62,3 +62,10 @@ def test_a_body_that_loses_every_statement_gets_a_pass(text, after):
     source = parse(text)
     going = [n for n in ast.walk(source.tree) if isinstance(n, ast.Assign) and n.targets[0].id == "a"]
     assert source.edited(delete_statements(source, going)) == after
+
+
+def test_what_is_put_below_a_statement_stays_when_the_statement_goes():
+    source = parse("b = 2\na = 1\nc = 3\n")
+    statement = source.tree.body[1]
+    replacements = [insert_after(source, statement, "new"), *delete_statements(source, [statement])]
+    assert source.edited(replacements) == "b = 2\nnew\nc = 3\n"

@@ -22,12 +22,13 @@ def host(check, lines, classes=""):
 
 def lines_of(text):
     """The lines of the network's `nn.Sequential`, as Python writes them."""
-    calls = (n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Call))
+    net = next(n for n in ast.parse(text).body if isinstance(n, ast.ClassDef) and n.name == "Net")
+    calls = (n for n in ast.walk(net) if isinstance(n, ast.Call))
     return next(tuple(map(ast.unparse, c.args)) for c in calls if ast.unparse(c.func) == "nn.Sequential")
 
 
 def drawn(name, example, check):
-    here = host(check, example.before)
+    here = host(check, example.before, example.host_classes)
     there = host(check, example.donor, example.classes) if example.donor else None
     for seed in range(DRAWS):
         context = OperatorContext(Parent(there, check) if there else Stock(), check, random.Random(seed), there)
