@@ -82,6 +82,7 @@ ROOMS = {
     ),
     "search": (
         "select",
+        "credit",
         "events",
         "budget",
         "stopping",

@@ -91,7 +91,7 @@ class Bench:
             rng, text = stream(self.seed, "descendant", self.subject.name, pool, number), self.subject.text
             with suppress(SourceError):  # a file that gi refuses has none
                 for _ in range(GENERATIONS):
-                    made = self.vary([text], rng=rng)
+                    made = self.vary([text], rng=rng, edit_shares=(1.0,))
                     text = text if isinstance(made, Refused) else made.text
             self._descendants[pool, number] = text
         return self._descendants[pool, number]

@@ -104,7 +104,7 @@ def _offspring(variation: "Vary", text: str, edits: int, seed: int, number: int)
 
     rng, done, tries = stream(seed, "vary", number), tuple[Edit, ...](), 0
     for _ in range(edits):
-        result = variation([text], rng=rng)
+        result = variation([text], rng=rng, edit_shares=(1.0,))
         tries += len(result.tries)
         if isinstance(result, Refused):
             raise RunError(f"no offspring after {tries} tries; the last was refused: {_reason(result.tries)}.")

@@ -155,7 +155,9 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One change of a text: operator, the type of the line, the line in the parent, its text before and after.
+    """One change of a text: operator, the type of the line, its number in that text, what stood there before and after.
+
+    Where an offspring has several edits, each but the first changes the text that the one before it gave.
 
     `origin` is the ingredient's, None where nothing was borrowed (a deletion, a tweak) or where nothing tells whence.
     """

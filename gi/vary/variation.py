@@ -5,6 +5,8 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import islice
+from types import MappingProxyType
 from typing import Protocol
 
 from gi.core.errors import SourceError
@@ -17,9 +19,12 @@ from gi.source.repair.repair import repaired
 from gi.vary.hosts.host import Host
 from gi.vary.hosts.parent import Parent
 from gi.vary.hosts.parent_line import OriginOf, is_parent_line, with_origins
+from gi.vary.hosts.weighed_stock import WeighedStock
 from gi.vary.operators.proposal import Operator, OperatorContext, Proposal
 from gi.vary.operators.table import FOR_TWO_PARENTS, OPERATORS, SHARES
 
+EDIT_SHARES = (0.5, 0.3, 0.2)
+"""How many offspring have one edit, two, three."""
 MAX_DRAWS = 40  # proposals that found nothing to do, before a host counts as barren
 
 
@@ -41,10 +46,14 @@ class Donor:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How often each operator is drawn, and how often it takes its lines from the other parent, not from the stock."""
+    """How often each operator is drawn, and how often it takes its lines from the other parent, not from the stock.
+
+    `donor_weights` says how readily a line of the stock is taken by its repository: from 0 to 1, 1 where none is given.
+    """
 
     shares: Mapping[str, float]
     parent_share: float = 0.5
+    donor_weights: Mapping[str, float] = field(default_factory=dict)
 
     def drawn(self, parents: int) -> tuple[list[str], list[float]]:
         """The operators that this many parents are enough for, and their shares."""
@@ -117,21 +126,40 @@ class Vary:
         origin_of: OriginOf = _unknown,
         operators: Mapping[str, Operator] = OPERATORS,
         shares: Mapping[str, float] = SHARES,
+        edit_shares: Sequence[float] = EDIT_SHARES,
+        donor_weights: Mapping[str, float] = MappingProxyType({}),
     ) -> Offspring | Refused:
         """An offspring of the first parent (with the second as a donor), or every refused try.
 
-        `origin_of` gives the origin of a line (1-based) of the second parent. Of the `operators` those are drawn that
-        have a share. Raises `SourceError` where a parent itself does not fit the task.
+        How many edits it has is drawn from `edit_shares`: of one, two, ... edits. Each is made on what the one before
+        gave and accepted as if it were the only one; they are fewer where the tries run out. `origin_of` gives the
+        origin of a line (1-based) of the second parent. Of the `operators` those are drawn that have a share;
+        `donor_weights` are those of a `Plan`. Raises `SourceError` where a parent itself does not fit the task.
         """
-        tries: list[Try] = []
-        for tried in self.raw(parents, rng=rng, known=known, plan=Plan(shares), operators=operators):
-            tries.append(tried.verdict)
-            if tried.verdict.accepted and isinstance(tried.answer, Trace):
-                edits, crossed = with_origins(tried.edits, origin_of), _is_crossed(tried.edits)
-                return Offspring(tried.id, tried.text, edits, tuple(tries), tried.answer.fingerprint, crossed=crossed)
-            if len(tries) >= self.tries:
+        tries, edits = list[Try](), list[Edit]()
+        made: Tried | None = None
+        texts, plan = list(parents), Plan(shares, donor_weights=donor_weights)
+        for _ in range(rng.choices(range(1, len(edit_shares) + 1), edit_shares)[0]):
+            more = self.raw(texts, rng=rng, known=known, plan=plan, operators=operators)
+            following = self._first_accepted(islice(more, self.tries - len(tries)), tries)
+            if following is None:
                 break
-        return Refused(tuple(tries))
+            if made is None:  # whatever follows must differ from the parents too
+                known = known | {self._host(parent).trace.fingerprint for parent in parents}
+            made, texts[0] = following, following.text
+            edits += following.edits
+        if made is None or not isinstance(made.answer, Trace):
+            return Refused(tuple(tries))
+        told, crossed = with_origins(edits, origin_of), _is_crossed(edits)
+        return Offspring(made.id, made.text, told, tuple(tries), made.answer.fingerprint, crossed=crossed)
+
+    def _first_accepted(self, tried: Iterator[Tried], tries: list[Try]) -> Tried | None:
+        """The first try that was accepted; every verdict up to it is added to `tries`."""
+        for one in tried:
+            tries.append(one.verdict)
+            if one.verdict.accepted:
+                return one
+        return None
 
     def raw(
         self,
@@ -187,10 +215,11 @@ class Vary:
         """What the first operator that finds something to do makes of it."""
         names, shares = plan.drawn(len(hosts))
         other = hosts[1] if len(hosts) > 1 else None
+        donors = WeighedStock(self.stock, plan.donor_weights) if plan.donor_weights else self.stock
         for _ in range(MAX_DRAWS):
             name = rng.choices(names, shares)[0]
             from_parent = other is not None and rng.random() < plan.parent_share
-            stock = Parent(other, self.check) if other is not None and from_parent else self.stock
+            stock = Parent(other, self.check) if other is not None and from_parent else donors
             proposal = operators[name](hosts[0], OperatorContext(stock, self.check, rng, other))
             if proposal is not None and proposal.text != hosts[0].text:
                 return proposal

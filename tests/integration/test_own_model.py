@@ -233,8 +233,9 @@ def test_each_individual_is_a_patch_that_git_takes_and_that_gives_the_same_netwo
 
 
 def parameters(text, call):
-    program = (
-        "import sys\nexec(sys.stdin.read(), names := {})\n"
+    program = (  # a recipe may have image transforms, and this machine a torchvision for another torch
+        "import sys\nfrom gi.core.compat import allow_torchvision\nallow_torchvision()\n"
+        "exec(sys.stdin.read(), names := {})\n"
         f"print(sum(p.numel() for p in eval({call!r}, names).parameters()))"
     )
     done = subprocess.run([sys.executable, "-c", program], input=text, capture_output=True, text=True, check=True)

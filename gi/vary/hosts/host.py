@@ -134,6 +134,13 @@ class Host:
         height, width = self.task.input_shape[1:]
         return Surroundings(net=net, optimizer=optimizer, steps=steps, image=(height, width))
 
+    @cached_property
+    def recipe_values(self) -> dict[str, ast.expr]:
+        """What the recipe assigns to each name that it assigns once."""
+        assigned = self._assigned()
+        names = [name for name, _ in assigned]
+        return {name: value for name, value in assigned if names.count(name) == 1}
+
     def _assigned(self) -> list[tuple[str, ast.expr]]:
         function = self.source.functions.get("recipe")
         body = function.body if function else []

@@ -9,7 +9,7 @@ from gi.source.places.carry import carried
 from gi.source.places.placing import Attribute, Functional, spelled, stem_of
 from gi.source.tree.tree import Replacement, Source, parse
 from gi.vary.binding.bind import bound_arguments
-from gi.vary.genes import RECIPE_FORM, Gene
+from gi.vary.genes import Gene
 from gi.vary.hosts.host import Host, donor
 from gi.vary.hosts.sameness import same_as_function, same_function, same_layer, same_pixel
 from gi.vary.operators.proposal import (
@@ -22,8 +22,8 @@ from gi.vary.operators.proposal import (
     edit,
     editable,
     proposal,
-    same,
 )
+from gi.vary.operators.recipe_crossover import recipe_crossover
 
 EXAMPLES = (
     Example(
@@ -42,7 +42,7 @@ EXAMPLES = (
 def crossover(host: Host, means: OperatorContext) -> Proposal | None:
     """One line becomes another of its type, from the stock (the other parent, or the corpus)."""
     if means.rng.random() < RECIPE_SHARE:
-        return _recipe_crossover(host, means)
+        return recipe_crossover(host, means)
     genes = editable(host, place=False)
     if not genes:
         return None
@@ -153,18 +153,3 @@ def _accepts(signature: Sequence[tuple[str, bool]] | None, arguments: str) -> bo
     required = sum(needed for _, needed in signature or ()) - 1
     enough = len(call.args) + len(call.keywords) >= required
     return signature is not None and enough and {k.arg for k in call.keywords} <= names
-
-
-def _recipe_crossover(host: Host, means: OperatorContext) -> Proposal | None:
-    genes = [g for part in host.parts for g in part.genes]
-    if not genes:
-        return None
-    gene = means.rng.choice(genes)
-    ingredient = donor(means.stock, gene.type, RECIPE_FORM, means.rng)
-    written = call_text(host, ingredient, host.recipe_names, means) if ingredient else None
-    if ingredient is None or written is None or same(written[0], host.source.code(gene.call)):
-        return None
-    code, imports = written
-    return proposal(
-        host, [host.source.replace(gene.call, code), *imports], edit("crossover", host, gene, code, ingredient)
-    )

@@ -9,6 +9,7 @@ from gi.source.tree.elements import insert_element_after
 from gi.source.tree.tree import Replacement
 from gi.vary.genes import RECIPE_FORM, Gene
 from gi.vary.hosts.host import Host, donor
+from gi.vary.hosts.recipe_code import with_fitting_rate
 from gi.vary.hosts.sameness import is_idle
 from gi.vary.operators.proposal import (
     RECIPE_SHARE,
@@ -96,6 +97,7 @@ def _recipe_insertion(host: Host, means: OperatorContext) -> Proposal | None:
     if part is None or ingredient is None or written is None:
         return None
     code, imports = written
+    code, _ = with_fitting_rate(host, part.type, ingredient, code)
     elements = listed(part)
     if elements:
         placed = insert_element_after(host.source, means.rng.choice(elements), code)

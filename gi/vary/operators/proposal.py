@@ -40,9 +40,10 @@ class Proposal:
 class Example:
     """What an operator may make of a network of (1, 8, 8) and ten classes, one of its parts and no other changed.
 
-    `before` and `after` are the lines of an `nn.Sequential`; `donor` those of the network that lines come from, and
-    `classes` the text of the module classes that it defines, `host_classes` that of the classes that the network itself
-    defines. One test runs the examples of every operator.
+    `before` and `after` are the lines of an `nn.Sequential`, or (`is_recipe`) of a recipe without those of its parts
+    that are plain; `donor` those of the network that lines come from, and `classes` the text of the module classes that
+    it defines, `host_classes` that of the classes that the network itself defines. One test runs the examples of every
+    operator.
     """
 
     before: tuple[str, ...]
@@ -50,6 +51,7 @@ class Example:
     donor: tuple[str, ...] = ()
     classes: str = ""
     host_classes: str = ""
+    is_recipe: bool = False
 
 
 Operator = Callable[[Host, OperatorContext], Proposal | None]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from gi.vary.operators import (
+    augmentation,
     blocks,
     classifier,
     crossover,
@@ -12,6 +13,7 @@ from gi.vary.operators import (
     insertion,
     residual,
     scale,
+    schedule,
     separable,
     stem,
     tweak,
@@ -37,6 +39,8 @@ OPERATORS: Mapping[str, Operator] = {
     "window": window.window,
     "depth": depth.depth,
     "residual": residual.residual,
+    "schedule": schedule.schedule,
+    "augmentation": augmentation.augmentation,
 }
 
 #: Relative to each other. The order counts too: a draw goes through them one after the other.
@@ -56,6 +60,8 @@ SHARES: Mapping[str, float] = {
     "window": 0.06,
     "depth": 0.08,
     "residual": 0.05,
+    "schedule": 0.15,
+    "augmentation": 0.12,
 }
 
 #: Those that have nothing to do without a second parent: they are not drawn for one parent alone.
@@ -77,6 +83,8 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     "window": window.EXAMPLES,
     "depth": depth.EXAMPLES,
     "residual": residual.EXAMPLES,
+    "schedule": schedule.EXAMPLES,
+    "augmentation": augmentation.EXAMPLES,
 }
 
 __all__ = ["EXAMPLES", "FOR_TWO_PARENTS", "OPERATORS", "SHARES"]

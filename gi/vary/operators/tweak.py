@@ -2,32 +2,36 @@
 
 import ast
 import random
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from gi.core.protocols import Signature
+from gi.core.types import LineType
 from gi.source.repair.repair import add_argument, find_argument
 from gi.source.tree.tree import Replacement, Source
 from gi.vary.binding import expressions
 from gi.vary.binding.bind import evaluated
+from gi.vary.binding.magnitudes import MAGNITUDES, moved, strengthened, weight_of
 from gi.vary.genes import Gene
 from gi.vary.hosts.host import Host
-from gi.vary.operators.proposal import RECIPE_SHARE, Example, OperatorContext, Proposal, edit, editable, proposal
+from gi.vary.operators.proposal import Example, OperatorContext, Proposal, edit, editable, proposal
 
 _WIDTH_FACTORS = (0.5, 0.75, 1.25, 1.5, 2.0)
-_SCALE_FACTORS = (0.3, 0.5, 0.7, 1.5, 2.0, 3.0)
-_RATE_STEPS = (-0.2, -0.1, -0.05, 0.05, 0.1, 0.2)
 _WIDTHS = frozenset({"out_channels", "out_features"})
-_RATES = frozenset(
-    {"p", "label_smoothing", "momentum", "pct_start", "gamma", "negative_slope", "alpha", "init"}
-    | {"start_factor", "end_factor", "factor"}
-)
-_OWNED = frozenset(  # shape repair or the task decides these
+_RECIPE_SHARE = 0.4
+_OWNED = frozenset({"last_epoch", "total_steps", "T_max", "T_mult", "eps", "dampening", "size"})
+"""What the length of a training or the size of an image decides, and what hardly matters."""
+_OF_LAYERS = frozenset(  # shape repair decides these
     {"in_channels", "in_features", "num_features", "num_channels", "normalized_shape", "num_parameters", "output_size"}
-    | {"groups", "num_groups", "size", "dim", "padding", "dilation", "start_dim", "end_dim"}
+    | {"groups", "num_groups", "dim", "padding", "dilation", "start_dim", "end_dim"}
     | {"embedding_dim", "num_embeddings", "embed_dim", "num_heads", "d_model", "nhead"}
-    | {"last_epoch", "total_steps", "T_max"}
 )
+_OFFERS: Mapping[LineType, Mapping[str, str]] = {
+    LineType.CONNECTION: {"stride": "2"},
+    LineType.OPTIMIZER: {"weight_decay": "0.0005", "momentum": "0.9"},
+    LineType.SCHEDULER: {"pct_start": "0.1"},
+    LineType.LOSS: {"label_smoothing": "0.1"},
+}
 
 
 EXAMPLES = (
@@ -39,20 +43,52 @@ EXAMPLES = (
 
 
 def tweak(host: Host, means: OperatorContext) -> Proposal | None:
-    """One number changes: a width, kernel size, stride, rate."""
-    in_recipe = means.rng.random() < RECIPE_SHARE
-    genes = [g for p in host.parts for g in p.genes] if in_recipe else editable(host, place=False)
-    scheduled = any(k.arg == "max_lr" for p in host.parts for g in p.genes for k in g.call.keywords)
+    """One number changes: a width, kernel size, stride, rate, strength."""
+    if means.rng.random() < _RECIPE_SHARE:
+        return recipe_tweak(host, means)
+    genes = editable(host, place=False)
     means.rng.shuffle(genes)
     for gene in genes:
         signature = means.lookup.signature(gene.symbol)
         is_cut = gene is host.classifier or (gene.is_laid_out and gene.input.kind != "image")
-        fixed = {"out_channels", "out_features"} if is_cut else {"lr"} if scheduled else set[str]()
+        fixed = {"out_channels", "out_features"} if is_cut else set[str]()
         change = tweaked(host.source, gene, signature, means.rng, fixed=fixed) if signature else None
         if change is not None:
             text, replacements = change
             return proposal(host, replacements, edit("tweak", host, gene, text))
     return None
+
+
+def recipe_tweak(host: Host, means: OperatorContext) -> Proposal | None:
+    """One number of the recipe changes, those oftener that a training feels most, or one is given that was left out."""
+    rng, lookup = means.rng, means.lookup
+    genes = [(g, s) for part in host.parts for g in part.genes if (s := lookup.signature(g.symbol))]
+    scheduled = any(name == "max_lr" for g, s in genes for name, _ in _given(g, s))
+    fixed = _OWNED | ({"lr"} if scheduled else set())
+    found: list[tuple[Gene, Signature, str, ast.expr | None]] = []
+    found += [(g, s, name, node) for g, s in genes for name, node in _given(g, s) if name not in fixed]
+    found += [(g, s, name, None) for g, s in genes for name, _ in _optional(g, s)]
+    while found:
+        gene, signature, name, node = choice = rng.choices(found, [weight_of(n) for _, _, n, _ in found])[0]
+        new = dict(_optional(gene, signature))[name] if node is None else _moved(host, gene, name, node, rng)
+        if new is not None:
+            source = host.source
+            change = add_argument(source, gene.call, name, new) if node is None else source.replace(node, new)
+            return proposal(host, [change], edit("tweak", host, gene, _text_after(source, gene, [change])))
+        found.remove(choice)
+    return None
+
+
+def _moved(host: Host, gene: Gene, name: str, node: ast.expr, rng: random.Random) -> str | None:
+    """The text of another number or pair for a recipe's parameter; None where it stays."""
+    value = evaluated(node, {})
+    if gene.type == LineType.AUGMENTATION:
+        value = strengthened(name, value, rng, side=min(host.task.input_shape[1:]))
+    elif _is_number(value):
+        value = moved(name, float(value), rng)
+    else:
+        return None
+    return None if value is None else repr(value)
 
 
 def tweaked(
@@ -62,15 +98,17 @@ def tweaked(
     fixed = {*fixed, *_settled(source, gene)}
     choices = [c for c in _numbers(gene, signature) if c[0] not in fixed]
     optional = [c for c in _optional(gene, signature) if c[0] not in fixed]
-    if not choices and not optional:
-        return None
     if optional and (not choices or rng.random() < 0.2):
         replacements = [add_argument(source, gene.call, *rng.choice(optional))]
-    else:
-        name, node = rng.choice(choices)
+        return _text_after(source, gene, replacements), replacements
+    rng.shuffle(choices)
+    for name, node in choices:
         value = _other(name, evaluated(node, {}), int(dict(gene.settings).get("groups", "1")), rng)
-        replacements = [source.replace(node, repr(value)), *_with_padding(source, gene, signature, name, node, value)]
-    return _text_after(source, gene, replacements), replacements
+        if value is not None:
+            padding = _with_padding(source, gene, signature, name, node, value)
+            replacements = [source.replace(node, repr(value)), *padding]
+            return _text_after(source, gene, replacements), replacements
+    return None
 
 
 def _settled(source: Source, gene: Gene) -> set[str]:
@@ -80,11 +118,16 @@ def _settled(source: Source, gene: Gene) -> set[str]:
     return {"stride"} if expressions.window(source, gene) is None else {"stride", "kernel_size"}
 
 
+def _given(gene: Gene, signature: Signature) -> list[tuple[str, ast.expr]]:
+    """The parameters that a call gives, by position or by name, with their expressions."""
+    names = [name for name, _ in signature]
+    return list(zip(names, gene.call.args, strict=False)) + [(k.arg or "", k.value) for k in gene.call.keywords]
+
+
 def _numbers(gene: Gene, signature: Signature) -> list[tuple[str, ast.expr]]:
     """The parameters that are given as a plain number, with their expressions."""
-    names = [name for name, _ in signature]
-    given = list(zip(names, gene.call.args, strict=False)) + [(k.arg or "", k.value) for k in gene.call.keywords]
-    return [(name, node) for name, node in given if name not in _OWNED and _is_number(evaluated(node, {}))]
+    owned = _OWNED | _OF_LAYERS
+    return [(n, node) for n, node in _given(gene, signature) if n not in owned and _is_number(evaluated(node, {}))]
 
 
 def _is_number(value: Any) -> bool:
@@ -93,17 +136,15 @@ def _is_number(value: Any) -> bool:
 
 def _optional(gene: Gene, signature: Signature) -> list[tuple[str, str]]:
     """Settings worth trying that the call leaves to their default."""
-    names, given = {name for name, _ in signature}, {k.arg for k in gene.call.keywords}
-    offers = {"stride": "2", "label_smoothing": "0.05", "weight_decay": "0.01"}
-    # A pool's stride is its kernel size where it is left out: 2 would mostly change nothing.
-    if "in_channels" not in names and "stride" in offers:
-        offers.pop("stride")
-    positional = {name for (name, _), _ in zip(signature, gene.call.args, strict=False)}
-    return [(n, v) for n, v in offers.items() if n in names and n not in given | positional]
+    names, given = {name for name, _ in signature}, {name for name, _ in _given(gene, signature)}
+    offers = dict(_OFFERS.get(gene.type, ()))
+    if gene.symbol == "torch.optim.AdamW":  # whose default is 0.01
+        offers["weight_decay"] = "0.05"
+    return [(n, v) for n, v in offers.items() if n in names and n not in given]
 
 
-def _other(name: str, value: float, groups: int, rng: random.Random) -> float:
-    """Another value for a parameter, never the old one; a width stays a multiple of the layer's groups."""
+def _other(name: str, value: float, groups: int, rng: random.Random) -> float | None:
+    """Another value for a layer's parameter, never the old one; a width stays a multiple of the layer's groups."""
     if name in _WIDTHS:
         widths = [w for w in _scaled(value) if w != value and not w % groups]
         return rng.choice(widths or [2 * int(value)])
@@ -112,13 +153,9 @@ def _other(name: str, value: float, groups: int, rng: random.Random) -> float:
         return rng.choice([k for k in kernels if k != value and abs(k - value) <= 2] or [3])
     if name == "stride":
         return 1 if value > 1 else 2
-    if isinstance(value, int):
+    if isinstance(value, int) and name not in MAGNITUDES:
         return max(1, value + rng.choice((-1, 1))) if value > 1 else value + 1
-    if name in _RATES or name.endswith("_prob"):
-        near = [round(value + step, 4) for step in _RATE_STEPS]
-        return rng.choice([v for v in near if 0 < v < 1] or [0.1 if value != 0.1 else 0.2])
-    factor = rng.choice(_SCALE_FACTORS)
-    return float(f"{value * factor:.2g}") if value and float(f"{value * factor:.2g}") != value else 0.01
+    return moved(name, value, rng)
 
 
 def _scaled(width: float) -> list[int]:
