@@ -63,7 +63,9 @@ def write_run(folder, *, config=CONFIG, finished=True, home=SEED_ORIGIN, donor=D
     insertion = Edit("insertion", LineType.ACTIVATION, 12, "", "nn.Hardswish(inplace=True),", donor)
     deep = Individual(DEEP_ID, DEEP, 1, (SMALL_ID,), (insertion,), (Try("insertion"),))
     broken = Individual(BROKEN_ID, SMALL + "\n", 1, (SMALL_ID,), (), (Try("tweak"),))
-    with Archive.create(folder, config, objectives=objectives, seeds=[Program(SMALL, home)]) as archive:
+    with Archive.create(
+        folder, config, objectives=objectives, rungs=(30_000,), seeds=[Program(SMALL, home)]
+    ) as archive:
         archive.individuals.add_slot(0, 0, seed, seed.tries)
         archive.outcomes.add(SMALL_ID, scored(0.08, 650, 0.2), seed=1, images=640)
         archive.generations.close(Generation(0, (SMALL_ID,), (SMALL_ID,), 1.5, {}, 1.0), reference=(1.0, 3000, 3.0))

@@ -153,7 +153,19 @@ def shuffled_delay_s(job):
 @contextmanager
 def made(executor, seeds=SEEDS, variation=vary) -> Iterator[Parts]:
     try:
-        yield Parts(TASK, tuple(seeds), lambda text, task: None, variation, OPERATORS, SHARES, executor, repair, digest)
+        yield Parts(
+            TASK,
+            tuple(seeds),
+            lambda text, task: None,
+            variation,
+            OPERATORS,
+            SHARES,
+            executor,
+            repair,
+            digest,
+            1200,
+            300,
+        )
     finally:
         executor.shutdown()
 

@@ -4,6 +4,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from gi.archive import rows
@@ -42,14 +43,15 @@ class Archive:
 
     @classmethod
     def create(cls, folder: Path, config: RunConfig, *, objectives: Sequence[Objective], seeds: Sequence[Program],
-               command: Sequence[str] = ()) -> "Archive":  # fmt: skip
+               rungs: Sequence[int], command: Sequence[str] = ()) -> "Archive":  # fmt: skip
         """Starts the run file of a new run in `folder`. Raises `ArchiveError` where there is a run already."""
         refuse_existing(folder)
         make_folder(folder)
 
         def write(path: Path) -> None:
             refuse_existing(folder)  # once more: another process may have been faster to the lock
-            write_new(path, lambda db: _start(Database(path, db), config, objectives, seeds=seeds, command=command))
+            fill = partial(_start, config=config, objectives=objectives, seeds=seeds, rungs=rungs, command=command)
+            write_new(path, lambda db: fill(Database(path, db)))
 
         return cls._writing(folder, write)
 
@@ -113,11 +115,13 @@ class Archive:
     def run(self) -> RunRecord:
         """The run's settings and what made it."""
         row = self.db.row(
-            "SELECT config, objectives, reference, versions, machine, command, started FROM run WHERE id = 1"
+            "SELECT config, objectives, reference, versions, machine, command, rungs, started FROM run WHERE id = 1"
         )
         if row is None:
             raise ArchiveError(f"{self.path} holds no run: it was cut off at its start. Pass another --out.")
-        config, objectives, reference, made_by, made_on, command = (json.loads(value or "null") for value in row[:6])
+        config, objectives, reference, made_by, made_on, command, rungs = (
+            json.loads(value or "null") for value in row[:7]
+        )
         settings = RunConfig.from_json(config)
         return RunRecord(
             settings,
@@ -126,7 +130,8 @@ class Archive:
             made_by,
             made_on,
             tuple(command),
-            row[6],
+            row[7],
+            tuple(rungs),
         )
 
     def set_config(self, config: RunConfig) -> None:
@@ -160,20 +165,26 @@ class Archive:
         return str(row[0])
 
     def outcome(self, id_: str, split: str = "validation") -> Outcome | None:
-        """The first outcome of an individual (full id) on `split`, by images and seed; None where it has none yet."""
+        """The outcome of an individual (full id) on `split` of its longest training, by the first of the seeds.
+
+        None where it has none yet.
+        """
         row = self.db.row(
-            f"SELECT {rows.OUTCOME} FROM outcomes WHERE individual = ? AND split = ? ORDER BY images, seed LIMIT 1",
+            f"SELECT {rows.OUTCOME} FROM outcomes WHERE individual = ? AND split = ? "
+            "ORDER BY images DESC, seed LIMIT 1",
             *(id_, split),
         )
         return None if row is None else rows.outcome(row)
 
 
-def _start(db: Database, config: RunConfig, objectives: Sequence[Objective], *, seeds: Sequence[Program],
-           command: Sequence[str]) -> None:  # fmt: skip
+def _start(db: Database, *, config: RunConfig, objectives: Sequence[Objective], seeds: Sequence[Program],
+           rungs: Sequence[int], command: Sequence[str]) -> None:  # fmt: skip
     """Writes what a run is made of and its first session, inside the transaction that makes the file."""
-    made_of = [config.to_json(), [rows.objective_json(o) for o in objectives], versions(), machine(), list(command)]
+    told = [rows.objective_json(objective) for objective in objectives]
+    made_of = [config.to_json(), told, versions(), machine(), list(command), list(rungs)]
     db.execute(
-        "INSERT INTO run (id, config, objectives, versions, machine, command, started) VALUES (1, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO run (id, config, objectives, versions, machine, command, rungs, started) "
+        "VALUES (1, ?, ?, ?, ?, ?, ?, ?)",
         *(*map(rows.to_json, made_of), time.time()),
     )
     db.insert("seeds", [(n, seed.text, *rows.origin_row(seed.origin)) for n, seed in enumerate(seeds)])

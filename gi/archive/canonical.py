@@ -22,6 +22,7 @@ _CONTENT = (
         "SELECT individual, position, operator, type, at_line, before, after, "
         "repository, commit_hash, path, line, licence FROM edits ORDER BY individual, position",
     ),
+    ("promotion", "SELECT number, generation, slot, individual, images FROM promotions ORDER BY number"),
     ("slot", "SELECT generation, slot, individual FROM slots ORDER BY generation, slot"),
     (
         "try",

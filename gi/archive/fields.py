@@ -87,6 +87,12 @@ def is_reference(value: Any) -> bool:
     return isinstance(value, list) and all(map(_is_number, value))
 
 
+def are_rungs(value: Any) -> bool:
+    """Whether it is a list of at least one positive whole number, each larger than the one before."""
+    counts = isinstance(value, list) and bool(value) and all(type(n) is int and n > 0 for n in value)
+    return counts and value == sorted(set(value))
+
+
 def is_objectives(value: Any) -> bool:
     """Whether it is a list of objectives that gi knows."""
     return isinstance(value, list) and all(map(_is_objective, value))

@@ -27,6 +27,15 @@ class GenerationTable:
             self._db.execute("UPDATE run SET reference = ?", rows.to_json(list(reference)))
             self._db.insert("generations", [(g.number, *told[:2], g.hypervolume, told[2], g.cpu_s, time.time())])
 
+    def reopen(self, number: int, slots: int) -> None:
+        """Takes back how a generation of so many slots was closed, and who went up after its last slot.
+
+        What they were trained to stays: whoever goes up again has it already.
+        """
+        with self._db.transaction():
+            self._db.execute("DELETE FROM generations WHERE number = ?", number)
+            self._db.execute("DELETE FROM promotions WHERE generation = ? AND slot >= ?", number, slots)
+
     def all(self) -> tuple[Generation, ...]:
         """The closed generations in order."""
         return tuple(_generation(*row) for row in self._db.rows(_GENERATION))

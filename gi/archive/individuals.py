@@ -5,7 +5,7 @@ from typing import Any
 
 from gi.archive import rows
 from gi.archive.database import Database
-from gi.archive.records import Provenance, Slot
+from gi.archive.records import Promotion, Provenance, Slot
 from gi.core.errors import ArchiveError
 from gi.core.types import Individual, Try
 
@@ -47,6 +47,13 @@ class IndividualTables:
         """The fingerprint of every individual that has one, by id in order of acceptance."""
         return dict(self._db.rows("SELECT id, fingerprint FROM individuals WHERE fingerprint != '' ORDER BY seq"))
 
+    def by_id(self, id_: str) -> Individual:
+        """An individual by its full id. Raises `ArchiveError`."""
+        row = self._db.row(f"{_INDIVIDUAL} WHERE id = ?", id_)
+        if row is None:
+            raise ArchiveError(f"no individual has the id {id_!r}: give the full id of one.")
+        return self._individual(row)
+
     def by_prefix(self, prefix: str) -> Individual:
         """The one individual whose id starts with `prefix`. Raises `ArchiveError` for none and for several."""
         candidates = self._db.rows(f"{_INDIVIDUAL} WHERE substr(id, 1, ?) = ? ORDER BY seq", len(prefix), prefix)
@@ -74,14 +81,19 @@ class IndividualTables:
         decided = self._db.rows("SELECT slot, individual FROM slots WHERE generation = ? ORDER BY slot", generation)
         return tuple(Slot(generation, slot, id_, self._tries(generation, slot)) for slot, id_ in decided)
 
-    def pending(self, generation: int) -> tuple[Individual, ...]:
-        """The individuals of a generation with no outcome on the validation split: what is left to evaluate."""
-        unscored = self._db.rows(
-            f"{_INDIVIDUAL} WHERE generation = ? AND id NOT IN "
-            "(SELECT individual FROM outcomes WHERE split = 'validation') ORDER BY seq",
-            generation,
-        )
-        return tuple(map(self._individual, unscored))
+    def add_promotion(self, promotion: Promotion) -> None:
+        """Records that an individual goes up a rung."""
+        p = promotion
+        with self._db.transaction():
+            self._db.execute(
+                "INSERT INTO promotions (generation, slot, individual, images) VALUES (?, ?, ?, ?)",
+                *(p.generation, p.slot, p.individual, p.images),
+            )
+
+    def promotions(self) -> tuple[Promotion, ...]:
+        """Who went up, in the order of the decisions."""
+        decided = self._db.rows("SELECT generation, slot, individual, images FROM promotions ORDER BY number")
+        return tuple(Promotion(*row) for row in decided)
 
     def _add(self, individual: Individual, slot: int) -> None:
         i = individual

@@ -165,13 +165,14 @@ def _told(value: object, limit: int = 80) -> str:
 _ID_COLUMNS = (
     "individuals.id", "slots.individual", "parents.individual", "parents.parent", "edits.individual",
     "outcomes.individual", "outcomes.copied_from", "retrainings.individual", "measurements.program",
-    "explanations.individual", "seedings.individual", "seeded_layers.individual",
+    "explanations.individual", "seedings.individual", "seeded_layers.individual", "promotions.individual",
 )  # fmt: skip
 _RULES = (
     Rule(_ID_COLUMNS, "at most 64 hexadecimal digits", fields.is_id),
     Rule(("generations.population", "generations.front"), "a list of ids", as_json(fields.are_ids)),
     Rule(("run.objectives",), "a list of gi's objectives", as_json(fields.is_objectives)),
     Rule(("run.reference",), "a list of finite numbers", as_json(fields.is_reference)),
+    Rule(("run.rungs",), "a list of ascending numbers of samples", as_json(fields.are_rungs)),
     Rule(("run.command", "sessions.command"), "a list of texts", as_json(fields.are_texts)),
     Rule(("run.versions", "sessions.versions"), "texts by name", as_json(fields.are_named_texts)),
     Rule(("run.machine", "events.detail", "generations.random_state"), "a JSON object",

@@ -74,6 +74,22 @@ def _outcomes_from_the_cache(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
+def _rungs(db: sqlite3.Connection) -> None:
+    """How many training samples each rung presents, and which individuals went up when.
+
+    A run of an earlier format has one rung, of the samples that one evaluation presented.
+    """
+    db.execute("ALTER TABLE run ADD COLUMN rungs TEXT NOT NULL DEFAULT '[]'")
+    db.execute(
+        "UPDATE run SET rungs = json_array(coalesce(json_extract(config, '$.images'), "
+        "(SELECT max(images) FROM outcomes WHERE split = 'validation'), 30000))"
+    )
+    db.execute(
+        "CREATE TABLE promotions (number INTEGER PRIMARY KEY, generation INTEGER NOT NULL, slot INTEGER NOT NULL, "
+        "individual TEXT NOT NULL REFERENCES individuals (id), images INTEGER NOT NULL)"
+    )
+
+
 _RUN_TABLES = """
 CREATE TABLE run (
     id INTEGER PRIMARY KEY CHECK (id = 1), config TEXT NOT NULL, objectives TEXT NOT NULL, reference TEXT,
@@ -172,5 +188,6 @@ STEPS = (
     Migration(3, "the tables that were made on first use", _tables_made_on_first_use),
     Migration(4, "the errors of retrainings in their outcomes alone", _errors_of_retrainings),
     Migration(5, "which outcomes came from the cache", _outcomes_from_the_cache),
+    Migration(6, "rungs of trainings, and who went up", _rungs),
 )
 VERSION = STEPS[-1].number

@@ -23,15 +23,26 @@ class OutcomeTables:
             self._add(Evaluation(individual, "validation", seed, images, outcome, copied_from))
 
     def add_retraining(
-        self, individual: str, outcome: Outcome, *, seed: int, images: int, weights: str | None = None
+        self,
+        individual: str,
+        outcome: Outcome,
+        *,
+        seed: int,
+        images: int,
+        weights: str | None = None,
+        on_rung: Outcome | None = None,
     ) -> None:
         """Records a retraining from scratch; `weights` is where they lie, relative to the folder.
 
-        A scored outcome holds `error` on the test split and, as far as they were measured, `FINAL_FIGURES`.
+        A scored outcome holds `error` on the test split and, as far as they were measured, `FINAL_FIGURES`. `on_rung`
+        is what the same training gave the search on the top rung; where it failed it is the search's failure alone.
         """
         with self._db.transaction():
-            self._add(Evaluation(individual, "test", seed, images, outcome))
-            self._db.insert("retrainings", [(individual, seed, images, weights)])
+            if on_rung is not None:
+                self._add(Evaluation(individual, "validation", seed, images, on_rung))
+            if on_rung is None or isinstance(outcome, Scored):
+                self._add(Evaluation(individual, "test", seed, images, outcome))
+                self._db.insert("retrainings", [(individual, seed, images, weights)])
 
     def evaluations(self, split: str | None = None) -> tuple[Evaluation, ...]:
         """The outcomes on `split` (all without it) in order of the individuals' acceptance, then by seed."""

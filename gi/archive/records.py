@@ -10,7 +10,10 @@ from gi.core.types import Edit, Objective, Outcome, Try
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """What a run is: its settings, and what made it. `reference` is the hypervolume's point, unscaled, once known."""
+    """What a run is: its settings, and what made it. `reference` is the hypervolume's point, unscaled, once known.
+
+    `rungs` are the numbers of training samples that the trainings of each rung present, the lowest first.
+    """
 
     config: RunConfig
     objectives: tuple[Objective, ...]
@@ -19,6 +22,17 @@ class RunRecord:
     machine: Mapping[str, Any]
     command: tuple[str, ...]
     started: float
+    rungs: tuple[int, ...]
+
+    @property
+    def top_images(self) -> int:
+        """How many training samples a training of the top rung presents."""
+        return self.rungs[-1]
+
+    @property
+    def final_images(self) -> int:
+        """How many training samples a final training presents."""
+        return self.config.final_images or self.top_images
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +43,16 @@ class Slot:
     slot: int
     individual: str | None
     tries: tuple[Try, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """An individual that went up to the rung of `images` samples, before `slot` of a generation was decided."""
+
+    generation: int
+    slot: int
+    individual: str
+    images: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,14 @@ from gi.core.types import FINAL_FIGURES, OBJECTIVES, Constraint, total_excess
 
 
 def front_members(archive: Archive) -> tuple[FrontMember, ...]:
-    """All that nothing dominates among the individuals of the closed generations, by the first objective.
+    """All that nothing dominates on the highest rung that anybody reached, by the first objective.
 
-    Of individuals with equal values the earliest; empty before the first generation closed.
+    What was trained for a shorter time is no measure for it. Of individuals with equal values the earliest; empty
+    before the first generation closed.
     """
     run, last = archive.run(), archive.generations.last()
     keys = [objective.key for objective in run.objectives]
-    scored = _scored(archive, -1 if last is None else last.number)
+    scored = [] if last is None else _scored(archive, last.number)
     values = [tuple(figures[key] for key in keys) for _, _, figures in scored]
     limits = run.config.constraints
     violations = [
@@ -29,10 +30,11 @@ def front_members(archive: Archive) -> tuple[FrontMember, ...]:
 
 
 def _scored(archive: Archive, generation: int) -> list[tuple[str, int, dict[str, float]]]:
-    """Id, generation and figures of what was scored up to `generation`, in order of acceptance."""
+    """Id, generation and figures on the highest rung of what was scored up to `generation`, as it was accepted."""
     stored = archive.db.rows(
         "SELECT id, generation, figures FROM individuals JOIN outcomes ON individual = id "
-        "WHERE split = 'validation' AND figures IS NOT NULL AND generation <= ? ORDER BY seq, images, seed",
+        "WHERE split = 'validation' AND figures IS NOT NULL AND generation <= ?1 AND images = ("
+        "SELECT max(images) FROM outcomes WHERE split = 'validation' AND figures IS NOT NULL) ORDER BY seq, seed",
         generation,
     )
     first = {id_: (id_, number, figures) for id_, number, figures in reversed(stored)}
@@ -80,7 +82,10 @@ def run_summary(archive: Archive) -> RunSummary:
     last, happened, db = archive.generations.last(), archive.sessions.events(), archive.db
     evaluated, failed, from_cache, training_cpu_s = db.row(
         "SELECT count(*), coalesce(sum(figures IS NULL), 0), coalesce(sum(cached), 0), "
-        "coalesce(sum((train_cpu_s + measure_cpu_s) * (NOT cached)), 0) FROM outcomes WHERE copied_from IS NULL"
+        "coalesce(sum((train_cpu_s + measure_cpu_s) * (NOT cached)), 0) FROM outcomes o WHERE copied_from IS NULL "
+        # A training on the top rung is a final training as well: one training, two rows.
+        "AND (split = 'validation' OR NOT EXISTS (SELECT 1 FROM outcomes v WHERE v.split = 'validation' "
+        "AND v.individual = o.individual AND v.seed = o.seed AND v.images = o.images))"
     )
     cpu_s = archive.sessions.cpu_s()
     return RunSummary(

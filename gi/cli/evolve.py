@@ -43,7 +43,9 @@ _DEFAULT: dict[str, Any] = {field.name: field.default for field in dataclasses.f
 @click.option("--dataset", default="digits", show_default=True, metavar="NAME|FOLDER", help="What to learn.")
 @image_size_option
 @click.option("--generations", type=int, default=_DEFAULT["generations"], show_default=True, help="How many to breed.")
-@click.option("--population", type=int, default=_DEFAULT["population"], show_default=True, help="Programs kept alive.")
+@click.option(
+    "--population", type=int, default=_DEFAULT["population"], show_default=True, help="Offspring a generation."
+)
 @click.option("--seed", type=int, default=_DEFAULT["seed"], show_default=True, help="Of every random stream.")
 @click.option("--workers", type=int, default=None, show_default="one for each core", help="Evaluations at once.")
 @click.option("--budget", metavar="20m", help="CPU time of the whole run, final trainings included: 90s, 20m, 1h30m.")
@@ -64,11 +66,36 @@ _DEFAULT: dict[str, Any] = {field.name: field.default for field in dataclasses.f
     show_default=True,
     help="What the objective error measures: wrong answers, their mean over the classes, or 1 - AUC.",
 )
-@click.option("--images", type=int, default=_DEFAULT["images"], show_default=True, help="Images of one evaluation.")
 @click.option(
-    "--final-images", type=int, default=_DEFAULT["final_images"], show_default=True, help="Of one final training."
+    "--epochs", type=float, default=_DEFAULT["epochs"], show_default=True, help="Of a training on the top rung."
 )
-@click.option("--final-seeds", type=int, default=_DEFAULT["final_seeds"], show_default=True, help="Final trainings.")
+@click.option(
+    "--rungs",
+    type=int,
+    default=_DEFAULT["rungs"],
+    show_default=True,
+    help="Of trainings, each four times as long as the one below; the best quarter goes up.",
+)
+@click.option("--images", type=int, help="One rung instead, of trainings on so many images.")
+@click.option(
+    "--survival",
+    type=click.Choice(["hypervolume", "nsga2"]),
+    default=_DEFAULT["survival"],
+    show_default=True,
+    help="What decides within a front.",
+)
+@click.option(
+    "--lag",
+    type=int,
+    default=_DEFAULT["lag"],
+    show_default=True,
+    help="Trainings under way whose outcomes a decision does not wait for; at least the number of workers.",
+)
+@click.option(
+    "--finals", type=int, default=_DEFAULT["finals"], show_default=True, help="Front members with final trainings."
+)
+@click.option("--final-images", type=int, show_default="as on the top rung", help="Of one final training.")
+@click.option("--final-seeds", type=int, default=_DEFAULT["final_seeds"], show_default=True, help="Trainings of each.")
 @click.option("--batch-size", type=int, default=_DEFAULT["batch_size"], show_default=True, help="Images of one step.")
 @click.option(
     "--cpu-limit",

@@ -16,19 +16,25 @@ from gi.core.types import METRICS, OBJECTIVES, Constraint, Objective
 
 # Twice what the user's own model takes: offspring may be dearer, not without bound (decision 009).
 OWN_MODEL_FACTOR = 2.0
+RUNG_FACTOR = 4  # a rung is so many times as long as the one below, and so many times fewer programs reach it
+LEAST_TOP_IMAGES = 60_000
+PACE_IMAGES = 30_000  # a limit of CPU seconds is that of a training which presents so many samples
 WALL_FOR_CPU = 8  # a busy machine may take this many times as long as the CPU does
-PACE_IMAGES = 30_000  # a training's CPU limit is given for so many images: jobs of one run present different numbers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunConfig:
     """Everything that decides a run's result. Raises `ConfigError` for a value out of range.
 
-    `images` is the number of training samples presented in one evaluation, `final_images` in each of the
-    `final_seeds` retrainings of the front; `clock="model"` replaces measured times by a cost model, which makes the
-    run equal on every machine. `cpu_limit_s` is the CPU seconds that a training of `PACE_IMAGES` images may take, fewer
-    or more in proportion; a program whose first steps show that it would take longer is refused, which keeps a search
-    from spending itself on a few giants. `wall_limit_s` bounds one evaluation of that many images or fewer.
+    Programs are trained on `rungs` rungs, each `RUNG_FACTOR` times as long as the one below; the top one presents every
+    training sample `epochs` times. With `images` there is one rung, of so many training samples. `population` offspring
+    make a generation; parents are the best `parents` that a rung knows, chosen by `survival`. An offspring is made
+    knowing all outcomes but those of the `lag` trainings before it. `finals` members of the front are trained on
+    `final_seeds` seeds each, with `final_images` samples presented (None: as many as on the top rung). `clock="model"`
+    replaces measured times by a cost model, which makes the run equal on every machine. `cpu_limit_s` is the CPU
+    seconds that a training of `PACE_IMAGES` images may take, fewer or more in proportion; a program whose first steps
+    show that it would take longer is refused, which keeps a search from spending itself on a few giants. `wall_limit_s`
+    bounds one evaluation of that many images or fewer.
     Without `cpu_limit_s` the limit is `OWN_MODEL_FACTOR` times what the seed programs take. `entry` is the expression
     that builds the network among a program's names. `index` is the folder of the weight-search index whose networks
     trainings start from. With `inherit` the trainings of the search start from the parents' weights; the front's final
@@ -41,12 +47,18 @@ class RunConfig:
 
     dataset: str
     generations: int = 50
-    population: int = 16
+    population: int = 8
     seed: int = 0
     budget_cpu_s: float | None = None
     objectives: tuple[str, ...] = ("error", "params", "time")
-    images: int = 30_000
-    final_images: int = 90_000
+    epochs: float = 9.0
+    rungs: int = 4
+    images: int | None = None
+    parents: int = 64
+    survival: Literal["hypervolume", "nsga2"] = "hypervolume"
+    lag: int = 8
+    finals: int = 8
+    final_images: int | None = None
     final_seeds: int = 3
     batch_size: int = 64
     cpu_limit_s: float | None = 8.0
@@ -81,6 +93,17 @@ class RunConfig:
         # One objective has no front.
         if len(set(self.objectives)) < max(len(self.objectives), 2):
             raise ConfigError(f"objectives are {', '.join(self.objectives)}: name at least two different ones.")
+
+    def ladder(self, samples: int) -> tuple[int, ...]:
+        """How many training samples each rung presents, the lowest first, on a set of so many training samples.
+
+        A set of a few thousand needs more than a few epochs to be learned: the top rung presents at least
+        `LEAST_TOP_IMAGES`.
+        """
+        if self.images is not None:
+            return (self.images,)
+        top = max(round(self.epochs * samples), LEAST_TOP_IMAGES)
+        return tuple(max(top // RUNG_FACTOR**below, 1) for below in range(self.rungs - 1, -1, -1))
 
     @property
     def constraints(self) -> tuple[Constraint, ...]:
@@ -142,7 +165,12 @@ _LEAST: dict[str, float] = {
     "generations": 1,
     "population": 2,
     "budget_cpu_s": 1,
+    "epochs": 0.01,
+    "rungs": 1,
     "images": 1,
+    "parents": 2,
+    "lag": 1,
+    "finals": 0,
     "final_images": 1,
     "final_seeds": 1,
     "batch_size": 1,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from gi.archive import Archive
+from gi.archive import Archive, RunRecord
 from gi.core.errors import ConfigError, CorpusError
 from gi.core.files import write_whole
 from gi.core.settings import RunConfig, cache_folder
@@ -36,7 +36,7 @@ class Exported:
 
 def model_source(archive: Archive, id_: str) -> str:
     """The text of the plain PyTorch file of the individual whose id starts with `id_`."""
-    return _source(archive.run().config, individual_subject(archive, id_), run_dataset(archive.run().config))
+    return _source(archive.run(), individual_subject(archive, id_), run_dataset(archive.run().config))
 
 
 def export_model(
@@ -70,7 +70,7 @@ def export_subject(
     # Every refusal comes before the first file: an export that fails leaves the folder as it was.
     refuse_existing(out, weights=weights, onnx=onnx, force=force)
     refuse_others_beside(archive, subject, out, force=force)
-    text = _source(config, subject, dataset)
+    text = _source(archive.run(), subject, dataset)
     out.parent.mkdir(parents=True, exist_ok=True)
     if plan.onnx and trained:
         from gi.export.onnx import onnx_bytes
@@ -158,17 +158,17 @@ def _version(package: str) -> str:
         return ""
 
 
-def _source(config: RunConfig, subject: Subject, dataset: Dataset) -> str:
-    facts = data_facts(dataset, config.dataset)
-    return model_text(subject.text, subject.origins, facts, _figures(config, subject, dataset), config.entry)
+def _source(run: RunRecord, subject: Subject, dataset: Dataset) -> str:
+    facts = data_facts(dataset, run.config.dataset)
+    return model_text(subject.text, subject.origins, facts, _figures(run, subject, dataset), run.config.entry)
 
 
-def _figures(config: RunConfig, subject: Subject, dataset: Dataset) -> Figures:
-    batch_size = min(config.batch_size, dataset.num_train)
+def _figures(run: RunRecord, subject: Subject, dataset: Dataset) -> Figures:
+    batch_size = min(run.config.batch_size, dataset.num_train)
     return Figures(
         num_params=subject.num_params,
         batch_size=batch_size,
-        steps=max(1, config.final_images // batch_size),
+        steps=max(1, run.final_images // batch_size),
         validation_errors=subject.validation_errors,
         test_errors=subject.test_errors,
         notes=subject.notes,

@@ -171,7 +171,8 @@ class TrainingBench:
         stop_requested: Callable[[], bool] = lambda: False,
     ) -> None:
         """Takes up the outcomes that the run holds."""
-        self.archive, self.tools, self.limits, self.config = archive, tools, limits, archive.run().config
+        self.archive, self.tools, self.limits, self.run = archive, tools, limits, archive.run()
+        self.config = self.run.config
         self.trainings, self.cpu_s = 0, 0.0
         # Seeds that no training of the search used: the winner was selected for its luck on those.
         self.seeds = tuple(torch_seed(self.config.seed, "explain", n) for n in range(limits.seeds))
@@ -184,7 +185,7 @@ class TrainingBench:
         """One outcome for each seed; None where what is left of the budget does not reach."""
         id_ = self._id(variant)
         # All or nothing: a part of the seeds would use up the budget without deciding anything.
-        jobs = [Job(id_, variant.text, seed, self.config.images) for seed in seeds]
+        jobs = [Job(id_, variant.text, seed, self.run.top_images) for seed in seeds]
         missing = [job for job in jobs if self._key(job) not in self._outcomes]
         if missing and not self._affords(len(missing)):
             return None
@@ -193,7 +194,7 @@ class TrainingBench:
 
     def known(self, variant: Variant) -> tuple[Outcome, ...]:
         """The outcomes that were measured earlier, in the order of their seeds."""
-        keys = [(self._id(variant), "validation", seed, self.config.images) for seed in self.seeds]
+        keys = [(self._id(variant), "validation", seed, self.run.top_images) for seed in self.seeds]
         return tuple(self._of(variant, self._outcomes[key]) for key in keys if key in self._outcomes)
 
     def final_errors(self, variant: Variant) -> tuple[float, ...]:
@@ -201,7 +202,7 @@ class TrainingBench:
         make_folder(self.archive.folder / WEIGHTS)
         kept = str(self.archive.folder / WEIGHTS / f"{variant.id}.pt")
         seeds = [torch_seed(self.config.seed, "retrain", n) for n in range(self.config.final_seeds)]
-        images = self.config.final_images
+        images = self.run.final_images
         jobs = [Job(variant.id, variant.text, s, images, "test", None if n else kept) for n, s in enumerate(seeds)]
         self._train([job for job in jobs if self._key(job) not in self._outcomes], ("error",))
         outcomes = [self._outcomes[self._key(job)] for job in jobs]
@@ -293,7 +294,7 @@ def _explanation(
         program.text,
         program.num_params,
         tuple(search.verdicts[number] for number in sorted(search.verdicts)),
-        bench.config.images,
+        bench.run.top_images,
         search.levels(search.variants.whole) or {},
         search.levels(program) or {},
         bench.individual_errors(individual.id),

@@ -2,8 +2,8 @@
 
 A budget bounds the whole run: nothing is begun that, with all that is under way, would go beyond it by the estimate
 of what it takes. While the search goes on a share is kept for the final trainings; these take what is left in the end.
-Estimates come from what was measured: a child takes about what its parents took, a final training what the member's
-evaluation took, in proportion to its images.
+Estimates come from what was measured: a child takes about what its parents took, a longer training what the shorter
+one took, in proportion to its images.
 """
 
 import math
@@ -11,9 +11,8 @@ import statistics
 import time
 from collections.abc import Iterable, Sequence
 
-from gi.archive import Archive
-from gi.core.settings import OWN_MODEL_FACTOR, PACE_IMAGES, RunConfig
-from gi.core.types import Cost
+from gi.archive import Archive, RunRecord
+from gi.core.settings import OWN_MODEL_FACTOR, RunConfig, pace_s
 from gi.sandbox.process_cpu import Clock
 
 _LEAST_LIMIT_S = 2.0  # below this a start that is slow once decides
@@ -21,29 +20,26 @@ FINALS_SHARE = 1 / 3  # of a budget is kept for final trainings: a front without
 _LARGEST_SHARE = 0.1  # of a budget may go into one training of the search
 
 
-def own_limit_s(seed_train_s: Iterable[float]) -> float | None:
-    """The CPU seconds that one training may take, given what the seed programs' took; None before they ended."""
-    slowest_s = max(seed_train_s, default=None)
+def own_limit_s(seed_paces_s: Iterable[float]) -> float | None:
+    """The CPU seconds that a training may take for `PACE_IMAGES` samples, by what the seed programs took for as many.
+
+    None before one of these ended.
+    """
+    slowest_s = max(seed_paces_s, default=None)
     return None if slowest_s is None else max(_LEAST_LIMIT_S, OWN_MODEL_FACTOR * slowest_s)
 
 
-def training_limit_s(config: RunConfig, seed_train_s: Sequence[float]) -> float | None:
-    """The limit of one training of the search where it is another than the settings'.
+def training_limit_s(run: RunRecord, seed_paces_s: Sequence[float]) -> float | None:
+    """The limit of one training of the search, for `PACE_IMAGES` samples, where it is another than the settings'.
 
-    With a budget a tenth of it, or twice what the slowest seed program took: one giant that is under way when the
-    search has to end would use up what is kept for the final trainings.
+    With a budget a tenth of it for the longest training, or twice what the slowest seed program took: one giant that is
+    under way when the search has to end would use up what is kept for the final trainings.
     """
-    own_s = own_limit_s(seed_train_s)
+    own_s, config = own_limit_s(seed_paces_s), run.config
     if config.budget_cpu_s is None or own_s is None:
         return own_s if config.cpu_limit_s is None else None
-    limit_s = math.inf if config.cpu_limit_s is None else config.cpu_limit_s * config.images / PACE_IMAGES
-    return min(limit_s, max(own_s, _LARGEST_SHARE * config.budget_cpu_s))
-
-
-def final_s(cost: Cost, config: RunConfig) -> float:
-    """The CPU seconds of a final training, from what the evaluation took: longer, and scored on one split more."""
-    longer = config.final_images / config.images
-    return cost.cpu_s + (longer - 1) * cost.train_cpu_s + cost.measure_cpu_s
+    largest_s = pace_s(_LARGEST_SHARE * config.budget_cpu_s, run.top_images)
+    return min(config.cpu_limit_s or math.inf, max(own_s, largest_s))
 
 
 def affordable_seeds(prices_s: Sequence[float], seeds: int, left_s: float) -> int:
@@ -83,9 +79,9 @@ class RunCost:
         """Writes down the session's CPU and wall seconds so far."""
         self._archive.sessions.set_cost(self.cpu_s - self._before_s, time.monotonic() - self._started)
 
-    def kept_s(self, finals_s: Iterable[float]) -> float:
-        """What the search leaves to the final trainings that would take `finals_s`: a third of the budget at most."""
-        return 0.0 if self._budget_s is None else min(sum(finals_s), FINALS_SHARE * self._budget_s)
+    def kept_s(self, finals_s: float) -> float:
+        """What the search leaves to the final trainings that would take `finals_s`: a share of the budget at most."""
+        return 0.0 if self._budget_s is None else min(finals_s, FINALS_SHARE * self._budget_s)
 
     def learn(self, expected_s: float, taken_s: float) -> None:
         """Takes in what a training took against its estimate."""

@@ -29,10 +29,20 @@ class Varied:
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """An individual was trained and scored on the validation split, or failed."""
+    """An individual was trained on `images` samples and scored on the validation split, or failed."""
 
     individual: str
     outcome: Outcome
+    images: int
+
+
+@dataclass(frozen=True, slots=True)
+class Promoted:
+    """An individual goes up to the rung of `images` samples, the `rung`-th from 0."""
+
+    individual: str
+    rung: int
+    images: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +113,7 @@ class Finished:
 RunEvent: TypeAlias = (
     GenerationStarted
     | Varied
+    | Promoted
     | Evaluated
     | GenerationEnded
     | RetrainingStarted

@@ -1,15 +1,14 @@
 """The end of a run: the front trained from scratch on several seeds, scored on validation and then once on test.
 
-The best of the front is chosen by the validation errors of these trainings: the search's own is one short training,
-and the least of many such is the luckiest. The test errors are only shown.
+The best of the front is chosen by the validation errors of these trainings: the search's own is one training, and the
+least of many such is the luckiest. The test errors are only shown.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gi.archive import WEIGHTS, Archive
+from gi.archive import WEIGHTS, Archive, RunRecord
 from gi.core.protocols import Job
-from gi.core.settings import RunConfig
 from gi.core.streams import torch_seed
 from gi.core.types import Outcome, Scored
 
@@ -23,25 +22,25 @@ class FinalTrainings:
 
 
 def retraining_jobs(
-    archive: Archive, config: RunConfig, front: Sequence[str], cpu_limit_s: float | None = None, *, seeds: int
+    archive: Archive, run: RunRecord, front: Sequence[str], cpu_limit_s: float | None = None, *, seeds: int
 ) -> list[Job]:
     """The trainings of the front members (ids) that the archive does not hold yet.
 
     Member by member, on the first `seeds` of the final seeds each, then on the rest of them.
     """
     done = {(r.individual, r.seed, r.images) for r in archive.outcomes.retrainings()}
-    turns = (range(seeds), range(seeds, config.final_seeds))
-    jobs = [_job(archive, config, id_, n, cpu_limit_s) for turn in turns for id_ in front for n in turn]
+    turns = (range(seeds), range(seeds, run.config.final_seeds))
+    jobs = [final_job(archive, run, id_, n, cpu_limit_s) for turn in turns for id_ in front for n in turn]
     return [job for job in jobs if (job.id, job.seed, job.images) not in done]
+
+
+def final_job(archive: Archive, run: RunRecord, id_: str, n: int, cpu_limit_s: float | None) -> Job:
+    """The n-th final training of an individual; the first one's weights are kept."""
+    kept = None if n else str(archive.folder / WEIGHTS / f"{id_}.pt")
+    seed = torch_seed(run.config.seed, "retrain", n)
+    return Job(id_, archive.text(id_), seed, run.final_images, "test", kept, cpu_limit_s)
 
 
 def kept_weights(job: Job, outcome: Outcome) -> str | None:
     """Where a retraining left its weights, relative to the run's folder; None where none were kept."""
     return f"{WEIGHTS}/{job.id}.pt" if isinstance(outcome, Scored) and job.weights_path else None
-
-
-def _job(archive: Archive, config: RunConfig, id_: str, n: int, cpu_limit_s: float | None) -> Job:
-    """The n-th final training of a front member; the first one's weights are kept."""
-    kept = None if n else str(archive.folder / WEIGHTS / f"{id_}.pt")
-    seed = torch_seed(config.seed, "retrain", n)
-    return Job(id_, archive.text(id_), seed, config.final_images, "test", kept, cpu_limit_s)

@@ -55,16 +55,19 @@ class Evaluations:
         if self._stop_requested():
             raise Interrupted
 
-    def finish(self, *, enough: Callable[[], bool] = lambda: False) -> None:
-        """Waits until everything has ended; once `enough`, takes back what no worker has begun with."""
+    def finish(self) -> None:
+        """Waits until everything has ended."""
         while self._running:
-            if enough():
-                self._take_back()
             self.collect(_POLL_S)
+
+    def take_back(self) -> None:
+        """Takes back what no worker has begun with."""
+        for future in [future for future in self._running if future.cancel()]:
+            del self._running[future]
 
     def settle(self) -> None:
         """After an interruption: takes back what has not begun, and gives what runs a moment to end."""
-        self._take_back()
+        self.take_back()
         wait(self._running, timeout=GRACE_S)
         self._record_ended(0.0)
         self._running.clear()
@@ -78,10 +81,6 @@ class Evaluations:
                 self.submit(job, expected_s=self._expected_s[job])
             else:
                 self._record(job, outcome)
-
-    def _take_back(self) -> None:
-        for future in [future for future in self._running if future.cancel()]:
-            del self._running[future]
 
 
 def _killed_from_outside(outcome: Outcome) -> bool:

@@ -1,34 +1,38 @@
 """Has individuals trained and writes down what comes of it."""
 
+import dataclasses
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 
-from gi.archive import WEIGHTS, Archive, Generation, make_folder
+from gi.archive import WEIGHTS, Archive, RunRecord, make_folder
 from gi.core.protocols import Job
-from gi.core.settings import RunConfig, pace_s
+from gi.core.settings import pace_s
 from gi.core.streams import torch_seed
-from gi.core.types import Cost, Individual, Outcome, Scored
-from gi.search.budget import RunCost, affordable_seeds, final_s, own_limit_s, training_limit_s
+from gi.core.types import FINAL_FIGURES, Cost, Individual, Outcome, Scored
+from gi.search.budget import RunCost, affordable_seeds, own_limit_s, training_limit_s
 from gi.search.events import Evaluated, Retrained, RetrainingStarted, RunEvent
-from gi.search.final_training import FinalTrainings, kept_weights, retraining_jobs
+from gi.search.final_training import FinalTrainings, final_job, kept_weights, retraining_jobs
 from gi.search.in_flight import Evaluations, checked
 from gi.search.parent_weights import forget_dead, inheriting
-from gi.search.scores import Scores
 from gi.search.twins import Twins
+
+_SCORED = (
+    2_000  # validation samples on the lowest of several rungs: their noise is far below that of so short a training
+)
 
 
 class Outcomes:
-    """The trainings of a run: each outcome goes into the archive, into `scores`, and to the display.
+    """The trainings of a run: each outcome goes into the archive and to the display, and is `known` from then on.
 
-    An individual that computes what an earlier one does gets that one's outcome in place of a training.
+    An individual that computes what an earlier one does gets that one's outcome in place of a training. A training on
+    the top rung of several is the first of the individual's final trainings, too.
     """
 
     def __init__(
         self,
         archive: Archive,
-        config: RunConfig,
-        scores: Scores,
+        run: RunRecord,
         cost: RunCost,
         *,
         evaluate: Callable[[Job], "Future[Outcome]"],
@@ -36,32 +40,56 @@ class Outcomes:
         stop_requested: Callable[[], bool],
     ) -> None:
         """Takes up the outcomes that the archive holds."""
-        self._archive, self._config, self._scores, self._cost, self._notify = archive, config, scores, cost, notify
+        self._archive, self._run, self._config, self._cost, self._notify = archive, run, run.config, cost, notify
         self.twins = Twins(archive.individuals.fingerprints())
         self.running = Evaluations(evaluate, self._record, stop_requested)
-        self._costs: dict[str, Cost] = {}
-        self._train_s: dict[str, float] = {}
+        self.known: dict[tuple[str, int], Outcome] = {}
+        self._longest: dict[str, tuple[int, Cost]] = {}
+        self._train_s: dict[str, tuple[int, float]] = {}
+        self._paces: list[float] = []
+        self._rests_s: list[float] = []
         for evaluation in archive.outcomes.evaluations("validation"):
-            self._remember(evaluation.individual, evaluation.outcome)
-            self.twins.settle(evaluation.individual, evaluation.outcome)
+            self._remember(evaluation.individual, evaluation.images, evaluation.outcome)
+            self.twins.settle(evaluation.individual, evaluation.images, evaluation.outcome)
 
-    def submit(self, individual: Individual) -> None:
-        """Has an individual trained, or copies the outcome of the one that it is a twin of."""
+    # ----------------------------------------------------------------------------------------------- the search's
+
+    def train(self, individual: Individual, images: int) -> None:
+        """Has an individual trained on a rung, or copies the outcome of the one that it is a twin of.
+
+        What the archive holds already is left as it is.
+        """
+        if (individual.id, images) in self.known:
+            return
         first = self.twins.first(individual)
         if first != individual.id:
-            outcome = self.twins.outcome(first, individual)
+            outcome = self.twins.outcome(first, images, individual)
             if outcome is not None:
-                self._copy(individual, outcome, first)
+                self._copy(individual, images, outcome, first)
             return
-        limit_s = training_limit_s(self._config, self._seed_train_s()) if individual.parents else None
-        job = Job(individual.id, individual.text, self._seed, self._config.images, cpu_limit_s=self._pace_s(limit_s))
-        if self._config.inherit:
-            job = inheriting(job, individual, self._archive, self.twins)
-        self.running.submit(job, expected_s=self.expected_s(individual.parents))
+        expected_s = self.expected_s(images, (individual.id, *individual.parents))
+        self.running.submit(self._job(individual, images), expected_s=expected_s)
 
-    def expected_s(self, parents: Sequence[str] = ()) -> float:
-        """The CPU seconds that an evaluation takes: what its parent took, at least the mean so far; 0 for the first."""
-        return max([self._mean_s, *(self._costs[id_].cpu_s for id_ in parents[:1])])
+    def outcome(self, id_: str, images: int) -> Outcome | None:
+        """What a training gave, waited for; None where it is not under way: the budget had it taken back."""
+        self.running.wait_for(lambda: (id_, images) in self.known)
+        return self.known.get((id_, images))
+
+    def expected_s(self, images: int, relatives: Sequence[str] = ()) -> float:
+        """The CPU seconds that a training takes by what the first of its `relatives` took that is known.
+
+        That is the individual itself or its parent, whose child is held for at least as dear as the mean; 0 for the
+        first of a run.
+        """
+        if not self._paces:
+            return 0.0
+        mean_s = statistics.fmean(self._paces) * images + statistics.fmean(self._rests_s)
+        known = next((self._longest[id_] for id_ in relatives if id_ in self._longest), None)
+        if known is None:
+            return mean_s
+        trained, cost = known
+        own_s = cost.cpu_s + (images / trained - 1) * cost.train_cpu_s
+        return own_s if relatives[0] in self._longest else max(own_s, mean_s)
 
     def room_for(self, expected_s: float, *, kept_s: float = 0.0) -> bool:
         """Whether the budget pays for one more beside all that is under way, and `kept_s` for what comes after.
@@ -70,31 +98,58 @@ class Outcomes:
         """
         return self.running.wait_for(lambda: self.running.expected_s + expected_s + kept_s <= self._cost.left_s)
 
-    def forget_dead(self, closed: Generation) -> None:
+    def forget_dead(self, parents: Iterable[str], young: Iterable[str]) -> None:
         """After a generation was closed: lets go of the weights of those who cannot become parents any more."""
         if self._config.inherit:
-            young = (slot.individual for slot in self._archive.individuals.slots(closed.number + 1))
-            forget_dead(self._archive, self.twins, closed.population, [id_ for id_ in young if id_ is not None])
+            forget_dead(self._archive, self.twins, parents, young)
+
+    def seeds(self) -> list[str]:
+        """The seed programs that were scored on the lowest rung."""
+        slots = self._archive.individuals.slots(0)[: len(self._archive.seeds())]
+        trained = [(slot.individual, self.known.get((slot.individual, self._run.rungs[0]))) for slot in slots
+                   if slot.individual is not None]  # fmt: skip
+        return [id_ for id_, outcome in trained if isinstance(outcome, Scored)]
+
+    def _job(self, individual: Individual, images: int) -> Job:
+        limit_s = training_limit_s(self._run, self._seed_paces()) if individual.parents else None
+        if self._is_final(images):
+            make_folder(self._archive.folder / WEIGHTS)
+            return final_job(self._archive, self._run, individual.id, 0, limit_s)
+        seed = torch_seed(self._config.seed, "train")
+        job = Job(individual.id, individual.text, seed, images, cpu_limit_s=limit_s)
+        lowest = images == self._run.rungs[0]
+        if lowest and self._config.inherit:
+            job = inheriting(job, individual, self._archive, self.twins)
+        if lowest and len(self._run.rungs) > 1:
+            job = dataclasses.replace(job, timed=False, scored=_SCORED)
+        return job
+
+    def _is_final(self, images: int) -> bool:
+        """Whether a training on that rung is a final training as well."""
+        run = self._run
+        return len(run.rungs) > 1 and images == run.top_images == run.final_images and bool(self._config.finals)
+
+    # ------------------------------------------------------------------------------------------------------ finals
 
     def retrain(self, members: Sequence[str], *, front_size: int) -> FinalTrainings:
         """Trains members of the front from scratch on each of the final seeds and scores them once on the test split.
 
-        What the budget does not pay for is left out: first seeds, then members, those with the larger error first.
+        What the budget does not pay for is left out: first seeds, then members, the last ones first.
         """
-        order = self._scores.by_first_objective(members)
-        prices = {id_: final_s(self._costs[id_], self._config) for id_ in order}
+        prices = {id_: self.final_s(id_) for id_ in members}
         seeds = affordable_seeds(list(prices.values()), self._config.final_seeds, self._cost.left_s)
-        jobs = retraining_jobs(self._archive, self._config, order, self._own_limit_s(), seeds=seeds)
+        jobs = retraining_jobs(self._archive, self._run, members, self._own_limit_s(), seeds=seeds)
         if jobs:
             make_folder(self._archive.folder / WEIGHTS)
-            self._notify(RetrainingStarted(len(order), front_size, self._affordable(jobs, prices), len(jobs)))
+            self._notify(RetrainingStarted(len(members), front_size, self._affordable(jobs, prices), len(jobs)))
         left_out = [job for job in jobs if not self._retrained(job, prices[job.id])]
         self.running.finish()
         return FinalTrainings(len(jobs) - len(left_out), len(left_out))
 
-    def finals_s(self, front: Iterable[str]) -> list[float]:
-        """The CPU seconds that each one's final trainings take together."""
-        return [self._config.final_seeds * final_s(self._costs[id_], self._config) for id_ in front]
+    def final_s(self, id_: str) -> float:
+        """The CPU seconds of one final training of an individual: it is scored on one split more."""
+        cost = self._longest[id_][1] if id_ in self._longest else Cost()
+        return self.expected_s(self._run.final_images, (id_,)) + cost.measure_cpu_s
 
     def _retrained(self, job: Job, price_s: float) -> bool:
         """Whether the job was submitted: the budget pays for it."""
@@ -111,53 +166,66 @@ class Outcomes:
                 left_s, paid = left_s - prices_s[job.id], paid + 1
         return paid
 
-    def seeds(self) -> list[str]:
-        """The seed programs that were scored."""
-        slots = self._archive.individuals.slots(0)[: len(self._archive.seeds())]
-        return self._scores.known([slot.individual for slot in slots])
-
-    @property
-    def _seed(self) -> int:
-        return torch_seed(self._config.seed, "train")
-
-    @property
-    def _mean_s(self) -> float:
-        return statistics.fmean(cost.cpu_s for cost in self._costs.values()) if self._costs else 0.0
-
-    def _seed_train_s(self) -> list[float]:
-        return [self._train_s[id_] for id_ in self.seeds()]
+    def _seed_paces(self) -> list[float]:
+        """What the seed programs took for `PACE_IMAGES` training samples, in CPU seconds."""
+        trained = [self._train_s[id_] for id_ in self.seeds()]
+        return [pace_s(train_s, images) for images, train_s in trained]
 
     def _own_limit_s(self) -> float | None:
         """The limit of a final training, from what the seed programs took; None where the settings have one."""
-        return self._pace_s(own_limit_s(self._seed_train_s())) if self._config.cpu_limit_s is None else None
+        return own_limit_s(self._seed_paces()) if self._config.cpu_limit_s is None else None
 
-    def _pace_s(self, limit_s: float | None) -> float | None:
-        """A limit of the search's trainings as a job gives it, which is the same for longer ones."""
-        return None if limit_s is None else pace_s(limit_s, self._config.images)
+    # --------------------------------------------------------------------------------------------------- recording
 
     def _record(self, job: Job, outcome: Outcome) -> None:
-        if job.split == "test":
-            outcome = checked(outcome, ("error", "validation_error"))
-            weights = kept_weights(job, outcome)
-            self._archive.outcomes.add_retraining(job.id, outcome, seed=job.seed, images=job.images, weights=weights)
-            self._cost.learn(final_s(self._costs[job.id], self._config), outcome.cost.cpu_s)
-            self._notify(Retrained(job.id, job.seed, outcome))
-        else:
+        if job.split == "validation":
             outcome = checked(outcome, self._config.objectives)
             self._archive.outcomes.add(job.id, outcome, seed=job.seed, images=job.images)
-            self._remember(job.id, outcome)
-            self._notify(Evaluated(job.id, outcome))
-            for twin in self.twins.settle(job.id, outcome):
-                self._copy(twin, outcome, job.id)
+            self._learned(job, outcome)
+        else:
+            outcome = checked(outcome, ("error", "validation_error"))
+            weights = kept_weights(job, outcome)
+            where = {"seed": job.seed, "images": job.images}
+            on_rung = self._is_final(job.images) and (job.id, job.images) not in self.known
+            value = _on_validation(outcome) if on_rung else None
+            self._archive.outcomes.add_retraining(job.id, outcome, **where, weights=weights, on_rung=value)
+            if value is not None:
+                self._learned(job, value)
+            else:
+                self._cost.learn(self.final_s(job.id), outcome.cost.cpu_s)
+                self._notify(Retrained(job.id, job.seed, outcome))
         self._cost.add(0.0 if outcome.cached else outcome.cost.cpu_s)
 
-    def _copy(self, twin: Individual, outcome: Outcome, first: str) -> None:
-        self._archive.outcomes.add(twin.id, outcome, seed=self._seed, images=self._config.images, copied_from=first)
-        self._remember(twin.id, outcome)
-        self._notify(Evaluated(twin.id, outcome))
+    def _learned(self, job: Job, outcome: Outcome) -> None:
+        """Takes in what a training of the search gave, for its twins too."""
+        self._remember(job.id, job.images, outcome)
+        self._notify(Evaluated(job.id, outcome, job.images))
+        for twin in self.twins.settle(job.id, job.images, outcome):
+            self._copy(twin, job.images, outcome, job.id)
 
-    def _remember(self, id_: str, outcome: Outcome) -> None:
-        if isinstance(outcome, Scored):
-            self._scores.add(id_, outcome)
-            self._costs[id_] = outcome.cost
-            self._train_s[id_] = outcome.values.get("train_time", outcome.cost.train_cpu_s)
+    def _copy(self, twin: Individual, images: int, outcome: Outcome, first: str) -> None:
+        seed = torch_seed(self._config.seed, "train")
+        self._archive.outcomes.add(twin.id, outcome, seed=seed, images=images, copied_from=first)
+        self._remember(twin.id, images, outcome)
+        self._notify(Evaluated(twin.id, outcome, images))
+
+    def _remember(self, id_: str, images: int, outcome: Outcome) -> None:
+        self.known[id_, images] = outcome
+        if isinstance(outcome, Scored) and images >= self._longest.get(id_, (0,))[0]:
+            self._longest[id_] = images, outcome.cost
+            self._paces.append(_pace(images, outcome.cost))
+            self._train_s[id_] = images, outcome.values.get("train_time", outcome.cost.train_cpu_s)
+            self._rests_s.append(outcome.cost.cpu_s - outcome.cost.train_cpu_s)
+
+
+def _pace(images: int, cost: Cost) -> float:
+    """CPU seconds of training for one sample presented."""
+    return cost.train_cpu_s / images
+
+
+def _on_validation(outcome: Outcome) -> Outcome:
+    """A final training as a training of the search: what it gave on the validation split alone."""
+    if not isinstance(outcome, Scored):
+        return outcome
+    values = {key: value for key, value in outcome.values.items() if key not in FINAL_FIGURES}
+    return dataclasses.replace(outcome, values=values | {"error": outcome.values["validation_error"]})

@@ -1,11 +1,11 @@
 """Whose trained weights a child's training starts from, and which files of a run hold them.
 
-Parents are members of the last closed population, or seed programs in generation 0: all of them are scored before a
-child is submitted, so their files are there, and which ones are there follows from the archive alone.
+A parent is scored before a child of it is decided, so its file is there, and which files are there follows from the
+archive alone.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from gi.archive import Archive
@@ -29,13 +29,15 @@ def inheriting(job: Job, individual: Individual, archive: Archive, twins: Twins)
     )
 
 
-def forget_dead(archive: Archive, twins: Twins, population: Sequence[str], young: Sequence[str]) -> None:
+def forget_dead(archive: Archive, twins: Twins, parents: Iterable[str], young: Iterable[str]) -> None:
     """Deletes the weights of all but those who may become parents; what has gone already is no error.
 
-    These are the last closed `population`, and the `young` of the generation after it.
+    These are today's `parents` and the `young`, whose outcomes may not have been read yet; and the parents of these,
+    since the trainings of some are still to begin.
     """
-    parents = {twins.first(archive.individuals.by_prefix(id_)) for id_ in population}
-    kept = {_file(archive, id_).name for id_ in (*parents, *young)}
+    born = [archive.individuals.by_id(id_) for id_ in young]
+    alive = [*map(archive.individuals.by_id, {*parents, *(i.parents[0] for i in born if i.parents)}), *born]
+    kept = {_file(archive, id_).name for individual in alive for id_ in (individual.id, twins.first(individual))}
     folder = archive.folder / TRAINED
     for path in folder.iterdir() if folder.is_dir() else ():
         if path.name not in kept:

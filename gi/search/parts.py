@@ -32,6 +32,8 @@ class Parts:
     executor: Executor
     repair: Callable[[str, Task, Check], str]
     digest: Callable[[str], str]
+    training_samples: int
+    validation_samples: int
     stock: str = ""
 
 
@@ -78,6 +80,8 @@ def default_parts(config: RunConfig, *, workers: int, cost_model: CostModel | No
             executor,
             repair,
             identity,
+            dataset.num_train,
+            dataset.num_validation,
             ingredients.digest(),
         )
 

@@ -1,21 +1,42 @@
-"""What the scored individuals of a run measure, and how they compare."""
+"""What the scored individuals of a rung measure, and how they compare."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any, Protocol, TypeVar
 
 from gi.archive import front_rows
 from gi.core.types import Constraint, Objective, Scored, total_excess
-from gi.search.select import Matrix, Standing, hypervolume, reference_point, scaled, spread, standing, violations
+from gi.search.select import (
+    Matrix,
+    Standing,
+    VolumeStanding,
+    boxed,
+    hypervolume,
+    promotable,
+    reference_point,
+    scaled,
+    standing,
+    violations,
+    volume_standing,
+)
 
-MOST_FINALISTS = 16
+Answer = TypeVar("Answer")
 
-Select = Callable[[Matrix, int, Sequence[float]], list[int]]
-"""The rows that survive, best first, of values, how many, and how far each row lies beyond what is feasible."""
+
+class Survive(Protocol):
+    """Survival: the at most `k` rows that stay, best first, of (n, m) values with violations (n,)."""
+
+    def __call__(
+        self, values: Matrix, k: int, violation: Sequence[float] = (), *, reference: Sequence[float]
+    ) -> list[int]:
+        """`reference` is where a hypervolume ends, scaled as the values are."""
+        ...
 
 
 class Scores:
-    """The objective values of every individual that was scored, by id.
+    """The objective values of every individual that was scored on a rung, by id in the order in which they came.
 
-    `reference` is the run's reference point, unscaled, once generation 0 has ended: beyond it an individual is
+    `reference` is the run's reference point, unscaled, once the seed programs are known: beyond it an individual is
     infeasible in the bounded objectives. So it is beyond one of the `constraints`.
     """
 
@@ -23,20 +44,50 @@ class Scores:
         self,
         objectives: Sequence[Objective],
         reference: tuple[float, ...] | None,
+        survive: Survive,
+        samples: int,
         constraints: Sequence[Constraint] = (),
     ) -> None:
-        """Starts with nobody; `reference` is what the archive holds."""
-        self.objectives, self.reference, self.constraints = objectives, reference, constraints
-        self._values: dict[str, tuple[float, ...]] = {}
+        """Starts with nobody; `reference` is what the archive holds, `samples` what an error is a share of."""
+        self.objectives, self._reference = objectives, reference
+        self._survive, self._samples, self._constraints = survive, samples, constraints
         self._excess: dict[str, float] = {}
+        self._values: dict[str, tuple[float, ...]] = {}
+        self._sizes: dict[str, float] = {}
+        self._answers: dict[str, Any] = {}
 
     def add(self, id_: str, scored: Scored) -> None:
         """Takes in an individual's values."""
         self._values[id_] = tuple(scored.values[objective.key] for objective in self.objectives)
-        self._excess[id_] = total_excess(scored.values, self.constraints)
+        self._sizes[id_] = scored.values["params"]
+        self._excess[id_] = total_excess(scored.values, self._constraints)
+        self._answers.clear()
+
+    def once(self, question: str, answer: Callable[[], Answer]) -> Answer:
+        """What `answer` gives, asked once until somebody comes in: decisions ask the same of 1,000 again and again."""
+        if question not in self._answers:
+            self._answers[question] = answer()
+        known: Answer = self._answers[question]
+        return known
+
+    @property
+    def reference(self) -> tuple[float, ...] | None:
+        """The reference point, unscaled; None before it is fixed."""
+        return self._reference
+
+    @reference.setter
+    def reference(self, reference: tuple[float, ...] | None) -> None:
+        self._reference = reference
+        self._answers.clear()
 
     def __contains__(self, id_: object) -> bool:
         return id_ in self._values
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
 
     def known(self, ids: Sequence[str | None]) -> list[str]:
         """Those of `ids` that were scored, in their order."""
@@ -45,46 +96,71 @@ class Scores:
     def set_reference(self, first: Sequence[str], seeds: Sequence[str]) -> None:
         """Fixes the reference point from the first generation and the seed programs in it, unless it is fixed."""
         if self.reference is None:
-            self.reference = reference_point(self._of(first), self.objectives, self._of(seeds))
+            self.reference = reference_point(self.rows(first), self.objectives, self.rows(seeds))
 
     def rows(self, ids: Sequence[str]) -> list[tuple[float, ...]]:
         """The values of individuals, in the order of the objectives."""
-        return self._of(ids)
+        return [self._values[id_] for id_ in ids]
 
     def by_first_objective(self, ids: Sequence[str]) -> list[str]:
         """Individuals with the least value of the first objective first; equals keep their order."""
         return sorted(ids, key=lambda id_: self._values[id_][0])
 
+    def selected(self, ids: Sequence[str], k: int) -> list[str]:
+        """The at most `k` that survive, best first: the feasible, then the others, if there is room."""
+        beyond = dict(zip(ids, self._violations(ids), strict=True))
+        chosen: list[str] = []
+        # One after the other: in boxes a feasible near-twin would come after whatever is infeasible and different.
+        for some in ([id_ for id_ in ids if not beyond[id_]], [id_ for id_ in ids if beyond[id_]]):
+            violation = [beyond[id_] for id_ in some]
+            order = self._survive(self._matrix(some), k - len(chosen), violation, reference=self._corner)
+            chosen += [some[row] for row in order]
+        return chosen
+
+    def promotable(self, gone: Collection[str], share: float) -> str | None:
+        """Who of the best `share` of all goes up next, those `gone` up left out; None for nobody.
+
+        While as many as that are gone, which the best of another time had the better of, only the best by the first
+        objective goes: who belongs to the best share changes as others come, and each change would send one more up.
+        """
+        ids = list(self._values)
+        went_up = [row for row, id_ in enumerate(ids) if id_ in gone]
+        if len(went_up) >= math.ceil(share * len(ids)) and ids:
+            share = 1 / len(ids)
+        row = promotable(self._matrix(ids), went_up, share, self._violations(ids), reference=self._corner)
+        return None if row is None else ids[row]
+
     def standing(self, ids: Sequence[str]) -> Standing:
-        """How individuals compare for mating."""
+        """How individuals compare for mating by rank and crowding."""
         return standing(self._matrix(ids), self._violations(ids))
 
-    def selected(self, ids: Sequence[str], k: int, select: Select) -> list[str]:
-        """The at most `k` that `select` keeps, best first."""
-        return [ids[row] for row in select(self._matrix(ids), k, self._violations(ids))]
+    def volume_standing(self, ids: Sequence[str]) -> VolumeStanding:
+        """How individuals compare for mating by what they add to the hypervolume, and by size."""
+        sizes = [self._sizes[id_] for id_ in ids]
+        return volume_standing(self._matrix(ids), sizes, self._violations(ids), reference=self._corner)
 
-    def front(self, ids: Sequence[str]) -> list[str]:
+    def front(self) -> list[str]:
+        """What nothing scored dominates, in the order in which it came; of equals the first."""
+        return self.once("front", lambda: self.front_of(list(self._values)))
+
+    def front_of(self, ids: Sequence[str]) -> list[str]:
         """What none of the others dominates, in its order; of equals the first."""
-        return [ids[row] for row in front_rows(self._of(ids), self._violations(ids))]
-
-    def finalists(self, front: Sequence[str]) -> list[str]:
-        """The members of a front that get final trainings: the best by each objective and a spread, 16 at most.
-
-        The whole front of a long run would cost more than its search: 178 members on MNIST, 534 trainings.
-        """
-        return [front[row] for row in spread(self._matrix(front), MOST_FINALISTS)]
+        return [ids[row] for row in front_rows(self.rows(ids), self._violations(ids))]
 
     def hypervolume(self, ids: Sequence[str]) -> float:
         """The volume between the individuals that keep the constraints and the reference point."""
         within = [id_ for id_ in ids if not self._excess[id_]]
-        return hypervolume(self._of(within), self.reference or (), self.objectives)
-
-    def _of(self, ids: Sequence[str]) -> list[tuple[float, ...]]:
-        return [self._values[id_] for id_ in ids]
+        return hypervolume(self.rows(within), self.reference or (), self.objectives)
 
     def _matrix(self, ids: Sequence[str]) -> Matrix:
-        return scaled(self._of(ids), self.objectives)
+        """The values as selection sees them: in decades, and equal where noise alone tells them apart."""
+        return scaled(boxed(self.rows(ids), self.objectives, self._samples), self.objectives)
+
+    @property
+    def _corner(self) -> tuple[float, ...]:
+        assert self.reference is not None
+        return tuple(scaled([self.reference], self.objectives)[0].tolist())
 
     def _violations(self, ids: Sequence[str]) -> list[float]:
-        beyond = violations(self._of(ids), self.reference or (), self.objectives)
+        beyond = violations(self.rows(ids), self.reference or (), self.objectives)
         return [bound + self._excess[id_] for bound, id_ in zip(beyond, ids, strict=True)]

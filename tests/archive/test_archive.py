@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gi.archive import Archive, Generation, canonical_text, front_members, run_summary
+from gi.archive import Archive, Generation, Promotion, canonical_text, front_members, run_summary
 from gi.core.errors import ArchiveError, RunError
 from gi.core.settings import RunConfig
 from gi.core.types import OBJECTIVES, Cost, Edit, Failed, Individual, LineType, Origin, Program, Scored, Try
@@ -27,7 +27,12 @@ def final(test_error, validation_error):
 @pytest.fixture
 def archive(tmp_path):
     with Archive.create(
-        tmp_path / "run", CONFIG, objectives=THREE, seeds=[Program("x = 1", SEED)], command=["gi", "evolve"]
+        tmp_path / "run",
+        CONFIG,
+        objectives=THREE,
+        rungs=(30_000,),
+        seeds=[Program("x = 1", SEED)],
+        command=["gi", "evolve"],
     ) as created:
         yield created
 
@@ -68,7 +73,7 @@ def test_every_record_survives_the_round_trip(tmp_path_factory, text, edits, tri
     individual = Individual("a0", text, 3, ("a1", "b2"), edits, tries, origin)
     program = Program(text, origin or SEED)
     folder = tmp_path_factory.mktemp("run")
-    with Archive.create(folder, CONFIG, objectives=THREE, seeds=[program]) as archive:
+    with Archive.create(folder, CONFIG, objectives=THREE, rungs=(30_000,), seeds=[program]) as archive:
         for n, parent in enumerate(individual.parents):
             archive.individuals.add_slot(0, n, Individual(parent, "", 0), ())
         archive.individuals.add_slot(3, 7, individual, tries)
@@ -118,11 +123,11 @@ def test_one_text_and_one_outcome_are_read_alone(family):
         family.text("cc")
 
 
-def test_what_is_left_to_evaluate_is_a_query(family):
-    assert [i.id for i in family.individuals.pending(0)] == ["aa01", "ab02"]
-    family.outcomes.add("aa01", scored(0.1), seed=1, images=10)
-    family.outcomes.add("ab02", Failed("train", "nan"), seed=1, images=10)
-    assert family.individuals.pending(0) == ()
+def test_promotions_are_kept_in_the_order_of_the_decisions(family):
+    promotions = (Promotion(0, 3, "ab02", 40), Promotion(0, 3, "aa01", 40), Promotion(1, 0, "aa01", 160))
+    for promotion in promotions:
+        family.individuals.add_promotion(promotion)
+    assert family.individuals.promotions() == promotions
 
 
 def test_a_refused_slot_keeps_its_tries(archive):
@@ -214,7 +219,9 @@ def test_the_summary_adds_up(family):
 def test_the_dump_leaves_out_times_costs_and_the_order_of_completion(tmp_path):
     dumps = []
     for name, order, cpu_s in [("a", ["x", "y"], 1.0), ("b", ["y", "x"], 2.0)]:
-        with Archive.create(tmp_path / name, CONFIG, objectives=THREE, seeds=[], command=[name]) as archive:
+        with Archive.create(
+            tmp_path / name, CONFIG, objectives=THREE, rungs=(30_000,), seeds=[], command=[name]
+        ) as archive:
             for n, id_ in enumerate(["x", "y"]):
                 archive.individuals.add_slot(0, n, Individual(id_, id_, 0), ())
             for id_ in order:
@@ -272,6 +279,6 @@ def test_a_database_that_turned_read_only_is_one_line(family):
 
 
 def test_sqlite_can_read_the_file_of_a_closed_run_alone(tmp_path):
-    Archive.create(tmp_path, CONFIG, objectives=THREE, seeds=[]).close()
+    Archive.create(tmp_path, CONFIG, objectives=THREE, rungs=(30_000,), seeds=[]).close()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["run.lock", "run.sqlite"]
     assert sqlite3.connect(tmp_path / "run.sqlite").execute("PRAGMA journal_mode").fetchone() == ("delete",)

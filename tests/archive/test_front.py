@@ -27,7 +27,9 @@ def test_only_bounded_objectives_beyond_the_reference_count_as_violations():
 
 
 def test_all_that_nothing_dominates_is_on_the_front_of_a_run_whatever_its_population(tmp_path):
-    with Archive.create(tmp_path, RunConfig(dataset="digits", population=2), objectives=THREE, seeds=[]) as archive:
+    with Archive.create(
+        tmp_path, RunConfig(dataset="digits", population=2), objectives=THREE, rungs=(30_000,), seeds=[]
+    ) as archive:
         for n in range(40):
             add(archive, n, generation=0, error=0.2 - n / 1000, params=1000 + n)
         add(archive, 40, generation=0, error=0.2, params=1000)  # equal to the first

@@ -179,7 +179,9 @@ def test_an_earlier_run_that_goes_on_is_brought_up_to_date(earlier):
 def test_a_file_brought_up_to_date_has_the_tables_of_a_new_one(earlier, tmp_path):
     Archive.resume(earlier).close()
     objectives = [OBJECTIVES["error"], OBJECTIVES["params"]]
-    Archive.create(tmp_path / "new", RunConfig(dataset="digits"), objectives=objectives, seeds=[]).close()
+    Archive.create(
+        tmp_path / "new", RunConfig(dataset="digits"), objectives=objectives, rungs=(30_000,), seeds=[]
+    ).close()
     assert columns(earlier / "run.sqlite") == columns(tmp_path / "new" / "run.sqlite")
 
 

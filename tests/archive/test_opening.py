@@ -18,7 +18,7 @@ THREE = [OBJECTIVES[key] for key in CONFIG.objectives]
 
 
 def create(folder, **options):
-    return Archive.create(folder, CONFIG, objectives=THREE, seeds=[], **options)
+    return Archive.create(folder, CONFIG, objectives=THREE, rungs=(30_000,), seeds=[], **options)
 
 
 def patched(path, statement):
@@ -61,7 +61,7 @@ BAD_FILES = [
     (not_sqlite, "is not a run of gi's"),
     (foreign, "is not a run of gi's"),
     (empty, "is not a run of gi's"),
-    (later, "has format 99: this gi reads up to 5"),
+    (later, "has format 99: this gi reads up to 6"),
     (truncated, "is damaged"),
     (damaged, "is damaged"),
 ]
@@ -135,7 +135,7 @@ import os, signal, sys
 from pathlib import Path
 from gi.archive import Archive
 from gi.core.settings import RunConfig
-archive = Archive.create(Path(sys.argv[1]), RunConfig(dataset="digits"), objectives=[], seeds=[])
+archive = Archive.create(Path(sys.argv[1]), RunConfig(dataset="digits"), objectives=[], rungs=(30_000,), seeds=[])
 for n in range(20):
     archive.sessions.add_event("note", n=n)
 os.kill(os.getpid(), signal.SIGKILL)

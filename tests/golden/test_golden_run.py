@@ -32,12 +32,14 @@ from tests.stand_ins import ORIGIN, PoolExecutor, shuffled_delay_s
 
 EXPECTED = Path(__file__).with_name("run.txt")
 NAMES = ("conv_tiny_append", "pooled_small_sequential", "shared_small_attribute")  # one of each style
-CONFIG = RunConfig(dataset="digits", generations=4, population=8, final_seeds=1, clock="model", seed=3)
+CONFIG = RunConfig(
+    dataset="digits", generations=4, population=8, rungs=2, finals=4, final_seeds=1, lag=4, clock="model", seed=3
+)
 
 
 def outcome(job):
     """Figures of the text's digest alone; one program in nine fails."""
-    number = int(hashlib.sha256(f"{job.text}/{job.split}".encode()).hexdigest()[:12], 16)
+    number = int(hashlib.sha256(f"{job.text}/{job.split}/{job.images}".encode()).hexdigest()[:12], 16)
     if number % 9 == 0:
         return Failed("train", "nan", "the loss is nan")
     wrong, weights, time = number % 400, number // 400 % 900, number // 360_000 % 90
@@ -54,7 +56,7 @@ def parts(config, *, workers, cost_model):
     with CheckWorker(entry=config.entry) as check:
         try:
             vary = Vary(stock, check, SMALL)
-            yield Parts(SMALL, seeds, check, vary, OPERATORS, SHARES, executor, repair, identity)
+            yield Parts(SMALL, seeds, check, vary, OPERATORS, SHARES, executor, repair, identity, 1200, 300)
         finally:
             executor.shutdown()
 
@@ -66,6 +68,8 @@ def decisions(workers):
         with Archive.open(Path(folder) / "run") as archive:
             finals = dict.fromkeys(e.individual for e in archive.outcomes.evaluations("test"))
             lines = [line for closed in archive.generations.all() for line in generation_lines(archive, closed)]
+            lines += [f"{p.individual} goes up before slot {p.slot} of generation {p.generation}"
+                      for p in archive.individuals.promotions()]  # fmt: skip
     return [*lines, f"final trainings: {' '.join(finals)}"]
 
 

@@ -61,7 +61,9 @@ def test_a_run_without_a_front_says_so(tmp_path, capsys):
     from gi.core.types import OBJECTIVES
     from tests.small_run import CONFIG
 
-    Archive.create(tmp_path, CONFIG, objectives=[OBJECTIVES["error"], OBJECTIVES["params"]], seeds=[]).close()
+    Archive.create(
+        tmp_path, CONFIG, objectives=[OBJECTIVES["error"], OBJECTIVES["params"]], rungs=(30_000,), seeds=[]
+    ).close()
     with Archive.open(tmp_path) as archive:
         print_front(archive)
     assert "has no front yet" in capsys.readouterr().out

@@ -4,11 +4,12 @@ from gi.archive import Archive
 from gi.core.settings import RunConfig
 from gi.core.types import OBJECTIVES
 from gi.sandbox.process_cpu import CpuClock
-from gi.search.evolve import Search, evolve
+from gi.search.evolve import evolve
 from gi.search.logbook import least, population_statistics
+from gi.search.search import Search
 from tests.stand_ins import parts
 
-CONFIG = RunConfig(dataset="digits", generations=3, population=6, final_seeds=1, clock="model", seed=4)
+CONFIG = RunConfig(dataset="digits", generations=3, population=6, images=30_000, final_seeds=1, clock="model", seed=4)
 
 
 def test_each_objective_has_a_chapter_with_least_median_and_largest_value():

@@ -3,13 +3,13 @@ import pytest
 from gi.core.types import Objective, Scored
 from gi.search.budget import own_limit_s
 from gi.search.scores import Scores
-from gi.search.select import survivors
+from gi.search.select import volume_order
 
 OBJECTIVES = [Objective("error", "share", reference=1.0, bounded=True), Objective("params", "", log=True)]
 
 
 def scores(**values):
-    found = Scores(OBJECTIVES, None)
+    found = Scores(OBJECTIVES, None, volume_order, 300)
     for id_, (error, params) in values.items():
         found.add(id_, Scored({"error": error, "params": params, "other": 7.0}))
     return found
@@ -34,21 +34,11 @@ def test_the_reference_point_is_fixed_once(three):
 
 
 def test_what_lies_beyond_the_bound_is_on_no_front_and_survives_last(three):
-    assert three.front(["tiny", "seed", "good"]) == ["seed", "good"]
-    assert three.selected(["tiny", "seed", "good"], 2, survivors) == ["seed", "good"]
-    assert three.selected(["tiny", "seed", "good"], 3, survivors)[2] == "tiny"
+    assert three.front_of(["tiny", "seed", "good"]) == ["seed", "good"]
+    assert three.selected(["tiny", "seed", "good"], 2) == ["good", "seed"]
+    assert three.selected(["tiny", "seed", "good"], 3)[2] == "tiny"
     assert three.standing(["tiny", "seed", "good"]).ranks == (1, 0, 0)
     assert three.hypervolume(["tiny"]) == 0.0
-
-
-def test_a_large_front_sends_sixteen_members_to_final_trainings_with_the_best_by_each_objective():
-    many = scores(**{f"m{n:03}": (0.2 - n / 1000, 1000 + n) for n in range(178)})
-    many.set_reference(["m000"], [])
-    front = many.front([f"m{n:03}" for n in range(178)])
-    chosen = many.finalists(front)
-    assert len(front) == 178
-    assert len(chosen) == len(set(chosen)) == 16
-    assert {"m000", "m177"} <= set(chosen)
 
 
 def test_a_limit_of_the_users_own_is_twice_the_slowest_seeds_time():

@@ -25,7 +25,8 @@ def test_an_individual_without_a_fingerprint_is_nobodys_twin():
 def test_twins_wait_for_an_outcome_that_is_under_way():
     twins = Twins({"a": "f"})
     waiting = individual("b", "f")
-    assert twins.outcome("a", waiting) is None
-    assert twins.settle("a", OUTCOME) == [waiting]
-    assert twins.settle("a", OUTCOME) == []
-    assert twins.outcome("a", individual("c", "f")) == OUTCOME
+    assert twins.outcome("a", 100, waiting) is None
+    assert twins.settle("a", 400, OUTCOME) == []
+    assert twins.settle("a", 100, OUTCOME) == [waiting]
+    assert twins.settle("a", 100, OUTCOME) == []
+    assert twins.outcome("a", 100, individual("c", "f")) == OUTCOME

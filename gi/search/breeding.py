@@ -1,0 +1,101 @@
+"""How a slot comes to its individual: a seed program made to fit, or the offspring of two parents."""
+
+import random
+from collections.abc import Sequence
+from functools import cached_property
+
+from deap import base
+
+from gi.archive import Archive
+from gi.core.errors import SourceError
+from gi.core.streams import stream
+from gi.core.trace import Trace
+from gi.core.types import Individual, Offspring, Refused, Try
+from gi.explain.provenance.borrowed import origins_in
+from gi.search.admission import refusal, seed_limit
+from gi.search.parts import Parts
+from gi.search.rungs import Rungs
+from gi.search.twins import Twins
+
+Slotted = tuple[Individual | None, tuple[Try, ...]]
+"""The individual of a slot, None where every try was refused, and the tries."""
+
+
+class Breeding:
+    """Makes individuals; knows every one that was accepted, so that none comes twice."""
+
+    def __init__(self, archive: Archive, parts: Parts, toolbox: base.Toolbox, twins: Twins) -> None:
+        """Nobody is accepted yet, but for the `twins`' fingerprints."""
+        self._archive, self._parts, self._toolbox, self._twins = archive, parts, toolbox, twins
+        run = archive.run()
+        self._config, self._seeds = run.config, archive.seeds()
+        self._accepted: dict[str, str] = {}
+
+    def accepted(self, individual: Individual) -> None:
+        """Takes note of an individual that has its slot."""
+        self._accepted[individual.id] = self._twins.first(individual)
+
+    def is_twin(self, id_: str) -> bool:
+        """Whether an accepted individual computes what an earlier one does."""
+        return self._accepted[id_] != id_
+
+    def stream(self, purpose: str, generation: int, slot: int) -> random.Random:
+        """The random stream of a slot for one purpose."""
+        return stream(self._config.seed, purpose, generation, slot)
+
+    def seed(self, slot: int) -> Slotted:
+        """The seed program of a slot of generation 0, fitted to the task, or why there is none."""
+        seed = self._seeds[slot]
+        try:
+            text = self._parts.repair(seed.text, self._parts.task, self._parts.check)
+            id_ = self._parts.digest(text)
+            refused = refusal(text, self._parts, self._seed_limit)
+        except SourceError as error:
+            return None, (Try("seed", "build", "cannot be fitted to the data set", f"{seed.origin.path}: {error}"),)
+        if refused:
+            return None, refused
+        if id_ in self._accepted:
+            return None, (Try("seed", "identity", "known already", seed.origin.path),)
+        tries = (Try("seed"),)
+        return Individual(id_, text, 0, tries=tries, origin=seed.origin, fingerprint=self._fingerprint(text)), tries
+
+    @cached_property
+    def _seed_limit(self) -> float:
+        """The most parameters that a seed program may have."""
+        return seed_limit(self._seeds, self._parts, self._config.max_params)
+
+    def parents(self, rungs: Rungs, rung: int, generation: int, slot: int) -> list[str]:
+        """Two parents (ids) among the parents of a rung; the second is the donor, and another where there are two."""
+        pool, scores, rng = rungs.parents(rung), rungs.scores[rung], self.stream("mate", generation, slot)
+        by_crowding = self._config.survival == "nsga2"
+        rank = scores.standing if by_crowding else scores.volume_standing
+        ranking = scores.once("standing", lambda: rank(pool))
+        first = self._toolbox.select(ranking, rng=rng)
+        second = self._toolbox.select(ranking, rng=rng, without=first)
+        return [pool[first], pool[second]]
+
+    def offspring(self, generation: int, slot: int, parents: Sequence[str]) -> Slotted:
+        """The offspring of `parents` (ids; the second is the donor) in its slot, or None with the refused tries."""
+        different = list(dict.fromkeys(parents))
+        texts = [self._archive.text(id_) for id_ in different]
+        known, rng = self._twins.fingerprints.union(self._accepted), self.stream("vary", generation, slot)
+        origin_of = origins_in(self._archive, different[-1])
+        child: Offspring | Refused = self._toolbox.vary(texts, rng=rng, known=known, origin_of=origin_of)
+        if isinstance(child, Refused):
+            return None, child.tries
+        used = tuple(different if child.crossed else different[:1])
+        fingerprint = "" if "size" in self._config.objectives else child.fingerprint
+        individual = Individual(
+            child.id, child.text, generation, used, child.edits, child.tries, fingerprint=fingerprint
+        )
+        return individual, child.tries
+
+    def _fingerprint(self, text: str) -> str:
+        """What a fitted seed program computes; "" where the length of the text is an objective: that differs."""
+        if "size" in self._config.objectives:
+            return ""
+        match self._parts.check(text, self._parts.task):
+            case Trace(fingerprint=fingerprint):
+                return fingerprint
+            case _:
+                return ""

@@ -1,0 +1,112 @@
+"""What is known on each rung of the ladder of trainings, who goes up, and who become parents.
+
+Asynchronous successive halving (Li et al. 2020): of all that was trained on a rung the best quarter goes up to the
+next, whose trainings are four times as long. Every training is from scratch with a schedule of its own length, so every
+value is a real one; values are compared within a rung only. With several objectives "the best" is what the front of the
+rung has a use for: by non-dominated rank and, within a front, by what it adds to the hypervolume.
+"""
+
+import random
+from collections.abc import Sequence
+
+from gi.core.settings import RUNG_FACTOR, RunConfig
+from gi.core.types import Objective, Scored
+from gi.search.scores import Scores, Survive
+
+_LEAST_PARENTS = 8  # a rung with fewer members has too little to choose from
+_HIGHEST = 0.5  # of the parents come from the highest rung that has enough of them, half of the rest from the next, ...
+
+
+class Rungs:
+    """The scores of each rung, the lowest first, and what was sent up from it."""
+
+    def __init__(
+        self,
+        images: Sequence[int],
+        objectives: Sequence[Objective],
+        reference: tuple[float, ...] | None,
+        config: RunConfig,
+        *,
+        survive: Survive,
+        samples: int,
+    ) -> None:
+        """Nobody is known yet. `images` are those of the rungs, `samples` what a validation error is a share of."""
+        self.images, self._config = tuple(images), config
+        self.scores = tuple(Scores(objectives, reference, survive, samples, config.constraints) for _ in images)
+        self._went_up: tuple[set[str], ...] = tuple(set() for _ in images)
+
+    @property
+    def top(self) -> int:
+        """The number of the highest rung, from 0."""
+        return len(self.images) - 1
+
+    @property
+    def reference(self) -> tuple[float, ...] | None:
+        """The reference point of the run, unscaled; None before it is fixed."""
+        return self.scores[0].reference
+
+    def add(self, rung: int, id_: str, scored: Scored, *, twin: bool = False) -> None:
+        """Takes in the values of an individual on a rung; a `twin`, whose values are copied, never goes up."""
+        self.scores[rung].add(id_, scored)
+        if twin:
+            self._went_up[rung].add(id_)
+
+    def fix_reference(self, seeds: Sequence[str]) -> None:
+        """Fixes the reference point by what the seed programs gave on the lowest rung, unless it is fixed."""
+        self.scores[0].set_reference(seeds, seeds)
+        for scores in self.scores[1:]:
+            scores.reference = self.reference
+
+    def highest(self) -> Scores:
+        """The scores of the highest rung that anybody reached: what a user is shown."""
+        return next((scores for scores in reversed(self.scores) if len(scores)), self.scores[0])
+
+    # ------------------------------------------------------------------------------------------------- going up
+
+    def promotable(self) -> tuple[str, int] | None:
+        """Who goes up next, and to which rung; None where no rung has anybody. Higher rungs first."""
+        for rung in range(self.top - 1, -1, -1):
+            id_ = self.scores[rung].promotable(self._went_up[rung], 1 / RUNG_FACTOR)
+            if id_ is not None:
+                return id_, rung + 1
+        return None
+
+    def sent_up(self, id_: str, rung: int) -> None:
+        """Takes note that an individual went up to `rung`."""
+        for lower in self._went_up[:rung]:
+            lower.add(id_)
+
+    def next_for_top(self, count: int) -> list[str]:
+        """At most `count` individuals that the top rung has most use for: the best of the rungs below it."""
+        chosen: list[str] = []
+        for rung in range(self.top - 1, -1, -1):
+            left = [id_ for id_ in self.scores[rung] if id_ not in self._went_up[rung] and id_ not in chosen]
+            front = self.scores[rung].front_of(left)
+            chosen += self.scores[rung].selected(front, count - len(chosen))
+        return chosen
+
+    # -------------------------------------------------------------------------------------------------- parents
+
+    def parents(self, rung: int) -> list[str]:
+        """The parents of a rung, best first: its front up to `parents`, filled up to a population by what is next."""
+        return self.scores[rung].once("parents", lambda: self._parents(self.scores[rung]))
+
+    def _parents(self, scores: Scores) -> list[str]:
+        front = scores.front()
+        if not front:
+            return []
+        if self._config.survival == "nsga2" or len(front) < self._config.population:
+            return scores.selected(list(scores), self._config.population)
+        return scores.selected(front, self._config.parents)
+
+    def drawn_rung(self, rng: random.Random) -> int:
+        """The rung that a child's parents come from: one with enough of them, higher ones more often."""
+        eligible = [rung for rung in range(self.top, -1, -1) if len(self.scores[rung]) >= _LEAST_PARENTS]
+        for rung in eligible[:-1]:
+            if rng.random() < _HIGHEST:
+                return rung
+        return eligible[-1] if eligible else 0
+
+    def breeding_rung(self) -> int:
+        """The highest rung with enough parents."""
+        return next((rung for rung in range(self.top, 0, -1) if len(self.scores[rung]) >= _LEAST_PARENTS), 0)

@@ -1,0 +1,330 @@
+"""The loop of a run: slots of generations, promotions between rungs, and the front's final trainings.
+
+Whatever happens is in the archive before the loop goes on, and every decision is a function of what the archive holds:
+of the settings, of streams named by generation and slot, and of the outcomes that the schedule of `Lanes` lets it read.
+So a run gives the same archive at every number of workers and however often it was killed and resumed: a resumed run
+takes the same way through the same loop, and reads from the archive what was decided before.
+"""
+
+from collections import deque
+from collections.abc import Callable
+
+from deap import tools
+
+from gi.archive import Archive, Generation, Promotion, run_summary
+from gi.core.errors import RunError
+from gi.core.types import Individual, Scored
+from gi.sandbox.process_cpu import Clock
+from gi.search.breeding import Breeding
+from gi.search.budget import RunCost
+from gi.search.estimate import rounded_up
+from gi.search.events import GenerationEnded, GenerationStarted, Promoted, RunEvent, Varied
+from gi.search.final_training import FinalTrainings
+from gi.search.lanes import Lanes
+from gi.search.logbook import least, population_statistics
+from gi.search.outcomes import Outcomes
+from gi.search.parts import Parts
+from gi.search.rungs import Rungs
+from gi.search.toolbox import run_toolbox
+
+OnEvent = Callable[[RunEvent], None]
+
+_FIXED_WORK = 2_000_000  # what a step costs beside its multiply-adds, in multiply-adds for each sample
+_FILLS = 3  # times that the top rung is filled up: who goes up may turn out to be dominated there
+
+
+class Search:
+    """One run in this process: what it knows from the archive, and what it decides."""
+
+    def __init__(
+        self, archive: Archive, parts: Parts, clock: Clock, notify: OnEvent, stop_requested: Callable[[], bool]
+    ) -> None:
+        """Takes up the state that the archive holds."""
+        run = archive.run()
+        self.archive, self.parts, self.notify = archive, parts, notify
+        self.run, self.config = run, run.config
+        self.finals = FinalTrainings(0, 0)
+        self.statistics, self.logbook = population_statistics(run.objectives), tools.Logbook()
+        self.cost, self.toolbox = RunCost(archive, run.config, clock), run_toolbox(parts, run.config.survival)
+        survive, samples = self.toolbox.survive, parts.validation_samples
+        self.rungs = Rungs(run.rungs, run.objectives, run.reference, run.config, survive=survive, samples=samples)
+        self.outcomes = Outcomes(
+            archive, run, self.cost, evaluate=self.toolbox.evaluate, notify=notify, stop_requested=stop_requested
+        )
+        self.breeding = Breeding(archive, parts, self.toolbox, self.outcomes.twins)
+        self._reopen_end()
+        self.closed = {closed.number: closed for closed in archive.generations.all()}
+        self._promotions = deque(archive.individuals.promotions())
+        self._lanes: Lanes[tuple[str, int]] = Lanes(self.config.lag)
+        self._macs: dict[str, float] = {}
+
+    # ------------------------------------------------------------------------------------------------ generations
+
+    def run_generations(self) -> None:
+        """Runs the generations that are left, as far as the budget goes."""
+        for number in range(self.config.generations + 1):
+            if number and number not in self.closed and not self._has_room():
+                break
+            if not self._run_generation(number):
+                break
+
+    def _reopen_end(self) -> None:
+        """A run that goes on after its end goes on as if that had not been: its last generation ends as any other."""
+        last = self.archive.generations.last()
+        if last is not None and last.random_state.get("drained"):
+            slots = self._slots(last.number)
+            if last.number < self.config.generations or len(self.archive.individuals.slots(last.number)) < slots:
+                self.archive.generations.reopen(last.number, slots)
+
+    def _slots(self, number: int) -> int:
+        """How many slots a generation has."""
+        return self.config.population if number else max(self.config.population, len(self.archive.seeds()))
+
+    def _run_generation(self, number: int) -> bool:
+        """One generation, its slots and what goes up between them; whether the budget paid for all of it."""
+        decided = {slot.slot: slot.individual for slot in self.archive.individuals.slots(number)}
+        first, slots = number == 0, self._slots(number)
+        seeds = len(self.archive.seeds()) if first else 0
+        self.notify(GenerationStarted(number, self.config.generations, slots))
+        for slot in range(slots):
+            if slot == seeds and first:
+                self._seeds_are_known()
+            self._read_ended()
+            if slot >= seeds:
+                self._promote(number, slot, replayed=slot in decided)
+            if slot in decided:
+                id_ = decided[slot]
+                self._take(None if id_ is None else self.archive.individuals.by_id(id_))
+            elif number in self.closed or not self._decide(number, slot, is_seed=slot < seeds):
+                break  # the budget ended here, in this session or in one before
+        if first and slots == seeds:
+            self._seeds_are_known()
+        complete, closed = len(self.archive.individuals.slots(number)) == slots, self.closed.get(number)
+        last = number == self.config.generations or not complete
+        if last:
+            self._drain(number, slots)
+            self._fill_top(number, slots)
+        self._close(number, drained=last)
+        return complete or closed is not None
+
+    def _decide(self, number: int, slot: int, *, is_seed: bool) -> bool:
+        """Fills a slot: with a seed program or an offspring; whether the budget pays for it."""
+        if is_seed:
+            if not self.outcomes.room_for(self.outcomes.expected_s(self.run.rungs[0])):
+                self.outcomes.running.finish()
+                raise RunError(self._too_short(slot))
+            individual, tries = self.breeding.seed(slot)
+        else:
+            rung = self.rungs.drawn_rung(self.breeding.stream("rung", number, slot))
+            parents = self.breeding.parents(self.rungs, rung, number, slot)
+            if not self._has_room(*parents[:1]):
+                return False
+            individual, tries = self.breeding.offspring(number, slot, parents)
+        self._refuse_lost_folder()
+        self.archive.individuals.add_slot(number, slot, individual, tries)
+        self.notify(Varied(number, slot, individual.id if individual else None, len(tries)))
+        self._take(individual)
+        self.outcomes.running.collect()
+        return True
+
+    def _take(self, individual: Individual | None) -> None:
+        """Has the individual of a slot trained on the lowest rung, and puts that on the schedule."""
+        if individual is None:
+            return
+        self.breeding.accepted(individual)
+        self.outcomes.train(individual, self.run.rungs[0])
+        self._place(individual, 0)
+
+    def _place(self, individual: Individual, rung: int) -> None:
+        relatives = (individual.id, *individual.parents)
+        macs = next((self._macs[id_] for id_ in relatives if id_ in self._macs), 0.0)
+        self._lanes.place((individual.id, rung), self.run.rungs[rung] * (_FIXED_WORK + macs))
+
+    def _read_ended(self) -> None:
+        """Takes in the outcomes that the next decision may know, waiting for those that are still to come."""
+        for id_, rung in self._lanes.ended():
+            outcome = self.outcomes.outcome(id_, self.run.rungs[rung])
+            if isinstance(outcome, Scored):
+                self._macs[id_] = outcome.values.get("macs", 0.0)
+                self.rungs.add(rung, id_, outcome, twin=self.breeding.is_twin(id_))
+
+    def _wait_for_all(self) -> None:
+        """Takes in everything that is on the schedule; nothing is decided meanwhile."""
+        while len(self._lanes):
+            self._lanes.idle()
+            self._read_ended()
+
+    def _seeds_are_known(self) -> None:
+        """What the seed programs gave on the lowest rung fixes the reference point, and what may be a parent."""
+        self._wait_for_all()
+        seeds = self.outcomes.seeds()
+        if not seeds:
+            raise RunError(self._no_seed())
+        self.rungs.fix_reference(seeds)
+
+    # ---------------------------------------------------------------------------------------------------- going up
+
+    def _promote(self, number: int, slot: int, *, replayed: bool) -> None:
+        """Sends up whoever is due before a slot is decided; of a slot that was decided before, who went up then."""
+        while replayed and self._is_recorded(number, slot):
+            self._go_up(self._promotions[0])
+        while not replayed and (due := self.rungs.promotable()) is not None:
+            id_, rung = due
+            price_s = self.outcomes.expected_s(self.run.rungs[rung], (id_,))
+            if not self._sent_up(Promotion(number, slot, id_, self.run.rungs[rung]), price_s, self._kept_s()):
+                return
+
+    def _sent_up(self, promotion: Promotion, price_s: float, kept_s: float = 0.0) -> bool:
+        """Whether an individual goes up: as it did before, or else if the budget pays for it."""
+        if self._is_recorded(promotion.generation, promotion.slot):
+            goes = self._promotions[0] == promotion
+        else:
+            goes = promotion.generation not in self.closed and self.outcomes.room_for(price_s, kept_s=kept_s)
+        if goes:
+            self._go_up(promotion)
+        return goes
+
+    def _is_recorded(self, number: int, slot: int) -> bool:
+        """Whether the next promotion that the archive holds was decided before this slot."""
+        return bool(self._promotions) and (self._promotions[0].generation, self._promotions[0].slot) == (number, slot)
+
+    def _go_up(self, promotion: Promotion) -> None:
+        if self._promotions:
+            self._promotions.popleft()
+        else:
+            self._refuse_lost_folder()
+            self.archive.individuals.add_promotion(promotion)
+        rung = self.run.rungs.index(promotion.images)
+        self.rungs.sent_up(promotion.individual, rung)
+        self.notify(Promoted(promotion.individual, rung, promotion.images))
+        individual = self.archive.individuals.by_id(promotion.individual)
+        self.outcomes.train(individual, promotion.images)
+        self._place(individual, rung)
+        self.outcomes.running.collect()
+
+    def _drain(self, number: int, slots: int) -> None:
+        """The end of a search: what is under way ends, and what it makes due still goes up."""
+        while len(self._lanes):
+            if self.cost.left_s <= self._kept_s():
+                self.outcomes.running.take_back()
+            self._lanes.idle()
+            self._read_ended()
+            self._promote(number, slots, replayed=False)
+
+    def _fill_top(self, number: int, slots: int) -> None:
+        """Sends up the best of the rungs below until the top rung's front has as many as get final trainings."""
+        for turn in range(1, _FILLS + 1):
+            top = self.rungs.scores[-1]
+            for id_ in self.rungs.next_for_top(self.config.finals - len(top.front())):
+                self._sent_up(Promotion(number, slots + turn, id_, self.run.top_images), self.outcomes.final_s(id_))
+            self._wait_for_all()
+
+    # -------------------------------------------------------------------------------------------------- decisions
+
+    def _close(self, number: int, *, drained: bool) -> None:
+        """Records the parents to come, the front of the highest rung, and the top rung's hypervolume."""
+        if number not in self.closed:
+            self._refuse_lost_folder()
+            shown, top = self.rungs.highest(), self.rungs.scores[-1]
+            closed = Generation(
+                number,
+                tuple(self.rungs.parents(self.rungs.breeding_rung())),
+                tuple(shown.front()),
+                top.hypervolume(list(top)) if len(top) else 0.0,
+                {"seed": self.config.seed, "streams": ["mate", "vary"], "next": [number + 1, 0], "drained": drained},
+                self.cost.cpu_s,
+            )
+            self.archive.generations.close(closed, reference=self.rungs.reference or ())
+            self.closed[number] = closed
+            self._record(closed)
+            self._tell(closed)
+        else:
+            self._record(self.closed[number])
+        if number == max(self.closed):
+            bred = {id_ for rung in range(self.rungs.top + 1) for id_ in self.rungs.parents(rung)}
+            born = [slot.individual for slot in self.archive.individuals.slots(number + 1)]
+            self.outcomes.forget_dead(bred, {id_ for id_ in (*born, *(i for i, _ in self._lanes)) if id_ is not None})
+
+    def finalists(self) -> list[str]:
+        """The members of the front that get final trainings, the best by the first objective first."""
+        shown = self.rungs.highest()
+        if not len(shown):
+            return []
+        finals = self.config.finals
+        return shown.once("finalists", lambda: shown.by_first_objective(shown.selected(shown.front(), finals)))
+
+    def retrain(self) -> None:
+        """The final trainings of the front, as far as the budget goes."""
+        shown = self.rungs.highest()
+        self.finals = self.outcomes.retrain(self.finalists(), front_size=len(shown.front()))
+
+    # ------------------------------------------------------------------------------------------------------ budget
+
+    def _has_room(self, *parents: str) -> bool:
+        """Whether the budget pays for an evaluation more, a child of `parents`, and for the final trainings."""
+        expected_s = self.outcomes.expected_s(self.run.rungs[0], ("", *parents))
+        return self.outcomes.room_for(expected_s, kept_s=self._kept_s())
+
+    def _kept_s(self) -> float:
+        return self.cost.kept_s(self._finals_s()) if self.config.budget_cpu_s is not None else 0.0
+
+    def _finals_s(self) -> float:
+        """The CPU seconds that the final trainings will take, by those that are best today."""
+        members = self.finalists()
+        if not members:
+            return 0.0
+        each_s = sum(map(self.outcomes.final_s, members)) / len(members)
+        return each_s * self.config.finals * self.config.final_seeds
+
+    # ------------------------------------------------------------------------------------------------------ events
+
+    def _refuse_lost_folder(self) -> None:
+        """Raises `RunError` where the run file has gone: SQLite goes on writing to a deleted file without a word."""
+        if not self.archive.path.exists():
+            raise RunError(f"{self.archive.folder} has gone while the run went on: what was found went with it.")
+
+    def _record(self, closed: Generation) -> None:
+        """Adds a closed generation to the logbook."""
+        evaluated = sum(slot.individual is not None for slot in self.archive.individuals.slots(closed.number))
+        scores = next((s for s in reversed(self.rungs.scores) if all(id_ in s for id_ in closed.population)), None)
+        figures = self.statistics.compile(scores.rows(closed.population)) if scores and closed.population else {}
+        self.logbook.record(
+            gen=closed.number, nevals=evaluated, front=len(closed.front), hypervolume=closed.hypervolume, **figures
+        )
+
+    def _tell(self, closed: Generation) -> None:
+        failures = {f"{f.stage}: {f.reason}": f.count for f in self.archive.outcomes.failures()}
+        self.notify(
+            GenerationEnded(
+                closed.number,
+                self.config.generations,
+                len(closed.population),
+                len(closed.front),
+                closed.hypervolume,
+                least(self.logbook),
+                failures,
+                run_summary(self.archive).evaluations,
+                closed.cpu_s,
+                min(self._finals_s(), max(self.cost.left_s, 0.0)),
+                self.config.budget_cpu_s,
+            )
+        )
+
+    def _too_short(self, slot: int) -> str:
+        """Why a run cannot go on whose seed programs turn out dearer than estimated, and what to do."""
+        seeds, expected_s = len(self.archive.seeds()), self.outcomes.expected_s(self.run.rungs[0])
+        final_s = self.outcomes.expected_s(self.run.final_images)
+        needed = rounded_up(self.cost.cpu_s + (seeds - slot) * expected_s + 2 * final_s)
+        return (
+            f"the budget pays for {slot} of {seeds} seed programs: all and one final training take about {needed} "
+            f"here. Go on by `gi evolve --resume {self.archive.folder} --budget {needed}`."
+        )
+
+    def _no_seed(self) -> str:
+        groups = self.archive.outcomes.failures()[:3]
+        failures = "; ".join(f"{f.count} x {f.stage}: {f.reason} ({f.detail})" for f in groups)
+        why = failures or "the budget was used up before the first evaluation ended"
+        return (
+            f"none of the {len(self.archive.seeds())} seed programs could be evaluated: {why}. "
+            f"`gi failures {self.archive.folder}` lists them."
+        )

@@ -1,0 +1,152 @@
+"""Runs on several rungs: what is trained how long, who goes up; neither workers nor interruptions decide it."""
+
+from collections import Counter, defaultdict
+from itertools import pairwise
+
+import pytest
+
+from gi.archive import Archive, front_members, run_summary
+from gi.core.settings import RUNG_FACTOR, RunConfig
+from gi.core.types import Failed, Scored
+from gi.search.evolve import evolve, resume
+from tests.search.test_evolve import Interrupting, dumped, twinned
+from tests.stand_ins import outcome, parts, shuffled_delay_s, slow
+
+CONFIG = RunConfig(
+    dataset="digits", generations=12, population=6, epochs=100.0, finals=4, final_seeds=2, clock="model", seed=4
+)
+RUNGS = (1875, 7500, 30_000, 120_000)  # of 1,200 training samples, which the stand-ins have
+
+
+def changed(**settings):
+    return RunConfig.from_json({**CONFIG.to_json(), **settings})
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("rungs") / "run"
+    evolve(CONFIG, folder, workers=2, parts=parts())
+    with Archive.open(folder) as archive:
+        yield archive
+
+
+def by_rung(archive):
+    members = defaultdict(dict)
+    for e in archive.outcomes.evaluations("validation"):
+        members[e.images][e.individual] = e.outcome
+    return members
+
+
+def test_rungs_are_fractions_of_the_top_one_which_is_given_in_epochs():
+    assert CONFIG.ladder(1200) == RUNGS
+    assert RunConfig(dataset="mnist").ladder(55_000) == (7734, 30_937, 123_750, 495_000)
+    assert RunConfig(dataset="mnist", rungs=2).ladder(55_000) == (123_750, 495_000)
+
+
+def test_a_small_set_is_presented_more_often_than_the_epochs_say():
+    assert RunConfig(dataset="digits").ladder(1200)[-1] == 60_000
+
+
+def test_a_number_of_images_is_a_single_rung():
+    assert RunConfig(dataset="mnist", images=30_000).ladder(55_000) == (30_000,)
+
+
+def test_every_individual_starts_on_the_lowest_rung_and_about_a_quarter_goes_up(run):
+    members = by_rung(run)
+    assert set(members) == set(RUNGS) == set(run.run().rungs)
+    assert set(members[RUNGS[0]]) == set(run.individuals.ids())
+    for lower, upper in pairwise(RUNGS[:3]):
+        assert set(members[upper]) <= set(members[lower])
+        assert 0 < len(members[upper]) <= len(members[lower]) / RUNG_FACTOR + 5
+
+
+def test_whoever_went_up_is_recorded_once_for_each_rung(run):
+    promotions = run.individuals.promotions()
+    assert len({(p.individual, p.images) for p in promotions}) == len(promotions)
+    assert Counter(p.images for p in promotions) == {n: len(ids) for n, ids in by_rung(run).items() if n != RUNGS[0]}
+
+
+def test_the_front_is_of_the_top_rung_and_has_as_many_as_get_final_trainings(run):
+    top = by_rung(run)[RUNGS[-1]]
+    front = front_members(run)
+    assert {m.id for m in front} <= set(top)
+    assert len(front) >= CONFIG.finals
+    for member in front:
+        assert member.values["error"] == top[member.id].values["error"]
+    assert run.generations.last().hypervolume > 0
+
+
+def test_a_training_on_the_top_rung_is_the_first_of_the_final_trainings(run):
+    tests = run.outcomes.evaluations("test")
+    top = by_rung(run)[RUNGS[-1]]
+    seeds = Counter(e.individual for e in tests)
+    assert set(seeds) == {id_ for id_, scored in top.items() if isinstance(scored, Scored)}
+    assert sorted(seeds.values())[-CONFIG.finals :] == [2] * CONFIG.finals
+    for e in tests:
+        if isinstance(e.outcome, Scored):
+            assert e.images == RUNGS[-1]
+    finals = {m.id: m.validation_errors for m in front_members(run)}
+    assert all(m.values["error"] in finals[m.id] for m in front_members(run))
+
+
+def test_one_training_counts_once(run):
+    summary = run_summary(run)
+    trainings = len(run.outcomes.evaluations()) - len(by_rung(run)[RUNGS[-1]])
+    failed_on_top = sum(isinstance(o, Failed) for o in by_rung(run)[RUNGS[-1]].values())
+    assert summary.evaluations == trainings + failed_on_top
+
+
+def test_short_trainings_are_neither_timed_nor_scored_whole(tmp_path):
+    executors = []
+    evolve(changed(generations=3), tmp_path, workers=1, parts=parts(executors=executors))
+    for job in executors[0].jobs:
+        assert job.timed == (job.images != RUNGS[0])
+        assert (job.scored is None) == (job.images != RUNGS[0])
+
+
+def test_the_archive_is_the_same_at_every_number_of_workers_and_order_of_completion(tmp_path):
+    dumps = set()
+    for workers in (1, 2, 4):
+        evolve(CONFIG, tmp_path / str(workers), workers=workers, parts=parts(delay_s=shuffled_delay_s))
+        dumps.add(dumped(tmp_path / str(workers)))
+    assert len(dumps) == 1
+
+
+@pytest.mark.parametrize("variation", [None, twinned])
+@pytest.mark.parametrize("at", [1, 9, 23, 40, 70, 95])
+def test_an_interrupted_run_goes_on_to_the_same_end(tmp_path, at, variation):
+    options = {} if variation is None else {"variation": variation}
+    evolve(CONFIG, tmp_path / "whole", workers=2, parts=parts(**options))
+    evolve(CONFIG, tmp_path / "run", workers=2, parts=parts(evaluate=slow, **options), on_event=Interrupting(at))
+    resume(tmp_path / "run", workers=4, parts=parts(delay_s=shuffled_delay_s, **options))
+    assert dumped(tmp_path / "run") == dumped(tmp_path / "whole")
+
+
+def test_more_generations_go_on_as_if_they_had_been_asked_for_at_once(tmp_path):
+    evolve(changed(generations=9), tmp_path / "whole", workers=1, parts=parts())
+    evolve(changed(generations=5), tmp_path / "run", workers=1, parts=parts())
+    resume(tmp_path / "run", generations=9, workers=1, parts=parts())
+    whole, again = (
+        [line for line in dumped(tmp_path / name).splitlines() if not line.startswith(("outcome", "retraining"))]
+        for name in ("whole", "run")
+    )
+    assert again == whole
+
+
+def test_who_fails_on_a_higher_rung_is_a_failure_there_and_no_final(tmp_path):
+    def failing_late(job):
+        return Failed("train", "nan", "late") if job.images == RUNGS[-1] and len(job.id) % 2 == 0 else outcome(job)
+
+    evolve(changed(generations=4), tmp_path, workers=2, parts=parts(evaluate=failing_late))
+    with Archive.open(tmp_path) as archive:
+        assert any(isinstance(o, Failed) for o in by_rung(archive)[RUNGS[-1]].values())
+        assert not any(r.weights for r in archive.outcomes.retrainings())
+        assert front_members(archive)
+
+
+@pytest.mark.parametrize("survival", ["hypervolume", "nsga2"])
+@pytest.mark.parametrize("lag", [1, 3, 20])
+def test_every_survival_and_lag_gives_a_run(tmp_path, survival, lag):
+    summary = evolve(changed(generations=5, survival=survival, lag=lag), tmp_path, workers=2, parts=parts())
+    assert summary.state == "finished"
+    assert len(summary.front) >= 2
