@@ -294,6 +294,7 @@ class Search:
 
     def _tell(self, closed: Generation) -> None:
         failures = {f"{f.stage}: {f.reason}": f.count for f in self.archive.outcomes.failures()}
+        summary = run_summary(self.archive)
         self.notify(
             GenerationEnded(
                 closed.number,
@@ -303,10 +304,11 @@ class Search:
                 closed.hypervolume,
                 least(self.logbook),
                 failures,
-                run_summary(self.archive).evaluations,
+                summary.evaluations,
                 closed.cpu_s,
                 min(self._finals_s(), max(self.cost.left_s, 0.0)),
                 self.config.budget_cpu_s,
+                summary.from_cache,
             )
         )
 

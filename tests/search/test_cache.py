@@ -14,7 +14,9 @@ from gi.train.cache.store import OutcomeCache
 from tests.search.test_evolve import Interrupting
 from tests.stand_ins import SEEDS, PoolExecutor, made, outcome, shuffled_delay_s, slow
 
-CONFIG = RunConfig(dataset="digits", generations=4, population=6, final_seeds=2, clock="model", seed=4)
+CONFIG = RunConfig(
+    dataset="digits", generations=4, population=6, images=30_000, finals=40, final_seeds=2, clock="model", seed=4
+)
 
 
 class Keys:
