@@ -53,7 +53,7 @@ OPERATORS = {"tweak": tweak, "crossover": crossover, "insertion": insertion}
 SHARES = dict.fromkeys(OPERATORS, 1.0)
 
 
-def vary(parents, *, rng, known, operators, shares, origin_of=None):
+def vary(parents, *, rng, known, operators, shares, origin_of=None, donor_weights=None):
     """Changes the width or the depth, borrows one from the other parent, or finds nothing."""
     tries = []
     while len(tries) < 4:

@@ -49,6 +49,7 @@ _DEFAULT: dict[str, Any] = {field.name: field.default for field in dataclasses.f
 @click.option("--seed", type=int, default=_DEFAULT["seed"], show_default=True, help="Of every random stream.")
 @click.option("--workers", type=int, default=None, show_default="one for each core", help="Evaluations at once.")
 @click.option("--budget", metavar="20m", help="CPU time of the whole run, final trainings included: 90s, 20m, 1h30m.")
+@click.option("--time", metavar="15m", help="Wall-clock time of the whole run: 90s, 20m, 1h30m.")
 @click.option(
     "--objectives",
     default=",".join(_DEFAULT["objectives"]),
@@ -83,6 +84,12 @@ _DEFAULT: dict[str, Any] = {field.name: field.default for field in dataclasses.f
     default=_DEFAULT["survival"],
     show_default=True,
     help="What decides within a front.",
+)
+@click.option(
+    "--adapt/--no-adapt",
+    default=_DEFAULT["adapt"],
+    show_default=True,
+    help="Draw operators and donors by what their edits gave so far.",
 )
 @click.option(
     "--lag",
@@ -139,7 +146,7 @@ _DEFAULT: dict[str, Any] = {field.name: field.default for field in dataclasses.f
     "--resume",
     type=click.Path(path_type=Path),
     metavar="RUN",
-    help="Go on with a run; beside it: --generations, --budget.",
+    help="Go on with a run; beside it: --generations, --budget, --time.",
 )
 @isolation
 @as_json
@@ -235,10 +242,11 @@ def _resumed(ctx: click.Context, folder: Path, settings: dict[str, Any]) -> Call
         folder,
         generations=settings["generations"] if "generations" in given else None,
         budget_cpu_s=parse_duration(settings["budget"]) if "budget" in given else None,
+        time_s=parse_duration(settings["time"], "time") if "time" in given else None,
     )
 
 
-_WITH_RESUME = ("resume", "isolation", "workers", "as_json", "generations", "budget")
+_WITH_RESUME = ("resume", "isolation", "workers", "as_json", "generations", "budget", "time")
 
 
 def _was_given(ctx: click.Context, name: str) -> bool:
@@ -316,6 +324,7 @@ def _config(
     model: ModelFile | None,
     *,
     budget: str | None,
+    time: str | None,
     objectives: str,
     allow_licence: tuple[str, ...],
     max_params: str | None,
@@ -339,6 +348,7 @@ def _config(
         max_params=None if max_params is None else parse_count(max_params),
         max_error=None if max_error is None else parse_share(max_error),
         budget_cpu_s=None if budget is None else parse_duration(budget),
+        time_s=None if time is None else parse_duration(time, "time"),
         objectives=tuple(key.strip() for key in objectives.split(",")),
         allow_licences=allow_licence,
         wall_limit_s=max(_DEFAULT["wall_limit_s"], WALL_FOR_CPU * (limit_s or 0)),

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gi.archive import RunSummary
-from gi.core.figures import duration_text
+from gi.core.figures import count_text, duration_text
 from gi.core.quoting import shown
 from gi.core.types import OBJECTIVES, Failed
 from gi.search.events import (
@@ -24,6 +24,7 @@ from gi.search.events import (
     Finished,
     GenerationEnded,
     GenerationStarted,
+    Planned,
     Retrained,
     RetrainingStarted,
     RunEvent,
@@ -79,7 +80,7 @@ class Progress:
         if self._live is not None:
             self._live.refresh()
         # The panel goes; these lines stay. Without markup: a class or a file may be called "[red]".
-        if line and (self._live is None or isinstance(event, Finished | StockChanged)):
+        if line and (self._live is None or isinstance(event, Finished | Planned | StockChanged)):
             self._console.print(line, soft_wrap=True, markup=False, highlight=False)
 
 
@@ -162,6 +163,8 @@ class _State:
     def line(self, event: RunEvent) -> str:
         """The plain line that an event is worth, "" for most."""
         match event:
+            case Planned():
+                return _plan_text(event)
             case GenerationEnded():
                 left = self.left_s()
                 rest = f", {duration_text(left)} left" if left is not None else ""
@@ -219,6 +222,16 @@ class _State:
             return text
         pace = (time.monotonic() - self.retraining_at) / self.retrained
         return f"{text}  {duration_text(pace * (self.retrainings - self.retrained))} left"
+
+
+def _plan_text(plan: Planned) -> str:
+    """What the run is about to do, and how long that takes."""
+    rungs = ", ".join(f"{count} on {count_text(images)} images" for images, count in plan.rungs)
+    text = f"plan: {plan.programs} programs, trainings: {rungs}; {plan.final_trainings} final trainings"
+    if plan.cpu_s is None:
+        return text
+    workers = "1 worker" if plan.workers == 1 else f"{plan.workers} workers"
+    return f"{text}; about {duration_text(plan.cpu_s / plan.workers)} with {workers}"
 
 
 def _finals_text(event: RetrainingStarted) -> str:

@@ -29,12 +29,13 @@ class RunConfig:
     Programs are trained on `rungs` rungs, each `RUNG_FACTOR` times as long as the one below; the top one presents every
     training sample `epochs` times. With `images` there is one rung, of so many training samples. `population` offspring
     make a generation; parents are the best `parents` that a rung knows, chosen by `survival`. An offspring is made
-    knowing all outcomes but those of the `lag` trainings before it. `finals` members of the front are trained on
-    `final_seeds` seeds each, with `final_images` samples presented (None: as many as on the top rung). `clock="model"`
-    replaces measured times by a cost model, which makes the run equal on every machine. `cpu_limit_s` is the CPU
-    seconds that a training of `PACE_IMAGES` images may take, fewer or more in proportion; a program whose first steps
-    show that it would take longer is refused, which keeps a search from spending itself on a few giants. `wall_limit_s`
-    bounds one evaluation of that many images or fewer.
+    knowing all outcomes but those of the `lag` trainings before it; with `adapt` operators and donors are drawn by what
+    their edits gave so far. `budget_cpu_s` and `time_s` bound the CPU and the wall seconds of the whole run. `finals`
+    members of the front are trained on `final_seeds` seeds each, with `final_images` samples presented (None: as many
+    as on the top rung). `clock="model"` replaces measured times by a cost model, which makes the run equal on every
+    machine. `cpu_limit_s` is the CPU seconds that a training of `PACE_IMAGES` images may take, fewer or more in
+    proportion; a program whose first steps show that it would take longer is refused, which keeps a search from
+    spending itself on a few giants. `wall_limit_s` bounds one evaluation of that many images or fewer.
     Without `cpu_limit_s` the limit is `OWN_MODEL_FACTOR` times what the seed programs take. `entry` is the expression
     that builds the network among a program's names. `index` is the folder of the weight-search index whose networks
     trainings start from. With `inherit` the trainings of the search start from the parents' weights; the front's final
@@ -50,6 +51,8 @@ class RunConfig:
     population: int = 8
     seed: int = 0
     budget_cpu_s: float | None = None
+    time_s: float | None = None
+    adapt: bool = True
     objectives: tuple[str, ...] = ("error", "params", "time")
     epochs: float = 9.0
     rungs: int = 4
@@ -165,6 +168,7 @@ _LEAST: dict[str, float] = {
     "generations": 1,
     "population": 2,
     "budget_cpu_s": 1,
+    "time_s": 1,
     "epochs": 0.01,
     "rungs": 1,
     "images": 1,
@@ -185,14 +189,14 @@ _LEAST: dict[str, float] = {
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-def parse_duration(text: str) -> float:
+def parse_duration(text: str, what: str = "budget") -> float:
     """The seconds that "90s", "20m", "1h30m" or "45" (seconds) stand for. Raises `ConfigError`."""
     parts = re.findall(r"(\d+(?:\.\d+)?)([smh])", text)
     if parts and "".join(n + u for n, u in parts) == text:
         return sum(float(n) * _UNITS[u] for n, u in parts)
     if re.fullmatch(r"\d+(\.\d+)?", text):
         return float(text)
-    raise ConfigError(f"budget {text!r} is no duration: write seconds, minutes or hours such as 90s, 20m or 1h30m.")
+    raise ConfigError(f"{what} {text!r} is no duration: write seconds, minutes or hours such as 90s, 20m or 1h30m.")
 
 
 def pace_s(limit_s: float, images: int) -> float:

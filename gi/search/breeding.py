@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 from deap import base
 
@@ -10,9 +11,10 @@ from gi.archive import Archive
 from gi.core.errors import SourceError
 from gi.core.streams import stream
 from gi.core.trace import Trace
-from gi.core.types import Individual, Offspring, Refused, Try
+from gi.core.types import Edit, Individual, Offspring, Refused, Try
 from gi.explain.provenance.borrowed import origins_in
 from gi.search.admission import refusal, seed_limit
+from gi.search.credit import adapted_shares, credits_of, donor_weights
 from gi.search.parts import Parts
 from gi.search.rungs import Rungs
 from gi.search.twins import Twins
@@ -30,10 +32,17 @@ class Breeding:
         run = archive.run()
         self._config, self._seeds = run.config, archive.seeds()
         self._accepted: dict[str, str] = {}
+        self._edits: dict[str, tuple[Edit, ...]] = {}
+        self._judged: list[str] = []
 
     def accepted(self, individual: Individual) -> None:
         """Takes note of an individual that has its slot."""
         self._accepted[individual.id] = self._twins.first(individual)
+        self._edits[individual.id] = individual.edits
+
+    def judged(self, id_: str) -> None:
+        """Takes note that the next decisions may know what an individual gave on the lowest rung."""
+        self._judged.append(id_)
 
     def is_twin(self, id_: str) -> bool:
         """Whether an accepted individual computes what an earlier one does."""
@@ -74,13 +83,14 @@ class Breeding:
         second = self._toolbox.select(ranking, rng=rng, without=first)
         return [pool[first], pool[second]]
 
-    def offspring(self, generation: int, slot: int, parents: Sequence[str]) -> Slotted:
+    def offspring(self, generation: int, slot: int, parents: Sequence[str], rungs: Rungs) -> Slotted:
         """The offspring of `parents` (ids; the second is the donor) in its slot, or None with the refused tries."""
         different = list(dict.fromkeys(parents))
         texts = [self._archive.text(id_) for id_ in different]
         known, rng = self._twins.fingerprints.union(self._accepted), self.stream("vary", generation, slot)
         origin_of = origins_in(self._archive, different[-1])
-        child: Offspring | Refused = self._toolbox.vary(texts, rng=rng, known=known, origin_of=origin_of)
+        draw = self._learned(rungs) if self._config.adapt else {}
+        child: Offspring | Refused = self._toolbox.vary(texts, rng=rng, known=known, origin_of=origin_of, **draw)
         if isinstance(child, Refused):
             return None, child.tries
         used = tuple(different if child.crossed else different[:1])
@@ -89,6 +99,13 @@ class Breeding:
             child.id, child.text, generation, used, child.edits, child.tries, fingerprint=fingerprint
         )
         return individual, child.tries
+
+    def _learned(self, rungs: Rungs) -> dict[str, Any]:
+        """How operators and donors are drawn, by whose children are parents on the lowest rung today."""
+        parents = set(rungs.parents(0))
+        credits_ = [c for id_ in self._judged for c in credits_of(self._edits[id_], success=id_ in parents)]
+        shares = adapted_shares(self._parts.shares, credits_)
+        return {"shares": shares, "donor_weights": donor_weights(credits_)}
 
     def _fingerprint(self, text: str) -> str:
         """What a fitted seed program computes; "" where the length of the text is an objective: that differs."""

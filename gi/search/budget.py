@@ -29,16 +29,16 @@ def own_limit_s(seed_paces_s: Iterable[float]) -> float | None:
     return None if slowest_s is None else max(_LEAST_LIMIT_S, OWN_MODEL_FACTOR * slowest_s)
 
 
-def training_limit_s(run: RunRecord, seed_paces_s: Sequence[float]) -> float | None:
+def training_limit_s(run: RunRecord, seed_paces_s: Sequence[float], total_s: float = math.inf) -> float | None:
     """The limit of one training of the search, for `PACE_IMAGES` samples, where it is another than the settings'.
 
-    With a budget a tenth of it for the longest training, or twice what the slowest seed program took: one giant that is
-    under way when the search has to end would use up what is kept for the final trainings.
+    Of `total_s`, which the whole run may take, a tenth for the longest training, or twice what the slowest seed program
+    took: one giant that is under way when the search has to end would use up what is kept for the final trainings.
     """
     own_s, config = own_limit_s(seed_paces_s), run.config
-    if config.budget_cpu_s is None or own_s is None:
+    if math.isinf(total_s) or own_s is None:
         return own_s if config.cpu_limit_s is None else None
-    largest_s = pace_s(_LARGEST_SHARE * config.budget_cpu_s, run.top_images)
+    largest_s = pace_s(_LARGEST_SHARE * total_s, run.top_images)
     return min(config.cpu_limit_s or math.inf, max(own_s, largest_s))
 
 
@@ -54,10 +54,13 @@ def affordable_seeds(prices_s: Sequence[float], seeds: int, left_s: float) -> in
 class RunCost:
     """The CPU seconds of a run, of the sessions before this one and of this one; writes the latter down."""
 
-    def __init__(self, archive: Archive, config: RunConfig, clock: Clock) -> None:
-        """Takes up what earlier sessions used."""
-        self._archive, self._budget_s, self._clock = archive, config.budget_cpu_s, clock
-        self._started, self._before_s, self._reported_s = time.monotonic(), archive.sessions.cpu_s(), 0.0
+    def __init__(self, archive: Archive, config: RunConfig, clock: Clock, *, workers: int) -> None:
+        """Takes up what earlier sessions used; a wall second is worth one CPU second of each worker."""
+        self._archive, self._clock, self._workers = archive, clock, workers
+        self._budget_s = math.inf if config.budget_cpu_s is None else config.budget_cpu_s
+        self._time_s = math.inf if config.time_s is None else config.time_s
+        self._started, self._wall_before_s = time.monotonic(), archive.sessions.wall_s()
+        self._before_s, self._reported_s = archive.sessions.cpu_s(), 0.0
         self._ratios: list[float] = []
 
     @property
@@ -66,9 +69,20 @@ class RunCost:
         return self._before_s + self._clock.used_s(self._reported_s)
 
     @property
+    def total_s(self) -> float:
+        """The CPU seconds that the whole run may take by its budget and its time; infinite where nothing bounds it."""
+        return min(self._budget_s, self._time_s * self._workers)
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether the run has a budget or a time."""
+        return math.isfinite(self.total_s)
+
+    @property
     def left_s(self) -> float:
-        """What the budget has left; infinite where there is none."""
-        return math.inf if self._budget_s is None else self._budget_s - self.cpu_s
+        """The CPU seconds that are left; infinite where nothing bounds the run."""
+        wall_left_s = self._time_s - self._wall_before_s - (time.monotonic() - self._started)
+        return min(self._budget_s - self.cpu_s, wall_left_s * self._workers)
 
     def add(self, worker_cpu_s: float) -> None:
         """Takes in what a worker says that it used, and writes the session's cost down."""
@@ -81,7 +95,7 @@ class RunCost:
 
     def kept_s(self, finals_s: float) -> float:
         """What the search leaves to the final trainings that would take `finals_s`: a share of the budget at most."""
-        return 0.0 if self._budget_s is None else min(finals_s, FINALS_SHARE * self._budget_s)
+        return min(finals_s, FINALS_SHARE * self.total_s)
 
     def learn(self, expected_s: float, taken_s: float) -> None:
         """Takes in what a training took against its estimate."""

@@ -1,49 +1,97 @@
-"""Whether a budget can pay for a run at all, told by a few short trainings before the run begins."""
+"""What a run is about to do and whether its budget pays for it, told by a few short trainings before it begins."""
 
+import dataclasses
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from gi.core.errors import BudgetError, SourceError
 from gi.core.figures import duration_text
 from gi.core.protocols import Job
-from gi.core.settings import RunConfig, pace_s
+from gi.core.settings import RUNG_FACTOR, RunConfig, pace_s
 from gi.core.streams import torch_seed
 from gi.core.types import Cost, Failed, Outcome, Program, Scored
 from gi.sandbox.process_cpu import Clock
+from gi.search.events import Planned
 from gi.search.parts import Parts
 
 _PROBES = 3  # seed programs that are tried, spread over all of them: their costs differ by a factor of four on digits
 _SHARE = 10  # of an evaluation's images that a probe presents, as a divisor
 _TOO_LONG = ("too slow", "cpu limit", "wall limit")
 _LEVERS = "--epochs (or --images and --final-images)"
+_UNBOUNDED_S = 60.0  # of a probe, where nothing bounds the run
 _OPTIMISM = 0.75  # with several seed programs the estimate may be a third too high before a run is refused
 
 
-def refuse_short_budget(
-    config: RunConfig, rungs: Sequence[int], parts: Parts, seeds: Sequence[Program], clock: Clock
-) -> None:
-    """Raises `BudgetError` where the budget cannot pay for the seed programs and one final training.
+def planned(config: RunConfig, rungs: Sequence[int], parts: Parts, seeds: Sequence[Program], clock: Clock) -> Planned:
+    """What a run is about to do. Raises `BudgetError` where it may not take as long as its seed programs and one final
+    training do.
 
-    A probe trains a seed program on a tenth of the lowest rung's images; where none can be judged nothing is refused.
+    A probe trains a seed program on a tenth of the lowest rung's images; where none can be judged, or the clock is a
+    model without a bound, nothing is estimated and nothing refused.
     """
-    if config.budget_cpu_s is None:
-        return
-    left_s = config.budget_cpu_s - clock.used_s()
-    outcomes = list(_probes(config, rungs, parts, seeds, max(left_s, 1.0)))
-    if any(isinstance(outcome, Failed) and outcome.reason in _TOO_LONG for outcome in outcomes):
-        raise BudgetError(
-            f"budget is {duration_text(config.budget_cpu_s)}: a tenth of one evaluation takes more than is left. "
-            f"Pass --budget {rounded_up(_SHARE * config.budget_cpu_s)} or more, or lower {_LEVERS}."
-        )
-    costs = [outcome.cost for outcome in outcomes if isinstance(outcome, Scored)]
-    used_s = clock.used_s(sum(outcome.cost.cpu_s for outcome in outcomes))
+    programs = len(seeds) + max(config.population - len(seeds), 0) + config.generations * config.population
+    counts = [max(math.ceil(programs / RUNG_FACTOR**rung), config.finals if rung else 1) for rung in range(len(rungs))]
+    finals = config.finals * (config.final_seeds - (1 if len(rungs) > 1 and not config.final_images else 0))
+    plan = Planned(programs, tuple(zip(rungs, counts, strict=True)), finals, None, parts.executor.capacity)
+    bound = _bound(config, parts.executor.capacity)
+    if bound is None and config.clock == "model":
+        return plan
     longer = rungs[0] / _probe_images(rungs), (config.final_images or rungs[-1]) / _probe_images(rungs)
-    if costs and used_s + _least_s(costs, len(seeds), longer) > config.budget_cpu_s:
+    costs = _costs(config, rungs, parts, seeds, clock, bound)
+    if not costs:
+        return plan
+    if bound is not None:
+        used_s = clock.used_s(sum(cost.cpu_s for cost in costs))
         needed_s = used_s + _expected_s(costs, len(seeds), longer)
+        if used_s + _least_s(costs, len(seeds), longer) > bound.cpu_s:
+            raise BudgetError(
+                f"{bound.text}: evaluating {_counted(seeds)} and one final training take about "
+                f"{duration_text(needed_s)} here. Pass {bound.longer(needed_s)} or more, or lower {_LEVERS}."
+            )
+    images = (*rungs, config.final_images or rungs[-1])
+    mean_s = [sum(_longer_s(cost, n / _probe_images(rungs)) for cost in costs) / len(costs) for n in images]
+    expected_s = sum(count * each for count, each in zip(counts, mean_s, strict=False)) + finals * mean_s[-1]
+    return dataclasses.replace(plan, cpu_s=min(expected_s, math.inf if bound is None else bound.cpu_s))
+
+
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    """What a run may take: CPU seconds, and how the user gave it."""
+
+    cpu_s: float
+    text: str
+    option: str
+    workers: int
+
+    def longer(self, cpu_s: float) -> str:
+        """The option with which a run may take so many CPU seconds."""
+        return f"{self.option} {rounded_up(cpu_s / self.workers)}"
+
+
+def _bound(config: RunConfig, workers: int) -> _Bound | None:
+    """The nearer of the budget and the time; None without either."""
+    bounds = []
+    if config.budget_cpu_s is not None:
+        bounds.append(_Bound(config.budget_cpu_s, f"budget is {duration_text(config.budget_cpu_s)}", "--budget", 1))
+    if config.time_s is not None:
+        text = f"time is {duration_text(config.time_s)}"
+        bounds.append(_Bound(config.time_s * workers, text, "--time", workers))
+    return min(bounds, key=lambda bound: bound.cpu_s, default=None)
+
+
+def _costs(
+    config: RunConfig, rungs: Sequence[int], parts: Parts, seeds: Sequence[Program], clock: Clock, bound: _Bound | None
+) -> list[Cost]:
+    """What probes took. Raises `BudgetError` where one alone takes longer than the run may."""
+    left_s = max((bound.cpu_s if bound else _UNBOUNDED_S) - clock.used_s(), 1.0)
+    outcomes = list(_probes(config, rungs, parts, seeds, left_s))
+    if bound and any(isinstance(outcome, Failed) and outcome.reason in _TOO_LONG for outcome in outcomes):
         raise BudgetError(
-            f"budget is {duration_text(config.budget_cpu_s)}: evaluating {_counted(seeds)} and one final training take "
-            f"about {duration_text(needed_s)} here. Pass --budget {rounded_up(needed_s)} or more, or lower {_LEVERS}."
+            f"{bound.text}: a tenth of one evaluation takes more than is left. "
+            f"Pass {bound.longer(_SHARE * bound.cpu_s)} or more, or lower {_LEVERS}."
         )
+    return [outcome.cost for outcome in outcomes if isinstance(outcome, Scored)]
 
 
 def _expected_s(costs: Sequence[Cost], seeds: int, longer: tuple[float, float]) -> float:

@@ -9,6 +9,20 @@ from gi.core.types import Outcome
 
 
 @dataclass(frozen=True, slots=True)
+class Planned:
+    """What a run is about to do: how many `programs`, for each rung its images and how many trainings, lowest first.
+
+    Then `final_trainings`; all together about `cpu_s` CPU seconds of `workers` workers, None where nobody can tell.
+    """
+
+    programs: int
+    rungs: tuple[tuple[int, int], ...]
+    final_trainings: int
+    cpu_s: float | None
+    workers: int
+
+
+@dataclass(frozen=True, slots=True)
 class GenerationStarted:
     """Generation `number` of `generations` (0 is the seed programs) starts; `slots` individuals are planned."""
 
@@ -111,7 +125,8 @@ class Finished:
 
 
 RunEvent: TypeAlias = (
-    GenerationStarted
+    Planned
+    | GenerationStarted
     | Varied
     | Promoted
     | Evaluated

@@ -12,7 +12,7 @@ from gi.core.settings import RunConfig, default_workers
 from gi.core.types import Program
 from gi.sandbox.process_cpu import Clock, CpuClock
 from gi.search.admission import admitted
-from gi.search.estimate import refuse_short_budget
+from gi.search.estimate import planned
 from gi.search.events import Finished, RunEvent, StockChanged, Stopping
 from gi.search.in_flight import GRACE_S
 from gi.search.parts import MakeParts, Parts, default_parts
@@ -44,7 +44,8 @@ def evolve(
         objectives = [config.objective(key) for key in config.objectives]
         programs = tuple(made.seeds if seeds is None else seeds)
         rungs = config.ladder(made.training_samples)
-        refuse_short_budget(config, rungs, made, admitted(programs, made, config.max_params), clock)
+        plan = planned(config, rungs, made, admitted(programs, made, config.max_params), clock)
+        (on_event or _nobody)(plan)
         with Archive.create(
             out, config, objectives=objectives, seeds=programs, rungs=rungs, command=command
         ) as archive:
@@ -56,6 +57,7 @@ def resume(
     *,
     generations: int | None = None,
     budget_cpu_s: float | None = None,
+    time_s: float | None = None,
     workers: int | None = None,
     cost_model: CostModel | None = None,
     on_event: OnEvent | None = None,
@@ -65,13 +67,13 @@ def resume(
 ) -> RunSummary:
     """Goes on with the run in `folder` exactly where it stopped; a finished one is left as it is.
 
-    `generations` and `budget_cpu_s` (of the whole run) replace the stored ones. Raises `ArchiveError` where there is
-    no run or another process has it, `ConfigError` for fewer generations than the run was given, `BudgetError` for a
-    budget that it has used up.
+    `generations`, `budget_cpu_s` and `time_s` (of the whole run) replace the stored ones. Raises `ArchiveError` where
+    there is no run or another process has it, `ConfigError` for fewer generations than the run was given, `BudgetError`
+    for a budget or a time that it has used up.
     """
     clock = clock or CpuClock()
     with Archive.open(folder) as archive:
-        config = _extended(archive, generations, budget_cpu_s)
+        config = _extended(archive, generations, budget_cpu_s, time_s)
         if _is_finished(archive, config):  # no worker is started: that alone takes seconds of a budget
             summary = run_summary(archive)
             (on_event or _nobody)(Finished(summary, already=True))
@@ -88,12 +90,17 @@ def _is_finished(archive: Archive, config: RunConfig) -> bool:
     return bool(happened) and happened[-1].kind == "finished" and archive.run().config == config
 
 
-def _extended(archive: Archive, generations: int | None, budget_cpu_s: float | None) -> RunConfig:
+def _extended(archive: Archive, generations: int | None, budget_cpu_s: float | None, time_s: float | None) -> RunConfig:
     config, used_s = archive.run().config, archive.sessions.cpu_s()
     if budget_cpu_s is not None and budget_cpu_s < used_s:
         raise BudgetError(
             f"budget is {duration_text(budget_cpu_s)}: the run has used {duration_text(used_s)} already. "
             "A budget is for the whole run: pass a larger one."
+        )
+    if time_s is not None and time_s < (wall_s := archive.sessions.wall_s()):
+        raise BudgetError(
+            f"time is {duration_text(time_s)}: the run has taken {duration_text(wall_s)} already. "
+            "A time is for the whole run: pass a longer one."
         )
     if generations is not None and generations < config.generations:
         raise ConfigError(f"generations is {generations}: the run was given {config.generations}; pass at least that.")
@@ -101,6 +108,7 @@ def _extended(archive: Archive, generations: int | None, budget_cpu_s: float | N
         config,
         generations=config.generations if generations is None else generations,
         budget_cpu_s=config.budget_cpu_s if budget_cpu_s is None else budget_cpu_s,
+        time_s=config.time_s if time_s is None else time_s,
     )
 
 

@@ -111,7 +111,7 @@ class Outcomes:
         return [id_ for id_, outcome in trained if isinstance(outcome, Scored)]
 
     def _job(self, individual: Individual, images: int) -> Job:
-        limit_s = training_limit_s(self._run, self._seed_paces()) if individual.parents else None
+        limit_s = training_limit_s(self._run, self._seed_paces(), self._cost.total_s) if individual.parents else None
         if self._is_final(images):
             make_folder(self._archive.folder / WEIGHTS)
             return final_job(self._archive, self._run, individual.id, 0, limit_s)

@@ -45,7 +45,8 @@ class Search:
         self.run, self.config = run, run.config
         self.finals = FinalTrainings(0, 0)
         self.statistics, self.logbook = population_statistics(run.objectives), tools.Logbook()
-        self.cost, self.toolbox = RunCost(archive, run.config, clock), run_toolbox(parts, run.config.survival)
+        self.cost = RunCost(archive, run.config, clock, workers=parts.executor.capacity)
+        self.toolbox = run_toolbox(parts, run.config.survival)
         survive, samples = self.toolbox.survive, parts.validation_samples
         self.rungs = Rungs(run.rungs, run.objectives, run.reference, run.config, survive=survive, samples=samples)
         self.outcomes = Outcomes(
@@ -119,7 +120,7 @@ class Search:
             parents = self.breeding.parents(self.rungs, rung, number, slot)
             if not self._has_room(*parents[:1]):
                 return False
-            individual, tries = self.breeding.offspring(number, slot, parents)
+            individual, tries = self.breeding.offspring(number, slot, parents, self.rungs)
         self._refuse_lost_folder()
         self.archive.individuals.add_slot(number, slot, individual, tries)
         self.notify(Varied(number, slot, individual.id if individual else None, len(tries)))
@@ -144,6 +145,8 @@ class Search:
         """Takes in the outcomes that the next decision may know, waiting for those that are still to come."""
         for id_, rung in self._lanes.ended():
             outcome = self.outcomes.outcome(id_, self.run.rungs[rung])
+            if rung == 0 and outcome is not None:
+                self.breeding.judged(id_)
             if isinstance(outcome, Scored):
                 self._macs[id_] = outcome.values.get("macs", 0.0)
                 self.rungs.add(rung, id_, outcome, twin=self.breeding.is_twin(id_))
@@ -266,7 +269,7 @@ class Search:
         return self.outcomes.room_for(expected_s, kept_s=self._kept_s())
 
     def _kept_s(self) -> float:
-        return self.cost.kept_s(self._finals_s()) if self.config.budget_cpu_s is not None else 0.0
+        return self.cost.kept_s(self._finals_s()) if self.cost.is_bounded else 0.0
 
     def _finals_s(self) -> float:
         """The CPU seconds that the final trainings will take, by those that are best today."""
@@ -307,7 +310,7 @@ class Search:
                 summary.evaluations,
                 closed.cpu_s,
                 min(self._finals_s(), max(self.cost.left_s, 0.0)),
-                self.config.budget_cpu_s,
+                self.cost.total_s if self.cost.is_bounded else None,
                 summary.from_cache,
             )
         )
