@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gi.core.errors import BudgetError, SourceError
 from gi.core.figures import duration_text
 from gi.core.protocols import Job
-from gi.core.settings import RUNG_FACTOR, RunConfig, pace_s
+from gi.core.settings import PROMOTED_SHARE, RunConfig, pace_s
 from gi.core.streams import torch_seed
 from gi.core.types import Cost, Failed, Outcome, Program, Scored
 from gi.sandbox.process_cpu import Clock
@@ -31,7 +31,8 @@ def planned(config: RunConfig, rungs: Sequence[int], parts: Parts, seeds: Sequen
     model without a bound, nothing is estimated and nothing refused.
     """
     programs = len(seeds) + max(config.population - len(seeds), 0) + config.generations * config.population
-    counts = [max(math.ceil(programs / RUNG_FACTOR**rung), config.finals if rung else 1) for rung in range(len(rungs))]
+    shares = [PROMOTED_SHARE**rung for rung in range(len(rungs))]
+    counts = [max(math.ceil(programs * share), config.finals if share < 1 else 1) for share in shares]
     finals = config.finals * (config.final_seeds - (1 if len(rungs) > 1 and not config.final_images else 0))
     plan = Planned(programs, tuple(zip(rungs, counts, strict=True)), finals, None, parts.executor.capacity)
     bound = _bound(config, parts.executor.capacity)

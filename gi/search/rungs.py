@@ -1,6 +1,6 @@
 """What is known on each rung of the ladder of trainings, who goes up, and who become parents.
 
-Asynchronous successive halving (Li et al. 2020): of all that was trained on a rung the best quarter goes up to the
+Asynchronous successive halving (Li et al. 2020): of all that was trained on a rung the best third goes up to the
 next, whose trainings are four times as long. Every training is from scratch with a schedule of its own length, so every
 value is a real one; values are compared within a rung only. With several objectives "the best" is what the front of the
 rung has a use for: by non-dominated rank and, within a front, by what it adds to the hypervolume.
@@ -9,7 +9,7 @@ rung has a use for: by non-dominated rank and, within a front, by what it adds t
 import random
 from collections.abc import Sequence
 
-from gi.core.settings import RUNG_FACTOR, RunConfig
+from gi.core.settings import PROMOTED_SHARE, RunConfig
 from gi.core.types import Objective, Scored
 from gi.search.scores import Scores, Survive
 
@@ -66,7 +66,7 @@ class Rungs:
     def promotable(self) -> tuple[str, int] | None:
         """Who goes up next, and to which rung; None where no rung has anybody. Higher rungs first."""
         for rung in range(self.top - 1, -1, -1):
-            id_ = self.scores[rung].promotable(self._went_up[rung], 1 / RUNG_FACTOR)
+            id_ = self.scores[rung].promotable(self._went_up[rung], PROMOTED_SHARE)
             if id_ is not None:
                 return id_, rung + 1
         return None

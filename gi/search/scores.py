@@ -21,6 +21,7 @@ from gi.search.select import (
 )
 
 Answer = TypeVar("Answer")
+_FAR = 8.0  # times as wrong as the best of a rung: nothing beyond adds to a volume
 
 
 class Survive(Protocol):
@@ -158,8 +159,18 @@ class Scores:
 
     @property
     def _corner(self) -> tuple[float, ...]:
+        """Where volumes end in selection: at the reference point, and for a bounded objective nearer to the best.
+
+        The reference point comes from short trainings of the seed programs. On it alone a network of 500 parameters
+        that is 12 % wrong has more use than one of 2,000 that is 1 % wrong, and fronts fill up with what nobody wants.
+        """
         assert self.reference is not None
-        return tuple(scaled([self.reference], self.objectives)[0].tolist())
+        best = [min(column) for column in zip(*self._values.values(), strict=True)] or list(self.reference)
+        corner = [
+            min(reference, _FAR * max(least, objective.least)) if objective.bounded else reference
+            for reference, least, objective in zip(self.reference, best, self.objectives, strict=True)
+        ]
+        return tuple(scaled([corner], self.objectives)[0].tolist())
 
     def _violations(self, ids: Sequence[str]) -> list[float]:
         beyond = violations(self.rows(ids), self.reference or (), self.objectives)

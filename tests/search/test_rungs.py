@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from gi.archive import Archive, front_members, run_summary
-from gi.core.settings import RUNG_FACTOR, RunConfig
+from gi.core.settings import PROMOTED_SHARE, RunConfig
 from gi.core.types import Failed, Scored
 from gi.search.evolve import evolve, resume
 from tests.search.test_evolve import Interrupting, dumped, twinned
@@ -51,13 +51,13 @@ def test_a_number_of_images_is_a_single_rung():
     assert RunConfig(dataset="mnist", images=30_000).ladder(55_000) == (30_000,)
 
 
-def test_every_individual_starts_on_the_lowest_rung_and_about_a_quarter_goes_up(run):
+def test_every_individual_starts_on_the_lowest_rung_and_about_a_third_goes_up(run):
     members = by_rung(run)
     assert set(members) == set(RUNGS) == set(run.run().rungs)
     assert set(members[RUNGS[0]]) == set(run.individuals.ids())
     for lower, upper in pairwise(RUNGS[:3]):
         assert set(members[upper]) <= set(members[lower])
-        assert 0 < len(members[upper]) <= len(members[lower]) / RUNG_FACTOR + 5
+        assert 0 < len(members[upper]) <= len(members[lower]) * PROMOTED_SHARE + 5
 
 
 def test_whoever_went_up_is_recorded_once_for_each_rung(run):
