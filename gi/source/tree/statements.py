@@ -28,10 +28,12 @@ def insert_before(source: Source, statement: ast.stmt, *lines: str) -> Replaceme
 def delete_statements(source: Source, statements: Iterable[ast.stmt]) -> list[Replacement]:
     """Statements go, with their lines; `pass` stands in where a body would be empty."""
     going = {id(s): s for s in statements}
-    return [_deleted(source, s, going) for s in going.values()]
+    # The first line of a file has no line end in front of it: then every line goes with the one behind it.
+    from_first = any(not source.line_starts[s.lineno] for s in going.values())
+    return [_deleted(source, s, going, from_first=from_first) for s in going.values()]
 
 
-def _deleted(source: Source, statement: ast.stmt, going: Collection[int]) -> Replacement:
+def _deleted(source: Source, statement: ast.stmt, going: Collection[int], *, from_first: bool) -> Replacement:
     body = _body(source, statement)
     # A body needs one statement: of one that loses all of them, the first becomes `pass`, the others go.
     stands_in = body[0] is statement and all(id(s) in going for s in body)
@@ -39,7 +41,7 @@ def _deleted(source: Source, statement: ast.stmt, going: Collection[int]) -> Rep
     if stands_in or _shares_line(source, statement):
         return Replacement(*source.bytes_of(statement), "pass")
     start = source.line_starts[statement.lineno]
-    if not start or _line_end(source, statement) == _next_line(source, statement):
+    if from_first or _line_end(source, statement) == _next_line(source, statement):
         return Replacement(start, _next_line(source, statement), "")
     # With the line end in front of it: what is put in behind the statement, at its line's end, stays.
     start -= 2 if source.data[:start].endswith(b"\r\n") else 1

@@ -69,3 +69,10 @@ def test_what_is_put_below_a_statement_stays_when_the_statement_goes():
     statement = source.tree.body[1]
     replacements = [insert_after(source, statement, "new"), *delete_statements(source, [statement])]
     assert source.edited(replacements) == "b = 2\nnew\nc = 3\n"
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_lines_that_follow_each_other_go_together_from_the_first_one_on(newline):
+    source = parse(newline.join(["import a", "import b", "from c import (", "    d,", ")", "x = 1", ""]))
+    assert source.edited(delete_statements(source, source.tree.body[:3])) == f"x = 1{newline}"
+    assert source.edited(delete_statements(source, source.tree.body[1:3])) == f"import a{newline}x = 1{newline}"
