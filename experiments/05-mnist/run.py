@@ -3,6 +3,7 @@
 import argparse
 import csv
 import json
+import math
 import resource
 import subprocess
 import sys
@@ -21,7 +22,7 @@ MEASURES = ("error", "params", "time")
 
 def evolved(seed: int, folder: Path) -> tuple[dict, float]:
     """What `gi evolve` answers, and the CPU seconds of all of its processes as the kernel counts them."""
-    command = [GI, "evolve", "--dataset", "mnist", "--generations", "50", "--json", "--out", str(folder)]
+    command = [GI, "evolve", "--dataset", "mnist", "--generations", "50", "--no-cache", "--json", "--out", str(folder)]
     command += ["--seed", str(seed)] if seed else []
     before = children_cpu_s()
     answer = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout
@@ -58,35 +59,34 @@ def figures(summary: dict, kernel_cpu_s: float | None) -> dict:
         "best_validation_error": best["error"],
         "best_test_error_mean": best.get("test_error_mean"),
         "best_test_error_sd": best.get("test_error_sd"),
-        "retrainings": best.get("seeds"),
+        "final_seeds": max((member.get("seeds") or 0 for member in front), default=0),
     }
 
 
-def verdicts(found: dict) -> list[tuple[str, str, str, bool]]:
-    """(what, rule, value, whether it holds) of every claim."""
-    return [
-        ("CPU-minutes", "at most 60", f"{found['cpu_min']:.1f}", found["cpu_min"] <= 60),
-        ("front", "at least 8", str(found["front_size"]), found["front_size"] >= 8),
-        (
-            "parameters, largest / smallest",
-            "at least 10",
-            f"{found['params_factor']:.0f}",
-            found["params_factor"] >= 10,
-        ),
-        (
-            "best validation error",
-            "at most 1.5 %",
-            f"{found['best_validation_error']:.2%}",
-            found["best_validation_error"] <= 0.015,
-        ),
-        ("its test error", "3 retrainings", shown_test_error(found, "best_"), found["retrainings"] == 3),
-        (
-            "CPU seconds outside training and measuring",
-            "at most 10 %",
-            f"{found['overhead_share']:.1%}",
-            found["overhead_share"] <= 0.10,
-        ),
-    ]
+CLASSES = ((math.inf, 0.0055), (10_000, 0.0075), (2_000, 0.014), (1_000, 0.025))
+"""Below how many parameters which test error is asked for."""
+
+
+def verdicts(found: dict, front: list[dict]) -> list[tuple[str, str, str, bool]]:
+    """(what, rule, value, whether it holds) of every claim.
+
+    Of a class of sizes the member with the least validation error, mean of its final trainings, is the one whose test
+    error is judged.
+    """
+    rows = [("wall minutes", "at most 15", f"{found['wall_min']:.1f}", found["wall_min"] <= 15)]
+    trained = [m for m in front if m.get("seeds") == found["final_seeds"]]
+    for most, asked_for in CLASSES:
+        members = [m for m in trained if m["params"] < most]
+        best = min(members, key=lambda m: m["validation_error_mean"], default=None)
+        what = "test error, any size" if math.isinf(most) else f"test error under {most:,} parameters"
+        value = "none" if best is None else f"{shown_test_error(best, '')} at {best['params']:,.0f}"
+        held = best is not None and best["test_error_mean"] <= asked_for
+        rows.append((what, f"at most {asked_for:.2%}", value, held))
+    low = sum(member["error"] < 0.05 for member in front)
+    rows.append(("members of the front under 5 %", "at least 12", str(low), low >= 12))
+    share = found["overhead_share"]
+    rows.append(("CPU seconds outside training and measuring", "at most 15 %", f"{share:.1%}", share <= 0.15))
+    return rows
 
 
 def shown_test_error(member: dict, prefix: str) -> str:
@@ -98,7 +98,8 @@ def tables(found: dict, front: list[dict]) -> str:
     """Both tables of the README, in Markdown."""
     lines = ["| what | asked | found | holds |", "| --- | --- | --- | --- |"]
     lines += [
-        f"| {what} | {rule} | {value} | {'yes' if holds else 'NO'} |" for what, rule, value, holds in verdicts(found)
+        f"| {what} | {rule} | {value} | {'yes' if holds else 'NO'} |"
+        for what, rule, value, holds in verdicts(found, front)
     ]
     lines += [
         "",
@@ -153,7 +154,7 @@ def main() -> int:
     (HERE / f"results-{options.seed}.md").write_text(table)
     put_table(HERE / f"results-{options.seed}.json", Path(__file__), table)
     print(table)
-    return 0 if all(holds for *_, holds in verdicts(found)) else 1
+    return 0 if all(holds for *_, holds in verdicts(found, front["front"])) else 1
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ a second parent contributed counts as a change; and of times that are measured d
 """
 
 import math
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -206,7 +206,7 @@ class TrainingBench:
         jobs = [Job(variant.id, variant.text, s, images, "test", None if n else kept) for n, s in enumerate(seeds)]
         self._train([job for job in jobs if self._key(job) not in self._outcomes], ("error",))
         outcomes = [self._outcomes[self._key(job)] for job in jobs]
-        return tuple(1.0 - o.values["accuracy"] for o in outcomes if isinstance(o, Scored))
+        return tuple(_wrong(outcome.values) for outcome in outcomes if isinstance(outcome, Scored))
 
     def individual_errors(self, id_: str) -> tuple[float, ...]:
         """Shares wrong on the test split of an individual in the run's own final trainings."""
@@ -309,3 +309,8 @@ def _with_reasons(verdicts: Sequence[Verdict], before: Sequence[Verdict]) -> tup
     """The verdicts, with the reasons that an earlier minimisation gave for the same changes."""
     reasons = {(v.change.before, v.change.after): v.reason for v in before if v.reason != UNTRIED}
     return tuple(replace(v, reason=reasons.get((v.change.before, v.change.after), "")) for v in verdicts)
+
+
+def _wrong(values: Mapping[str, float]) -> float:
+    """The share wrong of a final training; measurements of an earlier gi have it as their error, the only metric."""
+    return 1.0 - values["accuracy"] if "accuracy" in values else values["error"]

@@ -41,11 +41,11 @@ def test_an_individual_that_inherited_says_so(tmp_path):
     seeding = Seeding((SeededLayer("layers.1", SMALL_ID, "layers.1", 10, "inherited"),), won=False, cpu_s=0.0)
     with Archive.annotate(write_run(tmp_path / "run")) as archive:
         assert individual_subject(archive, DEEP_ID).notes == ()
-        archive.outcomes.add(DEEP_ID, Scored({"error": 0.1, "params": 9.0}, seeding=seeding), seed=0, images=9)
+        archive.outcomes.add(DEEP_ID, Scored({"error": 0.1, "params": 9.0}, seeding=seeding), seed=0, images=9000)
         assert individual_subject(archive, DEEP_ID).validation_errors == pytest.approx((0.03, 0.04))
         assert individual_subject(archive, DEEP_ID).notes == ()
     with Archive.annotate(write_run(tmp_path / "interrupted", finished=False)) as archive:
-        archive.outcomes.add(DEEP_ID, Scored({"error": 0.1, "params": 9.0}, seeding=seeding), seed=0, images=9)
+        archive.outcomes.add(DEEP_ID, Scored({"error": 0.1, "params": 9.0}, seeding=seeding), seed=0, images=9000)
         assert individual_subject(archive, DEEP_ID).validation_errors == (0.1,)
         assert "weights of its parent" in individual_subject(archive, DEEP_ID).notes[0]
 
