@@ -103,6 +103,20 @@ ROOMS = {
         "search",
         "evolve",
     ),
+    "report": (
+        "constraints",
+        "own_model",
+        "plot",
+        "table",
+        "explanation",
+        "machine",
+        "program",
+        "stock",
+        "weights",
+        "answers",
+        "printing",
+        "page",
+    ),
     "jobs": ("index", "doctor", "grow", "minimise"),
 }
 #: Packages that one place alone may import; their weight or their licence stays there.
@@ -136,6 +150,7 @@ OWNERS = {
     "click": ("cli/",),
     "matplotlib": ("report/", "kernels/mining/"),
     "black": ("export/",),
+    "plotly": ("report/page/",),
 }
 FILES = sorted(ROOT.rglob("*.py"))
 
@@ -219,6 +234,7 @@ HEAVY = {
     "sklearn",
     "git",
     "black",
+    "plotly",
     "scipy",
 }
 

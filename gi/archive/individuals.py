@@ -43,6 +43,21 @@ class IndividualTables:
         """The generation of every individual, by id in order of acceptance."""
         return dict(self._db.rows("SELECT id, generation FROM individuals ORDER BY seq"))
 
+    def parents(self) -> dict[str, tuple[str, ...]]:
+        """The parents of every individual that has any, in their order, by its id."""
+        return self._collected("SELECT individual, parent FROM parents ORDER BY individual, position")
+
+    def operators(self) -> dict[str, tuple[str, ...]]:
+        """The operators of the edits that made each individual, in their order, by its id; seed programs have none."""
+        return self._collected("SELECT individual, operator FROM edits ORDER BY individual, position")
+
+    def tried(self) -> dict[str, tuple[int, int]]:
+        """How many tries each operator had and how many of them were accepted, by its name, the most tried first."""
+        counted = self._db.rows(
+            "SELECT operator, count(*) AS n, sum(stage = '') FROM tries GROUP BY operator ORDER BY n DESC, operator"
+        )
+        return {operator: (tries, accepted) for operator, tries, accepted in counted}
+
     def fingerprints(self) -> dict[str, str]:
         """The fingerprint of every individual that has one, by id in order of acceptance."""
         return dict(self._db.rows("SELECT id, fingerprint FROM individuals WHERE fingerprint != '' ORDER BY seq"))
@@ -124,6 +139,13 @@ class IndividualTables:
             origin=rows.origin(where),
             fingerprint=fingerprint,
         )
+
+    def _collected(self, query: str) -> dict[str, tuple[str, ...]]:
+        """The second column of a query, by the first, in its order."""
+        collected: dict[str, list[str]] = {}
+        for id_, value in self._db.rows(query):
+            collected.setdefault(id_, []).append(value)
+        return {id_: tuple(values) for id_, values in collected.items()}
 
     def _tries(self, generation: int, slot: int) -> tuple[Try, ...]:
         query = "SELECT operator, stage, reason, detail FROM tries WHERE generation = ? AND slot = ? ORDER BY number"

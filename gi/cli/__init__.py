@@ -21,11 +21,27 @@ from gi.cli.machine import doctor
 from gi.cli.mining import gallery, predict
 from gi.cli.options import tell
 from gi.cli.programs import lines, repair, vary
-from gi.cli.results import failures, front, show
+from gi.cli.results import failures, front, report, show
 from gi.cli.stock import corpus, harvest
 from gi.core.errors import GiError
 
-VERBS = (evolve, front, show, export, failures, harvest, corpus, lines, vary, repair, index, grow, cache, doctor)
+VERBS = (
+    evolve,
+    front,
+    show,
+    report,
+    export,
+    failures,
+    harvest,
+    corpus,
+    lines,
+    vary,
+    repair,
+    index,
+    grow,
+    cache,
+    doctor,
+)
 COMPLETE_VARIABLE = "_GI_COMPLETE"  # click's name for it, which its scripts for shells set
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 

@@ -1,4 +1,4 @@
-"""What a run found: `gi front`, `gi show`, `gi failures`."""
+"""What a run found: `gi front`, `gi show`, `gi failures`, and all of it as a page: `gi report`."""
 
 from pathlib import Path
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from gi.cli.limits import parse_limits, refuse_unused_limits, training_limits
-from gi.cli.options import as_json, print_json, run_folder, tell
+from gi.cli.options import as_json, print_json, run_folder, say, tell
 from gi.core.errors import ConfigError
 
 
@@ -91,3 +91,29 @@ def failures(*, run: Path, tries: bool, as_json: bool) -> None:
             print_json(failures_json(groups))
         else:
             print_failures(groups)
+
+
+@click.command()
+@run_folder
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("report.html"),
+    show_default=True,
+    metavar="FILE.html",
+    help="The page.",
+)
+@click.option("--force", is_flag=True, help="Replace a file that exists.")
+def report(*, run: Path, out: Path, force: bool) -> None:
+    """Write a run, finished or under way, as one page for a browser that needs no network.
+
+    The front on axes to choose with everything evaluated behind it, progress, operators, failures, and of each program
+    its source, its difference to any other, its family, and the origin and licence of what it borrowed.
+    """
+    from gi.archive import Archive
+    from gi.report.page import write_page
+
+    with Archive.open(run) as archive:
+        write_page(archive, out, force=force)
+    say(out)

@@ -98,6 +98,24 @@ def html_text(text: str) -> str:
     return html.escape(shown(text))
 
 
+def json_in_html(value: Any) -> str:
+    r"""A JSON document to stand within `<script type="application/json">`; every text in it as `shown_lines`.
+
+    Raises `ValueError` for NaN and infinity, which a browser's JSON has not.
+    """
+    text = json.dumps(_shown_within(value), allow_nan=False, separators=(",", ":"))
+    # In JSON "<" stands within texts alone: neither "</script" nor "<!--" is left for the page to obey.
+    return text.replace("<", "\\u003c")
+
+
+def _shown_within(value: Any) -> Any:
+    if isinstance(value, str):
+        return shown_lines(value)
+    if isinstance(value, dict):
+        return {shown_lines(str(key)): _shown_within(inner) for key, inner in value.items()}
+    return [_shown_within(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
 def cypher_string(text: str) -> str:
     """A string literal of Cypher, in single quotation marks."""
     return "'" + shown(text.replace("\\", "\\\\").replace("'", "\\'")) + "'"

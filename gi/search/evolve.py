@@ -122,6 +122,7 @@ def _driven(archive: Archive, parts: Parts, clock: Clock, on_event: OnEvent | No
         notify(Stopping(under_way, GRACE_S))
 
     with stop_requests(tell_stopping) as stop_requested:
+        _record_data(archive, parts)
         if parts.stock:
             _record_stock(archive, parts.stock, notify)
         search = Search(archive, parts, clock, notify, stop_requested)
@@ -132,6 +133,17 @@ def _driven(archive: Archive, parts: Parts, clock: Clock, on_event: OnEvent | No
     summary = run_summary(archive)
     notify(Finished(summary))
     return summary
+
+
+def _record_data(archive: Archive, parts: Parts) -> None:
+    """Keeps what the data set measures: whoever looks at the run need not have it."""
+    archive.sessions.add_event(
+        "data",
+        classes=parts.task.num_classes,
+        input_shape=list(parts.task.input_shape),
+        training_samples=parts.training_samples,
+        validation_samples=parts.validation_samples,
+    )
 
 
 def _record_stock(archive: Archive, digest: str, notify: OnEvent) -> None:

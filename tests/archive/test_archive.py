@@ -145,6 +145,19 @@ def test_lineage_ends_with_the_individual_and_starts_with_its_seed_programs(fami
     assert [i.id for i in family.individuals.lineage("aa01")] == ["aa01"]
 
 
+def test_parents_operators_and_tries_are_told_of_all_at_once(family):
+    individuals = [family.individuals.by_id(id_) for id_ in family.individuals.ids()]
+    assert family.individuals.parents() == {i.id: i.parents for i in individuals if i.parents}
+    operators = {i.id: tuple(edit.operator for edit in i.edits) for i in individuals if i.edits}
+    assert family.individuals.operators() == operators
+    generations = {i.generation for i in individuals}
+    tries = [t for g in generations for slot in family.individuals.slots(g) for t in slot.tries]
+    assert family.individuals.tried() == {
+        name: (sum(t.operator == name for t in tries), sum(t.operator == name and t.accepted for t in tries))
+        for name in {t.operator for t in tries}
+    }
+
+
 def test_provenance_lists_the_edits_on_the_way_with_their_origins(family):
     steps = family.individuals.provenance("dd04")
     assert [(s.individual, s.edit.operator, s.edit.origin) for s in steps] == [

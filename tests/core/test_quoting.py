@@ -13,6 +13,7 @@ from gi.core.quoting import (
     diff_path,
     docstring,
     html_text,
+    json_in_html,
     json_text,
     literal,
     shown,
@@ -27,6 +28,19 @@ ANY = st.text(st.characters(codec=None))
 def test_what_is_shown_is_one_line_without_anything_that_cannot_be_seen(text):
     assert shown(text).isprintable()
     assert shown(shown(text)) == shown(text)
+
+
+@given(ANY)
+def test_json_within_a_page_is_text_that_ends_no_element(text):
+    document = json_in_html({text: [text, 1, None], "tag": f"</script{text}<!--"})
+    assert document.isascii()
+    assert "<" not in document
+    assert json.loads(document)[shown_lines(text)] == [shown_lines(text), 1, None]
+
+
+def test_json_within_a_page_has_no_number_that_a_browser_refuses():
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        json_in_html([float("nan")])
 
 
 def test_escapes_are_pythons():

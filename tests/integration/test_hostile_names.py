@@ -209,6 +209,7 @@ def test_what_a_run_holds_is_printed_and_not_obeyed(tmp_path, capsys, monkeypatc
             assert run([verb[0], str(made), *verb[1:], "--json"]) == 0
         for view in ("--lineage", "--provenance", "--diff", "--json"):
             assert run(["show", str(made), DEEP_ID, view]) == 0
+        assert run(["report", str(made), "-o", str(folder / "report.html")]) == 0
         out = capsys.readouterr().out
         if terminal:  # rich's own colours are there
             out = re.sub(r"\x1b\[[\d;]*m", "", out)

@@ -755,4 +755,6 @@ def test_a_run_keeps_the_digest_of_its_stock_and_tells_on_resuming_that_it_is_an
     resume(tmp_path, generations=3, parts=with_stock("b"), on_event=told.append)
     assert [event for event in told if isinstance(event, StockChanged)] == [StockChanged("a", "b")]
     with Archive.open(tmp_path) as archive:
-        assert [e.detail["digest"] for e in archive.sessions.events() if e.kind == "stock"] == ["a", "a", "b"]
+        events = archive.sessions.events()
+        assert [e.detail["digest"] for e in events if e.kind == "stock"] == ["a", "a", "b"]
+        assert [e.detail["classes"] for e in events if e.kind == "data"] == [10] * 3

@@ -1,0 +1,120 @@
+"""What the page of a run tells: plain JSON values out of its archive, in columns where there may be thousands."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import gi
+from gi.archive import Archive, Evaluation, FrontMember, RunRecord, RunSummary, run_summary
+from gi.archive.front import ranked
+from gi.core.figures import duration_text, spread_text
+from gi.core.types import Scored
+from gi.report.page.descent import edits, operators, origins, traced, with_ancestors, with_source
+from gi.report.page.figures import final_axes, history, number_text, searched_axes
+
+_DETAIL = 300  # characters of one failure's message
+
+
+def page_content(archive: Archive) -> dict[str, Any]:
+    """Everything that the page shows. Individuals are numbers: their places in `individuals`."""
+    run, summary = archive.run(), run_summary(archive)
+    generations, evaluations = archive.generations.all(), archive.outcomes.evaluations("validation")
+    # Last: a run that goes on adds individuals before what is told of them, so that each is found here.
+    place = {id_: number for number, id_ in enumerate(archive.individuals.ids())}
+    parents, front = archive.individuals.parents(), [member.id for member in summary.front]
+    scored = [e for e in evaluations if isinstance(e.outcome, Scored)]
+    behind = with_ancestors(front, parents)
+    shown = with_source(place, set(front), behind, parents)
+    return {
+        "title": run.config.dataset_name,
+        "facts": _facts(run, summary, len(place)),
+        "individuals": {
+            "id": [*place],
+            "generation": [*archive.individuals.generation_of().values()][: len(place)],
+            "parents": [[place[parent] for parent in parents.get(id_, ())] for id_ in place],
+        },
+        "axes": [*searched_axes(run, scored), *final_axes(archive, run, scored)],
+        "points": {"individual": [place[e.individual] for e in scored], "images": [e.images for e in scored]},
+        "front": [place[id_] for id_ in front],
+        "members": _members(run, summary.front, place),
+        "generations": history(archive, run, generations, scored),
+        "failed": _failed(evaluations, place),
+        "failures": [_group(group) for group in archive.outcomes.failures()],
+        "refusals": [_group(group) for group in archive.outcomes.refusals()],
+        "operators": operators(archive, front, behind, parents),
+        "sources": {place[id_]: archive.text(id_) for id_ in shown},
+        "edits": {place[id_]: edits(archive, id_) for id_ in shown},
+        "origins": {place[id_]: origins(archive, id_) for id_ in traced(front, parents)},
+        "made": _made(archive, run),
+    }
+
+
+def _facts(run: RunRecord, summary: RunSummary, individuals: int) -> list[list[str]]:
+    ended = summary.state in ("finished", "interrupted")
+    return [
+        ["state", summary.state if ended else "running, or cut off"],
+        ["generations", str(summary.generations + 1)],
+        ["individuals", f"{individuals:,}"],
+        ["front", number_text(len(summary.front), "member")],
+        ["hypervolume", f"{summary.hypervolume:.4f}"],
+        ["trainings", f"{summary.evaluations:,}, {summary.failed:,} failed"],
+        ["CPU time", f"{duration_text(summary.cpu_s)}, {duration_text(summary.training_cpu_s)} of it trainings"],
+        ["wall time", duration_text(summary.wall_s)],
+        ["top rung", f"{run.top_images:,} training samples presented"],
+    ]
+
+
+def _members(run: RunRecord, front: Sequence[FrontMember], place: Mapping[str, int]) -> dict[str, Any]:
+    """The front as a table, the best by the first objective first."""
+    seeds = max((len(member.test_errors) for member in front), default=0)
+    metric = run.config.objective("error").title
+    finals = (
+        [f"{split} {metric}, final ({number_text(seeds, 'seed')})" for split in ("validation", "test")] if seeds else []
+    )
+    rows = []
+    for member in ranked(front, run.objectives, run.objectives[0]):
+        cells = [o.text(member.values[o.key]) for o in run.objectives]
+        cells += [spread_text(member.validation_errors), spread_text(member.test_errors)] if finals else []
+        cells.append("" if not member.excess else "beyond the limits")
+        rows.append([place[member.id], cells])
+    return {"headings": [*(o.axis or o.title for o in run.objectives), *finals, ""], "rows": rows}
+
+
+def _failed(evaluations: Sequence[Evaluation], place: Mapping[str, int]) -> dict[int, list[str]]:
+    """What failed of each individual, a line for each training."""
+    told: dict[int, list[str]] = {}
+    for e in evaluations:
+        if not isinstance(e.outcome, Scored):
+            line = f"{e.outcome.stage}: {e.outcome.reason}, on {e.images:,} images. {e.outcome.detail}"
+            told.setdefault(place[e.individual], []).append(" ".join(line.split())[:_DETAIL])
+    return told
+
+
+def _group(group: Any) -> dict[str, Any]:
+    return {**asdict(group), "detail": " ".join(group.detail.split())[:_DETAIL]}
+
+
+def _made(archive: Archive, run: RunRecord) -> list[list[Any]]:
+    """Tables on what made the run: its data, its settings, the versions and the machine."""
+    data = next((e.detail for e in reversed(archive.sessions.events()) if e.kind == "data"), {})
+    started = datetime.fromtimestamp(run.started).astimezone()
+    run_rows = {"started": f"{started:%Y-%m-%d %H:%M %Z}", "command": " ".join(run.command), **run.machine}
+    rungs = {"rungs": ", ".join(f"{images:,}" for images in run.rungs), "final trainings": f"{run.final_images:,}"}
+    tables = (
+        (
+            "Data",
+            {"data set": run.config.dataset_name, **{name.replace("_", " "): value for name, value in data.items()}},
+        ),
+        ("Training samples presented", rungs),
+        ("Configuration", run.config.to_json()),
+        ("Versions", {**run.versions, "gi that wrote this page": gi.__version__}),
+        ("Machine", run_rows),
+    )
+    return [[title, [[name, _text(value)] for name, value in rows.items()]] for title, rows in tables]
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "none"
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -1,0 +1,79 @@
+"""Who descends from whom, by which operators, and where the lines of the front come from."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from gi.archive import Archive
+from gi.explain.provenance.origins import borrowed_parts, home_origin, individual_origins, origin_text, part_text
+from gi.report.program import edit_text
+
+#: Of more individuals the page has the sources of the front and its latest ancestors: 20,000 would be 80 MB.
+MOST_SOURCES = 1000
+#: Tracing the lines of a program takes some milliseconds for each of its ancestors.
+MOST_TRACED = 2000
+
+
+def operators(
+    archive: Archive, front: Sequence[str], behind: set[str], parents: Mapping[str, Sequence[str]]
+) -> list[list[Any]]:
+    """For each operator: tries, accepted ones, individuals it edited, those that bred, on and behind the front.
+
+    A try counts for the first of its edits, an individual for each operator among its edits.
+    """
+    edited, tried = archive.individuals.operators(), archive.individuals.tried()
+    bred = {parent for pair in parents.values() for parent in pair}
+    groups = [edited, bred & edited.keys(), set(front) & edited.keys(), behind & edited.keys()]
+    counts = [Counter(name for id_ in group for name in {*edited[id_]}) for group in groups]
+    names = dict.fromkeys([*tried, *counts[0]])
+    names.pop("seed", None)
+    return [[name, *tried.get(name, (0, 0)), *(count[name] for count in counts)] for name in names]
+
+
+def with_ancestors(ids: Sequence[str], parents: Mapping[str, Sequence[str]]) -> set[str]:
+    """`ids` and all that they descend from."""
+    related, waiting = set(ids), [*ids]
+    while waiting:
+        new = set(parents.get(waiting.pop(), ())) - related
+        related |= new
+        waiting += new
+    return related
+
+
+def with_source(
+    place: Mapping[str, int], front: set[str], behind: set[str], parents: Mapping[str, Sequence[str]]
+) -> list[str]:
+    """Whose sources the page has: everybody's, or the front's, those of its seed programs, and the latest behind it."""
+    if len(place) <= MOST_SOURCES:
+        return [*place]
+    return sorted(behind, key=lambda id_: (id_ not in front, id_ in parents, -place[id_]))[:MOST_SOURCES]
+
+
+def traced(front: Sequence[str], parents: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """The members whose lines are traced: in order, as far as their ancestors are not too many."""
+    left = MOST_TRACED
+    for id_ in front:
+        ancestors = len(with_ancestors([id_], parents))
+        if ancestors <= left:
+            left -= ancestors
+            yield id_
+
+
+def edits(archive: Archive, id_: str) -> list[str]:
+    """The edits that made an individual (full id), a line each with its origin and licence."""
+    individual = archive.individuals.by_id(id_)
+    if not individual.parents and individual.origin:
+        return [f"seed program of {origin_text(individual.origin, with_line=False)}"]
+    return [edit_text(edit) for edit in dict.fromkeys(individual.edits)]
+
+
+def origins(archive: Archive, id_: str) -> dict[str, Any]:
+    """Where the lines of an individual come from: the file that most do, and each part from another one."""
+    lines = individual_origins(archive, id_)
+    home = home_origin(lines)
+    parts = [
+        [first.line, last, part_text(first, last), first.operator, origin_text(first.origin), first.origin.licence]
+        for first, last in borrowed_parts(lines)
+        if first.origin
+    ]
+    return {"home": origin_text(home, with_line=False) if home else "", "parts": parts}

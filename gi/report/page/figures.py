@@ -1,0 +1,108 @@
+"""The figures of a run as the page draws them: an axis for each that was measured, and how they came down."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from gi.archive import Archive, Evaluation, Generation, RunRecord
+from gi.core.types import OBJECTIVES, Objective, Scored
+
+
+def searched_axes(run: RunRecord, scored: Sequence[Evaluation]) -> Iterator[dict[str, Any]]:
+    """The figures of the search, the run's objectives first: one training each, on the rung of the point."""
+    objectives = [o.key for o in run.objectives]
+    measured = {key for e in scored for key in _values(e)}
+    for key in [*objectives, *(key for key in OBJECTIVES if key in measured and key not in objectives)]:
+        objective = run.config.objective(key)
+        values = [_rounded(_values(e).get(key)) for e in scored]
+        once = "" if objective.figure == "count" else ", 1 training (1 seed)"
+        yield _axis(objective, key, f"{objective.axis or objective.title}{once}", values)
+
+
+def final_axes(archive: Archive, run: RunRecord, scored: Sequence[Evaluation]) -> Iterator[dict[str, Any]]:
+    """The errors of the final trainings, on either split, at the longest training of each individual that has any."""
+    finals: dict[str, list[tuple[float | None, float | None]]] = {}
+    for retraining in archive.outcomes.retrainings():
+        finals.setdefault(retraining.individual, []).append((retraining.validation_error, retraining.test_error))
+    last = {e.individual: number for number, e in enumerate(scored)}
+    error = run.config.objective("error")
+    for side, split in enumerate(("validation", "test")):
+        values: list[float | None] = [None] * len(scored)
+        seeds = 0
+        for id_, errors in finals.items():
+            measured = [pair[side] for pair in errors]
+            known = [value for value in measured if value is not None]
+            if known and id_ in last:
+                values[last[id_]], seeds = _rounded(sum(known) / len(known)), max(seeds, len(known))
+        if seeds:
+            title = f"{split} {error.title}, mean of the final trainings (up to {number_text(seeds, 'seed')})"
+            yield _axis(error, f"final {split}", title, values)
+
+
+def _axis(objective: Objective, key: str, title: str, values: list[float | None]) -> dict[str, Any]:
+    return {
+        "key": key,
+        "title": title,
+        "unit": objective.unit,
+        "log": objective.log,
+        "figure": objective.figure,
+        "least": objective.least,
+        "values": values,
+    }
+
+
+def history(
+    archive: Archive, run: RunRecord, generations: Sequence[Generation], scored: Sequence[Evaluation]
+) -> dict[str, Any]:
+    """Hypervolume and the front's best of each objective by closed generation, over the run's CPU seconds."""
+    values = {(e.individual, e.images): _values(e) for e in reversed(scored)}
+    rungs = _rungs_of_fronts(archive, generations, values)
+    best = {o.key: [_best(o.key, g.front, r, values) for g, r in zip(generations, rungs, strict=True)]
+            for o in run.objectives}  # fmt: skip
+    return {
+        "number": [g.number for g in generations],
+        "cpu_s": [_rounded(g.cpu_s) for g in generations],
+        "hypervolume": [_rounded(g.hypervolume) for g in generations],
+        "images": rungs,
+        "best": best,
+    }
+
+
+def _rungs_of_fronts(
+    archive: Archive, generations: Sequence[Generation], values: Mapping[tuple[str, int], Any]
+) -> list[int]:
+    """The rung of each generation's front, by its number of images: no generation keeps it, but what it keeps tells.
+
+    Every member is scored on it, somebody had gone up to it by then, it never falls, and it is the top one just where
+    there is a hypervolume.
+    """
+    images = sorted({images for _, images in values}, reverse=True)
+    went_up = archive.individuals.promotions()
+    rungs: list[int] = []
+    most = images[0] if images else 0
+    for closed in reversed(generations):
+        highest = max((p.images for p in went_up if p.generation <= closed.number), default=images[-1] if images else 0)
+        likely = (r for r in images if r <= min(highest, most) and all((id_, r) in values for id_ in closed.front))
+        most = next((r for r in likely if r < images[0] or closed.hypervolume or len(images) == 1), most)
+        rungs.append(most)
+    return rungs[::-1]
+
+
+def _best(
+    key: str, front: Iterable[str], images: int, values: Mapping[tuple[str, int], Mapping[str, float]]
+) -> float | None:
+    measured = (values.get((id_, images), {}).get(key) for id_ in front)
+    return _rounded(min((value for value in measured if value is not None), default=None))
+
+
+def number_text(count: int, noun: str) -> str:
+    """A number and what it counts: 1 seed, 3 seeds."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _values(evaluation: Evaluation) -> Mapping[str, float]:
+    return evaluation.outcome.values if isinstance(evaluation.outcome, Scored) else {}
+
+
+def _rounded(value: float | None) -> float | None:
+    """Five digits: 20,000 points are to stay small."""
+    return None if value is None else float(f"{value:.5g}")

@@ -1,0 +1,67 @@
+"""Writes the page: the template with the run's content, its style, its program and Plotly within.
+
+All that is foreign stands in one JSON document, which the program puts on the page as text. The page's own policy, too,
+lets it run no script but the two whose digests it names, and ask for nothing from anywhere. Plotly's WebGL compiles its
+drawing loops ('unsafe-eval'), which no text of the run reaches.
+"""
+
+import base64
+import hashlib
+import re
+from importlib.resources import files
+from pathlib import Path
+
+from gi.archive import Archive
+from gi.core.errors import ConfigError
+from gi.core.files import write_whole
+from gi.core.quoting import html_text, json_in_html
+from gi.report.page.content import page_content
+
+_PROGRAM = ("elements.js", "charts.js", "code.js", "individual.js", "page.js")
+
+
+def write_page(archive: Archive, path: Path, *, force: bool = False) -> None:
+    """Writes the page of a run, finished or not, to `path`.
+
+    Raises `ConfigError` where Plotly is missing, for another suffix than .html, and for a file that exists unless
+    `force` replaces it.
+    """
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise ConfigError(f"-o {path}: the report is a page, name it something.html.")
+    if path.exists() and not force:
+        raise ConfigError(f"{path} exists: pass --force to replace it, or another -o.")
+    write_whole(path, page_text(archive).encode())
+
+
+def page_text(archive: Archive) -> str:
+    """The page as HTML."""
+    # One script in which the parts see each other's functions: a page from a file may load no modules.
+    plotly, program = _plotly(), "\n".join(map(_part, _PROGRAM))
+    content = page_content(archive)
+    parts = {
+        "title": html_text(content["title"]),
+        "policy": " ".join(_digest(script) for script in (plotly, program)),
+        "style": _part("page.css"),
+        "content": json_in_html(content),
+        "plotly": plotly,
+        "program": program,
+    }
+    # In one pass: what was put in is not looked through again.
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _part("page.html"))
+
+
+def _plotly() -> str:
+    try:
+        from plotly.offline import get_plotlyjs
+    except ImportError:
+        raise ConfigError("a report needs Plotly, which is not installed: pip install 'gi[report]'.") from None
+    return str(get_plotlyjs())
+
+
+def _part(name: str) -> str:
+    return files("gi.report.page").joinpath(name).read_text("utf-8")
+
+
+def _digest(script: str) -> str:
+    """A script by its digest, as Content-Security-Policy names it."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
