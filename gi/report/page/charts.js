@@ -25,10 +25,10 @@ function axisLayout(title, axis) { // a title of several lines is a list
 function draw(id, traces, x, y, more = {}) {
   const layout = {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: colour("--ink"), family: "system-ui, sans-serif" },
-    margin: { l: 60, r: 12, t: 30, b: 50 }, modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("--muted"), activecolor: colour("--ink") }, xaxis: x, yaxis: y, hovermode: "closest", showlegend: false,
+    margin: { l: 60, r: 12, t: 52, b: 50 }, modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("--muted"), activecolor: colour("--ink") }, xaxis: x, yaxis: y, hovermode: "closest", showlegend: false,
     hoverlabel: { bgcolor: colour("--panel"), bordercolor: colour("--line"), font: { color: colour("--ink") } }, ...more,
   };
-  return Plotly.react(id, traces, layout, { responsive: true, displaylogo: false, displayModeBar: innerWidth > 760, modeBarButtonsToRemove: ["select2d", "lasso2d"] });
+  return Plotly.react(id, traces, layout, { responsive: true, displaylogo: false, displayModeBar: innerWidth > 760 ? "hover" : false, modeBarButtonsToRemove: ["select2d", "lasso2d"] });
 }
 
 function seen(axis, value) {

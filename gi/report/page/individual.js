@@ -92,8 +92,9 @@ function showFamily(individual) {
     const parents = individuals.parents[member].flatMap((parent, n) => [n ? " and " : " of ", idButton(parent)]);
     const edits = (content.edits[member] ?? []).map((edit) => make("div", {}, edit));
     return make("li", {}, idButton(member), `, generation ${individuals.generation[member]}`, ...parents, ...edits);
-  }), make("li", {}, children[individual].length ? `${children[individual].length} children: ` : "no children",
-    ...children[individual].slice(0, 40).flatMap((child) => [idButton(child), " "])));
+  }));
+  at("children").replaceChildren(children[individual].length ? `${children[individual].length} children: ` : "No children.",
+    ...children[individual].slice(0, 40).flatMap((child) => [idButton(child), " "]));
   drawFamily(family, individual);
 }
 
@@ -110,6 +111,6 @@ function drawFamily(family, individual) {
     { type: "scatter", mode: "lines", x: edges.map(x), y: edges.map(y), hoverinfo: "skip", line: { color: colour("--muted"), width: 1 } },
     { type: "scatter", mode: "markers", x: family.map(x), y: family.map(y), customdata: family, text: family.map(short), hovertemplate: "%{text}<extra></extra>",
       marker: { size: 11, color: family.map((m) => (m === individual ? colour("--accent") : colour("--link"))) } },
-  ], axisLayout("generation"), { ...axisLayout(""), showticklabels: false, showgrid: false });
+  ], { ...axisLayout("generation"), dtick: Math.ceil((individuals.generation[individual] + 1) / 10) }, { ...axisLayout(""), showticklabels: false, showgrid: false });
   listen("family-plot");
 }
