@@ -8,9 +8,9 @@ from gi.archive import Archive
 from gi.explain.provenance.origins import borrowed_parts, home_origin, individual_origins, origin_text, part_text
 from gi.report.program import edit_text
 
-#: Of more individuals the page has the sources of the front and its latest ancestors: 20,000 would be 80 MB.
+#: Of more individuals the page has the sources of the front and its latest ancestors alone: a page is to be sent.
 MOST_SOURCES = 1000
-#: Tracing the lines of a program takes some milliseconds for each of its ancestors.
+#: Ancestors, of all traced members together: the lines of each are compared with its parents'.
 MOST_TRACED = 2000
 
 

@@ -8,7 +8,7 @@ const onFront = new Set(content.front);
 const children = individuals.id.map(() => []);
 individuals.parents.forEach((parents, child) => parents.forEach((parent) => children[parent].push(child)));
 const rungs = [...new Set(points.images)].sort((a, b) => a - b);
-const MANY = 3000; // beyond, points are drawn by WebGL where there is any: 2.5 times as fast at 25,000
+const MANY = 3000; // beyond, points are drawn by WebGL where there is any: as SVG each is an element of the page
 
 function make(name, attributes = {}, ...inner) {
   const element = document.createElement(name);
