@@ -94,9 +94,9 @@ class _State:
         self.ended_at = 0.0
         self.slots = self.decided = self.evaluated = self.total = self.from_cache = 0
         self.failures: Counter[str] = Counter()
-        self.hypervolume = math.nan
         self.best: dict[str, float] = {}
-        self.front = self.retrainings = self.retrained = 0
+        self.front = ""
+        self.retrainings = self.retrained = 0
         self.retraining_at = 0.0
         self.stopping = ""
         self.finals_s, self.budget_s, self.cpu_s = 0.0, math.inf, 0.0
@@ -134,7 +134,7 @@ class _State:
         if self.first_ended_at is None:  # the first one pays for what happens once: it predicts nothing
             self.first, self.first_ended_at, self.first_cpu_s = event.number, time.monotonic(), event.cpu_s
         self.ended_at = time.monotonic()
-        self.hypervolume, self.best, self.front = event.hypervolume, dict(event.best), event.front
+        self.best, self.front = dict(event.best), _front_text(event)
         self.cpu_s, self.budget_s, self.finals_s = event.cpu_s, event.budget_cpu_s or math.inf, event.finals_cpu_s
         self.total, self.from_cache = event.evaluations, event.from_cache
         self.failures = Counter(event.failures)
@@ -171,8 +171,8 @@ class _State:
                 return (
                     f"generation {event.number}/{event.generations}: "
                     f"{event.evaluations} evaluated{_cached_text(event.from_cache)}, "
-                    f"{sum(event.failures.values())} failed, front {event.front}, "
-                    f"hypervolume {event.hypervolume:.4f}, best {_best_text(event.best)}{rest}"
+                    f"{sum(event.failures.values())} failed, front {_front_text(event)}, "
+                    f"best {_best_text(event.best)}{rest}"
                 )
             case RetrainingStarted():
                 return _finals_text(event)
@@ -208,7 +208,7 @@ class _State:
                 ("failures", Text(shown(", ".join(f"{n} {reason}" for reason, n in self.failures.most_common(4)))))
             )
         if self.best:
-            rows.append(("hypervolume", Text(f"{self.hypervolume:.4f}, front of {self.front}")))
+            rows.append(("front", Text(self.front)))
             rows.append(("best", Text(_best_text(self.best))))
         if self.retrainings:
             rows.append(("retraining", _bar(self.retrained, self.retrainings, self._retraining_text())))
@@ -232,6 +232,12 @@ def _plan_text(plan: Planned) -> str:
         return text
     workers = "1 worker" if plan.workers == 1 else f"{plan.workers} workers"
     return f"{text}; about {duration_text(plan.cpu_s / plan.workers)} with {workers}"
+
+
+def _front_text(event: GenerationEnded) -> str:
+    """How large the front is, of trainings how long, and its hypervolume once that of the top rung is known."""
+    volume = f", hypervolume {event.hypervolume:.4f}" if event.hypervolume else ""
+    return f"{event.front} on {count_text(event.images)} images{volume}"
 
 
 def _finals_text(event: RetrainingStarted) -> str:

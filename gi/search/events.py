@@ -64,7 +64,8 @@ class GenerationEnded:
     """A generation closed: `best` has the least value of each objective in the population.
 
     `cpu_s` is what the run has used, `finals_cpu_s` what the final trainings will take, as far as the budget goes. Of
-    the `evaluations` those `from_cache` were done by earlier runs.
+    the `evaluations` those `from_cache` were done by earlier runs. The front is of trainings on `images` samples, the
+    longest so far; the hypervolume is that of the top rung, 0 before anybody reached it.
     """
 
     number: int
@@ -79,6 +80,7 @@ class GenerationEnded:
     finals_cpu_s: float = 0.0
     budget_cpu_s: float | None = None
     from_cache: int = 0
+    images: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -312,6 +312,7 @@ class Search:
                 min(self._finals_s(), max(self.cost.left_s, 0.0)),
                 self.cost.total_s if self.cost.is_bounded else None,
                 summary.from_cache,
+                self.run.rungs[self.rungs.scores.index(self.rungs.highest())],
             )
         )
 

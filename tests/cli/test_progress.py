@@ -27,11 +27,11 @@ def events():
     yield GenerationStarted(0, 1, 2)
     yield Varied(0, 0, "a", 1)
     yield Evaluated("a", Scored(BEST), 640)
-    yield GenerationEnded(0, 1, 2, 1, 1.5, BEST, {}, 1, 1.0)
+    yield GenerationEnded(0, 1, 2, 1, 1.5, BEST, {}, 1, 1.0, images=640)
     yield GenerationStarted(1, 1, 2)
     yield Varied(1, 0, None, 8)
     yield Evaluated("b", Failed("train", "nan"), 640)
-    yield GenerationEnded(1, 1, 2, 2, 2.25, BEST, {"train: nan": 1}, 2, 2.0)
+    yield GenerationEnded(1, 1, 2, 2, 2.25, BEST, {"train: nan": 1}, 2, 2.0, images=640)
     yield RetrainingStarted(2, 5, 6, 6)
     yield Retrained("a", 1, Scored({"error": 0.04}))
     yield Finished(SUMMARY)
@@ -52,9 +52,9 @@ def shown(stream):
 def test_a_pipe_gets_one_plain_line_for_each_generation():
     first, second, last = shown(io.StringIO()).splitlines()
     assert first == (
-        "generation 0/1: 1 evaluated, 0 failed, front 1, hypervolume 1.5000, best error 3.14%, params 1.21k, time 0.133"
+        "generation 0/1: 1 evaluated, 0 failed, front 1 on 640 images, hypervolume 1.5000, best error 3.14%, params 1.21k, time 0.133"
     )
-    assert second.startswith("generation 1/1: 2 evaluated, 1 failed, front 2, hypervolume 2.2500")
+    assert second.startswith("generation 1/1: 2 evaluated, 1 failed, front 2 on 640 images, hypervolume 2.2500")
     assert last == "final trainings: 2 members of a front of 5, 6 from scratch"
 
 
@@ -161,7 +161,7 @@ def test_a_narrow_terminal_breaks_no_word(width):
         words = set(" ".join(lines).split())
         assert {"generation", "evaluations"} <= words
         assert all(len(line) <= width for line in lines)
-    assert {"hypervolume", "retraining", "error", "3.14%,", "generation)"} <= words
+    assert {"front", "retraining", "error", "3.14%,", "generation)"} <= words
 
 
 def test_colour_is_left_out_where_the_user_says_so(terminal, monkeypatch):
