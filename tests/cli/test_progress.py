@@ -52,7 +52,8 @@ def shown(stream):
 def test_a_pipe_gets_one_plain_line_for_each_generation():
     first, second, last = shown(io.StringIO()).splitlines()
     assert first == (
-        "generation 0/1: 1 evaluated, 0 failed, front 1 on 640 images, hypervolume 1.5000, best error 3.14%, params 1.21k, time 0.133"
+        "generation 0/1: 1 evaluated, 0 failed, front 1 on 640 images, hypervolume 1.5000, "
+        "best error 3.14%, params 1.21k, time 0.133"
     )
     assert second.startswith("generation 1/1: 2 evaluated, 1 failed, front 2 on 640 images, hypervolume 2.2500")
     assert last == "final trainings: 2 members of a front of 5, 6 from scratch"
