@@ -35,7 +35,7 @@ ORDER = (
 )
 #: What a package with rooms is made of, folders and modules, in the order in which they may import each other.
 ROOMS = {
-    "source": ("tree", "identity", "places", "model_file", "repair"),
+    "source": ("tree", "identity", "places", "model_file", "repair", "gate"),
     "data": ("splits", "checks", "readers", "dataset", "summary"),
     "trace": (
         "torch_names",

@@ -1,0 +1,547 @@
+"""Writes the names that the gate allows, from the installed torch and torchvision.
+
+Command: `python experiments/26-gate/allowed.py`.
+
+The file is committed, so that the driver need not import torch. A torch with more functions needs it written again.
+"""
+
+import inspect
+import json
+import types
+from collections import OrderedDict
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.overrides import get_overridable_functions
+
+from gi.core.compat import allow_torchvision
+
+allow_torchvision()
+
+from torchvision.transforms import v2  # noqa: E402
+
+HERE = Path(__file__).parent
+FILE = HERE.parent.parent / "gi" / "source" / "gate" / "names.json"
+
+MODULES = {
+    "collections",
+    "functools",
+    "math",
+    "torch",
+    "torch.fft",
+    "torch.linalg",
+    "torch.nn",
+    "torch.nn.functional",
+    "torch.nn.init",
+    "torch.jit",
+    "torch.nn.parameter",
+    "collections.abc",
+    "itertools",
+    "warnings",
+    "torch.optim",
+    "torch.optim.lr_scheduler",
+    "torch.special",
+    "torchvision",
+    "torchvision.transforms",
+    "torchvision.transforms.v2",
+    "typing",
+}
+
+#: Functions and attributes of tensors that lead out of the arithmetic: to memory, other processes, devices, files,
+#: hooks, foreign objects, the autograd graph, or to storage of another size.
+OUTSIDE = {
+    "apply_",
+    "map_",
+    "map2_",
+    "numpy",
+    "resize_",
+    "resize_as_",
+    "resize_as_sparse_",
+    "resize",
+    "resize_as",
+    "set_",
+    "set_data",
+    "share_memory_",
+    "is_shared",
+    "storage",
+    "storage_offset",
+    "storage_type",
+    "untyped_storage",
+    "register_hook",
+    "register_post_accumulate_grad_hook",
+    "data_ptr",
+    "pin_memory",
+    "is_pinned",
+    "record_stream",
+    "cuda",
+    "xpu",
+    "ipu",
+    "mtia",
+    "cpu",
+    "module_load",
+    "backward",
+    "grad",
+    "grad_fn",
+    "grad_dtype",
+    "retain_grad",
+    "retains_grad",
+    "name",
+    "output_nr",
+    "volatile",
+    "reinforce",
+    "autocast",
+    "from_file",
+    "type",
+    "new",
+    "lobpcg",
+    "view_as_complex_copy",
+    "tensor_split_copy",
+    "rename_",
+    "rename",
+    "names",
+    "dlpack",
+    "compile",
+    "save",
+    "load",
+    "to_mkldnn",
+    "const_data_ptr",
+    "sparse_resize_",
+    "sparse_resize_and_clear_",
+}
+#: Kernels of one device or of the quantiser: nobody writes them, and some take raw memory.
+OUTSIDE_KERNELS = ("miopen_", "cudnn_", "mkldnn_", "fbgemm_", "quantized_", "quantize_", "native_", "sym_")
+OUTSIDE_MODULES = {"Container", "SyncBatchNorm", "LinearCrossEntropyOptions"}
+
+EXTRAS = {
+    *(
+        f"torch.{n}"
+        for n in [
+            "Tensor",
+            "Size",
+            "BoolTensor",
+            "FloatTensor",
+            "IntTensor",
+            "LongTensor",
+            "device",
+            "dtype",
+            "arange",
+            "as_tensor",
+            "empty",
+            "eye",
+            "full",
+            "linspace",
+            "logspace",
+            "ones",
+            "rand",
+            "randint",
+            "randn",
+            "randperm",
+            "tensor",
+            "tril_indices",
+            "triu_indices",
+            "zeros",
+            "zeros_like",
+            "ones_like",
+            "full_like",
+            "rand_like",
+            "randn_like",
+            "empty_like",
+            "no_grad",
+            "bfloat16",
+            "bool",
+            "double",
+            "float",
+            "float16",
+            "float32",
+            "float64",
+            "half",
+            "int",
+            "int8",
+            "int16",
+            "int32",
+            "int64",
+            "long",
+            "short",
+            "uint8",
+            "inf",
+            "pi",
+            "nan",
+            "e",
+            "contiguous_format",
+            "channels_last",
+            "finfo",
+            "iinfo",
+            "newaxis",
+            "strided",
+            "preserve_format",
+        ]
+    ),
+    *(f"torch.nn.{n}" for n in ("Parameter", "Buffer", "UninitializedParameter")),
+    "torch.nn.parameter.Parameter",
+    *(
+        f"math.{n}"
+        for n in [
+            "sqrt",
+            "log",
+            "log2",
+            "log10",
+            "log1p",
+            "exp",
+            "ceil",
+            "floor",
+            "pi",
+            "e",
+            "inf",
+            "prod",
+            "sin",
+            "cos",
+            "tan",
+            "tanh",
+            "pow",
+            "isqrt",
+            "gcd",
+            "isclose",
+            "isinf",
+            "isnan",
+            "trunc",
+            "erf",
+            "hypot",
+            "fabs",
+        ]
+    ),
+    *(
+        f"typing.{n}"
+        for n in [
+            "Any",
+            "Callable",
+            "Dict",
+            "Final",
+            "Iterable",
+            "Iterator",
+            "List",
+            "Literal",
+            "Mapping",
+            "NamedTuple",
+            "Optional",
+            "Sequence",
+            "Set",
+            "Tuple",
+            "Type",
+            "TypeVar",
+            "Union",
+            "cast",
+        ]
+    ),
+    "collections.OrderedDict",
+    "functools.partial",
+    "torch.jit.is_scripting",
+    "torch.jit.is_tracing",
+    "torch.jit.unused",
+    "torch.jit.ignore",
+    "torch.jit.export",
+    "torch._assert",
+    "warnings.warn",
+    "itertools.repeat",
+    *(f"collections.abc.{n}" for n in ["Callable", "Iterable", "Iterator", "Mapping", "Sequence"]),
+}
+NO_EXTRAS = {"math.pow", "math.prod", "typing.NamedTuple", "typing.TypeVar"}
+
+CONTAINERS = [
+    "append",
+    "extend",
+    "insert",
+    "pop",
+    "remove",
+    "index",
+    "count",
+    "sort",
+    "reverse",
+    "copy",
+    "keys",
+    "values",
+    "items",
+    "get",
+    "update",
+    "setdefault",
+    "clear",
+    "popitem",
+    "move_to_end",
+    "startswith",
+    "endswith",
+    "split",
+    "join",
+    "lower",
+    "upper",
+    "strip",
+    "replace",
+    "lstrip",
+    "rstrip",
+    "isdigit",
+    "is_integer",
+]
+MODULE = [
+    "parameters",
+    "named_parameters",
+    "buffers",
+    "named_buffers",
+    "modules",
+    "named_modules",
+    "children",
+    "named_children",
+    "add_module",
+    "register_buffer",
+    "register_parameter",
+    "training",
+    "apply",
+    "forward",
+    "requires_grad_",
+    "reset_parameters",
+]
+OTHERS = [
+    "new_zeros",
+    "new_ones",
+    "new_full",
+    "new_tensor",
+    "unflatten",
+    "weight",
+    "bias",
+    "shape",
+    "dtype",
+    "device",
+    "ndim",
+    "real",
+    "imag",
+    "T",
+    "H",
+    "mT",
+    "mH",
+    "data",
+    "requires_grad",
+    "is_leaf",
+    "min",
+    "max",
+    "eps",
+    "tiny",
+    "BILINEAR",
+    "NEAREST",
+    "NEAREST_EXACT",
+    "BICUBIC",
+    "LANCZOS",
+    "BOX",
+    "HAMMING",
+]
+
+
+#: Names that a class may give to what is its own though something else has them too: numbers and plain functions.
+HARMLESS = {
+    "args",
+    "base_lrs",
+    "center",
+    "defaults",
+    "gamma",
+    "keywords",
+    "optimizer",
+    "partition",
+    "predict",
+    "start",
+    "step_size",
+    "stop",
+    "title",
+    "transform",
+    "windows",
+    "fill",
+    "find",
+    "start_dim",
+    "classes",
+}
+
+#: Builtins that neither look names up, nor compile, nor open, nor keep a place in what they go through.
+BUILTINS = [
+    "abs",
+    "all",
+    "any",
+    "bool",
+    "dict",
+    "divmod",
+    "enumerate",
+    "float",
+    "int",
+    "isinstance",
+    "len",
+    "list",
+    "map",
+    "max",
+    "min",
+    "object",
+    "property",
+    "range",
+    "reversed",
+    "round",
+    "sorted",
+    "staticmethod",
+    "str",
+    "sum",
+    "super",
+    "tuple",
+    "zip",
+    "AssertionError",
+    "Exception",
+    "IndexError",
+    "KeyError",
+    "NotImplementedError",
+    "RuntimeError",
+    "TypeError",
+    "ValueError",
+]
+
+
+def overridable() -> set[str]:
+    functions = {id(f) for group in get_overridable_functions().values() for f in group}
+    spaces = {
+        "torch": torch,
+        "torch.nn.functional": nn.functional,
+        "torch.linalg": torch.linalg,
+        "torch.fft": torch.fft,
+        "torch.special": torch.special,
+    }
+    return {
+        f"{space}.{name}"
+        for space, module in spaces.items()
+        for name in dir(module)
+        if id(getattr(module, name, None)) in functions
+    }
+
+
+def tensor_attributes() -> set[str]:
+    functions = {id(f) for group in get_overridable_functions().values() for f in group}
+    found = {
+        n
+        for n in dir(torch.Tensor)
+        if id(inspect.getattr_static(torch.Tensor, n)) in functions or id(getattr(torch.Tensor, n, None)) in functions
+    }
+    return found | {n for n in dir(torch.Tensor) if isinstance(inspect.getattr_static(torch.Tensor, n), property)}
+
+
+def classes_in(module: types.ModuleType) -> set[str]:
+    return {
+        n
+        for n, value in vars(module).items()
+        if inspect.isclass(value) and not n.startswith("_") and value.__module__.startswith(module.__name__)
+    }
+
+
+def public(names: set[str]) -> set[str]:
+    last = {n: n.rpartition(".")[2] for n in names}
+    return {n for n in names if not last[n].startswith(("_", *OUTSIDE_KERNELS)) and last[n] not in OUTSIDE}
+
+
+def kinds() -> list[object]:
+    """What a value of a program may be, or lead to: everything that these have as an attribute is named or denied."""
+    net = nn.Linear(2, 2)
+    optimizer = torch.optim.SGD(net.parameters(), lr=1.0)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1)
+    generator = (i for i in ())
+    try:
+        raise ValueError
+    except ValueError as error:
+        trace = error.__traceback__
+    layers = [getattr(nn, n) for n in nn.modules.__all__]
+    schedulers = [getattr(torch.optim.lr_scheduler, n) for n in classes_in(torch.optim.lr_scheduler)]
+    optimizers = [getattr(torch.optim, n) for n in classes_in(torch.optim)]
+    transforms = [getattr(v2, n) for n in dir(v2) if inspect.isclass(getattr(v2, n))]
+    return [
+        torch.zeros(1),
+        nn.Module(),
+        net,
+        optimizer,
+        scheduler,
+        generator,
+        trace,
+        trace.tb_frame,
+        kinds,
+        kinds.__code__,
+        type,
+        object,
+        [],
+        {},
+        (),
+        set(),
+        frozenset(),
+        "",
+        b"",
+        1,
+        1.0,
+        1j,
+        True,
+        None,
+        range(1),
+        slice(1),
+        ValueError(),
+        OrderedDict(),
+        partial(kinds),
+        len,
+        nn.Module.parameters,
+        torch.float32,
+        torch.device("cpu"),
+        torch.Size(),
+        torch.Generator(),
+        zip(),
+        enumerate([]),
+        map(kinds, []),
+        torch.nn.Parameter,
+        torch.strided,
+        types.CoroutineType,
+        types.MethodType,
+        property(),
+        staticmethod(kinds),
+        classmethod(kinds),
+        memoryview(b""),
+        StopIteration(),
+        OSError(),
+        *layers,
+        *schedulers,
+        *optimizers,
+        *transforms,
+    ]
+
+
+def settings_of_layers() -> set[str]:
+    """Attributes that hold what a layer was built with: numbers, windows, its weights."""
+    layers = [getattr(nn, n) for n in nn.modules.__all__]
+    found = {a for layer in layers for c in layer.__mro__ for a in vars(c).get("__annotations__", {})}
+    return public(found | {a for layer in layers for a in getattr(layer, "__constants__", ())}) - set(dir(nn.Module()))
+
+
+def main() -> None:
+    names = public(overridable()) | {f"torch.nn.{n}" for n in set(nn.modules.__all__) - OUTSIDE_MODULES}
+    names |= {f"torch.nn.init.{n}" for n in dir(nn.init) if n.endswith("_") and not n.startswith("_")}
+    names |= {"torch.nn.init.calculate_gain"} | EXTRAS - NO_EXTRAS
+    names |= {f"torch.optim.{n}" for n in classes_in(torch.optim) if n != "Optimizer"}
+    names |= {f"torch.optim.lr_scheduler.{n}" for n in classes_in(torch.optim.lr_scheduler) - {"LRScheduler"}}
+    # The transforms that call what they are given, or read what is in a file, are none.
+    names |= {
+        f"torchvision.transforms.v2.{n}"
+        for n in dir(v2)
+        if inspect.isclass(getattr(v2, n))
+        and n[0].isupper()
+        and n not in {"Lambda", "Transform", "PILToTensor", "ToPILImage", "JPEG"}
+    }
+    attributes = public(tensor_attributes()) | settings_of_layers() | set(CONTAINERS) | set(MODULE) | set(OTHERS)
+    reachable = {name for kind in kinds() for name in dir(kind)}
+    written = {
+        "versions": {"torch": torch.__version__.partition("+")[0]},
+        "modules": sorted(MODULES),
+        "builtins": sorted(BUILTINS),
+        "names": sorted(n for n in names if n.rpartition(".")[2] not in OUTSIDE),
+        "attributes": sorted(attributes),
+        "module_members": sorted(n for n in set(dir(nn.Module())) - {"forward", "__init__"} if not n.startswith("__")),
+        "denied": sorted(n for n in reachable - attributes - HARMLESS if not n.startswith("__")),
+    }
+    FILE.write_text(json.dumps(written, indent=0) + "\n")
+    print({name: len(value) for name, value in written.items()})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""The gate: why a program's text is not let through, found by reading alone.
+
+A pure function over the text. It keeps out what leaves a network and its recipe, not what is slow or wrong; and it is
+one wall of two, since what it lets through still needs the worker's limits. Nothing calls it before a program runs yet.
+"""
+
+import ast
+import warnings
+
+from gi.source.gate.allowed import allowed
+from gi.source.gate.classes import class_refusals, function_refusals, top_refusals
+from gi.source.gate.kept_tensors import kept_tensor_refusals
+from gi.source.gate.names import attribute_refusals, import_refusals, name_refusals
+from gi.source.gate.program import GatedProgram
+from gi.source.gate.refusal import GateRefusal
+from gi.source.gate.state import state_refusals
+from gi.source.gate.syntax import literal_refusals, syntax_refusals
+from gi.source.gate.text import depth_refusals, text_refusals
+
+_RULES = (
+    import_refusals,
+    name_refusals,
+    attribute_refusals,
+    class_refusals,
+    function_refusals,
+    top_refusals,
+    syntax_refusals,
+    literal_refusals,
+    state_refusals,
+    kept_tensor_refusals,
+)
+
+
+def refusals(text: str) -> tuple[GateRefusal, ...]:
+    """Every refusal of a decoded text, by line and column; () for one that is let through.
+
+    Raises nothing: a text that does not parse, or that the parser gives up on, is refused by the rule "parse".
+    """
+    found = list(text_refusals(text))
+    if found:
+        return tuple(sorted(found))
+    try:
+        # A parser that warns about an escape writes to stderr, once for each text.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(text)
+    except SyntaxError as error:
+        return (GateRefusal(error.lineno or 1, max((error.offset or 1) - 1, 0), "parse", str(error.msg)),)
+    except (ValueError, MemoryError, RecursionError) as error:
+        return (GateRefusal(1, 0, "parse", f"the parser gives up: {type(error).__name__}"),)
+    found = list(depth_refusals(tree))
+    if not found:
+        program = GatedProgram(tree, allowed())
+        try:
+            found = [refusal for rule in _RULES for refusal in rule(program)]
+        except RecursionError:  # names bound to each other in a long chain
+            found = [GateRefusal(1, 0, "nesting", "names that stand for each other too deep")]
+    return tuple(sorted(set(found)))

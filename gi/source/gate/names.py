@@ -1,0 +1,162 @@
+"""Rules over names: imports, what a name may mean, attributes, dunders."""
+
+import ast
+from collections.abc import Iterator
+
+from gi.source.gate.program import EVERY_BUILTIN, GatedProgram
+from gi.source.gate.refusal import GateRefusal, refused
+
+#: Methods that give a module an attribute under the name in their first argument.
+REGISTERING = frozenset({"add_module", "register_buffer", "register_parameter"})
+
+
+def import_refusals(program: GatedProgram) -> Iterator[GateRefusal]:
+    """Imports of anything but the allowed modules and names, or not at the top of the file."""
+    allowed = program.allowed
+    for node in program.nodes:
+        if not isinstance(node, (ast.Import, ast.ImportFrom)):
+            continue
+        if program.parent[node] is not program.tree:
+            yield refused(node, "import", "an import that does not stand at the top of the file")
+        if isinstance(node, ast.ImportFrom):
+            if node.module == "__future__" and [a.name for a in node.names] == ["annotations"]:
+                continue
+            for alias in node.names:
+                name = f"{'.' * node.level}{node.module or ''}.{alias.name}"
+                if node.level or alias.name == "*" or name not in allowed.modules | allowed.names:
+                    yield refused(node, "import", f"{name} is not allowed")
+        else:
+            for alias in node.names:
+                if alias.name not in allowed.modules:
+                    yield refused(node, "import", f"{alias.name} is not allowed")
+
+
+def name_refusals(program: GatedProgram) -> Iterator[GateRefusal]:
+    """Names that mean nothing allowed, bare modules as values, names bound over what the rules rely on."""
+    for node in program.nodes:
+        for name in _identifiers(node):
+            if name.startswith("__"):
+                yield refused(node, "dunder", name)
+    for names in program.bound.values():
+        for name, nodes in names.items():
+            for node in nodes:
+                if name in program.imports and not isinstance(node, (ast.Import, ast.ImportFrom)):
+                    yield refused(node, "rebound", f"{name} is imported and bound again")
+                elif name in program.allowed.builtins and not program.is_method(node):
+                    yield refused(node, "rebound", f"{name} is a builtin")
+    for name, nodes in program.bound.get(program.tree, {}).items():
+        # At the top of a file a name that is read before it is bound is the builtin's.
+        if name in EVERY_BUILTIN:
+            yield refused(nodes[0], "rebound", f"{name} is a builtin")
+    for node in program.nodes:
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            yield from _meaning(program, node)
+
+
+def _meaning(program: GatedProgram, node: ast.Name) -> Iterator[GateRefusal]:
+    if node.id in program.imports:
+        yield from _qualified(program, node)
+    elif program.binding(node) is None and node.id not in program.allowed.builtins and not node.id.startswith("__"):
+        yield refused(node, "name", f"{node.id} is not allowed")
+
+
+def _qualified(program: GatedProgram, node: ast.Name) -> Iterator[GateRefusal]:
+    top = _end_of_modules(program, node)
+    name = program.qualified(top)
+    if name in program.allowed.modules:
+        yield refused(node, "module", f"the module {name} as a value")
+    elif name not in program.allowed.names:
+        yield refused(node, "name", f"{name} is not allowed")
+
+
+def _end_of_modules(program: GatedProgram, node: ast.expr) -> ast.expr:
+    """The shortest chain from an imported name that is no module."""
+    while program.qualified(node) in program.allowed.modules:
+        above = program.parent[node]
+        if not isinstance(above, ast.Attribute):
+            break
+        node = above
+    return node
+
+
+def attribute_refusals(program: GatedProgram) -> Iterator[GateRefusal]:
+    """Attributes of values that are neither allowed nor the program's own."""
+    through = set()
+    for node in program.nodes:
+        if isinstance(node, ast.Name) and node.id in program.imports:
+            top: ast.AST = _end_of_modules(program, node)
+            while isinstance(top, ast.Attribute):
+                through.add(top)
+                top = top.value
+    own, allowed = own_names(program), program.allowed
+    for node in program.nodes:
+        if not isinstance(node, ast.Attribute) or node in through:
+            continue
+        if node.attr.startswith("__"):
+            if not (_is_super_init(program, node) or _is_class_read(program, node)):
+                yield refused(node, "dunder", node.attr)
+        elif node.attr in allowed.attributes and isinstance(node.ctx, ast.Load):
+            continue
+        elif node.attr in allowed.denied or (node.attr not in own and node.attr not in allowed.attributes):
+            yield refused(node, "attribute", f".{node.attr} is not allowed")
+
+
+def own_names(program: GatedProgram) -> frozenset[str]:
+    """What the program's classes call their own: methods, constants, what they set and register."""
+    own = set()
+    for node in program.nodes:
+        if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
+            own.add(node.attr)
+        elif isinstance(node, ast.ClassDef):
+            own.update(program.bound.get(node, ()))
+        elif (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in REGISTERING
+            and node.args
+            and isinstance(node.args[0], ast.Constant)
+        ):
+            own.add(str(node.args[0].value))
+    return frozenset(own)
+
+
+def _is_super_init(program: GatedProgram, node: ast.Attribute) -> bool:
+    above = program.parent[node]
+    return (
+        node.attr == "__init__"
+        and isinstance(above, ast.Call)
+        and above.func is node
+        and isinstance(node.value, ast.Call)
+        and isinstance(node.value.func, ast.Name)
+        and node.value.func.id == "super"
+        and getattr(program.function_of(node), "name", "") == "__init__"
+    )
+
+
+def _is_class_read(program: GatedProgram, node: ast.Attribute) -> bool:
+    """Whether a value's class is compared with one of the program's own, or asked for its name: a truth, a text."""
+    above = program.parent[node]
+    if node.attr == "__name__" and isinstance(node.ctx, ast.Load):
+        return isinstance(node.value, ast.Attribute) and node.value.attr == "__class__"
+    if node.attr != "__class__" or not isinstance(node.ctx, ast.Load):
+        return False
+    compared = isinstance(above, ast.Compare) and above.left is node and all(
+        isinstance(o, ast.Name) and o.id in program.classes for o in above.comparators
+    )  # fmt: skip
+    named = isinstance(above, ast.Attribute) and above.attr == "__name__" and isinstance(above.ctx, ast.Load)
+    return compared or named
+
+
+def _identifiers(node: ast.AST) -> list[str]:
+    """Identifiers of a node, attributes aside, which have a rule of their own."""
+    if isinstance(node, ast.Name):
+        return [node.id]
+    if isinstance(node, ast.FunctionDef):
+        return [] if node.name == "__init__" else [node.name]
+    if isinstance(node, ast.ClassDef):
+        return [node.name]
+    if isinstance(node, (ast.arg, ast.keyword)):
+        return [node.arg or ""]
+    if isinstance(node, ast.alias):
+        return [node.asname or ""]
+    return []

@@ -1,0 +1,174 @@
+"""A parsed program as the gate's rules read it: parents, scopes, imports, its own definitions."""
+
+import ast
+import builtins
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from gi.source.gate.allowed import Allowed
+
+Function = ast.FunctionDef | ast.Lambda
+COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+EVERY_BUILTIN = frozenset(dir(builtins))
+
+
+@dataclass(frozen=True)
+class GatedProgram:
+    """A tree with the tables that the rules share. `imports` maps bound names to qualified ones."""
+
+    tree: ast.Module
+    allowed: Allowed
+
+    @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """Every node, outer ones first."""
+        return tuple(ast.walk(self.tree))
+
+    @cached_property
+    def parent(self) -> dict[ast.AST, ast.AST]:
+        """What each node stands in."""
+        # `Load` and the like are one object for the whole tree; nobody asks for their parents.
+        return {child: node for node in self.nodes for child in ast.iter_child_nodes(node)}
+
+    @cached_property
+    def imports(self) -> dict[str, str]:
+        """The qualified name of each name that an import binds."""
+        names: dict[str, str] = {}
+        for node in self.nodes:
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    head = alias.name.partition(".")[0]
+                    names[alias.asname or head] = alias.name if alias.asname else head
+            elif isinstance(node, ast.ImportFrom) and node.module and node.module != "__future__":
+                names.update({a.asname or a.name: f"{node.module}.{a.name}" for a in node.names})
+        return names
+
+    @cached_property
+    def functions(self) -> dict[str, list[ast.FunctionDef]]:
+        """The functions and methods that the text defines, by bare name."""
+        found = defaultdict(list)
+        for node in self.nodes:
+            if isinstance(node, ast.FunctionDef):
+                found[node.name].append(node)
+        return dict(found)
+
+    @cached_property
+    def classes(self) -> frozenset[str]:
+        """The names of the classes that the text defines."""
+        return frozenset(node.name for node in self.nodes if isinstance(node, ast.ClassDef))
+
+    @cached_property
+    def tensors(self) -> frozenset[str]:
+        """The attributes that are parameters or buffers: of any layer, or registered by a class of the text."""
+        found = {"weight", "bias", "data"}
+        for node in self.nodes:
+            if isinstance(node, (ast.Assign, ast.AnnAssign)) and isinstance(node.value, ast.Call):
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                if self.qualified(node.value.func).endswith((".Parameter", ".Buffer")):
+                    found.update(target.attr for target in targets if isinstance(target, ast.Attribute))
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
+                first = node.args[0]
+                if node.func.attr in {"register_buffer", "register_parameter"} and isinstance(first, ast.Constant):
+                    found.add(str(first.value))
+        return frozenset(found)
+
+    def around(self, node: ast.AST) -> Iterator[ast.AST]:
+        """The nodes that a node stands in, from the nearest."""
+        while (above := self.parent.get(node)) is not None:
+            yield above
+            node = above
+
+    def function_of(self, node: ast.AST) -> Function | None:
+        """The function or lambda whose body a node stands in; decorators, defaults and annotations stand outside."""
+        below = node
+        for above in self.around(node):
+            if isinstance(above, ast.Lambda) and below is above.body:
+                return above
+            if isinstance(above, ast.FunctionDef) and isinstance(below, ast.stmt):
+                return above
+            below = above
+        return None
+
+    def is_method(self, function: ast.AST) -> bool:
+        """Whether a function stands in a class's body."""
+        return isinstance(function, ast.FunctionDef) and isinstance(self.parent[function], ast.ClassDef)
+
+    def first_argument(self, function: Function | None) -> str:
+        """What a method calls its object, "" for a function that is given none."""
+        if not isinstance(function, ast.FunctionDef) or not self.is_method(function):
+            return ""
+        if any(isinstance(d, ast.Name) and d.id == "staticmethod" for d in function.decorator_list):
+            return ""
+        arguments = [*function.args.posonlyargs, *function.args.args]
+        return arguments[0].arg if arguments else ""
+
+    def qualified(self, node: ast.AST) -> str:
+        """The qualified name of a chain of attributes through the imports, "" for anything else."""
+        rest: list[str] = []
+        while isinstance(node, ast.Attribute):
+            rest.insert(0, node.attr)
+            node = node.value
+        if isinstance(node, ast.Name) and node.id in self.imports:
+            return ".".join([self.imports[node.id], *rest])
+        return ""
+
+    @cached_property
+    def bound(self) -> dict[ast.AST, dict[str, list[ast.AST]]]:
+        """By scope (module, class, function, lambda, comprehension), the names bound there with the nodes that bind."""
+        found: dict[ast.AST, dict[str, list[ast.AST]]] = defaultdict(lambda: defaultdict(list))
+        for node in self.nodes:
+            for name in _bound_by(node):
+                found[self._scope_of(node)][name].append(node)
+        return found
+
+    def _scope_of(self, node: ast.AST) -> ast.AST:
+        below = node
+        for above in self.around(node):
+            if isinstance(node, ast.arg) and isinstance(above, (ast.FunctionDef, ast.Lambda)):
+                return above
+            if isinstance(above, ast.FunctionDef) and isinstance(below, ast.stmt):
+                return above
+            if isinstance(above, ast.Lambda) and below is above.body:
+                return above
+            if isinstance(above, (ast.ClassDef, ast.Module)) and isinstance(below, ast.stmt):
+                return above
+            if isinstance(above, COMPREHENSIONS):
+                return above
+            below = above
+        return self.tree
+
+    def binding(self, name: ast.Name) -> ast.AST | None:
+        """The scope that a name read in a program means, None where nothing of the program binds it.
+
+        A class's own names are not seen from its methods, so that they count only in the class's own body.
+        """
+        below: ast.AST = name
+        outside: ast.AST | None = None
+        for above in self.around(name):
+            if isinstance(above, ast.comprehension) and below is above.iter:
+                outside = above
+            # What a comprehension first goes through is read outside of it.
+            first = isinstance(above, COMPREHENSIONS) and above.generators[0] is outside
+            inside = (
+                (isinstance(above, (ast.Module, *COMPREHENSIONS)) and not first)
+                or (isinstance(above, ast.Lambda) and below is above.body)
+                or (isinstance(above, ast.FunctionDef) and isinstance(below, ast.stmt))
+            )
+            if inside and name.id in self.bound.get(above, ()):
+                return above
+            below = above
+        return None
+
+
+def _bound_by(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Name):
+        return [] if isinstance(node.ctx, ast.Load) else [node.id]
+    if isinstance(node, ast.arg):
+        return [node.arg]
+    if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+        return [node.name]
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        return [alias.asname or alias.name.partition(".")[0] for alias in node.names]
+    return []

@@ -1,0 +1,133 @@
+"""Rules over syntax: which statements and expressions there are, bounded literals and loops, texts without fields."""
+
+import ast
+import re
+from collections.abc import Iterator
+
+from gi.source.gate.program import COMPREHENSIONS, GatedProgram
+from gi.source.gate.refusal import GateRefusal, refused
+
+MAX_NUMBER = 10**7
+MAX_TEXT = 20_000
+MAX_LOOP = 10_000
+MAX_LOOPS = 4
+MAX_EXPONENT = 64
+#: What a program may consist of. `while` has no bound, `try` swallows the limits, generators keep a frame, and
+#: `global`, `nonlocal` and sets hold state that the other rules would have to follow.
+_SYNTAX = (
+    ast.Module, ast.Import, ast.ImportFrom, ast.alias, ast.FunctionDef, ast.ClassDef, ast.Return, ast.Assign,
+    ast.AugAssign, ast.AnnAssign, ast.For, ast.If, ast.With, ast.withitem, ast.Raise, ast.Assert, ast.Expr, ast.Pass,
+    ast.Break, ast.Continue, ast.BoolOp, ast.BinOp, ast.UnaryOp, ast.Lambda, ast.IfExp, ast.Dict, ast.ListComp,
+    ast.DictComp, ast.GeneratorExp, ast.comprehension, ast.Compare, ast.Call, ast.keyword, ast.JoinedStr,
+    ast.FormattedValue, ast.Constant, ast.Attribute, ast.Subscript, ast.Starred, ast.Name, ast.List, ast.Tuple,
+    ast.Slice, ast.arguments, ast.arg, ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
+)  # fmt: skip
+#: Builtins that give an iterator, which remembers how far it was read, and those that read one to its end.
+_ITERATORS = frozenset({"zip", "map", "enumerate", "reversed"})
+_READERS = frozenset({"all", "any", "dict", "list", "max", "min", "sorted", "sum", "tuple"})
+_PERCENT = re.compile(r"%(?!(?:[sdrif%]|\.[0-9]{1,2}[fe]|[0-9]{1,2}d))")
+
+
+def syntax_refusals(program: GatedProgram) -> Iterator[GateRefusal]:
+    """Statements and expressions outside of the list, and what has no bound."""
+    for node in program.nodes:
+        if not isinstance(node, _SYNTAX):
+            yield refused(node, "syntax", f"{type(node).__name__} is not allowed")
+        elif isinstance(node, ast.With):
+            for item in node.items:
+                call = item.context_expr
+                if not (isinstance(call, ast.Call) and program.qualified(call.func) == "torch.no_grad"):
+                    yield refused(item.context_expr, "syntax", "a context other than torch.no_grad()")
+        elif isinstance(node, ast.keyword) and node.arg == "out":
+            yield refused(node.value, "state", "out= writes to a tensor that may be kept")
+        elif isinstance(node, (ast.GeneratorExp, ast.Call)) and not _is_read(program, node):
+            yield refused(node, "iterator", "an iterator that is not read where it is made")
+
+
+def literal_refusals(program: GatedProgram) -> Iterator[GateRefusal]:
+    """Numbers, texts, powers and loops without a bound; texts with format fields."""
+    for node in program.nodes:
+        if isinstance(node, ast.Constant):
+            yield from _constant(node)
+        elif isinstance(node, ast.FormattedValue) and node.format_spec is not None:
+            yield refused(node, "format", "a field with a format")
+        elif isinstance(node, ast.BinOp):
+            yield from _operation(node)
+        elif isinstance(node, ast.For):
+            loops = [n for n in program.around(node) if isinstance(n, ast.For)]
+            if len(loops) >= MAX_LOOPS:
+                yield refused(node, "loop", f"more than {MAX_LOOPS} loops in each other")
+        elif isinstance(node, COMPREHENSIONS) and len(node.generators) > MAX_LOOPS:
+            yield refused(node, "loop", f"more than {MAX_LOOPS} loops in each other")
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "range":
+            for bound in map(_value, node.args):
+                if bound is not None and abs(bound) > MAX_LOOP:
+                    yield refused(node, "loop", f"more than {MAX_LOOP:,} rounds")
+
+
+def _constant(node: ast.Constant) -> Iterator[GateRefusal]:
+    value = node.value
+    if isinstance(value, str) and len(value) > MAX_TEXT:
+        yield refused(node, "literal", f"a text of {len(value):,} characters; the most is {MAX_TEXT:,}")
+    elif isinstance(value, int) and abs(value) > MAX_NUMBER:
+        yield refused(node, "literal", f"a number beyond {MAX_NUMBER:,}")
+    elif isinstance(value, (bytes, complex)):
+        yield refused(node, "literal", f"a {type(value).__name__} literal")
+
+
+def _operation(node: ast.BinOp) -> Iterator[GateRefusal]:
+    if isinstance(node.op, (ast.Pow, ast.LShift)):
+        exponent = _value(node.right)
+        nested = any(isinstance(n, ast.BinOp) and isinstance(n.op, (ast.Pow, ast.LShift))
+                     for side in (node.left, node.right) for n in ast.walk(side))  # fmt: skip
+        if nested or (exponent is not None and abs(exponent) > MAX_EXPONENT):
+            yield refused(node, "literal", f"a power in a power, or beyond {MAX_EXPONENT}")
+    elif isinstance(node.op, ast.Mult):
+        value = _value(node)
+        if value is not None and abs(value) > MAX_NUMBER:
+            yield refused(node, "literal", f"a product beyond {MAX_NUMBER:,}")
+    elif isinstance(node.op, ast.Mod) and isinstance(node.left, (ast.Constant, ast.JoinedStr)):
+        texts = [n.value for n in ast.walk(node.left) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+        if any(_PERCENT.search(text) for text in texts):
+            yield refused(node, "format", "a field with a width or a name")
+
+
+def _value(node: ast.expr) -> float | None:
+    """The value of an expression of numbers alone, None where it has other parts; infinity where it is too large."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, (int, float)) and not isinstance(node.value, bool) else None
+    if isinstance(node, ast.UnaryOp):
+        return _value(node.operand)
+    if not isinstance(node, ast.BinOp):
+        return None
+    left, right = _value(node.left), _value(node.right)
+    if left is None or right is None:
+        return None
+    try:
+        if isinstance(node.op, ast.Mult):
+            return float(left) * float(right)
+        if isinstance(node.op, ast.Pow):
+            return float(abs(float(left)) ** float(right))
+        if isinstance(node.op, (ast.Add, ast.Sub)):
+            return abs(float(left)) + abs(float(right))
+    except (OverflowError, ZeroDivisionError, TypeError):
+        return float("inf")
+    return None
+
+
+def _is_read(program: GatedProgram, node: ast.GeneratorExp | ast.Call) -> bool:
+    """Whether this is no iterator, or one that nothing can keep: it is read to its end in the same expression."""
+    if isinstance(node, ast.Call):
+        repeats = program.qualified(node.func) == "itertools.repeat"
+        if repeats and len(node.args) != 2:
+            return False  # without an end
+        if not repeats and not (isinstance(node.func, ast.Name) and node.func.id in _ITERATORS):
+            return True
+    above = program.parent[node]
+    if isinstance(above, ast.Starred) or (isinstance(above, (ast.For, ast.comprehension)) and above.iter is node):
+        return True
+    if isinstance(above, ast.Call) and node in above.args:
+        inner = isinstance(above.func, ast.Name) and above.func.id in _READERS | _ITERATORS
+        joins = isinstance(above.func, ast.Attribute) and above.func.attr in {"join", "extend"}
+        return inner or joins or program.qualified(above.func) == "collections.OrderedDict"
+    return False

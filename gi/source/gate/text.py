@@ -1,0 +1,66 @@
+"""What is refused before the parser sees a text, and right after: its size, its nesting, a declared coding."""
+
+import ast
+import re
+from collections.abc import Iterator
+
+from gi.core.text_lines import python_lines
+from gi.source.gate.refusal import GateRefusal
+
+MAX_CHARACTERS = 200_000
+MAX_LINES = 5_000
+MAX_LINE = 2_000
+#: Brackets and operators in a row, and levels of the parsed tree. Programs that people write reach 12 and 35.
+MAX_NESTING = 40
+MAX_DEPTH = 100
+#: Nodes of the parsed tree, since some rules take the square of them. The largest class of torchvision has 9,000.
+MAX_NODES = 20_000
+# Python takes a declaration in the first two lines; the text here is decoded already, and would be decoded again.
+_CODING = re.compile(r"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
+# The parser recurses for each of these in a row.
+_PREFIXES = re.compile(r"(?:[-+~][ \t]*|\b(?:not|lambda[ \t]*:)[ \t(]*){12,}")
+
+
+def text_refusals(text: str) -> Iterator[GateRefusal]:
+    """Why a text is not even parsed. Linear in its length."""
+    if len(text) > MAX_CHARACTERS:
+        yield GateRefusal(1, 0, "size", f"{len(text):,} characters; the most is {MAX_CHARACTERS:,}")
+        return
+    lines = python_lines(text)
+    if len(lines) > MAX_LINES:
+        yield GateRefusal(MAX_LINES + 1, 0, "size", f"{len(lines):,} lines; the most is {MAX_LINES:,}")
+    nesting, number = 0, 0
+    for number, line in enumerate(lines, 1):
+        if len(line) > MAX_LINE:
+            yield GateRefusal(number, MAX_LINE, "size", f"a line of {len(line):,} characters; the most is {MAX_LINE:,}")
+        if number < 3 and (coding := _CODING.match(line)) and coding[1].lower() not in {"utf-8", "utf8"}:
+            yield GateRefusal(number, coding.start(1), "coding", f"the text declares the coding {coding[1]}")
+        if control := _CONTROL.search(line):
+            yield GateRefusal(number, control.start(), "character", f"the character {control[0]!a}")
+        if prefixes := _PREFIXES.search(line):
+            yield GateRefusal(number, prefixes.start(), "nesting", "more than 12 prefix operators in a row")
+        # Brackets in strings count too: more is refused than need be, and nothing less.
+        for column, character in enumerate(line):
+            nesting += (character in "([{") - (character in ")]}")
+            if nesting > MAX_NESTING:
+                yield GateRefusal(number, column, "nesting", f"more than {MAX_NESTING} brackets open")
+                return
+        nesting = max(nesting, 0)
+
+
+def depth_refusals(tree: ast.Module) -> Iterator[GateRefusal]:
+    """Where the tree is larger than its readers take, or deeper than they recurse; found without recursion."""
+    waiting: list[tuple[ast.AST, int]] = [(tree, 0)]
+    nodes = 0
+    while waiting:
+        node, depth = waiting.pop()
+        nodes += 1
+        if nodes > MAX_NODES:
+            yield GateRefusal(1, 0, "size", f"more than {MAX_NODES:,} nodes")
+            return
+        if depth > MAX_DEPTH:
+            yield GateRefusal(getattr(node, "lineno", 1), getattr(node, "col_offset", 0), "nesting",
+                          f"more than {MAX_DEPTH} levels")  # fmt: skip
+            return
+        waiting.extend((child, depth + 1) for child in ast.iter_child_nodes(node))

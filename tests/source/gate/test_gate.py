@@ -1,0 +1,138 @@
+"""The gate: every attack is refused by its rule, and no program that people or the search write is."""
+
+import ast
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gi.core.types import Offspring
+from gi.source.gate.allowed import allowed
+from gi.source.gate.gate import refusals
+from gi.vary import Vary
+from tests.attacks.programs import ATTACKS, program
+from tests.checking import SEEDS, SMALL, InProcess, Stock
+
+
+@pytest.fixture(scope="module")
+def vary_offspring():
+    """Offspring of every seed program, with lines of the others, three edits in a row."""
+    check = InProcess()
+    vary = Vary(Stock.of(*SEEDS.values()), check, SMALL)
+    made = []
+    for name in sorted(SEEDS):
+        rng, text = random.Random(name), vary.fitted(SEEDS[name])[0]
+        for _ in range(3):
+            result = vary([text, SEEDS[rng.choice(sorted(SEEDS))]], rng=rng)
+            if isinstance(result, Offspring):
+                text = result.text
+                made.append(text)
+    assert len(made) > 2 * len(SEEDS)
+    return made
+
+
+def test_the_plain_program_passes():
+    assert refusals(program()) == ()
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_refuses_an_attack_by_its_rule(name):
+    rule, text = ATTACKS[name]
+    assert rule in {refusal.rule for refusal in refusals(text)}
+
+
+def test_the_attacks_are_many_and_differ():
+    assert len(ATTACKS) >= 80
+    assert len({text for _, text in ATTACKS.values()}) == len(ATTACKS)
+
+
+@pytest.mark.parametrize("name", SEEDS)
+def test_passes_the_seed_programs(name):
+    assert refusals(SEEDS[name]) == ()
+
+
+def test_a_refusal_names_line_column_and_rule():
+    text = "import torch\n\n\ndef recipe(net, steps):\n    return torch.hub\n"
+    assert [str(refusal) for refusal in refusals(text)] == ["line 5, column 11: name: torch.hub is not allowed"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"forward": "x = F.relu(x, inplace=True)"},
+        {"forward": "x = x + 1\nx += 1", "init": "self.alpha = 0.5"},
+        {"forward": "features = [x]\nfeatures.append(x)\nx = features[0]"},
+        {
+            "forward": "for layer in self.blocks:\n    x = layer(x)\n",
+            "init": "self.blocks = nn.ModuleList([nn.ReLU()])",
+        },
+        {"init": "for i in range(3):\n    self.add_module(f'block{i}', nn.ReLU())\n"},
+        {"init": "for m in self.modules():\n    if isinstance(m, nn.Linear):\n        nn.init.zeros_(m.bias)\n"},
+        {"init": "self.register_buffer('mean', torch.zeros(1))", "forward": "x = x - self.mean"},
+        {"init": "self.scale = nn.Parameter(torch.ones(784))", "forward": "x = x * self.scale"},
+        {"init": "self.rates = [x.item() for x in torch.linspace(0, 0.1, 3)]"},
+        {"init": "def init(m):\n    if isinstance(m, nn.Linear):\n        nn.init.zeros_(m.bias)\nself.apply(init)"},
+        {"init": "self.other = nn.Linear(1, 1)\nself.other.weight = self.layer.weight"},
+        {"top": "ACT = nn.ReLU\nWIDTHS = {'a': [1, 2]}\n", "init": "self.act = ACT()"},
+        {"members": "expansion: int = 4\n", "init": "self.wide = nn.Linear(1, self.expansion)"},
+        {"members": "def block(self, x):\n    return F.relu(x)\n", "forward": "x = self.block(x)"},
+        {"forward": "if x.shape[1] != 784:\n    raise ValueError(f'{x.shape[1]} values, not 784')\n"},
+        {"top": "from functools import partial", "init": "self.norm = partial(nn.BatchNorm2d, eps=1e-3)(3)"},
+    ],
+    ids=lambda change: " ".join(change.values())[:50],
+)
+def test_passes_what_people_write(change):
+    assert refusals(program(**change)) == ()
+
+
+def test_no_allowed_name_leads_outside():
+    names = allowed()
+    last = {name.rpartition(".")[2] for name in names.names} | names.attributes
+    outside = (
+        "numpy map_ apply_ register_hook register_forward_hook untyped_storage storage share_memory_ data_ptr "
+        "set_ resize_ load save from_file compile os grad_fn manual_seed set_num_threads Lambda format func"
+    )
+    assert not last & set(outside.split())
+    assert not {name for name in last if name.startswith("_") and name != "_assert"}
+    assert not names.attributes & names.denied
+    assert not names.modules & names.names
+
+
+def test_the_list_agrees_with_the_installed_torch():
+    import torch
+    from torch import nn
+
+    names = allowed()
+    assert names.module_members >= {n for n in dir(nn.Module) if not n.startswith("__")} - {"forward"}
+    unknown = {n for n in dir(torch.Tensor) if not n.startswith("__")} - names.attributes - names.denied
+    assert unknown <= {n for n in unknown if n.startswith("_")} | {"fill", "find"}
+
+
+@given(st.text(max_size=200))
+def test_any_text_has_an_answer(text):
+    assert isinstance(refusals(text), tuple)
+
+
+@given(st.sampled_from(sorted(SEEDS)), st.data())
+def test_any_part_of_a_program_has_an_answer_and_any_foreign_name_is_refused(name, data):
+    lines = SEEDS[name].splitlines(keepends=True)
+    cut = data.draw(st.integers(0, len(lines)))
+    assert isinstance(refusals("".join(lines[cut:])), tuple)
+    body = next(i for i, line in enumerate(lines) if "super().__init__()" in line) + 1
+    evil = data.draw(
+        st.sampled_from(["os", "eval", "open", "getattr", "torch.os", "torch.hub", "().__class__", "exec"])
+    )
+    assert refusals("".join([*lines[:body], f"        {evil}\n", *lines[body:]]))
+
+
+def test_is_not_slow_where_names_stand_for_each_other():
+    many = [f"v{i}" for i in range(60)]
+    body = "".join(f"        {a} = {' + '.join(many)}\n" for a in many)
+    ast.parse(text := program(init="self.a = 1").replace("        self.a = 1\n", body))
+    assert refusals(text) == ()
+
+
+def test_passes_offspring(vary_offspring):
+    refused = {text: refusals(text) for text in vary_offspring}
+    assert {text: map(str, found) for text, found in refused.items() if found} == {}
