@@ -9,6 +9,8 @@ from gi.archive.front import front_rows, violation
 from gi.archive.records import FrontMember, RunSummary
 from gi.core.types import FINAL_FIGURES, OBJECTIVES, Constraint, total_excess
 
+_STATES = ("started", "resumed", "interrupted", "finished")  # other events say what a run reads
+
 
 def front_members(archive: Archive) -> tuple[FrontMember, ...]:
     """All that nothing dominates on the highest rung that anybody reached, by the first objective.
@@ -90,7 +92,7 @@ def run_summary(archive: Archive) -> RunSummary:
     cpu_s = archive.sessions.cpu_s()
     return RunSummary(
         run=str(archive.folder),
-        state=happened[-1].kind if happened else "started",
+        state=next((event.kind for event in reversed(happened) if event.kind in _STATES), "started"),
         generations=last.number if last else -1,
         evaluations=evaluated,
         cached=db.value("SELECT count(*) FROM tries WHERE reason = 'known already'")
