@@ -175,7 +175,8 @@ class RunSummary:
 
     `training_cpu_s` is the part spent in training and measuring, retrainings included; `overhead_cpu_s` the rest.
     Of the `evaluations` those `from_cache` were done by earlier runs; `cached` counts programs known in this run.
-    `state` is what happened to it last (started, resumed, interrupted, finished); `generations` the number of the last closed one (-1 before the first).
+    `state` is what happened to it last (started, resumed, interrupted, finished); `generations` is the number of the
+    last closed one (-1 before the first).
     """
 
     run: str
