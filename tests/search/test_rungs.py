@@ -1,13 +1,16 @@
 """Runs on several rungs: what is trained how long, who goes up; neither workers nor interruptions decide it."""
 
+import dataclasses
 from collections import Counter, defaultdict
 from itertools import pairwise
 
 import pytest
 
 from gi.archive import Archive, front_members, run_summary
+from gi.core.errors import BudgetError
 from gi.core.settings import PROMOTED_SHARE, RunConfig
-from gi.core.types import Failed, Scored
+from gi.core.types import Cost, Failed, Scored
+from gi.search.events import Planned
 from gi.search.evolve import evolve, resume
 from tests.search.test_evolve import Interrupting, dumped, twinned
 from tests.stand_ins import outcome, parts, shuffled_delay_s, slow
@@ -150,3 +153,36 @@ def test_every_survival_and_lag_gives_a_run(tmp_path, survival, lag):
     summary = evolve(changed(generations=5, survival=survival, lag=lag), tmp_path, workers=2, parts=parts())
     assert summary.state == "finished"
     assert len(summary.front) >= 2
+
+
+def test_the_plan_comes_before_everything_else_and_counts_what_is_trained(tmp_path):
+    events = []
+    evolve(changed(generations=3), tmp_path, workers=2, parts=parts(), on_event=events.append)
+    plan, *_ = events
+    assert isinstance(plan, Planned)
+    assert plan.programs == 6 + 3 * 6
+    assert [images for images, _ in plan.rungs] == list(RUNGS)
+    assert [count for _, count in plan.rungs] == [24, 8, 4, 4]
+    assert (plan.final_trainings, plan.workers, plan.cpu_s) == (4, 2, None)
+
+
+def test_a_run_that_is_given_a_time_ends_before_its_generations(tmp_path):
+    config = changed(generations=5000, rungs=1, time_s=4.0)
+    summary = evolve(config, tmp_path, workers=2, parts=parts(evaluate=slow))
+    assert summary.state == "finished"
+    assert summary.generations < 5000
+
+
+def test_a_time_that_does_not_pay_for_the_seed_programs_is_refused(tmp_path):
+    def dear(job):
+        return dataclasses.replace(outcome(job), cost=Cost(20.0, 0.1, 20.2, 20.2))
+
+    with pytest.raises(BudgetError, match=r"time is 30s: evaluating the 4 seed programs .* Pass --time \S+ or more"):
+        evolve(changed(time_s=30.0), tmp_path / "run", workers=2, parts=parts(evaluate=dear))
+    assert not (tmp_path / "run").exists()
+
+
+def test_operators_are_drawn_as_they_are_given_without_adaptation(tmp_path):
+    for adapt in (True, False):
+        evolve(changed(generations=4, adapt=adapt), tmp_path / str(adapt), workers=1, parts=parts())
+    assert dumped(tmp_path / "True") != dumped(tmp_path / "False")
