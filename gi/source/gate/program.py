@@ -82,6 +82,15 @@ class GatedProgram:
 
     def function_of(self, node: ast.AST) -> Function | None:
         """The function or lambda whose body a node stands in; decorators, defaults and annotations stand outside."""
+        if node not in self._function_of:
+            self._function_of[node] = self._find_function(node)
+        return self._function_of[node]
+
+    @cached_property
+    def _function_of(self) -> dict[ast.AST, Function | None]:
+        return {}
+
+    def _find_function(self, node: ast.AST) -> Function | None:
         below = node
         for above in self.around(node):
             if isinstance(above, ast.Lambda) and below is above.body:
@@ -144,6 +153,15 @@ class GatedProgram:
 
         A class's own names are not seen from its methods, so that they count only in the class's own body.
         """
+        if name not in self._binding:
+            self._binding[name] = self._find_binding(name)
+        return self._binding[name]
+
+    @cached_property
+    def _binding(self) -> dict[ast.Name, ast.AST | None]:
+        return {}
+
+    def _find_binding(self, name: ast.Name) -> ast.AST | None:
         below: ast.AST = name
         outside: ast.AST | None = None
         for above in self.around(name):

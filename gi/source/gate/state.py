@@ -181,7 +181,7 @@ class _StateRules:
         scope, bindings = self._bindings(receiver)
         if scope is not self.program.function_of(receiver):
             return False
-        standing = _still_standing(scope, bindings, receiver)
+        standing = self._still_standing(scope, bindings, receiver)
         changed = [b for b in standing if not isinstance(self.program.parent[b], ast.AugAssign)]
         return bool(changed) and all(self._makes(self._value(binding)) for binding in changed)
 
@@ -279,7 +279,21 @@ class _StateRules:
         seen.add(key)  # of what was asked already the answer is on its way, or no
         if scope is not self.program.function_of(name) and not isinstance(scope, COMPREHENSIONS):
             return True
-        return any(self._is_kept_binding(bound, seen, given) for bound in _still_standing(scope, bindings, name))
+        return any(self._is_kept_binding(bound, seen, given) for bound in self._still_standing(scope, bindings, name))
+
+    def _still_standing(self, scope: ast.AST | None, bindings: list[ast.AST], name: ast.Name) -> list[ast.AST]:
+        """The bindings that a name may still have where it is read.
+
+        What a function's own body, in no branch or loop, binds above the reading has replaced everything before it.
+        """
+        last = 0
+        for binding in bindings if isinstance(scope, ast.FunctionDef) else ():
+            statement = self.program.parent[binding]
+            if not isinstance(statement, ast.Assign) or binding not in statement.targets:
+                continue
+            if self.program.parent[statement] is scope and (statement.end_lineno or 0) < name.lineno:
+                last = max(last, statement.lineno)
+        return [binding for binding in bindings if getattr(binding, "lineno", 0) >= last]
 
     def _is_kept_binding(self, binding: ast.AST, seen: set[object], given: frozenset[str] | None) -> bool:
         if isinstance(binding, (ast.FunctionDef, ast.ClassDef)):
@@ -315,18 +329,3 @@ def _root(node: ast.expr) -> ast.expr:
     while isinstance(node, (ast.Attribute, ast.Subscript)):
         node = node.value
     return node
-
-
-def _still_standing(scope: ast.AST | None, bindings: list[ast.AST], name: ast.Name) -> list[ast.AST]:
-    """The bindings that a name may still have where it is read.
-
-    What a function's own body, in no branch or loop, binds above the reading has replaced everything before it.
-    """
-    body = scope.body if isinstance(scope, ast.FunctionDef) else []
-    last = 0
-    for statement in body:
-        targets = statement.targets if isinstance(statement, ast.Assign) else []
-        plain = any(isinstance(target, ast.Name) and target.id == name.id for target in targets)
-        if plain and (statement.end_lineno or 0) < name.lineno:
-            last = statement.lineno
-    return [binding for binding in bindings if getattr(binding, "lineno", 0) >= last]
