@@ -75,7 +75,7 @@ _DEFAULT: dict[str, Any] = {field.name: field.default for field in dataclasses.f
     type=int,
     default=_DEFAULT["rungs"],
     show_default=True,
-    help="Of trainings, each four times as long as the one below; the best third goes up.",
+    help="Of trainings, each four times as long as the one below; the best quarter goes up.",
 )
 @click.option("--images", type=int, help="One rung instead, of trainings on so many images.")
 @click.option(

@@ -17,7 +17,7 @@ from gi.core.types import METRICS, OBJECTIVES, Constraint, Objective
 # Twice what the user's own model takes: offspring may be dearer, not without bound (decision 009).
 OWN_MODEL_FACTOR = 2.0
 RUNG_FACTOR = 4  # a rung is so many times as long as the one below
-PROMOTED_SHARE = 1 / 3  # of a rung goes up: more than keeps the rungs' costs equal, since most of it is small networks
+PROMOTED_SHARE = 1 / 4  # of a rung goes up, so that all rungs cost about the same
 LEAST_TOP_IMAGES = 60_000
 PACE_IMAGES = 30_000  # a limit of CPU seconds is that of a training which presents so many samples
 WALL_FOR_CPU = 8  # a busy machine may take this many times as long as the CPU does
@@ -61,7 +61,7 @@ class RunConfig:
     parents: int = 64
     survival: Literal["hypervolume", "nsga2"] = "hypervolume"
     lag: int = 8
-    finals: int = 8
+    finals: int = 6
     final_images: int | None = None
     final_seeds: int = 3
     batch_size: int = 64

@@ -1,6 +1,6 @@
 """What is known on each rung of the ladder of trainings, who goes up, and who become parents.
 
-Asynchronous successive halving (Li et al. 2020): of all that was trained on a rung the best third goes up to the
+Asynchronous successive halving (Li et al. 2020): of all that was trained on a rung the best quarter goes up to the
 next, whose trainings are four times as long. Every training is from scratch with a schedule of its own length, so every
 value is a real one; values are compared within a rung only. With several objectives "the best" is what the front of the
 rung has a use for: by non-dominated rank and, within a front, by what it adds to the hypervolume.
@@ -77,12 +77,17 @@ class Rungs:
             lower.add(id_)
 
     def next_for_top(self, count: int) -> list[str]:
-        """At most `count` individuals that the top rung has most use for: the best of the rungs below it."""
-        chosen: list[str] = []
+        """Whom the top rung lacks for `count` final trainings: the best of the rung below by size, and if there are too
+        few on its front then, the best of the lower ones."""
+        if not self.top:
+            return []
+        below = self.scores[self.top - 1]
+        chosen = [id_ for id_ in below.best_by_size(count) if id_ not in self._went_up[self.top - 1]]
+        count -= len(self.scores[self.top].front())
         for rung in range(self.top - 1, -1, -1):
             left = [id_ for id_ in self.scores[rung] if id_ not in self._went_up[rung] and id_ not in chosen]
             front = self.scores[rung].front_of(left)
-            chosen += self.scores[rung].selected(front, count - len(chosen))
+            chosen += self.scores[rung].selected(front, max(count - len(chosen), 0))
         return chosen
 
     # -------------------------------------------------------------------------------------------------- parents

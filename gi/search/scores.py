@@ -17,6 +17,7 @@ from gi.search.select import (
     scaled,
     standing,
     violations,
+    volume_order,
     volume_standing,
 )
 
@@ -117,6 +118,21 @@ class Scores:
             order = self._survive(self._matrix(some), k - len(chosen), violation, reference=self._corner)
             chosen += [some[row] for row in order]
         return chosen
+
+    def best_by_size(self, k: int) -> list[str]:
+        """At most `k` that no smaller one is as good as by the first objective, by what each adds to their volume.
+
+        The third dimension has no part in it: a front over three is full of fast ones, and people ask for the best
+        network under so many parameters.
+        """
+        ids = [
+            id_ for id_, beyond in zip(self._values, self._violations(list(self._values)), strict=True) if not beyond
+        ]
+        values = [(row[0], math.log10(max(self._sizes[id_], 1.0)))
+                  for id_, row in zip(ids, self._matrix(ids).tolist(), strict=True)]  # fmt: skip
+        rows = front_rows(values, [0.0] * len(values))
+        corner = (self._corner[0], max((size for _, size in values), default=0.0) + 1.0)
+        return [ids[rows[row]] for row in volume_order([values[row] for row in rows], k, reference=corner)]
 
     def promotable(self, gone: Collection[str], share: float) -> str | None:
         """Who of the best `share` of all goes up next, those `gone` up left out; None for nobody.

@@ -25,6 +25,7 @@ from gi.search.logbook import least, population_statistics
 from gi.search.outcomes import Outcomes
 from gi.search.parts import Parts
 from gi.search.rungs import Rungs
+from gi.search.scores import Scores
 from gi.search.toolbox import run_toolbox
 
 OnEvent = Callable[[RunEvent], None]
@@ -217,8 +218,7 @@ class Search:
     def _fill_top(self, number: int, slots: int) -> None:
         """Sends up the best of the rungs below until the top rung's front has as many as get final trainings."""
         for turn in range(1, _FILLS + 1):
-            top = self.rungs.scores[-1]
-            for id_ in self.rungs.next_for_top(self.config.finals - len(top.front())):
+            for id_ in self.rungs.next_for_top(self.config.finals):
                 self._sent_up(Promotion(number, slots + turn, id_, self.run.top_images), self.outcomes.final_s(id_))
             self._wait_for_all()
 
@@ -253,8 +253,14 @@ class Search:
         shown = self.rungs.highest()
         if not len(shown):
             return []
-        finals = self.config.finals
-        return shown.once("finalists", lambda: shown.by_first_objective(shown.selected(shown.front(), finals)))
+        return shown.once("finalists", lambda: self._chosen(shown))
+
+    def _chosen(self, shown: Scores) -> list[str]:
+        """Those of the front that are the best of their size; where there are fewer, what adds most volume."""
+        front, finals = shown.front(), self.config.finals
+        by_size = [id_ for id_ in shown.best_by_size(finals) if id_ in front]
+        left = [id_ for id_ in front if id_ not in by_size]
+        return shown.by_first_objective([*by_size, *shown.selected(left, finals - len(by_size))])
 
     def retrain(self) -> None:
         """The final trainings of the front, as far as the budget goes."""

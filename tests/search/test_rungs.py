@@ -54,7 +54,7 @@ def test_a_number_of_images_is_a_single_rung():
     assert RunConfig(dataset="mnist", images=30_000).ladder(55_000) == (30_000,)
 
 
-def test_every_individual_starts_on_the_lowest_rung_and_about_a_third_goes_up(run):
+def test_every_individual_starts_on_the_lowest_rung_and_about_a_quarter_goes_up(run):
     members = by_rung(run)
     assert set(members) == set(RUNGS) == set(run.run().rungs)
     assert set(members[RUNGS[0]]) == set(run.individuals.ids())
@@ -162,7 +162,7 @@ def test_the_plan_comes_before_everything_else_and_counts_what_is_trained(tmp_pa
     assert isinstance(plan, Planned)
     assert plan.programs == 6 + 3 * 6
     assert [images for images, _ in plan.rungs] == list(RUNGS)
-    assert [count for _, count in plan.rungs] == [24, 8, 4, 4]
+    assert [count for _, count in plan.rungs] == [24, 6, 4, 4]
     assert (plan.final_trainings, plan.workers, plan.cpu_s) == (4, 2, None)
 
 
