@@ -105,7 +105,8 @@ def failures(*, run: Path, tries: bool, as_json: bool) -> None:
     help="The page.",
 )
 @click.option("--force", is_flag=True, help="Replace a file that exists.")
-def report(*, run: Path, out: Path, force: bool) -> None:
+@as_json
+def report(*, run: Path, out: Path, force: bool, as_json: bool) -> None:
     """Write a run, finished or under way, as one page for a browser that needs no network.
 
     The front on axes to choose with everything evaluated behind it, progress, operators, failures, and of each program
@@ -116,4 +117,7 @@ def report(*, run: Path, out: Path, force: bool) -> None:
 
     with Archive.open(run) as archive:
         write_page(archive, out, force=force)
-    say(out)
+    if as_json:
+        print_json({"page": str(out), "bytes": out.stat().st_size})
+    else:
+        say(out)

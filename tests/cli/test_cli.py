@@ -33,7 +33,7 @@ def finished_run(tmp_path):
 
 def test_every_verb_of_the_design_is_there():
     verbs = {"evolve", "front", "show", "export", "failures", "lines", "corpus", "harvest", "vary", "repair", "doctor"}
-    assert set(group.commands) == verbs | {"index", "grow", "cache"}
+    assert set(group.commands) == verbs | {"index", "grow", "cache", "report"}
 
 
 def leaves(found=group, path=()):
