@@ -137,7 +137,7 @@ def test_a_candidate_that_loops_is_killed_at_the_cpu_limit(
         outcome = executor.submit(Job("1", "while True: pass", 0, 100)).result(60)
     assert isinstance(outcome, Failed)
     assert (outcome.stage, outcome.reason) == ("build", "cpu limit")
-    assert 0.9 < outcome.cost.cpu_s < 3
+    assert 0.9 < outcome.cost.cpu_s < 4  # the kernel counts whole seconds, and no training is given less than two
 
 
 def test_refuses_early_what_would_not_finish(server: ForkServer, digits: Dataset) -> None:
