@@ -100,6 +100,8 @@ ROOMS = {
         "in_flight",
         "outcomes",
         "breeding",
+        "closing",
+        "dead_ends",
         "search",
         "evolve",
     ),

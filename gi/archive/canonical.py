@@ -35,7 +35,7 @@ _CONTENT = (
     ),
     (
         "generation",
-        "SELECT number, population, front, hypervolume, random_state FROM generations ORDER BY number",
+        "SELECT number, population, front, hypervolume, random_state, ended FROM generations ORDER BY number",
     ),
     (
         "retraining",

@@ -8,7 +8,9 @@ from gi.archive import rows
 from gi.archive.database import Database
 from gi.archive.records import Generation
 
-_GENERATION = "SELECT number, population, front, hypervolume, random_state, cpu_s FROM generations ORDER BY number"
+_GENERATION = (
+    "SELECT number, population, front, hypervolume, random_state, cpu_s, ended FROM generations ORDER BY number"
+)
 
 
 class GenerationTable:
@@ -25,7 +27,8 @@ class GenerationTable:
         told = [rows.to_json(value) for value in (list(g.population), list(g.front), dict(g.random_state))]
         with self._db.transaction():
             self._db.execute("UPDATE run SET reference = ?", rows.to_json(list(reference)))
-            self._db.insert("generations", [(g.number, *told[:2], g.hypervolume, told[2], g.cpu_s, time.time())])
+            row = (g.number, *told[:2], g.hypervolume, told[2], g.cpu_s, time.time(), g.ended)
+            self._db.insert("generations", [row])
 
     def reopen(self, number: int, slots: int) -> None:
         """Takes back how a generation of so many slots was closed, and who went up after its last slot.
@@ -46,6 +49,8 @@ class GenerationTable:
         return None if row is None else _generation(*row)
 
 
-def _generation(number: int, population: str, front: str, hypervolume: float, state: str, cpu_s: float) -> Generation:
+def _generation(
+    number: int, population: str, front: str, hypervolume: float, state: str, cpu_s: float, ended: int
+) -> Generation:
     members = tuple(json.loads(population)), tuple(json.loads(front))
-    return Generation(number, *members, hypervolume, json.loads(state), cpu_s)
+    return Generation(number, *members, hypervolume, json.loads(state), cpu_s, bool(ended))

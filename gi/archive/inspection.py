@@ -179,7 +179,7 @@ _RULES = (
          as_json(fields.is_object)),
     Rule(("outcomes.split", "measurements.split", "seedings.split"), "validation or test",
          {"validation", "test"}.__contains__),
-    Rule(("outcomes.cached", "measurements.cached"), "0 or 1", (0, 1).__contains__),
+    Rule(("outcomes.cached", "measurements.cached", "generations.ended"), "0 or 1", (0, 1).__contains__),
     Rule(("outcomes.stage", "measurements.stage"), "a stage of an evaluation", get_args(Stage).__contains__),
     Rule(("outcomes.figures", "measurements.figures"), "finite numbers of at least 0 by name",
          as_json(fields.is_figures)),

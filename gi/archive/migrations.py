@@ -90,6 +90,12 @@ def _rungs(db: sqlite3.Connection) -> None:
     )
 
 
+def _ended_generations(db: sqlite3.Connection) -> None:
+    """With which generation the search ended; earlier ones waited for every training, so that all of them are alike."""
+    db.execute("ALTER TABLE generations ADD COLUMN ended INTEGER NOT NULL DEFAULT 0")
+    db.execute("UPDATE generations SET ended = coalesce(json_extract(random_state, '$.drained'), 0)")
+
+
 _RUN_TABLES = """
 CREATE TABLE run (
     id INTEGER PRIMARY KEY CHECK (id = 1), config TEXT NOT NULL, objectives TEXT NOT NULL, reference TEXT,
@@ -189,5 +195,6 @@ STEPS = (
     Migration(4, "the errors of retrainings in their outcomes alone", _errors_of_retrainings),
     Migration(5, "which outcomes came from the cache", _outcomes_from_the_cache),
     Migration(6, "rungs of trainings, and who went up", _rungs),
+    Migration(7, "with which generation a search ended", _ended_generations),
 )
 VERSION = STEPS[-1].number

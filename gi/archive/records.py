@@ -77,6 +77,7 @@ class Generation:
     `front` is all that nothing scored so far dominates, in order of acceptance (gi 0.1 cut it to a population);
     `hypervolume` is its, and never falls.
     `random_state` names the random streams and the next ones to be drawn from; `cpu_s` is the run's total by then.
+    `ended` says that the search ended with it: nothing was bred any more, and what was under way ended first.
     """
 
     number: int
@@ -85,6 +86,7 @@ class Generation:
     hypervolume: float
     random_state: Mapping[str, Any]
     cpu_s: float
+    ended: bool = False
 
 
 @dataclass(frozen=True, slots=True)

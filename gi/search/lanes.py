@@ -4,8 +4,7 @@ A search that waits for every outcome keeps workers idle; one that reads whateve
 machine. Here decisions follow a made-up schedule: a fixed number of lanes, each of which takes up the next training
 when its last one ends, by estimated work in place of time. A decision reads the trainings that have ended on it, and
 waits for those alone. So a search with as many workers as lanes or fewer is never idle for long, a long training delays
-nobody, and the archive is the same at every number of workers (the fixed lag of Wessing et al. 2016, for trainings of
-unequal length).
+nobody, and the archive is the same at every number of workers.
 """
 
 import heapq

@@ -53,7 +53,7 @@ class Rungs:
 
     def fix_reference(self, seeds: Sequence[str]) -> None:
         """Fixes the reference point by what the seed programs gave on the lowest rung, unless it is fixed."""
-        self.scores[0].set_reference(seeds, seeds)
+        self.scores[0].set_reference(seeds)
         for scores in self.scores[1:]:
             scores.reference = self.reference
 
@@ -77,17 +77,19 @@ class Rungs:
             lower.add(id_)
 
     def next_for_top(self, count: int) -> list[str]:
-        """Whom the top rung lacks for `count` final trainings: the best of the rung below by size, and if there are too
-        few on its front then, the best of the lower ones."""
+        """Whom the top rung lacks for `count` final trainings.
+
+        The best of the rung below by size, and where that leaves its front too small, the best of the lower rungs.
+        """
         if not self.top:
             return []
         below = self.scores[self.top - 1]
         chosen = [id_ for id_ in below.best_by_size(count) if id_ not in self._went_up[self.top - 1]]
-        count -= len(self.scores[self.top].front())
+        missing = count - len(self.scores[self.top].front())
         for rung in range(self.top - 1, -1, -1):
             left = [id_ for id_ in self.scores[rung] if id_ not in self._went_up[rung] and id_ not in chosen]
             front = self.scores[rung].front_of(left)
-            chosen += self.scores[rung].selected(front, max(count - len(chosen), 0))
+            chosen += self.scores[rung].selected(front, max(missing - len(chosen), 0))
         return chosen
 
     # -------------------------------------------------------------------------------------------------- parents
@@ -106,12 +108,13 @@ class Rungs:
 
     def drawn_rung(self, rng: random.Random) -> int:
         """The rung that a child's parents come from: one with enough of them, higher ones more often."""
-        eligible = [rung for rung in range(self.top, -1, -1) if len(self.scores[rung]) >= _LEAST_PARENTS]
-        for rung in eligible[:-1]:
-            if rng.random() < _HIGHEST:
-                return rung
-        return eligible[-1] if eligible else 0
+        *higher, lowest = self._with_parents()
+        return next((rung for rung in higher if rng.random() < _HIGHEST), lowest)
 
     def breeding_rung(self) -> int:
         """The highest rung with enough parents."""
-        return next((rung for rung in range(self.top, 0, -1) if len(self.scores[rung]) >= _LEAST_PARENTS), 0)
+        return self._with_parents()[0]
+
+    def _with_parents(self) -> list[int]:
+        """The rungs with enough parents, the highest first; the lowest one where none has."""
+        return [rung for rung in range(self.top, -1, -1) if len(self.scores[rung]) >= _LEAST_PARENTS] or [0]

@@ -91,14 +91,10 @@ class Scores:
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
 
-    def known(self, ids: Sequence[str | None]) -> list[str]:
-        """Those of `ids` that were scored, in their order."""
-        return [id_ for id_ in ids if id_ is not None and id_ in self._values]
-
-    def set_reference(self, first: Sequence[str], seeds: Sequence[str]) -> None:
-        """Fixes the reference point from the first generation and the seed programs in it, unless it is fixed."""
+    def set_reference(self, seeds: Sequence[str]) -> None:
+        """Fixes the reference point by the seed programs, unless it is fixed."""
         if self.reference is None:
-            self.reference = reference_point(self.rows(first), self.objectives, self.rows(seeds))
+            self.reference = reference_point(self.rows(seeds), self.objectives, self.rows(seeds))
 
     def rows(self, ids: Sequence[str]) -> list[tuple[float, ...]]:
         """The values of individuals, in the order of the objectives."""
@@ -125,14 +121,26 @@ class Scores:
         The third dimension has no part in it: a front over three is full of fast ones, and people ask for the best
         network under so many parameters.
         """
-        ids = [
-            id_ for id_, beyond in zip(self._values, self._violations(list(self._values)), strict=True) if not beyond
-        ]
-        values = [(row[0], math.log10(max(self._sizes[id_], 1.0)))
-                  for id_, row in zip(ids, self._matrix(ids).tolist(), strict=True)]  # fmt: skip
+        everybody = list(self._values)
+        ids = [id_ for id_, beyond in zip(everybody, self._violations(everybody), strict=True) if not beyond]
+        errors = [row[0] for row in self._matrix(ids).tolist()]
+        values = [(error, math.log10(max(self._sizes[id_], 1.0))) for error, id_ in zip(errors, ids, strict=True)]
         rows = front_rows(values, [0.0] * len(values))
         corner = (self._corner[0], max((size for _, size in values), default=0.0) + 1.0)
         return [ids[rows[row]] for row in volume_order([values[row] for row in rows], k, reference=corner)]
+
+    def finalists(self, k: int) -> list[str]:
+        """At most `k` of the front for final trainings, the least by the first objective first.
+
+        Those that are the best of their size; where there are fewer, what adds most volume.
+        """
+        return self.once(f"{k} finalists", lambda: self._finalists(k)) if self._values else []
+
+    def _finalists(self, k: int) -> list[str]:
+        front = self.front()
+        by_size = [id_ for id_ in self.best_by_size(k) if id_ in front]
+        left = [id_ for id_ in front if id_ not in by_size]
+        return self.by_first_objective([*by_size, *self.selected(left, k - len(by_size))])
 
     def promotable(self, gone: Collection[str], share: float) -> str | None:
         """Who of the best `share` of all goes up next, those `gone` up left out; None for nobody.
@@ -177,8 +185,8 @@ class Scores:
     def _corner(self) -> tuple[float, ...]:
         """Where volumes end in selection: at the reference point, and for a bounded objective nearer to the best.
 
-        The reference point comes from short trainings of the seed programs. On it alone a network of 500 parameters
-        that is 12 % wrong has more use than one of 2,000 that is 1 % wrong, and fronts fill up with what nobody wants.
+        The reference point comes from short trainings of the seed programs. On it alone tiny networks that are wrong
+        many times as often as the best add so much volume that fronts fill up with what nobody wants.
         """
         assert self.reference is not None
         best = [min(column) for column in zip(*self._values.values(), strict=True)] or list(self.reference)

@@ -9,23 +9,20 @@ takes the same way through the same loop, and reads from the archive what was de
 from collections import deque
 from collections.abc import Callable
 
-from deap import tools
-
-from gi.archive import Archive, Generation, Promotion, run_summary
+from gi.archive import Archive, Promotion
 from gi.core.errors import RunError
 from gi.core.types import Individual, Scored
 from gi.sandbox.process_cpu import Clock
 from gi.search.breeding import Breeding
 from gi.search.budget import RunCost
-from gi.search.estimate import rounded_up
-from gi.search.events import GenerationEnded, GenerationStarted, Promoted, RunEvent, Varied
+from gi.search.closing import Closing
+from gi.search.dead_ends import no_seed, too_short
+from gi.search.events import GenerationStarted, Promoted, RunEvent, Varied
 from gi.search.final_training import FinalTrainings
 from gi.search.lanes import Lanes
-from gi.search.logbook import least, population_statistics
 from gi.search.outcomes import Outcomes
 from gi.search.parts import Parts
 from gi.search.rungs import Rungs
-from gi.search.scores import Scores
 from gi.search.toolbox import run_toolbox
 
 OnEvent = Callable[[RunEvent], None]
@@ -45,7 +42,6 @@ class Search:
         self.archive, self.parts, self.notify = archive, parts, notify
         self.run, self.config = run, run.config
         self.finals = FinalTrainings(0, 0)
-        self.statistics, self.logbook = population_statistics(run.objectives), tools.Logbook()
         self.cost = RunCost(archive, run.config, clock, workers=parts.executor.capacity)
         self.toolbox = run_toolbox(parts, run.config.survival)
         survive, samples = self.toolbox.survive, parts.validation_samples
@@ -55,7 +51,7 @@ class Search:
         )
         self.breeding = Breeding(archive, parts, self.toolbox, self.outcomes.twins)
         self._reopen_end()
-        self.closed = {closed.number: closed for closed in archive.generations.all()}
+        self.closing = Closing(archive, self.rungs, self.cost, notify)
         self._promotions = deque(archive.individuals.promotions())
         self._lanes: Lanes[tuple[str, int]] = Lanes(self.config.lag)
         self._macs: dict[str, float] = {}
@@ -65,7 +61,7 @@ class Search:
     def run_generations(self) -> None:
         """Runs the generations that are left, as far as the budget goes."""
         for number in range(self.config.generations + 1):
-            if number and number not in self.closed and not self._has_room():
+            if number and number not in self.closing.closed and not self._has_room():
                 break
             if not self._run_generation(number):
                 break
@@ -73,7 +69,7 @@ class Search:
     def _reopen_end(self) -> None:
         """A run that goes on after its end goes on as if that had not been: its last generation ends as any other."""
         last = self.archive.generations.last()
-        if last is not None and last.random_state.get("drained"):
+        if last is not None and last.ended:
             slots = self._slots(last.number)
             if last.number < self.config.generations or len(self.archive.individuals.slots(last.number)) < slots:
                 self.archive.generations.reopen(last.number, slots)
@@ -97,16 +93,16 @@ class Search:
             if slot in decided:
                 id_ = decided[slot]
                 self._take(None if id_ is None else self.archive.individuals.by_id(id_))
-            elif number in self.closed or not self._decide(number, slot, is_seed=slot < seeds):
+            elif number in self.closing.closed or not self._decide(number, slot, is_seed=slot < seeds):
                 break  # the budget ended here, in this session or in one before
         if first and slots == seeds:
             self._seeds_are_known()
-        complete, closed = len(self.archive.individuals.slots(number)) == slots, self.closed.get(number)
+        complete, closed = len(self.archive.individuals.slots(number)) == slots, self.closing.closed.get(number)
         last = number == self.config.generations or not complete
         if last:
             self._drain(number, slots)
             self._fill_top(number, slots)
-        self._close(number, drained=last)
+        self._close(number, ended=last)
         return complete or closed is not None
 
     def _decide(self, number: int, slot: int, *, is_seed: bool) -> bool:
@@ -114,7 +110,7 @@ class Search:
         if is_seed:
             if not self.outcomes.room_for(self.outcomes.expected_s(self.run.rungs[0])):
                 self.outcomes.running.finish()
-                raise RunError(self._too_short(slot))
+                raise RunError(too_short(self.archive, self.cost, self.outcomes, slot))
             individual, tries = self.breeding.seed(slot)
         else:
             rung = self.rungs.drawn_rung(self.breeding.stream("rung", number, slot))
@@ -163,7 +159,7 @@ class Search:
         self._wait_for_all()
         seeds = self.outcomes.seeds()
         if not seeds:
-            raise RunError(self._no_seed())
+            raise RunError(no_seed(self.archive))
         self.rungs.fix_reference(seeds)
 
     # ---------------------------------------------------------------------------------------------------- going up
@@ -183,7 +179,7 @@ class Search:
         if self._is_recorded(promotion.generation, promotion.slot):
             goes = self._promotions[0] == promotion
         else:
-            goes = promotion.generation not in self.closed and self.outcomes.room_for(price_s, kept_s=kept_s)
+            goes = promotion.generation not in self.closing.closed and self.outcomes.room_for(price_s, kept_s=kept_s)
         if goes:
             self._go_up(promotion)
         return goes
@@ -193,7 +189,7 @@ class Search:
         return bool(self._promotions) and (self._promotions[0].generation, self._promotions[0].slot) == (number, slot)
 
     def _go_up(self, promotion: Promotion) -> None:
-        if self._promotions:
+        if self._promotions and self._promotions[0] == promotion:
             self._promotions.popleft()
         else:
             self._refuse_lost_folder()
@@ -208,7 +204,9 @@ class Search:
 
     def _drain(self, number: int, slots: int) -> None:
         """The end of a search: what is under way ends, and what it makes due still goes up."""
-        while len(self._lanes):
+        while len(self._lanes) or self._is_recorded(number, slots):
+            if not len(self._lanes):  # who went up in a session before, and with another budget is not due now
+                self._go_up(self._promotions[0])
             if self.cost.left_s <= self._kept_s():
                 self.outcomes.running.take_back()
             self._lanes.idle()
@@ -220,47 +218,24 @@ class Search:
         for turn in range(1, _FILLS + 1):
             for id_ in self.rungs.next_for_top(self.config.finals):
                 self._sent_up(Promotion(number, slots + turn, id_, self.run.top_images), self.outcomes.final_s(id_))
+            while self._is_recorded(number, slots + turn):
+                self._go_up(self._promotions[0])
             self._wait_for_all()
 
     # -------------------------------------------------------------------------------------------------- decisions
 
-    def _close(self, number: int, *, drained: bool) -> None:
-        """Records the parents to come, the front of the highest rung, and the top rung's hypervolume."""
-        if number not in self.closed:
-            self._refuse_lost_folder()
-            shown, top = self.rungs.highest(), self.rungs.scores[-1]
-            closed = Generation(
-                number,
-                tuple(self.rungs.parents(self.rungs.breeding_rung())),
-                tuple(shown.front()),
-                top.hypervolume(list(top)) if len(top) else 0.0,
-                {"seed": self.config.seed, "streams": ["mate", "vary"], "next": [number + 1, 0], "drained": drained},
-                self.cost.cpu_s,
-            )
-            self.archive.generations.close(closed, reference=self.rungs.reference or ())
-            self.closed[number] = closed
-            self._record(closed)
-            self._tell(closed)
-        else:
-            self._record(self.closed[number])
-        if number == max(self.closed):
+    def _close(self, number: int, *, ended: bool) -> None:
+        """Closes a generation, and lets go of the weights of those who cannot become parents any more."""
+        self._refuse_lost_folder()
+        self.closing.close(number, ended=ended, finals_s=self._finals_s)
+        if number == max(self.closing.closed):
             bred = {id_ for rung in range(self.rungs.top + 1) for id_ in self.rungs.parents(rung)}
             born = [slot.individual for slot in self.archive.individuals.slots(number + 1)]
             self.outcomes.forget_dead(bred, {id_ for id_ in (*born, *(i for i, _ in self._lanes)) if id_ is not None})
 
     def finalists(self) -> list[str]:
         """The members of the front that get final trainings, the best by the first objective first."""
-        shown = self.rungs.highest()
-        if not len(shown):
-            return []
-        return shown.once("finalists", lambda: self._chosen(shown))
-
-    def _chosen(self, shown: Scores) -> list[str]:
-        """Those of the front that are the best of their size; where there are fewer, what adds most volume."""
-        front, finals = shown.front(), self.config.finals
-        by_size = [id_ for id_ in shown.best_by_size(finals) if id_ in front]
-        left = [id_ for id_ in front if id_ not in by_size]
-        return shown.by_first_objective([*by_size, *shown.selected(left, finals - len(by_size))])
+        return self.rungs.highest().finalists(self.config.finals)
 
     def retrain(self) -> None:
         """The final trainings of the front, as far as the budget goes."""
@@ -285,58 +260,7 @@ class Search:
         each_s = sum(map(self.outcomes.final_s, members)) / len(members)
         return each_s * self.config.finals * self.config.final_seeds
 
-    # ------------------------------------------------------------------------------------------------------ events
-
     def _refuse_lost_folder(self) -> None:
         """Raises `RunError` where the run file has gone: SQLite goes on writing to a deleted file without a word."""
         if not self.archive.path.exists():
             raise RunError(f"{self.archive.folder} has gone while the run went on: what was found went with it.")
-
-    def _record(self, closed: Generation) -> None:
-        """Adds a closed generation to the logbook."""
-        evaluated = sum(slot.individual is not None for slot in self.archive.individuals.slots(closed.number))
-        scores = next((s for s in reversed(self.rungs.scores) if all(id_ in s for id_ in closed.population)), None)
-        figures = self.statistics.compile(scores.rows(closed.population)) if scores and closed.population else {}
-        self.logbook.record(
-            gen=closed.number, nevals=evaluated, front=len(closed.front), hypervolume=closed.hypervolume, **figures
-        )
-
-    def _tell(self, closed: Generation) -> None:
-        failures = {f"{f.stage}: {f.reason}": f.count for f in self.archive.outcomes.failures()}
-        summary = run_summary(self.archive)
-        self.notify(
-            GenerationEnded(
-                closed.number,
-                self.config.generations,
-                len(closed.population),
-                len(closed.front),
-                closed.hypervolume,
-                least(self.logbook),
-                failures,
-                summary.evaluations,
-                closed.cpu_s,
-                min(self._finals_s(), max(self.cost.left_s, 0.0)),
-                self.cost.total_s if self.cost.is_bounded else None,
-                summary.from_cache,
-                self.run.rungs[self.rungs.scores.index(self.rungs.highest())],
-            )
-        )
-
-    def _too_short(self, slot: int) -> str:
-        """Why a run cannot go on whose seed programs turn out dearer than estimated, and what to do."""
-        seeds, expected_s = len(self.archive.seeds()), self.outcomes.expected_s(self.run.rungs[0])
-        final_s = self.outcomes.expected_s(self.run.final_images)
-        needed = rounded_up(self.cost.cpu_s + (seeds - slot) * expected_s + 2 * final_s)
-        return (
-            f"the budget pays for {slot} of {seeds} seed programs: all and one final training take about {needed} "
-            f"here. Go on by `gi evolve --resume {self.archive.folder} --budget {needed}`."
-        )
-
-    def _no_seed(self) -> str:
-        groups = self.archive.outcomes.failures()[:3]
-        failures = "; ".join(f"{f.count} x {f.stage}: {f.reason} ({f.detail})" for f in groups)
-        why = failures or "the budget was used up before the first evaluation ended"
-        return (
-            f"none of the {len(self.archive.seeds())} seed programs could be evaluated: {why}. "
-            f"`gi failures {self.archive.folder}` lists them."
-        )

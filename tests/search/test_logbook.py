@@ -36,7 +36,7 @@ def test_a_run_logs_each_generation_and_a_resumed_one_has_the_same_log(tmp_path)
         values = {e.individual: e.outcome.values for e in archive.outcomes.evaluations("validation")
                   if hasattr(e.outcome, "values")}  # fmt: skip
         generations = archive.generations.all()
-    assert search.logbook.select("gen") == [0, 1, 2, 3]
-    assert search.logbook.select("hypervolume") == [generation.hypervolume for generation in generations]
+    assert search.closing.logbook.select("gen") == [0, 1, 2, 3]
+    assert search.closing.logbook.select("hypervolume") == [generation.hypervolume for generation in generations]
     errors = [min(values[id_]["error"] for id_ in generation.population) for generation in generations]
-    assert search.logbook.chapters["error"].select("min") == errors
+    assert search.closing.logbook.chapters["error"].select("min") == errors

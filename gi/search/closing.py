@@ -1,0 +1,76 @@
+"""The end of a generation: what the archive and DEAP's logbook keep of it, and what the display is told."""
+
+from collections.abc import Callable
+
+from deap import tools
+
+from gi.archive import Archive, Generation, run_summary
+from gi.search.budget import RunCost
+from gi.search.events import GenerationEnded, RunEvent
+from gi.search.logbook import least, population_statistics
+from gi.search.rungs import Rungs
+
+
+class Closing:
+    """The closed generations of a run, by number. One that was closed before is only taken into the logbook again."""
+
+    def __init__(self, archive: Archive, rungs: Rungs, cost: RunCost, notify: Callable[[RunEvent], None]) -> None:
+        """Takes up the generations that the archive holds."""
+        run = archive.run()
+        self._archive, self._rungs, self._cost, self._notify = archive, rungs, cost, notify
+        self._config = run.config
+        self._statistics = population_statistics(run.objectives)
+        self.logbook = tools.Logbook()
+        self.closed = {closed.number: closed for closed in archive.generations.all()}
+
+    def close(self, number: int, *, ended: bool, finals_s: Callable[[], float]) -> None:
+        """Records the parents to come, the front of the highest rung, and the top rung's hypervolume.
+
+        `ended` says that the search ends here; `finals_s` tells what the final trainings will take.
+        """
+        if number in self.closed:
+            self._log(self.closed[number])
+            return
+        shown, top = self._rungs.highest(), self._rungs.scores[-1]
+        closed = Generation(
+            number,
+            tuple(self._rungs.parents(self._rungs.breeding_rung())),
+            tuple(shown.front()),
+            top.hypervolume(list(top)) if len(top) else 0.0,
+            {"seed": self._config.seed, "streams": ["mate", "vary"], "next": [number + 1, 0]},
+            self._cost.cpu_s,
+            ended,
+        )
+        self._archive.generations.close(closed, reference=self._rungs.reference or ())
+        self.closed[number] = closed
+        self._log(closed)
+        self._tell(closed, finals_s())
+
+    def _log(self, closed: Generation) -> None:
+        evaluated = sum(slot.individual is not None for slot in self._archive.individuals.slots(closed.number))
+        scores = next((s for s in reversed(self._rungs.scores) if all(id_ in s for id_ in closed.population)), None)
+        figures = self._statistics.compile(scores.rows(closed.population)) if scores and closed.population else {}
+        self.logbook.record(
+            gen=closed.number, nevals=evaluated, front=len(closed.front), hypervolume=closed.hypervolume, **figures
+        )
+
+    def _tell(self, closed: Generation, finals_s: float) -> None:
+        failures = {f"{f.stage}: {f.reason}": f.count for f in self._archive.outcomes.failures()}
+        summary = run_summary(self._archive)
+        self._notify(
+            GenerationEnded(
+                closed.number,
+                self._config.generations,
+                len(closed.population),
+                len(closed.front),
+                closed.hypervolume,
+                least(self.logbook),
+                failures,
+                summary.evaluations,
+                closed.cpu_s,
+                min(finals_s, max(self._cost.left_s, 0.0)),
+                self._cost.total_s if self._cost.is_bounded else None,
+                summary.from_cache,
+                self._rungs.images[self._rungs.scores.index(self._rungs.highest())],
+            )
+        )
