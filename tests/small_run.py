@@ -1,19 +1,9 @@
 """A small finished run on digits, written straight into an archive: no training, no torch."""
 
 from gi.archive import Archive, Generation
+from gi.core.objectives import OBJECTIVES
 from gi.core.settings import RunConfig
-from gi.core.types import (
-    OBJECTIVES,
-    Cost,
-    Edit,
-    Failed,
-    Individual,
-    LineType,
-    Origin,
-    Program,
-    Scored,
-    Try,
-)
+from gi.core.types import Cost, Edit, Failed, Individual, LineType, Origin, Program, Scored, Try
 
 SEED_ORIGIN = Origin("gi", "", "corpus/seeds/small.py", 1, "Apache-2.0")
 DONOR = Origin("torchvision==0.28.0", "", "torchvision/models/resnet.py", 177, "BSD-3-Clause")

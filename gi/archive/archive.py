@@ -20,8 +20,9 @@ from gi.archive.schema import connect_reader, connect_writer, fold_log, run_file
 from gi.archive.sessions import SessionTables
 from gi.archive.versions import machine, versions
 from gi.core.errors import ArchiveError
+from gi.core.objectives import Objective
 from gi.core.settings import RunConfig
-from gi.core.types import Individual, Objective, Origin, Outcome, Program
+from gi.core.types import Individual, Origin, Outcome, Program
 
 
 class Archive:

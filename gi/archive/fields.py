@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-from gi.core.types import OBJECTIVES
+from gi.core.objectives import OBJECTIVES
 
 # Up to the length of a SHA-256; no slash, no dot: ids become names of files.
 _ID = re.compile(r"[0-9a-f]{1,64}")

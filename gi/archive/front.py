@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from gi.archive.records import FrontMember
-from gi.core.types import Objective
+from gi.core.objectives import Objective
 
 
 def violation(values: Sequence[float], reference: Sequence[float], objectives: Sequence[Objective]) -> float:

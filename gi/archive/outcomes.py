@@ -5,7 +5,8 @@ import json
 from gi.archive import rows
 from gi.archive.database import Database
 from gi.archive.records import Evaluation, FailureGroup, Retraining
-from gi.core.types import BEYOND_MAX_PARAMS, FINAL_FIGURES, Outcome, Scored, SeededLayer, Seeding
+from gi.core.objectives import FINAL_FIGURES
+from gi.core.types import BEYOND_MAX_PARAMS, Outcome, Scored, SeededLayer, Seeding
 
 _REFUSED = f"operator != 'seed' OR reason = '{BEYOND_MAX_PARAMS}'"
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gi.core.objectives import Objective
 from gi.core.settings import RunConfig
-from gi.core.types import Edit, Objective, Outcome, Try
+from gi.core.types import Edit, Outcome, Try
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from gi.core.objectives import Objective
 from gi.core.settings import RunConfig
-from gi.core.types import Cost, Edit, Failed, LineType, Objective, Origin, Outcome, Scored, Try
+from gi.core.types import Cost, Edit, Failed, LineType, Origin, Outcome, Scored, Try
 
 _OBJECTIVE = ("key", "unit", "reference", "log", "bounded")
 #: The columns of an outcome in the order in which `outcome` takes them.

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from gi.archive.archive import Archive
 from gi.archive.front import front_rows, violation
 from gi.archive.records import FrontMember, RunSummary
-from gi.core.types import FINAL_FIGURES, OBJECTIVES, Constraint, total_excess
+from gi.core.objectives import FINAL_FIGURES, OBJECTIVES, Constraint, total_excess
 
 _STATES = ("started", "resumed", "interrupted", "finished")  # other events say what a run reads
 

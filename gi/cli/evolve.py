@@ -19,6 +19,7 @@ from gi.cli.model_file import ModelFile, arguments_option, fitted_text, read_mod
 from gi.cli.options import as_json, isolation, missing_layers_text, print_json, tell
 from gi.core.errors import ConfigError, GiError
 from gi.core.figures import duration_text
+from gi.core.objectives import METRICS, OBJECTIVES
 from gi.core.settings import (
     OWN_MODEL_FACTOR,
     WALL_FOR_CPU,
@@ -29,7 +30,6 @@ from gi.core.settings import (
     parse_duration,
     parse_share,
 )
-from gi.core.types import METRICS, OBJECTIVES
 
 if TYPE_CHECKING:
     from gi.archive import Archive, RunSummary
@@ -44,7 +44,7 @@ _DEFAULT: dict[str, Any] = {field.name: field.default for field in dataclasses.f
 @image_size_option
 @click.option("--generations", type=int, default=_DEFAULT["generations"], show_default=True, help="How many to breed.")
 @click.option(
-    "--population", type=int, default=_DEFAULT["population"], show_default=True, help="Offspring a generation."
+    "--population", type=int, default=_DEFAULT["population"], show_default=True, help="Offspring of a generation."
 )
 @click.option("--seed", type=int, default=_DEFAULT["seed"], show_default=True, help="Of every random stream.")
 @click.option("--workers", type=int, default=None, show_default="one for each core", help="Evaluations at once.")

@@ -17,8 +17,9 @@ from rich.text import Text
 
 from gi.archive import RunSummary
 from gi.core.figures import count_text, duration_text
+from gi.core.objectives import OBJECTIVES
 from gi.core.quoting import shown
-from gi.core.types import OBJECTIVES, Failed
+from gi.core.types import Failed
 from gi.search.events import (
     Evaluated,
     Finished,

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import platformdirs
 
 from gi.core.errors import ConfigError, RecordError
-from gi.core.types import METRICS, OBJECTIVES, Constraint, Objective
+from gi.core.objectives import METRICS, OBJECTIVES, Constraint, Objective
 
 # Twice what the user's own model takes: offspring may be dearer, not without bound (decision 009).
 OWN_MODEL_FACTOR = 2.0

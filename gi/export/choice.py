@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from gi.archive import ranked
 from gi.archive.records import FrontMember
 from gi.core.errors import ConfigError
-from gi.core.types import OBJECTIVES, Objective
+from gi.core.objectives import OBJECTIVES, Objective
 
 KNEE = "knee"
 

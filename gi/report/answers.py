@@ -6,7 +6,8 @@ from dataclasses import asdict
 from typing import Any
 
 from gi.archive import Archive, FailureGroup, FrontMember, RunRecord, RunSummary, run_summary
-from gi.core.types import Failed, Individual, Objective, Scored
+from gi.core.objectives import Objective
+from gi.core.types import Failed, Individual, Scored
 from gi.explain.provenance.origins import individual_origins
 from gi.explain.provenance.sources import individual_explanation
 from gi.report.explanation import explanation_json

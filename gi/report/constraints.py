@@ -1,7 +1,8 @@
 """What the constraints of a run left out, and the program that is nearest to keeping them where none does."""
 
 from gi.archive import Archive, FrontMember, front_members
-from gi.core.types import BEYOND_MAX_PARAMS, OBJECTIVES, Constraint, Scored
+from gi.core.objectives import OBJECTIVES, Constraint
+from gi.core.types import BEYOND_MAX_PARAMS, Scored
 
 
 def constraints_lines(archive: Archive) -> list[str]:

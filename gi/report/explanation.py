@@ -8,8 +8,8 @@ from rich.padding import Padding
 from rich.text import Text
 
 from gi.core.figures import spread_text
+from gi.core.objectives import OBJECTIVES
 from gi.core.text_lines import python_lines
-from gi.core.types import OBJECTIVES
 from gi.explain import UNMEASURED, Effect, Explanation, Levels, Verdict
 from gi.explain.provenance.origins import origin_text
 from gi.report.table import plain, table

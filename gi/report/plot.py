@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gi.core.files import write_whole
+from gi.core.objectives import OBJECTIVES, Objective
 from gi.core.quoting import shown
-from gi.core.types import OBJECTIVES, Objective
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,8 +7,9 @@ from typing import Any
 
 from gi.archive import Archive, FailureGroup, run_summary
 from gi.core.errors import ConfigError
+from gi.core.objectives import OBJECTIVES
 from gi.core.quoting import shown
-from gi.core.types import OBJECTIVES, Scored, TypedLine
+from gi.core.types import Scored, TypedLine
 from gi.explain import Explanation
 from gi.explain.provenance.origins import seed_of
 from gi.explain.provenance.sources import individual_explanation

@@ -7,9 +7,10 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from gi.core.objectives import OBJECTIVES
 from gi.core.quoting import shown, shown_lines
 from gi.core.text_lines import python_lines
-from gi.core.types import OBJECTIVES, Edit, Failed, Individual, Outcome, SeededLayer, Seeding
+from gi.core.types import Edit, Failed, Individual, Outcome, SeededLayer, Seeding
 from gi.explain.provenance.origins import origin_text
 from gi.report.table import table
 

@@ -13,8 +13,8 @@ from rich.text import Text
 from gi.archive.front import ranked
 from gi.archive.records import FailureGroup, FrontMember, RunRecord, RunSummary
 from gi.core.figures import spread_text
+from gi.core.objectives import Objective
 from gi.core.quoting import shown
-from gi.core.types import Objective
 from gi.search.select import spread
 
 # Beyond the longest rows: no pipe has a width of its own.

@@ -30,7 +30,7 @@ _STARTER = (
 _KEPT_VARIABLES = ("CUDA", "NVIDIA", "LD_LIBRARY_PATH", "TMPDIR", "HOME", "PATH")
 # One thread each, the same hashes in every process, and no trimming of the heap: glibc gives large blocks back to the
 # kernel and faults them in again at every step, which is up to a third of a small network's training time. Where the
-# system allows it the heap lies in huge pages, which takes 2 to 9 % off the training of a convolutional network.
+# system allows it the heap lies in huge pages: a training touches the same large blocks again and again.
 _SET_VARIABLES = {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",

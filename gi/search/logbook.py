@@ -7,7 +7,7 @@ from typing import Any
 
 from deap import tools
 
-from gi.core.types import Objective
+from gi.core.objectives import Objective
 
 
 def population_statistics(objectives: Sequence[Objective]) -> tools.MultiStatistics:

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 
 from gi.archive import WEIGHTS, Archive, RunRecord, make_folder
+from gi.core.objectives import FINAL_FIGURES
 from gi.core.protocols import Job
 from gi.core.settings import pace_s
 from gi.core.streams import torch_seed
-from gi.core.types import FINAL_FIGURES, Cost, Individual, Outcome, Scored
+from gi.core.types import Cost, Individual, Outcome, Scored
 from gi.search.budget import RunCost, affordable_seeds, own_limit_s, training_limit_s
 from gi.search.events import Evaluated, Retrained, RetrainingStarted, RunEvent
 from gi.search.final_training import FinalTrainings, final_job, kept_weights, retraining_jobs

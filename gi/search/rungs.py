@@ -9,8 +9,9 @@ rung has a use for: by non-dominated rank and, within a front, by what it adds t
 import random
 from collections.abc import Sequence
 
+from gi.core.objectives import Objective
 from gi.core.settings import PROMOTED_SHARE, RunConfig
-from gi.core.types import Objective, Scored
+from gi.core.types import Scored
 from gi.search.scores import Scores, Survive
 
 _LEAST_PARENTS = 8  # a rung with fewer members has too little to choose from

@@ -5,7 +5,8 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
 from gi.archive import front_rows
-from gi.core.types import Constraint, Objective, Scored, total_excess
+from gi.core.objectives import Constraint, Objective, total_excess
+from gi.core.types import Scored
 from gi.search.select import (
     Matrix,
     Standing,

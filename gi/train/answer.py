@@ -4,7 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from gi.core.types import FINAL_FIGURES, Cost, Failed, Outcome, Scored, Stage
+from gi.core.objectives import FINAL_FIGURES
+from gi.core.types import Cost, Failed, Outcome, Scored, Stage
 from gi.train.start.wire import seeding_from_json
 
 _MEASURED = ("error", "params", "macs", "time", "train_time")

@@ -78,7 +78,7 @@ def train_step(
 
 def _step(net: nn.Module, recipe: Recipe, images: Tensor, labels: Tensor, task: Task) -> float:
     loss = _update(net, recipe, images, labels, task)
-    # Reading each loss takes 1 % of a small network's step; a training that has failed ends at once.
+    # Each loss is read, which costs little beside a step, so that a training that has failed ends at once.
     if math.isfinite(loss):
         _advance(recipe.scheduler, loss)
     return loss

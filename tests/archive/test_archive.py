@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from gi.archive import Archive, Generation, Promotion, canonical_text, front_members, run_summary
 from gi.core.errors import ArchiveError, RunError
+from gi.core.objectives import OBJECTIVES
 from gi.core.settings import RunConfig
-from gi.core.types import OBJECTIVES, Cost, Edit, Failed, Individual, LineType, Origin, Program, Scored, Try
+from gi.core.types import Cost, Edit, Failed, Individual, LineType, Origin, Program, Scored, Try
 
 SEED = Origin("gi", "", "corpus/seeds/small.py", 1, "Apache-2.0")
 DONOR = Origin("torchvision==0.28.0", "abc", "models/resnet.py", 177, "BSD-3-Clause")

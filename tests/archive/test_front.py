@@ -2,8 +2,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gi.archive import Archive, Generation, front_members, front_rows, violation
+from gi.core.objectives import OBJECTIVES
 from gi.core.settings import RunConfig
-from gi.core.types import OBJECTIVES, Failed, Individual, Scored
+from gi.core.types import Failed, Individual, Scored
 
 THREE = [OBJECTIVES[key] for key in ("error", "params", "time")]
 ROWS = st.lists(st.tuples(*[st.integers(0, 4)] * 3), max_size=25)

@@ -7,8 +7,9 @@ import pytest
 from gi.archive import Archive, canonical_text, front_members, run_summary
 from gi.archive.migrations import STEPS, VERSION
 from gi.core.errors import ArchiveError
+from gi.core.objectives import OBJECTIVES
 from gi.core.settings import RunConfig
-from gi.core.types import OBJECTIVES, Individual, Origin, Program, Scored
+from gi.core.types import Individual, Origin, Program, Scored
 
 FORMAT_1 = """
 CREATE TABLE run (

@@ -10,8 +10,8 @@ import pytest
 
 from gi.archive import Archive, refuse_unfit, run_summary
 from gi.core.errors import ArchiveError
+from gi.core.objectives import OBJECTIVES
 from gi.core.settings import RunConfig
-from gi.core.types import OBJECTIVES
 
 CONFIG = RunConfig(dataset="digits")
 THREE = [OBJECTIVES[key] for key in CONFIG.objectives]

@@ -1,6 +1,6 @@
 from gi.archive import Archive, run_summary
+from gi.core.objectives import OBJECTIVES
 from gi.core.settings import RunConfig
-from gi.core.types import OBJECTIVES
 
 
 def test_what_a_run_reads_is_no_state_of_it(tmp_path):

@@ -7,8 +7,9 @@ from typing import get_args
 
 import pytest
 
+from gi.core.objectives import FINAL_FIGURES, OBJECTIVES
 from gi.core.protocols import Job
-from gi.core.types import FINAL_FIGURES, OBJECTIVES, Failed, Scored, Stage
+from gi.core.types import Failed, Scored, Stage
 
 
 class ExecutorContract:

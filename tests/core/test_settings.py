@@ -3,8 +3,8 @@ import math
 import pytest
 
 from gi.core.errors import ConfigError
+from gi.core.objectives import Constraint, total_excess
 from gi.core.settings import RunConfig, parse_count, parse_share
-from gi.core.types import Constraint, total_excess
 
 
 @pytest.mark.parametrize(

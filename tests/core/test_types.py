@@ -1,6 +1,6 @@
 import pytest
 
-from gi.core.types import OBJECTIVES, Objective
+from gi.core.objectives import OBJECTIVES, Objective
 
 READ = [
     ("error", 0.0314, "3.14%"), ("params", 650, "650"), ("params", 12_345, "12.3k"), ("time", 0.2345, "0.234"),

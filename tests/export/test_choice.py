@@ -2,7 +2,7 @@ import pytest
 
 from gi.archive import FrontMember, ranked
 from gi.core.errors import ConfigError
-from gi.core.types import OBJECTIVES
+from gi.core.objectives import OBJECTIVES
 from gi.export import best_member, knee
 
 ERROR_PARAMS = (OBJECTIVES["error"], OBJECTIVES["params"])

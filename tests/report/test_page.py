@@ -9,7 +9,8 @@ import pytest
 from gi.archive import Archive, Generation, Promotion
 from gi.cli import run
 from gi.core.errors import ConfigError
-from gi.core.types import OBJECTIVES, Failed, Individual, Origin, Program, Try
+from gi.core.objectives import OBJECTIVES
+from gi.core.types import Failed, Individual, Origin, Program, Try
 from gi.report.page import descent, write_page
 from gi.report.page.content import page_content
 from gi.report.page.writing import page_text

@@ -58,7 +58,7 @@ def test_piped_tables_have_no_trailing_blanks_and_no_colour(archive, capsys):
 
 
 def test_a_run_without_a_front_says_so(tmp_path, capsys):
-    from gi.core.types import OBJECTIVES
+    from gi.core.objectives import OBJECTIVES
     from tests.small_run import CONFIG
 
     Archive.create(

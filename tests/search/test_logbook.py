@@ -1,8 +1,8 @@
 from deap import tools
 
 from gi.archive import Archive
+from gi.core.objectives import OBJECTIVES
 from gi.core.settings import RunConfig
-from gi.core.types import OBJECTIVES
 from gi.sandbox.process_cpu import CpuClock
 from gi.search.evolve import evolve
 from gi.search.logbook import least, population_statistics

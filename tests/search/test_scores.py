@@ -1,6 +1,7 @@
 import pytest
 
-from gi.core.types import Objective, Scored
+from gi.core.objectives import Objective
+from gi.core.types import Scored
 from gi.search.budget import own_limit_s
 from gi.search.scores import Scores
 from gi.search.select import volume_order

@@ -2,7 +2,8 @@ import math
 
 import pytest
 
-from gi.core.types import FINAL_FIGURES, Cost, Failed, Scored
+from gi.core.objectives import FINAL_FIGURES
+from gi.core.types import Cost, Failed, Scored
 from gi.train.answer import is_amount, measured_names, told_outcome
 
 COST = Cost(0.1, 0.1, 0.3, 0.4)

@@ -16,9 +16,10 @@ import pytest
 import torch
 
 from gi.core.errors import ConfigError, DatasetError
+from gi.core.objectives import OBJECTIVES
 from gi.core.protocols import Job
 from gi.core.settings import RunConfig
-from gi.core.types import OBJECTIVES, Failed, Outcome, Scored
+from gi.core.types import Failed, Outcome, Scored
 from gi.data.dataset import Dataset, load_dataset
 from gi.sandbox.isolation import probed_layers
 from gi.sandbox.limits import Limits

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
-from gi.core.types import METRICS as NAMED
+from gi.core.objectives import METRICS as NAMED
 from gi.train.batches import Batches
 from gi.train.scoring import METRICS, auc, balanced_error, error, outputs
 

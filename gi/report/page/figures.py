@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from gi.archive import Archive, Evaluation, Generation, RunRecord
-from gi.core.types import OBJECTIVES, Objective, Scored
+from gi.core.objectives import OBJECTIVES, Objective
+from gi.core.types import Scored
 
 
 def searched_axes(run: RunRecord, scored: Sequence[Evaluation]) -> Iterator[dict[str, Any]]:

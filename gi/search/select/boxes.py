@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gi.core.types import Objective
+from gi.core.objectives import Objective
 from gi.search.select.survival import Matrix, objective_matrix
 
 _TIME_BOX = math.log(1.05)  # CPU times of one program scatter by 2 to 5 % from measurement to measurement

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gi.archive import violation
-from gi.core.types import Objective
+from gi.core.objectives import Objective
 from gi.search.select.survival import Matrix, objective_matrix
 
 # The worst row would otherwise lie on the corner, where it adds no volume.

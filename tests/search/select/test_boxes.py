@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gi.core.types import OBJECTIVES
+from gi.core.objectives import OBJECTIVES
 from gi.search.select import boxed, ranks, survivors
 
 THREE = [OBJECTIVES[key] for key in ("error", "params", "time")]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gi.core.types import OBJECTIVES, Objective
+from gi.core.objectives import OBJECTIVES, Objective
 from gi.search.select import hypervolume, reference_point, scaled, violations, worst_ordinary
 
 COORDINATE = st.floats(0, 10, allow_nan=False)

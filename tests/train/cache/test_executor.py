@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from gi.core.objectives import FINAL_FIGURES
 from gi.core.protocols import Job
 from gi.core.settings import RunConfig
-from gi.core.types import FINAL_FIGURES, Cost, Failed, Scored
+from gi.core.types import Cost, Failed, Scored
 from gi.train.cache.executor import CachedExecutor, read_outcome, written_outcome
 from gi.train.cache.key import OutcomeKeys
 from gi.train.cache.store import KeptOutcome, OutcomeCache
