@@ -133,7 +133,7 @@ _DEFAULT: dict[str, Any] = {field.name: field.default for field in dataclasses.f
     "--inherit/--no-inherit",
     default=_DEFAULT["inherit"],
     show_default=True,
-    help="Start each child's training from its parent's weights, but for the final trainings.",
+    help="Start each child's training on the lowest rung from its parent's weights.",
 )
 @click.option(
     "--cache/--no-cache",
