@@ -34,12 +34,14 @@ def ranked(front: Sequence[FrontMember], objectives: Sequence[Objective], by: Ob
     """The members by one objective, the least first; ties go by all `objectives` in their order, then as they came.
 
     First come those that keep the run's constraints, then the others by how far they lie beyond.
-    Members are compared by the means over their final trainings. Of the error the search knows one short training,
-    the least of which is the luckiest: by it, members without final trainings come after those that have them.
+    Members are compared by the means over their final trainings. Of the error the search knows one training, the least
+    of which is the luckiest: by it, members that have only that one come after those with further ones.
     """
+    # A training on the top rung is the first of the final ones: it alone is what the search chose by.
+    alone = 1 if any(len(member.validation_errors) > 1 for member in front) else 0
 
     def place(member: FrontMember) -> tuple[float, ...]:
-        untrained = bool(by.final_key) and not member.validation_errors
+        untrained = bool(by.final_key) and len(member.validation_errors) <= alone
         return (member.excess, untrained, member.judged[by.key], *(member.judged[o.key] for o in objectives))
 
     return sorted(front, key=place)

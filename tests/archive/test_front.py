@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gi.archive import Archive, Generation, front_members, front_rows, violation
+from gi.archive import Archive, FrontMember, Generation, front_members, front_rows, ranked, violation
 from gi.core.objectives import OBJECTIVES
 from gi.core.settings import RunConfig
 from gi.core.types import Failed, Individual, Scored
@@ -49,3 +49,20 @@ def add(archive, n, *, generation, error, params):
     id_ = f"{n:016x}"
     archive.individuals.add_slot(generation, n, Individual(id_, f"x = {n}", generation), ())
     archive.outcomes.add(id_, Scored({"error": error, "params": params, "time": 0.5}), seed=1, images=640)
+
+
+def member(id_, error, *validation_errors):
+    finals = {"error": sum(validation_errors) / len(validation_errors)} if validation_errors else {}
+    return FrontMember(id_, 0, {"error": error, "params": 10.0, "time": 1.0}, validation_errors, validation_errors,
+                       finals=finals)  # fmt: skip
+
+
+def test_one_lucky_training_is_not_better_than_the_mean_of_several():
+    lucky, sure, other = member("aa", 0.01, 0.01), member("bb", 0.01, 0.02, 0.03), member("cc", 0.02, 0.02, 0.02, 0.05)
+    assert [m.id for m in ranked([lucky, other, sure], THREE, THREE[0])] == ["bb", "cc", "aa"]
+    assert ranked([lucky, other, sure], THREE, THREE[1])[0].id == "aa"
+
+
+def test_where_nobody_has_more_than_one_final_training_these_decide():
+    first, second, none = member("aa", 0.03, 0.02), member("bb", 0.01, 0.03), member("cc", 0.001)
+    assert [m.id for m in ranked([second, none, first], THREE, THREE[0])] == ["aa", "bb", "cc"]
