@@ -2,7 +2,7 @@
 
 import click
 
-from gi.cli.options import as_json, print_json, say
+from gi.cli.options import Form, answer_form, print_answer, say
 from gi.core.errors import ConfigError, RunError
 
 _MB = 1_000_000
@@ -11,8 +11,8 @@ _MB = 1_000_000
 @click.command()
 @click.option("--clear", is_flag=True, help="Forget every outcome.")
 @click.option("--limit", "limit_mb", type=int, metavar="MB", help="Bound the cache from now on; 256 at first.")
-@as_json
-def cache(*, clear: bool, limit_mb: int | None, as_json: bool) -> None:
+@answer_form
+def cache(*, clear: bool, limit_mb: int | None, form: Form) -> None:
     """Say what is kept of earlier trainings.
 
     `gi evolve` takes what a training gave from there where the same one was done before. The outcomes lie in the cache
@@ -30,9 +30,9 @@ def cache(*, clear: bool, limit_mb: int | None, as_json: bool) -> None:
         if limit_mb is not None and not outcomes.set_limit(limit_mb * _MB):
             raise RunError(f"{outcomes.path} cannot be written to: its bound is the same.")
         usage, path = outcomes.usage(), outcomes.path
-    if as_json:
+    if form != "text":
         counts = {"entries": usage.entries, "hits": usage.hits}
-        print_json({"path": str(path), **counts, "bytes": usage.used_bytes, "limit_bytes": usage.limit_bytes})
+        print_answer(form, {"path": str(path), **counts, "bytes": usage.used_bytes, "limit_bytes": usage.limit_bytes})
         return
     count = "1 outcome" if usage.entries == 1 else f"{usage.entries:,} outcomes"
     say(f"{count} in {usage.used_bytes / _MB:.1f} MB of at most {usage.limit_bytes / _MB:,.0f} MB: {path}")

@@ -16,7 +16,7 @@ from click.core import ParameterSource
 from gi.cli.corpus_file import build_default_corpus, open_corpus
 from gi.cli.data_set import announce, image_size_option, parse_image_size
 from gi.cli.model_file import ModelFile, arguments_option, fitted_text, read_model, seed_program
-from gi.cli.options import as_json, isolation, missing_layers_text, print_json, tell
+from gi.cli.options import Form, answer_form, isolation, missing_layers_text, print_answer, tell
 from gi.core.errors import ConfigError, GiError
 from gi.core.figures import duration_text
 from gi.core.objectives import METRICS, OBJECTIVES
@@ -149,7 +149,7 @@ _DEFAULT: dict[str, Any] = {field.name: field.default for field in dataclasses.f
     help="Go on with a run; beside it: --generations, --budget, --time.",
 )
 @isolation
-@as_json
+@answer_form
 @arguments_option
 @click.argument("model", required=False, metavar="[MODEL.py[:NAME]]")
 @click.pass_context
@@ -162,7 +162,7 @@ def evolve(
     workers: int | None,
     out: Path | None,
     resume: Path | None,
-    as_json: bool,
+    form: Form,
     **settings: Any,
 ) -> int:
     """Evolve programs on a data set: the main job.
@@ -182,16 +182,22 @@ def evolve(
     missing = missing_layers_text()
     if missing:
         tell(f"warning: programs run with less isolation: {missing}; see `gi doctor`.")
+    workers = workers or default_workers()
     with ExitStack() as held:
         own = None if model is None or resume else read_model(model, arguments)
-        job = _resumed(ctx, resume, settings) if resume else _new(own, out, settings, held, clock)
+        job = _resumed(ctx, resume, settings, workers) if resume else _new(own, out, settings, workers, held, clock)
         progress = held.enter_context(Progress(sys.stderr))
-        summary = job(workers=workers or default_workers(), on_event=progress, command=tuple(sys.argv[1:]), clock=clock)
-    return _finish(Path(summary.run), summary, as_json)
+        summary = job(workers=workers, on_event=progress, command=tuple(sys.argv[1:]), clock=clock)
+    return _finish(Path(summary.run), summary, form)
 
 
 def _new(
-    model: ModelFile | None, out: Path | None, settings: dict[str, Any], held: ExitStack, clock: "CpuClock"
+    model: ModelFile | None,
+    out: Path | None,
+    settings: dict[str, Any],
+    workers: int,
+    held: ExitStack,
+    clock: "CpuClock",
 ) -> Callable[..., "RunSummary"]:
     """A new run, ready to start; what it keeps warm until it ends is put into `held`."""
     config = _config(model, **settings)
@@ -218,13 +224,23 @@ def _new(
         with open_corpus(Path(config.corpus)):
             pass  # one that is missing is told before the data set is
     announce(dataset)
+    _tell_lag(config, workers)
     if config.corpus is None:
         with clock.paused():  # once for all runs of this machine
             build_default_corpus()
     return partial(gi.search.evolve.evolve, config, folder, seeds=None if model is None else (seed_program(model),))
 
 
-def _resumed(ctx: click.Context, folder: Path, settings: dict[str, Any]) -> Callable[..., "RunSummary"]:
+def _tell_lag(config: RunConfig, workers: int) -> None:
+    """Warns of workers that will have nothing to do."""
+    if config.lag < workers:
+        tell(
+            f"warning: {config.lag} of {workers} workers will work: a decision waits for all trainings but the last "
+            f"{config.lag}. A new run with --lag {workers} uses them all, and finds other programs."
+        )
+
+
+def _resumed(ctx: click.Context, folder: Path, settings: dict[str, Any], workers: int) -> Callable[..., "RunSummary"]:
     """A run that goes on, for more generations or with a larger budget where these are given."""
     given = {p.name: p.opts[0] for p in ctx.command.params if _was_given(ctx, p.name or "")}
     refused = [flag for name, flag in given.items() if name not in _WITH_RESUME]
@@ -237,6 +253,7 @@ def _resumed(ctx: click.Context, folder: Path, settings: dict[str, Any]) -> Call
 
     with Archive.open(folder) as archive:
         announce(run_dataset(archive.run().config))
+        _tell_lag(archive.run().config, workers)
     return partial(
         gi.search.evolve.resume,
         folder,
@@ -246,14 +263,14 @@ def _resumed(ctx: click.Context, folder: Path, settings: dict[str, Any]) -> Call
     )
 
 
-_WITH_RESUME = ("resume", "isolation", "workers", "as_json", "generations", "budget", "time")
+_WITH_RESUME = ("resume", "isolation", "workers", "as_json", "as_csv", "generations", "budget", "time")
 
 
 def _was_given(ctx: click.Context, name: str) -> bool:
     return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
-def _finish(folder: Path, summary: "RunSummary", as_json: bool) -> int:
+def _finish(folder: Path, summary: "RunSummary", form: Form) -> int:
     """Exports the best of the front, prints what was found; the exit status."""
     from gi.archive import Archive
     from gi.report import nothing_feasible_text, own_model_text, print_front, summary_json
@@ -268,10 +285,11 @@ def _finish(folder: Path, summary: "RunSummary", as_json: bool) -> int:
         finals = _finals(archive)
         if finals["left_out"]:
             tell(_left_out_text(archive, finals))
-        if as_json:
-            print_json(summary_json(summary) | {"final_trainings": finals})
-        else:
+        if form == "text":
             print_front(archive)
+        else:
+            answer = summary_json(summary) | {"final_trainings": finals}
+            print_answer(form, answer, answer["front"])
         nothing = nothing_feasible_text(archive)
         if nothing:
             tell(nothing)
@@ -292,11 +310,12 @@ def _exported(archive: "Archive", folder: Path) -> str:
 
         chosen = best_member(front_members(archive), archive.run().objectives, BEST)
         export_model(archive, chosen.id, folder / "best" / "model.py", weights=bool(chosen.weights), force=True)
+        metric = archive.run().config.objective(BEST).title
     except Exception as error:
         told = str(error) if isinstance(error, GiError | OSError) else f"{type(error).__name__} {error}"
         return f"the best of the front is not exported: {' '.join(told.split())} Try `gi export {folder} ID`."
     by = "by its final trainings' mean on the validation split" if chosen.validation_errors else "in the search"
-    return f"{folder}/best/model.py holds {chosen.id[:8]}, the front's best {BEST} {by}"
+    return f"{folder}/best/model.py holds {chosen.id[:8]}, the front's best {metric} {by}"
 
 
 def _finals(archive: "Archive") -> dict[str, int]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gi.cli.limits import parse_limits, refuse_unused_limits, training_limits
-from gi.cli.options import as_json, isolation, print_json, run_folder, say, tell
+from gi.cli.options import Form, answer_form, isolation, print_answer, run_folder, say, tell
 
 if TYPE_CHECKING:
     from gi.archive import Archive
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 @training_limits
 @click.option("--force", is_flag=True, help="Replace files that exist.")
 @isolation
-@as_json
+@answer_form
 @click.pass_context
 def export(
     ctx: click.Context,
@@ -58,7 +58,7 @@ def export(
     patch: Path | None,
     minimise: bool,
     force: bool,
-    as_json: bool,
+    form: Form,
     **given: Any,
 ) -> None:
     """Write an individual as one plain PyTorch file.
@@ -82,14 +82,15 @@ def export(
         subject = individual_subject(archive, chosen)
         if model:  # before a minimisation, which takes trainings
             refuse_others_beside(archive, subject, model, force=force)
-    explanation = _minimised(run, subject.id, given, quiet=as_json) if minimise else None
+    explanation = _minimised(run, subject.id, given, quiet=form != "text") if minimise else None
     with Archive.open(run) as archive:
         files = _written(archive, subject, explanation, model, patch, {**kinds, "force": force})
-    _tell(files, explanation, as_json)
+    _tell(files, explanation, form)
 
 
 def _minimised(run: Path, id_: str, given: dict[str, Any], *, quiet: bool) -> "Explanation":
     """Minimises an individual and tells of each verdict on stderr, and of the whole on stdout."""
+    from gi.archive import Archive
     from gi.jobs.minimise import MinimisationTools, minimise
     from gi.report import print_explanation
 
@@ -102,7 +103,8 @@ def _minimised(run: Path, id_: str, given: dict[str, Any], *, quiet: bool) -> "E
         run, id_, parse_limits(given), means=MinimisationTools(workers=given["workers"]), on_verdict=on_verdict
     )
     if not quiet:
-        print_explanation(explanation)
+        with Archive.open(run) as archive:
+            print_explanation(explanation, archive.run().config)
         click.echo()
     return explanation
 
@@ -138,11 +140,12 @@ def _patch_written(archive: "Archive", subject: "Subject", out: Path, force: boo
     return {"patch": str(out)}
 
 
-def _tell(files: dict[str, Any], explanation: "Explanation | None", as_json: bool) -> None:
+def _tell(files: dict[str, Any], explanation: "Explanation | None", form: Form) -> None:
     from gi.report import explanation_json
 
-    if as_json:
-        print_json(files | ({"explanation": explanation_json(explanation)} if explanation else {}))
+    if form != "text":
+        answer = files | ({"explanation": explanation_json(explanation)} if explanation else {})
+        print_answer(form, answer, [files])
         return
     for path in (path for key, path in files.items() if path and key != "id"):
         say(path)

@@ -7,7 +7,7 @@ import click
 
 from gi.cli.data_set import announce, image_size_option, parse_image_size
 from gi.cli.index import index_option
-from gi.cli.options import as_json, isolation, print_json, say, tell
+from gi.cli.options import Form, answer_form, isolation, print_answer, say, tell
 from gi.core.errors import ConfigError
 
 
@@ -29,7 +29,7 @@ from gi.core.errors import ConfigError
 @click.option("-o", "--out", type=click.Path(path_type=Path), default="model.py", show_default=True, help="Where to.")
 @click.option("--force", is_flag=True, help="Replace files that exist.")
 @isolation
-@as_json
+@answer_form
 def grow(
     *,
     dataset: str,
@@ -46,7 +46,7 @@ def grow(
     no_control: bool,
     out: Path,
     force: bool,
-    as_json: bool,
+    form: Form,
 ) -> None:
     """Grow a network out of an index: plain PyTorch with weights, like any individual.
 
@@ -72,10 +72,10 @@ def grow(
         # Both say what was read; a companion of other data beside the file would be read by its `--data`.
         refuse_other_data(gi.jobs.grow.dataset_of(settings), dataset, out)
     answer = gi.jobs.grow.grow(settings, out, control=not no_control, on_stage=_tell)
-    if as_json:
-        print_json({"model": str(out), **answer})
-    else:
+    if form == "text":
         _print(answer, out)
+    else:
+        print_answer(form, {"model": str(out), **answer})
 
 
 def _tell(stage: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gi.cli.options import as_json, print_json, say, tell
+from gi.cli.options import Form, answer_form, print_answer, say, tell
 from gi.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def index() -> None:
 @click.option("--licence", default="", metavar="SPDX", help="The licence, where no file beside the model tells.")
 @click.option("--origin", default="", metavar="URL", help="Where the files come from.")
 @click.option("--keep-untrained", is_flag=True, help="Take layers too whose weights look freshly drawn.")
-@as_json
+@answer_form
 def build(
     *,
     files: tuple[Path, ...],
@@ -53,7 +53,7 @@ def build(
     licence: str,
     origin: str,
     keep_untrained: bool,
-    as_json: bool,
+    form: Form,
 ) -> int:
     """Add networks to an index; what it has already is left as it is.
 
@@ -77,25 +77,25 @@ def build(
     # Known ones are no refusals: a second build over the same folder succeeds.
     refused = [taken for taken in built.taken if taken.reason]
     answer = {**_built_json(built), "index": str(folder), "kernels": Index.open(folder).num_kernels}
-    if as_json:
-        print_json(answer)
-    else:
+    if form == "text":
         _print_built(answer)
+    else:
+        print_answer(form, answer, answer["files"])
     # Some of many files are refused in any folder; that all are is a mistake of the call.
     return 1 if refused and len(refused) == len(built.taken) else 0
 
 
 @index.command()
 @index_option
-@as_json
-def info(*, folder: Path, as_json: bool) -> None:
+@answer_form
+def info(*, folder: Path, form: Form) -> None:
     """Say what an index holds: networks, layers, kernels by shape, and why files were refused."""
     from gi.kernels.index.answers import info as held
     from gi.kernels.index.reader import Index
 
     content = held(Index.open(folder))
-    if as_json:
-        print_json({"index": str(folder), **content})
+    if form != "text":
+        print_answer(form, {"index": str(folder), **content}, content["files"])
         return
     from gi.report.table import show
     from gi.report.weights import info_tables
@@ -112,7 +112,7 @@ def info(*, folder: Path, as_json: bool) -> None:
 @click.option("--nearest", type=click.IntRange(0, 1000), default=5, show_default=True, help="How many nearest kernels.")
 @click.option("--limit", type=click.IntRange(1), default=10, show_default=True, help="How many of each list to show.")
 @click.option("--direct", is_flag=True, help="Do not look through depthwise convolutions.")
-@as_json
+@answer_form
 def query(
     *,
     kernel: int | None,
@@ -122,7 +122,7 @@ def query(
     nearest: int,
     limit: int,
     direct: bool,
-    as_json: bool,
+    form: Form,
 ) -> None:
     """Ask about one kernel: its children, parents and nearest others, and the next layer's filters with their maps."""
     # One of the two: a kernel's number has its values.
@@ -140,8 +140,10 @@ def query(
     else:
         _announce_lists(opened, opened.kernel(kernel or 0).shape, nearest)
         answer = kernel_answer(opened, kernel or 0, limit=limit, nearest=nearest, through=not direct)
-    if as_json:
-        print_json(answer)
+    if form != "text":
+        from gi.report.rows import kernel_rows
+
+        print_answer(form, answer, kernel_rows(answer))
         return
     from gi.report.table import show
     from gi.report.weights import kernel_tables
@@ -160,21 +162,21 @@ def _announce_lists(index: "Index", shape: tuple[int, ...], nearest: int) -> Non
 
 @index.command()
 @index_option
-@click.option("--to", "form", type=click.Choice(["cypher-csv"]), required=True, help="The form to write.")
+@click.option("--to", type=click.Choice(["cypher-csv"]), required=True, help="The form to write.")
 @click.option("-o", "out", type=click.Path(path_type=Path), required=True, metavar="FOLDER", help="Where to write it.")
 @click.option("--networks", metavar="TEXT,...", help="Only networks whose name has one of these in it.")
 @click.option("--layers", type=click.IntRange(1), help="Only the first so many layers of each network.")
 @click.option("--kernels", type=click.IntRange(1), help="Only so many kernels of each layer, evenly spaced.")
-@as_json
+@answer_form
 def export(
     *,
     folder: Path,
-    form: str,  # noqa: ARG001 (one form so far)
+    to: str,  # noqa: ARG001 (one format so far)
     out: Path,
     networks: str | None,
     layers: int | None,
     kernels: int | None,
-    as_json: bool,
+    form: Form,
 ) -> None:
     """Write a part of an index for a graph database: CSV files for the bulk import of Neo4j and Ladybug."""
     from gi.kernels.index.graph_csv import export_csv
@@ -183,10 +185,10 @@ def export(
     wanted = tuple(filter(None, (networks or "").split(",")))
     counts = export_csv(Index.open(folder), out, networks=wanted, layers=layers, kernels=kernels)
     answer = {name: getattr(counts, name) for name in ("networks", "layers", "kernels", "edges")}
-    if as_json:
-        print_json({"folder": str(out), **answer})
-    else:
+    if form == "text":
         say(f"{out}: " + ", ".join(f"{count} {name}" for name, count in answer.items()))
+    else:
+        print_answer(form, {"folder": str(out), **answer})
 
 
 def _refuse_unclear(

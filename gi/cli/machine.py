@@ -2,13 +2,13 @@
 
 import click
 
-from gi.cli.options import as_json, print_json
+from gi.cli.options import Form, answer_form, print_answer
 
 
 @click.command()
 @click.option("--data-root", metavar="DIR", show_default="$GI_DATA or the cache folder", help="Where data sets lie.")
-@as_json
-def doctor(*, data_root: str | None, as_json: bool) -> int:
+@answer_form
+def doctor(*, data_root: str | None, form: Form) -> int:
     """Say what this machine offers.
 
     Versions, devices, data sets and isolation; the exit status is 1 where something is wrong.
@@ -17,8 +17,8 @@ def doctor(*, data_root: str | None, as_json: bool) -> int:
     from gi.report import print_machine
 
     facts = look(data_root=data_root).to_json()
-    if as_json:
-        print_json(facts)
-    else:
+    if form == "text":
         print_machine(facts)
+    else:
+        print_answer(form, facts)
     return 1 if facts["problems"] else 0

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from gi.cli.index import index_option
-from gi.cli.options import as_json, print_json, say
+from gi.cli.options import Form, answer_form, print_answer, say
 from gi.core.errors import ConfigError
 
 _k_option = click.option("--k", type=click.IntRange(2, 1024), default=64, show_default=True, help="How many classes.")
@@ -26,7 +26,7 @@ _seed_option = click.option(
 @click.option("--most-likely", is_flag=True, help="Answer the likeliest class each time, in place of drawing.")
 @_seed_option
 @click.option("--scores", is_flag=True, help="Say how good the classifier is on networks held out.")
-@as_json
+@answer_form
 def predict(
     *,
     kernel: int | None,
@@ -39,7 +39,7 @@ def predict(
     most_likely: bool,
     seed: int,
     scores: bool,
-    as_json: bool,
+    form: Form,
 ) -> None:
     """Predict the class of a KERNEL from its children, as though it were not known: probabilities and centres.
 
@@ -58,10 +58,10 @@ def predict(
         # Of a KERNEL its own shape counts, whatever --shape says by default.
         of = _shape(shape) if kernel is None else index.layer(index.kinship.layer_of(kernel)).shape
         answer["scores"] = _scores(index, of, depth, k, seed)
-    if as_json:
-        print_json(answer)
-    else:
+    if form == "text":
         _print(answer)
+    else:
+        print_answer(form, answer, answer.get("classes") or [answer["scores"]])
 
 
 def _predicted(
@@ -173,16 +173,17 @@ def _rows(kernel: Any, form: str) -> str:
 )
 @_k_option
 @_seed_option
-@as_json
-def gallery(*, folder: Path, out: Path, shapes: tuple[str, ...], k: int, seed: int, as_json: bool) -> None:
+@answer_form
+def gallery(*, folder: Path, out: Path, shapes: tuple[str, ...], k: int, seed: int, form: Form) -> None:
     """Show the standard kernels: classes with their frequency, the networks they come from and the nearest kernels."""
     from gi.kernels.index.reader import Index
     from gi.kernels.mining.exhibits import room_json
     from gi.kernels.mining.gallery import write_gallery
 
     rooms = write_gallery(Index.open(folder), out, shapes=[_shape(each) for each in shapes], k=k, seed=seed)
-    if as_json:
-        print_json({"gallery": str(out), "shapes": [room_json(room) for room in rooms]})
+    if form != "text":
+        shown_rooms = [room_json(room) for room in rooms]
+        print_answer(form, {"gallery": str(out), "shapes": shown_rooms}, shown_rooms)
         return
     for room in rooms:
         say(f"{out}: {room.heading}")

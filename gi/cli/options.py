@@ -1,11 +1,14 @@
 """Options that several verbs share, and how a verb prints what it answers."""
 
+import functools
 import os
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeVar, cast
 
 import click
 
+from gi.core.csv_table import csv_text
 from gi.core.errors import ConfigError
 from gi.core.quoting import json_text, shown
 from gi.core.types import Task
@@ -21,7 +24,24 @@ def _isolate(_context: click.Context, _parameter: click.Parameter, chosen: str) 
         raise ConfigError(f"--isolation strict: {missing}. Leave it out to run with the layers that there are.")
 
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON in place of a table.")
+Form = Literal["text", "json", "csv"]
+V = TypeVar("V", bound=Callable[..., Any])
+
+
+def answer_form(verb: V) -> V:
+    """Gives a verb the options `--json` and `--csv`, and passes what they say as its `form`."""
+
+    @functools.wraps(verb)
+    def with_form(*arguments: Any, as_json: bool, as_csv: bool, **options: Any) -> Any:
+        if as_json and as_csv:
+            raise ConfigError("--json and --csv: an answer has one form, pass one of them.")
+        return verb(*arguments, form="json" if as_json else "csv" if as_csv else "text", **options)
+
+    csv_option = click.option("--csv", "as_csv", is_flag=True, help="Print CSV, a heading and a row for each item.")
+    json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON in place of a table.")
+    return cast("V", json_option(csv_option(with_form)))
+
+
 isolation = click.option(
     "--isolation",
     type=click.Choice(ISOLATIONS),
@@ -43,9 +63,12 @@ def missing_layers_text() -> str:
     return f"this system lacks {', '.join(lacking)}" if lacking else ""
 
 
-def print_json(answer: Any) -> None:
-    """Prints one JSON document."""
-    click.echo(json_text(answer, indent=2))
+def print_answer(form: Form, answer: Any, rows: Sequence[Mapping[str, Any]] | None = None) -> None:
+    """Prints an answer as one JSON document, or in CSV: its `rows`, by default the answer itself as the only row."""
+    if form == "json":
+        click.echo(json_text(answer, indent=2))
+    else:
+        click.echo(csv_text([answer] if rows is None else rows), nl=False)
 
 
 def print_json_line(answer: Any) -> None:

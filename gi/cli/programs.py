@@ -9,7 +9,7 @@ import click
 
 from gi.cli.corpus_file import open_corpus
 from gi.cli.model_file import arguments_option, fitted_text, read_model, refuse_broken
-from gi.cli.options import as_json, isolation, parse_task, print_json, print_json_line
+from gi.cli.options import Form, answer_form, isolation, parse_task, print_answer, print_json_line
 from gi.core.errors import ConfigError, RunError
 from gi.core.streams import stream
 from gi.core.types import Edit, Try
@@ -31,18 +31,18 @@ def _task_options(verb: F) -> F:
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@as_json
-def lines(*, file: Path, as_json: bool) -> None:
+@answer_form
+def lines(*, file: Path, form: Form) -> None:
     """Print the typed lines of a Python file."""
     from gi.lines import file_lines, lines_json
 
     lines = file_lines(file)
-    if as_json:
-        print_json(lines_json(lines))
-    else:
+    if form == "text":
         from gi.report import print_lines
 
         print_lines(lines)
+    else:
+        print_answer(form, lines_json(lines), lines_json(lines))
 
 
 @click.command()
@@ -56,7 +56,7 @@ def lines(*, file: Path, as_json: bool) -> None:
 @click.option("--allow-licence", multiple=True, metavar="SPDX", help="Borrow from this licence too; may be repeated.")
 @click.option("--raw", is_flag=True, help="Each try as it came, accepted or not, with the reason of a refusal.")
 @isolation
-@as_json
+@answer_form
 def vary(
     *,
     file: str,
@@ -69,7 +69,7 @@ def vary(
     corpus_path: Path | None,
     allow_licence: tuple[str, ...],
     raw: bool,
-    as_json: bool,
+    form: Form,
 ) -> None:
     """Print offspring of a model file; with --json one object a line.
 
@@ -89,9 +89,12 @@ def vary(
         variation = Vary(stock.with_licences(allow_licence), check, task, entry=model.entry)
         make = _raw_try if raw else _offspring
         # One stream for each number, so that `--count 3` begins with what `--count 1` gives.
-        for number in range(count):
-            answer = make(variation, start, edits, seed, number)
-            if as_json:
+        answers = (make(variation, start, edits, seed, number) for number in range(count))
+        if form == "csv":  # whose heading needs them all
+            rows = list(answers)
+            print_answer(form, rows, rows)
+        for answer in answers:
+            if form == "json":
                 print_json_line(answer)
             else:
                 from gi.report import print_offspring
@@ -150,8 +153,8 @@ def _origin(edit: Edit) -> dict[str, Any] | None:
 @arguments_option
 @_task_options
 @isolation
-@as_json
-def repair(*, file: str, arguments: tuple[str, ...], input_shape: str, classes: int, as_json: bool) -> None:
+@answer_form
+def repair(*, file: str, arguments: tuple[str, ...], input_shape: str, classes: int, form: Form) -> None:
     """Print a model file made to fit a data set's shape."""
     from gi.source.model_file.patching import plain_text
     from gi.trace.client import CheckWorker
@@ -161,7 +164,7 @@ def repair(*, file: str, arguments: tuple[str, ...], input_shape: str, classes: 
         content = model.patched(fitted_text(model, task, check))
     text = plain_text(content)
     refuse_broken(model, text, task)
-    if as_json:
-        print_json({"text": text, "input_shape": task.input_shape, "classes": task.num_classes})
-    else:
+    if form == "text":
         click.echo(content, nl=False)
+    else:
+        print_answer(form, {"text": text, "input_shape": task.input_shape, "classes": task.num_classes})

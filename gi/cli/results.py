@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from gi.cli.limits import parse_limits, refuse_unused_limits, training_limits
-from gi.cli.options import as_json, print_json, run_folder, say, tell
+from gi.cli.options import Form, answer_form, print_answer, run_folder, say, tell
 from gi.core.errors import ConfigError
 
 
@@ -19,8 +19,8 @@ from gi.core.errors import ConfigError
     metavar="N",
     help="Only N members: the best by each objective, then those that differ most from the ones chosen.",
 )
-@as_json
-def front(*, run: Path, plot: Path | None, top: int | None, as_json: bool) -> None:
+@answer_form
+def front(*, run: Path, plot: Path | None, top: int | None, form: Form) -> None:
     """Print the Pareto front of a run: all that nothing dominates among what was evaluated."""
     from gi.archive import Archive
     from gi.report import front_json, front_plot, nothing_feasible_text, print_front
@@ -28,10 +28,11 @@ def front(*, run: Path, plot: Path | None, top: int | None, as_json: bool) -> No
     with Archive.open(run) as archive:
         if plot is not None:
             front_plot(archive, plot)
-        if as_json:
-            print_json(front_json(archive, top))
-        else:
+        if form == "text":
             print_front(archive, top)
+        else:
+            answer = front_json(archive, top)
+            print_answer(form, answer, answer["front"])
         if nothing := nothing_feasible_text(archive):
             tell(nothing)
 
@@ -46,14 +47,14 @@ def front(*, run: Path, plot: Path | None, top: int | None, as_json: bool) -> No
 )
 @click.option("--measure", is_flag=True, help="With --provenance: train it without each change, to tell the effects.")
 @training_limits
-@as_json
+@answer_form
 @click.pass_context
 def show(
-    ctx: click.Context, /, *, run: Path, id_: str, view: str | None, measure: bool, as_json: bool, **limits: Any
+    ctx: click.Context, /, *, run: Path, id_: str, view: str | None, measure: bool, form: Form, **limits: Any
 ) -> None:
     """Print an individual of a run: its source by default."""
     from gi.archive import Archive
-    from gi.report import print_individual, show_json
+    from gi.report import print_individual, show_json, show_rows
 
     if measure:
         # Without the view nothing would show what the trainings were for.
@@ -63,10 +64,11 @@ def show(
     else:
         refuse_unused_limits(ctx, "--measure")
     with Archive.open(run) as archive:
-        if as_json:
-            print_json(show_json(archive, id_))
-        else:
+        if form == "text":
             print_individual(archive, id_, view or "source")
+        else:
+            answer = show_json(archive, id_)
+            print_answer(form, answer, show_rows(answer, view))
 
 
 def _measured(run: Path, id_: str, limits: dict[str, Any]) -> None:
@@ -79,18 +81,18 @@ def _measured(run: Path, id_: str, limits: dict[str, Any]) -> None:
 @click.command()
 @run_folder
 @click.option("--tries", is_flag=True, help="The refused tries of the variation, in place of failed evaluations.")
-@as_json
-def failures(*, run: Path, tries: bool, as_json: bool) -> None:
+@answer_form
+def failures(*, run: Path, tries: bool, form: Form) -> None:
     """Print what failed in a run, by stage and reason."""
     from gi.archive import Archive
     from gi.report import failures_json, print_failures
 
     with Archive.open(run) as archive:
         groups = archive.outcomes.refusals() if tries else archive.outcomes.failures()
-        if as_json:
-            print_json(failures_json(groups))
-        else:
+        if form == "text":
             print_failures(groups)
+        else:
+            print_answer(form, failures_json(groups), failures_json(groups))
 
 
 @click.command()
@@ -105,8 +107,8 @@ def failures(*, run: Path, tries: bool, as_json: bool) -> None:
     help="The page.",
 )
 @click.option("--force", is_flag=True, help="Replace a file that exists.")
-@as_json
-def report(*, run: Path, out: Path, force: bool, as_json: bool) -> None:
+@answer_form
+def report(*, run: Path, out: Path, force: bool, form: Form) -> None:
     """Write a run, finished or under way, as one page for a browser that needs no network.
 
     The front on axes to choose with everything evaluated behind it, progress, operators, failures, and of each program
@@ -117,7 +119,7 @@ def report(*, run: Path, out: Path, force: bool, as_json: bool) -> None:
 
     with Archive.open(run) as archive:
         write_page(archive, out, force=force)
-    if as_json:
-        print_json({"page": str(out), "bytes": out.stat().st_size})
-    else:
+    if form == "text":
         say(out)
+    else:
+        print_answer(form, {"page": str(out), "bytes": out.stat().st_size})

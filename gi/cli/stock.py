@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gi.cli.corpus_file import fetch_missing_packages, open_corpus
-from gi.cli.options import as_json, isolation, print_json, tell
+from gi.cli.options import Form, answer_form, isolation, print_answer, tell
 from gi.core.errors import ConfigError, HarvestError
 from gi.core.settings import cache_folder
 
@@ -32,7 +32,7 @@ _corpus_option = click.option(
 @_corpus_option
 @click.option("--workers", type=int, default=None, show_default="one for each core", help="Files read at once.")
 @isolation
-@as_json
+@answer_form
 def harvest(
     *,
     sources: tuple[str, ...],
@@ -40,7 +40,7 @@ def harvest(
     commit: str | None,
     corpus_path: Path | None,
     workers: int | None,
-    as_json: bool,
+    form: Form,
 ) -> int:
     """Add programs of repositories, folders or packages to the corpus.
 
@@ -59,8 +59,8 @@ def harvest(
     failed = [answer for answer in answers if "error" in answer]
     for answer in failed:
         tell(answer["error"])
-    if as_json or len(failed) < len(answers):
-        _print_harvests(answers, stock.path, as_json)
+    if form != "text" or len(failed) < len(answers):
+        _print_harvests(answers, stock.path, form)
     if not failed:
         return 0
     return HarvestError.exit_status if len(failed) == len(answers) else 1
@@ -110,13 +110,13 @@ def _added_json(added: "Added") -> dict[str, Any]:
     }
 
 
-def _print_harvests(answers: list[dict[str, Any]], path: Path, as_json: bool) -> None:
-    if as_json:
-        print_json({"corpus": str(path), "harvests": answers})
-    else:
+def _print_harvests(answers: list[dict[str, Any]], path: Path, form: Form) -> None:
+    if form == "text":
         from gi.report import print_harvests
 
         print_harvests(answers, path)
+    else:
+        print_answer(form, {"corpus": str(path), "harvests": answers}, answers)
 
 
 @click.command()
@@ -124,9 +124,9 @@ def _print_harvests(answers: list[dict[str, Any]], path: Path, as_json: bool) ->
 @click.option("--allow-licence", multiple=True, metavar="SPDX", help="Count this licence as allowed too.")
 @click.option("--blocks", "of_blocks", is_flag=True, help="List the module classes that can be borrowed whole.")
 @click.option("--fetch", is_flag=True, help="First fetch the packages that the default corpus lacks.")
-@as_json
+@answer_form
 def corpus(
-    *, corpus_path: Path | None, allow_licence: tuple[str, ...], of_blocks: bool, fetch: bool, as_json: bool
+    *, corpus_path: Path | None, allow_licence: tuple[str, ...], of_blocks: bool, fetch: bool, form: Form
 ) -> None:
     """Say what the corpus holds, by type, repository and licence.
 
@@ -135,7 +135,7 @@ def corpus(
     if fetch and corpus_path:
         raise ConfigError(f"--fetch is for the default corpus: harvest into {corpus_path} with `gi harvest`.")
     from gi.corpus import missing_packages
-    from gi.report import print_blocks, print_corpus
+    from gi.report import corpus_rows, print_blocks, print_corpus
 
     with open_corpus(corpus_path) as stock:
         if fetch:
@@ -145,7 +145,7 @@ def corpus(
         if corpus_path is None and (missing := missing_packages(stock)):
             names = ", ".join(package.name for package in missing)
             tell(f"it lacks {len(missing)} packages of its list: {names}; `gi corpus --fetch` fetches them")
-        if as_json:
-            print_json({"corpus": str(stock.path), **summary})
-        else:
+        if form == "text":
             (print_blocks if of_blocks else print_corpus)(summary, stock.path)
+        else:
+            print_answer(form, {"corpus": str(stock.path), **summary}, corpus_rows(summary))

@@ -121,6 +121,16 @@ def cypher_string(text: str) -> str:
     return "'" + shown(text.replace("\\", "\\\\").replace("'", "\\'")) + "'"
 
 
+def csv_cell(text: str) -> str:
+    """A text as one cell of a CSV file, its lines as `shown_lines`; a spreadsheet takes it for text.
+
+    Behind `=`, `+`, `-` or `@` at the start of a cell a spreadsheet computes, so that an apostrophe, its own mark of a
+    text, is put in front.
+    """
+    cell = shown_lines(text)
+    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t") and cell[1:] else cell
+
+
 def json_text(value: Any, *, indent: int | None = None) -> str:
     r"""A JSON document with letters of every language as they are, and `\uXXXX` for what cannot be seen.
 

@@ -55,13 +55,19 @@ class Bench(Protocol):
 class Rules:
     """Criteria of a minimisation: the objectives, the seeds of each program's trainings, and the least difference.
 
-    Differences within the share `tolerance` of the individual's own figure pass like those within noise.
+    Differences within the share `tolerance` of the individual's own figure pass like those within noise. `metric` is
+    what the objective error is called.
     """
 
     objectives: tuple[str, ...]
     seeds: tuple[int, ...]
     resolution: noise.Resolution = field(default_factory=noise.Resolution)
     tolerance: float = 0.0
+    metric: str = "error"
+
+    def title(self, objective: str) -> str:
+        """What an objective is called where people read it."""
+        return self.metric if objective == "error" else objective
 
 
 OnVerdict = Callable[[Verdict], None]
@@ -192,7 +198,7 @@ class Minimisation:
         for other, than in ((current, ""), (reference, " than the individual")):
             bad = noise.worse(levels, other, rules.resolution, tolerance=rules.tolerance, doubts=doubts)
             if bad:
-                return f"worse without it{than}: {', '.join(bad)}"
+                return f"worse without it{than}: {', '.join(map(rules.title, bad))}"
         return ""
 
     def _has_more_params(self, variant: Variant) -> bool:

@@ -279,6 +279,7 @@ def _search(seed: str, text: str, bench: TrainingBench, on_verdict: OnVerdict) -
         seeds=bench.seeds,
         resolution=tools.resolution,
         tolerance=bench.limits.tolerance,
+        metric=config.objective("error").title,
     )
     return Minimisation(variants, bench, rules, on_verdict)
 

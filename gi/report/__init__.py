@@ -17,14 +17,17 @@ from gi.report.printing import (
     print_machine,
     print_offspring,
 )
+from gi.report.rows import corpus_rows, kernel_rows, show_rows
 from gi.report.table import front_table
 
 __all__ = [
+    "corpus_rows",
     "explanation_json",
     "failures_json",
     "front_json",
     "front_plot",
     "front_table",
+    "kernel_rows",
     "member_json",
     "nothing_feasible_text",
     "own_model_text",
@@ -39,5 +42,6 @@ __all__ = [
     "print_machine",
     "print_offspring",
     "show_json",
+    "show_rows",
     "summary_json",
 ]

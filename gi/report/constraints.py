@@ -1,7 +1,8 @@
 """What the constraints of a run left out, and the program that is nearest to keeping them where none does."""
 
 from gi.archive import Archive, FrontMember, front_members
-from gi.core.objectives import OBJECTIVES, Constraint
+from gi.core.objectives import Constraint
+from gi.core.settings import RunConfig
 from gi.core.types import BEYOND_MAX_PARAMS, Scored
 
 
@@ -26,14 +27,14 @@ def nothing_feasible_text(archive: Archive) -> str:
     nearest = min(front, key=lambda member: member.excess)
     told = " and ".join(map(str, limits))
     return (
-        f"no program keeps {told}: the nearest is {nearest.id[:8]} with {_figures(nearest, limits)}. "
+        f"no program keeps {told}: the nearest is {nearest.id[:8]} with {_figures(nearest, archive.run().config)}. "
         f"Raise the limit, or search on: gi evolve --resume {archive.folder} --generations MORE."
     )
 
 
-def _figures(member: FrontMember, limits: tuple[Constraint, ...]) -> str:
-    figures = {limit.key: member.judged[limit.key] for limit in limits}
-    return ", ".join(f"{key} {OBJECTIVES[key].text(value)}" for key, value in figures.items())
+def _figures(member: FrontMember, config: RunConfig) -> str:
+    limited = [config.objective(limit.key) for limit in config.constraints]
+    return ", ".join(f"{objective.title} {objective.text(member.judged[objective.key])}" for objective in limited)
 
 
 def _refused(archive: Archive, limit: Constraint) -> int:

@@ -1,6 +1,6 @@
 """An explanation for a person, at 80 columns: the figures of both programs, then each change with its effects."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -8,26 +8,28 @@ from rich.padding import Padding
 from rich.text import Text
 
 from gi.core.figures import spread_text
-from gi.core.objectives import OBJECTIVES
+from gi.core.objectives import OBJECTIVES, Objective
 from gi.core.text_lines import python_lines
 from gi.explain import UNMEASURED, Effect, Explanation, Levels, Verdict
 from gi.explain.provenance.origins import origin_text
 from gi.report.table import plain, table
 
+Named = Callable[[str], Objective]
+
 _SHOWN_ROWS = 12  # of one side of a change: a borrowed class may have hundreds
 
 
-def explanation_text(explanation: Explanation) -> Group:
-    """Each change with the decision on it and its measured effects."""
+def explanation_text(explanation: Explanation, objective: Named = OBJECTIVES.__getitem__) -> Group:
+    """Each change with the decision on it and its measured effects; `objective` gives the run's of a key."""
     parts: list[RenderableType] = [heading(explanation)]
     if explanation.minimised_levels and explanation.dropped:
-        parts += ["", _figures(explanation)]
+        parts += ["", _figures(explanation, objective)]
     for status in ("kept", "dropped"):
         verdicts = [v for v in explanation.verdicts if v.status == status]
         if verdicts and explanation.dropped:
             parts += ["", Text(status, style="bold")]
         for verdict in verdicts:
-            parts += ["", _change(verdict)]
+            parts += ["", _change(verdict, objective)]
     return Group(*parts, *(["", _legend(explanation)] if explanation.verdicts else []))
 
 
@@ -43,21 +45,21 @@ def heading(explanation: Explanation) -> str:
     return text
 
 
-def effect_text(effect: Effect) -> str:
+def effect_text(effect: Effect, objective: Named = OBJECTIVES.__getitem__) -> str:
     """An effect in a few words: `error -0.52% ± 0.31`, with what is within noise marked as that."""
-    change = OBJECTIVES[effect.objective].change_text(effect.difference, effect.noise or 0.0)
-    text = f"{effect.objective} {change}"
+    measured = objective(effect.objective)
+    text = f"{measured.title} {measured.change_text(effect.difference, effect.noise or 0.0)}"
     # Parameters have no noise: a change of 0 is then exact, and not "within noise".
     return f"{text} (noise)" if effect.noise and effect.within_noise else text
 
 
-def effects_text(verdict: Verdict) -> str:
+def effects_text(verdict: Verdict, objective: Named) -> str:
     """All effects of a change; names what was not measured."""
     if not verdict.effects:
         return "" if verdict.status == "dropped" else UNMEASURED
     # Without a training the parameters are the only effect that is known.
     rest = "" if verdict.trainings else f"; other effects {UNMEASURED}"
-    return "; ".join(map(effect_text, verdict.effects)) + rest
+    return "; ".join(effect_text(effect, objective) for effect in verdict.effects) + rest
 
 
 def explanation_json(explanation: Explanation) -> dict[str, Any]:
@@ -70,30 +72,31 @@ def explanation_json(explanation: Explanation) -> dict[str, Any]:
     return {**stored, "changes": stored.pop("verdicts")}
 
 
-def _figures(explanation: Explanation) -> RenderableType:
+def _figures(explanation: Explanation, objective: Named) -> RenderableType:
     """The figures of the individual and of its minimised program, one row for each."""
-    keys = [key for key in explanation.levels if explanation.minimised_levels.get(key)]
-    figures = table("", *keys, "test error", right=keys)
+    measured = [objective(key) for key in explanation.levels if explanation.minimised_levels.get(key)]
+    titles = [each.title for each in measured]
+    figures = table("", *titles, "test error", right=titles)
     for name, levels, tests in (
         (explanation.individual[:8], explanation.levels, explanation.tests),
         (f"{explanation.id[:8]}, minimised", explanation.minimised_levels, explanation.minimised_tests),
     ):
-        figures.add_row(name, *_cells(levels, keys), spread_text(tests))
+        figures.add_row(name, *_cells(levels, measured), spread_text(tests))
     return figures
 
 
-def _cells(levels: Levels, keys: Sequence[str]) -> Iterator[str]:
-    for key in keys:
-        yield OBJECTIVES[key].mean_text(levels[key])
+def _cells(levels: Levels, measured: Sequence[Objective]) -> Iterator[str]:
+    for objective in measured:
+        yield objective.mean_text(levels[objective.key])
 
 
-def _change(verdict: Verdict) -> RenderableType:
+def _change(verdict: Verdict, objective: Named) -> RenderableType:
     """One change: line, operators, rows, their origins, effects, and the reason of the decision."""
     change = verdict.change
     by = f", by {' and '.join(verdict.operators)}" if verdict.operators else ""
     rows = [*_rows("-", change.before, "red"), *_rows("+", change.after, "green")]
     notes = [plain(f"from {origin_text(origin)}") for origin in verdict.origins]
-    notes += [plain(text) for text in (effects_text(verdict), _reason(verdict)) if text]
+    notes += [plain(text) for text in (effects_text(verdict, objective), _reason(verdict)) if text]
     head = plain(f"{change.number}. line {change.line}{by}", "bold")
     return Group(head, *(Padding(row, (0, 0, 0, 3)) for row in (*rows, *notes)))
 

@@ -12,5 +12,5 @@ def own_model_text(archive: Archive) -> str:
     outcome = archive.outcome(first) if first else None
     if own is None or not isinstance(outcome, Scored):
         return ""
-    figures = [f"{o.key} {o.text(outcome.values[o.key])}" for o in archive.run().objectives]
+    figures = [f"{o.title} {o.text(outcome.values[o.key])}" for o in archive.run().objectives]
     return f"{own.origin.path} itself: {', '.join(figures)}"

@@ -9,6 +9,7 @@ from gi.archive import Archive, FailureGroup, run_summary
 from gi.core.errors import ConfigError
 from gi.core.objectives import OBJECTIVES
 from gi.core.quoting import shown
+from gi.core.settings import RunConfig
 from gi.core.types import Scored, TypedLine
 from gi.explain import Explanation
 from gi.explain.provenance.origins import seed_of
@@ -58,9 +59,9 @@ def print_individual(archive: Archive, id_: str, view: str) -> None:
     lineage = {member.id: member for member in archive.individuals.lineage(individual.id)}
     if view == "lineage":
         outcomes = {id_: outcome for id_ in lineage if (outcome := archive.outcome(id_)) is not None}
-        show(program.lineage_table([*lineage.values()], outcomes))
+        show(program.lineage_table([*lineage.values()], outcomes, archive.run().config))
     elif view == "provenance":
-        show(explanation_text(individual_explanation(archive, individual.id)))
+        show(explanation_text(individual_explanation(archive, individual.id), archive.run().config.objective))
         if (seeding := archive.outcomes.seeding(individual.id)) is not None:
             show(program.seeding_text(seeding))
     elif view == "diff":
@@ -69,9 +70,9 @@ def print_individual(archive: Archive, id_: str, view: str) -> None:
         _print_code(program.source(individual.text, coloured=out.is_terminal))
 
 
-def print_explanation(explanation: Explanation) -> None:
+def print_explanation(explanation: Explanation, config: RunConfig) -> None:
     """Prints each change of an individual with the decision on it and its effects."""
-    show(explanation_text(explanation))
+    show(explanation_text(explanation, config.objective))
 
 
 def print_failures(groups: Sequence[FailureGroup]) -> None:

@@ -7,8 +7,9 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from gi.core.objectives import OBJECTIVES
+from gi.core.objectives import Objective
 from gi.core.quoting import shown, shown_lines
+from gi.core.settings import RunConfig
 from gi.core.text_lines import python_lines
 from gi.core.types import Edit, Failed, Individual, Outcome, SeededLayer, Seeding
 from gi.explain.provenance.origins import origin_text
@@ -29,14 +30,16 @@ def diff(seed: Individual, individual: Individual, *, coloured: bool) -> Syntax 
     return _highlighted(text, "diff") if coloured else text
 
 
-def lineage_table(lineage: Sequence[Individual], outcomes: Mapping[str, Outcome]) -> Table:
-    """The ancestors, oldest first, with the edits that made each."""
-    grid = table("id", "generation", "parents", "edits", "error", "params", right=("generation", "error", "params"))
+def lineage_table(lineage: Sequence[Individual], outcomes: Mapping[str, Outcome], config: RunConfig) -> Table:
+    """The ancestors, oldest first, with the edits that made each, their errors by the run's metric."""
+    shown_objectives = [config.objective(key) for key in ("error", "params")]
+    titles = [objective.title for objective in shown_objectives]
+    grid = table("id", "generation", "parents", "edits", *titles, right=("generation", *titles))
     for member in lineage:
         # The archive knows what made it: a seed program has no edits.
         edits = "\n".join(edit_text(edit) for edit in member.edits) or "seed program"
         parents = " ".join(parent[:8] for parent in member.parents) or "-"
-        cells = [_value(outcomes.get(member.id), key) for key in ("error", "params")]
+        cells = [_value(outcomes.get(member.id), objective) for objective in shown_objectives]
         grid.add_row(member.id[:8], str(member.generation), parents, Text(edits), *cells)
     return grid
 
@@ -50,12 +53,12 @@ def edit_text(edit: Edit) -> str:
     return shown(f"{what} at line {edit.line}: {sign} {change[:80]}{place}")
 
 
-def _value(outcome: Outcome | None, key: str) -> str:
+def _value(outcome: Outcome | None, objective: Objective) -> str:
     if outcome is None:
         return "-"
     if isinstance(outcome, Failed):
         return "failed"
-    return OBJECTIVES[key].text(outcome.values[key]) if key in outcome.values else "-"
+    return objective.text(outcome.values[objective.key]) if objective.key in outcome.values else "-"
 
 
 def _highlighted(text: str, language: str) -> Syntax:

@@ -48,6 +48,7 @@ def test_every_verb_explains_itself_and_answers_in_json(verb, capsys):
     assert run([*verb, "--help"]) == 0
     out = capsys.readouterr().out
     assert "--json" in out
+    assert "--csv" in out
     assert "Usage: gi " + " ".join(verb) in out
 
 

@@ -22,7 +22,7 @@ def test_an_export_that_fails_costs_a_line_and_not_the_front(tmp_path, monkeypat
     folder = write_run(tmp_path / "run")
     with Archive.open(folder) as archive:
         summary = run_summary(archive)
-    assert _finish(folder, summary, as_json=False) == 0
+    assert _finish(folder, summary, "text") == 0
     printed = capsys.readouterr()
     (line,) = [row for row in printed.err.splitlines() if "exported" in row]
     assert line.startswith(f"gi: {told}")

@@ -5,6 +5,7 @@ from rich.console import Console
 
 from gi.archive import Archive
 from gi.core.errors import RecordError
+from gi.core.settings import RunConfig
 from gi.core.types import Origin
 from gi.explain import Change, Effect, Explanation, Verdict
 from gi.explain.provenance.sources import individual_explanation
@@ -122,3 +123,12 @@ def test_changes_without_a_measurement_have_their_edits_and_origins(tmp_path):
         (DONOR,),
     )
     assert {v.reason for v in told.verdicts} == {"not measured"}
+
+
+def test_effects_and_figures_are_named_by_the_metric_of_the_run():
+    config = RunConfig(dataset="digits", metric="auc")
+    assert effect_text(Effect("error", -0.0052, 0.0031), config.objective) == "1 - AUC -0.52% ± 0.31"
+    console = Console(width=80)
+    with console.capture() as captured:
+        console.print(explanation_text(made(DROPPED), config.objective))
+    assert "1 - AUC" in captured.get()

@@ -182,3 +182,10 @@ def test_the_front_says_which_metric_it_shows_and_the_accuracy_beside_it(tmp_pat
     assert headings[1] == "1 - AUC (validation)"
     assert {"validation 1 - AUC (2 seeds)", "test 1 - AUC (2 seeds)", "test accuracy (2 seeds)"} <= {*headings}
     assert next(iter(table.columns[headings.index("test accuracy (2 seeds)")].cells)).startswith("95.50%")
+
+
+def test_a_lineage_names_the_metric_of_its_run(tmp_path, capsys):
+    config = dataclasses.replace(CONFIG, metric="balanced-error")
+    with Archive.open(write_run(tmp_path / "run", config=config)) as archive:
+        print_individual(archive, DEEP_ID, "lineage")
+    assert "balanced error" in capsys.readouterr().out.splitlines()[0]
