@@ -116,6 +116,7 @@ ROOMS = {
         "stock",
         "weights",
         "answers",
+        "rows",
         "printing",
         "page",
     ),
