@@ -23,6 +23,7 @@ def seed_limit(seeds: Sequence[Program], parts: Parts, max_params: int | None) -
 def admitted(seeds: Sequence[Program], parts: Parts, max_params: int | None) -> tuple[Program, ...]:
     """The seed programs that are within `seed_limit`, and those whose parameters cannot be counted."""
     limit = seed_limit(seeds, parts, max_params)
+    # One that cannot be counted stays in: its slot then fails with the true reason, where `gi failures` finds it.
     return tuple(seed for seed in seeds if math.isinf(limit) or (_fitted_params(seed, parts) or 0) <= limit)
 
 
@@ -36,6 +37,7 @@ def refusal(text: str, parts: Parts, limit: float) -> tuple[Try, ...]:
 
 def _fitted_params(seed: Program, parts: Parts) -> int | None:
     try:
+        # After repair: a head for 1,000 classes that is made to fit ten may have been most of the parameters.
         return _params(parts.repair(seed.text, parts.task, parts.check), parts)
     except SourceError:
         return None

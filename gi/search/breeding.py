@@ -33,6 +33,7 @@ class Breeding:
         self._config, self._seeds = run.config, archive.seeds()
         self._accepted: dict[str, str] = {}
         self._edits: dict[str, tuple[Edit, ...]] = {}
+        # In order: credit halves with what was judged later.
         self._judged: list[str] = []
 
     def accepted(self, individual: Individual) -> None:
@@ -63,6 +64,8 @@ class Breeding:
             return None, (Try("seed", "build", "cannot be fitted to the data set", f"{seed.origin.path}: {error}"),)
         if refused:
             return None, refused
+        # Two seed programs that differ in what the task settles, such as their classes, are one text once they are
+        # fitted.
         if id_ in self._accepted:
             return None, (Try("seed", "identity", "known already", seed.origin.path),)
         tries = (Try("seed"),)
@@ -87,12 +90,14 @@ class Breeding:
         """The offspring of `parents` (ids; the second is the donor) in its slot, or None with the refused tries."""
         different = list(dict.fromkeys(parents))
         texts = [self._archive.text(id_) for id_ in different]
+        # Ids and fingerprints: a child with another text that computes what is known would be trained for nothing.
         known, rng = self._twins.fingerprints.union(self._accepted), self.stream("vary", generation, slot)
         origin_of = origins_in(self._archive, different[-1])
         draw = self._learned(rungs) if self._config.adapt else {}
         child: Offspring | Refused = self._toolbox.vary(texts, rng=rng, known=known, origin_of=origin_of, **draw)
         if isinstance(child, Refused):
             return None, child.tries
+        # A donor that gave no line is no parent: a lineage would name a program that has no part in the child.
         used = tuple(different if child.crossed else different[:1])
         fingerprint = "" if "size" in self._config.objectives else child.fingerprint
         individual = Individual(
@@ -102,6 +107,7 @@ class Breeding:
 
     def _learned(self, rungs: Rungs) -> dict[str, Any]:
         """How operators and donors are drawn, by whose children are parents on the lowest rung today."""
+        # On the lowest rung everybody is trained: higher ones know only what was good already.
         parents = set(rungs.parents(0))
         credits_ = [c for id_ in self._judged for c in credits_of(self._edits[id_], success=id_ in parents)]
         shares = adapted_shares(self._parts.shares, credits_)

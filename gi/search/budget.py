@@ -105,4 +105,5 @@ class RunCost:
     @property
     def correction(self) -> float:
         """How much more than estimated trainings took so far; 1 before the first, and where they took less."""
+        # Never below 1: too high a price leaves a training out, too low a one breaks the budget.
         return max(1.0, statistics.fmean(self._ratios)) if self._ratios else 1.0

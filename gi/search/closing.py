@@ -29,8 +29,11 @@ class Closing:
         `ended` says that the search ends here; `finals_s` tells what the final trainings will take.
         """
         if number in self.closed:
+            # The archive keeps the figures of the session that closed it; DEAP's logbook lives in memory alone.
             self._log(self.closed[number])
             return
+        # Volumes of trainings of different lengths do not compare, so the curve over generations is the top rung's
+        # alone.
         shown, top = self._rungs.highest(), self._rungs.scores[-1]
         closed = Generation(
             number,
@@ -48,6 +51,7 @@ class Closing:
 
     def _log(self, closed: Generation) -> None:
         evaluated = sum(slot.individual is not None for slot in self._archive.individuals.slots(closed.number))
+        # The highest rung that knows every member: a column with values of two rungs has no least and no median.
         scores = next((s for s in reversed(self._rungs.scores) if all(id_ in s for id_ in closed.population)), None)
         figures = self._statistics.compile(scores.rows(closed.population)) if scores and closed.population else {}
         self.logbook.record(

@@ -66,6 +66,7 @@ def donor_weights(credits: Sequence[Credit]) -> dict[str, float]:
 
     One that is not named has the weight 1: it has not been tried.
     """
+    # By the best donor and not by the average: what was never tried has 1 and is tried as readily as the best.
     ratios = success_ratios([(credit.donor, credit.success) for credit in credits if credit.donor])
     most = max(ratios.values(), default=1.0)
     return {donor: max(FLOOR, ratio / most) for donor, ratio in ratios.items()}
@@ -75,8 +76,10 @@ def success_ratios(records: Sequence[tuple[Key, bool]]) -> dict[Key, float]:
     """The recent success of each key by that of all, 1 for the average; `records` are (key, success), oldest first."""
     weights = [0.5 ** (age / HALF_LIFE) for age in range(len(records) - 1, -1, -1)]
     average = _share((success, weight) for (_, success), weight in zip(records, weights, strict=True))
+    # Nothing has succeeded yet: nobody is above or below an average of 0, and all keep their shares.
     if not average:
         return dict.fromkeys((key for key, _ in records), 1.0)
+    # Held for average at first: an operator with one lucky edit of one would else have the largest share.
     totals = {key: [PRIOR * average, PRIOR] for key, _ in records}
     for (key, success), weight in zip(records, weights, strict=True):
         totals[key][0] += weight * success

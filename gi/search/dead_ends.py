@@ -19,6 +19,7 @@ def too_short(archive: Archive, cost: RunCost, outcomes: Outcomes, slot: int) ->
 
 def no_seed(archive: Archive) -> str:
     """None of the seed programs could be evaluated."""
+    # The commonest three: one line has no room for the failures of 20 programs, and they share a few reasons.
     groups = archive.outcomes.failures()[:3]
     failures = "; ".join(f"{f.count} x {f.stage}: {f.reason} ({f.detail})" for f in groups)
     why = failures or "the budget was used up before the first evaluation ended"

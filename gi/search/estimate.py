@@ -32,7 +32,9 @@ def planned(config: RunConfig, rungs: Sequence[int], parts: Parts, seeds: Sequen
     """
     programs = len(seeds) + max(config.population - len(seeds), 0) + config.generations * config.population
     shares = [PROMOTED_SHARE**rung for rung in range(len(rungs))]
+    # The top rung is filled up to the finalists, however few its share is.
     counts = [max(math.ceil(programs * share), config.finals if share < 1 else 1) for share in shares]
+    # A training of the top rung is the first final training of its individual (decision 019).
     finals = config.finals * (config.final_seeds - (1 if len(rungs) > 1 and not config.final_images else 0))
     plan = Planned(programs, tuple(zip(rungs, counts, strict=True)), finals, None, parts.executor.capacity)
     bound = _bound(config, parts.executor.capacity)
@@ -106,6 +108,7 @@ def _expected_s(costs: Sequence[Cost], seeds: int, longer: tuple[float, float]) 
 
 
 def _longer_s(probe: Cost, longer: float) -> float:
+    # Only training grows with the images: start, scoring and measuring are paid once.
     return probe.cpu_s + (longer - 1) * probe.train_cpu_s
 
 
@@ -128,6 +131,7 @@ def _probes(
     seed, images = torch_seed(config.seed, "probe"), _probe_images(rungs)
     limit_s = pace_s(left_s, images)
     for position in sorted({round(n * (len(seeds) - 1) / (_PROBES - 1)) for n in range(_PROBES)}):
+        # A seed program that cannot be fitted costs nothing and tells nothing about the others.
         try:
             text = parts.repair(seeds[position].text, parts.task, parts.check)
         except SourceError:

@@ -38,18 +38,21 @@ def evolve(
     `ArchiveError` where `out` cannot take a run, `BudgetError` where the budget is too short for one, `RunError` where
     no seed program can be evaluated or the disk is full; what was done is in the archive either way.
     """
+    # First: data, workers and probes would take seconds for a folder that cannot take the run.
     refuse_unfit(out)
     clock = clock or CpuClock()
-    with parts(config, workers=workers or default_workers(), cost_model=cost_model) as made:
+    with parts(config, workers=workers or default_workers(), cost_model=cost_model) as run_parts:
         objectives = [config.objective(key) for key in config.objectives]
-        programs = tuple(made.seeds if seeds is None else seeds)
-        rungs = config.ladder(made.training_samples)
-        plan = planned(config, rungs, made, admitted(programs, made, config.max_params), clock)
+        programs = tuple(run_parts.seeds if seeds is None else seeds)
+        rungs = config.ladder(run_parts.training_samples)
+        # Only what will be trained: giants that --max-params keeps out would have a fair budget refused. And before the
+        # folder is made, so that a refused run leaves none.
+        plan = planned(config, rungs, run_parts, admitted(programs, run_parts, config.max_params), clock)
         (on_event or _nobody)(plan)
         with Archive.create(
             out, config, objectives=objectives, seeds=programs, rungs=rungs, command=command
         ) as archive:
-            return _driven(archive, made, clock, on_event)
+            return _driven(archive, run_parts, clock, on_event)
 
 
 def resume(
@@ -80,8 +83,8 @@ def resume(
             return summary
     with Archive.resume(folder, command=command) as archive:
         archive.set_config(config)
-        with parts(config, workers=workers or default_workers(), cost_model=cost_model) as made:
-            return _driven(archive, made, clock, on_event)
+        with parts(config, workers=workers or default_workers(), cost_model=cost_model) as run_parts:
+            return _driven(archive, run_parts, clock, on_event)
 
 
 def _is_finished(archive: Archive, config: RunConfig) -> bool:
@@ -115,6 +118,7 @@ def _extended(archive: Archive, generations: int | None, budget_cpu_s: float | N
 def _driven(archive: Archive, parts: Parts, clock: Clock, on_event: OnEvent | None) -> RunSummary:
     """The run taken to its end, or to where the user stopped it."""
     notify = on_event or _nobody
+    # Ctrl-C may come before there is a search to count: taking up a long run takes a while.
     searches: list[Search] = []
 
     def tell_stopping() -> None:
@@ -148,6 +152,7 @@ def _record_data(archive: Archive, parts: Parts) -> None:
 
 def _record_stock(archive: Archive, digest: str, notify: OnEvent) -> None:
     """Keeps the digest of what the run borrows from; tells where it is another than in the session before."""
+    # A corpus that grew since changes what the streams draw: the run goes on, but not as it would have.
     before = next((e.detail["digest"] for e in reversed(archive.sessions.events()) if e.kind == "stock"), digest)
     archive.sessions.add_event("stock", digest=digest)
     if before != digest:

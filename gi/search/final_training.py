@@ -29,6 +29,7 @@ def retraining_jobs(
     Member by member, on the first `seeds` of the final seeds each, then on the rest of them.
     """
     done = {(r.individual, r.seed, r.images) for r in archive.outcomes.retrainings()}
+    # First what the estimate says is paid for, for everybody; the rest is tried where trainings turn out cheaper.
     turns = (range(seeds), range(seeds, run.config.final_seeds))
     jobs = [final_job(archive, run, id_, n, cpu_limit_s) for turn in turns for id_ in front for n in turn]
     return [job for job in jobs if (job.id, job.seed, job.images) not in done]
@@ -36,7 +37,9 @@ def retraining_jobs(
 
 def final_job(archive: Archive, run: RunRecord, id_: str, n: int, cpu_limit_s: float | None) -> Job:
     """The n-th final training of an individual; the first one's weights are kept."""
+    # An export needs one set of weights; a file for each seed would be three times the disk.
     kept = None if n else str(archive.folder / WEIGHTS / f"{id_}.pt")
+    # Without the id: members are compared on the same seeds, and a later run finds the training in the cache.
     seed = torch_seed(run.config.seed, "retrain", n)
     return Job(id_, archive.text(id_), seed, run.final_images, "test", kept, cpu_limit_s)
 

@@ -8,6 +8,7 @@ from gi.core.protocols import Job
 from gi.core.types import Failed, Outcome, Scored
 from gi.search.stopping import Interrupted
 
+# Waiting without end would leave Ctrl-C unanswered until a training ends, which may take minutes.
 _POLL_S = 0.2
 GRACE_S = 2.0  # what runs at the first Ctrl-C may still end in this time, as an evaluation on digits does
 
@@ -70,6 +71,7 @@ class Evaluations:
         self.take_back()
         wait(self._running, timeout=GRACE_S)
         self._record_ended(0.0)
+        # What goes unrecorded did not happen: a resumed run submits it again under the same seed.
         self._running.clear()
 
     def _record_ended(self, timeout_s: float) -> None:
@@ -95,6 +97,7 @@ def _killed_from_outside(outcome: Outcome) -> bool:
 def checked(outcome: Outcome, keys: Collection[str]) -> Outcome:
     """The outcome, or a failure where a scored one lacks one of the objectives `keys` or is not finite there."""
     if isinstance(outcome, Scored):
+        # Figures come from a worker that ran a stranger's code, and a NaN row would be pymoo's first front.
         bad = [f"{key} is {outcome.values.get(key)}" for key in keys if not _finite(outcome.values.get(key))]
         if bad or not all(map(math.isfinite, outcome.values.values())):
             return Failed("measure", "not finite", "; ".join(bad), outcome.cost, outcome.cached)

@@ -34,12 +34,14 @@ class Lanes(Generic[Training]):
         """Puts a training of so much work on the lane that is free first."""
         end = heapq.heappop(self._free) + work
         heapq.heappush(self._free, end)
+        # The number breaks ties: equal work is common, and ids that decide would favour some programs.
         heapq.heappush(self._under_way, (end, self._placed, training))
         self._placed += 1
 
     def ended(self) -> list[Training]:
         """The trainings that ended before the next one can begin and were not told yet, the first to end first."""
         told = []
+        # The moment when a lane is free is the schedule's present: what ends later is not known yet, even if it has.
         while self._under_way and self._under_way[0][0] <= self._free[0]:
             told.append(heapq.heappop(self._under_way)[2])
         return told

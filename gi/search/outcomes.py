@@ -112,6 +112,7 @@ class Outcomes:
         return [id_ for id_, outcome in trained if isinstance(outcome, Scored)]
 
     def _job(self, individual: Individual, images: int) -> Job:
+        # Seed programs have the settings' limit: what they take is the measure of the children's.
         limit_s = training_limit_s(self._run, self._seed_paces(), self._cost.total_s) if individual.parents else None
         if self._is_final(images):
             make_folder(self._archive.folder / WEIGHTS)
@@ -119,8 +120,11 @@ class Outcomes:
         seed = torch_seed(self._config.seed, "train")
         job = Job(individual.id, individual.text, seed, images, cpu_limit_s=limit_s)
         lowest = images == self._run.rungs[0]
+        # Higher rungs train from scratch: what is shown must be what the program alone gives.
         if lowest and self._config.inherit:
             job = inheriting(job, individual, self._archive, self.twins)
+        # Timing and full scoring took a sixth to a half of so short a training (experiments/24-inner-loop); who goes up
+        # is measured in full there.
         if lowest and len(self._run.rungs) > 1:
             job = dataclasses.replace(job, timed=False, scored=_SCORED)
         return job
@@ -138,6 +142,7 @@ class Outcomes:
         What the budget does not pay for is left out: first seeds, then members, the last ones first.
         """
         prices = {id_: self.final_s(id_) for id_ in members}
+        # Fewer seeds before fewer members: a front with one seed each is worth more than half a front with three.
         seeds = affordable_seeds(list(prices.values()), self._config.final_seeds, self._cost.left_s)
         jobs = retraining_jobs(self._archive, self._run, members, self._own_limit_s(), seeds=seeds)
         if jobs:
@@ -195,6 +200,7 @@ class Outcomes:
             else:
                 self._cost.learn(self.final_s(job.id), outcome.cost.cpu_s)
                 self._notify(Retrained(job.id, job.seed, outcome))
+        # An earlier run paid for it. Estimates go by the cost it had, or decisions would depend on the cache.
         self._cost.add(0.0 if outcome.cached else outcome.cost.cpu_s)
 
     def _learned(self, job: Job, outcome: Outcome) -> None:
@@ -212,6 +218,7 @@ class Outcomes:
 
     def _remember(self, id_: str, images: int, outcome: Outcome) -> None:
         self.known[id_, images] = outcome
+        # The longest says most about what a training takes: constant parts weigh least in it.
         if isinstance(outcome, Scored) and images >= self._longest.get(id_, (0,))[0]:
             self._longest[id_] = images, outcome.cost
             self._paces.append(_pace(images, outcome.cost))

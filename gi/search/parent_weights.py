@@ -39,6 +39,7 @@ def forget_dead(archive: Archive, twins: Twins, parents: Iterable[str], young: I
     alive = [*map(archive.individuals.by_id, {*parents, *(i.parents[0] for i in born if i.parents)}), *born]
     kept = {_file(archive, id_).name for individual in alive for id_ in (individual.id, twins.first(individual))}
     folder = archive.folder / TRAINED
+    # By what must stay: a killed session left files that no list names.
     for path in folder.iterdir() if folder.is_dir() else ():
         if path.name not in kept:
             path.unlink(missing_ok=True)

@@ -50,6 +50,7 @@ class MakeParts(Protocol):
 @contextmanager
 def default_parts(config: RunConfig, *, workers: int, cost_model: CostModel | None) -> Iterator[Parts]:
     """The real parts: the data set, warm workers, the check worker, the corpus and the project's seed programs."""
+    # Here and not above: torch takes over a second, which the stand-ins of tests do not owe.
     from gi.corpus import Corpus, default_corpus, seed_programs
     from gi.data.dataset import run_dataset
     from gi.source.identity.digest import digest
@@ -92,6 +93,7 @@ def _caching(local: Executor, dataset: "Dataset", config: RunConfig, *, from_tex
 
     So does one whose outcomes do not follow from its programs and settings alone.
     """
+    # A donor pack or a caller's cost model is in no key: what they gave would be taken for the text's own.
     if not config.cache or not from_text_alone:
         yield local
         return

@@ -49,11 +49,14 @@ class Rungs:
     def add(self, rung: int, id_: str, scored: Scored, *, twin: bool = False) -> None:
         """Takes in the values of an individual on a rung; a `twin`, whose values are copied, never goes up."""
         self.scores[rung].add(id_, scored)
+        # Its first goes up in its stead; the same computation trained twice says nothing.
         if twin:
             self._went_up[rung].add(id_)
 
     def fix_reference(self, seeds: Sequence[str]) -> None:
         """Fixes the reference point by what the seed programs gave on the lowest rung, unless it is fixed."""
+        # The lowest rung is the only one where all seed programs are; its point serves the others, so that who is
+        # feasible is one question.
         self.scores[0].set_reference(seeds)
         for scores in self.scores[1:]:
             scores.reference = self.reference
@@ -74,6 +77,7 @@ class Rungs:
 
     def sent_up(self, id_: str, rung: int) -> None:
         """Takes note that an individual went up to `rung`."""
+        # Off all rungs below: who went straight to the top must not climb there a second time.
         for lower in self._went_up[:rung]:
             lower.add(id_)
 

@@ -62,6 +62,7 @@ class Scores:
     def add(self, id_: str, scored: Scored) -> None:
         """Takes in an individual's values."""
         self._values[id_] = tuple(scored.values[objective.key] for objective in self.objectives)
+        # Beside the objectives, of which the number of parameters need not be one: mating and finals ask for it.
         self._sizes[id_] = scored.values["params"]
         self._excess[id_] = total_excess(scored.values, self._constraints)
         self._answers.clear()
@@ -94,6 +95,7 @@ class Scores:
 
     def set_reference(self, seeds: Sequence[str]) -> None:
         """Fixes the reference point by the seed programs, unless it is fixed."""
+        # Once: volumes of two generations compare only under one reference point.
         if self.reference is None:
             self.reference = reference_point(self.rows(seeds), self.objectives, self.rows(seeds))
 
@@ -125,8 +127,10 @@ class Scores:
         everybody = list(self._values)
         ids = [id_ for id_, beyond in zip(everybody, self._violations(everybody), strict=True) if not beyond]
         errors = [row[0] for row in self._matrix(ids).tolist()]
+        # A network without parameters is legal, and 0 has no logarithm.
         values = [(error, math.log10(max(self._sizes[id_], 1.0))) for error, id_ in zip(errors, ids, strict=True)]
         rows = front_rows(values, [0.0] * len(values))
+        # A decade beyond the largest, which is often the least wrong: on the corner it would add nothing.
         corner = (self._corner[0], max((size for _, size in values), default=0.0) + 1.0)
         return [ids[rows[row]] for row in volume_order([values[row] for row in rows], k, reference=corner)]
 

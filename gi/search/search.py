@@ -61,6 +61,7 @@ class Search:
     def run_generations(self) -> None:
         """Runs the generations that are left, as far as the budget goes."""
         for number in range(self.config.generations + 1):
+            # Asked before a generation is announced: one with no slot at all would stand in the archive.
             if number and number not in self.closing.closed and not self._has_room():
                 break
             if not self._run_generation(number):
@@ -88,6 +89,7 @@ class Search:
             if slot == seeds and first:
                 self._seeds_are_known()
             self._read_ended()
+            # Not among the seed programs: the reference point that orders them is fixed when all are known.
             if slot >= seeds:
                 self._promote(number, slot, replayed=slot in decided)
             if slot in decided:
@@ -119,6 +121,7 @@ class Search:
                 return False
             individual, tries = self.breeding.offspring(number, slot, parents, self.rungs)
         self._refuse_lost_folder()
+        # Before its training: a run that is killed now finds the decision and does not draw again.
         self.archive.individuals.add_slot(number, slot, individual, tries)
         self.notify(Varied(number, slot, individual.id if individual else None, len(tries)))
         self._take(individual)
@@ -135,6 +138,7 @@ class Search:
 
     def _place(self, individual: Individual, rung: int) -> None:
         relatives = (individual.id, *individual.parents)
+        # Multiply-adds and no seconds: the schedule is the same on every machine. A new child counts as its parent.
         macs = next((self._macs[id_] for id_ in relatives if id_ in self._macs), 0.0)
         self._lanes.place((individual.id, rung), self.run.rungs[rung] * (_FIXED_WORK + macs))
 
@@ -217,6 +221,7 @@ class Search:
         """Sends up the best of the rungs below until the top rung's front has as many as get final trainings."""
         for turn in range(1, _FILLS + 1):
             for id_ in self.rungs.next_for_top(self.config.finals):
+                # Numbers behind the last slot tell the turns apart, so that a resumed run replays each as it was.
                 self._sent_up(Promotion(number, slots + turn, id_, self.run.top_images), self.outcomes.final_s(id_))
             while self._is_recorded(number, slots + turn):
                 self._go_up(self._promotions[0])
@@ -228,6 +233,7 @@ class Search:
         """Closes a generation, and lets go of the weights of those who cannot become parents any more."""
         self._refuse_lost_folder()
         self.closing.close(number, ended=ended, finals_s=self._finals_s)
+        # Not while generations are replayed: parents of long ago would decide about today's files.
         if number == max(self.closing.closed):
             bred = {id_ for rung in range(self.rungs.top + 1) for id_ in self.rungs.parents(rung)}
             born = [slot.individual for slot in self.archive.individuals.slots(number + 1)]

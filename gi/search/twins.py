@@ -17,6 +17,7 @@ class Twins:
         self._outcomes: dict[tuple[str, int], Outcome] = {}
         self._waiting: dict[tuple[str, int], list[Individual]] = {}
         for id_, fingerprint in fingerprints.items():
+            # Where the length of the text is an objective nobody has one: equal computations differ in it.
             if fingerprint:
                 self._first.setdefault(fingerprint, id_)
 

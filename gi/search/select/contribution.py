@@ -22,11 +22,11 @@ def contributions(values: ArrayLike, reference: Sequence[float]) -> list[float]:
     import moocore
 
     matrix, corner = _with_corner(values, reference)
-    found, inside = np.zeros(len(matrix)), np.flatnonzero((matrix < corner).all(axis=1))
+    volumes, inside = np.zeros(len(matrix)), np.flatnonzero((matrix < corner).all(axis=1))
     # Beyond the corner a row dominates nothing that counts.
     if inside.size:
-        found[inside] = moocore.hv_contributions(matrix[inside], ref=corner)
-    return [float(volume) for volume in found]
+        volumes[inside] = moocore.hv_contributions(matrix[inside], ref=corner)
+    return [float(volume) for volume in volumes]
 
 
 def volume_order(values: ArrayLike, k: int, violation: ArrayLike = (), *, reference: Sequence[float]) -> list[int]:

@@ -37,13 +37,13 @@ def ranks(values: ArrayLike, violation: ArrayLike = ()) -> list[int]:
     matrix = objective_matrix(values)
     # Infeasible rows are no points of the objectives: the violation alone orders them.
     beyond = _violations(matrix, violation)
-    found, feasible = np.zeros(len(matrix), dtype=int), np.flatnonzero(beyond == 0)
+    row_ranks, feasible = np.zeros(len(matrix), dtype=int), np.flatnonzero(beyond == 0)
     fronts = _fronts(matrix[feasible])
     for rank, front in enumerate(fronts):
-        found[feasible[front]] = rank
+        row_ranks[feasible[front]] = rank
     for rank, worse in enumerate(np.unique(beyond[beyond > 0]), start=len(fronts)):
-        found[beyond == worse] = rank
-    return [int(rank) for rank in found]
+        row_ranks[beyond == worse] = rank
+    return [int(rank) for rank in row_ranks]
 
 
 def crowding(values: ArrayLike, violation: ArrayLike = ()) -> list[float]:
