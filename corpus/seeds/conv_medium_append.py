@@ -24,7 +24,7 @@ class Net(nn.Module):
 
 
 def recipe(net, steps):
-    optimizer = torch.optim.AdamW(net.parameters(), lr=0.005, weight_decay=0.01)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=0.005, weight_decay=0.01, fused=True)
     scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.02, total_steps=steps)
     loss = nn.CrossEntropyLoss(label_smoothing=0.1)
     augmentation = None

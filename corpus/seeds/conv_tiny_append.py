@@ -25,7 +25,7 @@ class Net(nn.Module):
 
 
 def recipe(net, steps):
-    optimizer = torch.optim.AdamW(net.parameters(), lr=0.03, weight_decay=0.01)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=0.03, weight_decay=0.01, fused=True)
     scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.03, total_steps=steps, pct_start=0.2)
     loss = nn.CrossEntropyLoss()
     augmentation = v2.RandomAffine(degrees=0, translate=(0.08, 0.08))

@@ -26,7 +26,7 @@ class Net(nn.Module):
 
 
 def recipe(net, steps):
-    optimizer = torch.optim.AdamW(net.parameters(), lr=0.004, weight_decay=0.05)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=0.004, weight_decay=0.05, fused=True)
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
     loss = nn.NLLLoss()
     augmentation = None

@@ -35,7 +35,7 @@ class Net(nn.Module):
 
 
 def recipe(net, steps):
-    optimizer = torch.optim.AdamW(net.parameters(), lr=0.01, weight_decay=0.02)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=0.01, weight_decay=0.02, fused=True)
     scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.01, total_steps=steps, pct_start=0.2)
     loss = nn.CrossEntropyLoss(label_smoothing=0.05)
     augmentation = v2.RandomAffine(

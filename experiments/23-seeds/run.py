@@ -45,11 +45,13 @@ def loaded(name: str, data_root: str | None, folder: Path) -> Dataset:
     return load_dataset(name, data_root=data_root, cache=cache_folder())
 
 
-def measure(dataset: Dataset, name: str, images: int, known: dict[str, list[float]], save) -> Values:
+def measure(
+    dataset: Dataset, name: str, images: int, candidates: list[Path], known: dict[str, list[float]], save
+) -> Values:
     """The values of every candidate on one set; `known` has what was measured before, by set and text."""
     values, config = {}, RunConfig(dataset=name, images=images, cpu_limit_s=120.0, wall_limit_s=1200.0)
     with CheckWorker() as check, LocalExecutor(dataset, config, workers=1) as executor:
-        for path in sorted([*KEPT.glob("*.py"), *DROPPED.glob("*.py")]):
+        for path in candidates:
             text = path.read_text(encoding="utf-8")
             key = f"{name} {images} {hashlib.sha256(text.encode()).hexdigest()[:16]}"
             if key not in known:
@@ -104,15 +106,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data-root", help="holds FashionMNIST/raw; else $GI_DATA")
     parser.add_argument("--images", type=int, default=20_000)
+    parser.add_argument("--sets", nargs="+", default=SETS, choices=SETS)
+    parser.add_argument("--kept", action="store_true", help="the kept programs only, in trainings too long for all")
     parser.add_argument("--out", type=Path, default=HERE / "results.json")
     options = parser.parse_args()
     known = json.loads(options.out.read_text()) if options.out.exists() else {}
+    candidates = sorted([*KEPT.glob("*.py"), *(() if options.kept else DROPPED.glob("*.py"))])
     by_set, worst = {}, {}
     with tempfile.TemporaryDirectory() as folder:
-        for name in SETS:
+        for name in options.sets:
             dataset = loaded(name, options.data_root, Path(folder))
             worst[name] = 0.5 * (1 - 1 / dataset.task.num_classes)
-            by_set[name] = measure(dataset, name, options.images, known,
+            by_set[name] = measure(dataset, name, options.images, candidates, known,
                                    lambda: options.out.write_text(json.dumps(known, indent=1) + "\n"))  # fmt: skip
     gone = order(by_set, worst)
     text = table(by_set, gone)

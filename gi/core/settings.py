@@ -65,7 +65,7 @@ class RunConfig:
     final_images: int | None = None
     final_seeds: int = 3
     batch_size: int = 64
-    cpu_limit_s: float | None = 8.0
+    cpu_limit_s: float | None = 20.0
     wall_limit_s: float = 60.0
     memory_limit_mb: int = 4096
     clock: Literal["cpu", "model"] = "cpu"

@@ -34,6 +34,8 @@ def planned(config: RunConfig, rungs: Sequence[int], parts: Parts, seeds: Sequen
     shares = [PROMOTED_SHARE**rung for rung in range(len(rungs))]
     # The top rung is filled up to the finalists, however few its share is.
     counts = [max(math.ceil(programs * share), config.finals if share < 1 else 1) for share in shares]
+    # Seed programs go up whatever others give: all of them once, then half of these.
+    counts[1:-1] = [count + math.ceil(len(seeds) / 2**turn) for turn, count in enumerate(counts[1:-1])]
     # A training of the top rung is the first final training of its individual (decision 019).
     finals = config.finals * (config.final_seeds - (1 if len(rungs) > 1 and not config.final_images else 0))
     plan = Planned(programs, tuple(zip(rungs, counts, strict=True)), finals, None, parts.executor.capacity)

@@ -6,6 +6,7 @@ value is a real one; values are compared within a rung only. With several object
 rung has a use for: by non-dominated rank and, within a front, by what it adds to the hypervolume.
 """
 
+import math
 import random
 from collections.abc import Sequence
 
@@ -35,6 +36,7 @@ class Rungs:
         self.images, self._config = tuple(images), config
         self.scores = tuple(Scores(objectives, reference, survive, samples, config.constraints) for _ in images)
         self._went_up: tuple[set[str], ...] = tuple(set() for _ in images)
+        self._seeds: frozenset[str] = frozenset()
 
     @property
     def top(self) -> int:
@@ -55,8 +57,8 @@ class Rungs:
 
     def fix_reference(self, seeds: Sequence[str]) -> None:
         """Fixes the reference point by what the seed programs gave on the lowest rung, unless it is fixed."""
-        # The lowest rung is the only one where all seed programs are; its point serves the others, so that who is
-        # feasible is one question.
+        self._seeds = frozenset(seeds)
+        # All seed programs are on the lowest rung; its point serves the others, so that who is feasible is one question.
         self.scores[0].set_reference(seeds)
         for scores in self.scores[1:]:
             scores.reference = self.reference
@@ -67,10 +69,22 @@ class Rungs:
 
     # ------------------------------------------------------------------------------------------------- going up
 
+    def seeds_up(self, rung: int) -> list[str]:
+        """The seed programs that go up to `rung`, one below the top, the most deserving first.
+
+        All go up to the second rung and half of these to each further one, whatever others gave, as in a bracket of
+        Hyperband (Li et al. 2018) that begins higher: they are known to be good, the shortest trainings are against
+        deep networks, and their longer ones are what children are measured against and bred from.
+        """
+        below = self.scores[rung - 1]
+        known = [id_ for id_ in below if id_ in self._seeds and id_ not in self._went_up[rung - 1]]
+        return below.in_order(known)[: math.ceil(len(self._seeds) / 2 ** (rung - 1))]
+
     def promotable(self) -> tuple[str, int] | None:
         """Who goes up next, and to which rung; None where no rung has anybody. Higher rungs first."""
         for rung in range(self.top - 1, -1, -1):
-            id_ = self.scores[rung].promotable(self._went_up[rung], PROMOTED_SHARE)
+            by_right = self._seeds if rung < self.top - 1 else ()
+            id_ = self.scores[rung].promotable(self._went_up[rung], PROMOTED_SHARE, by_right)
             if id_ is not None:
                 return id_, rung + 1
         return None

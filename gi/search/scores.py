@@ -14,6 +14,7 @@ from gi.search.select import (
     boxed,
     hypervolume,
     promotable,
+    ranks,
     reference_point,
     scaled,
     standing,
@@ -23,6 +24,7 @@ from gi.search.select import (
 )
 
 Answer = TypeVar("Answer")
+_BY_SIZE = 1 / 2  # of what goes up are the best of their size, the others what adds most volume
 _FAR = 8.0  # times as wrong as the best of a rung: nothing beyond adds to a volume
 
 
@@ -125,7 +127,10 @@ class Scores:
         network under so many parameters.
         """
         everybody = list(self._values)
-        ids = [id_ for id_, beyond in zip(everybody, self._violations(everybody), strict=True) if not beyond]
+        beyond = self._violations(everybody)
+        rank = ranks(self._matrix(everybody), beyond)
+        # Of two of one error and one size the slower is on the front of two objectives, and on that of three it is not.
+        ids = [id_ for id_, excess, front in zip(everybody, beyond, rank, strict=True) if not excess and not front]
         errors = [row[0] for row in self._matrix(ids).tolist()]
         # A network without parameters is legal, and 0 has no logarithm.
         values = [(error, math.log10(max(self._sizes[id_], 1.0))) for error, id_ in zip(errors, ids, strict=True)]
@@ -147,18 +152,27 @@ class Scores:
         left = [id_ for id_ in front if id_ not in by_size]
         return self.by_first_objective([*by_size, *self.selected(left, k - len(by_size))])
 
-    def promotable(self, gone: Collection[str], share: float) -> str | None:
+    def promotable(self, gone: Collection[str], share: float, seeds: Collection[str] = ()) -> str | None:
         """Who of the best `share` of all goes up next, those `gone` up left out; None for nobody.
 
         While as many as that are gone, which the best of another time had the better of, only the best by the first
         objective goes: who belongs to the best share changes as others come, and each change would send one more up.
+        `seeds`, which went up by right, do not use up that share.
         """
         ids = list(self._values)
         went_up = [row for row, id_ in enumerate(ids) if id_ in gone]
-        if len(went_up) >= math.ceil(share * len(ids)) and ids:
+        if sum(ids[row] not in seeds for row in went_up) >= math.ceil(share * len(ids)) and ids:
             share = 1 / len(ids)
-        row = promotable(self._matrix(ids), went_up, share, self._violations(ids), reference=self._corner)
+        rows = {id_: row for row, id_ in enumerate(ids)}
+        first = [rows[id_] for id_ in self.best_by_size(math.ceil(share * len(ids) * _BY_SIZE))]
+        row = promotable(self._matrix(ids), went_up, share, self._violations(ids), reference=self._corner, first=first)
         return None if row is None else ids[row]
+
+    def in_order(self, ids: Collection[str]) -> list[str]:
+        """All of `ids`, in the order in which they deserve longer trainings."""
+        by_size = [id_ for id_ in self.best_by_size(len(self)) if id_ in ids]
+        left = [id_ for id_ in ids if id_ not in by_size]
+        return [*by_size, *self.selected(left, len(left))]
 
     def standing(self, ids: Sequence[str]) -> Standing:
         """How individuals compare for mating by rank and crowding."""

@@ -28,6 +28,7 @@ from gi.search.toolbox import run_toolbox
 OnEvent = Callable[[RunEvent], None]
 
 _FIXED_WORK = 2_000_000  # what a step costs beside its multiply-adds, in multiply-adds for each sample
+_SEEDS_SHARE = 1 / 4  # of a budget at most is used when the longer trainings of the seed programs begin
 _FILLS = 3  # times that the top rung is filled up: who goes up may turn out to be dominated there
 
 
@@ -165,6 +166,12 @@ class Search:
         if not seeds:
             raise RunError(no_seed(self.archive))
         self.rungs.fix_reference(seeds)
+        for rung in range(1, self.rungs.top):
+            for id_ in self.rungs.seeds_up(rung):
+                promotion = Promotion(0, len(self.archive.seeds()), id_, self.run.rungs[rung])
+                price_s = self.outcomes.expected_s(promotion.images, (id_,))
+                self._sent_up(promotion, price_s, (1 - _SEEDS_SHARE) * self.cost.total_s)
+            self._wait_for_all()
 
     # ---------------------------------------------------------------------------------------------------- going up
 

@@ -13,7 +13,7 @@ from gi.core.types import Cost, Failed, Scored
 from gi.search.events import Planned
 from gi.search.evolve import evolve, resume
 from tests.search.test_evolve import Interrupting, dumped, twinned
-from tests.stand_ins import outcome, parts, shuffled_delay_s, slow
+from tests.stand_ins import SEEDS, outcome, parts, shuffled_delay_s, slow
 
 CONFIG = RunConfig(
     dataset="digits", generations=12, population=6, epochs=100.0, finals=4, final_seeds=2, clock="model", seed=4
@@ -60,13 +60,38 @@ def test_every_individual_starts_on_the_lowest_rung_and_about_a_quarter_goes_up(
     assert set(members[RUNGS[0]]) == set(run.individuals.ids())
     for lower, upper in pairwise(RUNGS[:3]):
         assert set(members[upper]) <= set(members[lower])
-        assert 0 < len(members[upper]) <= len(members[lower]) * PROMOTED_SHARE + 5
+        assert 0 < len(members[upper]) <= len(members[lower]) * PROMOTED_SHARE + 5 + len(SEEDS)
 
 
 def test_whoever_went_up_is_recorded_once_for_each_rung(run):
     promotions = run.individuals.promotions()
     assert len({(p.individual, p.images) for p in promotions}) == len(promotions)
     assert Counter(p.images for p in promotions) == {n: len(ids) for n, ids in by_rung(run).items() if n != RUNGS[0]}
+
+
+def test_every_seed_program_goes_up_once_and_half_of_them_twice(run):
+    seeds = {slot.individual for slot in run.individuals.slots(0)[: len(SEEDS)]}
+    begun = Counter(p.images for p in run.individuals.promotions() if p.generation == 0 and p.individual in seeds)
+    assert seeds <= set(by_rung(run)[RUNGS[1]])
+    assert begun[RUNGS[1]] == len(seeds)
+    assert begun[RUNGS[2]] >= len(seeds) / 2
+
+
+def test_seed_programs_go_up_for_a_quarter_of_a_budget_at_most(tmp_path):
+    def priced(job):
+        return dataclasses.replace(outcome(job), cost=Cost(job.images / 1000, 0.1, job.images / 1000, 0.1))
+
+    evolve(changed(budget_cpu_s=700.0, final_seeds=1, finals=1), tmp_path, workers=1, parts=parts(evaluate=priced))
+    with Archive.open(tmp_path) as archive:
+        went_up = {p.images: p for p in archive.individuals.promotions() if p.generation == 0 and p.images == RUNGS[2]}
+        seeds = [slot.individual for slot in archive.individuals.slots(0)[: len(SEEDS)]]
+        cost_s = sum(
+            e.outcome.cost.cpu_s
+            for e in archive.outcomes.evaluations("validation")
+            if e.individual in seeds and e.images in RUNGS[1:3]
+        )
+        assert went_up
+        assert cost_s <= 700 / 4
 
 
 def test_the_front_is_of_the_top_rung_and_has_as_many_as_get_final_trainings(run):
@@ -162,7 +187,7 @@ def test_the_plan_comes_before_everything_else_and_counts_what_is_trained(tmp_pa
     assert isinstance(plan, Planned)
     assert plan.programs == 6 + 3 * 6
     assert [images for images, _ in plan.rungs] == list(RUNGS)
-    assert [count for _, count in plan.rungs] == [24, 6, 4, 4]
+    assert [count for _, count in plan.rungs] == [24, 6 + 4, 4 + 2, 4]
     assert (plan.final_trainings, plan.workers, plan.cpu_s) == (4, 2, None)
 
 

@@ -63,6 +63,19 @@ def test_as_a_rung_fills_the_best_so_far_has_always_gone_up(rows, share):
         assert min(row[0] for row in rows[:number]) in {rows[row][0] for row in promoted}
 
 
+@given(ROWS, SHARE, st.lists(st.integers(0, 11), unique=True))
+def test_rows_that_go_first_wait_for_the_best_alone_and_make_no_room(rows, share, chosen):
+    first = [row for row in chosen if row < len(rows)]
+    promoted = []
+    while (row := promotable(rows, promoted, share, reference=CORNER, first=first)) is not None:
+        promoted.append(row)
+    best, *others = promoted
+    assert best == promoted_in_turn(rows, share)[0]
+    assert len(promoted) == math.ceil(share * len(rows))
+    first = [row for row in first if row != best]
+    assert others[: len(first)] == first[: len(others)]
+
+
 def test_within_a_front_the_most_volume_goes_first_where_ranks_would_be_mixed_up():
     rows = [(0.1, 4.8, 1.0), (1.0, 1.0, 1.0), (4.8, 0.1, 1.0), (1.1, 0.9, 1.0)]
     assert promoted_in_turn(rows, 0.5) == [0, 1]
