@@ -58,7 +58,7 @@ class Rungs:
     def fix_reference(self, seeds: Sequence[str]) -> None:
         """Fixes the reference point by what the seed programs gave on the lowest rung, unless it is fixed."""
         self._seeds = frozenset(seeds)
-        # All seed programs are on the lowest rung; its point serves the others, so that who is feasible is one question.
+        # All seed programs are on the lowest rung; its point serves every rung, so that feasible means one thing.
         self.scores[0].set_reference(seeds)
         for scores in self.scores[1:]:
             scores.reference = self.reference
