@@ -117,6 +117,7 @@ ROOMS = {
         "weights",
         "answers",
         "rows",
+        "live",
         "printing",
         "page",
     ),

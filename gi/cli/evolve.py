@@ -33,6 +33,7 @@ from gi.core.settings import (
 
 if TYPE_CHECKING:
     from gi.archive import Archive, RunSummary
+    from gi.cli.progress import Progress
     from gi.sandbox.process_cpu import CpuClock
 
 BEST = "error"  # whose least value decides what a run exports
@@ -184,9 +185,12 @@ def evolve(
         tell(f"warning: programs run with less isolation: {missing}; see `gi doctor`.")
     workers = workers or default_workers()
     with ExitStack() as held:
-        own = None if model is None or resume else read_model(model, arguments)
-        job = _resumed(ctx, resume, settings, workers) if resume else _new(own, out, settings, workers, held, clock)
         progress = held.enter_context(Progress(sys.stderr))
+        own = None if model is None or resume else read_model(model, arguments)
+        if resume:
+            job = _resumed(ctx, resume, settings, workers, progress)
+        else:
+            job = _new(own, out, settings, workers, held, clock, progress)
         summary = job(workers=workers, on_event=progress, command=tuple(sys.argv[1:]), clock=clock)
     return _finish(Path(summary.run), summary, form)
 
@@ -198,10 +202,12 @@ def _new(
     workers: int,
     held: ExitStack,
     clock: "CpuClock",
+    progress: "Progress",
 ) -> Callable[..., "RunSummary"]:
     """A new run, ready to start; what it keeps warm until it ends is put into `held`."""
     config = _config(model, **settings)
     folder = out or next_run_folder(config.dataset)
+    progress.doing(f"reading {config.dataset_name}")
 
     import gi.search.evolve
     from gi.archive import refuse_unfit
@@ -214,6 +220,7 @@ def _new(
     if model is not None:
         from gi.trace.client import CheckWorker
 
+        progress.doing(f"fitting {model.entry} to it")
         fitted_text(model, dataset.task, held.enter_context(CheckWorker(entry=model.entry)))
     if config.index is not None:
         from gi.kernels.donors.from_index import index_pack
@@ -226,7 +233,7 @@ def _new(
     announce(dataset)
     _tell_lag(config, workers)
     if config.corpus is None:
-        with clock.paused():  # once for all runs of this machine
+        with clock.paused(), progress.paused():  # once for all runs of this machine
             build_default_corpus()
     return partial(gi.search.evolve.evolve, config, folder, seeds=None if model is None else (seed_program(model),))
 
@@ -240,7 +247,9 @@ def _tell_lag(config: RunConfig, workers: int) -> None:
         )
 
 
-def _resumed(ctx: click.Context, folder: Path, settings: dict[str, Any], workers: int) -> Callable[..., "RunSummary"]:
+def _resumed(
+    ctx: click.Context, folder: Path, settings: dict[str, Any], workers: int, progress: "Progress"
+) -> Callable[..., "RunSummary"]:
     """A run that goes on, for more generations or with a larger budget where these are given."""
     given = {p.name: p.opts[0] for p in ctx.command.params if _was_given(ctx, p.name or "")}
     refused = [flag for name, flag in given.items() if name not in _WITH_RESUME]
@@ -252,6 +261,7 @@ def _resumed(ctx: click.Context, folder: Path, settings: dict[str, Any], workers
     from gi.data.dataset import run_dataset
 
     with Archive.open(folder) as archive:
+        progress.doing(f"reading {archive.run().config.dataset_name}")
         announce(run_dataset(archive.run().config))
         _tell_lag(archive.run().config, workers)
     return partial(

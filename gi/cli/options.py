@@ -2,6 +2,9 @@
 
 import functools
 import os
+import shutil
+import sys
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
@@ -84,7 +87,12 @@ def say(line: object) -> None:
 def tell(line: str) -> None:
     """Prints one line on the work under way, or on what went wrong, to stderr."""
     # Line breaks out of a foreign text would look like lines of gi's own.
-    click.echo(f"gi: {shown(' '.join(line.split()))}", err=True)
+    text = f"gi: {shown(' '.join(line.split()))}"
+    if sys.stderr.isatty():  # which would break it within a word
+        width = max(shutil.get_terminal_size().columns, 20)
+        text = textwrap.fill(text, width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+    # Not by click, whose stream for it goes past a live panel that stands on the terminal.
+    sys.stderr.write(f"{text}\n")
 
 
 def parse_task(input_shape: str, num_classes: int) -> Task:

@@ -76,5 +76,6 @@ class Closing:
                 self._cost.total_s if self._cost.is_bounded else None,
                 summary.from_cache,
                 self._rungs.images[self._rungs.scores.index(self._rungs.highest())],
+                summary.front,
             )
         )

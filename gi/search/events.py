@@ -2,10 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeAlias
 
-from gi.archive import RunSummary
+from gi.archive import FrontMember, RunRecord, RunSummary
 from gi.core.types import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Doing:
+    """What goes on before the first generation, in a few words: reading data, starting workers."""
+
+    what: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +28,20 @@ class Planned:
     final_trainings: int
     cpu_s: float | None
     workers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A run, new or resumed, in `folder` starts: what it is, and what sessions before this one left in its archive.
+
+    `hypervolumes` are those of the closed generations, `trained` counts the trainings by their images.
+    """
+
+    folder: Path
+    run: RunRecord
+    summary: RunSummary
+    hypervolumes: tuple[float, ...]
+    trained: Mapping[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +87,7 @@ class GenerationEnded:
 
     `cpu_s` is what the run has used, `finals_cpu_s` what the final trainings will take, as far as the budget goes. Of
     the `evaluations` those `from_cache` were done by earlier runs. The front is of trainings on `images` samples, the
-    longest so far; the hypervolume is that of the top rung, 0 before anybody reached it.
+    longest so far; the hypervolume is that of the top rung, 0 before anybody reached it. `members` are the front's.
     """
 
     number: int
@@ -81,6 +103,7 @@ class GenerationEnded:
     budget_cpu_s: float | None = None
     from_cache: int = 0
     images: int = 0
+    members: tuple[FrontMember, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +150,9 @@ class Finished:
 
 
 RunEvent: TypeAlias = (
-    Planned
+    Doing
+    | Planned
+    | Opened
     | GenerationStarted
     | Varied
     | Promoted

@@ -1,6 +1,7 @@
 """A run from its settings to its end, or from where it stopped: what `gi evolve` calls. The loop itself is `search`."""
 
 import dataclasses
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from gi.core.types import Program
 from gi.sandbox.process_cpu import Clock, CpuClock
 from gi.search.admission import admitted
 from gi.search.estimate import planned
-from gi.search.events import Finished, RunEvent, StockChanged, Stopping
+from gi.search.events import Doing, Finished, Opened, RunEvent, StockChanged, Stopping
 from gi.search.in_flight import GRACE_S
 from gi.search.parts import MakeParts, Parts, default_parts
 from gi.search.search import OnEvent, Search
@@ -41,14 +42,17 @@ def evolve(
     # First: data, workers and probes would take seconds for a folder that cannot take the run.
     refuse_unfit(out)
     clock = clock or CpuClock()
+    notify = on_event or _nobody
+    notify(Doing("starting the workers"))
     with parts(config, workers=workers or default_workers(), cost_model=cost_model) as run_parts:
+        notify(Doing("trying the seed programs"))
         objectives = [config.objective(key) for key in config.objectives]
         programs = tuple(run_parts.seeds if seeds is None else seeds)
         rungs = config.ladder(run_parts.training_samples)
         # Only what will be trained: giants that --max-params keeps out would have a fair budget refused. And before the
         # folder is made, so that a refused run leaves none.
         plan = planned(config, rungs, run_parts, admitted(programs, run_parts, config.max_params), clock)
-        (on_event or _nobody)(plan)
+        notify(plan)
         with Archive.create(
             out, config, objectives=objectives, seeds=programs, rungs=rungs, command=command
         ) as archive:
@@ -83,6 +87,7 @@ def resume(
             return summary
     with Archive.resume(folder, command=command) as archive:
         archive.set_config(config)
+        (on_event or _nobody)(Doing("starting the workers"))
         with parts(config, workers=workers or default_workers(), cost_model=cost_model) as run_parts:
             return _driven(archive, run_parts, clock, on_event)
 
@@ -127,6 +132,7 @@ def _driven(archive: Archive, parts: Parts, clock: Clock, on_event: OnEvent | No
 
     with stop_requests(tell_stopping) as stop_requested:
         _record_data(archive, parts)
+        notify(_opened(archive))
         if parts.stock:
             _record_stock(archive, parts.stock, notify)
         search = Search(archive, parts, clock, notify, stop_requested)
@@ -137,6 +143,13 @@ def _driven(archive: Archive, parts: Parts, clock: Clock, on_event: OnEvent | No
     summary = run_summary(archive)
     notify(Finished(summary))
     return summary
+
+
+def _opened(archive: Archive) -> Opened:
+    """What the archive holds before this session."""
+    volumes = tuple(closed.hypervolume for closed in archive.generations.all())
+    trained = Counter(evaluation.images for evaluation in archive.outcomes.evaluations("validation"))
+    return Opened(archive.folder, archive.run(), run_summary(archive), volumes, trained)
 
 
 def _record_data(archive: Archive, parts: Parts) -> None:

@@ -1,18 +1,25 @@
 import dataclasses
 import io
 import re
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from gi.archive import RunSummary
+from gi.archive import FrontMember, RunRecord, RunSummary
+from gi.cli.options import tell
 from gi.cli.progress import Progress, Stages
-from gi.core.types import Failed, Scored
+from gi.core.settings import RunConfig
+from gi.core.types import Cost, Failed, Scored
+from gi.report.live import run_panel
 from gi.search.events import (
+    Doing,
     Evaluated,
     Finished,
     GenerationEnded,
     GenerationStarted,
+    Opened,
+    Planned,
     Retrained,
     RetrainingStarted,
     Stopping,
@@ -20,6 +27,7 @@ from gi.search.events import (
 )
 
 BEST = {"error": 0.0314, "params": 1210.0, "time": 0.133}
+FRONT = (FrontMember("5a11000000000001", 0, BEST), FrontMember("dee9000000000002", 1, BEST | {"error": 0.05}))
 SUMMARY = RunSummary("run", "finished", 1, 4, 0, 1, 1.0, 0.9, 0.1, 1.0, 2.0, ())
 
 
@@ -31,7 +39,7 @@ def events():
     yield GenerationStarted(1, 1, 2)
     yield Varied(1, 0, None, 8)
     yield Evaluated("b", Failed("train", "nan"), 640)
-    yield GenerationEnded(1, 1, 2, 2, 2.25, BEST, {"train: nan": 1}, 2, 2.0, images=640)
+    yield GenerationEnded(1, 1, 2, 2, 2.25, BEST, {"train: nan": 1}, 2, 2.0, images=640, members=FRONT)
     yield RetrainingStarted(2, 5, 6, 6)
     yield Retrained("a", 1, Scored({"error": 0.04}))
     yield Finished(SUMMARY)
@@ -69,7 +77,7 @@ def terminal(monkeypatch):
 
 def test_a_terminal_gets_a_live_panel_with_everything_the_user_waits_for(terminal):
     out = shown(terminal)
-    for told in ("generation", "evaluations", "1 train: nan", "2.2500", "error 3.14%", "retraining", "1/6"):
+    for told in ("generation", "trainings", "1 train: nan", "2.2500", "3.14%", "1.21k", "finals", "1/6"):
         assert told in out
 
 
@@ -84,14 +92,15 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr("gi.cli.progress.time", clock)
+    for module in ("state", "panel"):
+        monkeypatch.setattr(f"gi.report.live.{module}.time", clock)
     return clock
 
 
 def panel_text(progress, width=120):
     console = Console(width=width, file=io.StringIO())
     with console.capture() as captured:
-        console.print(progress._state.panel())
+        console.print(run_panel(progress._state))
     return captured.get()
 
 
@@ -160,9 +169,9 @@ def test_a_narrow_terminal_breaks_no_word(width):
         progress(event)
         lines = panel_text(progress, width).splitlines()
         words = set(" ".join(lines).split())
-        assert {"generation", "evaluations"} <= words
+        assert {"generation", "trainings"} <= words
         assert all(len(line) <= width for line in lines)
-    assert {"front", "retraining", "error", "3.14%,", "generation)"} <= words
+    assert {"front", "finals", "error", "3.14%", "1/6"} <= words
 
 
 def test_colour_is_left_out_where_the_user_says_so(terminal, monkeypatch):
@@ -209,3 +218,116 @@ def test_trainings_of_earlier_runs_are_told():
     ended, finished = stream.getvalue().splitlines()
     assert ended.startswith("generation 7/50: 128 evaluated, 40 from the cache, 0 failed")
     assert "4 evaluations, 3 from the cache, " in finished
+
+
+def test_what_goes_on_before_the_first_generation_is_told_with_a_clock(terminal, clock):
+    with Progress(terminal) as progress:
+        progress.doing("reading [red]mnist")
+        clock.now_s += 7
+        assert "reading [red]mnist  7s" in panel_text(progress)
+        progress(GenerationStarted(0, 1, 2))
+        assert "reading" not in panel_text(progress)
+
+
+def test_a_pipe_is_told_nothing_of_that():
+    stream = io.StringIO()
+    Progress(stream)(Doing("reading mnist"))
+    assert stream.getvalue() == ""
+
+
+RUNGS = (937, 3750, 15_000, 60_000)
+
+
+def opened(*, trained=None, volumes=(), summary=SUMMARY, **settings):
+    config = RunConfig(dataset="digits", generations=12, **settings)
+    objectives = tuple(map(config.objective, config.objectives))
+    run = RunRecord(config, objectives, None, {}, {}, (), 0.0, RUNGS)
+    return Opened(Path("runs/digits-1"), run, summary, volumes, trained or {})
+
+
+def test_rungs_and_budget_are_told_against_the_plan(clock):
+    progress = Progress(io.StringIO())
+    progress(Planned(114, ((937, 114), (3750, 29), (15_000, 8), (60_000, 6)), 12, 180.0, 2))
+    progress(opened(trained={937: 60, 3750: 14}, budget_cpu_s=180.0))
+    progress(GenerationStarted(7, 12, 8))
+    progress(Evaluated("a", Scored(BEST, Cost(50.0, 1.0, 53.5, 60.0)), 937))
+    shown = panel_text(progress)
+    for told in ("61/114 on 937 images", "14/29 on 3.75k", "0/6 on 60k", "54s of 3m00s CPU"):
+        assert told in shown
+
+
+def test_a_resumed_run_shows_at_once_what_it_found_before(clock):
+    progress = Progress(io.StringIO())
+    progress(opened(volumes=(1.0, 2.0, 4.0), summary=dataclasses.replace(SUMMARY, front=FRONT, generations=2)))
+    shown = panel_text(progress)
+    for told in ("2/12", "▁▃█ 4.0000", "5a110000", "dee90000"):
+        assert told in shown
+
+
+def test_before_two_generations_the_time_left_is_the_plans(clock):
+    progress = Progress(io.StringIO())
+    progress(Planned(114, ((640, 114),), 12, 180.0, 2))
+    clock.now_s += 30
+    assert progress._state.left_s() == pytest.approx(60)
+    clock.now_s += 90
+    assert progress._state.left_s() is None
+
+
+def test_the_final_trainings_tell_the_time_left_by_those_that_ended(clock):
+    progress = after_two_generations(clock, finals_cpu_s=600.0)
+    progress(RetrainingStarted(2, 5, 6, 6))
+    assert progress._state.left_s() == pytest.approx(300)
+    clock.now_s += 40
+    progress(Retrained("a", 1, Scored({"error": 0.04})))
+    assert progress._state.left_s() == pytest.approx(5 * 40)
+
+
+@pytest.mark.parametrize(("metric", "title"), [("auc", "1 - AUC"), ("balanced-error", "balanced error")])
+def test_errors_are_called_by_the_metric_of_the_run(clock, metric, title):
+    stream = io.StringIO()
+    progress = Progress(stream)
+    progress(opened(metric=metric))
+    progress(GenerationEnded(1, 12, 2, 2, 2.25, BEST, {}, 2, 2.0, images=640, members=FRONT))
+    assert f"best {title} 3.14%" in stream.getvalue()
+    assert title in panel_text(progress, 80)
+
+
+@pytest.mark.parametrize("height", [10, 24, 60])
+def test_the_front_takes_the_lines_that_there_are(clock, height):
+    progress = Progress(io.StringIO())
+    progress(opened())
+    members = tuple(
+        FrontMember(f"{n:016x}", n, {key: value * (n + 1) for key, value in BEST.items()}) for n in range(20)
+    )
+    progress(GenerationEnded(1, 12, 2, 20, 2.25, BEST, {}, 2, 2.0, images=640, members=members))
+    console = Console(width=80, height=height, file=io.StringIO())
+    with console.capture() as captured:
+        console.print(run_panel(progress._state, height))
+    rows = [line for line in captured.get().splitlines() if "0000000" in line]
+    assert len(rows) == {10: 2, 24: 7, 60: 8}[height]
+
+
+def test_a_bar_of_stages_moves_on_when_a_stage_is_done(terminal):
+    with Stages(terminal) as stages:
+        stages.start("the default corpus")
+        stages("read", 3, 3)
+        assert stages._bars.tasks[0].total is None
+
+
+def test_a_line_that_is_told_meanwhile_stands_above_the_panel(terminal, monkeypatch):
+    monkeypatch.setattr("sys.stderr", terminal)
+    with Progress(terminal) as progress:
+        progress.doing("reading mnist")
+        before = len(terminal.getvalue())
+        tell("mnist: 10 classes")
+        told = terminal.getvalue()[before:]
+    assert told.index("\x1b[2K") < told.index("gi: mnist: 10 classes") < told.index("reading mnist")
+
+
+def test_a_told_line_breaks_between_words(terminal, monkeypatch):
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setenv("COLUMNS", "60")
+    tell("mnist: 10 classes, 55000 training / 5000 validation / 10000 test images of 28x28 grey")
+    assert terminal.getvalue() == (
+        "gi: mnist: 10 classes, 55000 training / 5000 validation /\n    10000 test images of 28x28 grey\n"
+    )

@@ -1,0 +1,166 @@
+"""What the events of a run say so far, and how long the rest of it takes."""
+
+import math
+import time
+from collections import Counter
+from collections.abc import Sequence
+
+from gi.archive import FrontMember
+from gi.core.objectives import OBJECTIVES, Objective
+from gi.core.types import Failed, Outcome
+from gi.search.events import (
+    Doing,
+    Evaluated,
+    Finished,
+    GenerationEnded,
+    GenerationStarted,
+    Opened,
+    Planned,
+    Retrained,
+    RetrainingStarted,
+    RunEvent,
+    Stopping,
+    Varied,
+)
+
+
+class RunState:
+    """What a display says of a run, kept up to date from its events."""
+
+    def __init__(self) -> None:
+        """Nothing is known yet but when it started."""
+        self.started = self.doing_since = time.monotonic()
+        self.doing = ""
+        self.opened: Opened | None = None
+        self.plan: Planned | None = None
+        self.planned_at = 0.0
+        self.generation = self.generations = self.first = 0
+        self.first_ended_at: float | None = None
+        self.first_cpu_s = self.ended_at = self.ended_cpu_s = 0.0
+        self.slots = self.decided = self.evaluated = self.total = self.from_cache = 0
+        self.trained: Counter[int] = Counter()
+        self.failures: Counter[str] = Counter()
+        self.volumes: list[float] = []
+        self.members: tuple[FrontMember, ...] = ()
+        self.images = 0
+        self.retraining: RetrainingStarted | None = None
+        self.retrained, self.retraining_at = 0, 0.0
+        self.stopping: Stopping | None = None
+        self.finals_s, self.budget_s, self.cpu_s = 0.0, math.inf, 0.0
+
+    def objective(self, key: str) -> Objective:
+        """The objective of this key as the run measures it."""
+        return self.opened.run.config.objective(key) if self.opened else OBJECTIVES[key]
+
+    @property
+    def objectives(self) -> Sequence[Objective]:
+        """Those of the run; those that every run has before it is known."""
+        return self.opened.run.objectives if self.opened else [OBJECTIVES[key] for key in ("error", "params", "time")]
+
+    def take(self, event: RunEvent) -> None:
+        """Changes the state by one event."""
+        match event:
+            case Doing():
+                self.doing, self.doing_since = event.what, time.monotonic()
+            case Planned():
+                self.plan, self.planned_at = event, time.monotonic()
+            case Opened():
+                self._open(event)
+            case GenerationStarted():
+                self.generation, self.generations, self.slots = event.number, event.generations, event.slots
+                self.decided = self.evaluated = 0
+                self.doing = ""
+            case Varied():
+                self.decided += 1
+            case Evaluated():
+                self.evaluated += 1
+                self.total += 1
+                self.trained[event.images] += 1
+                self._count(event.outcome)
+            case GenerationEnded():
+                self._end(event)
+            case RetrainingStarted():
+                self.retraining, self.retraining_at = event, time.monotonic()
+            case Retrained():
+                self.retrained += 1
+                self._count(event.outcome)
+            case Stopping():
+                self.stopping = event
+            case Finished():
+                self.stopping = None
+
+    def _open(self, event: Opened) -> None:
+        """Takes up what the run did in sessions before this one."""
+        self.opened, self.volumes, self.trained = event, list(event.hypervolumes), Counter(event.trained)
+        self.generations, self.generation = event.run.config.generations, max(event.summary.generations, 0)
+        self.total, self.from_cache = event.summary.evaluations, event.summary.from_cache
+        self.members, self.images = event.summary.front, max(event.trained, default=0)
+        self.cpu_s = self.ended_cpu_s = event.summary.cpu_s
+
+    def _count(self, outcome: Outcome) -> None:
+        self.from_cache += outcome.cached
+        # Between the ends of generations, which tell what everything took: a training's own seconds.
+        self.cpu_s += 0.0 if outcome.cached else outcome.cost.cpu_s
+        if isinstance(outcome, Failed):
+            self.failures[f"{outcome.stage}: {outcome.reason}"] += 1
+
+    def _end(self, event: GenerationEnded) -> None:
+        self.ended_at = time.monotonic()
+        if self.first_ended_at is None:  # the first one pays for what happens once: it predicts nothing
+            self.first, self.first_ended_at, self.first_cpu_s = event.number, self.ended_at, event.cpu_s
+        self.cpu_s = self.ended_cpu_s = event.cpu_s
+        self.budget_s, self.finals_s = event.budget_cpu_s or math.inf, event.finals_cpu_s
+        self.total, self.from_cache = event.evaluations, event.from_cache
+        self.members, self.images = event.members, event.images
+        self.volumes.append(event.hypervolume)
+        self.failures = Counter(event.failures)
+
+    # ------------------------------------------------------------------------------------------------- time left
+
+    def left_s(self) -> float | None:
+        """The seconds that the rest of the run takes at the pace so far, None where nobody can tell yet.
+
+        The generations to come, as far as the budget goes, and the final trainings. Before two generations have ended
+        it is what the plan says.
+        """
+        now = time.monotonic()
+        if self.retraining:
+            return self._finals_left_s(now)
+        done = self.generation - self.first
+        if self.first_ended_at is None or done < 1:
+            return self._planned_left_s(now)
+        share = self.evaluated / self.slots if self.slots else 0.0
+        # At least half a slot: right after the start one quick outcome would predict minutes.
+        pace = (now - self.first_ended_at) / max(done - 1 + share, 0.5)
+        search_s = pace * max(self.generations - self.generation + 1 - share, 0)
+        wall_for_cpu = self._wall_for_cpu()
+        if wall_for_cpu is None:
+            return search_s
+        # What the budget pays for bounds the search, wherever the generations would end.
+        paid_s = (self.budget_s - self.ended_cpu_s - self.finals_s) * wall_for_cpu - (now - self.ended_at)
+        return max(min(search_s, paid_s), 0.0) + self.finals_s * wall_for_cpu
+
+    def _planned_left_s(self, now: float) -> float | None:
+        if self.plan is None or self.plan.cpu_s is None:
+            return None
+        left_s = self.plan.cpu_s / self.plan.workers - (now - self.planned_at)
+        return left_s if left_s > 0 else None  # an estimate that is used up says nothing more
+
+    def _finals_left_s(self, now: float) -> float | None:
+        assert self.retraining is not None
+        passed_s, jobs = now - self.retraining_at, self.retraining.jobs
+        if self.retrained:
+            return max(self.retraining_s() * (jobs - self.retrained), 0.0)
+        wall_for_cpu = self._wall_for_cpu()
+        left_s = 0.0 if wall_for_cpu is None else self.finals_s * wall_for_cpu - passed_s
+        return left_s if left_s > 0 else None
+
+    def retraining_s(self) -> float:
+        """The wall seconds of one final training, by those that ended; more than one go on at once."""
+        return (time.monotonic() - self.retraining_at) / max(self.retrained, 1)
+
+    def _wall_for_cpu(self) -> float | None:
+        """The wall seconds that a CPU second took since the first generation; None before anybody can tell."""
+        if self.first_ended_at is None or self.ended_cpu_s <= self.first_cpu_s:
+            return None
+        return (self.ended_at - self.first_ended_at) / (self.ended_cpu_s - self.first_cpu_s)
