@@ -108,6 +108,7 @@ ROOMS = {
     "report": (
         "constraints",
         "own_model",
+        "labels",
         "plot",
         "table",
         "explanation",

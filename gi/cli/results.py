@@ -12,7 +12,7 @@ from gi.core.errors import ConfigError
 
 @click.command()
 @run_folder
-@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.png", help="Draw it, too.")
+@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.png|svg", help="Draw it, too.")
 @click.option(
     "--top",
     type=click.IntRange(1),

@@ -38,9 +38,9 @@ def print_front(archive: Archive, top: int | None = None) -> None:
 
 
 def front_plot(archive: Archive, path: Path) -> None:
-    """Draws validation error against parameters and against time into the PNG at `path`. Raises `ConfigError`."""
-    if path.suffix.lower() != ".png":
-        raise ConfigError(f"--plot {path}: the picture is a PNG, name it something.png.")
+    """Draws validation error against parameters and against time into the picture at `path`. Raises `ConfigError`."""
+    if path.suffix.lower() not in (".png", ".svg"):
+        raise ConfigError(f"--plot {path}: the picture is a PNG or an SVG, name it something.png or something.svg.")
     run, summary = archive.run(), run_summary(archive)
     on_front = {member.id for member in summary.front}
     if not on_front:

@@ -269,7 +269,16 @@ def test_before_two_generations_the_time_left_is_the_plans(clock):
     progress(Planned(114, ((640, 114),), 12, 180.0, 2))
     clock.now_s += 30
     assert progress._state.left_s() == pytest.approx(60)
+    progress(Evaluated("a", Scored(BEST, Cost(50.0, 1.0, 60.0, 60.0)), 640))
+    assert progress._state.left_s() == pytest.approx(120 / 2), "no machine is faster than the plan's"
     clock.now_s += 90
+    assert progress._state.left_s() == pytest.approx(120 * 2), "and a busy one slower"
+
+
+def test_a_plan_that_is_used_up_tells_no_time_left(clock):
+    progress = Progress(io.StringIO())
+    progress(Planned(114, ((640, 114),), 12, 180.0, 2))
+    clock.now_s += 91
     assert progress._state.left_s() is None
 
 

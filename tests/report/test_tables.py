@@ -170,7 +170,7 @@ def test_the_plot_is_a_png(archive, tmp_path):
 
 
 def test_another_picture_format_is_refused(archive, tmp_path):
-    with pytest.raises(ConfigError, match="the picture is a PNG"):
+    with pytest.raises(ConfigError, match="the picture is a PNG or an SVG"):
         front_plot(archive, tmp_path / "front.pdf")
 
 

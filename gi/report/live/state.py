@@ -23,6 +23,8 @@ from gi.search.events import (
     Varied,
 )
 
+_TELLING = 0.05  # of the planned CPU seconds: what ended before is too little to tell a pace
+
 
 class RunState:
     """What a display says of a run, kept up to date from its events."""
@@ -143,7 +145,10 @@ class RunState:
     def _planned_left_s(self, now: float) -> float | None:
         if self.plan is None or self.plan.cpu_s is None:
             return None
-        left_s = self.plan.cpu_s / self.plan.workers - (now - self.planned_at)
+        passed_s, used_s, quiet = now - self.planned_at, self.cpu_s, 1 / self.plan.workers
+        if used_s > _TELLING * self.plan.cpu_s:  # by then it shows how busy the machine is
+            return max(self.plan.cpu_s - used_s, 0.0) * max(passed_s / used_s, quiet)
+        left_s = self.plan.cpu_s * quiet - passed_s
         return left_s if left_s > 0 else None  # an estimate that is used up says nothing more
 
     def _finals_left_s(self, now: float) -> float | None:
