@@ -74,6 +74,19 @@ def write_run(folder, *, config=CONFIG, finished=True, home=SEED_ORIGIN, donor=D
     return folder
 
 
+def write_weights(path, text):
+    """Writes the state dict of a program as a training leaves it, and returns it."""
+    import torch
+
+    from gi.trace.program.candidate import build, load
+
+    torch.manual_seed(0)
+    state = build(load(text)).state_dict()
+    path.parent.mkdir(exist_ok=True)
+    torch.save(state, path)
+    return state
+
+
 def scored(error, params, time):
     figures = {"error": error, "params": params, "time": time, "macs": 1e4, "train_time": 1.0, "size": 500}
     return Scored(figures, Cost(1.0, 0.1, 1.2, 1.3))

@@ -316,16 +316,18 @@ def _exported(archive: "Archive", folder: Path) -> str:
     """
     try:
         from gi.archive import front_members
-        from gi.export import best_member, export_model
+        from gi.export import best_member, export_best
 
         chosen = best_member(front_members(archive), archive.run().objectives, BEST)
-        export_model(archive, chosen.id, folder / "best" / "model.py", weights=bool(chosen.weights), force=True)
+        without = export_best(archive, chosen.id, folder / "best" / "model.py")
         metric = archive.run().config.objective(BEST).title
     except Exception as error:
         told = str(error) if isinstance(error, GiError | OSError) else f"{type(error).__name__} {error}"
         return f"the best of the front is not exported: {' '.join(told.split())} Try `gi export {folder} ID`."
     by = "by its final trainings' mean on the validation split" if chosen.validation_errors else "in the search"
-    return f"{folder}/best/model.py holds {chosen.id[:8]}, the front's best {metric} {by}"
+    return f"{folder}/best/model.py holds {chosen.id[:8]}, the front's best {metric} {by}" + (
+        f"; without weights: {without}" if chosen.weights and without else ""
+    )
 
 
 def _finals(archive: "Archive") -> dict[str, int]:

@@ -5,14 +5,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from gi.cli.limits import parse_limits, refuse_unused_limits, training_limits
 from gi.cli.options import Form, answer_form, isolation, print_answer, run_folder, say, tell
+from gi.core.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from gi.archive import Archive
     from gi.explain import Explanation, Verdict
     from gi.export import Subject
+    from gi.export.formats import Format
 
 
 @click.command()
@@ -26,8 +31,22 @@ if TYPE_CHECKING:
     help="Which member of the front, where no ID is given.",
 )
 @click.option("-o", "--out", type=click.Path(path_type=Path), show_default="model.py", help="The file.")
-@click.option("--weights", is_flag=True, help="Write the trained weights beside it, as a state dict (.pt).")
+@click.option("--weights", is_flag=True, help="Write the trained weights beside it (.safetensors).")
 @click.option("--onnx", is_flag=True, help="Write the trained network beside it as ONNX (.onnx).")
+@click.option("--pt2", is_flag=True, help="Write the trained network beside it for torch.export.load (.pt2).")
+@click.option(
+    "--hub",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Write model.py, model.safetensors, config.json and a README (a model card) to this folder instead.",
+)
+@click.option(
+    "--all",
+    "zoo",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Write every member of the front like --hub, to a folder each, with a README that lists them.",
+)
 @click.option(
     "--patch",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -55,6 +74,8 @@ def export(
     id_: str | None,
     best: str,
     out: Path | None,
+    hub: Path | None,
+    zoo: Path | None,
     patch: Path | None,
     minimise: bool,
     force: bool,
@@ -64,19 +85,33 @@ def export(
     """Write an individual as one plain PyTorch file.
 
     The file builds, trains and scores the network without gi: python model.py --data DIR. Where licences of borrowed
-    lines ask for it, a NOTICE is written beside it.
+    lines ask for it, a NOTICE is written beside it. Weights, ONNX and PT2 files are written once they were read back
+    and gave the network's outputs.
     """
     from gi.archive import Archive, front_members
-    from gi.export import best_member, individual_subject, refuse_existing, refuse_others_beside
+    from gi.export import (
+        best_member,
+        formats,
+        individual_subject,
+        refuse_existing,
+        refuse_others_beside,
+        refuse_replacing,
+    )
 
+    _refuse_together(ctx, "--hub", ("out", "patch"))
+    _refuse_together(ctx, "--all", ("id_", "best", "out", "hub", "patch", "minimise"))
     # The rest of `given` are the limits of a minimisation.
-    kinds = {"weights": given.pop("weights"), "onnx": given.pop("onnx")}
+    kinds = formats(**{kind: given.pop(kind) for kind in ("weights", "onnx", "pt2")})
     # With --patch alone the user wants the patch, and no file that he did not ask for.
-    model = out or (None if patch and not any(kinds.values()) else Path("model.py"))
+    model = out or (None if hub or zoo or (patch and not kinds) else Path("model.py"))
     # Everything that can be refused is refused before trainings are paid for.
-    refuse_existing(model, patch, **kinds, force=force)
+    refuse_existing(model, patch, kinds=kinds, force=force)
+    if hub:
+        refuse_replacing(hub, ("weights", *kinds), force=force)
     if not minimise:
         refuse_unused_limits(ctx, "--minimise")
+    if zoo:
+        ctx.exit(_zoo_written(run, zoo, kinds, force=force, form=form))
     with Archive.open(run) as archive:
         chosen = id_ or best_member(front_members(archive), archive.run().objectives, best).id
         subject = individual_subject(archive, chosen)
@@ -84,8 +119,65 @@ def export(
             refuse_others_beside(archive, subject, model, force=force)
     explanation = _minimised(run, subject.id, given, quiet=form != "text") if minimise else None
     with Archive.open(run) as archive:
-        files = _written(archive, subject, explanation, model, patch, {**kinds, "force": force})
+        if hub:
+            files = _hub_written(archive, subject, explanation, hub, kinds, force)
+        else:
+            files = _written(archive, subject, explanation, model, patch, kinds, force)
     _tell(files, explanation, form)
+
+
+def _refuse_together(ctx: click.Context, flag: str, others: tuple[str, ...]) -> None:
+    """Raises `ConfigError` for a parameter beside `flag` that says something else about what to write where."""
+    flags = {parameter.name: parameter.opts[0] for parameter in ctx.command.params}
+    given = [name for name, opt in flags.items() if ctx.get_parameter_source(name or "") is ParameterSource.COMMANDLINE]
+    beside = [flags[name].replace("id_", "ID") for name in given if name in others]
+    if flag in {flags[name] for name in given} and beside:
+        raise ConfigError(
+            f"{flag} goes without {beside[0]}: it names what is written, and where. Leave one of them out."
+        )
+
+
+def _hub_written(
+    archive: "Archive",
+    subject: "Subject",
+    explanation: "Explanation | None",
+    folder: Path,
+    kinds: "Collection[Format]",
+    force: bool,
+) -> dict[str, Any]:
+    """Writes a network's folder; its files, and the id of the program in it."""
+    from gi.export import export_hub, minimised_subject
+
+    subject = minimised_subject(archive, explanation) if explanation else subject
+    written = export_hub(archive, subject, folder, kinds, force=force)
+    return {"id": written.id, "hub": str(folder), "files": [str(path) for path in written.files]}
+
+
+def _zoo_written(run: Path, folder: Path, kinds: "Collection[Format]", *, force: bool, form: Form) -> int:
+    """Writes the front's folder and says what is in it; the exit status, 1 where a format is missing."""
+    from gi.archive import Archive
+    from gi.export import export_zoo
+    from gi.export.formats import TITLES
+
+    with Archive.open(run) as archive:
+        zoo = export_zoo(archive, folder, kinds, force=force)
+    for member in zoo.members:
+        for kind, reason in member.reasons.items():
+            tell(f"{member.id[:8]} cannot be written as {TITLES[kind]}: {reason}")
+    if zoo.untrained:
+        tell(f"{len(zoo.untrained)} more of the front had no final training and have no weights: they are left out")
+    files = [*zoo.files, *(path for member in zoo.members for path in member.files)]
+    if form != "text":
+        members = [
+            {"id": m.id, "hub": str(m.folder), "files": [str(path) for path in m.files], "reasons": m.reasons}
+            for m in zoo.members
+        ]
+        answer = {"zoo": str(folder), "members": members, "untrained": zoo.untrained, "files": list(map(str, files))}
+        print_answer(form, answer, [{"id": m.id, "file": str(path)} for m in zoo.members for path in m.files])
+    else:
+        for path in files:
+            say(path)
+    return 1 if any(member.reasons for member in zoo.members) else 0
 
 
 def _minimised(run: Path, id_: str, given: dict[str, Any], *, quiet: bool) -> "Explanation":
@@ -115,7 +207,8 @@ def _written(
     explanation: "Explanation | None",
     model: Path | None,
     patch: Path | None,
-    options: dict[str, bool],
+    kinds: "Collection[Format]",
+    force: bool,
 ) -> dict[str, Any]:
     """Writes the files; their names by kind, and the id of the program in them."""
     from gi.export import export_subject, minimised_subject
@@ -123,11 +216,11 @@ def _written(
     subject = minimised_subject(archive, explanation) if explanation else subject
     files: dict[str, Any] = {"id": subject.id}
     if patch:
-        files |= _patch_written(archive, subject, patch, options["force"])
+        files |= _patch_written(archive, subject, patch, force)
     if model:
-        written = export_subject(archive, subject, model, **options)
+        written = export_subject(archive, subject, model, kinds, force=force)
         files |= {key: path and str(path) for key, path in dataclasses.asdict(written).items()}
-    return files
+    return files | {"files": [path for key, path in files.items() if path and key != "id"]}
 
 
 def _patch_written(archive: "Archive", subject: "Subject", out: Path, force: bool) -> dict[str, Any]:
@@ -145,7 +238,14 @@ def _tell(files: dict[str, Any], explanation: "Explanation | None", form: Form) 
 
     if form != "text":
         answer = files | ({"explanation": explanation_json(explanation)} if explanation else {})
-        print_answer(form, answer, [files])
+        print_answer(form, answer, _csv_rows(files))
         return
-    for path in (path for key, path in files.items() if path and key != "id"):
+    for path in files["files"]:
         say(path)
+
+
+def _csv_rows(files: dict[str, Any]) -> list[dict[str, Any]]:
+    """A row with the file of each kind; of a hub's folder a row for each file."""
+    if "hub" in files:
+        return [{"id": files["id"], "file": path} for path in files["files"]]
+    return [{key: value for key, value in files.items() if key != "files"}]

@@ -55,12 +55,14 @@ def grow(
     sets that the index suggests the best is kept, then a second layer on top of it, a third. Then all of it is
     trained. Beside it its control: the same network from Kaiming, trained for as many CPU seconds as all of that took.
     """
-    from gi.export.write import refuse_existing, refuse_other_data
+    from gi.export.write import formats, refuse_existing, refuse_other_data
 
     # The weights' file is named after it: a `-o model.pt` would be its own weights.
     if out.suffix != ".py":
-        raise ConfigError(f"{out} is no .py file: name the model after one, its weights go into a .pt file beside it.")
-    refuse_existing(out, weights=True, force=force)
+        raise ConfigError(
+            f"{out} is no .py file: name the model after one, its weights go into a .safetensors file beside it."
+        )
+    refuse_existing(out, kinds=formats(weights=True), force=force)
     import gi.jobs.grow
 
     settings = gi.jobs.grow.Settings(
@@ -107,4 +109,4 @@ def _print(answer: dict[str, Any], out: Path) -> None:
                 f"{name:13} validation error {figures['validation']:.2%}, test error {figures['test']:.2%}, "
                 f"{figures['steps']} steps, training {figures['train_cpu_s']:.1f} CPU s"
             )
-    say(f"{out}: {grown['num_params']:,} parameters; weights in {out.with_suffix('.pt').name}")
+    say(f"{out}: {grown['num_params']:,} parameters; weights in {out.with_suffix('.safetensors').name}")

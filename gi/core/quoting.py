@@ -17,6 +17,8 @@ from typing import Any
 from gi.core.errors import ConfigError
 
 _LINE_ENDS_AND_PAGES = re.compile(r"\r\n|[\r\n\f\v]")  # the GPL's text has a form feed between its pages
+# What a sentence or a path needs stays as it is; a colon would make a link of a bare address.
+_MARKUP = re.compile(r"[\\`*_{}\[\]<>#|~&!@:$^\"]")
 _NAMES_OF_GIT = frozenset({".git", "git~1"})  # what git itself refuses to write to, on any file system
 
 
@@ -96,6 +98,11 @@ def diff_path(path: str, side: str) -> str:
 def html_text(text: str) -> str:
     """Text within an HTML page or between the quotation marks of an attribute."""
     return html.escape(shown(text))
+
+
+def markdown_text(text: str) -> str:
+    """Text within a line or a table cell of Markdown, where no character of it marks anything up."""
+    return _MARKUP.sub(r"\\\g<0>", shown(text))
 
 
 def json_in_html(value: Any) -> str:

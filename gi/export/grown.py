@@ -9,6 +9,7 @@ from gi.core.files import write_whole
 from gi.core.quoting import comment, docstring, shown
 from gi.data.dataset import Dataset
 from gi.export.data import companion_name, data_facts, write_splits
+from gi.export.formats import SUFFIXES
 from gi.export.render import DataFacts, Figures, model_text
 
 
@@ -50,13 +51,13 @@ class GrownModel:
 
 
 def write_grown(out: Path, model: GrownModel) -> None:
-    """Writes the file `out`, `out` with the suffix .pt, and data/ where the data set has no files of its own."""
+    """Writes the file `out`, its weights beside it, and data/ where the data set has no files of its own."""
     data = data_facts(model.dataset, model.given)
     figures = Figures(
         num_params=model.num_params, batch_size=model.batch_size, steps=model.steps,
         validation_errors=(model.validation,), test_errors=(model.test,),
     )  # fmt: skip
-    weights = out.with_suffix(".pt")
+    weights = out.with_suffix(SUFFIXES["weights"])
     text = model_text(model.text, (), data, figures, header=_header(model, data, weights.name))
     companion = companion_name(model.dataset, model.given)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -82,7 +83,7 @@ python model.py               builds the network, prints its parameters and its 
 python model.py --data DIR    trains it from PyTorch's own start and prints its error on the test split;
                               DIR holds {shown(data.hint)}
 
-As it was grown and trained: net.load_state_dict(torch.load("{shown(weights)}", weights_only=True)).
+As it was grown and trained: net.load_state_dict(safetensors.torch.load_file("{shown(weights)}")).
 """
     origins = [line for number, layer in enumerate(model.layers, start=1) for line in _origin_lines(number, layer)]
     heading = "# Where the kernels come from, before all layers were trained together:"

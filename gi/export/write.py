@@ -1,21 +1,25 @@
-"""Writes an individual of a run to files: the program, its data if needed, weights, ONNX model and NOTICE."""
+"""Writes an individual of a run to files: the program, its data if needed, its network in other formats, a NOTICE."""
 
 import filecmp
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
+import gi
 from gi.archive import Archive, RunRecord
-from gi.core.errors import ConfigError, CorpusError
+from gi.core.errors import ConfigError, CorpusError, RunError
 from gi.core.files import write_whole
+from gi.core.quoting import json_text
 from gi.core.settings import RunConfig, cache_folder
 from gi.core.types import Origin
 from gi.corpus import Corpus, default_corpus_file
 from gi.data.dataset import Dataset, run_dataset
 from gi.export.data import companion_name, data_facts, write_splits
+from gi.export.formats import SUFFIXES, Converted, Format, converted
 from gi.export.notice import Terms, notice_text
 from gi.export.render import Figures, model_text
 from gi.export.subject import Subject, individual_subject
@@ -31,6 +35,7 @@ class Exported:
     data: Path | None = None
     weights: Path | None = None
     onnx: Path | None = None
+    pt2: Path | None = None
     notice: Path | None = None
 
 
@@ -40,50 +45,109 @@ def model_source(archive: Archive, id_: str) -> str:
 
 
 def export_model(
-    archive: Archive, id_: str, out: Path, *, weights: bool = False, onnx: bool = False, force: bool = False
+    archive: Archive,
+    id_: str,
+    out: Path,
+    *,
+    weights: bool = False,
+    onnx: bool = False,
+    pt2: bool = False,
+    force: bool = False,
 ) -> Exported:
     """Writes the file `out` for an individual and what goes beside it: see `export_subject`."""
-    return export_subject(archive, individual_subject(archive, id_), out, weights=weights, onnx=onnx, force=force)
+    kinds = formats(weights=weights, onnx=onnx, pt2=pt2)
+    return export_subject(archive, individual_subject(archive, id_), out, kinds, force=force)
 
 
 def export_subject(
-    archive: Archive, subject: Subject, out: Path, *, weights: bool = False, onnx: bool = False, force: bool = False
+    archive: Archive, subject: Subject, out: Path, kinds: Collection[Format] = (), *, force: bool = False
 ) -> Exported:
     """Writes the file `out` for a program and what goes beside it, each whole or not at all.
 
-    Weights become `out` with the suffix .pt, the ONNX model with .onnx; a data set that has no test files of its own
-    is written to data/, and what the licences of borrowed lines ask for to NOTICE. Raises `ConfigError` for files that
-    exist (without `force`), `RunError` for weights that the run does not have.
+    The trained network goes into a file for each of `kinds`, named like `out` with the format's suffix; a data set that
+    has no test files of its own to data/, and what the licences of borrowed lines ask for to NOTICE. Raises
+    `ConfigError` for files that exist (without `force`), `RunError` for weights that the run does not have and for a
+    format that the network cannot be written in.
     """
     config = archive.run().config
     dataset = run_dataset(config)
-    notice = _notice(archive, subject)
-    plan = Exported(
-        subject.id,
-        out,
-        _companion(dataset, config.dataset, out),
-        out.with_suffix(".pt") if weights else None,
-        out.with_suffix(".onnx") if onnx else None,
-        out.with_name("NOTICE") if notice else None,
-    )
-    trained = subject.trained(archive.folder) if weights or onnx else None
     # Every refusal comes before the first file: an export that fails leaves the folder as it was.
-    refuse_existing(out, weights=weights, onnx=onnx, force=force)
+    refuse_existing(out, kinds=kinds, force=force)
     refuse_others_beside(archive, subject, out, force=force)
+    with converted_subject(archive, subject, dataset, kinds) as network:
+        network.refuse_missing()
+        return write_files(archive, subject, dataset, out, network, companion_path(dataset, config.dataset, out))
+
+
+def export_best(archive: Archive, id_: str, out: Path) -> str:
+    """Writes the file `out` in place of another one, with weights where there are any; why there are none, else ""."""
+    subject = individual_subject(archive, id_)
+    reason = "the run has none"
+    if subject.weights:
+        try:
+            export_subject(archive, subject, out, ["weights"], force=True)
+        except RunError as error:  # hours of search stand behind the program: it is written all the same
+            reason = str(error)
+        else:
+            return ""
+    out.with_suffix(SUFFIXES["weights"]).unlink(missing_ok=True)  # of another program
+    export_subject(archive, subject, out, force=True)
+    return reason
+
+
+@contextmanager
+def converted_subject(
+    archive: Archive, subject: Subject, dataset: Dataset, kinds: Collection[Format]
+) -> Iterator[Converted]:
+    """The trained network of a program in each of `kinds`, checked. Raises `RunError` where the run has no weights."""
+    trained = subject.trained(archive.folder) if kinds else Path()
+    facts = json_text(network_facts(archive.run(), subject, dataset))
+    with converted(
+        subject.text, trained, dataset.task, kinds, entry=archive.run().config.entry, config=facts
+    ) as network:
+        yield network
+
+
+def write_files(
+    archive: Archive, subject: Subject, dataset: Dataset, out: Path, network: Converted, companion: Path | None = None
+) -> Exported:
+    """Writes the program to `out`, the network in the formats that it has, the NOTICE, and the data to `companion`."""
+    notice = _notice(archive, subject)
     text = _source(archive.run(), subject, dataset)
     out.parent.mkdir(parents=True, exist_ok=True)
-    if plan.onnx and trained:
-        from gi.export.onnx import onnx_bytes
-
-        write_whole(plan.onnx, onnx_bytes(subject.text, trained, dataset.task, config.entry))
-    if plan.weights and trained:
-        write_whole(plan.weights, trained.read_bytes())
-    if plan.data:
-        write_splits(dataset, plan.data)
-    if plan.notice:
-        write_whole(plan.notice, notice.encode())
+    files: dict[str, Path] = {kind: out.with_suffix(SUFFIXES[kind]) for kind in network.kinds}
+    for kind in network.kinds:
+        network.write(kind, files[kind])
+    if companion:
+        write_splits(dataset, companion)
+        files["data"] = companion
+    if notice:
+        files["notice"] = out.with_name("NOTICE")
+        write_whole(files["notice"], notice.encode())
+    # The program comes last: a file `out` that exists has what it needs beside it.
     write_whole(out, text.encode())
-    return plan
+    return Exported(subject.id, out, **files)
+
+
+def network_facts(run: RunRecord, subject: Subject, dataset: Dataset) -> dict[str, Any]:
+    """What somebody needs to feed a network and to read its outputs, as values for JSON.
+
+    Its input is (n, channels, height, width): pixels of 0..255, less `mean`, through `std`, channel by channel.
+    """
+    return {
+        "made_by": f"gi {gi.__version__}",
+        "id": subject.id,
+        "network": run.config.entry,
+        "task": "image-classification",
+        "dataset": dataset.name,
+        "input_shape": list(dataset.task.input_shape),
+        "classes": list(dataset.class_names),
+        "mean": list(dataset.mean),
+        "std": list(dataset.std),
+        "parameters": subject.num_params,
+        "validation_errors": list(subject.validation_errors),
+        "test_errors": list(subject.test_errors),
+    }
 
 
 def refuse_others_beside(archive: Archive, subject: Subject, out: Path, *, force: bool) -> None:
@@ -102,12 +166,13 @@ def refuse_others_beside(archive: Archive, subject: Subject, out: Path, *, force
 
 def refuse_other_data(dataset: Dataset, given: str, out: Path) -> None:
     """Raises `ConfigError` where the data that goes beside the file `out` would replace another file in data/."""
-    companion = _companion(dataset, given, out)
+    companion = companion_path(dataset, given, out)
     if companion and _exists(companion) and not _holds_splits(companion, dataset):
         raise _replaced(companion)
 
 
-def _companion(dataset: Dataset, given: str, out: Path) -> Path | None:
+def companion_path(dataset: Dataset, given: str, out: Path) -> Path | None:
+    """The file for the data that goes beside the file `out`; None where the data set's own files will do."""
     name = companion_name(dataset, given)
     return out.parent / "data" / name if name else None
 
@@ -175,16 +240,21 @@ def _figures(run: RunRecord, subject: Subject, dataset: Dataset) -> Figures:
     )
 
 
+def formats(*, weights: bool = False, onnx: bool = False, pt2: bool = False) -> tuple[Format, ...]:
+    """The formats that are asked for, in the order of `SUFFIXES`."""
+    asked: dict[Format, bool] = {"weights": weights, "onnx": onnx, "pt2": pt2}
+    return tuple(kind for kind in SUFFIXES if asked[kind])
+
+
 def refuse_existing(
-    out: Path | None, patch: Path | None = None, *, weights: bool = False, onnx: bool = False, force: bool = False
+    out: Path | None, patch: Path | None = None, *, kinds: Collection[Format] = (), force: bool = False
 ) -> None:
     """Raises `ConfigError` for a model that is no .py file, and for a file that would be replaced without `force`."""
-    beside = {".pt": weights, ".onnx": onnx}
-    planned = [out, *(out.with_suffix(suffix) for suffix, asked in beside.items() if asked)] if out else []
+    planned = [out, *(out.with_suffix(SUFFIXES[kind]) for kind in kinds)] if out else []
     if out is not None and out.is_dir():
-        raise ConfigError(f"{out} is a folder: pass a file as -o.")
+        raise ConfigError(f"{out} is a folder: pass a file as -o, or --hub {out}.")
     if out is not None and out.suffix != ".py":
-        raise ConfigError(f"{out} is no .py file: name the model after one; weights (.pt) and ONNX go beside it.")
+        raise ConfigError(f"{out} is no .py file: name the model after one; weights and other formats go beside it.")
     for path, flag in (*((path, "-o") for path in planned), (patch, "--patch")):
         if path is not None and path.exists() and not force:
             raise ConfigError(f"{path} exists: pass --force to replace it, or another name as {flag}.")

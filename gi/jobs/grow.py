@@ -74,7 +74,7 @@ def grow(
     index = Index.open(settings.index)
     text = program(dataset.task, settings.widths)
     with tempfile.TemporaryDirectory(prefix="gi-grow-") as scratch:
-        weights = Path(scratch, "model.pt")
+        weights = Path(scratch, "model.safetensors")
         order = _order(settings, dataset, index, text, Path(scratch, "donors"), weights)
         answer = _grown(order, control=control, on_stage=on_stage)
         on_stage(f"writing {out}")

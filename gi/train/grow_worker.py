@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from gi.core.errors import WeightsError
@@ -74,7 +75,7 @@ def train_found(order: dict[str, Any]) -> dict[str, Any]:
     dataset = _opened(asked)
     seed_everything(asked.seed, "weights")
     net = build(load(asked.text))
-    net.load_state_dict(torch.load(asked.weights, weights_only=True))
+    net.load_state_dict(load_file(asked.weights))
     figures = _trained(asked, net, dataset, Batches(dataset, "train", "cpu"), asked.images)
     _save(net, asked)
     return figures
@@ -97,7 +98,7 @@ def _opened(asked: Order) -> Dataset:
 
 
 def _save(net: nn.Module, asked: Order) -> None:
-    torch.save({name: value.detach().contiguous() for name, value in net.state_dict().items()}, asked.weights)
+    save_file({name: value.detach().contiguous() for name, value in net.state_dict().items()}, asked.weights)
 
 
 def _searched(asked: Order, batches: Batches) -> tuple[Grown, Tally]:

@@ -18,7 +18,7 @@ def test_an_export_that_fails_costs_a_line_and_not_the_front(tmp_path, monkeypat
     def failing(*_, **__):
         raise fault
 
-    monkeypatch.setattr("gi.export.export_model", failing)
+    monkeypatch.setattr("gi.export.export_best", failing)
     folder = write_run(tmp_path / "run")
     with Archive.open(folder) as archive:
         summary = run_summary(archive)

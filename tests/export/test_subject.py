@@ -1,13 +1,15 @@
 import dataclasses
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from gi.archive import Archive
 from gi.core.errors import ConfigError, RunError
 from gi.core.types import Scored, SeededLayer, Seeding
 from gi.explain import Change, Explanation, Verdict
 from gi.export import export_subject, individual_subject, minimised_subject, refuse_existing
-from tests.small_run import BROKEN_ID, CONFIG, DEEP, DEEP_ID, DONOR, SEED_ORIGIN, SMALL_ID, write_run
+from tests.small_run import BROKEN_ID, CONFIG, DEEP, DEEP_ID, DONOR, SEED_ORIGIN, SMALL_ID, write_run, write_weights
 
 LESS = DEEP.replace("            nn.Hardswish(),\n", "")
 
@@ -103,10 +105,10 @@ def test_a_minimised_program_is_written_with_its_figures(archive, tmp_path):
 def test_its_weights_are_those_of_its_own_training(archive, tmp_path):
     subject = minimised_subject(archive, explanation())
     with pytest.raises(RunError, match="no weights of aa11bb22"):
-        export_subject(archive, subject, tmp_path / "m.py", weights=True)
-    subject.weights.parent.mkdir()
-    subject.weights.write_bytes(b"own")
-    assert export_subject(archive, subject, tmp_path / "m.py", weights=True).weights.read_bytes() == b"own"
+        export_subject(archive, subject, tmp_path / "m.py", ["weights"])
+    state = write_weights(subject.weights, subject.text)
+    written = export_subject(archive, subject, tmp_path / "m.py", ["weights"])
+    assert torch.equal(load_file(written.weights)["layers.1.weight"], state["layers.1.weight"])
 
 
 def test_a_notice_stands_beside_the_file_where_a_licence_asks_for_it(archive, tmp_path):
@@ -119,15 +121,15 @@ def test_a_notice_stands_beside_the_file_where_a_licence_asks_for_it(archive, tm
 
 
 def test_files_that_are_there_are_refused_before_anything_is_trained(tmp_path):
-    (tmp_path / "m.pt").write_text("mine")
+    (tmp_path / "m.safetensors").write_text("mine")
     refuse_existing(tmp_path / "m.py")
-    with pytest.raises(ConfigError, match=r"m\.pt exists: pass --force"):
-        refuse_existing(tmp_path / "m.py", weights=True)
+    with pytest.raises(ConfigError, match=r"m\.safetensors exists: pass --force"):
+        refuse_existing(tmp_path / "m.py", kinds=["weights"])
     with pytest.raises(ConfigError, match="another name as --patch"):
-        refuse_existing(None, tmp_path / "m.pt")
-    refuse_existing(tmp_path / "m.py", weights=True, force=True)
+        refuse_existing(None, tmp_path / "m.safetensors")
+    refuse_existing(tmp_path / "m.py", kinds=["weights"], force=True)
     with pytest.raises(ConfigError, match=r"is no \.py file"):
-        refuse_existing(tmp_path / "new.pt", weights=True)
+        refuse_existing(tmp_path / "new.pt", kinds=["weights"])
 
 
 def test_a_patch_is_of_what_is_left(archive, tmp_path, monkeypatch):

@@ -5,6 +5,8 @@ import sys
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from gi.archive import Archive
 from gi.core.errors import ConfigError, RunError
@@ -12,7 +14,7 @@ from gi.core.types import Task
 from gi.data.dataset import run_dataset
 from gi.export import export_model, model_source
 from gi.export.data import data_facts
-from tests.small_run import BROKEN_ID, CONFIG, DEEP_ID, SMALL, SMALL_ID, write_run
+from tests.small_run import BROKEN_ID, CONFIG, DEEP, DEEP_ID, SMALL, SMALL_ID, write_run, write_weights
 
 STANDARD = sys.stdlib_module_names
 
@@ -117,13 +119,13 @@ def test_weights_that_are_not_there_are_refused_before_anything_is_written(archi
     assert not (tmp_path / "new").exists()
 
 
-def test_weights_are_copied_from_the_run(archive, tmp_path):
-    folder = archive.folder / "weights"
-    folder.mkdir()
-    (folder / f"{DEEP_ID}.pt").write_bytes(b"weights")
+def test_weights_are_those_of_the_run(archive, tmp_path):
+    state = write_weights(archive.folder / "weights" / f"{DEEP_ID}.pt", DEEP)
     written = export_model(archive, DEEP_ID, tmp_path / "model.py", weights=True)
-    assert written.weights == tmp_path / "model.pt"
-    assert written.weights.read_bytes() == b"weights"
+    assert written.weights == tmp_path / "model.safetensors"
+    handed_on = load_file(written.weights)
+    assert handed_on.keys() == state.keys()
+    assert all(torch.equal(handed_on[name], state[name]) for name in state)
 
 
 def test_an_individual_that_failed_is_not_exported(archive, tmp_path):
@@ -199,8 +201,6 @@ AUGMENTATIONS = {
 
 @pytest.mark.parametrize(("imports", "augmentation"), AUGMENTATIONS.values(), ids=AUGMENTATIONS)
 def test_a_seed_gives_the_training_that_a_run_gives(imports, augmentation):
-    import torch
-
     from gi.data.dataset import open_split
     from gi.export.render import Figures, model_text
     from gi.trace.program.candidate import build, load

@@ -287,12 +287,13 @@ def test_the_exported_file_leaves_the_users_own_main_out_and_trains(evolved, tmp
     assert "test error" in done.stdout
 
 
-def test_the_network_is_written_as_onnx_and_weights(evolved, tmp_path):
+def test_the_network_is_written_in_every_format(evolved, tmp_path):
     with Archive.open(evolved / "run") as archive:
         best = front_members(archive)[0].id
-    assert run(["export", str(evolved / "run"), best, "-o", "best.py", "--weights", "--onnx"]) == 0
+    assert run(["export", str(evolved / "run"), best, "-o", "best.py", "--weights", "--onnx", "--pt2"]) == 0
+    assert Path("best.pt2").stat().st_size > 1000
     assert Path("best.onnx").stat().st_size > 1000
-    assert Path("best.pt").stat().st_size > 1000
+    assert Path("best.safetensors").stat().st_size > 1000
 
 
 def test_a_run_goes_on_from_another_folder(evolved, tmp_path, capsys):

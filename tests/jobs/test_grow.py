@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from gi.cli import run
 from gi.core.errors import ConfigError
@@ -138,7 +139,7 @@ def test_a_grown_model_is_written_with_weights_beside_its_control(way, hows, sai
     how, network, layer, _ = answer["grown"]["layers"][0]
     assert how in hows
     assert f"#   convolution 1, 6 channels: {ORIGINS[how]} {network}, layer {layer}\n#     unknown, " in text
-    weights = torch.load(tmp_path / "model.pt", weights_only=True)
+    weights = load_file(tmp_path / "model.safetensors")
     module = {}
     exec(compile(out.read_text(), "model.py", "exec"), module)
     module["Net"]().load_state_dict(weights)

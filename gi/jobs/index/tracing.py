@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from gi.trace.program.candidate import CandidateError, build, load
@@ -22,8 +23,7 @@ def convert(text: str, weights: str, input_shape: list[int], entry: str, path: s
     """Writes the ONNX model of a program with these weights to `path`; "" or why there is none."""
     try:
         net = build(load(text), entry)
-        # `weights_only`: a checkpoint is a pickle, and would run code otherwise.
-        net.load_state_dict(state_dict(torch.load(weights, map_location="cpu", weights_only=True)))
+        net.load_state_dict(state_dict(_loaded(weights)))
         write(net, input_shape, Path(path))
     except CandidateError as error:
         return f"{error.stage}: {error.reason}"
@@ -31,6 +31,13 @@ def convert(text: str, weights: str, input_shape: list[int], entry: str, path: s
         said = " ".join(" ".join(str(error).split("\n")[:2]).split())  # of a state dict the second line tells what
         return f"{type(error).__name__}: {said[:200]}"
     return ""
+
+
+def _loaded(path: str) -> Any:
+    if path.endswith(".safetensors"):
+        return load_file(path)
+    # `weights_only`: a checkpoint of torch's is a pickle, and would run code otherwise.
+    return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def state_dict(loaded: Any) -> dict[str, torch.Tensor]:
