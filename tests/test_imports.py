@@ -31,6 +31,7 @@ ORDER = (
     "export",
     "report",
     "jobs",
+    "api",
     "cli",
 )
 #: What a package with rooms is made of, folders and modules, in the order in which they may import each other.
@@ -61,6 +62,7 @@ ROOMS = {
         "scoring",
         "cost_model",
         "measure",
+        "predict_worker",
         "start",
         "answer",
         "job",
@@ -141,6 +143,7 @@ OWNERS = {
         "kernels/seed/",
         "jobs/doctor.py",
         "jobs/index/",
+        "api/building.py",
     ),
     "torchvision": (
         "core/compat.py",
@@ -151,7 +154,7 @@ OWNERS = {
         "jobs/index/",
     ),
     "git": ("harvest/",),
-    "sklearn": ("data/", "kernels/"),
+    "sklearn": ("data/", "kernels/", "api/classifier.py"),
     "faiss": ("kernels/",),
     "click": ("cli/",),
     "matplotlib": ("report/", "kernels/mining/"),

@@ -8,8 +8,10 @@ from gi.archive.schema import FILE_NAME, run_file
 from gi.core.errors import ArchiveError
 
 WEIGHTS = "weights"
-# What a process that was killed before its first transaction leaves: the folder may be used again.
-_LEFTOVERS = (LOCK_NAME, f"{FILE_NAME}.part")  # with SQLite's own files beside them: of a run killed before it began
+DATA = "data.npz"  # where the data of a run lies that was given arrays
+# What a new run may find: its data, and what a process that was killed before its first transaction leaves, with
+# SQLite's own files beside it.
+_LEFTOVERS = (DATA, LOCK_NAME, f"{FILE_NAME}.part")
 
 
 def refuse_unfit(folder: Path) -> None:

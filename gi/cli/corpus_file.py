@@ -4,11 +4,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gi.api.default_corpus import build_default_corpus
 from gi.cli.options import tell
-from gi.core.settings import cache_folder, is_offline
+from gi.core.settings import cache_folder
 
 if TYPE_CHECKING:
     from gi.corpus import Corpus
+
+DEFAULT_CORPUS = "the default corpus"
 
 
 def open_corpus(path: Path | None, *, create: bool = False) -> "Corpus":
@@ -20,24 +23,16 @@ def open_corpus(path: Path | None, *, create: bool = False) -> "Corpus":
 
     if path is not None and create and not path.exists():
         return Corpus.create(path)
-    return Corpus.open(path or build_default_corpus())
+    return Corpus.open(path or _default_corpus())
 
 
-def build_default_corpus() -> Path:
-    """The file of the default corpus; tells what is fetched and shows a bar while it is being built, the first time."""
+def _default_corpus() -> Path:
+    """The file of the default corpus, with a bar while it is being built, the first time."""
     from gi.cli.progress import Stages
-    from gi.corpus import default_corpus, default_corpus_file, fetch_text
-    from gi.harvest import packages
 
-    cache, left_out = cache_folder(), list[str]()
-    if not default_corpus_file(cache).exists() and not is_offline():
-        tell(f"{fetch_text(packages())}; GI_OFFLINE=1 leaves them out")
     with Stages(sys.stderr) as progress:
-        progress.start("the default corpus")
-        path = default_corpus(cache, on_progress=progress, tell=left_out.append)
-    for line in left_out:
-        tell(line)
-    return path
+        progress.start(DEFAULT_CORPUS)
+        return build_default_corpus(tell=tell, on_progress=progress)
 
 
 def fetch_missing_packages(stock: "Corpus") -> None:

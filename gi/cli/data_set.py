@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gi.api.telling import tell_dataset
 from gi.cli.options import tell
 from gi.core.errors import ConfigError
 
@@ -32,8 +33,4 @@ def parse_image_size(text: str | None) -> tuple[int, int] | None:
 
 def announce(dataset: "Dataset") -> None:
     """Says on stderr what was read and what was passed over, and warns of what is odd, a line each."""
-    from gi.data.summary import summary_line, warning_lines
-
-    tell(summary_line(dataset))
-    for line in warning_lines(dataset):
-        tell(f"warning: {line}")
+    tell_dataset(dataset, tell)

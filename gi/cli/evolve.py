@@ -1,42 +1,29 @@
 """The main job: `gi evolve`."""
 
 import dataclasses
-import itertools
-import re
 import sys
-from collections.abc import Callable
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
-from gi.cli.corpus_file import build_default_corpus, open_corpus
-from gi.cli.data_set import announce, image_size_option, parse_image_size
-from gi.cli.model_file import ModelFile, arguments_option, fitted_text, read_model, seed_program
-from gi.cli.options import Form, answer_form, isolation, missing_layers_text, print_answer, tell
-from gi.core.errors import ConfigError, GiError
+from gi.cli.corpus_file import DEFAULT_CORPUS
+from gi.cli.data_set import image_size_option, parse_image_size
+from gi.cli.options import Form, answer_form, arguments_option, isolation, print_answer, tell
+from gi.core.errors import ConfigError
 from gi.core.figures import duration_text
 from gi.core.objectives import METRICS, OBJECTIVES
-from gi.core.settings import (
-    OWN_MODEL_FACTOR,
-    WALL_FOR_CPU,
-    RunConfig,
-    cache_folder,
-    default_workers,
-    parse_count,
-    parse_duration,
-    parse_share,
-)
+from gi.core.settings import OWN_MODEL_FACTOR, RunConfig
 
 if TYPE_CHECKING:
-    from gi.archive import Archive, RunSummary
-    from gi.cli.progress import Progress
-    from gi.sandbox.process_cpu import CpuClock
+    from gi.api.runs import Run
+    from gi.archive import Archive
+    from gi.cli.progress import Stages
+    from gi.search.events import RunEvent
 
-BEST = "error"  # whose least value decides what a run exports
 _DEFAULT: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(RunConfig)}
 
 
@@ -107,7 +94,6 @@ _DEFAULT: dict[str, Any] = {field.name: field.default for field in dataclasses.f
 @click.option("--batch-size", type=int, default=_DEFAULT["batch_size"], show_default=True, help="Images of one step.")
 @click.option(
     "--cpu-limit",
-    "cpu_limit_s",
     type=float,
     show_default=f"{_DEFAULT['cpu_limit_s']:g}; for MODEL.py {OWN_MODEL_FACTOR:g} times what it takes itself",
     help="CPU seconds that training on 30,000 images may take; slower programs are refused after a few steps.",
@@ -158,138 +144,96 @@ def evolve(
     ctx: click.Context,
     /,
     *,
-    model: str | None,
-    arguments: tuple[str, ...],
-    workers: int | None,
-    out: Path | None,
     resume: Path | None,
     form: Form,
-    **settings: Any,
+    **options: Any,
 ) -> int:
     """Evolve programs on a data set: the main job.
 
     The search starts from gi's own seed programs, or from the model in MODEL.py. It ends with a Pareto front, printed
     with its test error, and with RUN/best/model.py, its most accurate program as plain PyTorch.
     """
-    if workers is not None and workers < 1:
-        raise ConfigError(f"workers is {workers}: it must be at least 1.")
-    if arguments and model is None:
-        raise ConfigError(f"--arg {arguments[0]}: it is for a model of your own; pass MODEL.py too.")
+    import gi.api.evolving
 
-    from gi.cli.progress import Progress
-    from gi.sandbox.process_cpu import CpuClock
-
-    clock = CpuClock.of_process()
-    missing = missing_layers_text()
-    if missing:
-        tell(f"warning: programs run with less isolation: {missing}; see `gi doctor`.")
-    workers = workers or default_workers()
-    with ExitStack() as held:
-        progress = held.enter_context(Progress(sys.stderr))
-        own = None if model is None or resume else read_model(model, arguments)
+    with _Watching() as watching:
+        told: dict[str, Any] = {"tell": tell, "on_event": watching.on_event, "command": tuple(sys.argv[1:])}
         if resume:
-            job = _resumed(ctx, resume, settings, workers, progress)
+            run = gi.api.evolving.resume(resume, **_given_beside_resume(ctx), **told)
         else:
-            job = _new(own, out, settings, workers, held, clock, progress)
-        summary = job(workers=workers, on_event=progress, command=tuple(sys.argv[1:]), clock=clock)
-    return _finish(Path(summary.run), summary, form)
+            run = gi.api.evolving.evolve(**_parsed(**options), on_progress=watching.on_progress, **told)
+    return _finish(run, form)
 
 
-def _new(
-    model: ModelFile | None,
-    out: Path | None,
-    settings: dict[str, Any],
-    workers: int,
-    held: ExitStack,
-    clock: "CpuClock",
-    progress: "Progress",
-) -> Callable[..., "RunSummary"]:
-    """A new run, ready to start; what it keeps warm until it ends is put into `held`."""
-    config = _config(model, **settings)
-    folder = out or next_run_folder(config.dataset)
-    progress.doing(f"reading {config.dataset_name}")
+class _Watching:
+    """Shows a run on stderr: how it goes on, and in between a bar for the default corpus, where that is built."""
 
-    import gi.search.evolve
-    from gi.archive import refuse_unfit
-    from gi.data.dataset import run_dataset
+    def __init__(self) -> None:
+        from gi.cli.progress import Progress
 
-    refuse_unfit(folder)  # what is wrong with the call is told before the first run's corpus is built
-    dataset = run_dataset(config)
-    if dataset.source_kind in ("folder", "npz"):
-        config = dataclasses.replace(config, dataset=_absolute(config.dataset))
-    if model is not None:
-        from gi.trace.client import CheckWorker
+        self._progress = Progress(sys.stderr)
+        self._bar = ExitStack()  # empty but while the corpus is built
+        self._stages: Stages | None = None
 
-        progress.doing(f"fitting {model.entry} to it")
-        fitted_text(model, dataset.task, held.enter_context(CheckWorker(entry=model.entry)))
-    if config.index is not None:
-        from gi.kernels.donors.from_index import index_pack
-        from gi.kernels.index.reader import Index
+    def on_progress(self, stage: str, done: int, total: int) -> None:
+        """Shows how far the corpus is."""
+        from gi.cli.progress import Stages
 
-        index_pack(Index.open(config.index), cache_folder() / "donors")
-    if config.corpus is not None:
-        with open_corpus(Path(config.corpus)):
-            pass  # one that is missing is told before the data set is
-    announce(dataset)
-    _tell_lag(config, workers)
-    if config.corpus is None:
-        with clock.paused(), progress.paused():  # once for all runs of this machine
-            build_default_corpus()
-    return partial(gi.search.evolve.evolve, config, folder, seeds=None if model is None else (seed_program(model),))
+        if self._stages is None:
+            self._bar.enter_context(self._progress.paused())
+            self._stages = self._bar.enter_context(Stages(sys.stderr))
+            self._stages.start(DEFAULT_CORPUS)
+        self._stages(stage, done, total)
+
+    def on_event(self, event: "RunEvent") -> None:
+        """Shows what an event of the run changes."""
+        self._bar.close()
+        self._progress(event)
+
+    def __enter__(self) -> "_Watching":
+        self._progress.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.close()
+        self._progress.__exit__(kind, error, trace)
 
 
-def _tell_lag(config: RunConfig, workers: int) -> None:
-    """Warns of workers that will have nothing to do."""
-    if config.lag < workers:
-        tell(
-            f"warning: {config.lag} of {workers} workers will work: a decision waits for all trainings but the last "
-            f"{config.lag}. A new run with --lag {workers} uses them all, and finds other programs."
-        )
-
-
-def _resumed(
-    ctx: click.Context, folder: Path, settings: dict[str, Any], workers: int, progress: "Progress"
-) -> Callable[..., "RunSummary"]:
-    """A run that goes on, for more generations or with a larger budget where these are given."""
-    given = {p.name: p.opts[0] for p in ctx.command.params if _was_given(ctx, p.name or "")}
+def _given_beside_resume(ctx: click.Context) -> dict[str, Any]:
+    """What replaces the stored settings of a run that goes on. Raises `ConfigError` for any other option."""
+    given = {p.name or "": p.opts[0] for p in ctx.command.params if _was_given(ctx, p.name or "")}
     refused = [flag for name, flag in given.items() if name not in _WITH_RESUME]
     if refused:
         raise ConfigError(f"{refused[0]} beside --resume: a run goes on with its own settings. Leave it out.")
-
-    import gi.search.evolve
-    from gi.archive import Archive
-    from gi.data.dataset import run_dataset
-
-    with Archive.open(folder) as archive:
-        progress.doing(f"reading {archive.run().config.dataset_name}")
-        announce(run_dataset(archive.run().config))
-        _tell_lag(archive.run().config, workers)
-    return partial(
-        gi.search.evolve.resume,
-        folder,
-        generations=settings["generations"] if "generations" in given else None,
-        budget_cpu_s=parse_duration(settings["budget"]) if "budget" in given else None,
-        time_s=parse_duration(settings["time"], "time") if "time" in given else None,
-    )
+    return {name: ctx.params[name] for name in given if name in _REPLACED}
 
 
-_WITH_RESUME = ("resume", "isolation", "workers", "as_json", "as_csv", "generations", "budget", "time")
+_REPLACED = ("workers", "generations", "budget", "time")
+_WITH_RESUME = ("resume", "isolation", "as_json", "as_csv", *_REPLACED)
+
+
+def _parsed(*, objectives: str, index: str, image_size: str | None, **same: Any) -> dict[str, Any]:
+    """The options of a new run as the interface takes them."""
+    return {
+        "objectives": [key.strip() for key in objectives.split(",")],
+        "index": None if index == "none" else index,
+        "image_size": parse_image_size(image_size),
+        **same,
+    }
 
 
 def _was_given(ctx: click.Context, name: str) -> bool:
     return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
-def _finish(folder: Path, summary: "RunSummary", form: Form) -> int:
-    """Exports the best of the front, prints what was found; the exit status."""
-    from gi.archive import Archive
+def _finish(run: "Run", form: Form) -> int:
+    """Prints what was found; the exit status."""
+    from gi.archive import Archive, run_summary
     from gi.report import nothing_feasible_text, own_model_text, print_front, summary_json
 
-    if summary.state == "interrupted":
-        tell(f"interrupted; go on with: gi evolve --resume {folder}")
-    with Archive.open(folder) as archive:
-        if summary.state == "finished":
-            tell(_exported(archive, folder))
+    with Archive.open(run.path) as archive:
+        summary = run_summary(archive)
         if own := own_model_text(archive):
             tell(own)
         finals = _finals(archive)
@@ -306,28 +250,6 @@ def _finish(folder: Path, summary: "RunSummary", form: Form) -> int:
     if summary.state == "interrupted":
         return 130
     return 1 if nothing else 0
-
-
-def _exported(archive: "Archive", folder: Path) -> str:
-    """Writes the best of the front beside the run; one line on that, or on why there is none.
-
-    Hours of search stand behind the front, which is printed after this: no fault of the export may cost it, not even
-    one that is gi's own.
-    """
-    try:
-        from gi.archive import front_members
-        from gi.export import best_member, export_best
-
-        chosen = best_member(front_members(archive), archive.run().objectives, BEST)
-        without = export_best(archive, chosen.id, folder / "best" / "model.py")
-        metric = archive.run().config.objective(BEST).title
-    except Exception as error:
-        told = str(error) if isinstance(error, GiError | OSError) else f"{type(error).__name__} {error}"
-        return f"the best of the front is not exported: {' '.join(told.split())} Try `gi export {folder} ID`."
-    by = "by its final trainings' mean on the validation split" if chosen.validation_errors else "in the search"
-    return f"{folder}/best/model.py holds {chosen.id[:8]}, the front's best {metric} {by}" + (
-        f"; without weights: {without}" if chosen.weights and without else ""
-    )
 
 
 def _finals(archive: "Archive") -> dict[str, int]:
@@ -349,49 +271,3 @@ def _left_out_text(archive: "Archive", finals: dict[str, int]) -> str:
         f"(programs: {trained} of {len(front_members(archive))}). "
         f"For more: gi evolve --resume {archive.folder} --budget LONGER"
     )
-
-
-def _config(
-    model: ModelFile | None,
-    *,
-    budget: str | None,
-    time: str | None,
-    objectives: str,
-    allow_licence: tuple[str, ...],
-    max_params: str | None,
-    max_error: str | None,
-    cpu_limit_s: float | None,
-    data_root: str | None,
-    corpus: str | None,
-    index: str,
-    image_size: str | None,
-    **same: Any,
-) -> RunConfig:
-    """The settings of a new run. Its paths are absolute: it may be resumed from another folder."""
-    limit_s = _DEFAULT["cpu_limit_s"] if cpu_limit_s is None and model is None else cpu_limit_s
-    return RunConfig(
-        data_root=data_root and _absolute(data_root),
-        corpus=corpus and _absolute(corpus),
-        index=None if index == "none" else _absolute(index),
-        entry="Net" if model is None else model.entry,
-        image_size=parse_image_size(image_size),
-        cpu_limit_s=limit_s,
-        max_params=None if max_params is None else parse_count(max_params),
-        max_error=None if max_error is None else parse_share(max_error),
-        budget_cpu_s=None if budget is None else parse_duration(budget),
-        time_s=None if time is None else parse_duration(time, "time"),
-        objectives=tuple(key.strip() for key in objectives.split(",")),
-        allow_licences=allow_licence,
-        wall_limit_s=max(_DEFAULT["wall_limit_s"], WALL_FOR_CPU * (limit_s or 0)),
-        **same,
-    )
-
-
-def _absolute(path: str) -> str:
-    return str(Path(path).expanduser().absolute())
-
-
-def next_run_folder(dataset: str) -> Path:
-    """The first of runs/DATASET-1, runs/DATASET-2, ... that does not exist."""
-    name = re.sub(r"[^\w.-]+", "-", Path(dataset).name) or "run"
-    return next(folder for n in itertools.count(1) if not (folder := Path("runs", f"{name}-{n}")).exists())

@@ -221,7 +221,7 @@ def _model_files(
 def _checkpoint(
     model: str, arguments: tuple[str, ...], weights: Path, input_shape: str, scratch: Path, licence: str, origin: str
 ) -> "IndexSource":
-    from gi.cli.model_file import read_model
+    from gi.api.model_file import read_model
     from gi.cli.options import parse_task
     from gi.jobs.index.programs import checkpoint_source
     from gi.jobs.index.sources import licence_beside

@@ -11,20 +11,20 @@ from typing import Any, Literal, TypeVar, cast
 
 import click
 
+from gi.api.isolating import refuse_missing
+from gi.api.repairing import task_of
 from gi.core.csv_table import csv_text
 from gi.core.errors import ConfigError
 from gi.core.quoting import json_text, shown
 from gi.core.types import Task
-from gi.sandbox.isolation import ISOLATIONS, VARIABLE, chosen_isolation, probed_layers
+from gi.sandbox.isolation import ISOLATIONS, VARIABLE
 
 
 def _isolate(_context: click.Context, _parameter: click.Parameter, chosen: str) -> None:
     """Sets the isolation of this process's workers. Raises `ConfigError` where strict isolation is not to be had."""
     # By the environment, which the fork servers of all later workers inherit.
     os.environ[VARIABLE] = chosen
-    missing = missing_layers_text() if chosen == "strict" else ""
-    if missing:
-        raise ConfigError(f"--isolation strict: {missing}. Leave it out to run with the layers that there are.")
+    refuse_missing()
 
 
 Form = Literal["text", "json", "csv"]
@@ -56,14 +56,13 @@ isolation = click.option(
     help="How programs are closed off: auto takes each layer that the system has, strict refuses where one is missing.",
 )
 run_folder = click.argument("run", type=click.Path(path_type=Path))
-
-
-def missing_layers_text() -> str:
-    """Which layers of isolation this system lacks, and why; "" where it has them all, or none was asked for."""
-    if chosen_isolation() == "off":
-        return ""
-    lacking = [f"{name} ({why})" for name, why in probed_layers().items() if why]
-    return f"this system lacks {', '.join(lacking)}" if lacking else ""
+arguments_option = click.option(
+    "--arg",
+    "arguments",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="An argument that the model is built with, as a literal; may be repeated.",
+)
 
 
 def print_answer(form: Form, answer: Any, rows: Sequence[Mapping[str, Any]] | None = None) -> None:
@@ -98,9 +97,6 @@ def tell(line: str) -> None:
 def parse_task(input_shape: str, num_classes: int) -> Task:
     """The task that "C,H,W" and a number of classes stand for. Raises `ConfigError`."""
     sizes = input_shape.replace("x", ",").split(",")
-    if len(sizes) != 3 or not all(size.strip().isdigit() and int(size) > 0 for size in sizes):
+    if not all(size.strip().isdigit() for size in sizes):
         raise ConfigError(f"input shape {input_shape!r} is not three positive numbers: write channels,height,width.")
-    if num_classes < 2:
-        raise ConfigError(f"classes is {num_classes}: it must be at least 2.")
-    channels, height, width = map(int, sizes)
-    return Task((channels, height, width), num_classes)
+    return task_of(tuple(map(int, sizes)), num_classes)

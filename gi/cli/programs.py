@@ -7,9 +7,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from gi.api.model_file import fitted_text, read_model
+from gi.api.repairing import repaired_content
 from gi.cli.corpus_file import open_corpus
-from gi.cli.model_file import arguments_option, fitted_text, read_model, refuse_broken
-from gi.cli.options import Form, answer_form, isolation, parse_task, print_answer, print_json_line
+from gi.cli.options import (
+    Form,
+    answer_form,
+    arguments_option,
+    isolation,
+    parse_task,
+    print_answer,
+    print_json_line,
+    tell,
+)
 from gi.core.errors import ConfigError, RunError
 from gi.core.streams import stream
 from gi.core.types import Edit, Try
@@ -84,7 +94,7 @@ def vary(
     with ExitStack() as held:
         # A file without a recipe is varied without one: what stands in it is what the user gave.
         check = held.enter_context(CheckWorker(entry=model.entry, with_recipe=model.has_recipe))
-        start = fitted_text(model.as_it_is, task, check)
+        start = fitted_text(model.as_it_is, task, check, tell=tell)
         stock = held.enter_context(open_corpus(corpus_path))
         variation = Vary(stock.with_licences(allow_licence), check, task, entry=model.entry)
         make = _raw_try if raw else _offspring
@@ -157,14 +167,10 @@ def _origin(edit: Edit) -> dict[str, Any] | None:
 def repair(*, file: str, arguments: tuple[str, ...], input_shape: str, classes: int, form: Form) -> None:
     """Print a model file made to fit a data set's shape."""
     from gi.source.model_file.patching import plain_text
-    from gi.trace.client import CheckWorker
 
-    model, task = read_model(file, arguments), parse_task(input_shape, classes)
-    with CheckWorker(entry=model.entry) as check:
-        content = model.patched(fitted_text(model, task, check))
-    text = plain_text(content)
-    refuse_broken(model, text, task)
+    task = parse_task(input_shape, classes)
+    content = repaired_content(file, task, arguments, tell=tell)
     if form == "text":
         click.echo(content, nl=False)
     else:
-        print_answer(form, {"text": text, "input_shape": task.input_shape, "classes": task.num_classes})
+        print_answer(form, {"text": plain_text(content), "input_shape": task.input_shape, "classes": task.num_classes})

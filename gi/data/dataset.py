@@ -26,7 +26,7 @@ from gi.data.readers.named import KNOWN, NAMED, read_digits, read_named
 from gi.data.readers.npz import read_npz
 from gi.data.splits import LARGEST_SIDE, RawSet, Samples, Splits, split
 
-FORMAT = 3  # of the decoded folder: part of its name, so that another version decodes again
+FORMAT = 4  # of the decoded folder: part of its name, so that another version decodes again
 SplitName = Literal["train", "validation", "test"]
 _META = "dataset.json"
 # In chunks: the whole set as float64 takes eight times its bytes.

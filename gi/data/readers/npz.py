@@ -3,8 +3,8 @@
 Keys: `train_images`, `train_labels`, optionally `test_images`, `test_labels`, `val_images`, `val_labels` (the names of
 MedMNIST), or `x_train`, `y_train`, `x_test`, `y_test` (those of Keras), or with capitals. Images are (n, h, w),
 (n, h, w, c) or (n, c, h, w) with c of 1 or 3; whole numbers from 0 to 255, or real numbers from 0 to 1 and booleans,
-which are kept in 256 steps. Labels are whole numbers from 0, (n,) or (n, 1). Pickled objects are refused. The headers
-of all arrays are checked before one is read.
+which are kept in 256 steps. Labels are whole numbers from 0, (n,) or (n, 1); `class_names`, where it is there, has the
+text of each. Pickled objects are refused. The headers of all arrays are checked before one is read.
 """
 
 import math
@@ -28,6 +28,7 @@ SPELLINGS = {
     "validation": (("val_images", "val_labels"), ("x_val", "y_val"), ("X_val", "y_val"), ("X_val", "Y_val")),
     "test": (("test_images", "test_labels"), ("x_test", "y_test"), ("X_test", "y_test"), ("X_test", "Y_test")),
 }
+CLASS_NAMES = "class_names"
 _NUMBERS = "iufb"  # kinds of types
 _WIDEST = 8  # bytes of one number
 _LARGEST_LABEL = 2.0**31
@@ -59,10 +60,11 @@ def read_npz(path: Path, size: tuple[int, int] | None = None) -> RawSet:
             file.seek(0)
             with np.load(file, allow_pickle=False) as arrays:
                 parts = {part: _read_part(arrays, *pair, path, size) for part, pair in keys.items()}
+                names = _class_names(arrays, parts["train"], path) if CLASS_NAMES in headers else ()
     except _READ_ERRORS as error:
         said = " ".join(str(error).split())[:120].rstrip(".") or type(error).__name__
         raise DatasetError(f"{path} cannot be read as an .npz file ({said}).") from error
-    return RawSet(parts["train"], parts.get("test"), parts.get("validation"), places=keys)
+    return RawSet(parts["train"], parts.get("test"), parts.get("validation"), class_names=names, places=keys)
 
 
 def as_images(array: NDArray[Any], where: str) -> NDArray[np.uint8]:
@@ -178,6 +180,17 @@ def _check_type(header: _ArrayHeader, where: str) -> None:
 def _read_part(arrays: Any, images: str, labels: str, path: Path, size: tuple[int, int] | None) -> Samples:
     pixels = at_size(as_images(arrays[images], f"{path} [{images}]"), size)
     return Samples(pixels, as_labels(arrays[labels], f"{path} [{labels}]"), numbered(images, len(pixels)))
+
+
+def _class_names(arrays: Any, train: Samples, path: Path) -> tuple[str, ...]:
+    """The name of each class. Raises `DatasetError` where they are no texts, or not as many as there are classes."""
+    names, count = arrays[CLASS_NAMES], int(train.labels.max(initial=-1)) + 1
+    if names.shape != (count,) or names.dtype.kind != "U" or len(set(names.tolist())) < count:
+        raise DatasetError(
+            f"{path} [{CLASS_NAMES}] has the shape {names.shape} and type {names.dtype}: expected a different text for "
+            f"each of the {count} classes, ({count},)."
+        )
+    return tuple(names.tolist())
 
 
 def _as_bytes(array: NDArray[Any], where: str) -> NDArray[np.uint8]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gi.cli.model_file import ModelFile, _why, seed_program
+from gi.api.model_file import ModelFile, _why, seed_program
 from gi.core.errors import ConfigError
 from gi.core.trace import Stopped
 

@@ -4,14 +4,12 @@ import ast
 import dataclasses
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
-from gi.cli.options import tell
+from gi.api.telling import Tell
 from gi.core.errors import ConfigError, RunError, SourceError
 from gi.core.quoting import shown
 from gi.core.types import Origin, Program, Task
@@ -19,14 +17,6 @@ from gi.core.types import Origin, Program, Task
 if TYPE_CHECKING:
     from gi.core.trace import Stopped
     from gi.trace.client import CheckWorker
-
-arguments_option = click.option(
-    "--arg",
-    "arguments",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="An argument that the model is built with, as a literal; may be repeated.",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +72,12 @@ def read_model(given: str, arguments: Sequence[str] = ()) -> ModelFile:
     return ModelFile(path, content, with_recipe(text), entry)
 
 
+def argument_texts(arguments: Sequence[str] | Mapping[str, object]) -> tuple[str, ...]:
+    """What a model is built with, as ("depth=18",): given so, or by name."""
+    given = [f"{name}={value!r}" for name, value in arguments.items()] if isinstance(arguments, Mapping) else arguments
+    return tuple(given)
+
+
 def split_file_name(text: str) -> tuple[Path, str | None]:
     """The file and the name of the model in it that "FILE[:NAME]" stands for."""
     # `C:\model.py` and `model.py` have no name behind a colon; a class has an identifier there.
@@ -89,8 +85,8 @@ def split_file_name(text: str) -> tuple[Path, str | None]:
     return (Path(path), name) if colon and name.isidentifier() else (Path(text), None)
 
 
-def fitted_text(model: ModelFile, task: Task, check: "CheckWorker") -> str:
-    """The model's text made to fit a task; says so on stderr where that changed it. Raises `SourceError`."""
+def fitted_text(model: ModelFile, task: Task, check: "CheckWorker", *, tell: Tell) -> str:
+    """The model's text made to fit a task; tells where that changed it. Raises `SourceError`."""
     from gi.core.trace import Stopped
     from gi.source.repair.repair import repaired
 

@@ -1,0 +1,4 @@
+"""What other code calls, and the command line too: evolve, runs and their individuals, repair, seeding.
+
+`import gi` offers the names of this package without importing it.
+"""

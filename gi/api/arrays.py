@@ -1,0 +1,74 @@
+"""A data set given as arrays: checked, and kept in the run's folder as an .npz file that the run reads from then on."""
+
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from gi.archive.folder import DATA, make_folder
+from gi.archive.schema import FILE_NAME
+from gi.core.errors import ArchiveError, DatasetError
+from gi.core.files import write_whole
+from gi.data.readers.npz import CLASS_NAMES, SPELLINGS, as_images, as_labels
+
+#: `(images, labels)`, or arrays by the names that they have in an .npz file.
+ArraySet: TypeAlias = tuple[Any, Any] | Mapping[str, Any]
+_IMAGES, _LABELS = SPELLINGS["train"][0]
+
+
+def keep_arrays(arrays: ArraySet, folder: Path, held: ExitStack) -> Path:
+    """Writes arrays into `folder`, which is made, as the data of the run to come; the absolute path of the file.
+
+    It goes again with `held` where no run came into being. Raises `DatasetError` for arrays that are no data set,
+    `ArchiveError` where the folder cannot take them.
+    """
+    named = _named(arrays)
+    path = (folder / DATA).absolute()
+    if path.exists():
+        raise ArchiveError(f"{path} exists: pass a new or empty folder as --out.")
+    is_new = not folder.exists()
+    make_folder(folder)
+    held.callback(_remove_unused, path, is_new=is_new)
+    write_whole(path, lambda file: np.savez_compressed(file, **named))
+    return path
+
+
+def _remove_unused(path: Path, *, is_new: bool) -> None:
+    if not (path.parent / FILE_NAME).exists():
+        path.unlink(missing_ok=True)
+        with suppress(OSError):  # not empty: somebody else put something there
+            if is_new:
+                path.parent.rmdir()
+
+
+def _named(arrays: ArraySet) -> dict[str, Any]:
+    """The arrays of the file. Class names go in where the labels are no whole numbers from 0."""
+    if isinstance(arrays, Mapping):
+        named = {name: np.asarray(array) for name, array in arrays.items()}
+        for name, array in named.items():
+            if array.dtype.hasobject:
+                raise DatasetError(f"{name} has the type {array.dtype}: pass an array of numbers, all of one shape.")
+        return named
+    if not isinstance(arrays, tuple | list) or len(arrays) != 2:
+        raise DatasetError(
+            f"the data set is a {type(arrays).__name__}: pass a name, a folder, an .npz file, (images, labels), or "
+            f"arrays by name, such as {{'{_IMAGES}': ..., '{_LABELS}': ...}}."
+        )
+    images, (numbers, classes) = as_images(np.asarray(arrays[0]), "images"), _numbered(np.asarray(arrays[1]))
+    if len(images) != len(numbers):
+        raise DatasetError(f"there are {len(images)} images and {len(numbers)} labels: each image has one.")
+    # Grey without an axis of channels: of (n, 1, h, 3) nobody could tell which axis they are.
+    named = {_IMAGES: images[:, 0] if images.shape[1] == 1 else images, _LABELS: numbers}
+    return named if classes is None else {**named, CLASS_NAMES: classes}
+
+
+def _numbered(labels: "np.ndarray[Any, Any]") -> "tuple[np.ndarray[Any, Any], np.ndarray[Any, Any] | None]":
+    """Labels as numbers from 0, and the names that they stand for; None where they are such numbers already."""
+    if labels.ndim != 1 or not labels.size:
+        return as_labels(labels, "labels"), None
+    classes, numbers = np.unique(labels.astype(str) if labels.dtype.kind in "OSU" else labels, return_inverse=True)
+    if labels.dtype.kind in "iuf" and np.array_equal(classes, np.arange(len(classes))):
+        return numbers, None
+    return numbers, classes.astype(str)

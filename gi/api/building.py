@@ -1,0 +1,53 @@
+"""A program's text to its network in the caller's own process, as `import` would build it."""
+
+import io
+import linecache
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from gi.core.compat import allow_torchvision
+from gi.core.errors import SourceError
+from gi.source.tree.entry import plain_entry_call
+
+
+def built(id_: str, text: str, entry: str, weights: Path | bytes | None) -> nn.Module:
+    """The network that `entry` builds, on the CPU: with trained weights in evaluation mode, without them as it starts.
+
+    This runs the text in this process, with all that the process may do. Raises `SourceError` where it fails.
+    """
+    call = plain_entry_call(entry)
+    try:
+        net = eval(call, _module(id_, text).__dict__)
+        if weights is not None:
+            file = io.BytesIO(weights) if isinstance(weights, bytes) else weights
+            net.load_state_dict(torch.load(file, map_location="cpu", weights_only=True))
+            net.eval()
+    except Exception as error:  # whatever the program raises
+        said = " ".join(str(error).split())[:200]
+        raise SourceError(f"{id_[:8]} cannot be built: {type(error).__name__}: {said}") from error
+    if not isinstance(net, nn.Module):
+        raise SourceError(f"{id_[:8]} cannot be built: {call} gives a {type(net).__name__}, not an nn.Module.")
+    return net
+
+
+def tensor(inputs: NDArray[np.float32]) -> Tensor:
+    """The array as a tensor."""
+    return torch.from_numpy(inputs)
+
+
+def _module(id_: str, text: str) -> ModuleType:
+    """The module of a text; real to `inspect`, tracebacks and pickling within this process."""
+    allow_torchvision()  # a program may import it
+    name = f"gi_individual_{id_}"
+    file = f"<{name}>"
+    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+    module = sys.modules[name] = ModuleType(name)
+    module.__file__ = file
+    exec(compile(text, file, "exec", dont_inherit=True), module.__dict__)
+    return module
