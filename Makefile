@@ -16,7 +16,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup evolve test lint format types docs bench clean
+.PHONY: help setup evolve test lint format types docs browser bench clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,10 @@ format: $(VENV)/.installed-dev ## format the code and mend what can be mended
 
 docs: $(VENV)/.installed ## write docs/cli.md again from the help texts
 	$(BIN)/python docs/generate_cli.py
+
+browser: $(VENV)/.installed-dev ## click on the page of gi report (needs Debian's chromium)
+	$(PIP_INSTALL) -e '.[dev,browser]'
+	$(BIN)/python -m pytest tests/report/test_page_in_browser.py
 
 bench: $(VENV)/.installed-dev ## run the experiments again and write their tables (hours)
 	$(PIP_INSTALL) -e '.[dev,bench]'

@@ -12,8 +12,10 @@ from pathlib import Path
 from gi.core.errors import SourceError
 from gi.core.types import Cost, Edit, Failed, LineType, Offspring, Origin, Program, Refused, Scored, Task, Try
 from gi.search.parts import Parts
+from tests.small_run import DIAGNOSIS, PICTURE
 
 TASK = Task((1, 8, 8), 10)
+CLASS_NAMES = tuple("0123456789")
 ORIGIN = Origin("gi", "", "corpus/seeds/x.py", 1, "Apache-2.0")
 DONOR = Origin("torchvision==0.28.0", "abc", "models/resnet.py", 177, "BSD-3-Clause")
 
@@ -81,7 +83,7 @@ def outcome(job):
         return Failed("measure", "nan", "an output for a sample to score is not finite", cost)
     if job.weights_path is not None and not written(Path(job.weights_path), job.text):
         return Failed("worker", "FileNotFoundError", job.weights_path, cost)
-    return Scored(values(job, width, depth), cost)
+    return Scored(values(job, width, depth), cost, diagnosis=DIAGNOSIS if job.split == "test" else None)
 
 
 def values(job, width, depth):
@@ -165,6 +167,8 @@ def made(executor, seeds=SEEDS, variation=vary) -> Iterator[Parts]:
             digest,
             1200,
             300,
+            class_names=CLASS_NAMES,
+            pictures=lambda samples: dict.fromkeys(samples, PICTURE),
         )
     finally:
         executor.shutdown()

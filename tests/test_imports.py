@@ -37,7 +37,7 @@ ORDER = (
 #: What a package with rooms is made of, folders and modules, in the order in which they may import each other.
 ROOMS = {
     "source": ("tree", "identity", "places", "model_file", "repair", "gate"),
-    "data": ("splits", "checks", "readers", "dataset", "summary"),
+    "data": ("splits", "checks", "readers", "dataset", "summary", "pictures"),
     "trace": (
         "torch_names",
         "augmentation",
@@ -65,6 +65,7 @@ ROOMS = {
         "predict_worker",
         "start",
         "answer",
+        "diagnosis",
         "job",
         "executor",
         "cache",

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
+from gi.core.diagnosis import diagnosis_from_json
 from gi.core.objectives import OBJECTIVES
 
 # Up to the length of a SHA-256; no slash, no dot: ids become names of files.
@@ -75,6 +76,16 @@ def is_object(value: Any) -> bool:
 def is_explanation(value: Any) -> bool:
     """Whether the ids in an explanation are some: the minimised program's names a file, too."""
     return isinstance(value, dict) and all(is_id(value[key]) for key in _IDS_OF_EXPLANATIONS if key in value)
+
+
+def is_diagnosis(value: Any) -> bool:
+    """Whether it is what a final training showed."""
+    return diagnosis_from_json(value) is not None
+
+
+def is_picture(value: Any) -> bool:
+    """Whether it begins as a PNG and is small."""
+    return isinstance(value, bytes) and value.startswith(b"\x89PNG\r\n\x1a\n") and len(value) <= 1 << 16
 
 
 def is_figures(value: Any) -> bool:

@@ -9,7 +9,7 @@ from gi.archive.database import Database
 from gi.archive.records import Generation
 
 _GENERATION = (
-    "SELECT number, population, front, hypervolume, random_state, cpu_s, ended FROM generations ORDER BY number"
+    "SELECT number, population, front, hypervolume, random_state, cpu_s, ended, images FROM generations ORDER BY number"
 )
 
 
@@ -27,7 +27,7 @@ class GenerationTable:
         told = [rows.to_json(value) for value in (list(g.population), list(g.front), dict(g.random_state))]
         with self._db.transaction():
             self._db.execute("UPDATE run SET reference = ?", rows.to_json(list(reference)))
-            row = (g.number, *told[:2], g.hypervolume, told[2], g.cpu_s, time.time(), g.ended)
+            row = (g.number, *told[:2], g.hypervolume, told[2], g.cpu_s, time.time(), g.ended, g.images)
             self._db.insert("generations", [row])
 
     def reopen(self, number: int, slots: int) -> None:
@@ -50,7 +50,7 @@ class GenerationTable:
 
 
 def _generation(
-    number: int, population: str, front: str, hypervolume: float, state: str, cpu_s: float, ended: int
+    number: int, population: str, front: str, hypervolume: float, state: str, cpu_s: float, ended: int, images: int
 ) -> Generation:
     members = tuple(json.loads(population)), tuple(json.loads(front))
-    return Generation(number, *members, hypervolume, json.loads(state), cpu_s, bool(ended))
+    return Generation(number, *members, hypervolume, json.loads(state), cpu_s, bool(ended), images)

@@ -166,6 +166,7 @@ _ID_COLUMNS = (
     "individuals.id", "slots.individual", "parents.individual", "parents.parent", "edits.individual",
     "outcomes.individual", "outcomes.copied_from", "retrainings.individual", "measurements.program",
     "explanations.individual", "seedings.individual", "seeded_layers.individual", "promotions.individual",
+    "diagnoses.individual",
 )  # fmt: skip
 _RULES = (
     Rule(_ID_COLUMNS, "at most 64 hexadecimal digits", fields.is_id),
@@ -184,5 +185,7 @@ _RULES = (
     Rule(("outcomes.figures", "measurements.figures"), "finite numbers of at least 0 by name",
          as_json(fields.is_figures)),
     Rule(("edits.type",), "a type of line", {str(kind) for kind in LineType}.__contains__),
+    Rule(("diagnoses.document",), "a diagnosis of a final training", as_json(fields.is_diagnosis)),
+    Rule(("pictures.png",), "a PNG of at most 64 kB", fields.is_picture),
     Rule(("explanations.document",), "an explanation of the changes of an individual", as_json(fields.is_explanation)),
 )  # fmt: skip

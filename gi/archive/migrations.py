@@ -96,6 +96,21 @@ def _ended_generations(db: sqlite3.Connection) -> None:
     db.execute("UPDATE generations SET ended = coalesce(json_extract(random_state, '$.drained'), 0)")
 
 
+def _diagnoses(db: sqlite3.Connection) -> None:
+    """The rung of each generation's front, what final trainings showed, and the pictures that these tell of.
+
+    Of an earlier run the highest rung that all of a front were trained on and somebody had gone up to; only the top
+    one has a hypervolume.
+    """
+    db.execute("ALTER TABLE generations ADD COLUMN images INTEGER NOT NULL DEFAULT 0")
+    db.execute(_RUNGS_OF_FRONTS)
+    db.execute(
+        "CREATE TABLE diagnoses (individual TEXT NOT NULL REFERENCES individuals (id), seed INTEGER NOT NULL, "
+        "images INTEGER NOT NULL, document TEXT NOT NULL, PRIMARY KEY (individual, seed, images))"
+    )
+    db.execute("CREATE TABLE pictures (sample INTEGER PRIMARY KEY, png BLOB NOT NULL)")
+
+
 _RUN_TABLES = """
 CREATE TABLE run (
     id INTEGER PRIMARY KEY CHECK (id = 1), config TEXT NOT NULL, objectives TEXT NOT NULL, reference TEXT,
@@ -188,6 +203,19 @@ ALTER TABLE trained RENAME TO outcomes;
 ALTER TABLE measurements ADD COLUMN cached INTEGER NOT NULL DEFAULT 0
 """
 
+_RUNGS_OF_FRONTS = """
+WITH trained AS (SELECT individual, images FROM outcomes WHERE split = 'validation' AND figures IS NOT NULL),
+rungs AS (SELECT DISTINCT images FROM trained)
+UPDATE generations SET images = coalesce((
+    SELECT max(images) FROM rungs r WHERE NOT EXISTS (
+        SELECT value FROM json_each(generations.front)
+        EXCEPT SELECT individual FROM trained WHERE trained.images = r.images
+    ) AND (images = (SELECT min(images) FROM rungs) OR EXISTS (
+        SELECT 1 FROM promotions p WHERE p.images >= r.images AND p.generation <= generations.number
+    )) AND (hypervolume > 0 OR images < (SELECT max(images) FROM rungs))
+), (SELECT min(images) FROM rungs), 0)
+"""
+
 STEPS = (
     Migration(1, "the tables of a run", _run_tables),
     Migration(2, "fingerprints, and outcomes copied between equal programs", _fingerprints),
@@ -196,5 +224,6 @@ STEPS = (
     Migration(5, "which outcomes came from the cache", _outcomes_from_the_cache),
     Migration(6, "rungs of trainings, and who went up", _rungs),
     Migration(7, "with which generation a search ended", _ended_generations),
+    Migration(8, "rungs of fronts, and what final trainings showed", _diagnoses),
 )
 VERSION = STEPS[-1].number

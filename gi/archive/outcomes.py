@@ -1,10 +1,13 @@
 """What the trainings of a run gave: in the search, and from scratch at its end."""
 
+import dataclasses
 import json
+from collections.abc import Mapping
 
 from gi.archive import rows
 from gi.archive.database import Database
 from gi.archive.records import Evaluation, FailureGroup, Retraining
+from gi.core.diagnosis import Diagnosis, diagnosis_from_json
 from gi.core.objectives import FINAL_FIGURES
 from gi.core.types import BEYOND_MAX_PARAMS, Outcome, Scored, SeededLayer, Seeding
 
@@ -35,8 +38,9 @@ class OutcomeTables:
     ) -> None:
         """Records a retraining from scratch; `weights` is where they lie, relative to the folder.
 
-        A scored outcome holds `error` on the test split and, as far as they were measured, `FINAL_FIGURES`. `on_rung`
-        is what the same training gave the search on the top rung; where it failed it is the search's failure alone.
+        A scored outcome holds `error` on the test split and, as far as they were measured, `FINAL_FIGURES`; its
+        diagnosis is kept, too. `on_rung` is what the same training gave the search on the top rung; where it failed it
+        is the search's failure alone.
         """
         with self._db.transaction():
             if on_rung is not None:
@@ -44,6 +48,9 @@ class OutcomeTables:
             if on_rung is None or isinstance(outcome, Scored):
                 self._add(Evaluation(individual, "test", seed, images, outcome))
                 self._db.insert("retrainings", [(individual, seed, images, weights)])
+                if isinstance(outcome, Scored) and outcome.diagnosis is not None:
+                    document = rows.to_json(dataclasses.asdict(outcome.diagnosis))
+                    self._db.insert("diagnoses", [(individual, seed, images, document)])
 
     def evaluations(self, split: str | None = None) -> tuple[Evaluation, ...]:
         """The outcomes on `split` (all without it) in order of the individuals' acceptance, then by seed."""
@@ -68,6 +75,27 @@ class OutcomeTables:
             id_,
         )
         return tuple(_retraining(*row) for row in retrained)
+
+    def diagnoses(self) -> tuple[tuple[str, int, int, Diagnosis], ...]:
+        """What final trainings showed: individual, seed, images, diagnosis; in order of acceptance, then by seed.
+
+        A run of an earlier gi kept none.
+        """
+        kept = self._db.rows(
+            "SELECT individual, d.seed, d.images, document FROM diagnoses d JOIN individuals ON id = individual "
+            "ORDER BY seq, d.images, d.seed"
+        )
+        read = ((id_, seed, images, diagnosis_from_json(json.loads(document))) for id_, seed, images, document in kept)
+        return tuple((id_, seed, images, told) for id_, seed, images, told in read if told is not None)
+
+    def add_pictures(self, pictures: Mapping[int, bytes]) -> None:
+        """Keeps pictures (PNG) of validation samples, by their numbers."""
+        with self._db.transaction():
+            self._db.insert("pictures", [*pictures.items()], replace=True)
+
+    def pictures(self) -> dict[int, bytes]:
+        """The pictures (PNG) of validation samples that were kept, by their numbers."""
+        return dict(self._db.rows("SELECT sample, png FROM pictures"))
 
     def seeding(self, individual: str, split: str = "validation") -> Seeding | None:
         """How the first training of an individual (full id) on `split` began; None where it had only its program.

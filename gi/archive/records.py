@@ -78,7 +78,8 @@ class Generation:
     `front` is all that nothing scored so far dominates, in order of acceptance (gi 0.1 cut it to a population);
     `hypervolume` is its, and never falls.
     `random_state` names the random streams and the next ones to be drawn from; `cpu_s` is the run's total by then.
-    `ended` says that the search ended with it: nothing was bred any more, and what was under way ended first.
+    `ended` says that the search ended with it: nothing was bred any more, and what was under way ended first. `images`
+    are those of the rung that the front is of.
     """
 
     number: int
@@ -88,6 +89,7 @@ class Generation:
     random_state: Mapping[str, Any]
     cpu_s: float
     ended: bool = False
+    images: int = 0
 
 
 @dataclass(frozen=True, slots=True)

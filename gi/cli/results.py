@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from gi.cli.limits import parse_limits, refuse_unused_limits, training_limits
 from gi.cli.options import Form, answer_form, print_answer, run_folder, say, tell
@@ -107,18 +108,38 @@ def failures(*, run: Path, tries: bool, form: Form) -> None:
     help="The page.",
 )
 @click.option("--force", is_flag=True, help="Replace a file that exists.")
+@click.option(
+    "--follow", is_flag=True, help="Serve it to this machine's browser, and keep it up to date, until Ctrl-C."
+)
+@click.option(
+    "--port", type=click.IntRange(1, 65_535), metavar="N", help="With --follow: the port, else any that is free."
+)
 @answer_form
-def report(*, run: Path, out: Path, force: bool, form: Form) -> None:
+@click.pass_context
+def report(
+    ctx: click.Context, /, *, run: Path, out: Path, force: bool, follow: bool, port: int | None, form: Form
+) -> None:
     """Write a run, finished or under way, as one page for a browser that needs no network.
 
     The front on axes to choose with everything evaluated behind it, progress, operators, failures, and of each program
-    its source, its difference to any other, its family, and the origin and licence of what it borrowed.
+    its source, its difference to any other, its family, the origin and licence of what it borrowed, how it learned and
+    what it gets wrong.
+
+    With --follow nothing is written: the page is served on 127.0.0.1 under an address with a secret in it.
     """
     from gi.archive import Archive
-    from gi.report.page import write_page
+    from gi.report import page
 
+    if follow:
+        given = [name for name in ("out", "force") if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+        if given:
+            raise ConfigError(f"--follow writes no file: leave --{given[0]} out.")
+        page.follow(run, port or 0, lambda url: say(url) if form == "text" else print_answer(form, {"url": url}))
+        return
+    if port is not None:
+        raise ConfigError(f"--port {port} is for --follow, which serves the page: pass it, too, or leave --port out.")
     with Archive.open(run) as archive:
-        write_page(archive, out, force=force)
+        page.write_page(archive, out, force=force)
     if form == "text":
         say(out)
     else:

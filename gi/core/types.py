@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
+from gi.core.diagnosis import Diagnosis
+
 
 class LineType(StrEnum):
     """The type of a line, after torch's own filing (`torch.nn` documentation sections, `torch.optim`, ...)."""
@@ -281,13 +283,14 @@ class Scored:
     """An evaluation that succeeded: a finite value for every objective's name.
 
     `seeding` tells how its training began, where not only its program had a say; `cached` that an earlier run did this
-    training, and paid its cost.
+    training, and paid its cost; `diagnosis` is there for final trainings.
     """
 
     values: Mapping[str, float]
     cost: Cost = field(default_factory=Cost)
     seeding: Seeding | None = None
     cached: bool = False
+    diagnosis: Diagnosis | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ class Closing:
             {"seed": self._config.seed, "streams": ["mate", "vary"], "next": [number + 1, 0]},
             self._cost.cpu_s,
             ended,
+            self._rungs.images[self._rungs.scores.index(shown)],
         )
         self._archive.generations.close(closed, reference=self._rungs.reference or ())
         self.closed[number] = closed
@@ -75,7 +76,7 @@ class Closing:
                 min(finals_s, max(self._cost.left_s, 0.0)),
                 self._cost.total_s if self._cost.is_bounded else None,
                 summary.from_cache,
-                self._rungs.images[self._rungs.scores.index(self._rungs.highest())],
+                closed.images,
                 summary.front,
             )
         )

@@ -157,6 +157,7 @@ def _record_data(archive: Archive, parts: Parts) -> None:
     archive.sessions.add_event(
         "data",
         classes=parts.task.num_classes,
+        class_names=list(parts.class_names),
         input_shape=list(parts.task.input_shape),
         training_samples=parts.training_samples,
         validation_samples=parts.validation_samples,

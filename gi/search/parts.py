@@ -1,6 +1,6 @@
 """What a run is put together from: the parts as the loop sees them, and how the real ones are made."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +20,7 @@ class Parts:
     """Everything that the loop calls. `seeds` are the programs that a new run starts from.
 
     `vary` draws one of the `operators` by its share of `shares`; both go by the operator's name. `stock` is the digest
-    of what it can borrow, "" where nothing tells.
+    of what it can borrow, "" where nothing tells. `pictures` gives validation samples by their numbers as PNG.
     """
 
     task: Task
@@ -35,6 +35,8 @@ class Parts:
     training_samples: int
     validation_samples: int
     stock: str = ""
+    class_names: tuple[str, ...] = ()
+    pictures: Callable[[Collection[int]], Mapping[int, bytes]] = lambda _: {}
 
 
 class MakeParts(Protocol):
@@ -53,6 +55,7 @@ def default_parts(config: RunConfig, *, workers: int, cost_model: CostModel | No
     # Here and not above: torch takes over a second, which the stand-ins of tests do not owe.
     from gi.corpus import Corpus, default_corpus, seed_programs
     from gi.data.dataset import run_dataset
+    from gi.data.pictures import validation_pictures
     from gi.source.identity.digest import digest
     from gi.source.repair.repair import repair
     from gi.trace.client import CheckWorker
@@ -84,6 +87,8 @@ def default_parts(config: RunConfig, *, workers: int, cost_model: CostModel | No
             dataset.num_train,
             dataset.num_validation,
             ingredients.digest(),
+            dataset.class_names,
+            partial(validation_pictures, dataset),
         )
 
 

@@ -254,6 +254,13 @@ class Search:
         """The final trainings of the front, as far as the budget goes."""
         shown = self.rungs.highest()
         self.finals = self.outcomes.retrain(self.finalists(), front_size=len(shown.front()))
+        self._keep_pictures()
+
+    def _keep_pictures(self) -> None:
+        """Keeps the samples that were got wrong: whoever looks at the run need not have its data."""
+        diagnoses = (told for *_, told in self.archive.outcomes.diagnoses())
+        wrong = {mistake.sample for told in diagnoses for mistake in told.mistakes}
+        self.archive.outcomes.add_pictures(self.parts.pictures(sorted(wrong)))
 
     # ------------------------------------------------------------------------------------------------------ budget
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, get_args
 
+from gi.core.diagnosis import diagnosis_from_json
 from gi.core.objectives import FINAL_FIGURES
 from gi.core.types import Cost, Failed, Outcome, Scored, Stage
 from gi.train.start.wire import seeding_from_json
@@ -28,7 +29,9 @@ def told_outcome(answer: Mapping[str, Any], names: tuple[str, ...], cost: Cost) 
     values = answer.get("values")
     if not isinstance(values, dict) or not all(is_amount(values.get(name)) for name in names):
         return None
-    return Scored({name: float(values[name]) for name in names}, cost, seeding_from_json(answer.get("seeding")))
+    told = {name: float(values[name]) for name in names}
+    diagnosis = diagnosis_from_json(answer.get("diagnosis"))
+    return Scored(told, cost, seeding_from_json(answer.get("seeding")), diagnosis=diagnosis)
 
 
 def is_amount(value: Any) -> bool:

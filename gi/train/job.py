@@ -5,17 +5,18 @@ The candidate runs in this process, so whatever it says is untrusted: the driver
 
 import os
 import socket
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from gi.core.decoding import decoded
+from gi.core.diagnosis import Diagnosis
 from gi.core.types import Seeding, Stage
 from gi.data.dataset import Dataset, SplitName, open_dataset
 from gi.sandbox.clock import cpu_s
@@ -24,6 +25,7 @@ from gi.trace.program.candidate import CandidateError, blame, build, load
 from gi.trace.program.recipe import Recipe, make_recipe
 from gi.train.batches import Batches
 from gi.train.cost_model import modelled
+from gi.train.diagnosis import diagnosis
 from gi.train.loop import batch_order, fastest_layout, pace_check, seed_everything, train
 from gi.train.measure import buffer_values, macs_per_sample, num_params, relative_time
 from gi.train.request import Request
@@ -36,11 +38,13 @@ from gi.train.start.wire import seeding_json
 
 @dataclass(slots=True)
 class Spent:
-    """CPU seconds, filled in as the job goes on, so that a failure has its cost too; and what the network began as."""
+    """CPU seconds, filled in as the job goes on, so that a failure has its cost too; and what is told beside these."""
 
     train_cpu_s: float = 0.0
     measure_cpu_s: float = 0.0
     seeding: Seeding = UNSEEDED
+    losses: Sequence[float] = ()
+    diagnosis: Diagnosis | None = None
 
 
 def run(connection: socket.socket) -> None:
@@ -60,6 +64,8 @@ def run(connection: socket.socket) -> None:
     answer["cost"] = [spent.train_cpu_s, spent.measure_cpu_s]
     if spent.seeding is not UNSEEDED:
         answer["seeding"] = seeding_json(spent.seeding)
+    if spent.diagnosis is not None:
+        answer["diagnosis"] = asdict(spent.diagnosis)
     send(connection, answer)
 
 
@@ -90,7 +96,7 @@ def _evaluate(request: Request, spent: Spent, enter: Callable[[Stage], None]) ->
     enter("measure")
     start = cpu_s()
     values = {"params": num_params(net, buffers), "macs": macs, "train_time": spent.train_cpu_s}
-    values |= _scores(request, net, dataset, layout)
+    values |= _scores(request, net, dataset, layout, spent)
     net.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # as who runs the program has it
     if request.settings.clock == "model":
         values |= model
@@ -105,27 +111,35 @@ def _evaluate(request: Request, spent: Spent, enter: Callable[[Stage], None]) ->
     return values
 
 
-def _scores(request: Request, net: nn.Module, dataset: Dataset, layout: torch.memory_format) -> dict[str, float]:
+def _scores(
+    request: Request, net: nn.Module, dataset: Dataset, layout: torch.memory_format, spent: Spent
+) -> dict[str, float]:
     """The run's metric on the job's split; for a final training on the validation split too, and first.
 
     The choice among final trainings reads `validation_error` alone, so that the test split has no part in it. They have
-    the accuracy and the AUC beside it whatever the metric is: tables of others give these.
+    the accuracy and the AUC beside it whatever the metric is: tables of others give these. They are diagnosed, too, by
+    the validation split: whoever looks at single mistakes learns from them.
     """
+    answers = _answers(request, net, dataset, "validation", layout)
     if request.job.split == "validation":
-        return {"error": _figures(request, net, dataset, "validation", layout)["error"]}
-    validation = _figures(request, net, dataset, "validation", layout)
-    return {f"validation_{name}": value for name, value in validation.items()} | _figures(
-        request, net, dataset, "test", layout
-    )
+        return {"error": _figures(request, *answers)["error"]}
+    size = min(request.settings.batch_size, dataset.num_train)
+    spent.diagnosis = diagnosis(spent.losses, size, *(part.numpy() for part in answers))
+    validation = {f"validation_{name}": value for name, value in _figures(request, *answers).items()}
+    return validation | _figures(request, *_answers(request, net, dataset, "test", layout))
 
 
-def _figures(
+def _answers(
     request: Request, net: nn.Module, dataset: Dataset, split: SplitName, layout: torch.memory_format
-) -> dict[str, float]:
-    """`error` by the run's metric on one split, `accuracy` and `auc`."""
+) -> tuple[Tensor, Tensor]:
+    """The network's outputs (n, classes) for the samples of a split that count, and their labels (n,)."""
     count = request.job.scored if split == "validation" else None
     batches = Batches(dataset, split, request.settings.device, count=count)
-    logits, labels = outputs(net, batches, layout=layout), batches.labels
+    return outputs(net, batches, layout=layout), batches.labels
+
+
+def _figures(request: Request, logits: Tensor, labels: Tensor) -> dict[str, float]:
+    """`error` by the run's metric, `accuracy` and `auc`."""
     metric = METRICS[request.settings.metric]
     return {"error": metric(logits, labels), "accuracy": 1.0 - error(logits, labels), "auc": auc(logits, labels)}
 
@@ -163,7 +177,8 @@ def _train(
             entrant, tried = raced(entrant, make, batches, order, pack, layout=layout, kept=kept)
             spent.seeding = Seeding((*inherited.layers, *tried.layers), tried.won, inherited.cpu_s + tried.cpu_s)
         left = order[len(entrant.losses) :]
-        train(entrant.net, entrant.recipe, batches, left, layout=layout, check_pace=check_pace)
+        trained = train(entrant.net, entrant.recipe, batches, left, layout=layout, check_pace=check_pace)
+        spent.losses = [*entrant.losses, *trained]
     finally:
         spent.train_cpu_s = cpu_s() - start + inherited.cpu_s
     return entrant.net

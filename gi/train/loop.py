@@ -48,8 +48,8 @@ def train(
     *,
     layout: torch.memory_format = torch.contiguous_format,
     check_pace: Callable[[int], None] | None = None,
-) -> None:
-    """Trains `net` in place, one step for each row of `order`.
+) -> list[float]:
+    """Trains `net` in place, one step for each row of `order`; returns the loss before each.
 
     `layout` is the memory layout in which the network takes its images (`fastest_layout`). `check_pace(step)` is called
     after steps 1, 2, 4, 8, ... and may raise. Raises `CandidateError`, with the reason "nan" as soon as a loss is not
@@ -57,15 +57,18 @@ def train(
     """
     net.train()
     fuse(recipe.optimizer)
+    losses: list[float] = []
     next_check = 1
     with blame("train"):
         for number, batch in enumerate(batches.each(order, recipe.augmentation, layout), start=1):
             loss = _step(net, recipe, *batch, batches.task)
             if not math.isfinite(loss):
                 raise CandidateError("train", "nan", f"the loss is {loss} after {number} of {len(order)} steps")
+            losses.append(loss)
             if number == next_check and check_pace is not None:
                 next_check *= 2
                 check_pace(number)
+    return losses
 
 
 def train_step(

@@ -68,6 +68,11 @@ BAD_VALUES = [
     ("UPDATE run SET command = ?", '{"a": 1}', "run.command .*a list of texts"),
     ("UPDATE edits SET type = ?", "\x1b[2J", r"edits.type is '\\\\x1b\[2J'"),
     ("UPDATE outcomes SET split = ?", "train", "outcomes.split is 'train': it must be validation or test"),
+    ("UPDATE diagnoses SET document = ?", '{"losses": [], "confusion": [[0, 1, -2]], "mistakes": []}', "a diagnosis"),
+    ("UPDATE diagnoses SET document = ?", "[" * 100_000, "diagnoses.document"),
+    ("UPDATE diagnoses SET individual = ? WHERE rowid = 1", "../x", "diagnoses.individual is '../x'"),
+    ("UPDATE pictures SET png = ?", b"<svg onload=alert(1)>", "pictures.png .*a PNG of at most 64 kB"),
+    ("UPDATE pictures SET png = ?", b"\x89PNG\r\n\x1a\n" + bytes(1 << 16), "a PNG of at most 64 kB"),
     ("INSERT INTO explanations VALUES ('ab', ?)", '{"id": "../../secret"}', "explanations.document"),
 ]  # fmt: skip
 

@@ -147,6 +147,8 @@ def test_an_earlier_run_is_read_and_its_file_stays_as_it_is(earlier):
         assert archive.run().config == RunConfig(dataset="digits")
         assert archive.seeds() == (Program("x = 1", Origin("gi", "", "seeds/a.py", 1, "Apache-2.0")),)
         assert archive.individuals.fingerprints() == {}
+        assert [closed.images for closed in archive.generations.all()] == [640]
+        assert archive.outcomes.diagnoses() == ()
         assert run_summary(archive).state == "finished"
     assert (earlier / "run.sqlite").read_bytes() == before
 

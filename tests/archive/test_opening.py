@@ -61,7 +61,7 @@ BAD_FILES = [
     (not_sqlite, "is not a run of gi's"),
     (foreign, "is not a run of gi's"),
     (empty, "is not a run of gi's"),
-    (later, "has format 99: this gi reads up to 7"),
+    (later, "has format 99: this gi reads up to 8"),
     (truncated, "is damaged"),
     (damaged, "is damaged"),
 ]

@@ -30,6 +30,7 @@ from gi.search.events import (
 )
 from gi.search.evolve import evolve, resume
 from gi.search.select import hypervolume, ranks, violations, worst_ordinary
+from tests.small_run import DIAGNOSIS
 from tests.stand_ins import SEEDS, digest, outcome, parts, program, shuffled_delay_s, slow, vary
 
 CONFIG = RunConfig(
@@ -59,6 +60,17 @@ def test_every_generation_keeps_a_population_and_a_front_of_different_individual
     for g in generations:
         assert 1 <= len(set(g.population)) == len(g.population)
         assert 1 <= len(set(g.front)) == len(g.front)
+
+
+def test_final_trainings_are_diagnosed_and_what_they_got_wrong_is_kept_as_pictures(run):
+    trained = {(r.individual, r.seed) for r in run.outcomes.retrainings()}
+    assert {(id_, seed) for id_, seed, *_ in run.outcomes.diagnoses()} == trained
+    assert {told for *_, told in run.outcomes.diagnoses()} == {DIAGNOSIS}
+    assert set(run.outcomes.pictures()) == {mistake.sample for mistake in DIAGNOSIS.mistakes}
+
+
+def test_a_generation_keeps_the_rung_of_its_front(run):
+    assert {closed.images for closed in run.generations.all()} == {run.run().top_images}
 
 
 def test_generation_0_is_the_seed_programs_and_mutants_of_the_ones_that_scored(run):

@@ -401,5 +401,12 @@ def test_the_objective_error_is_the_runs_metric(server: ForkServer, digits: Data
     assert isinstance(final, Scored)
     values = final.values
     assert searched.values["error"] == values["validation_error"] != 1 - values["validation_accuracy"]
+    assert searched.diagnosis is None
+    assert final.diagnosis is not None
+    right = sum(number for label, answer, number in final.diagnosis.confusion if label == answer)
+    assert sum(number for *_, number in final.diagnosis.confusion) == digits.num_validation
+    assert right / digits.num_validation == pytest.approx(values["validation_accuracy"])
+    assert all(mistake.label != mistake.answer for mistake in final.diagnosis.mistakes)
+    assert final.diagnosis.losses[-1][0] == 2000 // config.batch_size * config.batch_size
     if metric == "auc":
         assert (values["error"], values["validation_error"]) == (1 - values["auc"], 1 - values["validation_auc"])

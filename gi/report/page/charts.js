@@ -10,7 +10,7 @@ function isDark() {
 
 function rungColour(step) {
   const share = rungs.length > 1 ? step / (rungs.length - 1) : 1;
-  return `hsl(210, 55%, ${isDark() ? 35 + 40 * share : 76 - 44 * share}%)`; // the longest trainings stand out most
+  return `hsl(210, 55%, ${isDark() ? 45 + 35 * share : 76 - 44 * share}%)`; // the longest trainings stand out most
 }
 
 function axisLayout(title, axis) { // a title of several lines is a list
@@ -91,27 +91,28 @@ function drawFront() {
     : [pointTrace(rest, x, y, { type, name: "evaluated", marker: { size: 6, opacity: 0.75, colorscale: "Viridis", reversescale: !isDark(),
       color: rest.map((p) => individuals.generation[points.individual[p]]), colorbar: { title: { text: "generation" }, thickness: 10 } } })];
   traces.push(steps(top, x, y));
-  traces.push(pointTrace(top, x, y, { type: "scatter", name: "front", marker: { size: 11, color: colour("--accent"), line: { width: 1, color: colour("--ground") } } }));
+  traces.push(pointTrace(top, x, y, { type: "scatter", name: `front, ${count(rungs.at(-1) ?? 0)} images`, marker: { size: 11, color: colour("--accent"), line: { width: 1, color: colour("--ground") } } }));
   traces.push({ type: "scatter", mode: "markers", ...chosenPlaces(x, y), hoverinfo: "skip", showlegend: false,
     marker: { size: 17, symbol: "circle-open", color: colour("--ink"), line: { width: 2.5 } } });
   draw("front-plot", traces, axisLayout(x.title, narrow(x, known)), axisLayout(y.title, narrow(y, known)),
     { showlegend: at("colour").value === "rung", legend: { orientation: "h", y: 1.02, yanchor: "bottom", title: { text: "" } }, uirevision: `${x.key} ${y.key}` });
   const hidden = points.individual.length - known.length;
-  at("front-note").textContent = `${known.length} trainings of ${points.individual.length} shown` +
+  at("front-note").textContent = `${known.length.toLocaleString("en")} trainings of ${points.individual.length.toLocaleString("en")} shown` +
     (hidden ? `; ${hidden} have no figure on one of the axes.` : ".") + [x, y].filter((axis) => axis.unit !== axis.title).map((axis) => ` ${axis.title}: ${axis.unit}.`).join("");
 }
+
+const LEGEND = { legend: { orientation: "h", y: 1.02, yanchor: "bottom" }, showlegend: true };
 
 function drawProgress() {
   const axis = axes[at("best-axis").value], over = axisLayout("CPU seconds of the whole run");
   const text = generations.number.map((n, g) => `generation ${n}, front on ${count(generations.images[g])} images`);
   const line = { type: "scatter", mode: "lines+markers", hovertemplate: "%{text}, %{y}<extra></extra>" };
-  const key = { legend: { orientation: "h", y: 1.02, yanchor: "bottom" }, showlegend: true };
   draw("hypervolume-plot", [{ ...line, x: generations.cpu_s, y: generations.hypervolume, text, line: { color: colour("--accent"), shape: "hv" } }],
-    over, axisLayout(["hypervolume of the top rung", "(validation, 1 seed)"]));
+    over, { ...axisLayout(["hypervolume of the top rung", "(validation, 1 seed)"]), rangemode: "nonnegative" });
   const best = axis ? generations.best[axis.key].map((value) => seen(axis, value)) : [];
   // Longer trainings are another measure: a line each, and no step between them.
   const lines = rungs.map((images, step) => [images, step, best.map((_, g) => g).filter((g) => generations.images[g] === images)]);
   draw("best-plot", lines.filter(([, , those]) => those.length).map(([images, step, those]) => ({ ...line, name: `${count(images)} images`,
     x: those.map((g) => generations.cpu_s[g]), y: those.map((g) => best[g]), text: those.map((g) => text[g]), line: { color: rungColour(step), shape: "hv" } })),
-    over, axisLayout(["best on the front:", axis?.title ?? ""], axis && { ...axis, narrow: Math.max(...best) / Math.min(...best) < 30 }), key);
+    over, axisLayout(["best on the front:", axis?.title ?? ""], axis && { ...axis, narrow: Math.max(...best) / Math.min(...best) < 30 }), LEGEND);
 }

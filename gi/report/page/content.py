@@ -12,8 +12,10 @@ from gi.core.figures import duration_text, spread_text
 from gi.core.types import Scored
 from gi.report.page.descent import edits, operators, origins, traced, with_ancestors, with_source
 from gi.report.page.figures import final_axes, history, number_text, searched_axes
+from gi.report.page.learning import diagnoses, pictures
 
 _DETAIL = 300  # characters of one failure's message
+_MOST_LISTED = 20  # class names, for one
 
 
 def page_content(archive: Archive) -> dict[str, Any]:
@@ -26,6 +28,7 @@ def page_content(archive: Archive) -> dict[str, Any]:
     scored = [e for e in evaluations if isinstance(e.outcome, Scored)]
     behind = with_ancestors(front, parents)
     shown = with_source(place, set(front), behind, parents)
+    told, data = diagnoses(archive, {*shown}, place), _data(archive)
     return {
         "title": run.config.dataset_name,
         "facts": _facts(run, summary, len(place)),
@@ -38,7 +41,7 @@ def page_content(archive: Archive) -> dict[str, Any]:
         "points": {"individual": [place[e.individual] for e in scored], "images": [e.images for e in scored]},
         "front": [place[id_] for id_ in front],
         "members": _members(run, summary.front, place),
-        "generations": history(archive, run, generations, scored),
+        "generations": history(run, generations, scored),
         "failed": _failed(evaluations, place),
         "failures": [_group(group) for group in archive.outcomes.failures()],
         "refusals": [_group(group) for group in archive.outcomes.refusals()],
@@ -46,7 +49,10 @@ def page_content(archive: Archive) -> dict[str, Any]:
         "sources": {place[id_]: archive.text(id_) for id_ in shown},
         "edits": {place[id_]: edits(archive, id_) for id_ in shown},
         "origins": {place[id_]: origins(archive, id_) for id_ in traced(front, parents)},
-        "made": _made(archive, run),
+        "classes": _class_names(data),
+        "diagnoses": told,
+        "pictures": pictures(archive, told),
+        "made": _made(data, run),
     }
 
 
@@ -95,9 +101,19 @@ def _group(group: Any) -> dict[str, Any]:
     return {**asdict(group), "detail": " ".join(group.detail.split())[:_DETAIL]}
 
 
-def _made(archive: Archive, run: RunRecord) -> list[list[Any]]:
+def _data(archive: Archive) -> Mapping[str, Any]:
+    """What the run keeps of its data set."""
+    return next((e.detail for e in reversed(archive.sessions.events()) if e.kind == "data"), {})
+
+
+def _class_names(data: Mapping[str, Any]) -> list[str]:
+    """None where a run of an earlier gi kept none."""
+    names = data.get("class_names")
+    return [*map(str, names)] if isinstance(names, list) else []
+
+
+def _made(data: Mapping[str, Any], run: RunRecord) -> list[list[Any]]:
     """Tables on what made the run: its data, its settings, the versions and the machine."""
-    data = next((e.detail for e in reversed(archive.sessions.events()) if e.kind == "data"), {})
     started = datetime.fromtimestamp(run.started).astimezone()
     run_rows = {"started": f"{started:%Y-%m-%d %H:%M %Z}", "command": " ".join(run.command), **run.machine}
     rungs = {"rungs": ", ".join(f"{images:,}" for images in run.rungs), "final trainings": f"{run.final_images:,}"}
@@ -117,4 +133,7 @@ def _made(archive: Archive, run: RunRecord) -> list[list[Any]]:
 def _text(value: Any) -> str:
     if value is None:
         return "none"
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    if not isinstance(value, list | tuple):
+        return str(value)
+    more = [f"{len(value) - _MOST_LISTED} more"] if len(value) > _MOST_LISTED else []
+    return ", ".join([*map(str, value[:_MOST_LISTED]), *more])

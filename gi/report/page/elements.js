@@ -1,14 +1,20 @@
 "use strict";
 // The page of a run. What is foreign goes onto the page by `textContent` alone, and into Plotly's labels by `label`,
 // since Plotly obeys some tags.
-const content = JSON.parse(document.getElementById("content").textContent);
-const { individuals, axes, points, generations } = content;
+let content, individuals, axes, points, generations, onFront, children, rungs;
 const at = (id) => document.getElementById(id);
-const onFront = new Set(content.front);
-const children = individuals.id.map(() => []);
-individuals.parents.forEach((parents, child) => parents.forEach((parent) => children[parent].push(child)));
-const rungs = [...new Set(points.images)].sort((a, b) => a - b);
 const MANY = 3000; // beyond, points are drawn by WebGL where there is any: as SVG each is an element of the page
+
+function load(told) {
+  content = told;
+  ({ individuals, axes, points, generations } = content);
+  onFront = new Set(content.front);
+  children = individuals.id.map(() => []);
+  individuals.parents.forEach((parents, child) => parents.forEach((parent) => children[parent].push(child)));
+  rungs = [...new Set(points.images)].sort((a, b) => a - b);
+}
+
+load(JSON.parse(at("content").textContent));
 
 function make(name, attributes = {}, ...inner) {
   const element = document.createElement(name);
@@ -51,9 +57,11 @@ function facts(list, rows) {
 }
 
 function fill(table, headings, rows, empty) {
-  if (!rows.length) return table.replaceChildren(make("caption", {}, empty));
+  if (!rows.length) return table.replaceChildren(make("tbody", {}, make("tr", {}, make("td", {}, empty))));
+  const active = table.contains(document.activeElement) ? document.activeElement.textContent : null; // a followed run fills tables anew
   table.replaceChildren(
     make("thead", {}, make("tr", {}, ...headings.map((heading) => make("th", { scope: "col" }, heading)))),
     make("tbody", {}, ...rows.map((cells) => make("tr", {}, ...cells.map((cell) => make("td", {}, cell))))),
   );
+  if (active !== null) [...table.querySelectorAll("button")].find((button) => button.textContent === active)?.focus();
 }

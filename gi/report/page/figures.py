@@ -51,41 +51,17 @@ def _axis(objective: Objective, key: str, title: str, values: list[float | None]
     }
 
 
-def history(
-    archive: Archive, run: RunRecord, generations: Sequence[Generation], scored: Sequence[Evaluation]
-) -> dict[str, Any]:
+def history(run: RunRecord, generations: Sequence[Generation], scored: Sequence[Evaluation]) -> dict[str, Any]:
     """Hypervolume and the front's best of each objective by closed generation, over the run's CPU seconds."""
     values = {(e.individual, e.images): _values(e) for e in reversed(scored)}
-    rungs = _rungs_of_fronts(archive, generations, values)
-    best = {o.key: [_best(o.key, g.front, r, values) for g, r in zip(generations, rungs, strict=True)]
-            for o in run.objectives}  # fmt: skip
+    best = {o.key: [_best(o.key, g.front, g.images, values) for g in generations] for o in run.objectives}
     return {
         "number": [g.number for g in generations],
         "cpu_s": [_rounded(g.cpu_s) for g in generations],
         "hypervolume": [_rounded(g.hypervolume) for g in generations],
-        "images": rungs,
+        "images": [g.images for g in generations],
         "best": best,
     }
-
-
-def _rungs_of_fronts(
-    archive: Archive, generations: Sequence[Generation], values: Mapping[tuple[str, int], Any]
-) -> list[int]:
-    """The rung of each generation's front, by its number of images: no generation keeps it, but what it keeps tells.
-
-    Every member is scored on it, somebody had gone up to it by then, it never falls, and it is the top one just where
-    there is a hypervolume.
-    """
-    images = sorted({images for _, images in values}, reverse=True)
-    went_up = archive.individuals.promotions()
-    rungs: list[int] = []
-    most = images[0] if images else 0
-    for closed in reversed(generations):
-        highest = max((p.images for p in went_up if p.generation <= closed.number), default=images[-1] if images else 0)
-        likely = (r for r in images if r <= min(highest, most) and all((id_, r) in values for id_ in closed.front))
-        most = next((r for r in likely if r < images[0] or closed.hypervolume or len(images) == 1), most)
-        rungs.append(most)
-    return rungs[::-1]
 
 
 def _best(

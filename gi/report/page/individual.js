@@ -18,14 +18,29 @@ function select(individual) {
   showSource(individual);
   showOrigins(individual);
   showFamily(individual);
-  for (const row of at("members").querySelectorAll("tr")) {
-    if (row.dataset.individual === String(individual)) row.setAttribute("aria-current", "true");
-    else row.removeAttribute("aria-current");
-  }
+  showLearning(individual);
+  markMember();
   markChosen();
   history.replaceState(null, "", `#${short(individual)}`); // a link to what is looked at
   heading.focus({ preventScroll: true });
   heading.scrollIntoView();
+}
+
+function markMember() {
+  for (const row of at("members").querySelectorAll("tr")) {
+    if (row.dataset.individual === String(selected)) row.setAttribute("aria-current", "true");
+    else row.removeAttribute("aria-current");
+  }
+}
+
+function showSelectedAgain() {
+  // Its text never changes: what is compared and open stays as it is.
+  facts(at("individual-facts"), individualFacts(selected));
+  showTrainings(selected);
+  showOrigins(selected);
+  showFamily(selected);
+  showLearning(selected);
+  markMember();
 }
 
 function individualFacts(individual) {
@@ -99,7 +114,8 @@ function showFamily(individual) {
 }
 
 function drawFamily(family, individual) {
-  if (!at("family-plot").closest("details").open) return; // a hidden plot has no width
+  at("family-plot").hidden = family.length < 2;
+  if (family.length < 2 || !at("family-plot").closest("details").open) return; // a hidden plot has no width
   const lanes = {}, lane = new Map();
   for (const member of family) {
     const generation = individuals.generation[member];

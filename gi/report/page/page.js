@@ -16,19 +16,23 @@ function found(prefix) {
 }
 
 function options(select, chosen, list) {
-  select.append(...list.map(([value, text]) => make("option", { value }, text)));
-  if (list.length) select.value = chosen;
+  // By key: a run that goes on gets further axes.
+  const before = select.selectedOptions[0]?.dataset.key;
+  select.replaceChildren(...list.map(([value, axis]) => make("option", { value, "data-key": axis.key }, axis.title)));
+  if (list.length) select.value = list.find(([, axis]) => axis.key === before)?.[0] ?? chosen;
 }
 
 function redraw() {
   drawFront();
   drawProgress();
-  if (selected !== null) drawFamily(familyOf(selected), selected);
+  if (selected === null) return;
+  drawFamily(familyOf(selected), selected);
+  drawLearning(selected);
 }
 
-function start() {
+function show() {
   facts(at("facts"), content.facts);
-  const listed = axes.map((axis, n) => [n, axis.title]);
+  const listed = axes.map((axis, n) => [n, axis]);
   const other = Math.min(1, axes.length - 1);
   options(at("x-axis"), other, listed);
   options(at("y-axis"), 0, listed);
@@ -37,7 +41,7 @@ function start() {
     "No front yet: the first generation has not ended.");
   [...at("members").querySelectorAll("tbody tr")].forEach((row, n) => (row.dataset.individual = content.members.rows[n][0]));
   fill(at("progress"), ["generation", "CPU seconds", "hypervolume", "images", ...Object.keys(generations.best).map((key) => `best ${key}`)],
-    generations.number.map((number, g) => [number, generations.cpu_s[g], generations.hypervolume[g], generations.images[g],
+    generations.number.map((number, g) => [number, generations.cpu_s[g], generations.hypervolume[g], generations.images[g].toLocaleString("en"),
       ...Object.entries(generations.best).map(([key, best]) => figure(axes.find((axis) => axis.key === key) ?? {}, best[g]))]), "No generation has ended.");
   fill(at("operators"), ["operator", "tried", "accepted", "individuals edited", "of them bred", "on the front", "behind the front"], content.operators, "Nothing was tried yet.");
   for (const part of ["failures", "refusals"]) {
@@ -45,8 +49,14 @@ function start() {
       content[part].map((group) => [group.stage, group.reason, group.count, part === "failures" ? group.example.slice(0, 8) : group.example, group.detail]),
       part === "failures" ? "Nothing failed." : "Nothing was refused.");
   }
-  at("made").append(...content.made.map(([title, rows]) => make("table", {}, make("caption", {}, title),
+  at("made").replaceChildren(...content.made.map(([title, rows]) => make("table", {}, make("caption", {}, title),
     make("tbody", {}, ...rows.map((cells) => make("tr", {}, ...cells.map((cell) => make("td", {}, cell))))))));
+  redraw();
+  if (axes.length) listen("front-plot");
+  if (selected !== null) showSelectedAgain();
+}
+
+function listenToControls() {
   for (const id of ["x-axis", "y-axis", "colour"]) at(id).addEventListener("change", drawFront);
   at("best-axis").addEventListener("change", drawProgress);
   at("search").addEventListener("submit", (event) => {
@@ -65,11 +75,11 @@ function start() {
   });
   at("compare-seed").addEventListener("click", () => compareWith(seedOf(selected)));
   at("family-plot").closest("details").addEventListener("toggle", () => selected !== null && drawFamily(familyOf(selected), selected));
+  at("error-plot").closest("details").addEventListener("toggle", () => selected !== null && drawLearning(selected));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-  redraw();
-  if (axes.length) listen("front-plot");
-  const { individual } = found(location.hash.slice(1));
-  if (individual !== null) select(individual);
 }
 
-start();
+show();
+listenToControls();
+const linked = found(location.hash.slice(1)).individual;
+if (linked !== null) select(linked);

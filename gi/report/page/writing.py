@@ -1,15 +1,18 @@
 """Writes the page: the template with the run's content, its style, its program and Plotly within.
 
 All that is foreign stands in one JSON document, which the program puts on the page as text. The page's own policy, too,
-lets it run no script but the two whose digests it names, and ask for nothing from anywhere. Plotly's WebGL compiles its
+lets it run no script but the two whose digests it names, and ask for nothing from anywhere (a followed page from
+where it came). Plotly's WebGL compiles its
 drawing loops ('unsafe-eval'), which no text of the run reaches.
 """
 
 import base64
 import hashlib
 import re
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from gi.archive import Archive
 from gi.core.errors import ConfigError
@@ -17,7 +20,8 @@ from gi.core.files import write_whole
 from gi.core.quoting import html_text, json_in_html
 from gi.report.page.content import page_content
 
-_PROGRAM = ("elements.js", "charts.js", "code.js", "individual.js", "page.js")
+_PROGRAM = ("elements.js", "charts.js", "code.js", "learning.js", "individual.js", "page.js")
+_FOLLOWING = "follow.js"
 
 
 def write_page(archive: Archive, path: Path, *, force: bool = False) -> None:
@@ -30,17 +34,18 @@ def write_page(archive: Archive, path: Path, *, force: bool = False) -> None:
         raise ConfigError(f"-o {path}: the report is a page, name it something.html.")
     if path.exists() and not force:
         raise ConfigError(f"{path} exists: pass --force to replace it, or another -o.")
-    write_whole(path, page_text(archive).encode())
+    write_whole(path, page_text(page_content(archive)).encode())
 
 
-def page_text(archive: Archive) -> str:
-    """The page as HTML."""
+def page_text(content: Mapping[str, Any], *, followed: bool = False) -> str:
+    """The page with this content as HTML; a `followed` one asks the server that it came from for what has changed."""
     # One script in which the parts see each other's functions: a page from a file may load no modules.
-    plotly, program = _plotly(), "\n".join(map(_part, _PROGRAM))
-    content = page_content(archive)
+    names = (*_PROGRAM, _FOLLOWING) if followed else _PROGRAM
+    plotly, program = _plotly(), "\n".join(map(_part, names))
     parts = {
         "title": html_text(content["title"]),
         "policy": " ".join(_digest(script) for script in (plotly, program)),
+        "connect": " connect-src 'self';" if followed else "",
         "style": _part("page.css"),
         "content": json_in_html(content),
         "plotly": plotly,

@@ -102,6 +102,8 @@ def written_outcome(outcome: Outcome) -> str:
     answer: dict[str, Any] = {"cost": dataclasses.asdict(outcome.cost)}
     if isinstance(outcome, Scored):
         answer["values"] = dict(outcome.values)
+        if outcome.diagnosis is not None:
+            answer["diagnosis"] = dataclasses.asdict(outcome.diagnosis)
     else:
         answer["failed"] = [outcome.stage, outcome.reason, outcome.detail]
     return json.dumps(answer)

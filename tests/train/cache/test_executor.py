@@ -17,6 +17,7 @@ from gi.train.cache.store import KeptOutcome, OutcomeCache
 from gi.train.executor import LocalExecutor
 from tests.contracts.executor import ExecutorContract
 from tests.programs import PROGRAM
+from tests.small_run import DIAGNOSIS
 from tests.stand_ins import PoolExecutor
 
 VALUES = {"error": 0.1, "params": 650.0, "macs": 640.0, "time": 0.5, "train_time": 0.2, "size": 300.0}
@@ -171,6 +172,12 @@ def test_what_was_written_is_read(outcome):
 def test_a_final_training_needs_its_validation_error():
     assert read_outcome(written_outcome(SCORED), job(split="test")) is None
     final = Scored({**VALUES, **dict.fromkeys(FINAL_FIGURES, 0.2)}, SCORED.cost)
+    assert read_outcome(written_outcome(final), job(split="test")) == final
+
+
+def test_a_final_training_keeps_its_diagnosis():
+    values = {**VALUES, **dict.fromkeys(FINAL_FIGURES, 0.2)}
+    final = Scored(values, SCORED.cost, diagnosis=DIAGNOSIS)
     assert read_outcome(written_outcome(final), job(split="test")) == final
 
 
