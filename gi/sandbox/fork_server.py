@@ -35,7 +35,7 @@ PRELOAD = (
     "torch.utils.flop_counter",
     "torch.utils.serialization.config",  # of torch.load: its reader of comments takes 2 ms
     "torchvision.transforms.v2",
-    "gi.train.job",
+    "gi.train.scorer",
     "gi.trace.service",
 )
 _KEPT_VARIABLES = ("CUDA", "NVIDIA", "LD_LIBRARY_PATH")

@@ -1,4 +1,7 @@
-"""Messages between processes: length-prefixed JSON on a socket, so that nothing from a candidate is ever unpickled."""
+"""Messages between processes: length-prefixed JSON on a socket, so that nothing from a candidate is ever unpickled.
+
+What is too large for JSON follows a message as bytes with a length of their own.
+"""
 
 import json
 import re
@@ -9,6 +12,7 @@ import time
 from typing import Any
 
 _HEADER = struct.Struct("!I")
+_LONG_HEADER = struct.Struct("!Q")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 LARGEST_BYTES = 64 << 20
 
@@ -37,6 +41,23 @@ def receive(connection: socket.socket, deadline: float | None = None) -> Any:
         raise PeerGoneError(f"no JSON: {error}") from error
     except RecursionError as error:
         raise PeerGoneError("JSON nested too deeply") from error
+
+
+def send_bytes(connection: socket.socket, content: bytes) -> None:
+    """Sends bytes. Raises `PeerGoneError`."""
+    try:
+        connection.sendall(_LONG_HEADER.pack(len(content)))
+        connection.sendall(content)
+    except OSError as error:
+        raise PeerGoneError(str(error)) from error
+
+
+def receive_bytes(connection: socket.socket, largest: int, deadline: float | None = None) -> bytes:
+    """What `send_bytes` sent, at most `largest` of it. Raises `PeerGoneError`, or `TimeoutError` past `deadline`."""
+    (length,) = _LONG_HEADER.unpack(_read(connection, _LONG_HEADER.size, deadline))
+    if length > largest:
+        raise PeerGoneError(f"{length} bytes, of which {largest} are allowed")
+    return _read(connection, length, deadline)
 
 
 def _parsed(text: str) -> Any:

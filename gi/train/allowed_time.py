@@ -5,7 +5,7 @@ from gi.core.settings import PACE_IMAGES, WALL_FOR_CPU, RunConfig
 
 _LEAST_S = 2.0  # below this a start that is slow once decides
 _NO_LIMIT_S = 600.0  # for a training that nobody set a limit for
-_ALLOWANCE_S = 5.0  # beside the training: building, scoring, measuring
+ALLOWANCE_S = 5.0  # beside the training: building, scoring, measuring
 _MODEL_CLOCK_FACTOR = 5.0  # with a cost model the clock must not decide, so its limit only stops what hangs
 
 
@@ -24,7 +24,7 @@ def training_limit_s(config: RunConfig, job: Job) -> float:
 def worker_limit_s(config: RunConfig, train_limit_s: float) -> float:
     """The CPU seconds after which a job's worker is killed, given what its training may take."""
     slack = _MODEL_CLOCK_FACTOR if config.clock == "model" else 1.0
-    return train_limit_s * slack + _ALLOWANCE_S
+    return train_limit_s * slack + ALLOWANCE_S
 
 
 def wall_limit_s(config: RunConfig, job: Job, train_limit_s: float) -> float:

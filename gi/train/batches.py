@@ -1,7 +1,7 @@
 """A split in memory, and batches of it."""
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,11 +28,9 @@ class Batches:
             images, labels = images[first], labels[first]
         self.num_samples = len(labels)
         self.task = dataset.task
-        self._images = _tensor(images).to(device)
-        self._labels = _tensor(labels).to(device)
-        shape = (1, -1, 1, 1)
-        self._mean = torch.tensor(dataset.mean, dtype=torch.float32, device=device).view(shape)
-        self._scale = torch.tensor(dataset.std, dtype=torch.float32, device=device).view(shape).reciprocal()
+        self._images = mapped_tensor(images).to(device)
+        self._labels = mapped_tensor(labels).to(device)
+        self._normalise = normaliser(dataset.mean, dataset.std, device)
 
     @property
     def labels(self) -> Tensor:
@@ -64,10 +62,19 @@ class Batches:
         images = self._images[chosen].to(torch.float32)
         if augmentation is not None:
             images = augmentation(images.div_(255)) * 255
-        return images.sub_(self._mean).mul_(self._scale), self._labels[chosen]
+        return self._normalise(images), self._labels[chosen]
 
 
-def _tensor(array: np.ndarray) -> Tensor:
+def normaliser(mean: Sequence[float], std: Sequence[float], device: str) -> Callable[[Tensor], Tensor]:
+    """A function that normalises float images (n, c, h, w) in place by the mean and deviation of each channel."""
+    shape = (1, -1, 1, 1)
+    means = torch.tensor(mean, dtype=torch.float32, device=device).view(shape)
+    scales = torch.tensor(std, dtype=torch.float32, device=device).view(shape).reciprocal()
+    return lambda images: images.sub_(means).mul_(scales)
+
+
+def mapped_tensor(array: np.ndarray) -> Tensor:
+    """The tensor that shares an array's memory, which may be read-only."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # the map is read-only, and nothing here writes to it
         return torch.from_numpy(array)

@@ -1,35 +1,33 @@
-"""One job inside its worker process: builds, trains, scores and measures a candidate, and answers in JSON.
+"""One job's training in its worker process, which has training samples and no others; it sends back what it learned.
 
-The candidate runs in this process, so whatever it says is untrusted: the driver checks each value.
+The candidate runs in this process, so whatever it says is untrusted. Its weights are scored by what they do in another
+process (`gi.train.scorer`), and what it says of its size is held against them (`gi.train.state`).
 """
 
-import os
 import socket
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import safetensors.torch
 import torch
 from torch import Tensor, nn
 
 from gi.core.decoding import decoded
-from gi.core.diagnosis import Diagnosis
-from gi.core.types import Seeding, Stage
-from gi.data.dataset import Dataset, SplitName, open_dataset
+from gi.core.types import Seeding
+from gi.data.dataset import open_dataset
 from gi.sandbox.clock import cpu_s
-from gi.sandbox.messages import receive, send
+from gi.sandbox.messages import receive, send, send_bytes
 from gi.trace.program.candidate import CandidateError, blame, build, load
 from gi.trace.program.recipe import Recipe, make_recipe
 from gi.train.batches import Batches
 from gi.train.cost_model import modelled
-from gi.train.diagnosis import diagnosis
 from gi.train.loop import batch_order, fastest_layout, pace_check, seed_everything, train
-from gi.train.measure import buffer_values, macs_per_sample, num_params, relative_time
+from gi.train.measure import buffer_values, changed_buffers, macs_per_sample, num_params
 from gi.train.request import Request
-from gi.train.scoring import METRICS, auc, error, outputs
 from gi.train.start.donors import UNSEEDED, lacks_weights, raced
 from gi.train.start.inherit import inherit
 from gi.train.start.race import Entrant
@@ -37,36 +35,50 @@ from gi.train.start.wire import seeding_json
 
 
 @dataclass(slots=True)
-class Spent:
-    """CPU seconds, filled in as the job goes on, so that a failure has its cost too; and what is told beside these."""
+class _Told:
+    """What the driver hears beside the weights, filled in as the job goes on."""
 
-    train_cpu_s: float = 0.0
-    measure_cpu_s: float = 0.0
+    built_params: int = 0
+    macs: float = 0.0
+    inherit_cpu_s: float = 0.0
     seeding: Seeding = UNSEEDED
     losses: Sequence[float] = ()
-    diagnosis: Diagnosis | None = None
 
 
 def run(connection: socket.socket) -> None:
-    """Answers the one request on `connection`: a message at each new stage, then the values or the failure."""
+    """Answers the one request on `connection`: a message at each new stage, then the weights or the failure."""
     request = decoded(Request, receive(connection))
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)  # a dead layer's optimizer state decays into numbers that take 100 times as long
-    spent = Spent()
+    set_up_torch()
+    told = _Told()
     answer: dict[str, Any]
+    contents: list[bytes] = []
     try:
-        values = _evaluate(request, spent, lambda stage: send(connection, {"stage": stage}))
-        answer = {"values": dict(values)}
+        net, buffers = _trained_network(request, told, connection)
+        with blame("measure"):
+            learned, constants = _parted(net, buffers)
+            contents = [_packed(learned), *([_packed(constants)] if request.keep_constants else ())]
+            answer = {
+                "params": num_params(net, buffers),
+                "built_params": told.built_params,
+                "macs": told.macs,
+                "inherit_cpu_s": told.inherit_cpu_s,
+                "losses": list(told.losses) if request.job.split == "test" else [],
+            }
     except CandidateError as error:
         answer = {"failed": [error.stage, error.reason, error.told]}
     except Exception as error:  # the worker's edge: not the candidate's fault, so it must be seen
         answer = {"failed": ["worker", type(error).__name__, str(error)]}
-    answer["cost"] = [spent.train_cpu_s, spent.measure_cpu_s]
-    if spent.seeding is not UNSEEDED:
-        answer["seeding"] = seeding_json(spent.seeding)
-    if spent.diagnosis is not None:
-        answer["diagnosis"] = asdict(spent.diagnosis)
+    if told.seeding is not UNSEEDED:
+        answer["seeding"] = seeding_json(told.seeding)
     send(connection, answer)
+    for content in contents:
+        send_bytes(connection, content)
+
+
+def set_up_torch() -> None:
+    """One thread, and no denormal numbers: a dead layer's optimizer state decays into them, which cost 100 times."""
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
 
 
 def probe_device(connection: socket.socket) -> None:
@@ -80,107 +92,78 @@ def probe_device(connection: socket.socket) -> None:
         send(connection, "")
 
 
-def _evaluate(request: Request, spent: Spent, enter: Callable[[Stage], None]) -> Mapping[str, float]:
-    dataset = open_dataset(Path(request.settings.dataset_path))
-    enter("build")
+def _trained_network(request: Request, told: _Told, connection: socket.socket) -> tuple[nn.Module, dict[str, Tensor]]:
+    """The trained network, and its buffers as they were before."""
+    device = request.settings.device
+    send(connection, {"stage": "build"})
     seed_everything(request.job.seed, "weights")
     module = load(request.job.text)
-    net = build(module, request.settings.entry).to(request.settings.device)
-    enter("forward")
-    macs = macs_per_sample(net, dataset.task, request.settings.device)
-    model = modelled(num_params(net), macs, task=dataset.task, images=request.job.images)
-    layout = fastest_layout(net, dataset.task, request.settings.device)
-    batches = Batches(dataset, "train", request.settings.device)
+    net = build(module, request.settings.entry).to(device)
+    send(connection, {"stage": "forward"})
+    told.macs = macs_per_sample(net, request.task, device)
+    told.built_params = num_params(net)
+    layout = fastest_layout(net, request.task, device)
     buffers = buffer_values(net)
-    net = _train(request, module, net, batches, layout, spent=spent, enter=enter, model_train_s=model["train_time"])
-    enter("measure")
-    start = cpu_s()
-    values = {"params": num_params(net, buffers), "macs": macs, "train_time": spent.train_cpu_s}
-    values |= _scores(request, net, dataset, layout, spent)
-    net.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # as who runs the program has it
-    if request.settings.clock == "model":
-        values |= model
-    elif not request.job.timed:
-        values["time"] = model["time"]
-    else:
-        images, _ = batches.take(slice(request.settings.batch_size))
-        values["time"] = relative_time(net, images, dataset.task)
-    spent.measure_cpu_s = cpu_s() - start
-    if request.job.weights_path is not None:
-        _save(net, Path(request.job.weights_path))
-    return values
+    return _train(request, module, net, layout, told=told, connection=connection), buffers
 
 
-def _scores(
-    request: Request, net: nn.Module, dataset: Dataset, layout: torch.memory_format, spent: Spent
-) -> dict[str, float]:
-    """The run's metric on the job's split; for a final training on the validation split too, and first.
+def _parted(net: nn.Module, buffers: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """The state of a trained network: what it learned, and the buffers that are as they were built.
 
-    The choice among final trainings reads `validation_error` alone, so that the test split has no part in it. They have
-    the accuracy and the AUC beside it whatever the metric is: tables of others give these. They are diagnosed, too, by
-    the validation split: whoever looks at single mistakes learns from them.
+    Raises `CandidateError` for a state that holds anything but tensors.
     """
-    answers = _answers(request, net, dataset, "validation", layout)
-    if request.job.split == "validation":
-        return {"error": _figures(request, *answers)["error"]}
-    size = min(request.settings.batch_size, dataset.num_train)
-    spent.diagnosis = diagnosis(spent.losses, size, *(part.numpy() for part in answers))
-    validation = {f"validation_{name}": value for name, value in _figures(request, *answers).items()}
-    return validation | _figures(request, *_answers(request, net, dataset, "test", layout))
+    state = net.state_dict(keep_vars=True)
+    for name, value in state.items():
+        if not isinstance(value, Tensor):
+            raise CandidateError("measure", "state is no tensor", f"{name!r} is a {type(value).__name__}")
+    changed = {name for name, _ in changed_buffers(net, buffers)}
+    constant = {id(buffer) for name, buffer in net.named_buffers() if name in buffers and name not in changed}
+    learned = {name: value for name, value in state.items() if id(value) not in constant}
+    return learned, {name: value for name, value in state.items() if id(value) in constant}
 
 
-def _answers(
-    request: Request, net: nn.Module, dataset: Dataset, split: SplitName, layout: torch.memory_format
-) -> tuple[Tensor, Tensor]:
-    """The network's outputs (n, classes) for the samples of a split that count, and their labels (n,)."""
-    count = request.job.scored if split == "validation" else None
-    batches = Batches(dataset, split, request.settings.device, count=count)
-    return outputs(net, batches, layout=layout), batches.labels
-
-
-def _figures(request: Request, logits: Tensor, labels: Tensor) -> dict[str, float]:
-    """`error` by the run's metric, `accuracy` and `auc`."""
-    metric = METRICS[request.settings.metric]
-    return {"error": metric(logits, labels), "accuracy": 1.0 - error(logits, labels), "auc": auc(logits, labels)}
+def _packed(state: dict[str, Tensor]) -> bytes:
+    """Tensors as safetensors, each with memory of its own: layers may share theirs."""
+    own = {n: v.detach().to("cpu", copy=True, memory_format=torch.contiguous_format) for n, v in state.items()}
+    return safetensors.torch.save(own)
 
 
 def _train(
     request: Request,
     module: ModuleType,
     net: nn.Module,
-    batches: Batches,
     layout: torch.memory_format,
     *,
-    spent: Spent,
-    enter: Callable[[Stage], None],
-    model_train_s: float,
+    told: _Told,
+    connection: socket.socket,
 ) -> nn.Module:
     """The trained network: the given one, or its copy that started from donors and won its race.
 
     What the parent has comes first: donors fill only convolutions that inherited nothing.
     """
-    size = min(request.settings.batch_size, batches.num_samples)
+    size = min(request.settings.batch_size, request.num_samples)
     steps = max(1, request.job.images // size)
-    spent.seeding = inherited = _inherited(request, net)
+    told.seeding = inherited = _inherited(request, net)
+    told.inherit_cpu_s = inherited.cpu_s
     kept = frozenset(row.layer for row in inherited.layers)
-    enter("recipe")
-    recipe = _recipe(request, module, steps, batches.task.input_shape, net)
-    enter("train")
-    check_pace = _pace_check(request, model_train_s, steps)
-    order = batch_order(batches.num_samples, size, steps, request.job.seed).to(request.settings.device)
-    start = cpu_s()
-    try:
-        entrant = Entrant(net, recipe)
-        if request.settings.donors is not None and lacks_weights(net, kept):
-            make = partial(_recipe, request, module, steps, batches.task.input_shape)
-            pack = Path(request.settings.donors)
-            entrant, tried = raced(entrant, make, batches, order, pack, layout=layout, kept=kept)
-            spent.seeding = Seeding((*inherited.layers, *tried.layers), tried.won, inherited.cpu_s + tried.cpu_s)
-        left = order[len(entrant.losses) :]
-        trained = train(entrant.net, entrant.recipe, batches, left, layout=layout, check_pace=check_pace)
-        spent.losses = [*entrant.losses, *trained]
-    finally:
-        spent.train_cpu_s = cpu_s() - start + inherited.cpu_s
+    send(connection, {"stage": "recipe"})
+    recipe = _recipe(request, module, steps, request.task.input_shape, net)
+    order = batch_order(request.num_samples, size, steps, request.job.seed).to(request.settings.device)
+    send(connection, {"stage": "train"})
+    # The driver reads this process's CPU time before it answers, and again when the training has ended.
+    batches = Batches(open_dataset(Path(receive(connection)["dataset"])), "train", request.settings.device)
+    check_pace = _pace_check(request, told, steps)
+    entrant = Entrant(net, recipe)
+    if request.settings.donors is not None and lacks_weights(net, kept):
+        make = partial(_recipe, request, module, steps, batches.task.input_shape)
+        pack = Path(request.settings.donors)
+        entrant, tried = raced(entrant, make, batches, order, pack, layout=layout, kept=kept)
+        told.seeding = Seeding((*inherited.layers, *tried.layers), tried.won, inherited.cpu_s + tried.cpu_s)
+    left = order[len(entrant.losses) :]
+    losses = train(entrant.net, entrant.recipe, batches, left, layout=layout, check_pace=check_pace)
+    told.losses = [*entrant.losses, *losses]
+    send(connection, {"stage": "measure"})
+    receive(connection)
     return entrant.net
 
 
@@ -201,21 +184,12 @@ def _recipe(request: Request, module: ModuleType, steps: int, image_shape: tuple
     return recipe
 
 
-def _pace_check(request: Request, model_train_s: float, steps: int) -> Callable[[int], None] | None:
+def _pace_check(request: Request, told: _Told, steps: int) -> Callable[[int], None] | None:
     """The check of a candidate's pace while it trains; with a cost model the model alone decides, here and now."""
     if request.settings.clock != "model":
         return pace_check(request.train_limit_s, steps)
+    model_train_s = modelled(told.built_params, told.macs, task=request.task, images=request.job.images)["train_time"]
     if model_train_s > request.train_limit_s:
         detail = f"{model_train_s:.0f} CPU seconds by the cost model, {request.train_limit_s:.0f} allowed (--cpu-limit)"
         raise CandidateError("train", "too slow", detail)
     return None
-
-
-def _save(net: nn.Module, path: Path) -> None:
-    """Writes the state dict beside its place and renames it, so that what is there is always whole."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with blame("worker"):
-        state = {name: value.detach().cpu() for name, value in net.state_dict().items()}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(state, draft)
-        draft.replace(path)

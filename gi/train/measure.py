@@ -44,8 +44,12 @@ def num_params(net: nn.Module, before: Mapping[str, Tensor] | None = None) -> in
     for running statistics.
     """
     counted = {id(weight) for weight in weights(net)}
-    changed = (b for name, b in net.named_buffers() if before and name in before and not _is_equal(b, before[name]))
-    return num_weights(net) + sum(b.numel() for b in changed if id(b) not in counted)
+    return num_weights(net) + sum(b.numel() for _, b in changed_buffers(net, before or {}) if id(b) not in counted)
+
+
+def changed_buffers(net: nn.Module, before: Mapping[str, Tensor]) -> list[tuple[str, Tensor]]:
+    """The buffers, by name, that are no longer as they were before a training (`buffer_values`)."""
+    return [(n, b) for n, b in net.named_buffers() if n in before and not _is_equal(b, before[n])]
 
 
 def buffer_values(net: nn.Module) -> dict[str, Tensor]:

@@ -1,9 +1,10 @@
-"""What the driver asks of a worker process: the wire record between them, without torch."""
+"""What the driver asks of its worker processes: the wire records between them, without torch."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 from gi.core.protocols import Job
+from gi.core.types import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +15,6 @@ class TrainingSettings:
     `clock` "model" no clock's value decides or is measured.
     """
 
-    dataset_path: str
     batch_size: int
     clock: Literal["cpu", "model"]
     device: str
@@ -25,8 +25,33 @@ class TrainingSettings:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One job, its paths absolute, as a worker gets it; its training may take `train_limit_s` CPU seconds."""
+    """One job, its paths absolute, as its training process gets it; the training may take `train_limit_s` CPU seconds.
+
+    There are `num_samples` training samples for the `task`; where they lie is told when the training begins. With
+    `keep_constants` the answer has the buffers, too, that the training did not change.
+    """
 
     job: Job
     settings: TrainingSettings
     train_limit_s: float
+    task: Task
+    num_samples: int
+    keep_constants: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ScoringRequest:
+    """The network to build again for scoring: no labels, and no place where they lie.
+
+    `mean` and `std` are those of the training pixels by channel; `shared_bytes` is the size of the memory in which the
+    images appear.
+    """
+
+    text: str
+    entry: str
+    seed: int
+    device: str
+    task: Task
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    shared_bytes: int

@@ -121,7 +121,7 @@ def test_a_candidate_that_hangs_is_killed_at_the_wall_limit(server: ForkServer, 
     config = RunConfig(dataset="digits", wall_limit_s=1)
     with LocalExecutor(digits, config, workers=2) as executor:
         hung = executor.submit(Job("1", "import time; time.sleep(100)", 0, 100))
-        good = executor.submit(Job("2", PROGRAM, 0, 100))
+        good = executor.submit(Job("2", PROGRAM, 0, 100, timed=False))
         assert isinstance(good.result(30), Scored)
         outcome = hung.result(30)
     assert isinstance(outcome, Failed)
@@ -132,7 +132,7 @@ def test_a_candidate_that_hangs_is_killed_at_the_wall_limit(server: ForkServer, 
 def test_a_candidate_that_loops_is_killed_at_the_cpu_limit(
     server: ForkServer, digits: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gi.train.allowed_time._ALLOWANCE_S", 0.5)
+    monkeypatch.setattr("gi.train.allowed_time.ALLOWANCE_S", 0.5)
     config = RunConfig(dataset="digits", cpu_limit_s=0.5, wall_limit_s=60)
     with LocalExecutor(digits, config, workers=1) as executor:
         outcome = executor.submit(Job("1", "while True: pass", 0, 100)).result(60)

@@ -6,6 +6,7 @@ import pytest
 from gi.core.decoding import decoded
 from gi.core.errors import RecordError
 from gi.core.protocols import Job
+from gi.core.types import Task
 from gi.train.request import Request, TrainingSettings
 
 JOB = Job(
@@ -19,7 +20,8 @@ JOB = Job(
     timed=False,
     scored=500,
 )
-REQUEST = Request(JOB, TrainingSettings("/data/digits.npz", 64, "model", "cpu", "Net(10)", "/pack", "auc"), 7.5)
+SETTINGS = TrainingSettings(64, "model", "cpu", "Net(10)", "/pack", "auc")
+REQUEST = Request(JOB, SETTINGS, 7.5, Task((1, 8, 8), 10), 1200, keep_constants=True)
 
 
 def changed(part, **fields):

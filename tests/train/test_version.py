@@ -18,14 +18,14 @@ from tests.test_imports import imported_modules
 
 ROOT = Path(gi.__file__).parent
 EXPECTED = Path(__file__).with_name("trainer.txt")
-START = "train/job.py"
+STARTS = ("train/job.py", "train/scorer.py", "train/evaluation.py")
 ROOMS = ("train", "trace")
 BESIDE = ("core/streams.py", "data/splits.py")  # what starts a training, and which samples it is scored on
 
 
 def sources():
-    """The files of the trainer: its job, and what that imports, and so on."""
-    found, waiting = set(BESIDE), [START]
+    """The files of the trainer: its processes and the driver's side of them, and what these import, and so on."""
+    found, waiting = set(BESIDE), list(STARTS)
     while waiting:
         place = waiting.pop()
         if place not in found:

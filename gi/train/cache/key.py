@@ -26,7 +26,7 @@ from gi.data.dataset import Dataset
 from gi.sandbox.isolation import chosen_isolation
 from gi.source.identity.digest import normalise
 from gi.train.allowed_time import training_limit_s
-from gi.train.executor import training_settings
+from gi.train.evaluation import training_settings
 from gi.train.version import TRAINER_VERSION
 
 _PACKAGES = ("torch", "torchvision", "numpy")
@@ -77,12 +77,10 @@ class OutcomeKeys:
 
 
 def _shared(dataset: Dataset, config: RunConfig) -> Mapping[str, Any]:
-    settings = dataclasses.asdict(training_settings(dataset, config))
-    del settings["dataset_path"]
     return {
         "trainer": TRAINER_VERSION,
         "data": dataset.digest,
-        "settings": settings,
+        "settings": dataclasses.asdict(training_settings(config)),
         "memory_mb": config.memory_limit_mb,
         "isolation": chosen_isolation(),
         "versions": [platform.python_version(), *map(_version, _PACKAGES)],

@@ -1,0 +1,232 @@
+"""One job from its program to its outcome: trained in one process, scored in another, judged by the driver.
+
+The process that trains has no labels of other splits. The one that scores has no labels at all, and gets of the first
+no more than its weights, checked and counted. Neither sends anything that could be a better score without being better
+outputs (decision 022).
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TypeAlias
+
+from gi.core.diagnosis import Diagnosis
+from gi.core.errors import SourceError
+from gi.core.files import write_whole
+from gi.core.protocols import CostModel, Job
+from gi.core.settings import RunConfig
+from gi.core.types import Cost, Failed, Outcome, Scored
+from gi.data.dataset import Dataset, open_dataset
+from gi.sandbox.isolation import Reach
+from gi.sandbox.limits import Limits
+from gi.sandbox.server import NOTHING, Child, Exit
+from gi.train.allowed_time import ALLOWANCE_S, training_limit_s, wall_limit_s, worker_limit_s
+from gi.train.checkpoint import CHECKPOINT, checkpoint
+from gi.train.conversation import Conversation, JobFailure
+from gi.train.cost_model import modelled
+from gi.train.diagnosis import diagnosis
+from gi.train.request import Request, TrainingSettings
+from gi.train.scoring_process import SCORE, ScoringProcess, figures, samples, scoring_request
+from gi.train.shown_images import ShownImages
+from gi.train.training_process import TRAIN, Trained, TrainingTime, trained, training_files
+
+Fork: TypeAlias = Callable[[str, Limits, Reach], AbstractContextManager[Child]]
+
+
+class JobEvaluation:
+    """Evaluates jobs of one run, each in new processes that `fork` starts."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        config: RunConfig,
+        fork: Fork,
+        *,
+        cost_model: CostModel | None = None,
+        donors: Path | None = None,
+    ) -> None:
+        self._dataset = dataset
+        self._config = config
+        self._cost_model = cost_model
+        self._settings = training_settings(config, cost_model, donors)
+        self._fork = fork
+
+    def evaluate(self, job: Job) -> Outcome:
+        """The outcome of a job; a failure of the candidate is a value.
+
+        Raises `DatasetError` where the data set went away, `ServerDied` or `WorkerError` where no process can be had.
+        """
+        spent = _Spent()
+        try:
+            values, trained = self._scored(job, spent)
+        except JobFailure as failure:
+            if failure.stage == "worker":
+                open_dataset(self._dataset.path)  # raises where the data set went away: no candidate can be judged then
+            return Failed(failure.stage, failure.reason, failure.detail, spent.cost)
+        return Scored(values, spent.cost, trained.seeding, diagnosis=spent.diagnosis)
+
+    def _scored(self, job: Job, spent: "_Spent") -> tuple[Mapping[str, float], Trained]:
+        limit_s = training_limit_s(self._config, job)
+        wall_s = wall_limit_s(self._config, job, limit_s)
+        trained = self._trained(job, limit_s, wall_s, spent)
+        left_s = max(ALLOWANCE_S, worker_limit_s(self._config, limit_s) - spent.cpu_s)
+        values = self._measured(job, trained, left_s, wall_s - spent.wall_s, spent)
+        values["size"] = float(_size(job.text, self._config.entry))
+        if self._cost_model is not None:
+            values |= self._cost_model(job)
+        return values, trained
+
+    def _trained(self, job: Job, limit_s: float, wall_s: float, spent: "_Spent") -> Trained:
+        process_limit_s = worker_limit_s(self._config, limit_s)
+        request = Request(
+            dataclasses.replace(job, weights_path=None, inherit_from=_absolute(job.inherit_from)),
+            self._settings,
+            limit_s,
+            self._dataset.task,
+            self._dataset.num_train,
+            keep_constants=job.weights_path is not None,
+        )
+        read = (*training_files(self._dataset), self._settings.donors, request.job.inherit_from)
+        reach = Reach(tuple(path for path in read if path is not None))
+        with self._talk(TRAIN, process_limit_s, wall_s, reach) as talk:
+            try:
+                return trained(talk, request, self._dataset, self._config.memory_limit_mb, spent.training)
+            finally:
+                spent.trained(talk)
+
+    def _measured(
+        self, job: Job, trained: Trained, cpu_limit_s: float, wall_s: float, spent: "_Spent"
+    ) -> dict[str, float]:
+        config, dataset = self._config, self._dataset
+        request = scoring_request(
+            dataset, job.text, entry=config.entry, seed=job.seed, device=config.device, batch_size=config.batch_size
+        )
+        with (
+            ShownImages(request.shared_bytes) as images,
+            self._talk(SCORE, cpu_limit_s, wall_s, NOTHING) as talk,
+        ):
+            try:
+                process = ScoringProcess(talk, request, images, trained.learned)
+                values = {"params": float(trained.params), "macs": max(trained.macs, process.macs)}
+                values |= self._times(job, trained, values["macs"], process)
+                values |= self._scores(job, trained, process, spent)
+            finally:
+                spent.measured(talk)
+        if job.weights_path is not None:
+            self._keep(trained, process.names, Path(job.weights_path))
+        return values
+
+    def _times(self, job: Job, trained: Trained, macs: float, process: ScoringProcess) -> dict[str, float]:
+        model = dict(modelled(trained.built_params, macs, task=self._dataset.task, images=job.images))
+        if self._settings.clock == "model":
+            return model
+        if not job.timed:
+            return model | {"train_time": trained.train_cpu_s}
+        images, _ = samples(self._dataset.path, "train")
+        return {"time": process.relative_time(images[: self._config.batch_size]), "train_time": trained.train_cpu_s}
+
+    def _scores(self, job: Job, trained: Trained, process: ScoringProcess, spent: "_Spent") -> dict[str, float]:
+        """The run's metric on the job's split; for a final training on the validation split too, and first.
+
+        The choice among final trainings reads `validation_error` alone, so that the test split has no part in it. They
+        have the accuracy and the AUC beside it whatever the metric is: tables of others give these. They are diagnosed,
+        too, by the validation split: whoever looks at single mistakes learns from them.
+        """
+        images, labels = samples(self._dataset.path, "validation", job.scored)
+        logits = process.outputs(images)
+        validation = figures(logits, labels, self._config.metric)
+        if job.split == "validation":
+            return {"error": validation["error"]}
+        size = min(self._config.batch_size, self._dataset.num_train)
+        spent.diagnosis = diagnosis(trained.losses, size, logits, labels)
+        images, labels = samples(self._dataset.path, "test")
+        test = figures(process.outputs(images), labels, self._config.metric)
+        return {f"validation_{name}": value for name, value in validation.items()} | dict(test)
+
+    def _keep(self, trained: Trained, names: Sequence[str], path: Path) -> None:
+        """Writes the trained network's state where the job wants it, as a checkpoint of torch."""
+        limits = Limits(self._config.memory_limit_mb)
+        with self._fork(CHECKPOINT, limits, NOTHING) as child:
+            content = checkpoint(child.connection, names, (trained.learned, trained.constants))
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, content)
+        except OSError as error:
+            raise JobFailure("worker", type(error).__name__, f"its weights cannot be kept: {error}") from error
+
+    @contextmanager
+    def _talk(self, target: str, cpu_limit_s: float, wall_limit_s: float, reach: Reach) -> Iterator[Conversation]:
+        """A conversation with a new process, which ends with it."""
+        limits = Limits(self._config.memory_limit_mb, cpu_limit_s, self._config.device)
+        with self._fork(target, limits, reach) as child:
+            yield Conversation(child, cpu_limit_s=cpu_limit_s, wall_limit_s=wall_limit_s)
+
+
+@dataclass(slots=True)
+class _Spent:
+    """What a job's processes used by the kernel's account, filled in as they end, so that a failure has its cost.
+
+    Beside it what the outputs showed.
+    """
+
+    training: TrainingTime = field(default_factory=TrainingTime)
+    cpu_s: float = 0.0
+    wall_s: float = 0.0
+    train_cpu_s: float = 0.0
+    measure_cpu_s: float = 0.0
+    diagnosis: Diagnosis | None = None
+
+    def trained(self, talk: Conversation) -> None:
+        end = self._ended(talk)
+        began = self.training.began_cpu_s
+        if began is not None:
+            self.train_cpu_s = self.training.cpu_s or max(0.0, end.cpu_s - began)
+
+    def measured(self, talk: Conversation) -> None:
+        self.measure_cpu_s = self._ended(talk).cpu_s
+
+    def _ended(self, talk: Conversation) -> Exit:
+        end = talk.end()
+        self.cpu_s += end.cpu_s
+        self.wall_s += talk.wall_s
+        return end
+
+    @property
+    def cost(self) -> Cost:
+        return Cost(self.train_cpu_s, self.measure_cpu_s, self.cpu_s, self.wall_s)
+
+
+def training_settings(
+    config: RunConfig, cost_model: CostModel | None = None, donors: Path | None = None
+) -> TrainingSettings:
+    """What of a run's settings a worker needs to know."""
+    return TrainingSettings(
+        batch_size=config.batch_size,
+        clock=config.clock if cost_model is None else "model",
+        device=config.device,
+        entry=config.entry,
+        donors=_absolute(donors),
+        metric=config.metric,
+    )
+
+
+def _absolute(path: str | Path | None) -> str | None:
+    return None if path is None else str(Path(path).absolute())
+
+
+@lru_cache(maxsize=1)
+def _normaliser() -> Callable[[str, str], str]:
+    from gi.source.identity.digest import normalise
+
+    return normalise
+
+
+def _size(text: str, entry: str) -> int:
+    """The length of the normalised text, which neither comments nor formatting change."""
+    try:
+        return len(_normaliser()(text, entry))
+    except SourceError:
+        return len(text)

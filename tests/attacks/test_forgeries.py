@@ -1,0 +1,52 @@
+"""No program gets a better score than it earned: with the gate off, each forgery is scored honestly or fails."""
+
+import pytest
+import torch
+
+from gi.core.types import Failed, Scored
+from gi.sandbox.isolation import probed_layers
+from tests.attacks.forgeries import FORGERIES, program
+
+IMAGES = 1500
+CHANCE = 0.8  # of ten classes, less what an untrained network gets right by luck
+
+
+@pytest.fixture(scope="module")
+def honest(executor):
+    from gi.core.protocols import Job
+
+    outcome = executor.submit(Job("it", program(), 1, IMAGES)).result(120)
+    assert isinstance(outcome, Scored), outcome
+    return outcome.values
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _isolated():
+    if lacking := {name: why for name, why in probed_layers().items() if why}:
+        pytest.skip(f"this system lacks layers: {lacking}")
+
+
+def test_the_honest_program_is_better_than_chance_and_worse_than_perfect(honest):
+    assert 0.05 < honest["error"] < 0.5
+    assert honest["params"] == 650
+
+
+@pytest.mark.parametrize(("name", "text"), FORGERIES.items(), ids=FORGERIES.keys())
+def test_a_forged_score_is_the_honest_one_or_a_failure(evaluate, honest, name, text, tmp_path):
+    outcome = evaluate(text, images=IMAGES, timed=False, weights_path=str(tmp_path / "it.pt"))
+    if isinstance(outcome, Failed):
+        return
+    if outcome.values["error"] < CHANCE:
+        assert outcome.values["params"] >= 640, "what it learned counts, wherever it was"
+    if not name.startswith("weights/"):  # some of these begin with other weights
+        assert outcome.values["error"] >= honest["error"] - 0.03
+    torch.load(tmp_path / "it.pt", weights_only=True)
+
+
+def test_each_forgery_is_a_program():
+    for text in FORGERIES.values():
+        compile(text, "forgery", "exec")
+
+
+def test_there_are_enough_of_them():
+    assert len(FORGERIES) >= 30
