@@ -16,7 +16,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup evolve test lint format types docs browser bench clean
+.PHONY: help setup evolve test lint format types docs browser bench oldest clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,14 @@ evolve: $(VENV)/.installed ## evolve networks on the bundled digits (3 minutes),
 
 test: lint types ## lint, type-check and run every test
 	$(BIN)/python -m pytest -n auto $(TESTS)
+
+oldest: | $(BIN)/python ## run gi once on the oldest versions that pyproject.toml allows, in build/oldest
+	rm -rf build/oldest
+	$(BIN)/python -m venv build/oldest
+	build/oldest/bin/python -m pip install --quiet --disable-pip-version-check --prefer-binary -c constraints-oldest.txt .
+	GI_OFFLINE=1 build/oldest/bin/gi evolve --dataset digits --generations 1 --images 1280 --out build/oldest/run
+	build/oldest/bin/gi front build/oldest/run
+	build/oldest/bin/gi export build/oldest/run --all build/oldest/zoo --onnx --pt2
 
 lint: $(VENV)/.installed-dev ## check style and formatting
 	$(BIN)/ruff check .

@@ -48,7 +48,8 @@ def errors_text(archive: Archive, subject: Subject) -> str:
     table = [f"| {split} | {use} | {spread_text(errors)} |" for split, use, errors in rows if errors]
     lines = ["| split | what for | wrong answers |", "| --- | --- | --- |", *table, ""]
     if count:
-        by = f", seeds {', '.join(map(str, seeds))}" if len(seeds) == count else ""
+        named = f"seed{'s' if count > 1 else ''} {', '.join(map(str, seeds))}"
+        by = f", {named}" if len(seeds) == count else ""
         each = f"{count} trainings from scratch{by}: mean ± deviation" if count > 1 else f"1 training from scratch{by}"
         first = (
             f" The weights are those of the first one: test error {subject.test_errors[0]:.2%}." if count > 1 else ""
