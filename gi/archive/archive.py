@@ -10,16 +10,16 @@ from pathlib import Path
 from gi.archive import rows
 from gi.archive.database import Database
 from gi.archive.findings import FindingTables
-from gi.archive.folder import make_folder, refuse_existing
+from gi.archive.folder import LOCK_NAME, make_folder, refuse_existing
 from gi.archive.generations import GenerationTable
 from gi.archive.individuals import IndividualTables
-from gi.archive.lock import lock
 from gi.archive.outcomes import OutcomeTables
 from gi.archive.records import Evaluation, RunRecord
 from gi.archive.schema import connect_reader, connect_writer, fold_log, run_file, write_new
 from gi.archive.sessions import SessionTables
 from gi.archive.versions import machine, versions
 from gi.core.errors import ArchiveError
+from gi.core.lock import hold_or_refuse
 from gi.core.objectives import Objective
 from gi.core.settings import RunConfig
 from gi.core.types import Individual, Origin, Outcome, Program
@@ -85,7 +85,8 @@ class Archive:
         """The archive that this process alone writes to, once `prepare` was given its path."""
         path = run_file(folder)
         # Before the file is opened: two writers would each find it free.
-        held = lock(path.parent)
+        lock = path.with_name(LOCK_NAME)
+        held = hold_or_refuse(lock, ArchiveError, in_use="in use by another gi evolve", option="--out")
         try:
             prepare(path)
             return cls(path, connect_writer(path), held)

@@ -3,11 +3,12 @@
 import os
 from pathlib import Path
 
-from gi.archive.lock import LOCK_NAME
 from gi.archive.schema import FILE_NAME, run_file
 from gi.core.errors import ArchiveError
 
 WEIGHTS = "weights"
+# Beside the run file and not it: SQLite's own locks come and go with each transaction.
+LOCK_NAME = "run.lock"
 DATA = "data.npz"  # where the data of a run lies that was given arrays
 # What a new run may find: its data, and what a process that was killed before its first transaction leaves, with
 # SQLite's own files beside it.

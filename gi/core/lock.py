@@ -3,6 +3,8 @@
 import sqlite3
 from pathlib import Path
 
+from gi.core.errors import GiError
+
 
 def hold(path: Path) -> sqlite3.Connection:
     """Holds the lock file at `path` until the answer is closed.
@@ -22,3 +24,16 @@ def hold(path: Path) -> sqlite3.Connection:
         holder.close()
         raise (BlockingIOError if "locked" in str(error) else PermissionError)(str(error)) from error
     return holder
+
+
+def hold_or_refuse(path: Path, refusal: type[GiError], *, in_use: str, option: str) -> sqlite3.Connection:
+    """`hold`, with a line for whoever gave the folder by `option`; `in_use` says what the other process does with it.
+
+    Raises `refusal` where another process holds the lock, and where the folder cannot be written.
+    """
+    try:
+        return hold(path)
+    except BlockingIOError as error:
+        raise refusal(f"{path.parent} is {in_use}: wait for it, or pass another {option}.") from error
+    except PermissionError as error:
+        raise refusal(f"{path.parent} cannot be written ({error}): pass a writable folder as {option}.") from error

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gi.core.errors import WeightsError
 from gi.core.files import write_whole
-from gi.core.lock import hold
+from gi.core.lock import hold_or_refuse
 from gi.kernels.records import TABLES
 
 VERSION = 1
@@ -88,9 +88,4 @@ def make_folder(folder: Path) -> None:
 
 def lock(folder: Path) -> sqlite3.Connection:
     """Holds the index for writing until the answer is closed. Raises `WeightsError` where another process holds it."""
-    try:
-        return hold(folder / _LOCK)
-    except BlockingIOError as error:
-        raise WeightsError(f"{folder} is being built by another gi: wait for it, or pass another --index.") from error
-    except PermissionError as error:
-        raise WeightsError(f"{folder} cannot be written ({error}): pass a writable folder as --index.") from error
+    return hold_or_refuse(folder / _LOCK, WeightsError, in_use="being built by another gi", option="--index")

@@ -13,6 +13,7 @@ from gi.source.places.places import (
     functional_place,
     place_of,
 )
+from gi.source.tree.arithmetic import brackets
 from gi.source.tree.elements import delete_elements, insert_element_after, insert_element_before
 from gi.source.tree.imports import spelling, with_import
 from gi.source.tree.statements import delete_statements, insert_after, insert_before
@@ -72,11 +73,8 @@ def bypass(source: Source, call: ast.Call, data: ast.expr) -> list[Replacement]:
     # Two replacements around the operand instead of one over the call: an inner call that goes as well lies between
     # them.
     (start, end), (first, last) = source.bytes_of(call), source.bytes_of(data)
-    opening, closing = ("", "") if isinstance(data, _ATOMS) else ("(", ")")
+    opening, closing = brackets(data)
     return [Replacement(start, first, opening), Replacement(last, end, closing)]
-
-
-_ATOMS = (ast.Name, ast.Call, ast.Attribute, ast.Subscript, ast.Constant)
 
 
 # Putting in ----------------------------------------------------------------------------------------------------------

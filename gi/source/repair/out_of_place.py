@@ -6,10 +6,8 @@ from collections.abc import Callable
 from gi.core.errors import UnrepairableError
 from gi.core.trace import Fix, Trace
 from gi.source.repair.values import find_argument
-from gi.source.tree.arithmetic import SIGNS
+from gi.source.tree.arithmetic import SIGNS, brackets
 from gi.source.tree.tree import Replacement, Source
-
-_ATOMS = (ast.Name, ast.Call, ast.Attribute, ast.Subscript, ast.Constant)
 
 
 def out_of_place(source: Source, fix: Fix, _: Trace) -> list[Replacement]:
@@ -51,7 +49,7 @@ def as_assignment(source: Source, node: ast.AugAssign, changed: Callable[[str], 
         raise UnrepairableError(f"the sum of line {node.lineno} is no plain sum")
     (start, end), (first, last) = source.bytes_of(node), source.bytes_of(node.value)
     target = node.target.id
-    opening, closing = ("", "") if isinstance(node.value, _ATOMS) else ("(", ")")
+    opening, closing = brackets(node.value)
     operation = f"{target} = {changed(target)} {SIGNS[type(node.op)]} {opening}"
     # `x *= a + b` is `x = x * (a + b)`.
     return [Replacement(start, first, operation), *([Replacement(last, end, closing)] if closing or last < end else [])]

@@ -19,6 +19,12 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "math.sqrt": math.sqrt, "math.prod": math.prod,
 }  # fmt: skip
 _LARGEST = 1 << 40
+_ATOMS = (ast.Name, ast.Call, ast.Attribute, ast.Subscript, ast.Constant)
+
+
+def brackets(operand: ast.expr) -> tuple[str, str]:
+    """What an expression stands in as the operand of something else: ("(", ")"), or ("", "") where it needs none."""
+    return ("", "") if isinstance(operand, _ATOMS) else ("(", ")")
 
 
 def literal(node: ast.expr) -> str | None:
