@@ -207,17 +207,17 @@ def pace_s(limit_s: float, images: int) -> float:
 
 def parse_count(text: str) -> int:
     """The whole number that "10k", "1.5M" or "10000" stand for. Raises `ConfigError`."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([kM]?)", text)
-    count = float(found[1]) * _MAGNITUDES[found[2]] if found else 0.0
-    if not found or not count < math.inf or round(count, 6) != round(count):
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([kM]?)", text)
+    count = float(match[1]) * _MAGNITUDES[match[2]] if match else 0.0
+    if not match or not count < math.inf or round(count, 6) != round(count):
         raise ConfigError(f"{text!r} is no count: write a whole number, or thousands and millions such as 10k or 1.5M.")
     return round(count)
 
 
 def parse_share(text: str) -> float:
     """The share of 1 that "2%" or "0.02" stand for. Raises `ConfigError`, also for what is above 1."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?|\.\d+)(%?)", text)
-    share = float(found[1]) / (100 if found[2] else 1) if found else math.inf
+    match = re.fullmatch(r"(\d+(?:\.\d+)?|\.\d+)(%?)", text)
+    share = float(match[1]) / (100 if match[2] else 1) if match else math.inf
     if share > 1:
         raise ConfigError(f"{text!r} is no share: write a percentage such as 2%, or a share of 1 such as 0.02.")
     return share

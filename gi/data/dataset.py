@@ -226,12 +226,12 @@ def _write(splits: Splits, raw: RawSet, source: _Source, folder: Path) -> None:
 
 def _digest(splits: Splits) -> str:
     """16 hexadecimal digits of SHA-256 over the samples of the three parts and the number of classes."""
-    found = hashlib.sha256(f"{len(splits.class_names)}".encode())
+    sha = hashlib.sha256(f"{len(splits.class_names)}".encode())
     for samples in (splits.train, splits.validation, splits.test):
-        found.update(f"\n{samples.images.shape}\n".encode())
-        found.update(np.ascontiguousarray(samples.images, np.uint8).data)
-        found.update(np.ascontiguousarray(samples.labels, "<i8").data)
-    return found.hexdigest()[:16]
+        sha.update(f"\n{samples.images.shape}\n".encode())
+        sha.update(np.ascontiguousarray(samples.images, np.uint8).data)
+        sha.update(np.ascontiguousarray(samples.labels, "<i8").data)
+    return sha.hexdigest()[:16]
 
 
 def _statistics(train: Samples) -> tuple[list[float], list[float]]:

@@ -56,14 +56,14 @@ def search(order: dict[str, Any]) -> dict[str, Any]:
     asked = Order(**order)
     batches = Batches(_opened(asked), "train", "cpu")
     start = cpu_s()
-    found, tally = _searched(asked, batches)
-    net = _filled(asked, found)
+    network, tally = _searched(asked, batches)
+    net = _filled(asked, network)
     search_cpu_s = cpu_s() - start
     _save(net, asked)
     return {
         "search_cpu_s": search_cpu_s,
-        "readout_error": found.error,
-        "layers": [[s.how, s.network, s.donor_layer, len(s.weight)] for s in found.layers],
+        "readout_error": network.error,
+        "layers": [[s.how, s.network, s.donor_layer, len(s.weight)] for s in network.layers],
         "tried": [list(row) for row in tally.rows],
         "num_params": num_params(net),
     }
@@ -125,9 +125,9 @@ def _layer_by_layer(
     asked: Order, donors: Sequence[DonorNetwork], probe: Probe, rng: np.random.Generator
 ) -> tuple[Grown, Tally]:
     mined = mine(Index.open(asked.index), (3, 3), k=asked.k, seed=0)
-    found, tally = grown(probe, donors, mined, asked.widths, candidates=asked.candidates, rng=rng)
-    weight, bias, error = readout(pooled(found.features), probe)
-    return replace(found, error=error, readout=sharpened(weight, bias, pooled(found.features), probe)), tally
+    network, tally = grown(probe, donors, mined, asked.widths, candidates=asked.candidates, rng=rng)
+    weight, bias, error = readout(pooled(network.features), probe)
+    return replace(network, error=error, readout=sharpened(weight, bias, pooled(network.features), probe)), tally
 
 
 def _chains(asked: Order, donors: Sequence[DonorNetwork], probe: Probe) -> Iterator[Grown]:

@@ -135,8 +135,8 @@ def _update(net: nn.Module, recipe: Recipe, images: Tensor, labels: Tensor, task
         check_output(logits, len(labels), task, "train")
         loss = recipe.loss(logits, labels)
         if not isinstance(loss, Tensor) or loss.dim():
-            found = tuple(loss.shape) if isinstance(loss, Tensor) else type(loss).__name__
-            raise CandidateError("train", "loss is no scalar", f"the loss is {found}, expected one number")
+            what = tuple(loss.shape) if isinstance(loss, Tensor) else type(loss).__name__
+            raise CandidateError("train", "loss is no scalar", f"the loss is {what}, expected one number")
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.item()
 

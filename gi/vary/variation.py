@@ -137,21 +137,22 @@ class Vary:
         `donor_weights` are those of a `Plan`. Raises `SourceError` where a parent itself does not fit the task.
         """
         tries, edits = list[Try](), list[Edit]()
-        made: Tried | None = None
+        child: Tried | None = None
+        # The second parent stays what it is: later edits take their lines from it, not from the child.
         texts, plan = list(parents), Plan(shares, donor_weights=donor_weights)
         for _ in range(rng.choices(range(1, len(edit_shares) + 1), edit_shares)[0]):
             more = self.raw(texts, rng=rng, known=known, plan=plan, operators=operators)
             following = self._first_accepted(islice(more, self.tries - len(tries)), tries)
             if following is None:
                 break
-            if made is None:  # whatever follows must differ from the parents too
+            if child is None:  # whatever follows must differ from the parents too
                 known = known | {self._host(parent).trace.fingerprint for parent in parents}
-            made, texts[0] = following, following.text
+            child, texts[0] = following, following.text
             edits += following.edits
-        if made is None or not isinstance(made.answer, Trace):
+        if child is None or not isinstance(child.answer, Trace):
             return Refused(tuple(tries))
         told, crossed = with_origins(edits, origin_of), _is_crossed(edits)
-        return Offspring(made.id, made.text, told, tuple(tries), made.answer.fingerprint, crossed=crossed)
+        return Offspring(child.id, child.text, told, tuple(tries), child.answer.fingerprint, crossed=crossed)
 
     def _first_accepted(self, tried: Iterator[Tried], tries: list[Try]) -> Tried | None:
         """The first try that was accepted; every verdict up to it is added to `tries`."""

@@ -36,9 +36,9 @@ def refusals(text: str) -> tuple[GateRefusal, ...]:
 
     Raises nothing: a text that does not parse, or that the parser gives up on, is refused by the rule "parse".
     """
-    found = list(text_refusals(text))
-    if found:
-        return tuple(sorted(found))
+    refused = list(text_refusals(text))
+    if refused:
+        return tuple(sorted(refused))
     try:
         # A parser that warns about an escape writes to stderr, once for each text.
         with warnings.catch_warnings():
@@ -48,11 +48,11 @@ def refusals(text: str) -> tuple[GateRefusal, ...]:
         return (GateRefusal(error.lineno or 1, max((error.offset or 1) - 1, 0), "parse", str(error.msg)),)
     except (ValueError, MemoryError, RecursionError) as error:
         return (GateRefusal(1, 0, "parse", f"the parser gives up: {type(error).__name__}"),)
-    found = list(depth_refusals(tree))
-    if not found:
+    refused = list(depth_refusals(tree))
+    if not refused:
         program = GatedProgram(tree, allowed())
         try:
-            found = [refusal for rule in _RULES for refusal in rule(program)]
+            refused = [refusal for rule in _RULES for refusal in rule(program)]
         except RecursionError:  # names bound to each other in a long chain
-            found = [GateRefusal(1, 0, "nesting", "names that stand for each other too deep")]
-    return tuple(sorted(set(found)))
+            refused = [GateRefusal(1, 0, "nesting", "names that stand for each other too deep")]
+    return tuple(sorted(set(refused)))

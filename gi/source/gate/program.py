@@ -48,11 +48,11 @@ class GatedProgram:
     @cached_property
     def functions(self) -> dict[str, list[ast.FunctionDef]]:
         """The functions and methods that the text defines, by bare name."""
-        found = defaultdict(list)
+        functions = defaultdict(list)
         for node in self.nodes:
             if isinstance(node, ast.FunctionDef):
-                found[node.name].append(node)
-        return dict(found)
+                functions[node.name].append(node)
+        return dict(functions)
 
     @cached_property
     def classes(self) -> frozenset[str]:
@@ -62,17 +62,17 @@ class GatedProgram:
     @cached_property
     def tensors(self) -> frozenset[str]:
         """The attributes that are parameters or buffers: of any layer, or registered by a class of the text."""
-        found = {"weight", "bias", "data"}
+        attributes = {"weight", "bias", "data"}
         for node in self.nodes:
             if isinstance(node, (ast.Assign, ast.AnnAssign)) and isinstance(node.value, ast.Call):
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]
                 if self.qualified(node.value.func).endswith((".Parameter", ".Buffer")):
-                    found.update(target.attr for target in targets if isinstance(target, ast.Attribute))
+                    attributes.update(target.attr for target in targets if isinstance(target, ast.Attribute))
             elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
                 first = node.args[0]
                 if node.func.attr in {"register_buffer", "register_parameter"} and isinstance(first, ast.Constant):
-                    found.add(str(first.value))
-        return frozenset(found)
+                    attributes.add(str(first.value))
+        return frozenset(attributes)
 
     def around(self, node: ast.AST) -> Iterator[ast.AST]:
         """The nodes that a node stands in, from the nearest."""
@@ -126,11 +126,11 @@ class GatedProgram:
     @cached_property
     def bound(self) -> dict[ast.AST, dict[str, list[ast.AST]]]:
         """By scope (module, class, function, lambda, comprehension), the names bound there with the nodes that bind."""
-        found: dict[ast.AST, dict[str, list[ast.AST]]] = defaultdict(lambda: defaultdict(list))
+        bindings: dict[ast.AST, dict[str, list[ast.AST]]] = defaultdict(lambda: defaultdict(list))
         for node in self.nodes:
             for name in _bound_by(node):
-                found[self._scope_of(node)][name].append(node)
-        return found
+                bindings[self._scope_of(node)][name].append(node)
+        return bindings
 
     def _scope_of(self, node: ast.AST) -> ast.AST:
         below = node

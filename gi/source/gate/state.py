@@ -88,16 +88,16 @@ class _StateRules:
             and any(self._is_container(a, set()) for a in (*n.args, *(k.value for k in n.keywords)))
             for n in program.nodes
         )  # fmt: skip
-        found = set()
+        attributes = set()
         for node in program.nodes:
             value = (
                 self._value(node) if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load) else None
             )
             if isinstance(value, ast.Name) and given:
-                found.add(node.attr if isinstance(node, ast.Attribute) else "")
+                attributes.add(node.attr if isinstance(node, ast.Attribute) else "")
             elif value is not None and self._is_container(value, set()) and isinstance(node, ast.Attribute):
-                found.add(node.attr)
-        return frozenset(found)
+                attributes.add(node.attr)
+        return frozenset(attributes)
 
     def _is_container(self, value: ast.expr, seen: set[object]) -> bool:
         if isinstance(value, ast.Name):
@@ -261,15 +261,15 @@ class _StateRules:
     @cached_property
     def _returned(self) -> dict[ast.AST, frozenset[str]]:
         """For each function of the text, the arguments that it may return as they came; all, till that is known."""
-        found: dict[ast.AST, frozenset[str]] = {}
-        self.__dict__["_returned"] = found
+        returned: dict[ast.AST, frozenset[str]] = {}
+        self.__dict__["_returned"] = returned
         for function in [f for functions in self.program.functions.values() for f in functions]:
             values = [n.value for n in ast.walk(function) if isinstance(n, ast.Return) and n.value is not None]
             names = [a.arg for a in (*function.args.posonlyargs, *function.args.args)]
-            found[function] = frozenset(
+            returned[function] = frozenset(
                 n for n in names if any(self._kept(value, set(), given=frozenset({n})) for value in values)
             )
-        return found
+        return returned
 
     def _is_kept_name(self, name: ast.Name, seen: set[object], given: frozenset[str] | None) -> bool:
         scope, bindings = self._bindings(name)

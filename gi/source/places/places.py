@@ -102,17 +102,17 @@ def _is_sequential(source: Source, node: ast.AST) -> bool:
 def _runs_in_turn(source: Source, call: ast.Call) -> bool:
     """Whether a call builds a class of the module whose `*layers` run one after the other: `nn.Sequential(*layers)`."""
     owner = source.classes.get(dotted(call.func))
-    made = [f for f in (owner.body if owner else []) if isinstance(f, ast.FunctionDef) and f.name == "__init__"]
-    if not made or made[0].args.vararg is None or len(made[0].args.args) != 1 or call.keywords:
+    inits = [f for f in (owner.body if owner else []) if isinstance(f, ast.FunctionDef) and f.name == "__init__"]
+    if not inits or inits[0].args.vararg is None or len(inits[0].args.args) != 1 or call.keywords:
         return False
     stars = (
         a.value
-        for n in source.under(made[0])
+        for n in source.under(inits[0])
         if isinstance(n, ast.Call) and resolve(source, n.func).endswith("Sequential")
         for a in n.args
         if isinstance(a, ast.Starred)
     )
-    return any(dotted(star) == made[0].args.vararg.arg for star in stars)
+    return any(dotted(star) == inits[0].args.vararg.arg for star in stars)
 
 
 def _attribute(source: Source, statement: ast.Assign | ast.AnnAssign, call: ast.Call) -> Place | None:

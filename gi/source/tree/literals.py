@@ -29,7 +29,7 @@ def whole_numbers(
     """
     search = _LiteralSearch(source, frozenset(avoided))
     search.follow(expression, ())
-    return sorted(search.found, key=lambda n: (n.lineno, n.col_offset))
+    return sorted(search.literals, key=lambda n: (n.lineno, n.col_offset))
 
 
 @lru_cache(maxsize=256)
@@ -42,8 +42,8 @@ def repetitions(source: Source) -> tuple[ast.Constant, ...]:
         for n in nodes
         if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Mult) and isinstance(n.left, ast.List)
     ]
-    found = {n: None for counted in (*ranges, *lists) for n in whole_numbers(source, counted)}
-    return tuple(sorted(found, key=lambda n: (n.lineno, n.col_offset)))
+    numbers = {n: None for counted in (*ranges, *lists) for n in whole_numbers(source, counted)}
+    return tuple(sorted(numbers, key=lambda n: (n.lineno, n.col_offset)))
 
 
 @dataclass
@@ -51,7 +51,7 @@ class _LiteralSearch:
     source: Source
     avoided: frozenset[ast.Constant]
     seen: set[tuple[ast.expr, Path]] = field(default_factory=set)
-    found: dict[ast.Constant, None] = field(default_factory=dict)
+    literals: dict[ast.Constant, None] = field(default_factory=dict)
 
     def follow(self, node: ast.expr, path: Path) -> bool:
         """Whether the element of `node` that `path` chooses comes from literals."""
@@ -83,8 +83,8 @@ class _LiteralSearch:
 
     def _number(self, node: ast.Constant) -> bool:
         if node not in self.avoided:
-            self.found[node] = None
-        return node in self.found
+            self.literals[node] = None
+        return node in self.literals
 
     def _each(self, nodes: list[ast.expr], path: Path) -> bool:
         return sum(self.follow(node, path) for node in nodes) > 0  # all of them, not up to the first
@@ -103,12 +103,12 @@ class _LiteralSearch:
         searches = [_LiteralSearch(self.source, self.avoided, self.seen) for _ in sides]
         given = [s for s, side in zip(searches, sides, strict=True) if s.follow(side, path)]
         if given:
-            self.found |= max(given, key=_LiteralSearch.largest).found
+            self.literals |= max(given, key=_LiteralSearch.largest).literals
         return bool(given)
 
     def largest(self) -> int:
         """The largest number found."""
-        return max(int(str(n.value)) for n in self.found)
+        return max(int(str(n.value)) for n in self.literals)
 
     def _call(self, call: ast.Call, path: Path) -> bool:
         name = dotted(call.func)
@@ -124,8 +124,8 @@ class _LiteralSearch:
         return any(self.follow(a, path) for a in sorted(call.args, key=lambda a: isinstance(a, ast.Constant)))
 
     def _name(self, node: ast.Name | ast.Attribute, path: Path) -> bool:
-        found = list(self._bindings(node))
-        return sum(self.follow(value, (*more, *path)) for value, more in found) > 0
+        bindings = list(self._bindings(node))
+        return sum(self.follow(value, (*more, *path)) for value, more in bindings) > 0
 
     def _bindings(self, node: ast.Name | ast.Attribute) -> Iterator[tuple[ast.expr, Path]]:
         """The values that a name or an attribute of `self` may have had, each with the element of it that it was."""
@@ -143,9 +143,9 @@ class _LiteralSearch:
     def _attribute(self, node: ast.Attribute) -> Iterator[tuple[ast.expr, Path]]:
         owner = self.source.enclosing(node, ast.ClassDef)
         is_own = isinstance(node.value, ast.Name) and node.value.id == "self" and owner is not None
-        for found in self.source.classes.values() if not is_own else [owner]:
-            yield from _stores(self.source, found, f"self.{node.attr}")
-            yield from _stores(self.source, found, node.attr, body=True)
+        for holder in self.source.classes.values() if not is_own else [owner]:
+            yield from _stores(self.source, holder, f"self.{node.attr}")
+            yield from _stores(self.source, holder, node.attr, body=True)
 
     def _given(self, scope: Function, name: str) -> Iterator[tuple[ast.expr, Path]]:
         """What a parameter gets: its default, and the arguments of all calls of its function or class."""

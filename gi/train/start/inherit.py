@@ -53,12 +53,12 @@ def inherit(net: nn.Module, file: Path) -> tuple[SeededLayer, ...]:
 
 def layers(state: Mapping[str, object]) -> list[ModuleTensors]:
     """The layers of a state dict, in its order; what is no weight (masks and indices of whole numbers) is left out."""
-    found: dict[str, dict[str, Tensor]] = {}
+    by_module: dict[str, dict[str, Tensor]] = {}
     for key, value in state.items():
         module, _, name = key.rpartition(".")
         if isinstance(value, Tensor) and (value.is_floating_point() or name in _STATISTICS):
-            found.setdefault(module, {})[name] = value
-    return [ModuleTensors(name, t, _kind(t), sum(map(torch.numel, t.values()))) for name, t in found.items()]
+            by_module.setdefault(module, {})[name] = value
+    return [ModuleTensors(name, t, _kind(t), sum(map(torch.numel, t.values()))) for name, t in by_module.items()]
 
 
 def aligned(

@@ -65,11 +65,11 @@ def _regressed(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _last_dense(net: nn.Module, images: Tensor) -> _DenseInput | None:
-    found: list[tuple[nn.Linear, Tensor, Tensor]] = []
+    dense: list[tuple[nn.Linear, Tensor, Tensor]] = []
 
     def note(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         assert isinstance(layer, nn.Linear)
-        found.append((layer, inputs[0], output))
+        dense.append((layer, inputs[0], output))
 
     hooks = [m.register_forward_hook(note) for m in net.modules() if type(m) is nn.Linear]
     try:
@@ -78,9 +78,9 @@ def _last_dense(net: nn.Module, images: Tensor) -> _DenseInput | None:
     finally:
         for hook in hooks:
             hook.remove()
-    if not found or not isinstance(found[-1][0].weight, nn.Parameter) or found[-1][0].bias is None:
+    if not dense or not isinstance(dense[-1][0].weight, nn.Parameter) or dense[-1][0].bias is None:
         return None
-    layer, features, last = found[-1]
+    layer, features, last = dense[-1]
     if features.dim() != 2 or last.shape != output.shape:
         return None
     ways: tuple[Callable[[Tensor], Tensor], ...] = (lambda out: out, lambda out: log_softmax(out, dim=1))

@@ -29,11 +29,12 @@ class Head:
 
 def head_of(host: Host) -> Head | None:
     """The head of a network that flattens its image once before a dense classifier; None of any other."""
-    found = [u for u in host.trace.uses if u.inputs and len(u.inputs[0]) == 4 and len(u.output) == 2]
+    flattenings = [u for u in host.trace.uses if u.inputs and len(u.inputs[0]) == 4 and len(u.output) == 2]
     classifier = host.classifier
-    if len(found) != 1 or classifier is None or classifier.output.kind != "features" or len(classifier.uses) > 1:
+    # With two flattenings there are two heads, and no telling which one gives the classes.
+    if len(flattenings) != 1 or classifier is None or classifier.output.kind != "features" or len(classifier.uses) > 1:
         return None
-    use = found[0]
+    use = flattenings[0]
     call = host.source.call_at(use.built[0] if use.built else use.site)
     if call is None or classifier.input.kind != "features":
         return None
@@ -58,12 +59,12 @@ def _pool_before(host: Host, use: Use) -> Gene | None:
 
 def _hidden(host: Host, classifier: Gene) -> tuple[tuple[Gene, ...], ...]:
     """The dense layers in front of the classifier, each with its normalization, activation and dropout."""
-    found: list[list[Gene]] = []
+    layers: list[list[Gene]] = []
     for gene in host.genes[: host.genes.index(classifier)]:
         if gene.output.kind != "features" or gene.type == LineType.RESHAPE:
-            found = []
+            layers = []
         elif gene.type == LineType.CONNECTION:
-            found.append([gene])
-        elif found:
-            found[-1].append(gene)
-    return tuple(tuple(g) for g in found if all(is_free(gene) and not gene.is_shared for gene in g))
+            layers.append([gene])
+        elif layers:
+            layers[-1].append(gene)
+    return tuple(tuple(g) for g in layers if all(is_free(gene) and not gene.is_shared for gene in g))

@@ -30,6 +30,7 @@ class Parent:
             names = [n for n in _module_classes(self.host.text) if n != self.host.trace.network]
             rng.shuffle(names)
             return next((block for n in names if (block := self._block(n)) is not None), None)
+        # Functions of a file's own are no genes, so that nothing else would ever pass them on.
         own = self.host.own_activations if line_type == LineType.ACTIVATION else ()
         if own and rng.random() < _OWN_SHARE:
             return self._function(rng.choice(own))

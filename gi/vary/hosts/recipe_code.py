@@ -22,6 +22,7 @@ def portable(host: Host, part: RecipePart) -> str | None:
     """
     names = host.recipe_names
     given = {names.net: "net", names.optimizer: "optimizer", names.steps: "steps"}
+    # The optimizer's own name is not known where the optimizer is made.
     if part.type == LineType.OPTIMIZER:
         given.pop(names.optimizer)
     try:
@@ -74,9 +75,9 @@ class _Portable(ast.NodeTransformer):
             return ast.Name(self._given[node.id], ast.Load())
         if node.id in self._values and self._depth < _DEPTH:
             deeper = _Portable(self._source, self._given, self._values, self._depth + 1)
-            found = deeper.visit(copy.deepcopy(self._values[node.id]))
-            assert isinstance(found, ast.expr)
-            return found
+            value = deeper.visit(copy.deepcopy(self._values[node.id]))
+            assert isinstance(value, ast.expr)
+            return value
         symbol = resolve(self._source, node)
         if symbol.startswith(_LIBRARIES):
             return ast.parse(symbol, mode="eval").body

@@ -76,16 +76,17 @@ def is_free(gene: Gene) -> bool:
 
 def _together(host: Host, connection: Gene, others: Iterable[Gene]) -> list[Gene]:
     """The normalization and the activation among the next genes, up to another connection."""
-    owner, found = host.source.enclosing(connection.call, ast.ClassDef), list[Gene]()
+    owner, following = host.source.enclosing(connection.call, ast.ClassDef), list[Gene]()
     for gene in others:
         if gene.type in _BETWEEN:
             continue
-        is_next = gene.type in _GOES_WITH and gene.type not in [g.type for g in found]
+        is_next = gene.type in _GOES_WITH and gene.type not in [g.type for g in following]
+        # In another class it may be built more often than the connection.
         here = host.source.enclosing(gene.call, ast.ClassDef) is owner and len(gene.uses) == len(connection.uses)
         if not is_next or not here or not is_free(gene):
             break
-        found.append(gene)
-    return found
+        following.append(gene)
+    return following
 
 
 def has_fixed_widths(host: Host) -> bool:

@@ -25,6 +25,7 @@ class WeighedStock:
         drawn = None
         for _ in range(_MOST_DRAWS):
             drawn = self.stock.sample(rng, line_type)
+            # By rejection: the stock is a database, and weights change with every outcome.
             if drawn is None or rng.random() < self.weights.get(drawn.origin.repository, 1.0):
                 break
         return drawn

@@ -55,10 +55,12 @@ def augmentation(host: Host, means: OperatorContext) -> Proposal | None:
         return None
     if means.other is not None and means.rng.random() < _FROM_PARENT:
         return _taken(host, part, means.other)
+    # By kind first: crops in five strengths would be drawn five times as often as a flip.
     groups: dict[str, list[str]] = {}
     for call in offers(host.task):
         groups.setdefault(_name(call), []).append(call)
     new = means.rng.choice(groups[means.rng.choice(list(groups))])
+    # A second rotation is a wider rotation: it takes the first one's place.
     alike = [n for n, step in enumerate(steps) if _name(step) == _name(new)]
     at = alike[0] if alike else means.rng.randrange(len(steps)) if steps else 0
     if alike or len(steps) >= _MOST or (steps and means.rng.random() < 0.3):

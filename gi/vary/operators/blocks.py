@@ -70,6 +70,7 @@ def block(host: Host, means: OperatorContext) -> Proposal | None:
         drawn = means.stock.sample(means.rng, LineType.BLOCK)
         if drawn is None or drawn.block is None:
             return None
+        # Drawn until one fits: a stock holds thousands of blocks, and most are made for other widths.
         if fits(drawn.block, spot) and _work(drawn.block, spot) <= max(_FREE_WORK, _host_work(host)):
             return _placed(host, spot, drawn, drawn.block)
     return None

@@ -45,6 +45,7 @@ def classifier(host: Host, means: OperatorContext) -> Proposal | None:
 def _other_bias(host: Host, means: OperatorContext) -> Proposal | None:
     gene = host.classifier
     bias = dict(gene.settings).get("bias") if gene is not None else None
+    # A recipe that names biases, for a weight decay of their own, fails without one.
     if gene is None or bias not in ("True", "False") or (bias == "True" and reads_biases(host)):
         return None
     code = with_arguments(
@@ -75,6 +76,7 @@ def _normalized(host: Host, _: OperatorContext) -> Proposal | None:
     if gene is None or gene.place is None or gene.input.kind != "features":
         return None
     before = host.genes[: host.genes.index(gene)]
+    # The second normalization of the same values does next to nothing.
     if before and before[-1].type == LineType.NORMALIZATION:
         return None
     draft = Draft(host, "classifier", gene.call.lineno)
@@ -85,6 +87,7 @@ def _normalized(host: Host, _: OperatorContext) -> Proposal | None:
 def _as_convolution(host: Host, _: OperatorContext) -> Proposal | None:
     """A 1x1 convolution to the classes and global average pooling, where a dense classifier reads the flat image."""
     head = head_of(host)
+    # With hidden layers the classifier reads features that no pixel has.
     if head is None or head.hidden or not is_free(head.classifier) or min(head.image[1:]) < 2:
         return None
     draft = Draft(host, "classifier", head.classifier.call.lineno)

@@ -26,12 +26,15 @@ def cut(host: Host, means: OperatorContext) -> Proposal | None:
     if other is None:
         return None
     mine = [g for g in editable(host, place=True) if g is not host.classifier]
+    # Both classifiers stay out: the widths in front of them differ, and the classes are the same.
     theirs = [g for g in editable(other, place=True) if g is not other.classifier]
     if not mine or not theirs:
         return None
     point = means.rng.randrange(len(mine))
     tail, coming = mine[point:], theirs[means.rng.randrange(len(theirs)) :]
     first = tail[0]
+    # Of one style and one kind of form: a line of `forward` cannot stand in a list, nor a convolution behind the
+    # flattening.
     tail = [g for g in tail if type(g.place) is type(first.place) and g.input.kind == first.input.kind]
     coming = [g for g in coming if g.input.kind == first.input.kind]
     return _tail_swapped(host, other, tail, coming, means)
@@ -54,6 +57,7 @@ def _tail_swapped(
         if swapped and not same(swapped[0], host.source.code(gene.call)):
             replacements.extend(swapped[1])
             edits.append(edit("cut", host, gene, swapped[0], other.ingredient(new)))
+    # What is beyond the other's tail goes, or a cut could only make networks longer.
     gone = [g for g in tail[len(coming) :] if g.place is not None and not holds_together(host, g)]
     replacements.extend(placing.removal(host.source, [g.place for g in gone if g.place is not None]))
     edits.extend(edit("cut", host, g, "") for g in gone)

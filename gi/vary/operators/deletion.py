@@ -29,6 +29,7 @@ def deletion(host: Host, means: OperatorContext) -> Proposal | None:
     """One layer, or one optional part of the recipe, goes."""
     if means.rng.random() < RECIPE_SHARE:
         return _recipe_deletion(host, means)
+    # Without the classifier nothing gives the classes, and repair would have to invent a layer that does.
     genes = [g for g in editable(host, place=True) if g is not host.classifier and not holds_together(host, g)]
     if not genes:
         return None
@@ -50,6 +51,7 @@ def holds_together(host: Host, gene: Gene) -> bool:
 
 
 def _recipe_deletion(host: Host, means: OperatorContext) -> Proposal | None:
+    # A training goes without a schedule and without augmentation, never without an optimizer or a loss.
     parts = [p for p in host.parts if p.type in (LineType.SCHEDULER, LineType.AUGMENTATION) and not p.is_empty]
     if not parts:
         return None

@@ -52,10 +52,10 @@ class _BlockCall:
 
 def depth(host: Host, means: OperatorContext) -> Proposal | None:
     """The network gets one unit or block more or fewer, as the ones that it has."""
-    found, blocks = units(host), list(_blocks(host))
+    layer_units, blocks = units(host), list(_blocks(host))
     ways: list[Callable[[], Proposal | None]] = []
-    ways += [partial(_repeated, host, u, means) for u in found if _is_repeatable(u)]
-    ways += [partial(_without, host, u) for u in found if u.keeps_shape and u.is_single]
+    ways += [partial(_repeated, host, u, means) for u in layer_units if _is_repeatable(u)]
+    ways += [partial(_without, host, u) for u in layer_units if u.keeps_shape and u.is_single]
     ways += [partial(_block_repeated, host, b) for b in blocks]
     ways += [partial(_block_removed, host, b) for b in blocks]
     ways += [partial(_counted, host, n, means) for n in repetitions(host.source) if host.is_reached(n)]
@@ -74,6 +74,7 @@ def _repeated(host: Host, unit: LayerUnit, means: OperatorContext) -> Proposal |
     draft = Draft(host, "depth", last.call.lineno)
     if last.place is None or any(copy is None for copy in copies):
         return None
+    # A class of the program's own has its name already; torch's may need an import.
     layers = [draft.spelled(*copy) if copy[0].startswith("torch") else copy for copy in copies if copy is not None]
     return draft.proposal() if draft.insert(last.place, layers) else None
 
@@ -98,8 +99,10 @@ def _second_time(gene: Gene, given: dict[str, str], channels: str) -> dict[str, 
     values: dict[str, str | None] = {name: channels for name in INPUTS if name in given and name != "num_parameters"}
     if gene.type != LineType.CONNECTION:
         return values
+    # The first one brings the image down; a second would do so again and leave nothing to look at.
     values |= {"stride": None} if given.get("stride", "1") != "1" else {}
     kernel = settings.get("kernel_size", "")
+    # As repeated layers must keep the size: a small image is used up by a few unpadded windows.
     if kernel.isdigit() and int(kernel) % 2 and settings.get("dilation") == "1" and gene.input.size != gene.output.size:
         values["padding"] = str(int(kernel) // 2) if int(kernel) > 1 else None
     if settings.get("groups", "1") != "1":
@@ -137,6 +140,7 @@ def _is_repeated(host: Host, call: ast.Call) -> bool:
     """Whether a call stands in a loop, or in a function that is no constructor: it may build several blocks."""
     loops = (ast.For, ast.ListComp, ast.GeneratorExp, ast.While)
     function = host.source.function(call)
+    # A factory may be called once for each stage; taking its line out changes all of them.
     is_constructor = function is not None and function.name == "__init__"
     return not is_constructor or any(isinstance(a, loops) for a in host.source.ancestors(call))
 
@@ -158,6 +162,7 @@ def _block_removed(host: Host, block: _BlockCall) -> Proposal | None:
 def _counted(host: Host, count: ast.Constant, means: OperatorContext) -> Proposal | None:
     """One repetition more or fewer, where a number of the text says how many there are."""
     number = int(str(count.value))
+    # One less than one repetition is an empty stage, whose successors then have no input of the right width.
     new = number + means.rng.choice((-1, 1)) if number > 1 else number + 1
     source = host.source
     draft = Draft(host, "depth", count.lineno, LineType.BLOCK)

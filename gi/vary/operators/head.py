@@ -30,9 +30,9 @@ EXAMPLES = (
 
 def head(host: Host, means: OperatorContext) -> Proposal | None:
     """The head pools in place of its dense stack, or no longer pools, or loses a hidden layer."""
-    found = head_of(host)
-    ways = [way for is_open, way in _WAYS if found is not None and is_open(found)]
-    return means.rng.choice(ways)(host, found, means) if found is not None and ways else None
+    current = head_of(host)
+    ways = [way for is_open, way in _WAYS if current is not None and is_open(current)]
+    return means.rng.choice(ways)(host, current, means) if current is not None and ways else None
 
 
 def _pooled(host: Host, head: Head, means: OperatorContext) -> Proposal | None:
@@ -61,6 +61,7 @@ def _thinner(host: Host, head: Head, means: OperatorContext) -> Proposal | None:
 
 
 def _may_flatten(head: Head) -> bool:
+    # Pooled networks have wide last layers: without the pool the classifier would outweigh the whole network.
     return head.pool is not None and _features(head) <= _MOST_FEATURES
 
 

@@ -62,6 +62,7 @@ def insertion(host: Host, means: OperatorContext) -> Proposal | None:
         return None
     gene = means.rng.choice(genes)
     ingredient = donor(means.stock, means.rng.choice(_INSERTED), gene.output, means.rng)
+    # A second ReLU behind a ReLU changes nothing; the fingerprint would refuse it after a whole check.
     if ingredient is None or (ingredient.symbol == gene.symbol and ingredient.type == LineType.ACTIVATION):
         return None
     replacements, edits = inserted(host, gene, [ingredient], means)
@@ -97,6 +98,7 @@ def _recipe_insertion(host: Host, means: OperatorContext) -> Proposal | None:
     if part is None or ingredient is None or written is None:
         return None
     code, imports = written
+    # OneCycleLR of a donor sets the donor's rate, which is fifty times too large for Adam where it came with SGD.
     code, _ = with_fitting_rate(host, part.type, ingredient, code)
     elements = listed(part)
     if elements:

@@ -14,12 +14,15 @@ def recipe_crossover(host: Host, means: OperatorContext) -> Proposal | None:
         return None
     part, gene = means.rng.choice(genes)
     ingredient = donor(means.stock, gene.type, RECIPE_FORM, means.rng)
+    # Of logits it has no lower bound, and a training that runs away to minus infinity looks like a success to no check.
     if ingredient is None or (ingredient.symbol.endswith(".NLLLoss") and not _gives_log_probabilities(host)):
         return None
     bound = call_text(host, ingredient, host.recipe_names, means)
     if bound is None:
         return None
     code, more = bound[0], list[Replacement]()
+    # A rate is fitted where the whole part is one call: in a chain of schedules the outer call decides what the number
+    # means.
     if part.expression is gene.call:
         code, more = with_fitting_rate(host, gene.type, ingredient, code)
     if same(code, host.source.code(gene.call)):

@@ -67,6 +67,7 @@ def _elements_wrapped(host: Host, unit: LayerUnit, nodes: list[ast.expr]) -> Pro
     place = unit.genes[0].place
     assert isinstance(place, Element), "elements"
     at = [place.siblings.index(n) for n in nodes if n in place.siblings]
+    # What lies between two lines of the unit would be drawn into the sum, or out of it.
     if len(at) != len(nodes) or at != list(range(at[0], at[0] + len(at))) or _is_in_wrap(host.source, nodes[0]):
         return None
     source, draft = host.source, Draft(host, "residual", unit.genes[0].call.lineno)
@@ -74,6 +75,7 @@ def _elements_wrapped(host: Host, unit: LayerUnit, nodes: list[ast.expr]) -> Pro
     start, end = outer_bytes(source, nodes[0])[0], outer_bytes(source, nodes[-1])[1]
     inner = [source.code(n) for n in nodes]
     line = source.data[source.data.rfind(b"\n", 0, start) + 1 : start].decode()
+    # One layer to a line where the host has it so: the text goes on being edited line by line.
     if line.strip() or len(inner) == 1:
         code = f"{name}({', '.join(inner)})"
     else:
@@ -125,6 +127,7 @@ def _sum_written(host: Host, unit: LayerUnit) -> Proposal | None:
     if len(statements) != 1 or not isinstance(statement, ast.Assign) or not _takes_itself(host, statement):
         return None
     inside = [g for g in host.genes if (call := _data_call(g)) and host.source.statement(call) is statement]
+    # A sum adds equal shapes only, and what is a sum already would be one of three terms.
     if inside[0].input != inside[-1].output or isinstance(statement.value, ast.BinOp):
         return None
     draft = Draft(host, "residual", statement.lineno)
@@ -153,6 +156,7 @@ def _sums(source: Source) -> Iterator[ast.Assign]:
     for node in source.under(source.tree):
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.BinOp) and isinstance(node.value.op, ast.Add):
             name = dotted(node.targets[0])
+            # `x = x + bias` is no shortcut: the other side has to come from x, too.
             inner = [n.id for n in source.under(node.value.right) if isinstance(n, ast.Name)]
             if name and dotted(node.value.left) == name and name in inner:
                 yield node
@@ -171,6 +175,7 @@ def _plain(host: Host, statement: ast.Assign) -> Proposal | None:
 
 def _wraps(source: Source) -> Iterator[ast.Call]:
     """The calls of a class that adds what its layers give to their input."""
+    # By the body and not by the name: a program's own `Residual` may do something else.
     own = [ast.dump(s) for s in parse(_CLASS).classes["Residual"].body]
     names = {name for name, c in source.classes.items() if len(c.body) == len(own) and [*map(ast.dump, c.body)] == own}
     for node in source.under(source.tree) if names else ():

@@ -44,6 +44,7 @@ def scale(host: Host, means: OperatorContext) -> Proposal | None:
 def scaled(width: int, factor: float, parts: int = 1) -> int:
     """A width times a factor, rounded to a multiple of 8, 4 or 2 as its size allows, or of `parts` if it is one."""
     exact = width * factor
+    # Round numbers stay round: matrix kernels run multiples of 8 faster, and people write these.
     step = 8 if exact >= 32 else 4 if exact >= 12 else 2
     step = parts if parts > 1 and width % parts == 0 else step
     return max(1, round(exact / step)) * step
@@ -52,6 +53,7 @@ def scaled(width: int, factor: float, parts: int = 1) -> int:
 def _parts(host: Host) -> int:
     """What divides the widths wherever channels are dealt with in groups or heads, but for depthwise convolutions."""
     settings = [dict(gene.settings) for gene in host.genes]
+    # Depthwise groups follow the channels and restrict nothing.
     counts = [s.get(name, "1") for s in settings for name in _PARTS if s.get(name) != s.get("in_channels")]
     return math.lcm(*(int(count) for count in counts if count.isdigit() and int(count) > 0))
 
@@ -65,11 +67,12 @@ def _widths(host: Host) -> Iterator[ast.Constant]:
     genes = [g for g in host.genes if g is not host.classifier]
     out = [n for g in genes for n in _literals(host, g, OUTPUTS, counts)]
     yield from (n for n in out if n not in classes)
+    # Inputs only where an output has the same number: another number there may be the pixels of a flattened image.
     widths = {n.value for n in out}
     for gene in host.genes:
         if gene.input.shape != host.task.input_shape and gene.type in (LineType.CONNECTION, LineType.NORMALIZATION):
-            found = _literals(host, gene, (*INPUTS, "groups"), counts)
-            yield from (n for n in found if n.value in widths and n not in classes)
+            literals = _literals(host, gene, (*INPUTS, "groups"), counts)
+            yield from (n for n in literals if n.value in widths and n not in classes)
 
 
 def _literals(

@@ -90,6 +90,7 @@ def schedule(host: Host, means: OperatorContext) -> Proposal | None:
         kind = OPTIMIZERS[symbol]
         settings = means.rng.choice(kind.settings)
         fitting = fitting_rate(rate, optimizer, symbol) if rate else kind.rates[0]
+        # The rate that corresponds to the present one has the best chance: it has been trained with.
         rate = means.rng.choice([*kind.rates, fitting, fitting])
         optimizer = f"{symbol}({', '.join(filter(None, (_weights(optimizer), 'lr=1', settings)))})"
     if changes != "optimizer":

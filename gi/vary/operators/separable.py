@@ -51,6 +51,7 @@ def _is_dense(host: Host, gene: Gene) -> bool:
         and settings.get("groups") == "1"
         and settings.get("kernel_size") != "1"
         and is_free(gene)
+        # With few channels a depthwise convolution computes next to nothing.
         and gene.input.channels >= _LEAST_CHANNELS
     )
 
@@ -84,6 +85,7 @@ def _pairs(host: Host) -> Iterator[tuple[LayerUnit, Gene]]:
         settings, after = dict(gene.settings), dict(following.settings)
         is_depthwise = "in_channels" in settings and settings.get("groups") == settings["in_channels"] != "1"
         is_pointwise = following.symbol == "torch.nn.Conv2d" and after.get("kernel_size") == after.get("groups") == "1"
+        # Across functions the two may belong to different layers of a loop.
         together = host.source.function(gene.call) is host.source.function(following.call)
         fits = gene.output.channels == following.input.channels and gene.instances == following.instances
         if is_depthwise and is_pointwise and together and fits and is_free(gene) and is_free(following):
@@ -100,6 +102,7 @@ def _joined(host: Host, unit: LayerUnit, pointwise: Gene, means: OperatorContext
     draft = Draft(host, "separable", gene.call.lineno)
     if dense is None or not draft.replace(gene, dense):
         return None
+    # In pre-activation order what stands in front belongs to what comes before the pair.
     between = [] if unit.is_preactivated else [g for g in unit.genes if g is not gene]
     draft.remove([*between, pointwise])
     return draft.proposal()

@@ -58,8 +58,10 @@ def stem(host: Host, means: OperatorContext) -> Proposal | None:
     if gene is None or gene.input.kind != "image" or gene.is_shared or gene is host.classifier:
         return None
     own, pool = _own(gene), _pool(host, gene)
+    # Stems of photographs divide by four: of digits with 8 pixels that leaves two.
     size = min(host.task.input_shape[1:])
     others = [s for s in _STEMS if s != own and size // s.reduction >= _LEAST and (pool is not None or s != own)]
+    # Only what sees the data set's own image is the stem; behind a resize the reductions mean something else.
     if own is None or gene.input.size != host.task.input_shape[1:] or not others:
         return None
     return _changed(host, gene, pool, means.rng.choice(others), means)

@@ -65,17 +65,17 @@ def recipe_tweak(host: Host, means: OperatorContext) -> Proposal | None:
     genes = [(g, s) for part in host.parts for g in part.genes if (s := lookup.signature(g.symbol))]
     scheduled = any(name == "max_lr" for g, s in genes for name, _ in _given(g, s))
     fixed = _OWNED | ({"lr"} if scheduled else set())
-    found: list[tuple[Gene, Signature, str, ast.expr | None]] = []
-    found += [(g, s, name, node) for g, s in genes for name, node in _given(g, s) if name not in fixed]
-    found += [(g, s, name, None) for g, s in genes for name, _ in _optional(g, s)]
-    while found:
-        gene, signature, name, node = choice = rng.choices(found, [weight_of(n) for _, _, n, _ in found])[0]
+    numbers: list[tuple[Gene, Signature, str, ast.expr | None]] = []
+    numbers += [(g, s, name, node) for g, s in genes for name, node in _given(g, s) if name not in fixed]
+    numbers += [(g, s, name, None) for g, s in genes for name, _ in _optional(g, s)]
+    while numbers:
+        gene, signature, name, node = choice = rng.choices(numbers, [weight_of(n) for _, _, n, _ in numbers])[0]
         new = dict(_optional(gene, signature))[name] if node is None else _moved(host, gene, name, node, rng)
         if new is not None:
             source = host.source
             change = add_argument(source, gene.call, name, new) if node is None else source.replace(node, new)
             return proposal(host, [change], edit("tweak", host, gene, _text_after(source, gene, [change])))
-        found.remove(choice)
+        numbers.remove(choice)
     return None
 
 

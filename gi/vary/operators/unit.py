@@ -56,7 +56,9 @@ def _removed(host: Host, means: OperatorContext) -> Proposal | None:
     connections = [g for g in host.genes if g.type == LineType.CONNECTION]
     going = [u for u in units(host) if len(u.genes) > 1 and not any(holds_together(host, g) for g in u.genes)]
     if has_fixed_widths(host):
+        # Layers that are called twice cannot be made wider to close the gap.
         going = [u for u in going if u.connection.input.channels == u.connection.output.channels]
+    # The stem and the classifier have to stay, or the child is a linear model.
     if not going or len(connections) < 3:
         return None
     chosen = means.rng.choice(going)
@@ -102,8 +104,8 @@ def _is_spot(host: Host, gene: Gene) -> bool:
 
 
 def _is_preactivated(host: Host) -> bool:
-    found: list[LayerUnit] = [u for u in units(host) if len(u.genes) > 1]
-    return bool(found) and all(u.is_preactivated for u in found)
+    several: list[LayerUnit] = [u for u in units(host) if len(u.genes) > 1]
+    return bool(several) and all(u.is_preactivated for u in several)
 
 
 _NORMALIZATIONS = {

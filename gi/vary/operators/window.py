@@ -58,6 +58,7 @@ def _other_kernel(host: Host, gene: Gene, means: OperatorContext) -> Proposal | 
     # Where the line stands for several layers its padding may be an expression that is right for all.
     if not padding.isdigit() or wider < 0:
         return None
+    # Padding moves with the kernel, so that the image stays as large and nothing behind has to change.
     values = {"kernel_size": str(new), "padding": str(wider) if wider else None}
     return _written(host, gene, values, means)
 
@@ -83,6 +84,7 @@ def _pooled(host: Host) -> Iterator[tuple[Gene, Gene]]:
         if gene.type == LineType.CONNECTION:
             convolution = gene if gene.symbol == "torch.nn.Conv2d" else None
         elif gene.type == LineType.POOLING and convolution is not None:
+            # Only what a stride of two would give: other pools change what every later layer receives.
             is_half = gene.output.size == tuple(n // 2 for n in gene.input.size) != ()
             plain = dict(convolution.settings).get("stride") == "1" and not convolution.is_shared
             if is_half and plain and is_free(gene) and not gene.is_shared and not is_joined(host.source, convolution):
