@@ -11,6 +11,8 @@ import struct
 import time
 from typing import Any
 
+from gi.sandbox.wall_limit import SLICE_S, WallLimit
+
 _HEADER = struct.Struct("!I")
 _LONG_HEADER = struct.Struct("!Q")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -30,7 +32,7 @@ def send(connection: socket.socket, message: Any) -> None:
         raise PeerGoneError(str(error)) from error
 
 
-def receive(connection: socket.socket, deadline: float | None = None) -> Any:
+def receive(connection: socket.socket, deadline: "float | WallLimit | None" = None) -> Any:
     """The next message. Raises `PeerGoneError`, or `TimeoutError` past `deadline` (of `time.monotonic`)."""
     (length,) = _HEADER.unpack(_read(connection, _HEADER.size, deadline))
     if length > LARGEST_BYTES:
@@ -52,7 +54,7 @@ def send_bytes(connection: socket.socket, content: bytes) -> None:
         raise PeerGoneError(str(error)) from error
 
 
-def receive_bytes(connection: socket.socket, largest: int, deadline: float | None = None) -> bytes:
+def receive_bytes(connection: socket.socket, largest: int, deadline: "float | WallLimit | None" = None) -> bytes:
     """What `send_bytes` sent, at most `largest` of it. Raises `PeerGoneError`, or `TimeoutError` past `deadline`."""
     (length,) = _LONG_HEADER.unpack(_read(connection, _LONG_HEADER.size, deadline))
     if length > largest:
@@ -67,7 +69,7 @@ def _parsed(text: str) -> Any:
     return message
 
 
-def _read(connection: socket.socket, length: int, deadline: float | None) -> bytes:
+def _read(connection: socket.socket, length: int, deadline: "float | WallLimit | None") -> bytes:
     parts = bytearray()
     while len(parts) < length:
         wait_readable(connection.fileno(), deadline)
@@ -81,13 +83,16 @@ def _read(connection: socket.socket, length: int, deadline: float | None) -> byt
     return bytes(parts)
 
 
-def wait_readable(descriptor: int, deadline: float | None) -> None:
+def wait_readable(descriptor: int, deadline: "float | WallLimit | None") -> None:
     """Returns when there is something to read. Raises `TimeoutError` past `deadline` (of `time.monotonic`)."""
     poller = select.poll()  # unlike select.select it takes descriptors of 1024 and more
     poller.register(descriptor, select.POLLIN)
     while True:
-        remaining_ms = None if deadline is None else max(0, int((deadline - time.monotonic()) * 1000) + 1)
-        if poller.poll(remaining_ms):
+        moment = deadline.moment() if isinstance(deadline, WallLimit) else deadline
+        left_s = None if moment is None else max(0.0, moment - time.monotonic())
+        slice_s = left_s if left_s is None or not isinstance(deadline, WallLimit) else min(left_s, SLICE_S)
+        # Asked past the limit too: an answer that lies there when a stopped driver goes on is an answer.
+        if poller.poll(None if slice_s is None else int(slice_s * 1000) + 1):
             return
-        if deadline is not None and time.monotonic() >= deadline:
+        if left_s == 0:
             raise TimeoutError

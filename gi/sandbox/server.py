@@ -66,6 +66,10 @@ class Exit:
         return f"signal {-self.code}"
 
 
+class _RequestFailedError(Exception):
+    """The server did not fork; the message says what is known of the reason."""
+
+
 class Child:
     """One forked worker process: `connection` is the socket to it. Close it, or use it as a context manager."""
 
@@ -150,13 +154,9 @@ class ForkServer:
         for attempt in (1, 2):
             try:
                 return self._request(request)
-            except (ServerDied, OSError, TimeoutError) as error:
-                with self._lock:
-                    reason = self._stop()
+            except _RequestFailedError as error:
                 if attempt == 2:
-                    raise WorkerError(
-                        f"the worker process cannot start ({reason or error}): see `gi doctor`."
-                    ) from error
+                    raise WorkerError(f"the worker process cannot start ({error}): see `gi doctor`.") from error
         raise AssertionError
 
     def close(self) -> None:
@@ -165,23 +165,33 @@ class ForkServer:
             self._stop()
 
     def _request(self, request: bytes) -> Child:
-        ours, theirs = socket.socketpair()
-        status_r, status_w = os.pipe()
+        asked: subprocess.Popen[bytes] | None = None
         try:
-            with self._lock:
-                control = self._ensure_running()
-                socket.send_fds(control, [request], [theirs.fileno(), status_w])
-                wait_readable(control.fileno(), time.monotonic() + START_LIMIT_S)
-                if control.recv(1) != b"+":
-                    raise ServerDied("closed")
-        except BaseException:
-            ours.close()
-            os.close(status_r)
-            raise
-        finally:
-            theirs.close()
-            os.close(status_w)
-        return Child(ours, status_r)
+            ours, theirs = socket.socketpair()
+            status_r, status_w = os.pipe()
+            try:
+                with self._lock:
+                    control, asked = self._ensure_running(), self._process
+                    socket.send_fds(control, [request], [theirs.fileno(), status_w])
+                    wait_readable(control.fileno(), time.monotonic() + START_LIMIT_S)
+                    if control.recv(1) != b"+":
+                        raise ServerDied("closed")
+            except BaseException:
+                ours.close()
+                os.close(status_r)
+                raise
+            finally:
+                theirs.close()
+                os.close(status_w)
+            return Child(ours, status_r)
+        except (ServerDied, OSError, TimeoutError) as error:
+            raise _RequestFailedError(self._let_go(asked) or str(error)) from error
+
+    def _let_go(self, failed: "subprocess.Popen[bytes] | None") -> str:
+        """Ends the server that a request failed on; returns the last line that it wrote to stderr."""
+        with self._lock:
+            # Another thread that lost the same server may have started the next one, where its worker runs by now.
+            return self._stop() if self._process is failed else ""
 
     def _ensure_running(self) -> socket.socket:
         if self._process is not None and self._process.poll() is not None:

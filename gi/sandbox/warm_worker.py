@@ -14,6 +14,7 @@ from gi.sandbox.isolation import Reach
 from gi.sandbox.limits import Limits
 from gi.sandbox.messages import PeerGoneError, receive, send
 from gi.sandbox.server import NOTHING, START_LIMIT_S, Child, ServerDied, warm_server
+from gi.sandbox.wall_limit import WallLimit
 
 _SERVE = "gi.sandbox.warm_worker:serve"
 
@@ -62,7 +63,7 @@ class WarmWorker:
             child = self._ready_child()
             try:
                 send(child.connection, list(args))
-                answer = receive(child.connection, time.monotonic() + self._wall_limit_s)
+                answer = receive(child.connection, WallLimit(self._wall_limit_s, child.pid))
             except TimeoutError:
                 self._drop()
                 raise WorkerTimeout(f"no answer within {self._wall_limit_s:g} s") from None

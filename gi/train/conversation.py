@@ -9,6 +9,7 @@ from gi.core.types import Stage
 from gi.sandbox.messages import PeerGoneError, receive, receive_bytes, send, send_bytes
 from gi.sandbox.process_cpu import resting_cpu_s
 from gi.sandbox.server import Child, Exit
+from gi.sandbox.wall_limit import WallLimit
 from gi.train.shown_images import ShownImages
 
 _END_S = 30.0  # a process that closed its connection may take so long to end
@@ -35,13 +36,13 @@ class Conversation:
         self.stage: Stage = "build"
         self._child = child
         self._start = time.monotonic()
-        self._deadline = self._start + wall_limit_s
+        self._deadline = WallLimit(wall_limit_s, child.pid)
         self._cpu_limit_s = cpu_limit_s
 
     @property
     def wall_s(self) -> float:
-        """The seconds since it began."""
-        return time.monotonic() - self._start
+        """The seconds since it began, but for those in which a stop kept it from going on."""
+        return time.monotonic() - self._start - self._deadline.moved_s
 
     def send(self, message: Mapping[str, Any]) -> None:
         """Sends a message."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from gi.core.diagnosis import Diagnosis
-from gi.core.errors import SourceError
+from gi.core.errors import SourceError, WorkerError
 from gi.core.files import write_whole
 from gi.core.protocols import CostModel, Job
 from gi.core.settings import RunConfig
@@ -155,7 +155,11 @@ class JobEvaluation:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, content)
         except OSError as error:
-            raise JobFailure("worker", type(error).__name__, f"its weights cannot be kept: {error}") from error
+            # No fault of the candidate's: recorded as one it would stand for good, where the disk was full for an hour.
+            raise WorkerError(
+                f"{path.parent} takes no weights ({error.strerror}): is the disk full? What was done is kept: "
+                "mend that, then go on by `gi evolve --resume`."
+            ) from error
 
     @contextmanager
     def _talk(self, target: str, cpu_limit_s: float, wall_limit_s: float, reach: Reach) -> Iterator[Conversation]:

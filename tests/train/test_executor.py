@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from gi.core.errors import ConfigError, DatasetError
+from gi.core.errors import ConfigError, DatasetError, WorkerError
 from gi.core.objectives import OBJECTIVES
 from gi.core.protocols import Job
 from gi.core.settings import RunConfig
@@ -190,11 +190,10 @@ def test_the_same_job_gives_the_same_weights(evaluate: Evaluate, tmp_path: Path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["again.pt", "first.pt", "other.pt"]
 
 
-def test_weights_that_cannot_be_written_are_a_failure_of_the_worker(evaluate: Evaluate, tmp_path: Path) -> None:
+def test_weights_that_cannot_be_written_are_no_failure_of_the_candidate(evaluate: Evaluate, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    outcome = evaluate(PROGRAM, weights_path=str(tmp_path / "file" / "w.pt"))
-    assert isinstance(outcome, Failed)
-    assert outcome.stage == "worker"
+    with pytest.raises(WorkerError, match=r"takes no weights .* gi evolve --resume"):
+        evaluate(PROGRAM, weights_path=str(tmp_path / "file" / "w.pt"))
 
 
 def test_with_a_cost_model_no_clock_enters_the_values(server: ForkServer, digits: Dataset) -> None:
