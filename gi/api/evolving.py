@@ -158,12 +158,13 @@ def resume(
 ) -> Run:
     """Goes on with a run exactly where it stopped; a finished one is left as it is. `gi evolve --resume` calls this.
 
-    `generations`, `budget` and `time`, of the whole run, replace the stored ones; the rest is as for `evolve`. Raises
+    `generations`, `budget` and `time`, of the whole run, replace the stored ones; the rest is as for `evolve`. Where the
+    run file is damaged or gone, a run goes back to the copy that its last generation left, and `tell` says so. Raises
     `ArchiveError` where there is no run or another process has it, `ConfigError` for fewer generations than the run was
     given, `BudgetError` for a budget or a time that it has used up.
     """
     import gi.search.evolve
-    from gi.archive import Archive
+    from gi.archive import Archive, go_back
     from gi.data.dataset import run_dataset
     from gi.search.events import Doing
 
@@ -172,6 +173,8 @@ def resume(
     with isolated(isolation):
         _tell_missing_layers(tell)
         used = CpuClock()
+        if (back := go_back(folder)) is not None:
+            tell(f"{WARNING}{back}")
         with Archive.open(folder) as archive:
             config = archive.run().config
             (on_event or _nobody)(Doing(f"reading {config.dataset_name}"))

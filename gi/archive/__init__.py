@@ -1,6 +1,7 @@
 """Everything that happened in a run, one SQLite file; the front, failures and lineages are queries."""
 
 from gi.archive.archive import Archive
+from gi.archive.backup import WentBack, go_back
 from gi.archive.canonical import canonical_text
 from gi.archive.folder import WEIGHTS, make_folder, refuse_unfit
 from gi.archive.front import front_rows, ranked, violation
@@ -33,9 +34,11 @@ __all__ = [
     "RunRecord",
     "RunSummary",
     "Slot",
+    "WentBack",
     "canonical_text",
     "front_members",
     "front_rows",
+    "go_back",
     "make_folder",
     "ranked",
     "refuse_unfit",

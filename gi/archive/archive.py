@@ -4,15 +4,18 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from gi.archive import rows
+from gi.archive.backup import Backup
 from gi.archive.database import Database
 from gi.archive.findings import FindingTables
 from gi.archive.folder import LOCK_NAME, make_folder, refuse_existing
 from gi.archive.generations import GenerationTable
 from gi.archive.individuals import IndividualTables
+from gi.archive.inspected import note_inspected, state_of
 from gi.archive.outcomes import OutcomeTables
 from gi.archive.records import Evaluation, RunRecord
 from gi.archive.schema import connect_reader, connect_writer, fold_log, run_file, write_new
@@ -38,6 +41,7 @@ class Archive:
         """Wraps open connections; use `create`, `resume`, `annotate` or `open`."""
         self.path, self._connection, self._held = path, connection, held
         self.db = Database(path, connection)
+        self._backup = Backup(path, connection)
         self.individuals, self.outcomes = IndividualTables(self.db), OutcomeTables(self.db)
         self.generations, self.sessions = GenerationTable(self.db), SessionTables(self.db)
         self.findings = FindingTables(self.db)
@@ -99,6 +103,10 @@ class Archive:
         """The run's folder."""
         return self.path.parent
 
+    def back_up(self) -> None:
+        """Keeps a copy of the file as it is, to which a run whose file is damaged goes back (`go_back`)."""
+        self._backup.keep()
+
     def close(self) -> None:
         """Lets go of the file; a writer folds the log in first."""
         # A reader in a folder that is read-only cannot use the log: without it the file is whole by itself.
@@ -106,6 +114,9 @@ class Archive:
             fold_log(self._connection)
         self._connection.close()
         if self._held is not None:
+            # This process wrote it, or inspected it before it did.
+            with suppress(OSError):
+                note_inspected(self.path, state_of(self.path))
             self._held.close()
 
     def __enter__(self) -> "Archive":

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gi.archive.schema import explained
+from gi.core.errors import RunError
 from gi.core.transactions import transaction
 
 
@@ -16,6 +17,7 @@ class Database:
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         """Takes over the connection to the file at `path`."""
         self.path, self._connection = path, connection
+        self._file = _identity(path)
 
     def rows(self, query: str, *arguments: Any) -> list[Any]:
         """All rows that `query` gives."""
@@ -46,10 +48,22 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All that is written inside, or nothing."""
+        """All that is written inside, or nothing. Raises `RunError` where the file has gone from its place."""
+        # SQLite goes on writing to a deleted file without a word, and hours of trainings would go with it.
+        if _identity(self.path) != self._file:
+            raise RunError(f"{self.path.parent} has gone while the run went on: what was found went with it.")
         with explained(self.path), transaction(self._connection):
             yield
 
     def close(self) -> None:
         """Closes the connection."""
         self._connection.close()
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Device and inode of a file; None where there is none, as before a new run file has its name."""
+    try:
+        file = path.stat()
+    except OSError:
+        return None
+    return file.st_dev, file.st_ino

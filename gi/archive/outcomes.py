@@ -67,12 +67,14 @@ class OutcomeTables:
 
     def retrainings(self, id_: str | None = None) -> tuple[Retraining, ...]:
         """The retrainings from scratch of one individual (full id), or of all in order of acceptance; then by seed."""
+        # From the few retrainings to their outcomes, by CROSS JOIN: SQLite would go through all outcomes of the run,
+        # once for each member of a front.
+        one, which = ("WHERE r.individual = ? ", (id_,)) if id_ is not None else ("", ())
         retrained = self._db.rows(
             "SELECT r.individual, r.seed, r.images, figures, weights FROM retrainings r "
-            "JOIN outcomes o ON o.individual = r.individual AND o.seed = r.seed AND o.images = r.images "
-            "AND split = 'test' JOIN individuals ON id = r.individual "
-            "WHERE id = coalesce(?, id) ORDER BY seq, r.images, r.seed",
-            id_,
+            "CROSS JOIN outcomes o ON o.individual = r.individual AND o.seed = r.seed AND o.images = r.images "
+            f"AND split = 'test' CROSS JOIN individuals ON id = r.individual {one}ORDER BY seq, r.images, r.seed",
+            *which,
         )
         return tuple(_retraining(*row) for row in retrained)
 

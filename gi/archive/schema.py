@@ -12,18 +12,25 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+from gi.archive.inspected import is_inspected, note_inspected, state_of
 from gi.archive.inspection import inspect, refuse_other_than_tables
 from gi.archive.migrations import VERSION, migrate, missing_steps
-from gi.core.errors import ArchiveError, GiError, RunError
+from gi.core.errors import ArchiveError, GiError, LaterFormatError, RunError
 from gi.core.transactions import transaction
 
 APPLICATION_ID = 0x67695275  # "giRu"
 FILE_NAME = "run.sqlite"
+BACKUP_NAME = "run.backup.sqlite"
 
 
 def run_file(folder: Path) -> Path:
     """The run file that `folder` (or the path of the file itself) stands for."""
     return folder if folder.name == FILE_NAME else folder / FILE_NAME
+
+
+def backup_file(path: Path) -> Path:
+    """Where the copy of the run file at `path` lies."""
+    return path.with_name(BACKUP_NAME)
 
 
 def write_new(path: Path, fill: Callable[[sqlite3.Connection], None]) -> None:
@@ -54,9 +61,7 @@ def connect_writer(path: Path) -> sqlite3.Connection:
     """
     with explained(path):
         db = _checked(sqlite3.connect(path, isolation_level=None, timeout=30), path)
-        (state,) = db.execute("PRAGMA quick_check(1)").fetchone()
-        if state != "ok":
-            raise _damaged(path, str(state))
+        refuse_damaged(db, path)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
         db.execute("PRAGMA foreign_keys = ON")
@@ -71,7 +76,8 @@ def connect_reader(path: Path) -> sqlite3.Connection:
     What the file holds has been checked (`inspection`). Raises `ArchiveError`.
     """
     if not path.is_file():
-        raise ArchiveError(f"{path.parent} holds no run: expected {FILE_NAME}, which `gi evolve --out FOLDER` writes.")
+        advice = _way_back(path) or f"expected {FILE_NAME}, which `gi evolve --out FOLDER` writes."
+        raise ArchiveError(f"{path.parent} holds no run: {advice}")
     with explained(path):
         try:
             db = _checked(sqlite3.connect(_uri(path, "mode=ro"), uri=True, timeout=30), path)
@@ -96,11 +102,16 @@ def _as_of_today(db: sqlite3.Connection) -> sqlite3.Connection:
 
 
 def _inspected(db: sqlite3.Connection, path: Path) -> sqlite3.Connection:
+    # Taken before the file is read: what changes meanwhile was not seen.
+    state = state_of(path)
+    if is_inspected(path, state):
+        return db
     try:
         inspect(db, path)
     except BaseException:
         db.close()
         raise
+    note_inspected(path, state)
     return db
 
 
@@ -120,6 +131,13 @@ def explained(path: Path) -> Iterator[None]:
         yield
     except sqlite3.DatabaseError as error:
         raise _explanation(error, path) from error
+
+
+def refuse_damaged(db: sqlite3.Connection, path: Path) -> None:
+    """Raises `ArchiveError` where the pages behind `db`, of the file at `path`, do not fit together."""
+    (state,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    if state != "ok":
+        raise _damaged(path, str(state))
 
 
 def _explanation(error: sqlite3.DatabaseError, path: Path) -> GiError:
@@ -145,7 +163,9 @@ def _checked(db: sqlite3.Connection, path: Path) -> sqlite3.Connection:
             raise _foreign(path)
         refuse_other_than_tables(db, path)
         if version > VERSION:
-            raise ArchiveError(f"{path} has format {version}: this gi reads up to {VERSION}. Use the gi that wrote it.")
+            raise LaterFormatError(
+                f"{path} has format {version}: this gi reads up to {VERSION}. Use the gi that wrote it."
+            )
     except BaseException:
         db.close()
         raise
@@ -153,12 +173,20 @@ def _checked(db: sqlite3.Connection, path: Path) -> sqlite3.Connection:
 
 
 def _foreign(path: Path) -> ArchiveError:
-    return ArchiveError(f"{path} is not a run of gi's: expected a file that `gi evolve` wrote. Pass a run's folder.")
+    says = f"{path} is not a run of gi's: expected a file that `gi evolve` wrote."
+    return ArchiveError(f"{says} {_way_back(path) or 'Pass a run folder.'}")
 
 
 def _damaged(path: Path, said: str) -> ArchiveError:
     one_line = " ".join(said.split())
-    return ArchiveError(f"{path} is damaged ({one_line}): restore it from a copy, or start again with another --out.")
+    advice = _way_back(path) or "Restore it from a copy, or start again with another --out."
+    return ArchiveError(f"{path} is damaged ({one_line}). {advice}")
+
+
+def _way_back(path: Path) -> str:
+    """What to do where a copy lies beside the file; "" without one."""
+    known = path.name != BACKUP_NAME and backup_file(path).is_file()
+    return f"`gi evolve --resume {path.parent}` goes back to the copy beside it." if known else ""
 
 
 def _uri(path: Path, option: str) -> str:

@@ -46,6 +46,10 @@ class ArchiveError(GiError):
     """A run file that is missing, not ours, damaged or of a later version."""
 
 
+class LaterFormatError(ArchiveError):
+    """A run file that a later gi wrote."""
+
+
 class WeightsError(GiError):
     """An index of weights that is missing, not ours or of another version, or a question that it cannot answer."""
 

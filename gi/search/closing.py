@@ -46,6 +46,7 @@ class Closing:
             self._rungs.images[self._rungs.scores.index(shown)],
         )
         self._archive.generations.close(closed, reference=self._rungs.reference or ())
+        self._archive.back_up()
         self.closed[number] = closed
         self._log(closed)
         self._tell(closed, finals_s())

@@ -121,7 +121,6 @@ class Search:
             if not self._has_room(*parents[:1]):
                 return False
             individual, tries = self.breeding.offspring(number, slot, parents, self.rungs)
-        self._refuse_lost_folder()
         # Before its training: a run that is killed now finds the decision and does not draw again.
         self.archive.individuals.add_slot(number, slot, individual, tries)
         self.notify(Varied(number, slot, individual.id if individual else None, len(tries)))
@@ -203,7 +202,6 @@ class Search:
         if self._promotions and self._promotions[0] == promotion:
             self._promotions.popleft()
         else:
-            self._refuse_lost_folder()
             self.archive.individuals.add_promotion(promotion)
         rung = self.run.rungs.index(promotion.images)
         self.rungs.sent_up(promotion.individual, rung)
@@ -238,7 +236,6 @@ class Search:
 
     def _close(self, number: int, *, ended: bool) -> None:
         """Closes a generation, and lets go of the weights of those who cannot become parents any more."""
-        self._refuse_lost_folder()
         self.closing.close(number, ended=ended, finals_s=self._finals_s)
         # Not while generations are replayed: parents of long ago would decide about today's files.
         if number == max(self.closing.closed):
@@ -279,8 +276,3 @@ class Search:
             return 0.0
         each_s = sum(map(self.outcomes.final_s, members)) / len(members)
         return each_s * self.config.finals * self.config.final_seeds
-
-    def _refuse_lost_folder(self) -> None:
-        """Raises `RunError` where the run file has gone: SQLite goes on writing to a deleted file without a word."""
-        if not self.archive.path.exists():
-            raise RunError(f"{self.archive.folder} has gone while the run went on: what was found went with it.")

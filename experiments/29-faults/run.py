@@ -1,0 +1,305 @@
+"""Faults at random moments of `gi evolve`: is anything lost that was evaluated, and does the run end as it would have?
+
+    python experiments/29-faults/run.py [--times 20] [--seed 1] [--faults "gi killed,full disk"] [--stand-ins]
+
+Each fault strikes a run of its own, once, at a moment drawn evenly over the time that an undisturbed run takes. Then
+what the fault took is given back (room, the folder's write permission, SIGCONT) and `gi evolve --resume` takes the run
+to its end, where the fault ended it. Archives are compared by `canonical_text`. "Time to go on" is from the resuming
+command, or the end of the fault where nothing ended, to the next evaluation.
+
+With `--stand-ins` variation and training are those of `tests/stand_ins.py`, with no worker processes: the faults of
+workers and of their server are left out then. "full disk" and "read-only folder" mount a tmpfs, which only root may.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gi.archive import Archive, canonical_text
+from gi.core.errors import GiError
+
+HERE = Path(__file__).parent
+GI = [sys.executable, "-c", "import sys; from gi.cli import main; sys.exit(main())"]
+SETTINGS = "--dataset digits --clock model --generations 6 --population 6 --images 400 --final-images 400 --finals 3"
+DRIVER = """
+import sys, time
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from gi.core.errors import GiError
+from gi.core.settings import RunConfig
+from gi.search.evolve import evolve, resume
+from tests.stand_ins import outcome, parts
+folder = Path(sys.argv[2])
+config = RunConfig(dataset="digits", generations=12, population=6, images=30_000, finals=3, final_seeds=2,
+                   clock="model", seed=int(sys.argv[3]))
+def delayed(job):
+    time.sleep(0.1)
+    return outcome(job)
+made = parts(evaluate=delayed)
+try:
+    if "resume" in sys.argv:
+        from gi.archive import go_back
+        back = go_back(folder)
+        print(back, file=sys.stderr)
+        resume(folder, workers=2, parts=made)
+    else:
+        evolve(config, folder, workers=2, parts=made)
+except GiError as error:
+    print(error, file=sys.stderr)
+    sys.exit(error.exit_status)
+"""
+
+
+@dataclass
+class Trial:
+    """One run, what happened to it, and what came of it."""
+
+    folder: Path
+    process: subprocess.Popen
+    rng: random.Random
+    before: set = field(default_factory=set)
+
+
+def tree(pid):
+    """A process and everything that it started and that still runs, parents first."""
+    pids = [pid]
+    for parent in pids:
+        for task in Path(f"/proc/{parent}/task").glob("*/children"):
+            with contextlib.suppress(OSError):
+                pids += map(int, task.read_text().split())
+    return pids
+
+
+def signalled(pids, number):
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+# Each fault strikes a trial and gives back, or returns, what undoes it.
+
+
+def gi_killed(trial):
+    signalled(tree(trial.process.pid), signal.SIGKILL)
+
+
+def worker_killed(trial):
+    """What the kernel's out-of-memory killer does, too: SIGKILL, to the process that holds most."""
+    workers = tree(trial.process.pid)[2:]
+    signalled([trial.rng.choice(workers)] if workers else [], signal.SIGKILL)
+
+
+def server_killed(trial):
+    signalled(tree(trial.process.pid)[1:2], signal.SIGKILL)
+
+
+def stopped(trial):
+    pids = tree(trial.process.pid)
+    signalled(pids, signal.SIGSTOP)
+    time.sleep(3)
+    signalled(pids, signal.SIGCONT)
+
+
+def full_disk(trial):
+    used = shutil.disk_usage(trial.folder.parent).used
+    remount(trial.folder.parent, f"size={max(used // 1024, 4)}k")
+    return lambda: remount(trial.folder.parent, "size=200m")
+
+
+def read_only(trial):
+    """The kernel makes nothing read-only that is written to: `gi` dies first, and its successor finds it so."""
+    signalled(tree(trial.process.pid), signal.SIGKILL)
+    trial.process.wait()
+    remount(trial.folder.parent, "ro")
+    refused = subprocess.run(command(trial.folder, "resume"), capture_output=True, text=True, check=False)
+    assert refused.returncode in (1, 2), refused.stderr
+    assert "writable" in refused.stderr, refused.stderr
+    return lambda: remount(trial.folder.parent, "rw")
+
+
+def deleted(trial):
+    shutil.rmtree(trial.folder)
+
+
+def second_gi(trial):
+    other = subprocess.run(command(trial.folder, "resume"), capture_output=True, text=True, check=False)
+    assert other.returncode == 2, other.stderr
+    assert "in use by another gi" in other.stderr, other.stderr
+
+
+def damaged(trial):
+    signalled(tree(trial.process.pid), signal.SIGKILL)
+    trial.process.wait()
+    path = trial.folder / "run.sqlite"
+    if path.exists():
+        data = bytearray(path.read_bytes())
+        start = trial.rng.randrange(len(data))
+        data[start : start + 8192] = b"\xff" * min(8192, len(data) - start)
+        path.write_bytes(bytes(data))
+        for log in ("-wal", "-shm"):
+            path.with_name(path.name + log).unlink(missing_ok=True)
+
+
+FAULTS = {
+    "gi killed": gi_killed,
+    "worker killed, as for memory": worker_killed,
+    "server killed": server_killed,
+    "SIGSTOP, SIGCONT": stopped,
+    "full disk": full_disk,
+    "read-only folder": read_only,
+    "run folder deleted": deleted,
+    "a second gi": second_gi,
+    "run file damaged": damaged,
+}
+OF_WORKERS = ("worker killed, as for memory", "server killed")
+NEEDS_DISK = ("full disk", "read-only folder")
+STAND_INS: list[int] = []
+
+
+def command(folder, *words):
+    if STAND_INS:
+        return [sys.executable, "-c", DRIVER, str(HERE.parents[1]), str(folder), str(STAND_INS[0]), *words]
+    options = (
+        ["--resume", str(folder)] if "resume" in words else [*SETTINGS.split(), "--no-cache", "--out", str(folder)]
+    )
+    return [*GI, "evolve", *options, "--workers", "2"]
+
+
+def started(folder, *words):
+    return subprocess.Popen(command(folder, *words), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def remount(folder, options):
+    subprocess.run(["mount", "-o", f"remount,{options}", folder], check=True, capture_output=True)
+
+
+def evaluated(folder):
+    """What the archive holds of evaluations, retrainings included; nothing where it cannot be read."""
+    try:
+        with Archive.open(folder) as archive:
+            return {(e.individual, e.split, e.seed, e.images) for e in archive.outcomes.evaluations()}
+    except GiError:
+        return set()
+
+
+def dump(folder):
+    with Archive.open(folder) as archive:
+        return canonical_text(archive)
+
+
+def next_evaluation_s(folder, process, known):
+    """Seconds until the archive holds more than is known, or until the process ends."""
+    begun = time.monotonic()
+    while process.poll() is None and not evaluated(folder) - known:
+        time.sleep(0.1)
+    return time.monotonic() - begun
+
+
+def struck(name, folder, moment_s, rng):
+    """One trial: evaluations lost, whether the fault ended the run, seconds to go on, the last line that it wrote."""
+    trial = Trial(folder, started(folder), rng)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        trial.process.wait(timeout=moment_s)
+    while not (folder / "run.sqlite").exists() and trial.process.poll() is None:
+        time.sleep(0.05)
+    before = evaluated(folder)
+    undo = FAULTS[name](trial)
+    ends = name in (*NEEDS_DISK, "run folder deleted", "gi killed", "run file damaged")
+    if not ends:
+        to_go_on = next_evaluation_s(folder, trial.process, evaluated(folder))
+        _, said = trial.process.communicate()
+        return lost(before, folder), trial.process.returncode != 0, to_go_on, last(said)
+    _, said = trial.process.communicate()
+    status = trial.process.returncode
+    if undo is not None:
+        undo()
+    kept = evaluated(folder)
+    missing = before - kept if name != "run file damaged" else set()
+    again = started(folder, "resume") if name != "run folder deleted" else started(folder)
+    to_go_on = next_evaluation_s(folder, again, kept)
+    _, errors = again.communicate()
+    assert again.returncode == 0, errors
+    return len(missing) + lost(before, folder), status != 0, to_go_on, last(said)
+
+
+def lost(before, folder):
+    return len(before - evaluated(folder))
+
+
+def last(said):
+    lines = [line for line in said.splitlines() if line.strip()]
+    return lines[-1][:160] if lines else ""
+
+
+def trial_row(name, number, options, expected, span_s):
+    rng = random.Random(f"{options.seed}/{name}/{number}")
+    with tempfile.TemporaryDirectory() as scratch:
+        if name in NEEDS_DISK:
+            subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200m", "tmpfs", scratch], check=True)
+        try:
+            folder, moment_s = Path(scratch, "run"), rng.uniform(0.5, span_s)
+            gone, ended, to_go_on, said = struck(name, folder, moment_s, rng)
+            same = dump(folder) == expected
+        finally:
+            if name in NEEDS_DISK:
+                subprocess.run(["umount", "-l", scratch], check=True)
+    return {"fault": name, "moment_s": round(moment_s, 1), "lost": gone, "ended": ended, "equal": same,
+            "to_go_on_s": round(to_go_on, 1), "said": said}  # fmt: skip
+
+
+def table(rows):
+    yield "| fault | times | run ended by it | evaluations lost | archive equal at the end | time to go on, median s |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for name in dict.fromkeys(row["fault"] for row in rows):
+        some = [row for row in rows if row["fault"] == name]
+        figures = (
+            len(some),
+            sum(r["ended"] for r in some),
+            sum(r["lost"] for r in some),
+            sum(r["equal"] for r in some),
+        )
+        yield f"| {name} | {' | '.join(map(str, figures))} | {statistics.median(r['to_go_on_s'] for r in some):.1f} |"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--times", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--faults", default=",".join(FAULTS))
+    parser.add_argument("--stand-ins", action="store_true")
+    parser.add_argument("--out", type=Path, default=HERE / "results.jsonl")
+    options = parser.parse_args()
+    STAND_INS.extend([options.seed] if options.stand_ins else [])
+    names = [name for word in options.faults.split(",") for name in FAULTS if name.startswith(word.strip())]
+    names = [name for name in dict.fromkeys(names) if not (options.stand_ins and name in OF_WORKERS)]
+    rows = []
+    with tempfile.TemporaryDirectory() as scratch:
+        begun = time.monotonic()
+        whole = started(Path(scratch, "whole"))
+        _, errors = whole.communicate()
+        assert whole.returncode == 0, errors
+        span_s, expected = time.monotonic() - begun, dump(Path(scratch, "whole"))
+    print(f"an undisturbed run: {span_s:.0f} s, {expected.count(chr(10))} rows", flush=True)
+    with options.out.open("w") as file:
+        for name in names:
+            for number in range(options.times):
+                rows.append(trial_row(name, number, options, expected, span_s))
+                print(json.dumps(rows[-1]), file=file, flush=True)
+                print(rows[-1], flush=True)
+    print("\n".join(table(rows)))
+    return 0 if all(row["equal"] for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
