@@ -21,7 +21,10 @@ from gi.core.errors import ArchiveError, LaterFormatError
 from gi.core.files import write_whole
 from gi.core.lock import hold_or_refuse
 
-_SHARE = 0.01  # of the time since the last copy may go into the next one, so that long runs do not copy all day
+# A copy after each of n generations writes n² in all: beyond this size one is left out where the last took more than
+# this share of the time since.
+_SMALL_BYTES = 8 << 20
+_SHARE = 0.01
 _LOGS = ("", "-wal", "-shm", "-journal")
 
 
@@ -50,12 +53,13 @@ class Backup:
         self._taken_s, self._ended = 0.0, 0.0
 
     def keep(self) -> None:
-        """Puts the file as it is in the copy's place, unless that would take too large a share of the time.
+        """Puts the file as it is in the copy's place, unless it is large and that would take too much of the time.
 
         Raises `ArchiveError` where the file is damaged, which leaves the copy as it was.
         """
         start = time.monotonic()
-        if self._taken_s > _SHARE * (start - self._ended):
+        is_large = self._path.stat().st_size > _SMALL_BYTES
+        if is_large and self._taken_s > _SHARE * (start - self._ended):
             return
         place = backup_file(self._path)
         part = place.with_name(f"{place.name}.part")

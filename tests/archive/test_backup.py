@@ -149,11 +149,15 @@ def test_the_copy_is_one_file_that_opens_by_itself(run, tmp_path):
         assert front_members(archive)
 
 
-def test_a_copy_that_takes_long_beside_what_it_saves_waits(run):
+def test_a_copy_of_a_large_file_that_takes_long_beside_what_it_saves_waits(run, monkeypatch):
     path = run_file(run)
     with closing(connect_writer(path)) as db:
         backup = Backup(path, db)
         backup_file(path).unlink()
         backup._taken_s, backup._ended = 1e9, 0.0
+        monkeypatch.setattr("gi.archive.backup._SMALL_BYTES", 0)
         backup.keep()
         assert not backup_file(path).exists()
+        monkeypatch.undo()
+        backup.keep()
+        assert backup_file(path).exists()
