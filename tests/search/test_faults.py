@@ -97,8 +97,9 @@ def test_a_run_in_a_read_only_folder_goes_on_when_it_can_be_written(small_disk, 
 @pytest.mark.parametrize("kind", [Evaluated, GenerationEnded, RetrainingStarted, Retrained])
 def test_a_folder_that_goes_is_noticed_with_the_next_write(tmp_path, kind):
     run = tmp_path / "run"
+    remove = At(kind, 1, lambda: shutil.rmtree(run, ignore_errors=True))  # workers may write weights there meanwhile
     with pytest.raises(RunError, match="has gone while the run went on"):
-        evolve(CONFIG, run, workers=2, parts=parts(), on_event=At(kind, 1, lambda: shutil.rmtree(run, ignore_errors=True)))
+        evolve(CONFIG, run, workers=2, parts=parts(), on_event=remove)
 
 
 def test_a_file_that_another_took_the_place_of_is_not_the_runs(tmp_path):
