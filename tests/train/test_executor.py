@@ -192,7 +192,7 @@ def test_the_same_job_gives_the_same_weights(evaluate: Evaluate, tmp_path: Path)
 
 def test_weights_that_cannot_be_written_are_no_failure_of_the_candidate(evaluate: Evaluate, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(WorkerError, match=r"takes no weights .* gi evolve --resume"):
+    with pytest.raises(WorkerError, match=r"takes no weights .*gi evolve --resume"):
         evaluate(PROGRAM, weights_path=str(tmp_path / "file" / "w.pt"))
 
 
