@@ -158,10 +158,10 @@ def resume(
 ) -> Run:
     """Goes on with a run exactly where it stopped; a finished one is left as it is. `gi evolve --resume` calls this.
 
-    `generations`, `budget` and `time`, of the whole run, replace the stored ones; the rest is as for `evolve`. Where the
-    run file is damaged or gone, a run goes back to the copy that its last generation left, and `tell` says so. Raises
-    `ArchiveError` where there is no run or another process has it, `ConfigError` for fewer generations than the run was
-    given, `BudgetError` for a budget or a time that it has used up.
+    `generations`, `budget` and `time`, of the whole run, replace the stored ones; the rest is as for `evolve`. Where
+    the run file is damaged or gone, a run goes back to the copy that its last generation left, and `tell` says so.
+    Raises `ArchiveError` where there is no run or another process has it, `ConfigError` for fewer generations than the
+    run was given, `BudgetError` for a budget or a time that it has used up.
     """
     import gi.search.evolve
     from gi.archive import Archive, go_back

@@ -4,6 +4,8 @@ from contextlib import closing
 
 import pytest
 
+import gi.api.evolving
+import gi.search.evolve
 from gi.archive import Archive, canonical_text, front_members, go_back
 from gi.archive.backup import Backup
 from gi.archive.schema import backup_file, connect_reader, connect_writer, run_file
@@ -161,3 +163,12 @@ def test_a_copy_of_a_large_file_that_takes_long_beside_what_it_saves_waits(run, 
         monkeypatch.undo()
         backup.keep()
         assert backup_file(path).exists()
+
+
+def test_a_resumed_run_says_what_it_went_back_to(run, monkeypatch):
+    lines = []
+    truncated(run_file(run))
+    monkeypatch.setattr(gi.search.evolve, "resume", lambda *a, **o: resume(*a, **{**o, "parts": parts()}))
+    gi.api.evolving.resume(run, workers=1, isolation="off", tell=lines.append)
+    (line,) = [line for line in lines if "run.damaged-1.sqlite" in line]
+    assert f"Going back to the copy after generation {CONFIG.generations}; what came later is done again." in line
