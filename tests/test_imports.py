@@ -131,6 +131,7 @@ ROOMS = {
         "answers",
         "rows",
         "live",
+        "tracking",
         "printing",
         "page",
     ),
@@ -151,6 +152,7 @@ OWNERS = {
         "export/conversion.py",
         "export/weights_file.py",
         "kernels/seed/",
+        "report/tracking.py",  # its writer for TensorBoard
         "jobs/doctor.py",
         "jobs/index/",
         "api/building.py",

@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -128,6 +129,12 @@ _DEFAULT: dict[str, Any] = {field.name: field.default for field in dataclasses.f
     show_default=True,
     help="Take trainings that an earlier run did from there; see `gi cache`.",
 )
+@click.option(
+    "--log-to",
+    type=click.Choice(["mlflow", "tensorboard"]),
+    multiple=True,
+    help="Log each generation's figures there, too; may be repeated. Needs gi[log].",
+)
 @click.option("--out", type=click.Path(path_type=Path), show_default="runs/DATASET-N", help="The run's folder; new.")
 @click.option(
     "--resume",
@@ -145,6 +152,7 @@ def evolve(
     /,
     *,
     resume: Path | None,
+    log_to: tuple[str, ...],
     form: Form,
     **options: Any,
 ) -> int:
@@ -155,7 +163,7 @@ def evolve(
     """
     import gi.api.evolving
 
-    with _Watching() as watching:
+    with _Watching(log_to) as watching:
         told: dict[str, Any] = {"tell": tell, "on_event": watching.on_event, "command": tuple(sys.argv[1:])}
         if resume:
             run = gi.api.evolving.resume(resume, **_given_beside_resume(ctx), **told)
@@ -165,11 +173,16 @@ def evolve(
 
 
 class _Watching:
-    """Shows a run on stderr: how it goes on, and in between a bar for the default corpus, where that is built."""
+    """Shows a run on stderr, and gives its figures to trackers.
 
-    def __init__(self) -> None:
+    How it goes on, and in between a bar for the default corpus, where that is built.
+    """
+
+    def __init__(self, log_to: Sequence[str]) -> None:
         from gi.cli.progress import Progress
+        from gi.report.tracking import Tracked, client_tracker
 
+        self._tracked = [Tracked(name, client_tracker(name), tell) for name in dict.fromkeys(log_to)]
         self._progress = Progress(sys.stderr)
         self._bar = ExitStack()  # empty but while the corpus is built
         self._stages: Stages | None = None
@@ -188,6 +201,8 @@ class _Watching:
         """Shows what an event of the run changes."""
         self._bar.close()
         self._progress(event)
+        for tracked in self._tracked:
+            tracked(event)
 
     def __enter__(self) -> "_Watching":
         self._progress.__enter__()
@@ -198,6 +213,8 @@ class _Watching:
     ) -> None:
         self._bar.close()
         self._progress.__exit__(kind, error, trace)
+        for tracked in self._tracked:
+            tracked.close()
 
 
 def _given_beside_resume(ctx: click.Context) -> dict[str, Any]:
@@ -210,7 +227,7 @@ def _given_beside_resume(ctx: click.Context) -> dict[str, Any]:
 
 
 _REPLACED = ("workers", "generations", "budget", "time")
-_WITH_RESUME = ("resume", "isolation", "as_json", "as_csv", *_REPLACED)
+_WITH_RESUME = ("resume", "isolation", "log_to", "as_json", "as_csv", *_REPLACED)
 
 
 def _parsed(*, objectives: str, index: str, image_size: str | None, **same: Any) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Tables for a terminal; plain text where stdout is piped."""
 
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,8 @@ from gi.search.select import spread
 
 # Beyond the longest rows: no pipe has a width of its own.
 PIPED_WIDTH = 200
+_SHORT = 20  # cells on the screen: figures and ids, no sentence
+_KEPT = "\N{NO-BREAK SPACE}"
 
 
 def console() -> Console:
@@ -41,7 +44,7 @@ def fitted(content: RenderableType, width: int) -> RenderableType:
     # Two blanks between columns; what is left is shared out below.
     room = width - 2 * (len(least) - 1) - sum(least)
     if room < 0:
-        return _blocks(content)
+        return _blocks(content, width)
     # The room left over goes to the columns from the left: ids and figures come first, long details last.
     for column, narrow, wide in zip(content.columns, least, most, strict=True):
         column.width = min(wide, narrow + room)
@@ -57,8 +60,11 @@ def _longest_word(cell: str) -> int:
     return max(map(cell_len, cell.split()), default=1)
 
 
-def _blocks(content: Table) -> Text:
-    """Every row of a table as lines of heading and value, an empty line between two rows."""
+def _blocks(content: Table, width: int) -> Text:
+    """Every row of a table as headings and values: a line for each, or where all values are short one paragraph."""
+    longest = max((_longest_line(str(cell)) for column in content.columns for cell in column.cells), default=0)
+    if longest <= _SHORT:
+        return _paragraphs(content, width)
     rows = zip(*(column.cells for column in content.columns), strict=True)
     names = [str(column.header) for column in content.columns]
     blocks = [
@@ -68,6 +74,20 @@ def _blocks(content: Table) -> Text:
     ]  # fmt: skip
     title = [Text(str(content.title), "bold")] if content.title else []
     return Text("\n\n").join([*title, *blocks])
+
+
+def _paragraphs(content: Table, width: int) -> Text:
+    """Every row of a table as its first value, and below that the others with their headings."""
+    first, *others = content.columns
+    lines = [Text(str(content.title), "bold")] if content.title else []
+    for number, name in enumerate(first.cells):
+        lines.append(Text(str(name), "bold"))
+        values = [f"{column.header} {[*column.cells][number]}" for column in others]
+        # A heading stays with its value; one that is too long alone still breaks between words.
+        kept = ", ".join(value.replace(" ", _KEPT) if len(value) < width - 4 else value for value in values)
+        wrapped = textwrap.wrap(kept, width, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
+        lines += [Text(line.replace(_KEPT, " ")) for line in wrapped]
+    return Text("\n").join(lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +155,9 @@ def front_table(run: RunRecord, summary: RunSummary, top: int | None = None) -> 
         tests.append(test_heading(num_seeds, "accuracy"))
     content = table("id", *names, *finals, *tests, "generation", right=(*names, "generation"))
     count = f"front of {len(summary.front)}" if len(front) == len(summary.front) else _part(len(front), summary)
-    after = f"after generation {summary.generations}, hypervolume {summary.hypervolume:.4f}"
+    # It is of the top rung, 0 before anybody reached that.
+    volume = f", hypervolume {summary.hypervolume:.4f}" if summary.hypervolume else ""
+    after = f"after generation {summary.generations}{volume}"
     content.title = f"{shown(run.config.dataset_name)}: {count} {after}"
     # As exports choose: the first row is the program that `gi export` would write.
     for member in ranked(front, run.objectives, run.objectives[0]):

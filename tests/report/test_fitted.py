@@ -23,6 +23,18 @@ def test_the_front_breaks_no_word_at_the_width_of_a_terminal(tmp_path, width):
     assert max(map(len, text.splitlines())) <= width
 
 
+def test_a_front_that_is_too_wide_has_a_paragraph_for_each_member(tmp_path):
+    with Archive.open(write_run(tmp_path / "run")) as archive:
+        lines = [line.rstrip() for line in printed(front_table(archive.run(), run_summary(archive)), 60).splitlines()]
+    assert lines[:4] == [
+        "digits: front of 2 after generation 1, hypervolume 2.2500",
+        DEEP_ID[:8],
+        "  error (validation) 3.00%, params 2.41k,",
+        "  time (x reference) 0.5,",
+    ]
+    assert len(lines) <= 1 + 2 * 6
+
+
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_failures_break_no_word_at_the_width_of_a_terminal(width):
     reason, detail = "interrupted unexpectedly", "the convolution received incompatible dimensions"

@@ -1,0 +1,165 @@
+"""The figures of a run on their way to an experiment tracker, through the tracker's own client.
+
+The clients are optional (`pip install 'gi[log]'`) and imported when they are asked for.
+"""
+
+import hashlib
+import json
+import os
+import statistics
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from gi.archive import RunSummary, ranked
+from gi.core.errors import ConfigError
+from gi.core.settings import RunConfig
+from gi.search.events import Finished, GenerationEnded, Opened, RunEvent
+
+TRACKERS = ("mlflow", "tensorboard")
+
+
+class Tracker(Protocol):
+    """Where figures go."""
+
+    def begin(self, opened: Opened) -> None:
+        """Starts to log a run, or goes on with one that was logged before."""
+        ...
+
+    def log(self, figures: Mapping[str, float], step: int) -> None:
+        """Takes the figures after a generation, whose number is `step`."""
+        ...
+
+    def end(self, state: str) -> None:
+        """The run ended: "finished", "interrupted", or "failed"."""
+        ...
+
+
+def client_tracker(name: str) -> Tracker:
+    """The tracker called `name`, one of `TRACKERS`. Raises `ConfigError` where its client is not installed."""
+    try:
+        if name == "mlflow":
+            import mlflow
+
+            return MlflowTracker(mlflow)
+        from torch.utils.tensorboard import SummaryWriter
+
+        return TensorboardTracker(SummaryWriter)
+    except ImportError as error:
+        raise ConfigError(f"--log-to {name}: its client is not installed; pip install 'gi[log]'.") from error
+
+
+class MlflowTracker:
+    """MLflow, where MLFLOW_TRACKING_URI says, in the experiment gi or that of MLFLOW_EXPERIMENT_NAME."""
+
+    def __init__(self, client: Any) -> None:
+        """`client` is the module mlflow."""
+        self._client = client
+
+    def begin(self, opened: Opened) -> None:
+        """A run of gi is one of MLflow, however often it is resumed."""
+        if not os.environ.get("MLFLOW_EXPERIMENT_NAME"):
+            self._client.set_experiment("gi")
+        # A digest: a path would have to be quoted in the filter.
+        place = f"{opened.folder.absolute()} {opened.run.started}"
+        key = hashlib.sha256(place.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+        known = self._client.search_runs(filter_string=f"tags.gi_run = '{key}'", max_results=1, output_format="list")
+        if known:
+            self._client.start_run(run_id=known[0].info.run_id)
+            return
+        self._client.start_run(run_name=opened.folder.name, tags={"gi_run": key})
+        self._client.log_params({name: str(value) for name, value in opened.run.config.to_json().items()})
+
+    def log(self, figures: Mapping[str, float], step: int) -> None:
+        """One call for all figures of a step."""
+        self._client.log_metrics(dict(figures), step=step)
+
+    def end(self, state: str) -> None:
+        """Under MLflow's names for how a run ends."""
+        self._client.end_run({"finished": "FINISHED", "interrupted": "KILLED"}.get(state, "FAILED"))
+
+
+class TensorboardTracker:
+    """TensorBoard: event files in the run's folder, beside the archive."""
+
+    def __init__(self, make_writer: Callable[..., Any]) -> None:
+        """`make_writer` is `torch.utils.tensorboard.SummaryWriter`."""
+        self._make_writer = make_writer
+        self._writer: Any = None
+
+    def begin(self, opened: Opened) -> None:
+        """A session more writes a file more, which TensorBoard reads as one run."""
+        self._writer = self._make_writer(log_dir=str(opened.folder / "tensorboard"))
+        self._writer.add_text("settings", f"```json\n{json.dumps(opened.run.config.to_json(), indent=2)}\n```", 0)
+
+    def log(self, figures: Mapping[str, float], step: int) -> None:
+        """A scalar for each figure; on the disk at once, for whoever looks on."""
+        for name, value in figures.items():
+            self._writer.add_scalar(name, value, step)
+        self._writer.flush()
+
+    def end(self, state: str) -> None:  # noqa: ARG002 (an event file has no state)
+        """Closes the file."""
+        self._writer.close()
+
+
+class Tracked:
+    """Takes a run's events as a callable, and gives their figures to a tracker; `close` it in the end.
+
+    A tracker that fails is told of once and left alone: a server that goes away must not cost hours of search.
+    """
+
+    def __init__(self, name: str, tracker: Tracker, tell: Callable[[str], None]) -> None:
+        """`tell` takes a line on what went wrong."""
+        self._name, self._tracker, self._tell = name, tracker, tell
+        self._config: RunConfig | None = None
+        self._is_open = False
+
+    def __call__(self, event: RunEvent) -> None:
+        """Logs what the event says."""
+        match event:
+            case Opened():
+                self._config, self._is_open = event.run.config, True
+                self._try(lambda: self._tracker.begin(event))
+            case GenerationEnded() if self._config:
+                figures = generation_figures(event, self._config)
+                self._try(lambda: self._tracker.log(figures, event.number))
+            case Finished(summary=summary) if self._config:
+                finals = final_figures(summary, self._config)
+                if finals:
+                    self._try(lambda: self._tracker.log(finals, summary.generations))
+                self._end(summary.state)
+
+    def close(self) -> None:
+        """Ends a run that did not come to its end."""
+        self._end("failed")
+
+    def _end(self, state: str) -> None:
+        self._try(lambda: self._tracker.end(state))
+        self._is_open = False
+
+    def _try(self, action: Callable[[], None]) -> None:
+        if not self._is_open:
+            return
+        try:
+            action()
+        except Exception as error:  # whatever a foreign client raises
+            self._is_open = False
+            self._tell(f"warning: --log-to {self._name} failed and is left out from here on: {error}")
+
+
+def generation_figures(event: GenerationEnded, config: RunConfig) -> dict[str, float]:
+    """The figures after a generation by name: those of the front, and what the search took so far."""
+    volume = {"hypervolume": event.hypervolume} if event.hypervolume else {}
+    best = {f"best/{config.objective(key).title}": value for key, value in event.best.items()}
+    counts = {"front": event.front, "evaluations": event.evaluations, "failed": sum(event.failures.values())}
+    return {**volume, **best, **counts, "from_cache": event.from_cache, "cpu_s": event.cpu_s}
+
+
+def final_figures(summary: RunSummary, config: RunConfig) -> dict[str, float]:
+    """What the final trainings of the front's best member gave in the mean; {} where there was none."""
+    objectives = [config.objective(key) for key in config.objectives]
+    if not summary.front:
+        return {}
+    best, title = ranked(summary.front, objectives, objectives[0])[0], config.objective("error").title
+    measured = {f"final/validation {title}": best.validation_errors, f"final/test {title}": best.test_errors}
+    return {name: statistics.fmean(values) for name, values in measured.items() if values}
