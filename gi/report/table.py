@@ -39,7 +39,7 @@ def fitted(content: RenderableType, width: int) -> RenderableType:
     if not isinstance(content, Table):
         return content
     cells = [[str(cell) for cell in (column.header, *column.cells)] for column in content.columns]
-    least = [max(map(_longest_word, column)) for column in cells]
+    least = [max(_longest_word(head), max(map(_least_width, column), default=0)) for head, *column in cells]
     most = [max(map(_longest_line, column)) for column in cells]
     # Two blanks between columns; what is left is shared out below.
     room = width - 2 * (len(least) - 1) - sum(least)
@@ -50,6 +50,12 @@ def fitted(content: RenderableType, width: int) -> RenderableType:
         column.width = min(wide, narrow + room)
         room -= column.width - narrow
     return content
+
+
+def _least_width(cell: str) -> int:
+    """What a cell takes at the least: a figure such as 1.63% ± 0.20 is read in one piece, a sentence in words."""
+    whole = _longest_line(cell)
+    return whole if whole <= _SHORT else _longest_word(cell)
 
 
 def _longest_line(cell: str) -> int:
@@ -153,7 +159,7 @@ def front_table(run: RunRecord, summary: RunSummary, top: int | None = None) -> 
     tests = [test_heading(num_seeds, metric)]
     if num_seeds and run.config.metric != "error":
         tests.append(test_heading(num_seeds, "accuracy"))
-    content = table("id", *names, *finals, *tests, "generation", right=(*names, "generation"))
+    content = table("id", *names, *finals, *tests, "gen.", right=(*names, "gen."))
     count = f"front of {len(summary.front)}" if len(front) == len(summary.front) else _part(len(front), summary)
     # It is of the top rung, 0 before anybody reached that.
     volume = f", hypervolume {summary.hypervolume:.4f}" if summary.hypervolume else ""

@@ -1,4 +1,5 @@
 import io
+import re
 
 import pytest
 from rich.console import Console
@@ -33,6 +34,14 @@ def test_a_front_that_is_too_wide_has_a_paragraph_for_each_member(tmp_path):
         "  time (x reference) 0.5,",
     ]
     assert len(lines) <= 1 + 2 * 6
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_front_with_final_trainings_is_a_table_at_80_columns_and_breaks_no_figure(tmp_path, width):
+    with Archive.open(write_run(tmp_path / "run")) as archive:
+        lines = printed(front_table(archive.run(), run_summary(archive)), width).splitlines()
+    assert [line.split()[0] for line in lines[-2:]] == [DEEP_ID[:8], SMALL_ID[:8]]
+    assert {"3.50% ± 0.71", "4.50% ± 0.71"} <= {*map(str.strip, re.split(r"  +", lines[-2]))}
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])

@@ -101,7 +101,7 @@ def _failures_text(state: RunState) -> str:
 def _front_table(state: RunState, height: int) -> Table:
     """The best by each objective, and those that differ most from them, as many as there is room for."""
     titles = [objective.title for objective in state.objectives]
-    front = table("id", *titles, "generation", right=(*titles, "generation"))
+    front = table("id", *titles, "gen.", right=(*titles, "gen."))
     rows = min(max(height - _OTHER_LINES, _ROWS.start), _ROWS.stop - 1)
     members = state.members
     if state.opened:
