@@ -15,7 +15,7 @@ from rich.text import Text
 from gi.core.figures import duration_text
 from gi.core.quoting import shown
 from gi.report.live import RunState, event_line, run_panel
-from gi.search.events import Doing, Finished, Planned, RunEvent, StockChanged
+from gi.search.events import Finished, Planned, RunEvent, StockChanged
 
 # Often enough for a clock that counts seconds.
 _REFRESH_PER_S = 4
@@ -67,10 +67,6 @@ class Progress:
             yield
         finally:
             self._live.start()
-
-    def doing(self, what: str) -> None:
-        """Says what goes on before the run has events of its own."""
-        self(Doing(what))
 
     def __call__(self, event: RunEvent) -> None:
         """Takes in one event and shows what it changes."""

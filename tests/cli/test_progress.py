@@ -222,7 +222,7 @@ def test_trainings_of_earlier_runs_are_told():
 
 def test_what_goes_on_before_the_first_generation_is_told_with_a_clock(terminal, clock):
     with Progress(terminal) as progress:
-        progress.doing("reading [red]mnist")
+        progress(Doing("reading [red]mnist"))
         clock.now_s += 7
         assert "reading [red]mnist  7s" in panel_text(progress)
         progress(GenerationStarted(0, 1, 2))
@@ -326,7 +326,7 @@ def test_a_bar_of_stages_moves_on_when_a_stage_is_done(terminal):
 def test_a_line_that_is_told_meanwhile_stands_above_the_panel(terminal, monkeypatch):
     monkeypatch.setattr("sys.stderr", terminal)
     with Progress(terminal) as progress:
-        progress.doing("reading mnist")
+        progress(Doing("reading mnist"))
         before = len(terminal.getvalue())
         tell("mnist: 10 classes")
         told = terminal.getvalue()[before:]
