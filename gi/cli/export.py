@@ -53,6 +53,12 @@ if TYPE_CHECKING:
     metavar="FILE.patch",
     help="Write what changed in your own file, for `git apply`; model.py only where -o is given too.",
 )
+@click.option(
+    "--tidy/--no-tidy",
+    default=None,
+    help="Write the program as somebody would have written it, where its outputs stay the same, or as it was evolved."
+    "  [default: tidy, but for a run that started from MODEL.py]",
+)
 @click.option("--minimise", is_flag=True, help="Drop the changes that it does not need first; takes trainings.")
 @click.option(
     "--tolerance",
@@ -77,6 +83,7 @@ def export(
     hub: Path | None,
     zoo: Path | None,
     patch: Path | None,
+    tidy: bool | None,
     minimise: bool,
     force: bool,
     form: Form,
@@ -99,7 +106,7 @@ def export(
     )
 
     _refuse_together(ctx, "--hub", ("out", "patch"))
-    _refuse_together(ctx, "--all", ("id_", "best", "out", "hub", "patch", "minimise"))
+    _refuse_together(ctx, "--all", ("id_", "best", "out", "hub", "patch", "tidy", "minimise"))
     # The rest of `given` are the limits of a minimisation.
     kinds = formats(**{kind: given.pop(kind) for kind in ("weights", "onnx", "pt2")})
     # With --patch alone the user wants the patch, and no file that he did not ask for.
@@ -120,9 +127,9 @@ def export(
     explanation = _minimised(run, subject.id, given, quiet=form != "text") if minimise else None
     with Archive.open(run) as archive:
         if hub:
-            files = _hub_written(archive, subject, explanation, hub, kinds, force)
+            files = _hub_written(archive, subject, explanation, hub, kinds, force, tidy)
         else:
-            files = _written(archive, subject, explanation, model, patch, kinds, force)
+            files = _written(archive, subject, explanation, model, patch, kinds, force, tidy)
     _tell(files, explanation, form)
 
 
@@ -144,12 +151,16 @@ def _hub_written(
     folder: Path,
     kinds: "Collection[Format]",
     force: bool,
+    tidy: bool | None,
 ) -> dict[str, Any]:
     """Writes a network's folder; its files, and the id of the program in it."""
-    from gi.export import export_hub, minimised_subject
+    from gi.export import export_hub, minimised_subject, tidied_for_run
 
     subject = minimised_subject(archive, explanation) if explanation else subject
-    written = export_hub(archive, subject, folder, kinds, force=force)
+    with tidied_for_run(archive, subject, tidy) as made:
+        written = export_hub(archive, made.subject, folder, kinds, force=force)
+    if made.note:
+        tell(made.note)
     return {"id": written.id, "hub": str(folder), "files": [str(path) for path in written.files]}
 
 
@@ -209,16 +220,20 @@ def _written(
     patch: Path | None,
     kinds: "Collection[Format]",
     force: bool,
+    tidy: bool | None,
 ) -> dict[str, Any]:
     """Writes the files; their names by kind, and the id of the program in them."""
-    from gi.export import export_subject, minimised_subject
+    from gi.export import export_subject, minimised_subject, tidied_for_run
 
     subject = minimised_subject(archive, explanation) if explanation else subject
     files: dict[str, Any] = {"id": subject.id}
     if patch:
         files |= _patch_written(archive, subject, patch, force)
     if model:
-        written = export_subject(archive, subject, model, kinds, force=force)
+        with tidied_for_run(archive, subject, tidy) as made:
+            written = export_subject(archive, made.subject, model, kinds, force=force)
+        if made.note:
+            tell(made.note)
         files |= {key: path and str(path) for key, path in dataclasses.asdict(written).items()}
     return files | {"files": [path for key, path in files.items() if path and key != "id"]}
 

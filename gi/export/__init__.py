@@ -3,6 +3,7 @@
 from gi.export.choice import KNEE, best_member, knee
 from gi.export.hub import Hub, Zoo, export_hub, export_zoo, refuse_replacing
 from gi.export.subject import Subject, individual_subject, minimised_subject
+from gi.export.tidy.tidied import tidied_for_run
 from gi.export.write import (
     Exported,
     export_best,
@@ -34,4 +35,5 @@ __all__ = [
     "refuse_existing",
     "refuse_others_beside",
     "refuse_replacing",
+    "tidied_for_run",
 ]

@@ -24,6 +24,7 @@ def data_facts(dataset: Dataset, given: str) -> DataFacts:
         task=dataset.task,
         mean=dataset.mean,
         std=dataset.std,
+        holdout=companion_name(dataset, given) is None and "validation" not in dataset.places,
     )
 
 

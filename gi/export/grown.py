@@ -79,11 +79,11 @@ test error        {model.test:.2%} (1 training, seed {model.seed}){beside}
 validation error  {model.validation:.2%}
 parameters        {model.num_params:,}
 
-python model.py               builds the network, prints its parameters and its output's shape
-python model.py --data DIR    trains it from PyTorch's own start and prints its error on the test split;
-                              DIR holds {shown(data.hint)}
-
-As it was grown and trained: net.load_state_dict(safetensors.torch.load_file("{shown(weights)}")).
+python model.py               describes the network
+python model.py --data DIR    trains it from PyTorch's own start, saves the weights, prints its error on the
+                              test part; DIR holds {shown(data.hint)}
+python model.py --weights "{shown(weights)}" --predict IMAGE
+                              names the class of image files, with the weights that it was grown and trained to
 """
     origins = [line for number, layer in enumerate(model.layers, start=1) for line in _origin_lines(number, layer)]
     heading = "# Where the kernels come from, before all layers were trained together:"

@@ -110,8 +110,24 @@ def imported_package(statement: str) -> str:
 
 def imports_package(text: str, package: str) -> bool:
     """Whether a module imports a package anywhere, within functions too."""
-    nodes = [node for node in ast.walk(ast.parse(text)) if isinstance(node, Import)]
-    named = [n.module or "" if isinstance(n, ast.ImportFrom) else alias.name for n in nodes for alias in n.names]
+    return _names_package(ast.walk(ast.parse(text)), package)
+
+
+def imports_package_at_start(text: str, package: str) -> bool:
+    """Whether a module imports a package as soon as it is imported itself: not only within functions."""
+    return _names_package(_outside_functions(ast.parse(text)), package)
+
+
+def _outside_functions(node: ast.AST) -> Iterable[ast.AST]:
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield child
+            yield from _outside_functions(child)
+
+
+def _names_package(nodes: Iterable[ast.AST], package: str) -> bool:
+    imports = [node for node in nodes if isinstance(node, Import)]
+    named = [n.module or "" if isinstance(n, ast.ImportFrom) else alias.name for n in imports for alias in n.names]
     return any(name.partition(".")[0] == package for name in named)
 
 

@@ -12,8 +12,20 @@ def reader_source(name: str) -> str:
 
     gi decodes with that same text, so that the exported file cannot decode otherwise.
     """
-    text = _text("gi.export.readers", name)
-    return _SHARED.sub(lambda match: f"\n{_without_docstring(_text(match[1], match[2]))}\n", text)
+    return _written_out(_text("gi.export.readers", name), set())
+
+
+def _written_out(text: str, done: set[tuple[str, str]]) -> str:
+    """A module's text with each module that it imports from gi in the place of the first import of it."""
+
+    def shared(match: re.Match[str]) -> str:
+        place = (match[1], match[2])
+        if place in done:
+            return ""
+        done.add(place)
+        return f"\n{_written_out(_without_docstring(_text(*place)), done)}\n"
+
+    return _SHARED.sub(shared, text)
 
 
 def _text(package: str, name: str) -> str:

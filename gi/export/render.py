@@ -4,10 +4,10 @@ import ast
 import re
 import statistics
 import sys
+import textwrap
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from typing import Any
 
 import gi
@@ -22,12 +22,15 @@ from gi.export.layout import (
     identifiers,
     imported_package,
     imports_package,
+    imports_package_at_start,
     merged_imports,
     used_names,
     without_main,
 )
 from gi.export.names import clashes, read_names, renamed
 from gi.export.reader_source import reader_source
+from gi.export.recipe import recipe_facts
+from gi.export.training import IMPORTS, augmenting_text, counting_text, resource, training_text
 from gi.source.tree.entry import plain_entry_call
 
 
@@ -36,7 +39,8 @@ class DataFacts:
     """Facts on a run's data set for an exported file.
 
     `reader` names a module of `gi.export.readers`, `settings` are values for its constants, `hint` says what DIR holds;
-    `mean` and `std` are the training pixels' (0..255), channel by channel.
+    `mean` and `std` are the training pixels' (0..255), channel by channel; `holdout` says that gi set validation images
+    apart from the training files.
     """
 
     name: str
@@ -46,11 +50,16 @@ class DataFacts:
     task: Task
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    holdout: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """Figures in a program's docstring: its training, and its errors (shares of 1), one for each training."""
+    """Figures in a program's docstring: its training, and its errors (shares of 1), one for each training.
+
+    `measured` is the seed of a training of this very program by gi and its error on the test split; `channels_last`
+    says that this training was in that memory layout.
+    """
 
     num_params: int
     batch_size: int
@@ -58,6 +67,8 @@ class Figures:
     validation_errors: tuple[float, ...]
     test_errors: tuple[float, ...] = ()
     notes: tuple[str, ...] = ()
+    measured: tuple[int, float] | None = None
+    channels_last: bool = False
 
 
 def model_text(
@@ -103,10 +114,19 @@ def _refuse_another(whole: str, header: str, parts: Sequence[str]) -> None:
 
 def _own_code(program: ProgramParts, data: DataFacts, figures: Figures, entry: str) -> tuple[Sequence[str], str]:
     """The imports of the code behind the program, and that code, formatted, its clashing names renamed."""
-    parts = [cut(text) for text in (_reader(data), _augmenting(program.body), _counting(program.body))]
+    recipe = recipe_facts(program.body, program.imports)
+    holdout = reader_source("training_part") if data.holdout else ""
+    weights = resource("weights_file.py")
+    texts = (_reader(data), holdout, augmenting_text(recipe), counting_text(program.body), weights)
+    parts = [cut(text) for text in texts if text]
     bodies = [part.body for part in parts]
-    own = "\n".join([bodies[0], _constants(data, figures), *bodies[1:], _training(program, entry)])
-    imports = [*(line for part in parts for line in part.imports), *_MAIN_IMPORTS]
+    lazy = any(map(_imports_torchvision_later, [program.body, *bodies]))
+    training = training_text(
+        program, recipe, entry, holdout=data.holdout, measured=figures.measured is not None,
+        channels_last=figures.channels_last, lazy_torchvision=lazy,
+    )  # fmt: skip
+    own = "\n".join([bodies[0], _constants(data, figures), *bodies[1:], _mending() if lazy else "", training])
+    imports = [*(line for part in parts for line in part.imports), *IMPORTS]
     # `recipe` is meant to be the program's, and so is whatever builds the network.
     names = clashes(own, imports, program.body, program.imports) - {"recipe"} - read_names(plain_entry_call(entry))
     if names:
@@ -115,8 +135,14 @@ def _own_code(program: ProgramParts, data: DataFacts, figures: Figures, entry: s
     return imports, formatted(own)
 
 
-def _resource(name: str) -> str:
-    return resources.files("gi.export").joinpath(name).read_text("utf-8")
+def _imports_torchvision_later(text: str) -> bool:
+    return imports_package(text, "torchvision") and not imports_package_at_start(text, "torchvision")
+
+
+def _mending() -> str:
+    """The guard for builds of torch that do not match torchvision, as a function."""
+    said = "Let a CUDA build of torchvision import beside a CPU build of torch: without its compiled operators."
+    return f'def mend_torchvision() -> None:\n    """{said}"""\n{textwrap.indent(resource(_GUARD), "    ")}'
 
 
 def _reader(data: DataFacts) -> str:
@@ -128,101 +154,32 @@ def _reader(data: DataFacts) -> str:
 
 
 def _constants(data: DataFacts, figures: Figures) -> str:
+    seed, error = figures.measured or (0, None)
+    told = "" if error is None else f"\nERROR = {error:.6g}  # on the test part, of evolution's own training with SEED"
     return f"""
 MEAN, STD = {_rounded(data.mean)!r}, {_rounded(data.std)!r}  # of the training pixels, 0..255
-BATCH_SIZE, STEPS = {figures.batch_size}, {figures.steps}
+BATCH_SIZE, STEPS, SEED = {figures.batch_size}, {figures.steps}, {seed}{told}
 """
 
 
-_MAIN_IMPORTS = ("import argparse", "import hashlib", "import numpy", "import random as python_random", "import torch")
-
-
-def _augmenting(program: str) -> str:
-    """The code that applies an augmentation image by image, the very text that a search runs; "" without one."""
-    source = resources.files("gi.trace.augmentation").joinpath("per_image.py").read_text("utf-8")
-    return source if _augments(program) else ""
-
-
-def _counting(program: str) -> str:
-    """The code that counts weights outside of `net.parameters()`; "" where the program cannot have any."""
-    source = resources.files("gi.trace.program").joinpath("weights.py").read_text("utf-8")
-    return source if _WEIGHTS_ELSEWHERE.search(program) else ""
-
-
-_WEIGHTS_ELSEWHERE = re.compile(r"\brequires_grad|\bParameter\(|\bregister_buffer\(")
-
-
-def _augments(program: str) -> bool:
-    """Whether a program's recipe may give an augmentation: its fourth value is not seen to be None in the text."""
-    # Read from the text, since nothing foreign is run here: whatever is not plainly None counts as an augmentation.
-    nodes = [n for part in ast.parse(program).body if getattr(part, "name", "") == "recipe" for n in ast.walk(part)]
-    returned = [n.value for n in nodes if isinstance(n, ast.Return)]
-    parts = [value.elts[3] for value in returned if isinstance(value, ast.Tuple) and len(value.elts) == 4]
-    names = {part.id for part in parts if isinstance(part, ast.Name)}
-    stored = [n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store) and n.id in names]
-    assigned = [n.value for n in nodes if isinstance(n, ast.Assign) and getattr(n.targets[0], "id", "") in names]
-    is_known = len(parts) == len(returned) > 0 and set(stored) == names and len(stored) == len(assigned)
-    values = [*assigned, *(part for part in parts if not isinstance(part, ast.Name))]
-    return not is_known or any(ast.unparse(value) != "None" for value in values)
-
-
-def _training(program: ProgramParts, entry: str) -> str:
-    """Training and main, with the two steps that few recipes need: a scheduler that reads the loss, and L-BFGS."""
-    mentioned = identifiers("\n".join([*program.imports, program.body]))
-    text = _resource("main.py.txt").replace("Net()", plain_entry_call(entry))
-    if _counting(program.body):
-        text = text.replace("sum(p.numel() for p in net.parameters())", "num_weights(net)")
-    if not _augments(program.body):
-        text = text.replace(", augmentation = recipe", ", _ = recipe").replace(_AUGMENTER, "").replace(*_UNCHANGED)
-        if "numpy" not in mentioned:
-            text = text.replace("    numpy.random.seed(number % 2**32)\n", "")
-    if entry != "Net":
-        text = text.replace("-> Net", "-> torch.nn.Module").replace("net: Net", "net: torch.nn.Module")
-    if "ReduceLROnPlateau" in mentioned:
-        # The one scheduler of torch that takes the loss; an own subclass is recognised by its base's name.
-        text = text.replace("scheduler.step()", "scheduler.step(value.item())")
-    if "LBFGS" in mentioned:
-        text = text.replace(_PLAIN_STEP, _CLOSURE_STEP)
-    return text
-
-
-_AUGMENTER = "    augment = augmenter(augmentation, INPUT_SHAPE)\n"
-_UNCHANGED = ("normalise(augment(images[batch] / 255) * 255)", "normalise(images[batch])")
-_PLAIN_STEP = """
-        optimizer.zero_grad()
-        value = loss(net(x), labels[batch])
-        value.backward()
-        optimizer.step()
-"""
-_CLOSURE_STEP = """
-
-        def closure() -> torch.Tensor:
-            optimizer.zero_grad()
-            value = loss(net(x), labels[batch])  # noqa: B023
-            value.backward()
-            return value
-
-        value = torch.as_tensor(optimizer.step(closure))
-"""
+_GUARD = "torchvision.py.txt"
 
 
 def _rounded(values: tuple[float, ...]) -> tuple[float, ...]:
-    return tuple(float(f"{v:.6g}") for v in values)
+    return tuple(float(f"{v:.9g}") for v in values)  # exact as float32, which evolution computes with
 
 
 def _import_block(statements: Sequence[str], body: str) -> str:
     """The imports that `body` needs; torchvision's are preceded by a guard for builds of torch that do not match it."""
     used = used_names(body)
     vision = [s for s in merged_imports(statements, used) if imported_package(s) == "torchvision"]
-    guarded = bool(vision) or imports_package(body, "torchvision")
-    if guarded:  # the guard itself needs both modules
+    guarded = bool(vision) or imports_package_at_start(body, "torchvision")
+    if guarded or imports_package(body, "torchvision"):  # the guard itself needs both modules
         used, statements = used | {"sys", "types"}, [*statements, "import sys", "import types"]
     others = [s for s in merged_imports(statements, used) if s not in vision]
     standard = [s for s in others if imported_package(s) in sys.stdlib_module_names]
     lines = [*standard, "", *(s for s in others if s not in standard)]
-    return formatted("\n".join([*lines, "", _resource("torchvision.py.txt"), *vision] if guarded else lines)).strip(
-        "\n"
-    )
+    return formatted("\n".join([*lines, "", resource(_GUARD), *vision] if guarded else lines)).strip("\n")
 
 
 def _header(origins: Sequence[LineOrigin], data: DataFacts, figures: Figures, *, shift: int) -> str:
@@ -234,9 +191,10 @@ test error        {_test_error(figures)}
 validation error  {_validation_error(figures)}
 parameters        {figures.num_params:,}{notes}
 
-python model.py               builds the network, prints its parameters and its output's shape
-python model.py --data DIR    trains it again and prints its error on the test split;
-                              DIR holds {shown(data.hint)}
+python model.py                                  describes the network
+python model.py --data DIR                       trains it again, saves its weights and prints its error on the test
+                                                 part; DIR holds {shown(data.hint)}
+python model.py --weights FILE --predict IMAGE   names the class of image files
 """)
     return "\n".join([heading, "", *_origin_comments(origins, shift), "", ""])
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gi.archive import WEIGHTS, Archive
+from gi.archive import WEIGHTS, Archive, RunRecord
+from gi.archive.records import Retraining
 from gi.core.errors import ConfigError, RunError
 from gi.core.settings import RunConfig
 from gi.core.types import Scored, Seeding
@@ -21,7 +22,9 @@ class Subject:
     `id` is the digest of its text; `individual` the full id of the individual that it is, or is what is left of;
     `validation_errors` and `test_errors` are those of the run's final trainings, `weights` the file of the first of
     them, None where there was none: the validation error is then the search's. Errors are shares of wrong answers, as
-    the exported file measures them, but for what the search measured by another metric, which `notes` say.
+    the exported file measures them, but for what the search measured by another metric, which `notes` say. `measured`
+    is the seed of the first final training and its test error, where the program alone decides what that gives;
+    `channels_last` says that the program is known to train in that memory layout, which a search then trains it in.
     """
 
     id: str
@@ -33,6 +36,8 @@ class Subject:
     test_errors: tuple[float, ...] = ()
     weights: Path | None = None
     notes: tuple[str, ...] = ()
+    measured: tuple[int, float] | None = None
+    channels_last: bool = False
 
     def trained(self, run: Path) -> Path:
         """The file of its weights. Raises `RunError` where the run has none."""
@@ -65,7 +70,16 @@ def individual_subject(archive: Archive, id_: str) -> Subject:
         tuple(wrong for r in trained if (wrong := r.wrong_on_test) is not None),
         next((path for path in paths if path.is_file()), None),  # weights may be gone from the run folder
         () if finals else _notes(archive.run().config, archive.outcomes.seeding(individual.id)),
+        _measured(archive.run(), trained),
     )
+
+
+def _measured(run: RunRecord, trained: Sequence[Retraining]) -> tuple[int, float] | None:
+    """The seed and the test error of the first final training; None where it began with the kernels of an index."""
+    if run.config.index is not None or run.config.device != "cpu":
+        return None
+    whole = (r for r in trained if r.images == run.final_images)
+    return next(((r.seed, wrong) for r in whole if (wrong := r.wrong_on_test) is not None), None)
 
 
 def _notes(config: RunConfig, seeding: Seeding | None) -> tuple[str, ...]:

@@ -237,6 +237,8 @@ def _figures(run: RunRecord, subject: Subject, dataset: Dataset) -> Figures:
         validation_errors=subject.validation_errors,
         test_errors=subject.test_errors,
         notes=subject.notes,
+        measured=subject.measured,
+        channels_last=subject.channels_last,
     )
 
 

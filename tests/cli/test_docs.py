@@ -16,6 +16,11 @@ def test_the_reference_is_current():
     assert (ROOT / "docs" / "cli.md").read_text("utf-8") == page, "run `make docs`"
 
 
+def test_the_page_on_tidying_is_current():
+    page = runpy.run_path(str(ROOT / "docs" / "generate_tidying.py"))["page"]()
+    assert (ROOT / "docs" / "tidying.md").read_text("utf-8") == page, "run `make docs`"
+
+
 @pytest.mark.parametrize("page", ["README.md", "docs/guide.md"])
 def test_documents_name_only_verbs_and_options_that_exist(page):
     text = (ROOT / page).read_text("utf-8")

@@ -30,19 +30,17 @@ def reader(name, **constants):
 
 
 def exported(dataset, given, place):
-    """What the exported file reads of the data set: (images, labels) of its training and test parts."""
+    """What the exported file trains and is scored on: (images, labels) of its training and test parts."""
     facts = data_facts(dataset, str(given))
     companion = companion_name(dataset, str(given))
     if companion is not None:
         write_splits(dataset, place / companion)
     names = reader(facts.reader, **facts.settings)
     folder = place if companion is not None else given
-    return [[a.numpy() for a in names["read_split"](str(folder), split)] for split in ("train", "test")]
-
-
-def as_rows(images, labels):
-    """Images and labels in an order of their own: gi sets samples apart that the original files hold together."""
-    return sorted((image.tobytes(), int(label)) for image, label in zip(images, labels, strict=True))
+    train, test = (names["read_split"](str(folder), split) for split in ("train", "test"))
+    if facts.holdout:
+        train = reader("training_part")["without_validation"](*train)
+    return [[array.numpy() for array in part] for part in (train, test)]
 
 
 class ReaderContract:
@@ -54,12 +52,10 @@ class ReaderContract:
         expected, expected_labels = open_split(dataset.path, "test")
         assert np.array_equal(test, expected)
         assert np.array_equal(test_labels, expected_labels)
-        parts = [open_split(dataset.path, "train")]
-        if "test" in dataset.places and "validation" not in dataset.places:  # the files hold them in one part
-            parts.append(open_split(dataset.path, "validation"))
-        images, labels = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        images, labels = open_split(dataset.path, "train")
         assert train.dtype == np.uint8
-        assert as_rows(train, train_labels) == as_rows(images, labels)
+        assert np.array_equal(train, images)
+        assert np.array_equal(train_labels, labels)
         return dataset
 
 

@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 from gi.archive import Archive
@@ -41,9 +42,9 @@ def run_file(path, *arguments):
 
 
 def imported(text):
-    """The top-level packages that a text imports."""
+    """The top-level packages that a text imports as soon as it runs."""
     found = set()
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.parse(text).body:
         if isinstance(node, ast.Import):
             found |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -148,11 +149,39 @@ def test_names_that_the_program_defines_itself_do_not_clash(tmp_path):
 def test_the_file_builds_trains_and_scores_without_gi(archive, tmp_path):
     written = export_model(archive, DEEP_ID, tmp_path / "out" / "model.py")
     status, out, err = run_file(written.model)
-    assert (status, out, err) == (0, "2,410 parameters, input (1, 1, 8, 8) -> output (1, 10)\n", "")
+    assert (status, err) == (0, "")
+    assert out.startswith("2,410 parameters, input (1, 1, 8, 8) -> output (1, 10)\nclasses: 0, 1, 2, 3, 4, ")
     status, out, err = run_file(written.model, "--data", "data")
     assert (status, err) == (0, "")
-    assert out.splitlines()[1].startswith("test error ")
-    assert run_file(written.model, "--data", "data") == (status, out, err)
+    holds, told = out.splitlines()
+    assert holds == "trained.pt holds the weights after 20 steps of 64 images, seed 0"
+    assert told.startswith("test error ")
+    assert told.endswith("%, as evolution measured with this seed: 4.00%")
+    with np.load(written.data) as arrays:
+        Image.fromarray(arrays["test_images"][0, 0]).resize((30, 20)).convert("RGB").save(tmp_path / "out" / "one.png")
+    status, out, err = run_file(written.model, "--weights", "trained.pt", "--data", "data", "--predict", "one.png")
+    assert (status, err) == (0, "")
+    again, named = out.splitlines()
+    assert told.startswith(again)
+    assert named.partition(": ")[2] in "0123456789"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--predict", "a.png"), "--predict needs --weights FILE"),
+        (("--save", "nowhere/w.pt", "--data", "data"), "its folder does not exist"),
+        (("--weights", "model.py", "--data", "data"), "model.py does not hold this network's weights: "),
+        (("--weights", "none.pt", "--data", "data"), "none.pt does not hold this network's weights: "),
+    ],
+)  # fmt: skip
+def test_a_users_mistake_is_one_line(archive, tmp_path, arguments, message):
+    written = export_model(archive, SMALL_ID, tmp_path / "model.py")
+    status, _, err = run_file(written.model, *arguments)
+    assert status in (1, 2)
+    assert message in err.splitlines()[-1]
+    assert "Traceback" not in err
 
 
 @pytest.mark.slow
@@ -222,7 +251,7 @@ def test_a_seed_gives_the_training_that_a_run_gives(imports, augmentation):
 
     figures = Figures(num_params=650, batch_size=64, steps=steps, validation_errors=(0.1,))
     exported = model_text(text, (), data_facts(dataset, "digits"), figures)
-    assert ("augmenter" in exported) == (augmentation != "None")
+    assert ("augmenter" in exported) == (not augmentation.startswith(("None", "v2.RandomAffine")))
     names = {"__name__": "exported"}
     exec(compile(exported, "model.py", "exec"), names)
     images, labels = (torch.tensor(part) for part in open_split(dataset.path, "train"))

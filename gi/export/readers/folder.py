@@ -4,6 +4,7 @@ import pathlib
 import warnings
 
 import torch
+from PIL import Image
 
 from gi.data.readers.image_file import class_folders, image_files, read_image
 from gi.export.readers.refusal import refusal
@@ -41,6 +42,20 @@ def read_pixels(path: pathlib.Path) -> torch.Tensor:
         raise ValueError(f"{path} is {image.height}x{image.width}, the network takes {height}x{width}: resize it.")
     if channels == 1 and image.mode != "L":
         raise ValueError(f"{path} is in colour, the network takes grey images: convert it.")
+    return pixels_of(image, INPUT_SHAPE)
+
+
+def pixels_of(image: Image.Image, shape: tuple[int, int, int]) -> torch.Tensor:
+    """Give an image of this size as bytes of `shape` (channels, height, width), in its colours."""
+    channels, height, width = shape
     image = image.convert("L" if channels == 1 else "RGB")
     pixels = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
     return pixels.reshape(height, width, channels).permute(2, 0, 1)
+
+
+def read_picture(path: str, shape: tuple[int, int, int]) -> torch.Tensor:
+    """Read an image file as bytes of `shape` (channels, height, width): in its colours, brought to its size."""
+    try:
+        return pixels_of(read_image(pathlib.Path(path), shape[1:]), shape)
+    except (ValueError, OSError) as problem:
+        raise refusal(problem) from None

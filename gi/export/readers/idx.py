@@ -7,6 +7,7 @@ import zlib
 
 import torch
 
+from gi.export.readers.picture import read_picture as read_picture
 from gi.export.readers.refusal import refusal
 
 DATA_NAME = "MNIST"

@@ -4,8 +4,8 @@ import pickle
 from typing import Any
 
 import torch
-from torchvision import datasets
 
+from gi.export.readers.picture import read_picture as read_picture
 from gi.export.readers.refusal import refusal
 
 DATA_NAME = "CIFAR10"
@@ -18,6 +18,8 @@ PROBLEMS = (RuntimeError, OSError, ValueError, LookupError, EOFError, AssertionE
 
 def read_split(folder: str, split: str) -> tuple[torch.Tensor, torch.Tensor]:
     """Read the images (n, channels, height, width), bytes, and the labels (n,) of the split "train" or "test"."""
+    from torchvision import datasets  # here, so that nothing else of the file needs it
+
     try:
         part = getattr(datasets, DATA_NAME)(folder, **SPLITS[split])
     except PROBLEMS as problem:

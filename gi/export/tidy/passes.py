@@ -1,0 +1,40 @@
+"""All transformations in their order: those that take lines away before those that name what is left."""
+
+from collections.abc import Sequence
+
+import libcst as cst
+
+from gi.export.tidy.arguments import DEFAULT_ARGUMENTS
+from gi.export.tidy.attribute_biases import ATTRIBUTE_BIASES
+from gi.export.tidy.attributes import NUMBERED, ORDER_OF_DATA
+from gi.export.tidy.chain import FOLDED_LINEARS, IDLE_LAYERS, REDUNDANT_BIASES
+from gi.export.tidy.literals import SEQUENTIAL_LITERAL
+from gi.export.tidy.recipe_parts import NAMES_FOR_NONE, TORCHVISION_IMPORTS
+from gi.export.tidy.records import TidyPass, WeightStep
+from gi.source.identity.dead_code import without_dead_code
+from gi.source.tree.imports import imported
+from gi.source.tree.tree import parse
+
+PASSES: Sequence[TidyPass] = (
+    SEQUENTIAL_LITERAL,
+    IDLE_LAYERS,
+    FOLDED_LINEARS,
+    REDUNDANT_BIASES,
+    ATTRIBUTE_BIASES,
+    DEFAULT_ARGUMENTS,
+    ORDER_OF_DATA,
+    NUMBERED,
+    NAMES_FOR_NONE,
+    TORCHVISION_IMPORTS,
+)
+
+
+def tidy_text(text: str) -> tuple[str, tuple[WeightStep, ...]]:
+    """A program's text after all transformations, and what they do to its weights. Raises `SourceError`."""
+    text = without_dead_code(text)
+    tree, steps = cst.parse_module(text), list[WeightStep]()
+    for one in PASSES:
+        rewrite = one.apply(tree, imported(parse(tree.code)))
+        tree = rewrite.tree
+        steps += rewrite.steps
+    return tree.code, tuple(steps)

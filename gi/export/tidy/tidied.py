@@ -1,0 +1,120 @@
+"""A program to export, tidied: the new text, its origins and weights, once a confined worker found both the same."""
+
+import base64
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from gi.archive import Archive
+from gi.core.errors import GiError, WorkerError
+from gi.core.types import Task
+from gi.data.dataset import run_dataset
+from gi.explain.provenance.origins import LineOrigin, borrowed_lines, carried_over, origin_text
+from gi.export.subject import Subject
+from gi.export.tidy.marks import marked, unmarked
+from gi.export.tidy.passes import tidy_text
+from gi.export.tidy.records import WeightStep
+from gi.sandbox.isolation import Reach
+from gi.sandbox.warm_worker import WarmWorker, WorkerDied, WorkerTimeout
+
+_COMPARE = "gi.export.tidy.check:compare"
+_WALL_LIMIT_S = 120.0
+_MEMORY_MB = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class TidySubject:
+    """A subject after tidying, or as it was: `note` then says why."""
+
+    subject: Subject
+    note: str = ""
+
+
+@contextmanager
+def tidied(subject: Subject, task: Task, entry: str = "Net") -> Iterator[TidySubject]:
+    """The subject with its program tidied and its weights carried over, whose file is there within the context."""
+    if entry != "Net":
+        yield TidySubject(subject, note="not tidied: it does not build a class called Net")
+        return
+    try:
+        text, origins, steps = _rewritten(subject)
+    except Exception as error:  # LibCST's own faults on somebody's text: the look is a nicety, the program is not
+        yield TidySubject(subject, note=f"not tidied: {type(error).__name__} {' '.join(str(error).split())[:100]}")
+        return
+    answer = _compared(subject, text, steps, task)
+    if "error" in answer:
+        yield TidySubject(subject, note=f"not tidied: {answer['error']}")
+        return
+    with tempfile.TemporaryDirectory(prefix="gi-tidy-") as folder:
+        weights = None
+        if answer["weights"] is not None:
+            weights = Path(folder, "weights.pt")
+            weights.write_bytes(base64.b64decode(answer["weights"]))
+        same_start = bool(answer["same_start"])
+        made = replace(
+            subject, text=text, origins=origins, num_params=int(answer["params"]), weights=weights or subject.weights,
+            measured=subject.measured if same_start else None, channels_last=bool(answer["channels_last"]),
+            notes=(*subject.notes, *_notes(subject, steps, same_start=same_start), *_lost(subject.origins, origins)),
+        )  # fmt: skip
+        yield TidySubject(made)
+
+
+@contextmanager
+def tidied_for_run(archive: Archive, subject: Subject, tidy: bool | None = None) -> Iterator[TidySubject]:
+    """`tidied` for a subject of a run where `tidy` says so; by default where the run started from gi's own programs.
+
+    Who gave a model of his own knows his lines, and compares what comes back with them.
+    """
+    wanted = all(seed.original is None for seed in archive.seeds()) if tidy is None else tidy
+    config = archive.run().config
+    with (
+        tidied(subject, run_dataset(config).task, config.entry) if wanted else nullcontext(TidySubject(subject)) as made
+    ):
+        yield made
+
+
+def _rewritten(subject: Subject) -> tuple[str, tuple[LineOrigin, ...], tuple[WeightStep, ...]]:
+    with_marks = marked(subject.text, subject.origins)
+    made, steps = tidy_text(with_marks)
+    text, origins = unmarked(made, subject.origins)
+    if with_marks == subject.text:
+        origins = carried_over(subject.origins, text)
+    return text, origins, steps
+
+
+def _compared(subject: Subject, text: str, steps: tuple[WeightStep, ...], task: Task) -> dict[str, Any]:
+    stored = subject.weights if subject.weights is not None and subject.weights.is_file() else None
+    path = str(stored.resolve()) if stored else None
+    with WarmWorker(
+        _COMPARE, wall_limit_s=_WALL_LIMIT_S, memory_mb=_MEMORY_MB, reach=Reach(readable=(path,) if path else ())
+    ) as worker:
+        try:
+            answer: dict[str, Any] = worker.call(subject.text, text, list(steps), path, list(task.input_shape))
+        except (WorkerDied, WorkerTimeout, WorkerError, GiError) as error:
+            return {"error": f"its worker ended ({error})"}
+    return answer
+
+
+def _lost(before: Sequence[LineOrigin], after: Sequence[LineOrigin]) -> tuple[str, ...]:
+    """The origins of borrowed lines of which none is left: they went, or others have taken them in."""
+    left = {o.origin for o in after}
+    gone = dict.fromkeys(o.origin for o in borrowed_lines(before) if o.origin and o.origin not in left)
+    return tuple(f"a borrowed line that tidying took out or into another was {origin_text(origin)}" for origin in gone)
+
+
+def _notes(subject: Subject, steps: tuple[WeightStep, ...], *, same_start: bool) -> tuple[str, ...]:
+    """What is to be said of the figures, which are the evolved program's."""
+    if any(step[0] == "fold" for step in steps):
+        return (
+            "the figures are of the evolved program, whose linear layers in a row are one here: trained, it differs",
+        )
+    if subject.measured and not same_start:
+        seed, error = subject.measured
+        said = (
+            f"gi's training with seed {seed} gave {error:.2%} on the test part; tidied, the network draws other numbers"
+        )
+        return (f"{said} from that seed",)
+    return ()
