@@ -1,12 +1,13 @@
 """Genetic improvement of neural-network source code: a data set goes in, optimised PyTorch source comes out.
 
-`import gi` imports none of it: each name below is imported when it is first used. decision 023 has the reasons.
+`import gi` imports none of it: each name below is imported when it is first used. docs/python.md shows them at work.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gi.api.classifier import GIClassifier
     from gi.api.evolving import evolve, resume
     from gi.api.individuals import RunIndividual
     from gi.api.repairing import repair
@@ -27,10 +28,12 @@ _HOMES = {
     "repair": "gi.api.repairing",
     "Index": "gi.kernels.index.reader",
     "seed_": "gi.api.seeding",
+    "GIClassifier": "gi.api.classifier",
     "GiError": "gi.core.errors",
 }
 __all__ = [
     "Front",
+    "GIClassifier",
     "GiError",
     "Index",
     "Run",
