@@ -165,6 +165,7 @@ def test_the_real_tensorboard_writes_files_that_it_reads_again(tmp_path):
 def test_the_real_mlflow_takes_a_run_and_goes_on_with_it(tmp_path, monkeypatch):
     mlflow = pytest.importorskip("mlflow")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")  # without a server
     mlflow.set_tracking_uri((tmp_path / "mlruns").as_uri())
     for state in ("interrupted", "finished"):
         told = []
