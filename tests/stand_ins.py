@@ -20,6 +20,16 @@ ORIGIN = Origin("gi", "", "corpus/seeds/x.py", 1, "Apache-2.0")
 DONOR = Origin("torchvision==0.28.0", "abc", "models/resnet.py", 177, "BSD-3-Clause")
 
 
+class OpenGate:
+    """Lets everything through: for tests of what stands behind the gate, which programs that mean harm must reach."""
+
+    def refusal(self, text, entry):
+        return None
+
+
+OPEN = OpenGate()
+
+
 def program(text: str) -> Program:
     return Program(text, ORIGIN)
 

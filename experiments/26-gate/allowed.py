@@ -20,6 +20,7 @@ from gi.core.compat import allow_torchvision
 
 allow_torchvision()
 
+from torchvision import ops, transforms  # noqa: E402
 from torchvision.transforms import v2  # noqa: E402
 
 HERE = Path(__file__).parent
@@ -43,9 +44,20 @@ MODULES = {
     "torch.optim",
     "torch.optim.lr_scheduler",
     "torch.special",
+    "torch.cuda",
+    "torch.backends",
+    "torch.backends.mps",
+    "torch.nn.quantized",
+    "torch.nn.utils",
+    "torch.nn.utils.parametrizations",
+    "torch.utils",
+    "torch.utils.checkpoint",
     "torchvision",
+    "torchvision.ops",
     "torchvision.transforms",
+    "torchvision.transforms.functional",
     "torchvision.transforms.v2",
+    "torchvision.transforms.v2.functional",
     "typing",
 }
 
@@ -180,6 +192,13 @@ EXTRAS = {
     ),
     *(f"torch.nn.{n}" for n in ("Parameter", "Buffer", "UninitializedParameter")),
     "torch.nn.parameter.Parameter",
+    "torch.cuda.is_available",
+    "torch.backends.mps.is_available",
+    # They hook the layer that they are given themselves, with code of torch's own.
+    *(f"torch.nn.utils.{n}" for n in ("weight_norm", "spectral_norm")),
+    *(f"torch.nn.utils.parametrizations.{n}" for n in ("weight_norm", "spectral_norm", "orthogonal")),
+    "torch.utils.checkpoint.checkpoint",
+    "torch.nn.quantized.FloatFunctional",
     *(
         f"math.{n}"
         for n in [
@@ -248,6 +267,72 @@ EXTRAS = {
 }
 NO_EXTRAS = {"math.pow", "math.prod", "typing.NamedTuple", "typing.TypeVar"}
 
+#: Of images as tensors; none encodes, decodes or converts to another library's images.
+TRANSFORM_FUNCTIONS = [
+    "adjust_brightness",
+    "adjust_contrast",
+    "adjust_gamma",
+    "adjust_hue",
+    "adjust_saturation",
+    "adjust_sharpness",
+    "affine",
+    "autocontrast",
+    "center_crop",
+    "convert_image_dtype",
+    "crop",
+    "elastic",
+    "elastic_transform",
+    "equalize",
+    "erase",
+    "five_crop",
+    "gaussian_blur",
+    "gaussian_noise",
+    "hflip",
+    "horizontal_flip",
+    "invert",
+    "normalize",
+    "pad",
+    "permute_channels",
+    "perspective",
+    "posterize",
+    "resize",
+    "resized_crop",
+    "rgb_to_grayscale",
+    "rotate",
+    "solarize",
+    "ten_crop",
+    "to_dtype",
+    "to_dtype_image",
+    "to_grayscale",
+    "to_image",
+    "to_tensor",
+    "vertical_flip",
+    "vflip",
+    "InterpolationMode",
+]
+#: The transforms that call what they are given, or read what is in a file, are none.
+NO_TRANSFORMS = {"Lambda", "Transform", "PILToTensor", "ToPILImage", "JPEG"}
+OPS = [
+    "Conv2dNormActivation",
+    "Conv3dNormActivation",
+    "DeformConv2d",
+    "DropBlock2d",
+    "DropBlock3d",
+    "FrozenBatchNorm2d",
+    "MLP",
+    "Permute",
+    "SqueezeExcitation",
+    "StochasticDepth",
+    "complete_box_iou_loss",
+    "deform_conv2d",
+    "distance_box_iou_loss",
+    "drop_block2d",
+    "drop_block3d",
+    "generalized_box_iou_loss",
+    "sigmoid_focal_loss",
+    "stochastic_depth",
+]
+
 CONTAINERS = [
     "append",
     "extend",
@@ -305,6 +390,7 @@ OTHERS = [
     "new_full",
     "new_tensor",
     "unflatten",
+    "add_relu",
     "weight",
     "bias",
     "shape",
@@ -336,6 +422,7 @@ OTHERS = [
 
 #: Names that a class may give to what is its own though something else has them too: numbers and plain functions.
 HARMLESS = {
+    "_scale",
     "args",
     "base_lrs",
     "center",
@@ -363,6 +450,7 @@ BUILTINS = [
     "all",
     "any",
     "bool",
+    "callable",
     "dict",
     "divmod",
     "enumerate",
@@ -375,8 +463,10 @@ BUILTINS = [
     "max",
     "min",
     "object",
+    "print",
     "property",
     "range",
+    "repr",
     "reversed",
     "round",
     "sorted",
@@ -386,8 +476,17 @@ BUILTINS = [
     "super",
     "tuple",
     "zip",
+    "ArithmeticError",
     "AssertionError",
+    "AttributeError",
     "Exception",
+    "ImportError",
+    "LookupError",
+    "OSError",
+    "OverflowError",
+    "UserWarning",
+    "DeprecationWarning",
+    "ZeroDivisionError",
     "IndexError",
     "KeyError",
     "NotImplementedError",
@@ -450,7 +549,7 @@ def kinds() -> list[object]:
     layers = [getattr(nn, n) for n in nn.modules.__all__]
     schedulers = [getattr(torch.optim.lr_scheduler, n) for n in classes_in(torch.optim.lr_scheduler)]
     optimizers = [getattr(torch.optim, n) for n in classes_in(torch.optim)]
-    transforms = [getattr(v2, n) for n in dir(v2) if inspect.isclass(getattr(v2, n))]
+    every = [getattr(m, n) for m in (v2, transforms) for n in dir(m) if inspect.isclass(getattr(m, n))]
     return [
         torch.zeros(1),
         nn.Module(),
@@ -503,7 +602,8 @@ def kinds() -> list[object]:
         *layers,
         *schedulers,
         *optimizers,
-        *transforms,
+        *every,
+        *(getattr(ops, n) for n in OPS),
     ]
 
 
@@ -520,21 +620,18 @@ def main() -> None:
     names |= {"torch.nn.init.calculate_gain"} | EXTRAS - NO_EXTRAS
     names |= {f"torch.optim.{n}" for n in classes_in(torch.optim) if n != "Optimizer"}
     names |= {f"torch.optim.lr_scheduler.{n}" for n in classes_in(torch.optim.lr_scheduler) - {"LRScheduler"}}
-    # The transforms that call what they are given, or read what is in a file, are none.
-    names |= {
-        f"torchvision.transforms.v2.{n}"
-        for n in dir(v2)
-        if inspect.isclass(getattr(v2, n))
-        and n[0].isupper()
-        and n not in {"Lambda", "Transform", "PILToTensor", "ToPILImage", "JPEG"}
-    }
+    for module in (transforms, v2):
+        classes = {n for n in dir(module) if inspect.isclass(getattr(module, n)) and n[0].isupper()}
+        names |= {f"{module.__name__}.{n}" for n in classes - NO_TRANSFORMS}
+        names |= {f"{module.__name__}.functional.{n}" for n in TRANSFORM_FUNCTIONS if hasattr(module.functional, n)}
+    names |= {f"torchvision.ops.{n}" for n in OPS}
     attributes = public(tensor_attributes()) | settings_of_layers() | set(CONTAINERS) | set(MODULE) | set(OTHERS)
     reachable = {name for kind in kinds() for name in dir(kind)}
     written = {
         "versions": {"torch": torch.__version__.partition("+")[0]},
         "modules": sorted(MODULES),
         "builtins": sorted(BUILTINS),
-        "names": sorted(n for n in names if n.rpartition(".")[2] not in OUTSIDE),
+        "names": sorted(n for n in names if n.rpartition(".")[2] not in OUTSIDE or n.startswith("torchvision.")),
         "attributes": sorted(attributes),
         "module_members": sorted(n for n in set(dir(nn.Module())) - {"forward", "__init__"} if not n.startswith("__")),
         "denied": sorted(n for n in reachable - attributes - HARMLESS if not n.startswith("__")),

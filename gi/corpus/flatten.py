@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from gi.corpus.bare import bare
 from gi.corpus.package import Defined, Inside, Package
 from gi.source.tree.module import Imported, ModuleScope, Unit, renaming
 from gi.source.tree.tree import Replacement
@@ -27,12 +28,14 @@ class UnusableError(Exception):
 def flattened(package: Package, module: str, name: str) -> tuple[str, str]:
     """The text of a module that defines the class `name` of `module` by itself, and the class's name there.
 
+    What the class does not need to compute is left out (`gi.corpus.bare`).
+
     Raises `UnusableError` where it uses a package outside `AVAILABLE`, or more than `MAX_CHARACTERS` of text.
     """
     flat = _Flat(package)
     flat.need(Defined(module, name))
     flat.spell(Defined(module, name))
-    text = flat.text(package.order(module))
+    text = bare(flat.text(package.order(module)), flat.spelled[Defined(module, name)])
     if len(text) > MAX_CHARACTERS:
         raise UnusableError("uses too much other code", f"{len(text):,} characters with all that it uses")
     return text, flat.spelled[Defined(module, name)]

@@ -5,6 +5,7 @@ import hashlib
 import json
 import sqlite3
 from dataclasses import dataclass
+from functools import lru_cache
 
 import gi
 from gi.core.types import Block, Program
@@ -12,6 +13,7 @@ from gi.corpus.blocks import TriedClass
 from gi.corpus.calls import Typed
 from gi.corpus.terms import insert_terms
 from gi.harvest import Harvest, Refusal
+from gi.source.gate.line import call_refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +84,18 @@ def _insert_program(connection: sqlite3.Connection, source: int, program: Progra
     for place, call in enumerate(typed.calls):
         key = (call.typed.type, call.typed.symbol, call.text)
         # `rowcount` is 0 where the corpus has the call already, of this program or of another one.
-        new += connection.execute("INSERT OR IGNORE INTO ingredients VALUES (NULL, ?, ?, ?)", key).rowcount
+        judged = (*key, _refused(call.text))
+        new += connection.execute("INSERT OR IGNORE INTO ingredients VALUES (NULL, ?, ?, ?, ?)", judged).rowcount
         origin = (*key, inserted, call.typed.line, place, call.code, json.dumps(call.typed.names))
         connection.execute(_INSERT_ORIGIN, origin)
     return new
+
+
+@lru_cache(maxsize=50_000)  # a call stands in many programs
+def _refused(call: str) -> str:
+    """The rule of the gate that keeps a call out of every program; "" where none does."""
+    refusal = call_refusal(call)
+    return "" if refusal is None else refusal.rule
 
 
 _INSERT_ORIGIN = """

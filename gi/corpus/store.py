@@ -123,15 +123,18 @@ class Corpus:
         query = "SELECT 1 FROM sources WHERE repository = ?"
         return bool(self._connection.execute(query, (repository,)).fetchone())
 
-    def ingredients(self, line_type: LineType | None = None, *, symbol: str | None = None) -> Iterator[Ingredient]:
+    def ingredients(
+        self, line_type: LineType | None = None, *, symbol: str | None = None, passing: bool = False
+    ) -> Iterator[Ingredient]:
         """The distinct calls of a type, of a symbol or all, by type, symbol and text.
 
-        Each has the first of its origins under an allowed licence, by repository, commit, path and place.
+        Each has the first of its origins under an allowed licence, by repository, commit, path and place. With
+        `passing` those that the gate keeps out of every program are left out.
         """
         allowed = sorted(self._allowed_licences())
         query = _INGREDIENTS.format(", ".join("?" * len(allowed)))
         last = None
-        chosen = (line_type, line_type, symbol, symbol)
+        chosen = (line_type, line_type, symbol, symbol, passing)
         for row in self._connection.execute(query, (*chosen, *allowed)):
             if row[0] != last:  # rows come sorted: the first of a call's origins is the one that is cited
                 last = row[0]
@@ -157,11 +160,14 @@ class Corpus:
         return (c.block for c in self.classes() if c.block is not None and c.origin.licence in allowed)
 
     def _drawn(self, line_type: LineType) -> Iterator[Ingredient]:
-        """What is drawn of a type: blocks of at most `MAX_DRAWN_CHARACTERS`, and lines that any program can hold."""
+        """What is drawn of a type: blocks of at most `MAX_DRAWN_CHARACTERS`, and lines that any program can hold.
+
+        The gate has seen both: what it refuses is kept and listed, but neither tried nor drawn.
+        """
         if line_type == LineType.BLOCK:
             return (ingredient_of(b) for b in self.blocks() if len(b.source) <= MAX_DRAWN_CHARACTERS)
         # A class of the donor's own, typed by its bases, means nothing elsewhere: as a block it comes with its text.
-        return (one for one in self.ingredients(line_type) if one.symbol.startswith(_IMPORTABLE))
+        return (one for one in self.ingredients(line_type, passing=True) if one.symbol.startswith(_IMPORTABLE))
 
     def terms(self, origin: Origin) -> tuple[LicenceFile, ...]:
         """The licence files that apply to an origin's file; empty where its source had none."""
@@ -223,7 +229,7 @@ FROM ingredients
 JOIN origins ON origins.ingredient = ingredients.id
 JOIN programs ON programs.id = origins.program
 JOIN sources ON sources.id = programs.source
-WHERE (? IS NULL OR type = ?) AND (? IS NULL OR symbol = ?) AND licence IN ({})
+WHERE (? IS NULL OR type = ?) AND (? IS NULL OR symbol = ?) AND (NOT ? OR refused = '') AND licence IN ({})
 ORDER BY type, symbol, call, repository, commit_hash, path, place
 """
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
 from gi.core.errors import HarvestError, SourceError
+from gi.core.text_lines import MAX_LINES
 from gi.core.types import Origin, Program
 from gi.harvest.licence import licence_files, licences
 from gi.harvest.records import Harvest, Progress, Refusal
@@ -16,8 +17,6 @@ from gi.lines.decode import decode
 MENTIONS_TORCH = re.compile(r"(?<![A-Za-z])torch")
 #: The largest file that people write by hand is a tenth of this; what is longer was generated.
 MAX_BYTES = 2_000_000
-#: Likewise of lines: a parser that gets 160,000 of them takes more time than all the other files of a source together.
-MAX_LINES = 20_000
 
 
 def read_programs(tree: Tree, on_progress: Progress | None = None, files: Sequence[str] = ("*",)) -> Harvest:

@@ -10,6 +10,7 @@ from typing import Final
 import libcst as cst
 
 from gi.core.errors import SourceError
+from gi.core.text_lines import MAX_LINES
 
 _MAX_DEPTH: Final = 1000  # LibCST's parser overflows the C stack somewhere above 1,000 levels
 _MAX_BRACKETS: Final = 200  # CPython's own limit
@@ -51,8 +52,10 @@ def parse(text: str) -> tuple[cst.Module, ast.Module | None]:
     """The LibCST tree of a text, and Python's own tree where the running Python knows the syntax.
 
     Raises:
-        SourceError: "line:column: what is wrong" for a text that is not Python 3, or nests too deeply.
+        SourceError: "line:column: what is wrong" for a text that is not Python 3, is too long or nests too deeply.
     """
+    if text.count("\n") >= MAX_LINES:
+        raise SourceError(f"{MAX_LINES + 1}:1: the text is longer than {MAX_LINES:,} lines, which gi does not read.")
     source = re.sub("\r(?!\n)", "\n", text).replace("\ufeff", "\f", 1) if "\r" in text or "\ufeff" in text[:1] else text
     try:
         tree = _python_tree(source)

@@ -258,7 +258,7 @@ ATTACKS = {
     "endless/nested blocks": ("parse", "".join(" " * i + "if 1:\n" for i in range(101)) + " " * 101 + "pass\n"),
     # The text itself.
     "text/utf-7 cookie": ("coding", "# -*- coding: utf-7 -*-\n" + program(top="# +AAo-import os")),
-    "text/cookie in the second line": ("coding", "#!/usr/bin/python\n# vim: set fileencoding=latin-1 :\n" + program()),
+    "text/cookie in the second line": ("coding", "#!/usr/bin/python\n# vim: set fileencoding=utf-16 :\n" + program()),
     "text/null": ("character", program(top="x = 1\x00")),
     "text/turned direction": ("character", program(top="# \u202e evil")),
     "text/no program": ("parse", "def Net(:\n"),

@@ -3,12 +3,12 @@
 import ast
 from collections.abc import Iterator
 
-from gi.source.gate.program import GatedProgram
+from gi.source.gate.program import COMPILERS, GatedProgram
 from gi.source.gate.refusal import GateRefusal, refused
 
 _DECORATORS = frozenset({"staticmethod", "property"})
-# For the script compiler, which no program reaches; they give back the function that they got.
-_MARKS = frozenset({"torch.jit.unused", "torch.jit.ignore", "torch.jit.export"})
+# Of the compilers, which gi leaves out where it runs a program; the others give back the function that they got.
+_MARKS = frozenset({"torch.jit.unused", "torch.jit.ignore", "torch.jit.export", *COMPILERS})
 
 
 def class_refusals(program: GatedProgram) -> Iterator[GateRefusal]:
@@ -106,9 +106,19 @@ def _is_table(program: GatedProgram, value: ast.expr | None) -> bool:
         return all(key is not None and _is_table(program, key) for key in value.keys) and all(
             _is_table(program, item) for item in value.values
         )
+    if isinstance(value, ast.Call) and program.qualified(value.func) == "torch.device":
+        return not value.keywords and all(_is_device(program, argument) for argument in value.args)
     if isinstance(value, ast.Subscript):  # an alias of a type
         return program.qualified(value.value).startswith("typing.")
     return is_constant(value) or bool(program.qualified(value)) if value is not None else True
+
+
+def _is_device(program: GatedProgram, value: ast.expr) -> bool:
+    """A device's name, or the choice of one by whether it is there."""
+    if isinstance(value, ast.IfExp) and isinstance(value.test, ast.Call) and not value.test.args:
+        there = program.qualified(value.test.func).endswith(".is_available")
+        return there and is_constant(value.body) and is_constant(value.orelse)
+    return is_constant(value)
 
 
 def _is_text(statement: ast.stmt) -> bool:

@@ -1,7 +1,8 @@
-"""The gate: why a program's text is not let through, found by reading alone.
+"""The gate's rules: why a program's text is not let through, found by reading alone.
 
 A pure function over the text. It keeps out what leaves a network and its recipe, not what is slow or wrong; and it is
-one wall of two, since what it lets through still needs the worker's limits. Nothing calls it before a program runs yet.
+one wall of two, since what it lets through still needs the worker's limits. The harvest asks `Gate`
+(`gi.source.gate.passing`), which remembers the answers; nothing else that runs programs asks it yet.
 """
 
 import ast
@@ -12,6 +13,7 @@ from gi.source.gate.classes import class_refusals, function_refusals, top_refusa
 from gi.source.gate.kept_tensors import kept_tensor_refusals
 from gi.source.gate.names import attribute_refusals, import_refusals, name_refusals
 from gi.source.gate.program import GatedProgram
+from gi.source.gate.reached import reached_part
 from gi.source.gate.refusal import GateRefusal
 from gi.source.gate.state import state_refusals
 from gi.source.gate.syntax import literal_refusals, syntax_refusals
@@ -31,10 +33,12 @@ _RULES = (
 )
 
 
-def refusals(text: str) -> tuple[GateRefusal, ...]:
+def refusals(text: str, entry: str = "") -> tuple[GateRefusal, ...]:
     """Every refusal of a decoded text, by line and column; () for one that is let through.
 
-    Raises nothing: a text that does not parse, or that the parser gives up on, is refused by the rule "parse".
+    With the name of an `entry`, definitions that neither it nor the recipe nor the import of the text can reach are not
+    read: nothing calls them. Raises nothing: a text that does not parse, or that the parser gives up on, is refused by
+    the rule "parse".
     """
     refused = list(text_refusals(text))
     if refused:
@@ -50,7 +54,7 @@ def refusals(text: str) -> tuple[GateRefusal, ...]:
         return (GateRefusal(1, 0, "parse", f"the parser gives up: {type(error).__name__}"),)
     refused = list(depth_refusals(tree))
     if not refused:
-        program = GatedProgram(tree, allowed())
+        program = GatedProgram(reached_part(tree, entry) if entry else tree, allowed())
         try:
             refused = [refusal for rule in _RULES for refusal in rule(program)]
         except RecursionError:  # names bound to each other in a long chain

@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 
-from gi.source.gate.program import EVERY_BUILTIN, GatedProgram
+from gi.source.gate.program import COMPILERS, EVERY_BUILTIN, GatedProgram
 from gi.source.gate.refusal import GateRefusal, refused
 
 #: Methods that give a module an attribute under the name in their first argument.
@@ -65,8 +65,12 @@ def _qualified(program: GatedProgram, node: ast.Name) -> Iterator[GateRefusal]:
     name = program.qualified(top)
     if name in program.allowed.modules:
         yield refused(node, "module", f"the module {name} as a value")
-    elif name not in program.allowed.names:
+    elif name not in program.allowed.names and not (name in COMPILERS and _is_decorator(program, top)):
         yield refused(node, "name", f"{name} is not allowed")
+
+
+def _is_decorator(program: GatedProgram, node: ast.expr) -> bool:
+    return node in getattr(program.parent[node], "decorator_list", ())
 
 
 def _end_of_modules(program: GatedProgram, node: ast.expr) -> ast.expr:
@@ -85,6 +89,9 @@ def attribute_refusals(program: GatedProgram) -> Iterator[GateRefusal]:
     for node in program.nodes:
         if isinstance(node, ast.Name) and node.id in program.imports:
             top: ast.AST = _end_of_modules(program, node)
+            if program.qualified(top) not in program.allowed.names:  # refused for its name: one reason is enough
+                while isinstance(program.parent[top], ast.Attribute):
+                    top = program.parent[top]
             while isinstance(top, ast.Attribute):
                 through.add(top)
                 top = top.value

@@ -11,6 +11,8 @@ from gi.source.gate.allowed import Allowed
 
 Function = ast.FunctionDef | ast.Lambda
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+#: What may decorate a function and do nothing else; given to a function they would take a backend, or a file.
+COMPILERS = frozenset({"torch.compile", "torch.jit.script"})
 EVERY_BUILTIN = frozenset(dir(builtins))
 
 

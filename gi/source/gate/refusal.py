@@ -16,6 +16,11 @@ class GateRefusal:
     def __str__(self) -> str:
         return f"line {self.line}, column {self.column}: {self.rule}: {self.detail}"
 
+    @property
+    def told(self) -> str:
+        """What stands there and in which column, for a record that has the line and the rule already."""
+        return f"column {self.column}: {self.detail}"
+
 
 def refused(node: ast.AST, rule: str, detail: str) -> GateRefusal:
     """The refusal of what a node stands for."""

@@ -217,6 +217,8 @@ class _StateRules:
         if isinstance(value, ast.Name):
             return self._is_kept_name(value, seen, given)
         if isinstance(value, ast.Subscript):
+            if isinstance(value.value, ast.Call):
+                return self._kept(value.value, seen, given)
             parts = [n for n in ast.walk(value.value) if isinstance(n, (ast.Name, ast.Attribute))]
             return any(self._kept(part, seen, given) for part in parts if not self._is_called(part))
         if isinstance(value, ast.Call):
@@ -296,8 +298,6 @@ class _StateRules:
         return [binding for binding in bindings if getattr(binding, "lineno", 0) >= last]
 
     def _is_kept_binding(self, binding: ast.AST, seen: set[object], given: frozenset[str] | None) -> bool:
-        if isinstance(binding, (ast.FunctionDef, ast.ClassDef)):
-            return False
         if isinstance(binding, (ast.FunctionDef, ast.ClassDef)):
             return False
         if isinstance(binding, ast.arg):

@@ -15,7 +15,9 @@ MAX_NESTING = 40
 MAX_DEPTH = 100
 #: Nodes of the parsed tree, since some rules take the square of them. The largest class of torchvision has 6,081.
 MAX_NODES = 10_000
-# Python takes a declaration in the first two lines; the text here is decoded already, and would be decoded again.
+# Python takes a declaration in the first two lines; the text here is decoded already, and may be decoded again. These
+# codings leave the characters of code as they are whatever stands between them.
+_PLAIN_CODINGS = re.compile(r"utf-?8|(us-)?ascii|latin-?1|iso-?8859-?\d+|(cp|windows-)?125\d", re.IGNORECASE)
 _CODING = re.compile(r"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
 # The parser recurses for each of these in a row.
@@ -34,7 +36,7 @@ def text_refusals(text: str) -> Iterator[GateRefusal]:
     for number, line in enumerate(lines, 1):
         if len(line) > MAX_LINE:
             yield GateRefusal(number, MAX_LINE, "size", f"a line of {len(line):,} characters; the most is {MAX_LINE:,}")
-        if number < 3 and (coding := _CODING.match(line)) and coding[1].lower() not in {"utf-8", "utf8"}:
+        if number < 3 and (coding := _CODING.match(line)) and not _PLAIN_CODINGS.fullmatch(coding[1].replace("_", "-")):
             yield GateRefusal(number, coding.start(1), "coding", f"the text declares the coding {coding[1]}")
         if control := _CONTROL.search(line):
             yield GateRefusal(number, control.start(), "character", f"the character {control[0]!a}")

@@ -5,19 +5,27 @@ from typing import Any
 
 from gi.core.errors import WorkerError
 from gi.sandbox.warm_worker import WarmWorker, WorkerDied, WorkerTimeout
+from gi.source.gate.passing import STRICT, Gate
+from gi.source.gate.refusal import GateRefusal
 
 _TARGET = "gi.trace.classes.trial:handle"
 
 
 class TrialWorker:
-    """Tries classes in a confined process; the driver never imports them, nor torch. Use as a context manager."""
+    """Tries classes in a confined process; the driver never imports them, nor torch. Use as a context manager.
 
-    def __init__(self, *, wall_limit_s: float = 60.0, memory_mb: int = 2048) -> None:
-        self.cpu_s = 0.0
+    A class whose text the `gate` refuses is not tried.
+    """
+
+    def __init__(self, *, gate: Gate = STRICT, wall_limit_s: float = 60.0, memory_mb: int = 2048) -> None:
+        self.cpu_s, self.gate = 0.0, gate
         self._worker = WarmWorker(_TARGET, wall_limit_s=wall_limit_s, memory_mb=memory_mb, recycle_after=200)
 
     def __call__(self, source: str, name: str, calls: Sequence[object] = ()) -> Mapping[str, Any]:
         """What the class `name` is as a block (see `gi.trace.classes.trial`), or {"reason", "detail"}."""
+        refusal = self.gate.refusal(source, name)
+        if refusal is not None:
+            return refused_class(refusal)
         try:
             answer = self._worker.call("block", source, name, list(calls))
         except WorkerTimeout as error:
@@ -39,3 +47,8 @@ class TrialWorker:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def refused_class(refusal: GateRefusal) -> Mapping[str, Any]:
+    """The answer for a class that was not tried: the reason names the rule of the gate."""
+    return {"reason": f"refused by the gate: {refusal.rule}", "detail": f"line {refusal.line}, {refusal.told}"}

@@ -8,6 +8,7 @@ from gi.trace.classes.argument_guesses import Parameter, assignments
 from gi.trace.classes.client import TrialWorker
 from gi.trace.classes.probe import MAX_PARAMS
 from gi.trace.classes.trial import tried
+from tests.stand_ins import OPEN
 
 HEAD = "import torch\nfrom torch import nn\nimport torch.nn.functional as F\n\n\n"
 
@@ -152,7 +153,7 @@ def test_likely_guesses_are_tried_first():
 
 @pytest.mark.slow
 def test_a_class_that_does_not_end_costs_one_process():
-    with TrialWorker(wall_limit_s=3.0) as trial:
+    with TrialWorker(wall_limit_s=3.0, gate=OPEN) as trial:
         assert trial(source("dim", "while True: pass"), "Block")["reason"] == "does not end"
         assert trial(source("dim", "import os; os._exit(3)"), "Block")["reason"] == "ends the process"
         assert trial(source("dim", "self.net = nn.Conv2d(dim, dim, 1)"), "Block")["input"] == "image"

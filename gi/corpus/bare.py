@@ -1,0 +1,130 @@
+"""A class without what it does not need to compute, which is what most of a package's bookkeeping is about.
+
+That is the package's usage log, texts for people, the reading of old checkpoints, marks for compilers and tracers. It
+would be dead weight in a program, and reaches for what no program may (`gi.source.gate`).
+"""
+
+import ast
+from collections.abc import Iterator
+
+#: Functions of packages whose calls only tell their makers who uses what, or mark a function for a tracer.
+_CALLS = frozenset({"_log_api_usage_once", "torch.fx.wrap", "fx.wrap"})
+_MEMBERS = frozenset({
+    "__repr__", "extra_repr", "_load_from_state_dict", "_version", "__annotations__", "__constants__", "fuse_model",
+})  # fmt: skip
+_MARKS = frozenset({"register_notrace_module", "register_notrace_function", "register_leaf_module", "torch.fx.wrap"})
+
+
+def bare(text: str, name: str) -> str:
+    """The text of a module that defines the class `name`, line by line what is left of it. Comments stay.
+
+    A text that does not parse comes back as it is.
+    """
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return text
+    cut = {node for body in _bodies(tree) for node in _needless(body)}
+    if not cut:
+        return text
+    cut |= set(_unused(tree, name, cut))
+    left = _without(text, cut)
+    try:
+        ast.parse(left)
+    except SyntaxError:  # what was left out stood in a line with something else
+        return text
+    return left
+
+
+def _bodies(tree: ast.Module) -> Iterator[list[ast.stmt]]:
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
+            yield node.body
+
+
+def _needless(body: list[ast.stmt]) -> Iterator[ast.AST]:
+    """What can go of a body, which keeps at least one statement."""
+    found = [statement for statement in body if _is_needless(statement) and _stands_alone(statement, body)]
+    yield from found if len(found) < len(body) else found[1:]
+    for statement in body:
+        for decorator in getattr(statement, "decorator_list", ()):
+            if ast.unparse(decorator) in _MARKS:
+                yield decorator
+
+
+def _stands_alone(statement: ast.stmt, body: list[ast.stmt]) -> bool:
+    """Whether no other statement shares its lines."""
+    first, last = statement.lineno, statement.end_lineno or statement.lineno
+    return sum(other.lineno <= last and first <= (other.end_lineno or 0) for other in body) == 1
+
+
+def _is_needless(statement: ast.stmt) -> bool:
+    if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+        return ast.unparse(statement.value.func) in _CALLS
+    if isinstance(statement, ast.If):  # that guards a log
+        return not statement.orelse and all(map(_is_needless, statement.body))
+    if isinstance(statement, ast.FunctionDef):
+        return statement.name in _MEMBERS
+    targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+    return isinstance(statement, (ast.Assign, ast.AnnAssign)) and all(
+        isinstance(target, ast.Name) and target.id in _MEMBERS for target in targets
+    )
+
+
+def _unused(tree: ast.Module, name: str, cut: set[ast.AST]) -> Iterator[ast.stmt]:
+    """Imports and definitions at the top that nothing which is left mentions."""
+    left = {statement for statement in tree.body if statement not in cut}
+    named = {statement: names for statement in left if (names := _bound(statement))}
+    reached = {s for s in left if s not in named or name in named[s]}
+    while True:
+        mentioned = _mentions(reached, cut)
+        found = {s for s, names in named.items() if s not in reached and names & mentioned}
+        if not found:
+            yield from (statement for statement in left - reached if _stands_alone(statement, tree.body))
+            return
+        reached |= found
+
+
+def _bound(statement: ast.stmt) -> frozenset[str]:
+    """The names that an import, a definition or a plain assignment binds; none for what has to stay."""
+    if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
+        return frozenset({statement.name})
+    if isinstance(statement, ast.Import):
+        # `import torch.fx` beside `import torch` is there for what is read of it.
+        return frozenset(alias.asname or alias.name for alias in statement.names)
+    if isinstance(statement, ast.ImportFrom) and statement.module != "__future__":
+        return frozenset(alias.asname or alias.name for alias in statement.names)
+    if isinstance(statement, ast.Assign) and all(isinstance(target, ast.Name) for target in statement.targets):
+        return frozenset(target.id for target in statement.targets if isinstance(target, ast.Name))
+    return frozenset()
+
+
+def _mentions(statements: set[ast.stmt], cut: set[ast.AST]) -> set[str]:
+    found, waiting = set[str](), list[ast.AST](statements)
+    while waiting:
+        node = waiting.pop()
+        if node in cut:
+            continue
+        if isinstance(node, ast.Name):
+            found.add(node.id)
+        elif isinstance(node, ast.Attribute):
+            found.add(ast.unparse(node))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            # An annotation in quotes may name a class.
+            found.update(part for part in node.value.replace("[", " ").replace("]", " ").replace(".", " ").split()
+                         if part.isidentifier())  # fmt: skip
+        waiting.extend(ast.iter_child_nodes(node))
+    return found
+
+
+def _without(text: str, cut: set[ast.AST]) -> str:
+    lines = text.split("\n")
+    for node in sorted(cut, key=lambda n: getattr(n, "lineno", 0), reverse=True):
+        decorators = [d.lineno for d in getattr(node, "decorator_list", ())]
+        first, last = min([node.lineno, *decorators]), node.end_lineno  # type: ignore[attr-defined]
+        del lines[first - 1 : last]
+        while (
+            first - 2 > 0 and first - 1 < len(lines) and not lines[first - 1].strip() and not lines[first - 2].strip()
+        ):
+            del lines[first - 1]
+    return "\n".join(lines).rstrip("\n") + "\n"

@@ -1,0 +1,145 @@
+"""The part of a program that running it can reach: its import, its entry, its recipe, and what these mention.
+
+A file of somebody's own holds more than a network: the script that trained it, loaders, other networks. Whatever bears
+a name that no reached code mentions is called by nobody, since the gate lets nothing look a name up by its text.
+"""
+
+import ast
+from collections.abc import Iterable
+
+from gi.source.gate.program import EVERY_BUILTIN
+
+#: Modules that do nothing when they are imported but define names. What reached code does with one is refused as ever.
+_QUIET = frozenset({
+    "abc", "argparse", "collections", "copy", "csv", "datetime", "enum", "functools", "glob", "io", "itertools",
+    "json", "logging", "math", "operator", "os", "os.path", "pathlib", "pickle", "pprint", "random", "re", "shutil",
+    "string", "sys", "tempfile", "time", "typing", "warnings", "numpy", "torch", "torch.autograd", "torch.backends",
+    "torch.backends.cudnn", "torch.cuda", "torch.cuda.amp", "torch.distributed", "torch.hub", "torch.jit",
+    "torch.nn", "torch.nn.functional", "torch.nn.init", "torch.nn.parallel", "torch.nn.utils", "torch.optim",
+    "torch.optim.lr_scheduler", "torch.utils", "torch.utils.checkpoint", "torch.utils.data", "torch.utils.model_zoo",
+    "torchvision", "torchvision.datasets", "torchvision.models", "torchvision.transforms",
+    "torchvision.transforms.functional", "torchvision.utils",
+})  # fmt: skip
+#: Of these a name may be a module of its own, which has to be quiet too.
+_PACKAGES = frozenset({"torch", "torch.utils", "torch.nn", "torchvision"})
+_FACTS = frozenset({"__all__", "__author__", "__version__", "__license__"})
+#: What an annotation or a base may be written with, so that evaluating it runs nothing of the text's.
+_NAMING = (
+    ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.Tuple, ast.List, ast.BinOp, ast.BitOr, ast.expr_context,
+)  # fmt: skip
+#: Methods that are called on an object alone, and so never where nobody builds one.
+_OF_OBJECTS = frozenset(
+    {"__init__", "__len__", "__getitem__", "__iter__", "__next__", "__call__", "__repr__", "__str__"}
+)
+
+
+_SCRIPT = ast.dump(ast.parse("__name__ == '__main__'", mode="eval").body)
+
+
+def reached_part(tree: ast.Module, entry: str) -> ast.Module:
+    """The module without top-level definitions, imports and facts that nothing reached reads; nodes are shared."""
+    waiting = {s: s.name for s in tree.body if isinstance(s, (ast.FunctionDef, ast.ClassDef)) and _is_passive(s, tree)}
+    kept = {s for s in tree.body if s not in waiting and not _is_script(s) and not _is_fact(s)}
+    mentioned = {entry, "recipe"} | _mentions(s for s in kept if not isinstance(s, (ast.Import, ast.ImportFrom)))
+    while found := {s for s, name in waiting.items() if name in mentioned}:
+        waiting = {s: name for s, name in waiting.items() if s not in found}
+        kept |= found
+        mentioned |= _mentions(found)
+    in_order = [used for s in tree.body if s in kept for used in [_used(s, mentioned)] if used is not None]
+    return ast.Module(in_order, [])
+
+
+def _is_script(statement: ast.stmt) -> bool:
+    """`if __name__ == "__main__":`, which no import runs."""
+    return isinstance(statement, ast.If) and not statement.orelse and ast.dump(statement.test) == _SCRIPT
+
+
+def _is_fact(statement: ast.stmt) -> bool:
+    """A list of what the module offers, its version and the like, which nobody reads here."""
+    targets = statement.targets if isinstance(statement, ast.Assign) else []
+    value = statement.value if isinstance(statement, ast.Assign) else None
+    items = value.elts if isinstance(value, (ast.List, ast.Tuple)) else [value]
+    names = [t.id for t in targets if isinstance(t, ast.Name) and t.id in _FACTS]
+    return bool(targets) and len(names) == len(targets) and all(map(_is_plain, items))
+
+
+def _is_passive(statement: ast.FunctionDef | ast.ClassDef, tree: ast.Module) -> bool:
+    """Whether a definition runs nothing of its own where it stands."""
+    if isinstance(statement, ast.FunctionDef):
+        rebinds = statement.name.startswith("__") or statement.name in EVERY_BUILTIN
+        return _is_passive_function(statement) and not rebinds
+    if statement.keywords or statement.decorator_list:
+        return False
+    own = {n.name for n in tree.body if isinstance(n, ast.ClassDef)}
+    imported = {(a.asname or a.name).partition(".")[0] for n in tree.body if isinstance(n, (ast.Import, ast.ImportFrom))
+                for a in n.names}  # fmt: skip
+    return all(_head(base) in own | imported for base in statement.bases) and all(
+        map(_is_passive_member, statement.body)
+    )
+
+
+def _is_passive_member(statement: ast.stmt) -> bool:
+    if isinstance(statement, ast.FunctionDef):
+        dunder = statement.name.startswith("__") and statement.name not in _OF_OBJECTS
+        return not dunder and _is_passive_function(statement, decorators=("staticmethod", "classmethod", "property"))
+    if isinstance(statement, ast.Assign):
+        plain = all(isinstance(t, ast.Name) and not t.id.startswith("__") for t in statement.targets)
+        return plain and _is_plain(statement.value)
+    is_text = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+    return isinstance(statement, ast.Pass) or is_text
+
+
+def _is_passive_function(function: ast.FunctionDef, decorators: Iterable[str] = ()) -> bool:
+    arguments = function.args
+    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
+    annotations = [a.annotation for a in every if a is not None and a.annotation is not None]
+    named = [*annotations, *([function.returns] if function.returns else [])]
+    return (
+        all(isinstance(d, ast.Name) and d.id in decorators for d in function.decorator_list)
+        and all(isinstance(n, _NAMING) for annotation in named for n in ast.walk(annotation))
+        and all(_is_plain(d) for d in (*arguments.defaults, *arguments.kw_defaults))
+    )
+
+
+def _is_plain(value: ast.expr | None) -> bool:
+    """Whether a value is written down and not computed; None stands for none."""
+    if isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.USub):
+        return isinstance(value.operand, ast.Constant)
+    return (
+        value is None
+        or isinstance(value, ast.Constant)
+        or (isinstance(value, ast.Tuple) and all(map(_is_plain, value.elts)))
+    )
+
+
+def _head(base: ast.expr) -> str:
+    while isinstance(base, ast.Attribute):
+        base = base.value
+    return base.id if isinstance(base, ast.Name) else ""
+
+
+def _mentions(statements: Iterable[ast.stmt]) -> set[str]:
+    nodes = [node for statement in statements for node in ast.walk(statement)]
+    names = {node.id for node in nodes if isinstance(node, ast.Name)}
+    return names | {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+
+
+def _is_quiet_name(module: str, name: str) -> bool:
+    return name != "*" and (module not in _PACKAGES or f"{module}.{name}" in _QUIET)
+
+
+def _used(statement: ast.stmt, mentioned: set[str]) -> ast.stmt | None:
+    """The statement; of an import of quiet modules the part that is mentioned, None where nothing is."""
+    if isinstance(statement, ast.Import):
+        names = [a for a in statement.names
+                 if (a.asname or a.name).partition(".")[0] in mentioned or a.name not in _QUIET]  # fmt: skip
+    elif isinstance(statement, ast.ImportFrom) and not statement.level and statement.module in _QUIET:
+        names = [a for a in statement.names
+                 if (a.asname or a.name) in mentioned or not _is_quiet_name(statement.module, a.name)]  # fmt: skip
+    else:
+        return statement
+    if not names:
+        return None
+    if isinstance(statement, ast.Import):
+        return ast.copy_location(ast.Import(names), statement)
+    return ast.copy_location(ast.ImportFrom(statement.module, names, 0), statement)
