@@ -113,7 +113,7 @@ def stopped(trial):
 
 def full_disk(trial):
     used = shutil.disk_usage(trial.folder.parent).used
-    remount(trial.folder.parent, f"size={max(used // 1024, 4)}k")
+    remount(trial.folder.parent, f"size={used // 1024 + 64}k")
     return lambda: remount(trial.folder.parent, "size=200m")
 
 
@@ -207,12 +207,20 @@ def next_evaluation_s(folder, process, known):
 
 
 def struck(name, folder, moment_s, rng):
-    """One trial: evaluations lost, whether the fault ended the run, seconds to go on, the last line that it wrote."""
+    """One trial: evaluations lost, whether the fault ended the run, seconds to go on, the last line that it wrote.
+
+    None where the run had ended before the fault, or had no closed generation to go back to.
+    """
     trial = Trial(folder, started(folder), rng)
     with contextlib.suppress(subprocess.TimeoutExpired):
         trial.process.wait(timeout=moment_s)
     while not (folder / "run.sqlite").exists() and trial.process.poll() is None:
         time.sleep(0.05)
+    has_copy = (folder / "run.backup.sqlite").exists() or name != "run file damaged"
+    if trial.process.poll() is not None or not has_copy:  # faster than the undisturbed one, or nothing to go back to
+        signalled(tree(trial.process.pid), signal.SIGKILL)
+        trial.process.wait()
+        return None
     before = evaluated(folder)
     undo = FAULTS[name](trial)
     ends = name in (*NEEDS_DISK, "run folder deleted", "gi killed", "run file damaged")
@@ -248,8 +256,12 @@ def trial_row(name, number, options, expected, span_s):
         if name in NEEDS_DISK:
             subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200m", "tmpfs", scratch], check=True)
         try:
-            folder, moment_s = Path(scratch, "run"), rng.uniform(0.5, span_s)
-            gone, ended, to_go_on, said = struck(name, folder, moment_s, rng)
+            folder, answer = Path(scratch, "run"), None
+            while answer is None:
+                shutil.rmtree(folder, ignore_errors=True)
+                moment_s = rng.uniform(0.1, 1.0) * span_s
+                answer = struck(name, folder, moment_s, rng)
+            gone, ended, to_go_on, said = answer
             same = dump(folder) == expected
         finally:
             if name in NEEDS_DISK:
