@@ -1,8 +1,8 @@
 """Which run files have been inspected as they stand, so that no file is gone through twice.
 
-Inspection reads every value: 0.5 CPU s of 8,000 evaluations. What was inspected is noted in the cache folder, where a file
-that somebody sends has no part in it, by what the system says of the file: place, inode, size, times of change. The
-time of the last status change is among them, which no call can set. SQLite's header stands beside it, which counts
+Inspection reads every value: 0.5 CPU s of 8,000 evaluations. What was inspected is noted in the cache folder, where a
+file that somebody sends has no part in it, by what the system says of the file: place, inode, size, times of change.
+The time of the last status change is among them, which no call can set. SQLite's header stands beside it, which counts
 commits: on an old kernel two changes within some milliseconds have one time.
 """
 
