@@ -56,6 +56,7 @@ def visit(chromium):
 
 def click_on(page, point):
     """Clicks on a point of a chart as a hand does: Plotly looks under the mouse first, on a layer above its points."""
+    point.scroll_into_view_if_needed()
     box = point.bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.wait_for_selector("#front-plot .hoverlayer .hovertext")
@@ -100,12 +101,13 @@ def test_a_click_on_a_point_shows_the_individual_and_its_difference_to_its_seed_
     assert page.locator("#individual-heading").inner_text() == DEEP_ID
     assert page.locator("#other-name").inner_text() == f"its seed program {SMALL_ID[:8]}"
     assert "nn.Hardswish()," in page.locator("#diff .new.changed").all_inner_texts()[1]
-    page.click("text=Origin and licence of borrowed lines")
+    page.click("summary:text-is('Origin and licence of borrowed lines')")
     assert "BSD-3-Clause" in page.locator("#origins").inner_text()
-    page.click("text=Source")
+    page.click("summary:text-is('Source')")
     assert page.locator("#source .k:text-is('class')").count() == 1
     page.click("summary:text-is('Family')")
     assert page.locator("#family li").count() == 2
+    page.wait_for_selector("#family-plot path.point")
     assert page.locator("#family-plot path.point").count() == 2
     page.click("#family button >> nth=0")
     assert page.locator("#individual-heading").inner_text() == SMALL_ID
@@ -173,7 +175,7 @@ def test_a_run_that_goes_on_is_followed_where_its_user_is(visit, tmp_path, monke
     followed = Followed(folder)
     with served(followed) as address:
         page = visit(f"{address}#{DEEP_ID}")
-        page.select_option("#x-axis", label="time (x reference), 1 training (1 seed)")
+        page.select_option("#x-axis", label="inference time (x reference network), 1 training (1 seed)")
         page.focus("#members button >> nth=1")
         with Archive.annotate(folder) as archive:
             archive.outcomes.add(BROKEN_ID, scored(0.01, 5000, 0.1), seed=2, images=640)

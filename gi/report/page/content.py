@@ -84,7 +84,7 @@ def _members(run: RunRecord, front: Sequence[FrontMember], place: Mapping[str, i
         cells += [spread_text(member.validation_errors), spread_text(member.test_errors)] if finals else []
         cells.append("" if not member.excess else "beyond the limits")
         rows.append([place[member.id], cells])
-    return {"headings": [*(o.axis or o.title for o in run.objectives), *finals, ""], "rows": rows}
+    return {"headings": [*(o.axis or o.title for o in run.objectives), *finals, "limits"], "rows": rows}
 
 
 def _failed(evaluations: Sequence[Evaluation], place: Mapping[str, int]) -> dict[int, list[str]]:

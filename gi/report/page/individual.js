@@ -92,7 +92,7 @@ function showOrigins(individual) {
     origins.parts.map(([first, last, what, operator, origin, licence]) => [first === last ? first : `${first} to ${last}`, what, operator, origin, licence]),
     "No line was borrowed from another file.");
   const home = make("p", {}, origins.home ? `The other lines are the seed program's, ${origins.home}, or the variation's own.` : "Nothing tells where the other lines come from.");
-  at("origins").replaceChildren(make("div", { class: "wide" }, table), home);
+  at("origins").replaceChildren(make("div", { class: "wide", tabindex: 0, role: "region", "aria-label": "Borrowed lines" }, table), home);
 }
 
 function familyOf(individual) {
