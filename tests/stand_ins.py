@@ -9,7 +9,7 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from gi.core.errors import SourceError
+from gi.core.errors import SourceError, WorkerError
 from gi.core.types import Cost, Edit, Failed, LineType, Offspring, Origin, Program, Refused, Scored, Task, Try
 from gi.search.parts import Parts
 from tests.small_run import DIAGNOSIS, PICTURE
@@ -92,7 +92,7 @@ def outcome(job):
     if width % 7 == 0:
         return Failed("measure", "nan", "an output for a sample to score is not finite", cost)
     if job.weights_path is not None and not written(Path(job.weights_path), job.text):
-        return Failed("worker", "FileNotFoundError", job.weights_path, cost)
+        raise WorkerError(f"{Path(job.weights_path).parent} takes no weights")
     return Scored(values(job, width, depth), cost, diagnosis=DIAGNOSIS if job.split == "test" else None)
 
 

@@ -7,6 +7,7 @@ from typing import get_args
 
 import pytest
 
+from gi.core.errors import WorkerError
 from gi.core.objectives import FINAL_FIGURES, OBJECTIVES
 from gi.core.protocols import Job
 from gi.core.types import Failed, Scored, Stage
@@ -106,11 +107,10 @@ class ExecutorContract:
         assert self.result(executor, self.bad, weights_path=str(path.with_name("bad.pt")))
         assert [each.name for each in path.parent.iterdir()] == ["it.pt"]
 
-    def test_weights_that_cannot_be_written_are_a_failure(self, executor, tmp_path):
+    def test_weights_that_cannot_be_written_are_no_fault_of_the_candidate(self, executor, tmp_path):
         (tmp_path / "file").write_text("")
-        outcome = self.result(executor, weights_path=str(tmp_path / "file" / "it.pt"))
-        assert isinstance(outcome, Failed)
-        assert outcome.stage == "worker"
+        with pytest.raises(WorkerError, match="takes no weights"):
+            self.result(executor, weights_path=str(tmp_path / "file" / "it.pt"))
 
     def test_weights_of_the_parent_that_are_not_there_stop_nothing(self, executor, tmp_path):
         assert isinstance(self.result(executor, inherit_from=str(tmp_path / "gone.pt")), Scored)

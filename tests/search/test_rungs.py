@@ -10,7 +10,7 @@ from gi.archive import Archive, front_members, run_summary
 from gi.core.errors import BudgetError
 from gi.core.settings import PROMOTED_SHARE, RunConfig
 from gi.core.types import Cost, Failed, Scored
-from gi.search.events import Planned
+from gi.search.events import Doing, Planned
 from gi.search.evolve import evolve, resume
 from tests.search.test_evolve import Interrupting, dumped, twinned
 from tests.stand_ins import SEEDS, outcome, parts, shuffled_delay_s, slow
@@ -183,7 +183,7 @@ def test_every_survival_and_lag_gives_a_run(tmp_path, survival, lag):
 def test_the_plan_comes_before_everything_else_and_counts_what_is_trained(tmp_path):
     events = []
     evolve(changed(generations=3), tmp_path, workers=2, parts=parts(), on_event=events.append)
-    plan, *_ = events
+    plan = next(event for event in events if not isinstance(event, Doing))
     assert isinstance(plan, Planned)
     assert plan.programs == 6 + 3 * 6
     assert [images for images, _ in plan.rungs] == list(RUNGS)
