@@ -15,6 +15,7 @@ from gi.core.types import Block, Origin
 from gi.corpus.classes import ModuleClass, module_classes
 from gi.corpus.flatten import UnusableError, flattened
 from gi.harvest import Harvest, Progress
+from gi.source.gate.passing import STRICT
 from gi.source.model_file.class_calls import block_of
 from gi.trace.classes.client import TrialWorker
 
@@ -68,6 +69,9 @@ class _Trials:
         try:
             with self._reading:
                 source, name = flattened(candidate.package, candidate.module, candidate.name)
+                # Python 3.11 counts the depth of a tree for all threads at once: two that parse fail with SystemError.
+                # So the gate reads here, and remembers what the worker's client is about to ask.
+                STRICT.refusal(source, name)
         except UnusableError as error:
             return TriedClass(candidate.name, candidate.origin, None, error.reason, error.detail)
         worker = self._free.get()

@@ -38,7 +38,7 @@ def test_an_unknown_name_is_an_attribute_error():
 
 
 #: Options of the command line alone: its two verbs in one, and the form of what it prints.
-PRINTED = {"help", "resume", "as_json", "form", "as_csv", "isolation"}
+PRINTED = {"help", "resume", "as_json", "form", "as_csv", "isolation", "log_to"}
 #: Arguments of a call alone: what the command line prints, it takes from these.
 CALLED = {"tell", "on_event", "on_progress", "command", "isolation"}
 

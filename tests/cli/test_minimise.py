@@ -88,7 +88,7 @@ def test_a_minimised_winner_is_exported_with_its_figures(finished, tmp_path, cap
         assert run(["export", str(folder), id_, "--minimise", *limits, "--weights", "--json", "-o", str(out)]) == 0
         answers.append(json.loads(capsys.readouterr().out))
         assert out.is_file()
-        assert out.with_suffix(".pt").is_file()
+        assert out.with_suffix(".safetensors").is_file()
     first, second = (answer["explanation"] for answer in answers)
     assert first["changes"] == second["changes"]  # at any number of workers
     assert first["text"] == second["text"]
