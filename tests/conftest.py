@@ -13,6 +13,7 @@ from gi.data.dataset import Dataset, load_dataset
 from gi.sandbox.server import ForkServer, warm_server
 from gi.train.executor import LocalExecutor
 from tests.checking import InProcess
+from tests.stand_ins import OPEN
 
 # A busy machine is no fault of an example.
 settings.register_profile("untimed", deadline=None)
@@ -46,7 +47,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 @pytest.fixture(scope="session")
 def executor(server: ForkServer, digits: Dataset) -> Iterator[LocalExecutor]:
     config = RunConfig(dataset="digits", images=2000, memory_limit_mb=1024, cpu_limit_s=20, wall_limit_s=60)
-    with LocalExecutor(digits, config, workers=2) as local:
+    with LocalExecutor(digits, config, workers=2, gate=OPEN) as local:
         yield local
 
 

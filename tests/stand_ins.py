@@ -26,6 +26,9 @@ class OpenGate:
     def refusal(self, text, entry):
         return None
 
+    def require(self, text, entry, what):
+        pass
+
 
 OPEN = OpenGate()
 

@@ -1,114 +1,60 @@
-"""How often the gate refuses what it should let through: `run.py PACKAGE...`, by default torchvision.
+"""How often the gate refuses what it should let through: `run.py [PACKAGE...]`.
 
-Each module class of a package, with all that it uses, is one text, as a block would bring it into a program. A class
-that needs a package that no program may import is counted apart: the gate never sees it.
+A package is `torchvision`, as installed, or one of `corpus/packages.toml`, whose pinned wheel is fetched (by default
+torchvision, timm and pytorchcv). Each module class, with all that it uses and without what it does not need to
+compute, is one text, as a block would bring it into a program. A class that needs a package that no program may import
+is counted apart: the gate never sees it. Blocks are the classes that `experiments/07-blocks` found to work as one.
 """
 
-import ast
+import argparse
 import csv
 import json
-import sys
-import tempfile
 import time
 from collections import Counter
 from pathlib import Path
 
+from gi.core.settings import cache_folder
 from gi.corpus.classes import ModuleClass, module_classes
 from gi.corpus.flatten import UnusableError, flattened
-from gi.harvest import harvest
+from gi.harvest import harvest, packages
 from gi.source.gate.gate import refusals
 from gi.source.gate.refusal import GateRefusal
 
 HERE = Path(__file__).parent
+PACKAGES = ("torchvision", "timm", "pytorchcv")
 
 
-def text_of(one: ModuleClass) -> str:
+def text_of(one: ModuleClass) -> tuple[str, str]:
     try:
-        return flattened(one.package, one.module, one.name)[0]
+        return flattened(one.package, one.module, one.name)
     except UnusableError:
-        return ""
-
-
-class Bare(ast.NodeTransformer):
-    """Takes out what a class does not need to compute.
-
-    Its package's usage log, its texts, the reading of old files, what marks or fuses it for a tracer or a quantiser.
-    """
-
-    LOG = "_log_api_usage_once"
-    MARK = "torch.fx.wrap"
-    MEMBERS = frozenset(
-        {
-            "__repr__",
-            "extra_repr",
-            "_load_from_state_dict",
-            "_version",
-            "__annotations__",
-            "__constants__",
-            "fuse_model",
-            "_fuse_modules",
-        }
-    )
-
-    def visit_Expr(self, node: ast.Expr) -> ast.stmt | None:
-        called = ast.unparse(node.value.func) if isinstance(node.value, ast.Call) else ""
-        return ast.copy_location(ast.Pass(), node) if called == self.LOG else None if called == self.MARK else node
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST | None:
-        node.decorator_list = [d for d in node.decorator_list if ast.unparse(d) != self.MARK]
-        return None if node.name in {self.LOG, *self.MEMBERS} else self.generic_visit(node)
-
-    def visit_Assign(self, node: ast.Assign) -> ast.stmt | None:
-        return None if isinstance(t := node.targets[0], ast.Name) and t.id in self.MEMBERS else node
-
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt | None:
-        return None if isinstance(node.target, ast.Name) and node.target.id in self.MEMBERS else node
-
-    def visit_ClassDef(self, node: ast.ClassDef) -> ast.stmt:
-        self.generic_visit(node)
-        node.body = node.body or [ast.Pass()]
-        return node
-
-
-def bare(text: str) -> str:
-    """The text without what `Bare` takes out, and without the imports that nothing uses then."""
-    tree = Bare().visit(ast.parse(text))
-    imports = [n for n in tree.body if isinstance(n, (ast.Import, ast.ImportFrom))]
-    rest = [n for n in tree.body if n not in imports]
-    body = "\n".join(map(ast.unparse, rest))
-    used = {node.id for statement in rest for node in ast.walk(statement) if isinstance(node, ast.Name)}
-    for node in imports:
-        if getattr(node, "module", "") != "__future__":
-            dotted = {a.name for a in node.names if not a.asname and "." in a.name and f"{a.name}." not in body}
-            node.names = [a for a in node.names if (a.asname or a.name.split(".")[0]) in used and a.name not in dotted]
-    tree.body = [*(node for node in imports if node.names), *rest]
-    return ast.unparse(ast.fix_missing_locations(tree))
+        return "", ""
 
 
 def measured(package: str) -> dict[str, object]:
-    with tempfile.TemporaryDirectory() as cache:
-        classes = list(module_classes(harvest(package, cache=Path(cache))))
-    texts = {f"{one.origin.path}:{one.name}": text_of(one) for one in classes}
-    seen = {name: text for name, text in texts.items() if text}
-    blocks = blocks_of(package)
+    source = next((p.source for p in packages() if p.name == package), package)
+    classes = list(module_classes(harvest(source, cache=cache_folder())))
+    texts = {f"{one.origin.path}:{one.name}": (one, *text_of(one)) for one in classes}
+    seen = {name: text for name, text in texts.items() if text[1]}
     start = time.process_time()
-    found = {name: refusals(text) for name, text in seen.items()}
+    found = {name: refusals(text, spelled) for name, (_, text, spelled) in seen.items()}
     spent_s = time.process_time() - start
+    blocks = blocks_of(package)
     return {
         "package": package,
         "classes": len(classes),
         "need another package or too much code": len(texts) - len(seen),
         "ms a text": round(1000 * spent_s / len(seen), 1),
-        "as harvested": counted(found),
-        "bare": counted({name: refusals(bare(text)) for name, text in seen.items()}),
-        "blocks as harvested": counted({name: each for name, each in found.items() if name in blocks}),
-        "blocks bare": counted({name: refusals(bare(seen[name])) for name in seen if name in blocks}),
+        "all": counted(found),
+        "blocks": counted({name: each for name, each in found.items() if name in blocks}),
     }
 
 
 def blocks_of(package: str) -> set[str]:
-    """The classes that become blocks, and so are what programs get, by `experiments/07-blocks`."""
+    """The classes that become blocks, and so are what programs get, where that table has the package."""
     table = HERE.parent / "07-blocks" / f"{package}.csv"
+    if not table.is_file():
+        return set()
     with table.open(newline="") as file:
         return {f"{row['path']}:{row['class']}" for row in csv.DictReader(file) if not row["reason"]}
 
@@ -124,16 +70,20 @@ def counted(found: dict[str, tuple[GateRefusal, ...]]) -> dict[str, object]:
         "share": round(len(refused) / max(len(found), 1), 3),
         "by rule": dict(rules.most_common()),
         "by this rule alone": dict(alone.most_common()),
-        "details": dict(sorted(details.items(), key=lambda one: (-one[1], one[0]))[:60]),
-        "classes refused": {name: str(each[0]) for name, each in sorted(refused.items())},
+        "details": dict(sorted(details.items(), key=lambda one: (-one[1], one[0]))[:40]),
     }
 
 
 def main() -> None:
-    answers = [measured(package) for package in sys.argv[1:] or ["torchvision"]]
-    (HERE / "results.json").write_text(json.dumps(answers, indent=1) + "\n")
-    for answer in answers:
-        print(json.dumps(answer, indent=1))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("packages", nargs="*", default=PACKAGES)
+    parser.add_argument("--out", type=Path, default=HERE / "results.json")
+    options = parser.parse_args()
+    answers = []
+    for package in options.packages:
+        answers.append(measured(package))
+        options.out.write_text(json.dumps(answers, indent=1) + "\n")
+    print(json.dumps(answers, indent=1))
 
 
 if __name__ == "__main__":

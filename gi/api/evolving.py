@@ -5,6 +5,7 @@ import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -14,7 +15,9 @@ from gi.api.isolating import isolated, missing_layers_text
 from gi.api.model_file import ModelFile, argument_texts, fitted_text, read_model, seed_program
 from gi.api.runs import Run
 from gi.api.telling import WARNING, OnProgress, Tell, log, no_progress, tell_dataset
+from gi.api.trusting import model_gate, run_gate
 from gi.core.errors import ConfigError, GiError
+from gi.core.quoting import shown
 from gi.core.settings import (
     WALL_FOR_CPU,
     RunConfig,
@@ -26,6 +29,7 @@ from gi.core.settings import (
 )
 from gi.sandbox.isolation import Isolation
 from gi.sandbox.process_cpu import CpuClock
+from gi.source.gate.passing import STRICT, Gate
 
 if TYPE_CHECKING:
     from gi.archive import Archive
@@ -72,6 +76,7 @@ def evolve(
     inherit: bool = False,
     cache: bool = True,
     out: str | Path | None = None,
+    trust: bool = False,
     isolation: Isolation | None = None,
     tell: Tell = log,
     on_event: "Callable[[RunEvent], None] | None" = None,
@@ -97,6 +102,7 @@ def evolve(
         clock: "model" computes times from the program in place of measuring them: equal on every machine.
         corpus: The corpus file to borrow lines from; the default one is built first where it is missing.
         out: The run's folder, new or empty; runs/DATASET-N by default.
+        trust: Run `model` though the gate refuses it. What its offspring borrow is read as ever.
         isolation: "auto", "strict" or "off"; None leaves it to $GI_ISOLATION.
         tell: Takes the lines on what was read, what is odd and what was written; Python's `logging` by default.
         on_event: Called with each record of `gi.search.events` as it happens.
@@ -105,12 +111,15 @@ def evolve(
 
     Raises:
         GiError: One line each. `ConfigError` for an option out of range, `DatasetError`, `SourceError` for a model that
-            does not fit, `ArchiveError` for a folder that cannot take a run, `BudgetError` for a budget that is too
-            short, `RunError` where no seed program can be evaluated or the disk is full.
+            does not fit or that the gate refuses, `ArchiveError` for a folder that cannot take a run, `BudgetError` for
+            a budget that is too short, `RunError` where no seed program can be evaluated or the disk is full.
     """
     if arguments and model is None:
         raise ConfigError(f"--arg {argument_texts(arguments)[0]}: it is for a model of your own; pass MODEL.py too.")
+    if trust and model is None:
+        raise ConfigError("--trust: it is for a model of your own; pass MODEL.py too, or --resume RUN.")
     own = None if model is None else read_model(str(model), argument_texts(arguments))
+    gate = STRICT if own is None else model_gate(own, trust=trust)
     limit_s = _PLAIN.cpu_limit_s if cpu_limit is None and own is None else cpu_limit
     config = RunConfig(
         dataset=str(dataset) if isinstance(dataset, str | Path) else "arrays", generations=generations,
@@ -127,21 +136,23 @@ def evolve(
     folder = next_run_folder(config.dataset) if out is None else Path(out)
     arrays = None if isinstance(dataset, str | Path) else dataset
     import gi.search.evolve
+    from gi.search.parts import default_parts
 
     notify = on_event or _nobody
     with isolated(isolation), ExitStack() as held:
         _tell_missing_layers(tell)
         used = CpuClock()
-        config = _with_data(config, folder, arrays, own, held, tell=tell, notify=notify)
+        config = _with_data(config, folder, arrays, own, gate, held, tell=tell, notify=notify)
         _tell_lag(config, num_workers, tell)
         # Once for all runs of this machine, and so no part of what this one costs.
         with used.paused():
             _prepare_corpus(config, tell, on_progress)
         seeds = None if own is None else (seed_program(own),)
         summary = gi.search.evolve.evolve(
-            config, folder, seeds=seeds, workers=num_workers, on_event=on_event, command=command, clock=used
-        )
-    return _ended(Path(summary.run), summary.state, tell)
+            config, folder, seeds=seeds, parts=partial(default_parts, gate=gate), workers=num_workers,
+            on_event=on_event, command=command, clock=used,
+        )  # fmt: skip
+    return _ended(Run(Path(summary.run), trust=trust), summary.state, gate, tell)
 
 
 def resume(
@@ -151,6 +162,7 @@ def resume(
     budget: str | float | None = None,
     time: str | float | None = None,
     workers: int | None = None,
+    trust: bool = False,
     isolation: Isolation | None = None,
     tell: Tell = log,
     on_event: "Callable[[RunEvent], None] | None" = None,
@@ -158,17 +170,22 @@ def resume(
 ) -> Run:
     """Goes on with a run exactly where it stopped; a finished one is left as it is. `gi evolve --resume` calls this.
 
-    `generations`, `budget` and `time`, of the whole run, replace the stored ones; the rest is as for `evolve`. Where
-    the run file is damaged or gone, a run goes back to the copy that its last generation left, and `tell` says so.
-    Raises `ArchiveError` where there is no run or another process has it, `ConfigError` for fewer generations than the
-    run was given, `BudgetError` for a budget or a time that it has used up.
+    `generations`, `budget` and `time`, of the whole run, replace the stored ones; the rest is as for `evolve`. A model
+    that needed `trust` needs it again, unless `run` is a `Run` that has it: a run's file cannot claim it. Where the run
+    file is damaged or gone, a run goes back to the copy that its last generation left, and `tell` says so.
+
+    Raises `SourceError` where the gate refuses what the run started from, `ArchiveError` where there is no run or
+    another process has it, `ConfigError` for fewer generations than the run was given, `BudgetError` for a budget or a
+    time that it has used up.
     """
     import gi.search.evolve
     from gi.archive import Archive, go_back
     from gi.data.dataset import run_dataset
     from gi.search.events import Doing
+    from gi.search.parts import default_parts
 
     folder = run.path if isinstance(run, Run) else Path(run)
+    trust = trust or (isinstance(run, Run) and run.trust)
     num_workers = _workers(workers)
     with isolated(isolation):
         _tell_missing_layers(tell)
@@ -176,15 +193,18 @@ def resume(
         if (back := go_back(folder)) is not None:
             tell(f"{WARNING}{back}")
         with Archive.open(folder) as archive:
-            config = archive.run().config
+            config, gate = archive.run().config, run_gate(archive, trust=trust)
+            for seed in archive.seeds():  # the run may be somebody else's, and so may the file that it started from
+                gate.require(seed.text, config.entry, f"{folder}: {shown(seed.origin.path)}")
             (on_event or _nobody)(Doing(f"reading {config.dataset_name}"))
             tell_dataset(run_dataset(config), tell)
             _tell_lag(config, num_workers, tell)
         summary = gi.search.evolve.resume(
-            folder, generations=generations, budget_cpu_s=_seconds(budget, "budget"), time_s=_seconds(time, "time"),
-            workers=num_workers, on_event=on_event, command=command, clock=used,
+            folder, parts=partial(default_parts, gate=gate), generations=generations,
+            budget_cpu_s=_seconds(budget, "budget"), time_s=_seconds(time, "time"), workers=num_workers,
+            on_event=on_event, command=command, clock=used,
         )  # fmt: skip
-    return _ended(folder, summary.state, tell)
+    return _ended(Run(folder, trust=trust), summary.state, gate, tell)
 
 
 def next_run_folder(dataset: str) -> Path:
@@ -193,7 +213,7 @@ def next_run_folder(dataset: str) -> Path:
     return next(folder for n in itertools.count(1) if not (folder := Path("runs", f"{name}-{n}")).exists())
 
 
-def exported_text(archive: "Archive") -> str:
+def exported_text(archive: "Archive", gate: Gate = STRICT) -> str:
     """Writes the best of the front to RUN/best/model.py; one line on that, or on why there is none.
 
     Hours of search stand behind the front: no fault of the export may cost it, not even one that is gi's own.
@@ -204,7 +224,7 @@ def exported_text(archive: "Archive") -> str:
         from gi.export import best_member, export_best
 
         chosen = best_member(front_members(archive), archive.run().objectives, BEST)
-        without = export_best(archive, chosen.id, folder / "best" / "model.py")
+        without = export_best(archive, chosen.id, folder / "best" / "model.py", gate=gate)
         metric = archive.run().config.objective(BEST).title
     except Exception as error:
         told = str(error) if isinstance(error, GiError | OSError) else f"{type(error).__name__} {error}"
@@ -220,6 +240,7 @@ def _with_data(
     folder: Path,
     arrays: ArraySet | None,
     own: ModelFile | None,
+    gate: Gate,
     held: ExitStack,
     *,
     tell: Tell,
@@ -245,7 +266,7 @@ def _with_data(
         from gi.trace.client import CheckWorker
 
         notify(Doing(f"fitting {own.entry} to it"))
-        fitted_text(own, dataset.task, held.enter_context(CheckWorker(entry=own.entry)), tell=tell)
+        fitted_text(own, dataset.task, held.enter_context(CheckWorker(entry=own.entry, gate=gate)), tell=tell)
     if config.index is not None:
         from gi.kernels.donors.from_index import index_pack
         from gi.kernels.index.reader import Index
@@ -263,16 +284,16 @@ def _prepare_corpus(config: RunConfig, tell: Tell, on_progress: OnProgress) -> N
         build_default_corpus(tell=tell, on_progress=on_progress)
 
 
-def _ended(folder: Path, state: str, tell: Tell) -> Run:
+def _ended(run: Run, state: str, gate: Gate, tell: Tell) -> Run:
     """The run, with the best of its front exported where it came to its end."""
     from gi.archive import Archive
 
     if state == "interrupted":
-        tell(f"interrupted; go on with: gi evolve --resume {folder}")
+        tell(f"interrupted; go on with: gi evolve --resume {run.path}" + (" --trust" if run.trust else ""))
     else:
-        with Archive.open(folder) as archive:
-            tell(exported_text(archive))
-    return Run(folder)
+        with Archive.open(run.path) as archive:
+            tell(exported_text(archive, gate))
+    return run
 
 
 def _tell_missing_layers(tell: Tell) -> None:

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from gi.api.html import individual_html
 from gi.api.images import ImageInput, ImagePreparation
-from gi.core.errors import RunError
+from gi.core.errors import RunError, SourceError
 from gi.core.settings import RunConfig
 from gi.core.types import Failed
+from gi.source.gate.passing import STRICT, Gate
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -28,7 +29,8 @@ class RunIndividual:
     `values` are the figures of its longest training in the search, by objective (the error on the validation split), {}
     where it was not evaluated, or failed: `failure` then says how. `validation_errors` and `test_errors` are those of
     its final trainings, one for each seed, by the run's metric. `parents` are ids. `weights` is the file of trained
-    weights, a state dict, or its bytes (`held`); None where it was not trained to the end.
+    weights, a state dict, or its bytes (`held`); None where it was not trained to the end. `gate` decides whether its
+    program may be run, here and in a worker.
     """
 
     id: str
@@ -43,6 +45,7 @@ class RunIndividual:
     config: RunConfig
     weights: Path | bytes | None
     preparation: ImagePreparation | None = field(default=None, compare=False)
+    gate: Gate = field(default=STRICT, compare=False)
 
     def build(self, *, trained: bool = True) -> "nn.Module":
         """Its network, a plain `torch.nn.Module` on the CPU: with its trained weights, in evaluation mode.
@@ -52,10 +55,17 @@ class RunIndividual:
         **This runs the program's code in your own process**, with all that your process may do; lines of it may come
         from harvested repositories. Read `source` first, or let `predict` run it in a confined worker.
 
-        Raises `RunError` where the run has no trained weights of it, `SourceError` where the program fails.
+        Raises `RunError` where the run has no trained weights of it, `SourceError` where the program fails, and where
+        the gate refuses it.
         """
         from gi.api.building import built
 
+        refusal = self.gate.refusal(self.source, self.config.entry)
+        if refusal is not None:
+            raise SourceError(
+                f"program {self.id[:8]} is refused by the gate, {refusal}: here it would run without a sandbox. Where "
+                f"its `source` is your own code, open the run by gi.open_run({str(self.run)!r}, trust=True)."
+            )
         return built(self.id, self.source, self.config.entry, self.trained_weights() if trained else None)
 
     def inputs(self, images: ImageInput) -> "Tensor":
@@ -70,7 +80,8 @@ class RunIndividual:
 
         `images` are arrays (n, h, w), (n, h, w, c) or (n, c, h, w), uint8 or numbers from 0 to 1, or image files. The
         program runs in a confined worker process. Raises `RunError` where the run has no trained weights of it, and
-        where it fails; `DatasetError` for images of another shape, and where the run's data set is gone.
+        where it fails; `SourceError` where the gate refuses it; `DatasetError` for images of another shape, and where
+        the run's data set is gone.
         """
         names = np.array(self.prepared().class_names)
         chosen: NDArray[np.str_] = names[self.predict_proba(images).argmax(axis=1)]
@@ -96,7 +107,9 @@ class RunIndividual:
         from gi.export import export_model
 
         with Archive.open(self.run) as archive:
-            return export_model(archive, self.id, Path(out), weights=weights, onnx=onnx, pt2=pt2, force=force)
+            return export_model(
+                archive, self.id, Path(out), weights=weights, onnx=onnx, pt2=pt2, force=force, gate=self.gate
+            )
 
     def held(self) -> "RunIndividual":
         """The same with all that it needs to build and predict: the run's folder may go, and pickling keeps it."""

@@ -16,6 +16,7 @@ from gi.core.types import Origin, Program, Task
 
 if TYPE_CHECKING:
     from gi.core.trace import Stopped
+    from gi.source.gate.passing import Gate
     from gi.trace.client import CheckWorker
 
 
@@ -63,6 +64,7 @@ def read_model(given: str, arguments: Sequence[str] = ()) -> ModelFile:
     try:
         # Line ends of any kind become plain: the patch puts the file's own back.
         text = re.sub(r"\r\n?", "\n", decode(content))
+        _refuse_unreadable(text)
         _refuse_siblings(path, _parsed(text))
         entry = entry_of(text, name, arguments)
     except SourceError as error:
@@ -100,7 +102,7 @@ def fitted_text(model: ModelFile, task: Task, check: "CheckWorker", *, tell: Tel
     return result.text
 
 
-def refuse_broken(model: ModelFile, text: str, task: Task) -> None:
+def refuse_broken(model: ModelFile, text: str, task: Task, gate: "Gate") -> None:
     """Runs a text made from a model once as its user would. Raises `RunError` where it is not built, or does not run.
 
     A file that was not changed is left as it is: its own defaults may be for other images.
@@ -113,6 +115,8 @@ def refuse_broken(model: ModelFile, text: str, task: Task) -> None:
     if text == model.as_it_is.text:
         return
     entries = entries_of_user(text, model.entry)
+    for entry in entries:
+        gate.require(text, entry, str(model.path))
     # A worker of its own: as a user would, with torch's compilers and without the tracing that other checks need.
     with WarmWorker("gi.trace.as_user:handle", wall_limit_s=_USER_LIMIT_S, memory_mb=_USER_MEMORY_MB) as worker:
         try:
@@ -143,6 +147,15 @@ def seed_program(model: ModelFile) -> Program:
     root = next((folder for folder in path.parents if (folder / ".git").exists()), path.parent)
     origin = Origin(str(root), "", path.relative_to(root).as_posix(), 1, "unknown")
     return Program(model.text, origin, model.content)
+
+
+def _refuse_unreadable(text: str) -> None:
+    """Raises `SourceError` for a text that is too long or nests too deeply for gi's parsers, which have no bound."""
+    from gi.source.gate.text import text_refusals
+
+    for refusal in text_refusals(text):
+        place = f"{refusal.line}:{refusal.column + 1}"
+        raise SourceError(f"{place}: {refusal.detail}: gi reads no such file.")
 
 
 def _refuse_siblings(path: Path, tree: ast.Module) -> None:
@@ -204,6 +217,11 @@ def _why(model: ModelFile, stopped: "Stopped") -> str:
         "worker": f"{model.entry} cannot be tried",
     }
     place = f"{model.path}:{stopped.line}" if stopped.line else str(model.path)
+    if stopped.stage == "gate":
+        from gi.source.gate.passing import trust_advice
+
+        advice = trust_advice(stopped.reason)
+        return f"{place}: refused by the gate, {stopped.reason}: {stopped.detail}: {advice}."
     said, advice = _explained(model, stopped)
     advice = f" ({advice})" if advice else ""
     return f"{place}: {what.get(stopped.stage, f'its {stopped.stage} fails')}: {said}{advice}"

@@ -26,9 +26,11 @@ _IMAGES, _WEIGHTS, _OUTPUTS = "images.npy", "weights.pt", "outputs.npy"
 def probabilities(individual: "RunIndividual", pixels: Pixels) -> Probabilities:
     """The probability (n, classes) of each class for `pixels` (n, c, h, w): the softmax of the network's outputs.
 
-    Raises `RunError` where the individual has no trained weights, where it fails, or its worker ends.
+    Raises `RunError` where the individual has no trained weights, where it fails, or its worker ends, `SourceError`
+    where the gate refuses its program.
     """
     weights, preparation, entry = individual.trained_weights(), individual.prepared(), individual.config.entry
+    individual.gate.require(individual.source, entry, f"program {individual.id[:8]}")
     num_classes = preparation.task.num_classes
     with tempfile.TemporaryDirectory(prefix="gi-predict-") as scratch:
         folder = Path(scratch).resolve()

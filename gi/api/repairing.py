@@ -6,6 +6,7 @@ from pathlib import Path
 from gi.api.isolating import isolated
 from gi.api.model_file import argument_texts, fitted_text, read_model, refuse_broken
 from gi.api.telling import Tell, log
+from gi.api.trusting import model_gate
 from gi.core.errors import ConfigError
 from gi.core.types import Task
 from gi.sandbox.isolation import Isolation
@@ -17,20 +18,22 @@ def repair(
     arguments: Sequence[str] | Mapping[str, object] = (),
     input_shape: tuple[int, int, int] = (1, 28, 28),
     classes: int = 10,
+    trust: bool = False,
     isolation: Isolation | None = None,
     tell: Tell = log,
 ) -> str:
     """The text of a model file made to fit images of a shape (channels, height, width) and a number of classes.
 
     `model` is "FILE" or "FILE:NAME", where NAME is a class or a factory function, built with `arguments`, {"depth": 18}
-    or ["depth=18"]. Its code runs in a confined worker; the file stays as it is.
+    or ["depth=18"]. Its code runs in a confined worker; the file stays as it is. With `trust` it runs though the gate
+    refuses it.
 
-    Raises `SourceError` where it cannot be read, built or made to fit, `ConfigError` for a shape or a name that is
-    none, `RunError` where the text does not run.
+    Raises `SourceError` where it cannot be read, built or made to fit, and where the gate refuses it, `ConfigError` for
+    a shape or a name that is none, `RunError` where the text does not run.
     """
     from gi.source.model_file.patching import plain_text
 
-    return plain_text(repaired_content(model, task_of(input_shape, classes), arguments, isolation, tell))
+    return plain_text(repaired_content(model, task_of(input_shape, classes), arguments, isolation, tell, trust=trust))
 
 
 def repaired_content(
@@ -39,15 +42,18 @@ def repaired_content(
     arguments: Sequence[str] | Mapping[str, object] = (),
     isolation: Isolation | None = None,
     tell: Tell = log,
+    *,
+    trust: bool = False,
 ) -> bytes:
     """The same as the bytes of a file, in the encoding and with the line ends that the user's own has."""
     from gi.source.model_file.patching import plain_text
     from gi.trace.client import CheckWorker
 
     read = read_model(str(model), argument_texts(arguments))
-    with isolated(isolation), CheckWorker(entry=read.entry) as check:
+    gate = model_gate(read, trust=trust)
+    with isolated(isolation), CheckWorker(entry=read.entry, gate=gate) as check:
         content = read.patched(fitted_text(read, task, check, tell=tell))
-        refuse_broken(read, plain_text(content), task)
+        refuse_broken(read, plain_text(content), task, gate)
     return content
 
 

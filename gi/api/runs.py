@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from gi.api.html import front_html, run_html
 from gi.api.individuals import RunIndividual
+from gi.api.trusting import run_gate
 from gi.core.errors import ConfigError
 from gi.core.settings import RunConfig
 
@@ -16,9 +17,12 @@ if TYPE_CHECKING:
     from gi.core.types import Individual
 
 
-def open_run(path: str | Path) -> "Run":
-    """The run in a folder, finished or under way. Raises `ArchiveError` where there is none."""
-    run = Run(Path(path))
+def open_run(path: str | Path, *, trust: bool = False) -> "Run":
+    """The run in a folder, finished or under way. Raises `ArchiveError` where there is none.
+
+    With `trust` the user vouches for the model that the run started from: see `gi.evolve`.
+    """
+    run = Run(Path(path), trust=trust)
     run.config  # noqa: B018 (refuses what is no run now, and not at the first question)
     return run
 
@@ -51,10 +55,14 @@ class Front(Sequence[RunIndividual]):
 
 
 class Run:
-    """A run in its folder `path`. Each question is answered by the run's file as it is then, so a run may go on."""
+    """A run in its folder `path`. Each question is answered by the run's file as it is then, so a run may go on.
 
-    def __init__(self, path: Path) -> None:
+    `trust` says that what the run started from may be run though the gate refuses it.
+    """
+
+    def __init__(self, path: Path, *, trust: bool = False) -> None:
         self.path = path
+        self.trust = trust
 
     @cached_property
     def config(self) -> RunConfig:
@@ -146,6 +154,7 @@ class Run:
             run=archive.folder,
             config=self.config,
             weights=next((path for path in files if path.is_file()), None),
+            gate=run_gate(archive, trust=self.trust),
         )
 
     def __repr__(self) -> str:

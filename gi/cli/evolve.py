@@ -13,7 +13,7 @@ from click.core import ParameterSource
 
 from gi.cli.corpus_file import DEFAULT_CORPUS
 from gi.cli.data_set import image_size_option, parse_image_size
-from gi.cli.options import Form, answer_form, arguments_option, isolation, print_answer, tell
+from gi.cli.options import Form, answer_form, arguments_option, isolation, print_answer, tell, trust_option
 from gi.core.errors import ConfigError
 from gi.core.figures import duration_text
 from gi.core.objectives import METRICS, OBJECTIVES
@@ -143,6 +143,7 @@ _DEFAULT: dict[str, Any] = {field.name: field.default for field in dataclasses.f
     help="Go on with a run; beside it: --generations, --budget, --time.",
 )
 @isolation
+@trust_option
 @answer_form
 @arguments_option
 @click.argument("model", required=False, metavar="[MODEL.py[:NAME]]")
@@ -166,7 +167,7 @@ def evolve(
     with _Watching(log_to) as watching:
         told: dict[str, Any] = {"tell": tell, "on_event": watching.on_event, "command": tuple(sys.argv[1:])}
         if resume:
-            run = gi.api.evolving.resume(resume, **_given_beside_resume(ctx), **told)
+            run = gi.api.evolving.resume(resume, trust=options["trust"], **_given_beside_resume(ctx), **told)
         else:
             run = gi.api.evolving.evolve(**_parsed(**options), on_progress=watching.on_progress, **told)
     return _finish(run, form)
@@ -227,7 +228,7 @@ def _given_beside_resume(ctx: click.Context) -> dict[str, Any]:
 
 
 _REPLACED = ("workers", "generations", "budget", "time")
-_WITH_RESUME = ("resume", "isolation", "log_to", "as_json", "as_csv", *_REPLACED)
+_WITH_RESUME = ("resume", "isolation", "trust", "log_to", "as_json", "as_csv", *_REPLACED)
 
 
 def _parsed(*, objectives: str, index: str, image_size: str | None, **same: Any) -> dict[str, Any]:

@@ -1,14 +1,16 @@
 """`gi export`: an individual of a run as files, whole or less what it does not need."""
 
 import dataclasses
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
+from gi.api.trusting import run_gate
 from gi.cli.limits import parse_limits, refuse_unused_limits, training_limits
-from gi.cli.options import Form, answer_form, isolation, print_answer, run_folder, say, tell
+from gi.cli.options import Form, answer_form, isolation, print_answer, run_folder, say, tell, trust_option
 from gi.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from gi.explain import Explanation, Verdict
     from gi.export import Subject
     from gi.export.formats import Format
+    from gi.source.gate.passing import Gate
 
 
 @click.command()
@@ -70,6 +73,7 @@ if TYPE_CHECKING:
 @training_limits
 @click.option("--force", is_flag=True, help="Replace files that exist.")
 @isolation
+@trust_option
 @answer_form
 @click.pass_context
 def export(
@@ -86,6 +90,7 @@ def export(
     tidy: bool | None,
     minimise: bool,
     force: bool,
+    trust: bool,
     form: Form,
     **given: Any,
 ) -> None:
@@ -118,18 +123,20 @@ def export(
     if not minimise:
         refuse_unused_limits(ctx, "--minimise")
     if zoo:
-        ctx.exit(_zoo_written(run, zoo, kinds, force=force, form=form))
+        ctx.exit(_zoo_written(run, zoo, kinds, force=force, trust=trust, form=form))
     with Archive.open(run) as archive:
         chosen = id_ or best_member(front_members(archive), archive.run().objectives, best).id
         subject = individual_subject(archive, chosen)
+        gate = run_gate(archive, trust=trust)
+        gate.require(subject.text, archive.run().config.entry, f"program {subject.id[:8]}")
         if model:  # before a minimisation, which takes trainings
             refuse_others_beside(archive, subject, model, force=force)
-    explanation = _minimised(run, subject.id, given, quiet=form != "text") if minimise else None
+    explanation = _minimised(run, subject.id, given, gate, quiet=form != "text") if minimise else None
     with Archive.open(run) as archive:
         if hub:
-            files = _hub_written(archive, subject, explanation, hub, kinds, force, tidy)
+            files = _hub_written(archive, subject, explanation, hub, kinds, force, tidy, gate)
         else:
-            files = _written(archive, subject, explanation, model, patch, kinds, force, tidy)
+            files = _written(archive, subject, explanation, model, patch, kinds, force, tidy, gate)
     _tell(files, explanation, form)
 
 
@@ -152,26 +159,27 @@ def _hub_written(
     kinds: "Collection[Format]",
     force: bool,
     tidy: bool | None,
+    gate: "Gate",
 ) -> dict[str, Any]:
     """Writes a network's folder; its files, and the id of the program in it."""
     from gi.export import export_hub, minimised_subject, tidied_for_run
 
     subject = minimised_subject(archive, explanation) if explanation else subject
-    with tidied_for_run(archive, subject, tidy) as made:
-        written = export_hub(archive, made.subject, folder, kinds, force=force)
+    with tidied_for_run(archive, subject, tidy, gate=gate) as made:
+        written = export_hub(archive, made.subject, folder, kinds, force=force, gate=gate)
     if made.note:
         tell(made.note)
     return {"id": written.id, "hub": str(folder), "files": [str(path) for path in written.files]}
 
 
-def _zoo_written(run: Path, folder: Path, kinds: "Collection[Format]", *, force: bool, form: Form) -> int:
+def _zoo_written(run: Path, folder: Path, kinds: "Collection[Format]", *, force: bool, trust: bool, form: Form) -> int:
     """Writes the front's folder and says what is in it; the exit status, 1 where a format is missing."""
     from gi.archive import Archive
     from gi.export import export_zoo
     from gi.export.formats import TITLES
 
     with Archive.open(run) as archive:
-        zoo = export_zoo(archive, folder, kinds, force=force)
+        zoo = export_zoo(archive, folder, kinds, force=force, gate=run_gate(archive, trust=trust))
     for member in zoo.members:
         for kind, reason in member.reasons.items():
             tell(f"{member.id[:8]} cannot be written as {TITLES[kind]}: {reason}")
@@ -191,10 +199,10 @@ def _zoo_written(run: Path, folder: Path, kinds: "Collection[Format]", *, force:
     return 1 if any(member.reasons for member in zoo.members) else 0
 
 
-def _minimised(run: Path, id_: str, given: dict[str, Any], *, quiet: bool) -> "Explanation":
+def _minimised(run: Path, id_: str, given: dict[str, Any], gate: "Gate", *, quiet: bool) -> "Explanation":
     """Minimises an individual and tells of each verdict on stderr, and of the whole on stdout."""
     from gi.archive import Archive
-    from gi.jobs.minimise import MinimisationTools, minimise
+    from gi.jobs.minimise import MinimisationTools, default_tools, minimise
     from gi.report import print_explanation
 
     def on_verdict(verdict: "Verdict") -> None:
@@ -202,9 +210,8 @@ def _minimised(run: Path, id_: str, given: dict[str, Any], *, quiet: bool) -> "E
         tell(f"{verdict.status}: {change[:60]} ({verdict.reason})")
 
     tell(f"dropping what {id_[:8]} does not need")
-    explanation = minimise(
-        run, id_, parse_limits(given), means=MinimisationTools(workers=given["workers"]), on_verdict=on_verdict
-    )
+    means = MinimisationTools(workers=given["workers"], tools=partial(default_tools, gate=gate))
+    explanation = minimise(run, id_, parse_limits(given), means=means, on_verdict=on_verdict)
     if not quiet:
         with Archive.open(run) as archive:
             print_explanation(explanation, archive.run().config)
@@ -221,6 +228,7 @@ def _written(
     kinds: "Collection[Format]",
     force: bool,
     tidy: bool | None,
+    gate: "Gate",
 ) -> dict[str, Any]:
     """Writes the files; their names by kind, and the id of the program in them."""
     from gi.export import export_subject, minimised_subject, tidied_for_run
@@ -230,8 +238,8 @@ def _written(
     if patch:
         files |= _patch_written(archive, subject, patch, force)
     if model:
-        with tidied_for_run(archive, subject, tidy) as made:
-            written = export_subject(archive, made.subject, model, kinds, force=force)
+        with tidied_for_run(archive, subject, tidy, gate=gate) as made:
+            written = export_subject(archive, made.subject, model, kinds, force=force, gate=gate)
         if made.note:
             tell(made.note)
         files |= {key: path and str(path) for key, path in dataclasses.asdict(written).items()}

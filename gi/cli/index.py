@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gi.cli.options import Form, answer_form, print_answer, say, tell
+from gi.cli.options import Form, answer_form, print_answer, say, tell, trust_option
 from gi.core.errors import ConfigError
 
 if TYPE_CHECKING:
+    from gi.api.model_file import ModelFile
     from gi.kernels.index.addition import IndexSource
     from gi.kernels.index.build import Built
     from gi.kernels.index.reader import Index
+    from gi.source.gate.passing import Gate
 
 index_option = click.option(
     "--index", "folder", type=click.Path(path_type=Path), required=True, metavar="DIR", help="The folder of the index."
@@ -41,6 +43,7 @@ def index() -> None:
 @click.option("--licence", default="", metavar="SPDX", help="The licence, where no file beside the model tells.")
 @click.option("--origin", default="", metavar="URL", help="Where the files come from.")
 @click.option("--keep-untrained", is_flag=True, help="Take layers too whose weights look freshly drawn.")
+@trust_option
 @answer_form
 def build(
     *,
@@ -53,6 +56,7 @@ def build(
     licence: str,
     origin: str,
     keep_untrained: bool,
+    trust: bool,
     form: Form,
 ) -> int:
     """Add networks to an index; what it has already is left as it is.
@@ -61,6 +65,8 @@ def build(
     gi's own, with weights.
     """
     _refuse_unclear(files, model, input_shape, arguments, names)
+    from gi.api.model_file import read_model
+    from gi.api.trusting import model_gate
     from gi.kernels.index.build import build as add
     from gi.kernels.index.reader import Index
     from gi.sandbox.server import warm_server
@@ -68,9 +74,11 @@ def build(
     # Programs are traced in workers; the server of these starts with the first and stays until the last.
     with tempfile.TemporaryDirectory(prefix="gi-index-") as scratch, warm_server():
         if model is None:
-            sources = _model_files(files, names, licence=licence, origin=origin, scratch=Path(scratch))
+            sources = _model_files(files, names, licence=licence, origin=origin, scratch=Path(scratch), trust=trust)
         else:
-            checkpoint = _checkpoint(model, arguments, files[0], input_shape or "", Path(scratch), licence, origin)
+            read = read_model(model, arguments)
+            gate = model_gate(read, trust=trust)
+            checkpoint = _checkpoint(read, files[0], input_shape or "", Path(scratch), licence, origin, gate)
             sources = [checkpoint, *_model_files((), names, licence=licence, origin=origin, scratch=Path(scratch))]
         with _bar() as bar:
             built = add(_shown(sources, bar), folder, keep_untrained=keep_untrained)
@@ -203,7 +211,7 @@ def _refuse_unclear(
 
 
 def _model_files(
-    files: tuple[Path, ...], names: str | None, *, licence: str, origin: str, scratch: Path
+    files: tuple[Path, ...], names: str | None, *, licence: str, origin: str, scratch: Path, trust: bool = False
 ) -> "list[IndexSource]":
     from gi.jobs.index import programs
     from gi.jobs.index.sources import file_sources
@@ -212,28 +220,26 @@ def _model_files(
     sources: list[IndexSource] = []
     for path in files:
         if programs.is_run(path):
-            sources += programs.run_sources(path, scratch, licence=licence)
+            sources += programs.run_sources(path, scratch, licence=licence, trust=trust)
         else:
             sources += file_sources([path], origin=origin, licence=licence)
     return sources + list(programs.torchvision_sources(tuple(filter(None, (names or "").split(","))), scratch))
 
 
 def _checkpoint(
-    model: str, arguments: tuple[str, ...], weights: Path, input_shape: str, scratch: Path, licence: str, origin: str
+    read: "ModelFile", weights: Path, input_shape: str, scratch: Path, licence: str, origin: str, gate: "Gate"
 ) -> "IndexSource":
-    from gi.api.model_file import read_model
     from gi.cli.options import parse_task
     from gi.jobs.index.programs import checkpoint_source
     from gi.jobs.index.sources import licence_beside
 
     # Two classes stand in for the number that a checkpoint's program fixes itself.
-    read = read_model(model, arguments)
     if not weights.is_file():
-        raise ConfigError(f"{weights} is no file: pass the checkpoint of {model}.")
+        raise ConfigError(f"{weights} is no file: pass the checkpoint of {read.path}.")
     return checkpoint_source(
         read.text, weights, parse_task(input_shape, 2).input_shape, read.entry, scratch,
         name=weights.name, origin=origin or str(weights), licence=licence or licence_beside(weights.absolute().parent),
-        format="checkpoint",
+        format="checkpoint", gate=gate,
     )  # fmt: skip
 
 

@@ -55,6 +55,11 @@ isolation = click.option(
     callback=_isolate,
     help="How programs are closed off: auto takes each layer that the system has, strict refuses where one is missing.",
 )
+trust_option = click.option(
+    "--trust",
+    is_flag=True,
+    help="Run your own file though the gate refuses it; borrowed lines are read as ever, and all runs in the sandbox.",
+)
 run_folder = click.argument("run", type=click.Path(path_type=Path))
 arguments_option = click.option(
     "--arg",

@@ -9,6 +9,7 @@ import click
 
 from gi.api.model_file import fitted_text, read_model
 from gi.api.repairing import repaired_content
+from gi.api.trusting import model_gate
 from gi.cli.corpus_file import open_corpus
 from gi.cli.options import (
     Form,
@@ -19,6 +20,7 @@ from gi.cli.options import (
     print_answer,
     print_json_line,
     tell,
+    trust_option,
 )
 from gi.core.errors import ConfigError, RunError
 from gi.core.streams import stream
@@ -66,6 +68,7 @@ def lines(*, file: Path, form: Form) -> None:
 @click.option("--allow-licence", multiple=True, metavar="SPDX", help="Borrow from this licence too; may be repeated.")
 @click.option("--raw", is_flag=True, help="Each try as it came, accepted or not, with the reason of a refusal.")
 @isolation
+@trust_option
 @answer_form
 def vary(
     *,
@@ -79,6 +82,7 @@ def vary(
     corpus_path: Path | None,
     allow_licence: tuple[str, ...],
     raw: bool,
+    trust: bool,
     form: Form,
 ) -> None:
     """Print offspring of a model file; with --json one object a line.
@@ -93,7 +97,8 @@ def vary(
     model, task = read_model(file, arguments), parse_task(input_shape, classes)
     with ExitStack() as held:
         # A file without a recipe is varied without one: what stands in it is what the user gave.
-        check = held.enter_context(CheckWorker(entry=model.entry, with_recipe=model.has_recipe))
+        gate = model_gate(model, trust=trust)
+        check = held.enter_context(CheckWorker(entry=model.entry, with_recipe=model.has_recipe, gate=gate))
         start = fitted_text(model.as_it_is, task, check, tell=tell)
         stock = held.enter_context(open_corpus(corpus_path))
         variation = Vary(stock.with_licences(allow_licence), check, task, entry=model.entry)
@@ -163,13 +168,14 @@ def _origin(edit: Edit) -> dict[str, Any] | None:
 @arguments_option
 @_task_options
 @isolation
+@trust_option
 @answer_form
-def repair(*, file: str, arguments: tuple[str, ...], input_shape: str, classes: int, form: Form) -> None:
+def repair(*, file: str, arguments: tuple[str, ...], input_shape: str, classes: int, trust: bool, form: Form) -> None:
     """Print a model file made to fit a data set's shape."""
     from gi.source.model_file.patching import plain_text
 
     task = parse_task(input_shape, classes)
-    content = repaired_content(file, task, arguments, tell=tell)
+    content = repaired_content(file, task, arguments, tell=tell, trust=trust)
     if form == "text":
         click.echo(content, nl=False)
     else:

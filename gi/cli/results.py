@@ -1,13 +1,15 @@
 """What a run found: `gi front`, `gi show`, `gi failures`, and all of it as a page: `gi report`."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
+from gi.api.trusting import run_gate
 from gi.cli.limits import parse_limits, refuse_unused_limits, training_limits
-from gi.cli.options import Form, answer_form, print_answer, run_folder, say, tell
+from gi.cli.options import Form, answer_form, print_answer, run_folder, say, tell, trust_option
 from gi.core.errors import ConfigError
 
 
@@ -48,10 +50,20 @@ def front(*, run: Path, plot: Path | None, top: int | None, form: Form) -> None:
 )
 @click.option("--measure", is_flag=True, help="With --provenance: train it without each change, to tell the effects.")
 @training_limits
+@trust_option
 @answer_form
 @click.pass_context
 def show(
-    ctx: click.Context, /, *, run: Path, id_: str, view: str | None, measure: bool, form: Form, **limits: Any
+    ctx: click.Context,
+    /,
+    *,
+    run: Path,
+    id_: str,
+    view: str | None,
+    measure: bool,
+    trust: bool,
+    form: Form,
+    **limits: Any,
 ) -> None:
     """Print an individual of a run: its source by default."""
     from gi.archive import Archive
@@ -61,7 +73,7 @@ def show(
         # Without the view nothing would show what the trainings were for.
         if view != "provenance":
             raise ConfigError("--measure goes with --provenance, whose effects it measures.")
-        _measured(run, id_, limits)
+        _measured(run, id_, limits, trust=trust)
     else:
         refuse_unused_limits(ctx, "--measure")
     with Archive.open(run) as archive:
@@ -72,11 +84,17 @@ def show(
             print_answer(form, answer, show_rows(answer, view))
 
 
-def _measured(run: Path, id_: str, limits: dict[str, Any]) -> None:
-    from gi.jobs.minimise import MinimisationTools, measure
+def _measured(run: Path, id_: str, limits: dict[str, Any], *, trust: bool) -> None:
+    from gi.archive import Archive
+    from gi.jobs.minimise import MinimisationTools, default_tools, measure
 
+    with Archive.open(run) as archive:
+        gate = run_gate(archive, trust=trust)
+        individual = archive.individuals.by_prefix(id_)
+        gate.require(individual.text, archive.run().config.entry, f"program {individual.id[:8]}")
     tell(f"training {id_[:8]} without each of its changes")
-    measure(run, id_, parse_limits(limits), means=MinimisationTools(workers=limits["workers"]))
+    means = MinimisationTools(workers=limits["workers"], tools=partial(default_tools, gate=gate))
+    measure(run, id_, parse_limits(limits), means=means)
 
 
 @click.command()

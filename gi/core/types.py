@@ -226,7 +226,7 @@ class Individual:
     fingerprint: str = ""
 
 
-Stage = Literal["parse", "build", "forward", "recipe", "train", "measure", "worker"]
+Stage = Literal["gate", "parse", "build", "forward", "recipe", "train", "measure", "worker"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from gi.core.quoting import shown
 from gi.core.types import Task
 from gi.sandbox.isolation import Reach
 from gi.sandbox.warm_worker import WarmWorker, WorkerDied, WorkerTimeout
+from gi.source.gate.passing import STRICT, Gate
 
 Format = Literal["weights", "onnx", "pt2"]
 #: The suffix of each format's file, which stands beside the program under its name.
@@ -57,13 +58,22 @@ class Converted:
 
 @contextmanager
 def converted(
-    text: str, weights: Path, task: Task, kinds: Collection[Format], *, entry: str = "Net", config: str = "{}"
+    text: str,
+    weights: Path,
+    task: Task,
+    kinds: Collection[Format],
+    *,
+    entry: str = "Net",
+    config: str = "{}",
+    gate: Gate = STRICT,
 ) -> Iterator[Converted]:
     """The network of a program and its state dict in each of `kinds`, every file read back and compared.
 
     Outputs agree with PyTorch's within 1e-4 for batches of several sizes. `config` is JSON text on the network and its
-    data, for the formats that have a place for it. Raises `RunError` where the worker ends.
+    data, for the formats that have a place for it. Raises `SourceError` for a program that the `gate` refuses,
+    `RunError` where the worker ends.
     """
+    gate.require(text, entry, "the program")
     with tempfile.TemporaryDirectory(prefix="gi-export-") as scratch:
         yield Converted(Path(scratch), _reasons(text, weights, task, kinds, entry, config, scratch) if kinds else {})
 

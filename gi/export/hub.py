@@ -17,6 +17,7 @@ from gi.export.data import write_splits
 from gi.export.formats import SUFFIXES, TITLES, Converted, Format
 from gi.export.subject import Subject, individual_subject
 from gi.export.write import companion_path, converted_subject, network_facts, refuse_other_data, write_files
+from gi.source.gate.passing import STRICT, Gate
 
 _NAMES = ("README.md", "config.json", "model.py", "NOTICE")
 
@@ -42,26 +43,36 @@ class Zoo:
 
 
 def export_hub(
-    archive: Archive, subject: Subject, folder: Path, kinds: Collection[Format] = (), *, force: bool = False
+    archive: Archive,
+    subject: Subject,
+    folder: Path,
+    kinds: Collection[Format] = (),
+    *,
+    force: bool = False,
+    gate: Gate = STRICT,
 ) -> Hub:
     """Writes a network with its model card, settings and weights to `folder`, and in each of `kinds`.
 
     The data is not written, which has an owner and a licence of its own. Raises `ConfigError` for files that exist
-    (without `force`), `RunError` for weights that the run does not have and for a format that cannot hold the network.
+    (without `force`), `RunError` for weights that the run does not have and for a format that cannot hold the network,
+    `SourceError` for a program that the `gate` refuses.
     """
     kinds = ("weights", *(kind for kind in kinds if kind != "weights"))
     refuse_replacing(folder, kinds, force=force)
     dataset = run_dataset(archive.run().config)
-    with converted_subject(archive, subject, dataset, kinds) as network:
+    with converted_subject(archive, subject, dataset, kinds, gate=gate) as network:
         network.refuse_missing()
         return _written(archive, subject, dataset, folder, network)
 
 
-def export_zoo(archive: Archive, folder: Path, kinds: Collection[Format] = (), *, force: bool = False) -> Zoo:
+def export_zoo(
+    archive: Archive, folder: Path, kinds: Collection[Format] = (), *, force: bool = False, gate: Gate = STRICT
+) -> Zoo:
     """Writes every member of a front that has weights to a folder named after its id, as `export_hub` does.
 
     README.md lists them, the best by its error first; a data set that has no test files of its own is written to data/.
-    A format that cannot hold a member is left out, with the reason. Raises `ConfigError` and `RunError`.
+    A format that cannot hold a member is left out, with the reason. Raises `ConfigError`, `RunError`, and
+    `SourceError` for a program that the `gate` refuses.
     """
     kinds = ("weights", *(kind for kind in kinds if kind != "weights"))
     config, objectives = archive.run().config, archive.run().objectives
@@ -77,9 +88,10 @@ def export_zoo(archive: Archive, folder: Path, kinds: Collection[Format] = (), *
     refuse_replacing(folder, (), names=("README.md",), force=force)
     for subject in trained:
         refuse_replacing(folder / subject.id[:8], kinds, force=force)
+        gate.require(subject.text, config.entry, f"program {subject.id[:8]}")
     if not force:
         refuse_other_data(dataset, config.dataset, folder / "README.md")
-    members = [_member(archive, subject, dataset, folder / subject.id[:8], kinds) for subject in trained]
+    members = [_member(archive, subject, dataset, folder / subject.id[:8], kinds, gate) for subject in trained]
     files = [folder / "README.md"]
     companion = companion_path(dataset, config.dataset, files[0])
     if companion:
@@ -103,8 +115,10 @@ def refuse_replacing(
             raise ConfigError(f"{path} exists: pass --force to replace it, or name another folder.")
 
 
-def _member(archive: Archive, subject: Subject, dataset: Dataset, folder: Path, kinds: Collection[Format]) -> Hub:
-    with converted_subject(archive, subject, dataset, kinds) as network:
+def _member(
+    archive: Archive, subject: Subject, dataset: Dataset, folder: Path, kinds: Collection[Format], gate: Gate
+) -> Hub:
+    with converted_subject(archive, subject, dataset, kinds, gate=gate) as network:
         return _written(archive, subject, dataset, folder, network)
 
 

@@ -24,6 +24,7 @@ from gi.export.notice import Terms, notice_text
 from gi.export.render import Figures, model_text
 from gi.export.subject import Subject, individual_subject
 from gi.harvest import LicenceFile, package_terms
+from gi.source.gate.passing import STRICT, Gate
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,58 +54,69 @@ def export_model(
     onnx: bool = False,
     pt2: bool = False,
     force: bool = False,
+    gate: Gate = STRICT,
 ) -> Exported:
     """Writes the file `out` for an individual and what goes beside it: see `export_subject`."""
     kinds = formats(weights=weights, onnx=onnx, pt2=pt2)
-    return export_subject(archive, individual_subject(archive, id_), out, kinds, force=force)
+    return export_subject(archive, individual_subject(archive, id_), out, kinds, force=force, gate=gate)
 
 
 def export_subject(
-    archive: Archive, subject: Subject, out: Path, kinds: Collection[Format] = (), *, force: bool = False
+    archive: Archive,
+    subject: Subject,
+    out: Path,
+    kinds: Collection[Format] = (),
+    *,
+    force: bool = False,
+    gate: Gate = STRICT,
 ) -> Exported:
     """Writes the file `out` for a program and what goes beside it, each whole or not at all.
 
     The trained network goes into a file for each of `kinds`, named like `out` with the format's suffix; a data set that
     has no test files of its own to data/, and what the licences of borrowed lines ask for to NOTICE. Raises
     `ConfigError` for files that exist (without `force`), `RunError` for weights that the run does not have and for a
-    format that the network cannot be written in.
+    format that the network cannot be written in, `SourceError` for a program that the `gate` refuses: whoever runs the
+    file has no sandbox around it.
     """
     config = archive.run().config
     dataset = run_dataset(config)
     # Every refusal comes before the first file: an export that fails leaves the folder as it was.
     refuse_existing(out, kinds=kinds, force=force)
     refuse_others_beside(archive, subject, out, force=force)
-    with converted_subject(archive, subject, dataset, kinds) as network:
+    with converted_subject(archive, subject, dataset, kinds, gate=gate) as network:
         network.refuse_missing()
         return write_files(archive, subject, dataset, out, network, companion_path(dataset, config.dataset, out))
 
 
-def export_best(archive: Archive, id_: str, out: Path) -> str:
+def export_best(archive: Archive, id_: str, out: Path, *, gate: Gate = STRICT) -> str:
     """Writes the file `out` in place of another one, with weights where there are any; why there are none, else ""."""
     subject = individual_subject(archive, id_)
     reason = "the run has none"
     if subject.weights:
         try:
-            export_subject(archive, subject, out, ["weights"], force=True)
+            export_subject(archive, subject, out, ["weights"], force=True, gate=gate)
         except RunError as error:  # hours of search stand behind the program: it is written all the same
             reason = str(error)
         else:
             return ""
     out.with_suffix(SUFFIXES["weights"]).unlink(missing_ok=True)  # of another program
-    export_subject(archive, subject, out, force=True)
+    export_subject(archive, subject, out, force=True, gate=gate)
     return reason
 
 
 @contextmanager
 def converted_subject(
-    archive: Archive, subject: Subject, dataset: Dataset, kinds: Collection[Format]
+    archive: Archive, subject: Subject, dataset: Dataset, kinds: Collection[Format], *, gate: Gate = STRICT
 ) -> Iterator[Converted]:
-    """The trained network of a program in each of `kinds`, checked. Raises `RunError` where the run has no weights."""
+    """The trained network of a program in each of `kinds`, checked; with no kinds too, the program has passed the gate.
+
+    Raises `SourceError` where the `gate` refuses it, `RunError` where the run has no weights.
+    """
+    entry = archive.run().config.entry
+    gate.require(subject.text, entry, f"program {subject.id[:8]}")
     trained = subject.trained(archive.folder) if kinds else Path()
     facts = json_text(network_facts(archive.run(), subject, dataset))
-    with converted(
-        subject.text, trained, dataset.task, kinds, entry=archive.run().config.entry, config=facts
-    ) as network:
+    with converted(subject.text, trained, dataset.task, kinds, entry=entry, config=facts, gate=gate) as network:
         yield network
 
 

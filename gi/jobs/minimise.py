@@ -39,6 +39,7 @@ from gi.explain.provenance.origins import seed_of
 from gi.explain.provenance.sources import individual_explanation, with_sources
 from gi.search.in_flight import Evaluations, checked
 from gi.search.stopping import Interrupted, stop_requests
+from gi.source.gate.passing import STRICT, Gate
 from gi.source.identity.digest import normalise
 
 # A time measured again minutes later, beside other work, repeats within 1 to 5 % (experiments/02-workers): trainings
@@ -89,16 +90,21 @@ class MakeTools(Protocol):
 
 
 @contextmanager
-def default_tools(config: RunConfig, *, workers: int, cost_model: CostModel | None) -> Iterator[Tools]:
-    """The run's own data set, check worker and executor. Raises `DatasetError` where the data set is gone."""
+def default_tools(
+    config: RunConfig, *, workers: int, cost_model: CostModel | None, gate: Gate = STRICT
+) -> Iterator[Tools]:
+    """The run's own data set, check worker and executor, which run nothing that the `gate` refuses.
+
+    Raises `DatasetError` where the data set is gone.
+    """
     from gi.data.dataset import run_dataset
     from gi.trace.client import CheckWorker
     from gi.train.executor import LocalExecutor
 
     dataset = run_dataset(config)
     with (
-        CheckWorker(entry=config.entry) as check,
-        LocalExecutor(dataset, config, workers=workers, cost_model=cost_model) as executor,
+        CheckWorker(entry=config.entry, gate=gate) as check,
+        LocalExecutor(dataset, config, workers=workers, cost_model=cost_model, gate=gate) as executor,
     ):
         # A cost model in place of the clock repeats exactly; only measured times carry this noise.
         by_clock = config.clock == "cpu" and cost_model is None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from gi.core.protocols import Check, CostModel, Executor, Variation
 from gi.core.settings import RunConfig, cache_folder
 from gi.core.types import Program, Task
+from gi.source.gate.passing import STRICT, Gate
 
 if TYPE_CHECKING:
     from gi.data.dataset import Dataset
@@ -50,8 +51,13 @@ class MakeParts(Protocol):
 
 
 @contextmanager
-def default_parts(config: RunConfig, *, workers: int, cost_model: CostModel | None) -> Iterator[Parts]:
-    """The real parts: the data set, warm workers, the check worker, the corpus and the project's seed programs."""
+def default_parts(
+    config: RunConfig, *, workers: int, cost_model: CostModel | None, gate: Gate = STRICT
+) -> Iterator[Parts]:
+    """The real parts: the data set, warm workers, the check worker, the corpus and the project's seed programs.
+
+    What the `gate` refuses is run by none of them.
+    """
     # Here and not above: torch takes over a second, which the stand-ins of tests do not owe.
     from gi.corpus import Corpus, default_corpus, seed_programs
     from gi.data.dataset import run_dataset
@@ -68,8 +74,8 @@ def default_parts(config: RunConfig, *, workers: int, cost_model: CostModel | No
     ingredients = stock.with_licences(config.allow_licences)
     donors = _donors(config, cache)
     with (
-        CheckWorker(entry=config.entry) as check,
-        LocalExecutor(dataset, config, workers=workers, cost_model=cost_model, donors=donors) as local,
+        CheckWorker(entry=config.entry, gate=gate) as check,
+        LocalExecutor(dataset, config, workers=workers, cost_model=cost_model, donors=donors, gate=gate) as local,
         _caching(local, dataset, config, from_text_alone=cost_model is None and donors is None) as executor,
     ):
         vary = Vary(ingredients, check, dataset.task, entry=config.entry, max_params=config.max_params)

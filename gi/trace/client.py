@@ -9,6 +9,8 @@ from gi.core.protocols import Signature
 from gi.core.trace import Answer, Stopped, answer_from_json
 from gi.core.types import Task
 from gi.sandbox.warm_worker import WarmWorker, WorkerDied, WorkerTimeout
+from gi.source.gate.passing import STRICT, Gate, stage_and_reason
+from gi.trace.classes.client import refused_class
 
 _TARGET = "gi.trace.service:handle"
 _MAX_REMEMBERED = 256  # texts: an offspring that was accepted is a parent soon
@@ -18,14 +20,21 @@ class CheckWorker:
     """Runs programs on meta tensors in a confined process; the driver never imports them, nor torch.
 
     `entry` is an expression over the program's names that builds the network: "Net", "ResNet18", "VGG('VGG11')".
-    A program that crashes or does not end costs one process and is answered with `Stopped`. `with_recipe` says that a
-    program must have a recipe that works. Use as a context manager.
+    A program that crashes or does not end costs one process and is answered with `Stopped`, and so is one that the
+    `gate` refuses, which is not run at all. `with_recipe` says that a program must have a recipe that works. Use as a
+    context manager.
     """
 
     def __init__(
-        self, *, entry: str = "Net", with_recipe: bool = True, wall_limit_s: float = 20.0, memory_mb: int = 2048
+        self,
+        *,
+        entry: str = "Net",
+        with_recipe: bool = True,
+        gate: Gate = STRICT,
+        wall_limit_s: float = 20.0,
+        memory_mb: int = 2048,
     ) -> None:
-        self.entry, self.with_recipe = entry, with_recipe
+        self.entry, self.with_recipe, self.gate = entry, with_recipe, gate
         self.cpu_s = 0.0
         self._worker = WarmWorker(_TARGET, wall_limit_s=wall_limit_s, memory_mb=memory_mb)
         self._answers: dict[tuple[str, Task, str], Answer] = {}
@@ -48,6 +57,9 @@ class CheckWorker:
         return self._answers[key]
 
     def _checked(self, text: str, task: Task, entry: str) -> Answer:
+        refusal = self.gate.refusal(text, entry)
+        if refusal is not None:
+            return Stopped(*stage_and_reason(refusal), refusal.line, refusal.told)
         try:
             return self._traced(text, task, entry)
         # A second go would cost as long again; a crash costs milliseconds.
@@ -82,6 +94,9 @@ class CheckWorker:
 
     def block(self, source: str, name: str, calls: Sequence[object]) -> Mapping[str, Any]:
         """What the module class `name` of a text is as a block, or {"reason", "detail"}; each is tried once."""
+        refusal = self.gate.refusal(source, name)
+        if refusal is not None:
+            return refused_class(refusal)
         if (source, name) not in self._blocks:
             try:
                 self._blocks[source, name] = self._call("block", source, name, list(calls))

@@ -17,6 +17,7 @@ from gi.sandbox.isolation import Reach
 from gi.sandbox.limits import Limits
 from gi.sandbox.messages import PeerGoneError, receive, send
 from gi.sandbox.server import START_LIMIT_S, Child, ForkServer, ServerDied, warm_server
+from gi.source.gate.passing import STRICT, Gate, refused_outcome
 from gi.train.evaluation import JobEvaluation
 
 _PROBE = "gi.train.job:probe_device"
@@ -27,7 +28,8 @@ class LocalExecutor:
 
     With a `cost_model`, or with `config.clock` "model", no clock's value enters `Scored.values`. What a job may take is
     in `gi.train.allowed_time`. `donors` is a pack of networks to start trainings from (`gi.kernels.donors.pack`).
-    Raises `ConfigError` for a device that is not there.
+    A program that the `gate` refuses is a failure, and no process is started. Raises `ConfigError` for a device that is
+    not there.
     """
 
     def __init__(
@@ -38,10 +40,12 @@ class LocalExecutor:
         workers: int,
         cost_model: CostModel | None = None,
         donors: Path | None = None,
+        gate: Gate = STRICT,
     ) -> None:
         if workers < 1:
             raise ConfigError(f"workers is {workers}: it must be at least 1.")
         self._evaluation = JobEvaluation(dataset, config, self._forked, cost_model=cost_model, donors=donors)
+        self._entry, self._gate = config.entry, gate
         self._capacity = workers
         self._live: set[Child] = set()
         self._lock = threading.Lock()
@@ -84,6 +88,9 @@ class LocalExecutor:
         self.shutdown()
 
     def _evaluate(self, job: Job) -> Outcome:
+        refusal = self._gate.refusal(job.text, self._entry)
+        if refusal is not None:
+            return refused_outcome(refusal)
         for _ in range(2):
             try:
                 return self._run(job)

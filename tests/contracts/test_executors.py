@@ -6,7 +6,7 @@ from gi.core.settings import RunConfig
 from gi.train.executor import LocalExecutor
 from tests.contracts.executor import ExecutorContract
 from tests.programs import PROGRAM
-from tests.stand_ins import PoolExecutor
+from tests.stand_ins import OPEN, PoolExecutor
 
 
 class TestLocalExecutor(ExecutorContract):
@@ -17,7 +17,7 @@ class TestLocalExecutor(ExecutorContract):
     @pytest.fixture
     def executor(self, server, digits):
         config = RunConfig(dataset="digits", images=640, memory_limit_mb=1024, cpu_limit_s=20)
-        with LocalExecutor(digits, config, workers=2) as local:
+        with LocalExecutor(digits, config, workers=2, gate=OPEN) as local:
             yield local
 
 

@@ -5,11 +5,12 @@ import pytest
 from gi.core.trace import Stopped, Trace
 from gi.trace.client import CheckWorker
 from tests.checking import SMALL, InProcess, program, sequential
+from tests.stand_ins import OPEN
 
 
 @pytest.fixture(scope="module")
 def worker():
-    with CheckWorker(wall_limit_s=3.0) as worker:
+    with CheckWorker(wall_limit_s=3.0, gate=OPEN) as worker:
         yield worker
 
 

@@ -26,6 +26,7 @@ from gi.sandbox.limits import Limits
 from gi.sandbox.server import ForkServer
 from gi.train.executor import LocalExecutor
 from tests.programs import HEAD, NET, PROGRAM, RECIPE
+from tests.stand_ins import OPEN
 
 Evaluate = Callable[..., Outcome]
 
@@ -119,7 +120,7 @@ def test_names_the_line_of_the_candidate(evaluate: Evaluate) -> None:
 
 def test_a_candidate_that_hangs_is_killed_at_the_wall_limit(server: ForkServer, digits: Dataset) -> None:
     config = RunConfig(dataset="digits", wall_limit_s=1)
-    with LocalExecutor(digits, config, workers=2) as executor:
+    with LocalExecutor(digits, config, workers=2, gate=OPEN) as executor:
         hung = executor.submit(Job("1", "import time; time.sleep(100)", 0, 100))
         good = executor.submit(Job("2", PROGRAM, 0, 100, timed=False))
         assert isinstance(good.result(30), Scored)
@@ -134,7 +135,7 @@ def test_a_candidate_that_loops_is_killed_at_the_cpu_limit(
 ) -> None:
     monkeypatch.setattr("gi.train.allowed_time.ALLOWANCE_S", 0.5)
     config = RunConfig(dataset="digits", cpu_limit_s=0.5, wall_limit_s=60)
-    with LocalExecutor(digits, config, workers=1) as executor:
+    with LocalExecutor(digits, config, workers=1, gate=OPEN) as executor:
         outcome = executor.submit(Job("1", "while True: pass", 0, 100)).result(60)
     assert isinstance(outcome, Failed)
     assert (outcome.stage, outcome.reason) == ("build", "cpu limit")
@@ -143,7 +144,7 @@ def test_a_candidate_that_loops_is_killed_at_the_cpu_limit(
 
 def test_refuses_early_what_would_not_finish(server: ForkServer, digits: Dataset) -> None:
     slow = in_forward("import time; t = time.thread_time()\n        while time.thread_time() < t + 0.01: pass")
-    with LocalExecutor(digits, RunConfig(dataset="digits", cpu_limit_s=1), workers=1) as executor:
+    with LocalExecutor(digits, RunConfig(dataset="digits", cpu_limit_s=1), workers=1, gate=OPEN) as executor:
         outcome = executor.submit(Job("1", slow, 0, 39_000)).result(60)
         assert isinstance(outcome, Failed)
         assert (outcome.stage, outcome.reason) == ("train", "too slow")
@@ -153,7 +154,7 @@ def test_refuses_early_what_would_not_finish(server: ForkServer, digits: Dataset
 
 def test_a_job_brings_its_limit_where_the_settings_have_none(server: ForkServer, digits: Dataset) -> None:
     slow = in_forward("import time; t = time.thread_time()\n        while time.thread_time() < t + 0.02: pass")
-    with LocalExecutor(digits, RunConfig(dataset="digits", cpu_limit_s=None), workers=1) as executor:
+    with LocalExecutor(digits, RunConfig(dataset="digits", cpu_limit_s=None), workers=1, gate=OPEN) as executor:
         assert isinstance(executor.submit(Job("1", slow, 0, 640)).result(60), Scored)
         bounded = executor.submit(Job("1", slow, 0, 15_000, cpu_limit_s=6)).result(60)
     assert isinstance(bounded, Failed)
@@ -170,7 +171,7 @@ def test_the_network_is_what_the_runs_entry_builds(
     wide = wide.replace("nn.Linear(64, 10)", "nn.Linear(64, 10)\n        self.free = nn.Parameter(torch.zeros(width))")
     factories = "\n\ndef small():\n    return Wide(0)\n\n\ndef nothing():\n    return None\n"
     config = RunConfig(dataset="digits", entry=entry, images=640)
-    with LocalExecutor(digits, config, workers=1) as executor:
+    with LocalExecutor(digits, config, workers=1, gate=OPEN) as executor:
         found = executor.submit(Job("1", wide + factories, 0, 640)).result(60)
     assert (found.values["params"] if isinstance(found, Scored) else found.reason) == outcome
 
@@ -198,7 +199,7 @@ def test_weights_that_cannot_be_written_are_no_failure_of_the_candidate(evaluate
 
 def test_with_a_cost_model_no_clock_enters_the_values(server: ForkServer, digits: Dataset) -> None:
     config = RunConfig(dataset="digits", clock="model")
-    with LocalExecutor(digits, config, workers=2) as executor:
+    with LocalExecutor(digits, config, workers=2, gate=OPEN) as executor:
         first, again = (executor.submit(Job("1", PROGRAM, 3, 2000)) for _ in range(2))
         assert isinstance(first.result(60), Scored)
         assert first.result().values == again.result(60).values  # type: ignore[union-attr]
@@ -207,7 +208,7 @@ def test_with_a_cost_model_no_clock_enters_the_values(server: ForkServer, digits
 
 def test_with_a_cost_model_too_slow_is_what_the_model_says(server: ForkServer, digits: Dataset) -> None:
     config = RunConfig(dataset="digits", clock="model", cpu_limit_s=0.1)
-    with LocalExecutor(digits, config, workers=1) as executor:
+    with LocalExecutor(digits, config, workers=1, gate=OPEN) as executor:
         outcome = executor.submit(Job("1", PROGRAM.replace("lr=0.05", "lr=0.1"), 3, 400_000)).result(60)
     assert isinstance(outcome, Failed)
     assert outcome.reason == "too slow"
@@ -224,7 +225,7 @@ def test_an_injected_cost_model_has_the_last_word(server: ForkServer, digits: Da
 
 def test_a_data_set_that_went_away_is_raised(server: ForkServer, tmp_path: Path) -> None:
     gone = load_dataset("digits", cache=tmp_path)
-    with LocalExecutor(gone, RunConfig(dataset="digits"), workers=1) as executor:
+    with LocalExecutor(gone, RunConfig(dataset="digits"), workers=1, gate=OPEN) as executor:
         shutil.rmtree(gone.path)
         with pytest.raises(DatasetError, match="cannot be read"):
             executor.submit(Job("1", PROGRAM, 3, 200)).result(60)
@@ -328,7 +329,7 @@ def test_shutdown_kills_what_runs_and_cancels_what_waits(
 ) -> None:
     server.fork("math:sqrt", Limits(memory_mb=256)).close()  # so that the server itself is there before
     before = processes()
-    executor = LocalExecutor(digits, RunConfig(dataset="digits"), workers=1)
+    executor = LocalExecutor(digits, RunConfig(dataset="digits"), workers=1, gate=OPEN)
     jobs = [executor.submit(Job(str(i), "import time; time.sleep(100)", 0, 100)) for i in range(3)]
     wait_until(lambda: processes() > before)
     executor.shutdown()
@@ -351,7 +352,8 @@ from gi.core.settings import RunConfig
 from gi.train.executor import LocalExecutor
 from gi.data.dataset import open_dataset
 from gi.core.protocols import Job
-executor = LocalExecutor(open_dataset(Path(sys.argv[1])), RunConfig(dataset="digits"), workers=2)
+from tests.stand_ins import OPEN
+executor = LocalExecutor(open_dataset(Path(sys.argv[1])), RunConfig(dataset="digits"), workers=2, gate=OPEN)
 for text in ("import os, time\\nos.fork()\\ntime.sleep(1000)", "while True: pass"):
     executor.submit(Job("1", text, 0, 100))
 time.sleep(1000)
@@ -393,7 +395,7 @@ def wait_until(condition: Callable[[], bool], limit_s: float = 10.0) -> None:
 def test_the_objective_error_is_the_runs_metric(server: ForkServer, digits: Dataset, metric: str) -> None:
     config = RunConfig.from_json({"dataset": "digits", "metric": metric})
     job = Job("it", PROGRAM, 1, 2000)
-    with LocalExecutor(digits, config, workers=1) as executor:
+    with LocalExecutor(digits, config, workers=1, gate=OPEN) as executor:
         searched = executor.submit(job).result(60)
         final = executor.submit(replace(job, split="test")).result(60)
     assert isinstance(searched, Scored)

@@ -19,6 +19,7 @@ from gi.export.tidy.passes import tidy_text
 from gi.export.tidy.records import WeightStep
 from gi.sandbox.isolation import Reach
 from gi.sandbox.warm_worker import WarmWorker, WorkerDied, WorkerTimeout
+from gi.source.gate.passing import STRICT, Gate
 
 _COMPARE = "gi.export.tidy.check:compare"
 _WALL_LIMIT_S = 120.0
@@ -34,8 +35,11 @@ class TidySubject:
 
 
 @contextmanager
-def tidied(subject: Subject, task: Task, entry: str = "Net") -> Iterator[TidySubject]:
-    """The subject with its program tidied and its weights carried over, whose file is there within the context."""
+def tidied(subject: Subject, task: Task, entry: str = "Net", *, gate: Gate = STRICT) -> Iterator[TidySubject]:
+    """The subject with its program tidied and its weights carried over, whose file is there within the context.
+
+    It stays as it was where the `gate` refuses it, or what tidying made of it.
+    """
     if entry != "Net":
         yield TidySubject(subject, note="not tidied: it does not build a class called Net")
         return
@@ -44,7 +48,8 @@ def tidied(subject: Subject, task: Task, entry: str = "Net") -> Iterator[TidySub
     except Exception as error:  # LibCST's own faults on somebody's text: the look is a nicety, the program is not
         yield TidySubject(subject, note=f"not tidied: {type(error).__name__} {' '.join(str(error).split())[:100]}")
         return
-    answer = _compared(subject, text, steps, task)
+    refusal = gate.refusal(subject.text, entry) or gate.refusal(text, entry)
+    answer = {"error": f"the gate refuses it, {refusal}"} if refusal else _compared(subject, text, steps, task)
     if "error" in answer:
         yield TidySubject(subject, note=f"not tidied: {answer['error']}")
         return
@@ -63,7 +68,9 @@ def tidied(subject: Subject, task: Task, entry: str = "Net") -> Iterator[TidySub
 
 
 @contextmanager
-def tidied_for_run(archive: Archive, subject: Subject, tidy: bool | None = None) -> Iterator[TidySubject]:
+def tidied_for_run(
+    archive: Archive, subject: Subject, tidy: bool | None = None, *, gate: Gate = STRICT
+) -> Iterator[TidySubject]:
     """`tidied` for a subject of a run where `tidy` says so; by default where the run started from gi's own programs.
 
     Who gave a model of his own knows his lines, and compares what comes back with them.
@@ -71,7 +78,9 @@ def tidied_for_run(archive: Archive, subject: Subject, tidy: bool | None = None)
     wanted = all(seed.original is None for seed in archive.seeds()) if tidy is None else tidy
     config = archive.run().config
     with (
-        tidied(subject, run_dataset(config).task, config.entry) if wanted else nullcontext(TidySubject(subject)) as made
+        tidied(subject, run_dataset(config).task, config.entry, gate=gate)
+        if wanted
+        else nullcontext(TidySubject(subject)) as made
     ):
         yield made
 

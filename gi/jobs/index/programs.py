@@ -9,6 +9,7 @@ from typing import Any
 
 from gi.core.errors import WeightsError
 from gi.kernels.index.addition import IndexSource
+from gi.source.gate.passing import STRICT, Gate
 
 # Traced apart from the driver: the program is somebody's, and its weights are a pickle's tensors.
 _CONVERT = "gi.jobs.index.tracing:convert"
@@ -24,8 +25,11 @@ def is_run(path: Path) -> bool:
     return run_file(path).is_file() and (path.is_dir() or run_file(path) == path)
 
 
-def run_sources(run: Path, scratch: Path, *, licence: str = "") -> Iterator[IndexSource]:
-    """The networks of a run whose weights were kept: of each individual the first retraining."""
+def run_sources(run: Path, scratch: Path, *, licence: str = "", trust: bool = False) -> Iterator[IndexSource]:
+    """The networks of a run whose weights were kept: of each individual the first retraining.
+
+    With `trust` the user vouches for what the run's seed programs hold.
+    """
     from gi.archive import Archive
     from gi.data.dataset import run_dataset
 
@@ -40,13 +44,14 @@ def run_sources(run: Path, scratch: Path, *, licence: str = "") -> Iterator[Inde
                 f"`gi evolve --resume {run}`."
             )
         shape = run_dataset(config).task.input_shape
+        gate = Gate(tuple(seed.text for seed in archive.seeds())) if trust else STRICT
         # By id, so that two builds of one run give the same index.
         for id_, weights in sorted(there.items()):
             text = archive.text(id_)
             yield checkpoint_source(
                 text, weights, shape, config.entry, scratch,
                 name=f"{archive.folder.name}/{id_[:8]}", origin=f"{run}#{id_}", licence=licence or OWN, format="run",
-                trained=True,
+                trained=True, gate=gate,
             )  # fmt: skip
 
 
@@ -58,22 +63,27 @@ def checkpoint_source(
     scratch: Path,
     *,
     trained: bool = False,
+    gate: Gate = STRICT,
     **known: str,
 ) -> IndexSource:
-    """A program's text and its state dict as a source; it is made into ONNX in a confined process, when needed."""
+    """A program's text and its state dict as a source; it is made into ONNX in a confined process, when needed.
+
+    One that the `gate` refuses is not made into anything, and is a refused file of the index.
+    """
     # Text and weights together: the same text trained again is another network.
     content = hashlib.sha256(text.encode())
     with weights.open("rb") as file:
         content.update(hashlib.file_digest(file, "sha256").digest())
     path = scratch / f"{content.hexdigest()}.onnx"
-    prepare = partial(_convert, text, weights, list(input_shape), entry, path)
+    prepare = partial(_convert, text, weights, list(input_shape), entry, path, gate)
     return IndexSource(path, content=content.hexdigest(), prepare=prepare, trained=trained, **known)
 
 
-def _convert(text: str, weights: Path, input_shape: list[int], entry: str, path: Path) -> None:
+def _convert(text: str, weights: Path, input_shape: list[int], entry: str, path: Path, gate: Gate) -> None:
     from gi.sandbox.isolation import Reach
     from gi.sandbox.warm_worker import WarmWorker, WorkerDied, WorkerTimeout
 
+    gate.require(text, entry, "the program")
     reach = Reach(readable=(str(weights.resolve()),), writable=(str(path.parent),))
     with WarmWorker(_CONVERT, wall_limit_s=_WALL_LIMIT_S, memory_mb=_MEMORY_MB, reach=reach) as worker:
         try:

@@ -1,8 +1,8 @@
 """The gate's rules: why a program's text is not let through, found by reading alone.
 
 A pure function over the text. It keeps out what leaves a network and its recipe, not what is slow or wrong; and it is
-one wall of two, since what it lets through still needs the worker's limits. The harvest asks `Gate`
-(`gi.source.gate.passing`), which remembers the answers; nothing else that runs programs asks it yet.
+one wall of two, since what it lets through still needs the worker's limits. Whoever runs programs asks `Gate`
+(`gi.source.gate.passing`), which remembers the answers and knows what the user vouches for.
 """
 
 import ast

@@ -13,7 +13,7 @@ Stand = tuple[str, str, str]
 
 
 def stands(text: str, refusals: Iterable[GateRefusal]) -> Iterator[tuple[GateRefusal, Stand]]:
-    """The refusals of a text that trust can pass, each with what it is about.
+    """The refusals of a text that `--trust` can pass, each with what it is about.
 
     That is the whole call where the refused expression begins one, else the statement, of a compound one its head: a
     name that may be called is not trusted with other arguments than those that the user has seen.

@@ -2,6 +2,7 @@
 
 import pytest
 
+from gi.core.errors import SourceError
 from gi.source.gate import passing
 from gi.source.gate.line import call_refusal
 from gi.source.gate.passing import STRICT, Gate
@@ -89,6 +90,14 @@ def test_codings_that_leave_code_as_it_is_are_read(coding):
 )
 def test_an_entry_is_a_name_called_with_literals(entry):
     assert STRICT.refusal(program(), entry).rule == "entry"
+
+
+def test_says_line_column_rule_and_what_to_do():
+    with pytest.raises(
+        SourceError,
+        match=r"^net.py is refused by the gate, line 15, column 12: name: torch.hub is not allowed: pass --trust",
+    ):
+        STRICT.require(program(forward="x = torch.hub.f(x)"), "Net", "net.py")
 
 
 def test_a_text_is_read_once(monkeypatch):
