@@ -158,7 +158,7 @@ def test_what_a_trusted_run_started_from_is_built(run_folder, tmp_path):
         gi.open_run(run_folder).individual(SMALL_ID).build(trained=False)
     run = gi.open_run(run_folder, trust=True)
     assert run.individual(SMALL_ID).build(trained=False) is not None
-    assert pickle.loads(pickle.dumps(run.individual(SMALL_ID).held())).build() is not None
+    assert pickle.loads(pickle.dumps(run.individual(SMALL_ID).held())).build(trained=False) is not None
     with pytest.raises(SourceError, match="is refused by the gate"):
         run.individual(DEEP_ID).build()
 
