@@ -70,6 +70,13 @@ class LocalExecutor:
 
         The future raises only where no candidate could be judged: `WorkerError`, `DatasetError`, `CancelledError`.
         """
+        # Asked here, not on the job's thread: Python 3.11 counts a tree's depth for all threads at once, and the caller
+        # parses its next program meanwhile.
+        refusal = self._gate.refusal(job.text, self._entry)
+        if refusal is not None:
+            refused: Future[Outcome] = Future()
+            refused.set_result(refused_outcome(refusal))
+            return refused
         return self._pool.submit(self._evaluate, job)
 
     def shutdown(self) -> None:
@@ -88,9 +95,6 @@ class LocalExecutor:
         self.shutdown()
 
     def _evaluate(self, job: Job) -> Outcome:
-        refusal = self._gate.refusal(job.text, self._entry)
-        if refusal is not None:
-            return refused_outcome(refusal)
         for _ in range(2):
             try:
                 return self._run(job)

@@ -19,7 +19,7 @@ from gi.train.executor import LocalExecutor
 from tests.contracts.executor import ExecutorContract
 from tests.programs import PROGRAM
 from tests.small_run import DIAGNOSIS
-from tests.stand_ins import PoolExecutor
+from tests.stand_ins import OPEN, PoolExecutor
 
 VALUES = {"error": 0.1, "params": 650.0, "macs": 640.0, "time": 0.5, "train_time": 0.2, "size": 300.0}
 SCORED = Scored(VALUES, Cost(0.2, 0.1, 0.4, 0.5))
@@ -40,7 +40,7 @@ class TestCachedExecutor(ExecutorContract):
     @pytest.fixture
     def executor(self, server, digits, folder):
         config = RunConfig(dataset="digits", images=640, memory_limit_mb=1024, cpu_limit_s=20)
-        local = LocalExecutor(digits, config, workers=2)
+        local = LocalExecutor(digits, config, workers=2, gate=OPEN)
         cached = CachedExecutor(local, OutcomeCache(folder), OutcomeKeys(digits, config))
         yield cached
         cached.shutdown()
