@@ -14,6 +14,7 @@ from gi.export.formats import SUFFIXES, converted
 from gi.export.weights_file import DTYPES, read_weights
 from gi.trace.program.candidate import build, load
 from tests.small_run import SMALL, write_weights
+from tests.stand_ins import OPEN
 
 KINDS = list(SUFFIXES)
 CONFIG = json.dumps({"classes": ["a", "b"], "mean": [7.5]})
@@ -122,7 +123,7 @@ def test_a_program_runs_only_in_a_confined_worker(tmp_path):
     secret.write_text("x")
     text = f"open({str(secret)!r})\n" + SMALL
     write_weights(tmp_path / "net.pt", SMALL)
-    with converted(text, tmp_path / "net.pt", Task((1, 8, 8), 10), KINDS) as network:
+    with converted(text, tmp_path / "net.pt", Task((1, 8, 8), 10), KINDS, gate=OPEN) as network:
         assert network.kinds == ()
         with pytest.raises(RunError, match="cannot be written as safetensors: build: PermissionError"):
             network.refuse_missing()

@@ -10,6 +10,7 @@ import warnings
 
 from gi.source.gate.allowed import allowed
 from gi.source.gate.classes import class_refusals, function_refusals, top_refusals
+from gi.source.gate.hoisting import hoisted
 from gi.source.gate.kept_tensors import kept_tensor_refusals
 from gi.source.gate.names import attribute_refusals, import_refusals, name_refusals
 from gi.source.gate.program import GatedProgram
@@ -54,6 +55,7 @@ def refusals(text: str, entry: str = "") -> tuple[GateRefusal, ...]:
         return (GateRefusal(1, 0, "parse", f"the parser gives up: {type(error).__name__}"),)
     refused = list(depth_refusals(tree))
     if not refused:
+        tree = hoisted(tree)
         program = GatedProgram(reached_part(tree, entry) if entry else tree, allowed())
         try:
             refused = [refusal for rule in _RULES for refusal in rule(program)]

@@ -1,0 +1,52 @@
+"""Imports at the beginning of a function, read as if they stood at the top of the file."""
+
+import ast
+from collections import Counter
+from collections.abc import Iterator
+
+
+def hoisted(tree: ast.Module) -> ast.Module:
+    """The file with the imports that begin a function of its own put before everything else.
+
+    `def recipe(...): from torchvision.transforms import v2` is what gi's own export writes. Only where nothing else of
+    the file binds the names, in any scope: then they mean the same at the top, where every other rule reads them. What
+    stays is refused as an import that does not stand at the top.
+    """
+    bound = Counter(_bound(tree))
+    imports: list[ast.stmt] = []
+    for function in tree.body:
+        if isinstance(function, ast.FunctionDef):
+            first = 1 if ast.get_docstring(function) is not None else 0
+            while first < len(function.body) - 1 and _is_sole(function.body[first], bound):
+                imports.append(function.body.pop(first))
+    tree.body[:0] = imports
+    return tree
+
+
+def _is_sole(statement: ast.stmt, bound: Counter[str]) -> bool:
+    """Whether a statement is an import that alone binds its names."""
+    return isinstance(statement, ast.Import | ast.ImportFrom) and all(
+        alias.name != "*" and bound[_name(alias)] == 1 for alias in statement.names
+    )
+
+
+def _bound(tree: ast.Module) -> Iterator[str]:
+    """Every name that is bound anywhere, as often as it is."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.arg(arg=name):
+                yield name
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name
+            case ast.Import(names=names) | ast.ImportFrom(names=names):
+                yield from map(_name, names)
+            case ast.Global(names=names) | ast.Nonlocal(names=names):
+                yield from names
+            case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+                yield name
+            case ast.MatchMapping(rest=str(name)):
+                yield name
+
+
+def _name(alias: ast.alias) -> str:
+    return alias.asname or alias.name.partition(".")[0]
