@@ -33,13 +33,6 @@ class CpuClock:
         self._vanished = 0.0
         self._last = self._start = self._now()
 
-    @classmethod
-    def of_process(cls) -> "CpuClock":
-        """A clock that has run since this process began, whose imports and reading of data count then."""
-        clock = cls()
-        clock._start = 0.0
-        return clock
-
     def used_s(self, reported_by_workers_s: float = 0.0) -> float:
         """CPU seconds since the start; never less than before. The argument counts where children cannot be seen."""
         now = self._now()
