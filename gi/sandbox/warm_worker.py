@@ -59,6 +59,13 @@ class WarmWorker:
 
     def call(self, *args: Any) -> Any:
         """What the function returns. Raises `WorkerTimeout`, `WorkerDied`, or `WorkerError` for its exception."""
+        return self._called(args, ends=False)
+
+    def last_call(self, *args: Any) -> Any:
+        """What `call` gives; the process ends with it, so that what it left behind there meets no later call."""
+        return self._called(args, ends=True)
+
+    def _called(self, args: tuple[Any, ...], *, ends: bool) -> Any:
         with self._lock:
             child = self._ready_child()
             try:
@@ -69,6 +76,8 @@ class WarmWorker:
                 raise WorkerTimeout(f"no answer within {self._wall_limit_s:g} s") from None
             except PeerGoneError as error:
                 raise WorkerDied(self._epitaph(str(error))) from None
+            if ends:
+                self._drop()
         if "raised" in answer:
             raise WorkerError(f"{self._target} failed: {answer['raised']}")
         return answer["value"]

@@ -21,8 +21,9 @@ class CheckWorker:
 
     `entry` is an expression over the program's names that builds the network: "Net", "ResNet18", "VGG('VGG11')".
     A program that crashes or does not end costs one process and is answered with `Stopped`, and so is one that the
-    `gate` refuses, which is not run at all. `with_recipe` says that a program must have a recipe that works. Use as a
-    context manager.
+    `gate` refuses, which is not run at all. So does one that passes by the user's word alone: what it may leave behind
+    in its process would meet the programs after it. `with_recipe` says that a program must have a recipe that works.
+    Use as a context manager.
     """
 
     def __init__(
@@ -71,8 +72,8 @@ class CheckWorker:
             return Stopped("forward", "cannot be followed", 0, str(error).partition(" failed: ")[2] or str(error))
 
     def _traced(self, text: str, task: Task, entry: str) -> Answer:
-        shape = list(task.input_shape)
-        return answer_from_json(self._call("trace", text, shape, task.num_classes, entry, self.with_recipe))
+        arguments = text, list(task.input_shape), task.num_classes, entry, self.with_recipe
+        return answer_from_json(self._run_of(text, entry, "trace", *arguments))
 
     def _traced_again(self, text: str, task: Task, entry: str) -> Answer:
         """A second go in a fresh process: whoever killed the first may not have been the program."""
@@ -99,7 +100,7 @@ class CheckWorker:
             return refused_class(refusal)
         if (source, name) not in self._blocks:
             try:
-                self._blocks[source, name] = self._call("block", source, name, list(calls))
+                self._blocks[source, name] = self._run_of(source, name, "block", source, name, list(calls))
             except (WorkerTimeout, WorkerDied) as error:
                 self._blocks[source, name] = {"reason": "cannot be tried", "detail": str(error)}
         return self._blocks[source, name]
@@ -108,8 +109,13 @@ class CheckWorker:
     def _counterparts(self) -> dict[str, str]:
         return dict(self._call("counterparts"))
 
-    def _call(self, verb: str, *args: Any) -> Any:
-        answer = self._worker.call(verb, *args)
+    def _run_of(self, text: str, entry: str, verb: str, *args: Any) -> Any:
+        """What a call says that runs a program."""
+        return self._call(verb, *args, ends=not self.gate.vouches(text, entry))
+
+    def _call(self, verb: str, *args: Any, ends: bool = False) -> Any:
+        ask = self._worker.last_call if ends else self._worker.call
+        answer = ask(verb, *args)
         self.cpu_s += answer["cpu_s"]
         return answer["value"]
 

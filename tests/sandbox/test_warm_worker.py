@@ -81,6 +81,12 @@ def test_is_recycled_after_its_calls(server: ForkServer) -> None:
     assert pids[0] == pids[1] != pids[2] == pids[3]
 
 
+def test_a_last_call_ends_its_process(server: ForkServer) -> None:
+    with WarmWorker("os:getpid", wall_limit_s=5, memory_mb=256) as worker:
+        pids = [worker.call(), worker.last_call(), worker.last_call(), worker.call(), worker.call()]
+    assert pids[0] == pids[1] != pids[2] != pids[3] == pids[4]
+
+
 def test_calls_from_threads_take_turns(server: ForkServer) -> None:
     results: list[float] = []
     with WarmWorker("math:sqrt", wall_limit_s=5, memory_mb=256) as worker:

@@ -14,7 +14,8 @@ _TARGET = "gi.trace.classes.trial:handle"
 class TrialWorker:
     """Tries classes in a confined process; the driver never imports them, nor torch. Use as a context manager.
 
-    A class whose text the `gate` refuses is not tried.
+    A class whose text the `gate` refuses is not tried; one that passes by the user's word alone is the last of its
+    process.
     """
 
     def __init__(self, *, gate: Gate = STRICT, wall_limit_s: float = 60.0, memory_mb: int = 2048) -> None:
@@ -26,8 +27,9 @@ class TrialWorker:
         refusal = self.gate.refusal(source, name)
         if refusal is not None:
             return refused_class(refusal)
+        ask = self._worker.call if self.gate.vouches(source, name) else self._worker.last_call
         try:
-            answer = self._worker.call("block", source, name, list(calls))
+            answer = ask("block", source, name, list(calls))
         except WorkerTimeout as error:
             return {"reason": "does not end", "detail": str(error)}
         except WorkerDied as error:
