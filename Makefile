@@ -65,9 +65,12 @@ format: $(VENV)/.installed-dev ## format the code and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: $(VENV)/.installed ## write docs/cli.md again from the help texts, docs/tidying.md from its programs
+docs: $(VENV)/.installed ## write what is generated below docs/: options, tidying, diagram, pictures
 	$(BIN)/python docs/generate_cli.py
 	$(BIN)/python docs/generate_tidying.py
+	$(BIN)/python docs/generate_flow.py
+	$(PIP_INSTALL) -e '.[report,browser]'
+	$(BIN)/python docs/generate_pictures.py
 
 browser: $(VENV)/.installed-dev ## click on the page of gi report (needs Debian's chromium)
 	$(PIP_INSTALL) -e '.[dev,browser]'
