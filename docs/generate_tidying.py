@@ -23,12 +23,12 @@ What tidying does, in this order:
 """
 CLOSING = """
 The figures in an exported file's header are of the evolved program. A tidied one computes the same with the same
-weights. Where a bias went or layers were put into order it starts from other random numbers, so that the same seed
+weights. Where a bias went or layers were put into order, it starts from other random numbers, so that the same seed
 gives another training, as another seed would: the header then says so, and the file claims no figure for its seed.
 Linear layers in a row that became one have fewer weights to train. `--no-tidy` gives the file whose seed gives gi's own
 training.
 
-The programs below are of a run on MNIST (`docs/tidying/`), less their imports.
+The programs below are of runs on MNIST (`docs/tidying/`), less their imports.
 """
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from gi.api.html import individual_html
 from gi.api.images import ImageInput, ImagePreparation
+from gi.api.telling import log
 from gi.core.errors import RunError, SourceError
 from gi.core.settings import RunConfig
 from gi.core.types import Failed
@@ -100,16 +101,24 @@ class RunIndividual:
         weights: bool = False,
         onnx: bool = False,
         pt2: bool = False,
+        tidy: bool | None = None,
         force: bool = False,
     ) -> "Exported":
-        """Writes it as one plain PyTorch file, as `gi export` does, and says what was written."""
-        from gi.archive import Archive
-        from gi.export import export_model
+        """Writes it as one plain PyTorch file, as `gi export` does, and says what was written.
 
+        It is tidied, or as it was evolved, by `tidy`; None tidies what did not start from a model of the user's own.
+        """
+        from gi.archive import Archive
+        from gi.export import export_subject, formats, individual_subject, refuse_existing, tidied_for_run
+
+        path, kinds = Path(out), formats(weights=weights, onnx=onnx, pt2=pt2)
+        refuse_existing(path, kinds=kinds, force=force)
         with Archive.open(self.run) as archive:
-            return export_model(
-                archive, self.id, Path(out), weights=weights, onnx=onnx, pt2=pt2, force=force, gate=self.gate
-            )
+            self.gate.require(self.source, self.config.entry, f"program {self.id[:8]}")
+            with tidied_for_run(archive, individual_subject(archive, self.id), tidy, gate=self.gate) as made:
+                if made.note:
+                    log(made.note)
+                return export_subject(archive, made.subject, path, kinds, force=force, gate=self.gate)
 
     def held(self) -> "RunIndividual":
         """The same with all that it needs to build and predict: the run's folder may go, and pickling keeps it."""

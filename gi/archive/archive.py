@@ -22,7 +22,7 @@ from gi.archive.schema import connect_reader, connect_writer, fold_log, run_file
 from gi.archive.sessions import SessionTables
 from gi.archive.versions import machine, versions
 from gi.core.errors import ArchiveError
-from gi.core.lock import hold_or_refuse
+from gi.core.lock import hold_or_refuse, is_held
 from gi.core.objectives import Objective
 from gi.core.settings import RunConfig
 from gi.core.types import Individual, Origin, Outcome, Program
@@ -102,6 +102,11 @@ class Archive:
     def folder(self) -> Path:
         """The run's folder."""
         return self.path.parent
+
+    @property
+    def is_written(self) -> bool:
+        """Whether a process, this one or another, has the run open to write to it."""
+        return is_held(self.path.with_name(LOCK_NAME))
 
     def back_up(self) -> None:
         """Keeps a copy of the file as it is, to which a run whose file is damaged goes back (`go_back`)."""

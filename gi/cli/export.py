@@ -111,7 +111,7 @@ def export(
     )
 
     _refuse_together(ctx, "--hub", ("out", "patch"))
-    _refuse_together(ctx, "--all", ("id_", "best", "out", "hub", "patch", "tidy", "minimise"))
+    _refuse_together(ctx, "--all", ("id_", "best", "out", "hub", "patch", "minimise"))
     # The rest of `given` are the limits of a minimisation.
     kinds = formats(**{kind: given.pop(kind) for kind in ("weights", "onnx", "pt2")})
     # With --patch alone the user wants the patch, and no file that he did not ask for.
@@ -123,7 +123,7 @@ def export(
     if not minimise:
         refuse_unused_limits(ctx, "--minimise")
     if zoo:
-        ctx.exit(_zoo_written(run, zoo, kinds, force=force, trust=trust, form=form))
+        ctx.exit(_zoo_written(run, zoo, kinds, tidy=tidy, force=force, trust=trust, form=form))
     with Archive.open(run) as archive:
         chosen = id_ or best_member(front_members(archive), archive.run().objectives, best).id
         subject = individual_subject(archive, chosen)
@@ -172,15 +172,19 @@ def _hub_written(
     return {"id": written.id, "hub": str(folder), "files": [str(path) for path in written.files]}
 
 
-def _zoo_written(run: Path, folder: Path, kinds: "Collection[Format]", *, force: bool, trust: bool, form: Form) -> int:
+def _zoo_written(
+    run: Path, folder: Path, kinds: "Collection[Format]", *, tidy: bool | None, force: bool, trust: bool, form: Form
+) -> int:
     """Writes the front's folder and says what is in it; the exit status, 1 where a format is missing."""
     from gi.archive import Archive
     from gi.export import export_zoo
     from gi.export.formats import TITLES
 
     with Archive.open(run) as archive:
-        zoo = export_zoo(archive, folder, kinds, force=force, gate=run_gate(archive, trust=trust))
+        zoo = export_zoo(archive, folder, kinds, tidy=tidy, force=force, gate=run_gate(archive, trust=trust))
     for member in zoo.members:
+        if member.note:
+            tell(f"{member.id[:8]} {member.note}")
         for kind, reason in member.reasons.items():
             tell(f"{member.id[:8]} cannot be written as {TITLES[kind]}: {reason}")
     if zoo.untrained:

@@ -26,6 +26,20 @@ def hold(path: Path) -> sqlite3.Connection:
     return holder
 
 
+def is_held(path: Path) -> bool:
+    """Whether a process holds the lock file at `path`; nothing is made, and nobody kept from holding it."""
+    if not path.is_file():
+        return False
+    reader = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=0)
+    try:
+        reader.execute("SELECT 1 FROM sqlite_master").fetchall()
+    except sqlite3.OperationalError as error:
+        return "locked" in str(error)
+    finally:
+        reader.close()
+    return False
+
+
 def hold_or_refuse(path: Path, refusal: type[GiError], *, in_use: str, option: str) -> sqlite3.Connection:
     """`hold`, with a line for whoever gave the folder by `option`; `in_use` says what the other process does with it.
 

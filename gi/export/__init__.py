@@ -7,7 +7,6 @@ from gi.export.tidy.tidied import tidied_for_run
 from gi.export.write import (
     Exported,
     export_best,
-    export_model,
     export_subject,
     formats,
     model_source,
@@ -24,7 +23,6 @@ __all__ = [
     "best_member",
     "export_best",
     "export_hub",
-    "export_model",
     "export_subject",
     "export_zoo",
     "formats",

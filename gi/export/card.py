@@ -57,7 +57,7 @@ def errors_text(archive: Archive, subject: Subject) -> str:
         lines.append(f"{each}.{first}")
     else:
         lines.append("1 training during the search; the test split was not read.")
-    return "\n".join([*lines, *(f"\nThe figures are of a network {markdown_text(note)}." for note in subject.notes)])
+    return "\n".join([*lines, *(f"\n{markdown_text(note[:1].upper() + note[1:])}." for note in subject.notes)])
 
 
 def licences(subject: Subject) -> tuple[str, ...]:

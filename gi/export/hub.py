@@ -1,7 +1,7 @@
 """A network in a folder of its own, for a model hub; and a front as a zoo of such folders."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import gi
@@ -16,6 +16,7 @@ from gi.export.card import model_card
 from gi.export.data import write_splits
 from gi.export.formats import SUFFIXES, TITLES, Converted, Format
 from gi.export.subject import Subject, individual_subject
+from gi.export.tidy.tidied import tidied_for_run
 from gi.export.write import companion_path, converted_subject, network_facts, refuse_other_data, write_files
 from gi.source.gate.passing import STRICT, Gate
 
@@ -24,12 +25,16 @@ _NAMES = ("README.md", "config.json", "model.py", "NOTICE")
 
 @dataclass(frozen=True, slots=True)
 class Hub:
-    """One network's folder: its files, and for each format that it could not be written in, why."""
+    """One network's folder: its files, and for each format that it could not be written in, why.
+
+    `note` says why its program is not tidied, where it was to be.
+    """
 
     id: str
     folder: Path
     files: tuple[Path, ...]
     reasons: Mapping[Format, str]
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +71,18 @@ def export_hub(
 
 
 def export_zoo(
-    archive: Archive, folder: Path, kinds: Collection[Format] = (), *, force: bool = False, gate: Gate = STRICT
+    archive: Archive,
+    folder: Path,
+    kinds: Collection[Format] = (),
+    *,
+    tidy: bool | None = None,
+    force: bool = False,
+    gate: Gate = STRICT,
 ) -> Zoo:
     """Writes every member of a front that has weights to a folder named after its id, as `export_hub` does.
 
-    README.md lists them, the best by its error first; a data set that has no test files of its own is written to data/.
+    Each is tidied by itself (`tidied_for_run`). README.md lists them, the best by its error first; a data set that has
+    no test files of its own is written to data/.
     A format that cannot hold a member is left out, with the reason. Raises `ConfigError`, `RunError`, and
     `SourceError` for a program that the `gate` refuses.
     """
@@ -91,14 +103,15 @@ def export_zoo(
         gate.require(subject.text, config.entry, f"program {subject.id[:8]}")
     if not force:
         refuse_other_data(dataset, config.dataset, folder / "README.md")
-    members = [_member(archive, subject, dataset, folder / subject.id[:8], kinds, gate) for subject in trained]
+    written = [_member(archive, subject, dataset, folder / subject.id[:8], kinds, tidy, gate) for subject in trained]
+    members = [hub for hub, _ in written]
     files = [folder / "README.md"]
     companion = companion_path(dataset, config.dataset, files[0])
     if companion:
         write_splits(dataset, companion)
         files.append(companion)
     left_out = [subject.id for subject in subjects if not subject.weights]
-    text = _index_text(archive, dataset, trained, members, left_out, companion)
+    text = _index_text(archive, dataset, [subject for _, subject in written], members, left_out, companion)
     write_whole(files[0], text.encode())
     return Zoo(folder, tuple(files), tuple(members), tuple(left_out))
 
@@ -116,10 +129,20 @@ def refuse_replacing(
 
 
 def _member(
-    archive: Archive, subject: Subject, dataset: Dataset, folder: Path, kinds: Collection[Format], gate: Gate
-) -> Hub:
-    with converted_subject(archive, subject, dataset, kinds, gate=gate) as network:
-        return _written(archive, subject, dataset, folder, network)
+    archive: Archive,
+    subject: Subject,
+    dataset: Dataset,
+    folder: Path,
+    kinds: Collection[Format],
+    tidy: bool | None,
+    gate: Gate,
+) -> tuple[Hub, Subject]:
+    """The folder of one network, and what is in it: the program as it was evolved, or tidied."""
+    with (
+        tidied_for_run(archive, subject, tidy, gate=gate) as made,
+        converted_subject(archive, made.subject, dataset, kinds, gate=gate) as network,
+    ):
+        return replace(_written(archive, made.subject, dataset, folder, network), note=made.note), made.subject
 
 
 def _written(archive: Archive, subject: Subject, dataset: Dataset, folder: Path, network: Converted) -> Hub:

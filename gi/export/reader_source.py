@@ -5,6 +5,7 @@ import re
 from importlib import resources
 
 _SHARED = re.compile(r"^from (gi\.(?:data|export)\.readers)\.(\w+) import .*\n", re.MULTILINE)
+_FOR_TYPES = re.compile(r"^if TYPE_CHECKING:\n(?: +\S.*\n)+\n", re.MULTILINE)  # the same in each module that has it
 
 
 def reader_source(name: str) -> str:
@@ -12,7 +13,9 @@ def reader_source(name: str) -> str:
 
     gi decodes with that same text, so that the exported file cannot decode otherwise.
     """
-    return _written_out(_text("gi.export.readers", name), set())
+    text = _written_out(_text("gi.export.readers", name), set())
+    first = _FOR_TYPES.search(text)
+    return text if first is None else text[: first.end()] + _FOR_TYPES.sub("", text[first.end() :])
 
 
 def _written_out(text: str, done: set[tuple[str, str]]) -> str:

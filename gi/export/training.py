@@ -9,8 +9,7 @@ from gi.export.recipe import RecipeFacts
 from gi.source.tree.entry import plain_entry_call
 
 IMPORTS = tuple(
-    f"import {name}"
-    for name in ("argparse", "hashlib", "numpy", "pathlib", "pickle", "random as python_random", "torch")
+    f"import {name}" for name in ("argparse", "hashlib", "pathlib", "pickle", "random as python_random", "torch")
 )
 
 _CONDITION = re.compile(r"  #\? ([\w ]+)$")

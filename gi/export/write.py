@@ -23,6 +23,7 @@ from gi.export.formats import SUFFIXES, Converted, Format, converted
 from gi.export.notice import Terms, notice_text
 from gi.export.render import Figures, model_text
 from gi.export.subject import Subject, individual_subject
+from gi.export.tidy.tidied import tidied_for_run
 from gi.harvest import LicenceFile, package_terms
 from gi.source.gate.passing import STRICT, Gate
 
@@ -43,22 +44,6 @@ class Exported:
 def model_source(archive: Archive, id_: str) -> str:
     """The text of the plain PyTorch file of the individual whose id starts with `id_`."""
     return _source(archive.run(), individual_subject(archive, id_), run_dataset(archive.run().config))
-
-
-def export_model(
-    archive: Archive,
-    id_: str,
-    out: Path,
-    *,
-    weights: bool = False,
-    onnx: bool = False,
-    pt2: bool = False,
-    force: bool = False,
-    gate: Gate = STRICT,
-) -> Exported:
-    """Writes the file `out` for an individual and what goes beside it: see `export_subject`."""
-    kinds = formats(weights=weights, onnx=onnx, pt2=pt2)
-    return export_subject(archive, individual_subject(archive, id_), out, kinds, force=force, gate=gate)
 
 
 def export_subject(
@@ -88,20 +73,25 @@ def export_subject(
         return write_files(archive, subject, dataset, out, network, companion_path(dataset, config.dataset, out))
 
 
-def export_best(archive: Archive, id_: str, out: Path, *, gate: Gate = STRICT) -> str:
-    """Writes the file `out` in place of another one, with weights where there are any; why there are none, else ""."""
-    subject = individual_subject(archive, id_)
-    reason = "the run has none"
-    if subject.weights:
-        try:
-            export_subject(archive, subject, out, ["weights"], force=True, gate=gate)
-        except RunError as error:  # hours of search stand behind the program: it is written all the same
-            reason = str(error)
-        else:
-            return ""
-    out.with_suffix(SUFFIXES["weights"]).unlink(missing_ok=True)  # of another program
-    export_subject(archive, subject, out, force=True, gate=gate)
-    return reason
+def export_best(archive: Archive, id_: str, out: Path, *, gate: Gate = STRICT) -> tuple[str, ...]:
+    """Writes the file `out` in place of another one, as `gi export --weights` would, with weights where there are any.
+
+    Answers with what is to be said of it: why it is not tidied, and why the run's weights are not beside it.
+    """
+    remarks = list[str]()
+    with tidied_for_run(archive, individual_subject(archive, id_), gate=gate) as made:
+        if made.note:
+            remarks.append(made.note)
+        if made.subject.weights:
+            try:
+                export_subject(archive, made.subject, out, ["weights"], force=True, gate=gate)
+            except RunError as error:  # hours of search stand behind the program: it is written all the same
+                remarks.append(f"without weights: {error}")
+            else:
+                return tuple(remarks)
+        out.with_suffix(SUFFIXES["weights"]).unlink(missing_ok=True)  # of another program
+        export_subject(archive, made.subject, out, force=True, gate=gate)
+    return tuple(remarks)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import gi
-from gi.api.evolving import exported_text
+from gi.api.ending import exported_text
 from gi.archive import Archive
 from gi.core.errors import RunError
 from gi.sandbox.server import warm_server

@@ -88,12 +88,16 @@ def test_a_front_is_a_zoo(run, tmp_path, capsys):
     written = [path for path in (tmp_path / "zoo").rglob("*") if path.is_file()]
     assert sorted(answer["files"]) == sorted(map(str, written))
     for member in answer["members"]:
+        text = (tmp_path / "zoo" / member["id"][:8] / "model.py").read_text()
+        assert "return optimizer, None, loss, None" in text, "each is tidied, as one alone is"
         assert {"model.onnx", "model.pt2", "model.safetensors"} <= set(names(tmp_path / "zoo" / member["id"][:8]))
     rows = [line for line in (tmp_path / "zoo" / "README.md").read_text().splitlines() if line.startswith("| [")]
     assert rows[0].startswith(f"| [{DEEP_ID[:8]}]({DEEP_ID[:8]}/README.md) | 4.50% ± 0.71 | 3.50% ± 0.71 | 2.41k |")
     assert len(rows) == 2
     assert gi(["export", str(run), "--all", str(tmp_path / "zoo")]) == 2
     assert "README.md exists: pass --force" in capsys.readouterr().err
+    assert gi(["export", str(run), "--all", str(tmp_path / "zoo"), "--no-tidy", "--force"]) == 0
+    assert "scheduler = None" in (tmp_path / "zoo" / DEEP_ID[:8] / "model.py").read_text()
 
 
 def test_a_member_without_weights_is_left_out_and_named(run, tmp_path, capsys):

@@ -1,7 +1,9 @@
 """What gi decodes is what the exported file decodes: one contract for the readers of every kind of data set."""
 
+import ast
 import gzip
 import struct
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +29,14 @@ def reader(name, **constants):
     assert set(constants) <= set(names)
     names.update(constants)
     return names
+
+
+@pytest.mark.parametrize("name", ["folder", "idx", "named", "npz"])
+def test_only_reading_takes_more_than_torch(name):
+    found = {alias.name.partition(".")[0] if isinstance(node, ast.Import) else node.module.partition(".")[0]
+             for node in ast.parse(reader_source(name)).body
+             if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names}  # fmt: skip
+    assert found - sys.stdlib_module_names == {"torch"}
 
 
 def exported(dataset, given, place):

@@ -110,7 +110,7 @@ def test_an_origin_follows_its_line_through_every_transformation():
     named = subject(NAMED, "self.output =", "self.fc4 =")
     _, origins = unmarked(tidy_text(marked(NAMED, named.origins))[0], named.origins)
     assert [o.code.strip() for o in origins if o.origin == DONOR] == [
-        "self.fc1 = nn.Linear(64, 32, bias=False)", "self.fc3 = nn.Linear(16, 10)",
+        "self.fc1 = nn.Linear(64, 32, bias=False)", "self.head = nn.Linear(16, 10)",
     ]  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from gi.archive import Archive
 from gi.core.errors import ConfigError, RunError
 from gi.core.types import Task
 from gi.data.dataset import run_dataset
-from gi.export import export_model, model_source
+from gi.export import export_best, export_subject, formats, individual_subject, model_source
 from gi.export.data import data_facts
 from tests.small_run import BROKEN_ID, CONFIG, DEEP, DEEP_ID, SMALL, SMALL_ID, write_run, write_weights
 
@@ -29,6 +29,11 @@ def own_cache(tmp_path_factory, monkeypatch):
 def archive(tmp_path):
     with Archive.open(write_run(tmp_path / "run")) as opened:
         yield opened
+
+
+def export_model(archive, id_, out, *, force=False, **kinds):
+    """An individual as it was evolved."""
+    return export_subject(archive, individual_subject(archive, id_), out, formats(**kinds), force=force)
 
 
 def run_file(path, *arguments):
@@ -127,6 +132,20 @@ def test_weights_are_those_of_the_run(archive, tmp_path):
     handed_on = load_file(written.weights)
     assert handed_on.keys() == state.keys()
     assert all(torch.equal(handed_on[name], state[name]) for name in state)
+
+
+@pytest.mark.slow
+def test_what_a_run_leaves_is_tidied_and_says_what_is_amiss(archive, tmp_path):
+    out, weights = tmp_path / "best" / "model.py", archive.folder / "weights" / f"{DEEP_ID}.pt"
+    write_weights(weights, DEEP)
+    assert export_best(archive, DEEP_ID, out) == ()
+    assert "return optimizer, None, loss, None" in out.read_text()
+    assert out.with_suffix(".safetensors").is_file()
+    weights.write_bytes(b"none")
+    not_tidied, without = export_best(archive, DEEP_ID, out)
+    assert not_tidied.startswith("not tidied: ")
+    assert without.startswith("without weights: ")
+    assert not out.with_suffix(".safetensors").exists(), "they would be another program's"
 
 
 def test_an_individual_that_failed_is_not_exported(archive, tmp_path):

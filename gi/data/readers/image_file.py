@@ -2,16 +2,18 @@
 
 gi decodes image folders with these functions, and an exported file has this module's text in it: what gi decoded and
 what that file decodes cannot differ. So it stands alone: Pillow and the standard library, and a `ValueError` with one
-line for the user.
+line for the user. Pillow is imported where a file is read: whoever builds the network or trains it on other tensors
+needs none.
 """
 
 import pathlib
 import stat
 import unicodedata
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from PIL import Image, UnidentifiedImageError
+if TYPE_CHECKING:
+    from PIL import Image
 
 T = TypeVar("T")
 
@@ -25,14 +27,15 @@ DEEP_MODES = ("I", "F")
 MOST_PIXELS = (
     89_478_485  # Pillow's own bound: a small file that unpacks to more is an attack, or needs its owner's care
 )
+# What turns an image upright, by its orientation tag: names of `Image.Transpose`.
 UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+    2: "FLIP_LEFT_RIGHT",
+    3: "ROTATE_180",
+    4: "FLIP_TOP_BOTTOM",
+    5: "TRANSPOSE",
+    6: "ROTATE_270",
+    7: "TRANSVERSE",
+    8: "ROTATE_90",
 }
 
 
@@ -81,7 +84,7 @@ def require_regular(path: pathlib.Path) -> None:
         raise ValueError(f"{path} is {'a folder' if stat.S_ISDIR(mode) else 'no regular file'}: rename or remove it.")
 
 
-def read_image(path: pathlib.Path, size: tuple[int, int] | None = None) -> Image.Image:
+def read_image(path: pathlib.Path, size: tuple[int, int] | None = None) -> "Image.Image":
     """The first frame of a file, in mode "L" where the file is grey, else "RGB".
 
     It is turned as its orientation tag says, put on white where it is transparent, and brought to `size` (height,
@@ -90,8 +93,12 @@ def read_image(path: pathlib.Path, size: tuple[int, int] | None = None) -> Image
     return with_image(path, lambda image: shown(image, size))
 
 
-def with_image(path: pathlib.Path, read: Callable[[Image.Image], T]) -> T:
+def with_image(path: pathlib.Path, read: Callable[["Image.Image"], T]) -> T:
     """What `read` makes of a file that is opened and not yet decoded. Raises `ValueError` where that cannot be."""
+    try:
+        from PIL import Image, UnidentifiedImageError
+    except ImportError:
+        raise ValueError("Pillow is needed to read image files: pip install pillow.") from None
     Image.init()  # else a reader that is named in FORMATS and was not needed before is missing
     try:
         with Image.open(path, formats=FORMATS) as image:
@@ -106,7 +113,7 @@ def with_image(path: pathlib.Path, read: Callable[[Image.Image], T]) -> T:
     raise ValueError(f"{path} {problem}")
 
 
-def shown(image: Image.Image, size: tuple[int, int] | None) -> Image.Image:
+def shown(image: "Image.Image", size: tuple[int, int] | None) -> "Image.Image":
     """The image as a viewer shows it, at `size` (height, width) if given."""
     if size is None:
         return on_white(upright(image))
@@ -114,7 +121,7 @@ def shown(image: Image.Image, size: tuple[int, int] | None) -> Image.Image:
     return scaled(on_white(upright(image)), size)
 
 
-def unfit(image: Image.Image) -> str:
+def unfit(image: "Image.Image") -> str:
     """What its header says against decoding an image, "" where nothing does."""
     if image.width * image.height > MOST_PIXELS:
         return f"has {image.width} x {image.height} pixels, over {MOST_PIXELS:,}: resize or remove it."
@@ -123,27 +130,33 @@ def unfit(image: Image.Image) -> str:
     return ""
 
 
-def upright(image: Image.Image) -> Image.Image:
+def upright(image: "Image.Image") -> "Image.Image":
     """The image turned as its orientation tag says; a tag that cannot be read counts as none, as in a viewer."""
+    from PIL import Image
+
     image.load()
     try:
         orientation = image.getexif().get(0x0112)
     except Exception:
         return image
-    return image.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else image
+    return image.transpose(Image.Transpose[UPRIGHT[orientation]]) if orientation in UPRIGHT else image
 
 
-def on_white(image: Image.Image) -> Image.Image:
+def on_white(image: "Image.Image") -> "Image.Image":
     """Mode "L" or "RGB", transparent parts on white: colour is arbitrary, mostly black, where nothing is to be seen."""
     mode = "L" if image.mode in GREY_MODES else "RGB"
     if not image.has_transparency_data:
         return image.convert(mode)
+    from PIL import Image
+
     image = image.convert(f"{mode}A")
     ground = Image.new(mode, image.size, "white")
     ground.paste(image.convert(mode), mask=image.getchannel("A"))
     return ground
 
 
-def scaled(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+def scaled(picture: "Image.Image", size: tuple[int, int]) -> "Image.Image":
     """The picture brought to `size` (height, width), antialiased; as it is where it has that size."""
+    from PIL import Image
+
     return picture.resize((size[1], size[0]), Image.Resampling.BICUBIC)

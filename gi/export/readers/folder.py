@@ -2,12 +2,15 @@
 
 import pathlib
 import warnings
+from typing import TYPE_CHECKING
 
 import torch
-from PIL import Image
 
 from gi.data.readers.image_file import class_folders, image_files, read_image
 from gi.export.readers.refusal import refusal
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 PARTS = {"train": "train", "test": "test"}  # the folders of the parts below DIR
 CLASSES: tuple[str, ...] = ()  # in the order of the network's outputs
@@ -45,7 +48,7 @@ def read_pixels(path: pathlib.Path) -> torch.Tensor:
     return pixels_of(image, INPUT_SHAPE)
 
 
-def pixels_of(image: Image.Image, shape: tuple[int, int, int]) -> torch.Tensor:
+def pixels_of(image: "Image.Image", shape: tuple[int, int, int]) -> torch.Tensor:
     """Give an image of this size as bytes of `shape` (channels, height, width), in its colours."""
     channels, height, width = shape
     image = image.convert("L" if channels == 1 else "RGB")

@@ -1,4 +1,4 @@
-"""A list that is filled line by line and unpacked into `nn.Sequential`, as the literal that it is."""
+"""A list that is filled line by line and unpacked into a call, as the arguments that it is."""
 
 import textwrap
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import libcst as cst
 import libcst.matchers as m
 
-from gi.export.tidy.network import Names, assignment, code, method
+from gi.export.tidy.network import Names, assignment, code
 from gi.export.tidy.records import Rewrite, TidyExample, TidyPass
 
 _HEAD = (
@@ -17,20 +17,32 @@ _FORWARD = "\n    def forward(self, x):\n        return self.layers(x)\n"
 
 
 def sequential_literal(tree: cst.Module, _: Names) -> Rewrite:
-    """`layers = []`, `layers.append(...)`, ..., `self.layers = nn.Sequential(*layers)` in one run, as one literal."""
-    init = method(tree, "__init__")
-    if init is None:
-        return Rewrite(tree)
-    body = list(init.body.body)
-    for end, statement in enumerate(body):
-        name = _unpacked(statement)
-        start = _list_start(body, end, name) if name else None
-        # Nothing else may use the list: it is gone.
-        if start is None or _mentions(init, name) != end - start + 1:
-            continue
-        literal = _literal(tree, body[start : end + 1])
-        return Rewrite(tree.with_deep_changes(init.body, body=[*body[:start], literal, *body[end + 1 :]]))
-    return Rewrite(tree)
+    """`layers = []`, `layers.append(...)`, ..., `self.layers = nn.Sequential(*layers)` in one run, as one literal.
+
+    In every method, and for `super().__init__(*layers)` too, which is how subclasses of `nn.Sequential` are written.
+    """
+    changed = tree.visit(_Literals(tree))
+    assert isinstance(changed, cst.Module)
+    return Rewrite(changed)
+
+
+class _Literals(cst.CSTTransformer):
+    def __init__(self, tree: cst.Module) -> None:
+        super().__init__()
+        self._tree = tree
+
+    def leave_FunctionDef(self, _: cst.FunctionDef, updated_node: cst.FunctionDef) -> cst.FunctionDef:  # noqa: N802
+        body = list(updated_node.body.body)
+        for end, statement in enumerate(body):
+            name = _unpacked(statement)
+            start = _list_start(body, end, name) if name else None
+            # Nothing else may use the list: it is gone.
+            if start is None or _mentions(updated_node, name) != end - start + 1:
+                continue
+            literal = _literal(self._tree, body[start : end + 1])
+            block = updated_node.body.with_changes(body=[*body[:start], literal, *body[end + 1 :]])
+            return updated_node.with_changes(body=block)
+        return updated_node
 
 
 def _mentions(node: cst.CSTNode, name: str) -> int:
@@ -40,31 +52,43 @@ def _mentions(node: cst.CSTNode, name: str) -> int:
 
 
 def _unpacked(statement: cst.CSTNode) -> str:
-    """LIST of `self.NAME = nn.Sequential(*LIST)`."""
-    pair = assignment(statement)
-    if pair is None or not m.matches(pair[1], m.Call(args=[m.Arg(m.Name(), star="*")])):
+    """LIST of `self.NAME = nn.Sequential(*LIST)`, or of `super().__init__(*LIST)`."""
+    call = _called(statement)
+    if call is None or not m.matches(call, m.Call(args=[m.Arg(m.Name(), star="*")])):
         return ""
-    return pair[1].args[0].value.value if code(pair[1].func).endswith("Sequential") else ""  # type: ignore[attr-defined]
+    unpacks = code(call.func).endswith("Sequential") or code(call.func) == "super().__init__"
+    return str(call.args[0].value.value) if unpacks else ""  # type: ignore[attr-defined]
+
+
+def _called(statement: cst.CSTNode) -> cst.Call | None:
+    """The call that a line assigns, or that is all of it."""
+    pair = assignment(statement)
+    if pair is not None:
+        return pair[1] if isinstance(pair[1], cst.Call) else None
+    is_call = m.matches(statement, m.SimpleStatementLine([m.Expr(m.Call())]))
+    return statement.body[0].value if is_call else None  # type: ignore[attr-defined]
 
 
 def _list_start(body: Sequence[cst.CSTNode], end: int, name: str) -> int | None:
-    """Where the run of lines that fill the list begins: with `LIST = []`."""
+    """Where the run of lines that fill the list begins: with `LIST = []`, or with the list's first elements."""
     append = m.SimpleStatementLine([m.Expr(m.Call(m.Attribute(m.Name(name), m.Name("append")), [m.Arg(star="")]))])
     start = end - 1
     while start >= 0 and m.matches(body[start], append):
         start -= 1
     first = assignment(body[start]) if start >= 0 else None
-    begins = first is not None and m.matches(first[0], m.Name(name)) and m.matches(first[1], m.List(elements=[]))
-    return start if begins and start < end - 1 else None
+    if first is None or not m.matches(first[0], m.Name(name)) or not isinstance(first[1], cst.List):
+        return None
+    plain = all(isinstance(element, cst.Element) for element in first[1].elements)
+    return start if plain and (first[1].elements or start < end - 1) else None
 
 
 def _literal(tree: cst.Module, run: Sequence[cst.CSTNode]) -> cst.BaseStatement:
     """The one statement for a run of lines, with the comments of each."""
-    *appends, last = run[1:]
-    pair = assignment(last)
-    assert pair is not None
-    assert isinstance(pair[1], cst.Call)
-    lines = [f"{code(pair[0])} = {code(pair[1].func)}({_comment(last)}"]
+    first, *appends, last = run
+    call, pair = _called(last), assignment(last)
+    assert call is not None
+    lines = [f"{code(pair[0])} = {code(call.func)}({_comment(last)}" if pair else f"{code(call.func)}({_comment(last)}"]
+    lines += _elements(first)
     for statement in appends:
         assert isinstance(statement, cst.SimpleStatementLine)
         lines += [f"    {line.comment.value}" for line in statement.leading_lines if line.comment]
@@ -72,9 +96,26 @@ def _literal(tree: cst.Module, run: Sequence[cst.CSTNode]) -> cst.BaseStatement:
         lines.append(textwrap.indent(f"{code(argument)},", "    ") + _comment(statement))
     made = cst.parse_statement("\n".join([*lines, ")\n"]), config=tree.config_for_parsing)
     assert isinstance(made, cst.SimpleStatementLine)
-    first = run[0]
     assert isinstance(first, cst.SimpleStatementLine)
     return made.with_changes(leading_lines=first.leading_lines)
+
+
+def _elements(first: cst.CSTNode) -> list[str]:
+    """The elements that a list begins with, each on lines of its own with the comments behind and below it."""
+    pair = assignment(first)
+    assert pair is not None
+    listed = pair[1]
+    assert isinstance(listed, cst.List)
+    lines = []
+    for element in listed.elements:
+        is_last = element is listed.elements[-1]
+        behind = listed.rbracket.whitespace_before if is_last else element.comma.whitespace_after  # type: ignore[union-attr]
+        comment, below = "", []
+        if isinstance(behind, cst.ParenthesizedWhitespace):
+            comment = f"  {behind.first_line.comment.value}" if behind.first_line.comment else ""
+            below = [f"    {line.comment.value}" for line in behind.empty_lines if line.comment]
+        lines += [textwrap.indent(f"{code(element.value)},", "    ") + comment, *below]
+    return lines
 
 
 def _comment(statement: cst.CSTNode) -> str:
@@ -84,7 +125,7 @@ def _comment(statement: cst.CSTNode) -> str:
 
 
 SEQUENTIAL_LITERAL = TidyPass(
-    "a list of layers as a literal",
+    "a list of layers as the arguments that it is",
     sequential_literal,
     (
         TidyExample(
@@ -98,6 +139,32 @@ SEQUENTIAL_LITERAL = TidyPass(
             nn.Linear(64, 10),  # said
         )
 {_FORWARD}""",
+        ),
+        # A subclass of nn.Sequential, as blocks are often written.
+        TidyExample(
+            """from torch import nn
+
+
+class Block(nn.Sequential):
+    def __init__(self, width: int) -> None:
+        modules = [
+            nn.Conv2d(width, width, 3, bias=False),  # said
+            nn.BatchNorm2d(width),
+        ]
+        modules.append(nn.ReLU())
+        super().__init__(*modules)
+""",
+            """from torch import nn
+
+
+class Block(nn.Sequential):
+    def __init__(self, width: int) -> None:
+        super().__init__(
+            nn.Conv2d(width, width, 3, bias=False),  # said
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+        )
+""",
         ),
         # The list is read once more.
         TidyExample(

@@ -71,6 +71,43 @@ def assignment(statement: cst.CSTNode) -> tuple[cst.BaseExpression, cst.BaseExpr
     return assign.targets[0].target, assign.value
 
 
+def assigned_attribute(statement: cst.CSTNode) -> str:
+    """NAME of a line `self.NAME = ...`; "" for anything else."""
+    pair = assignment(statement)
+    return self_attribute(pair[0]) if pair else ""
+
+
+def order_of_use(tree: cst.Module) -> list[str]:
+    """The attributes that the network's `forward` calls, in the order of their first call; [] where it shows none."""
+    forward = method(tree, "forward")
+    if forward is None:
+        return []
+    visitor = _Calls()
+    forward.visit(visitor)
+    return [] if visitor.has_branches else list(dict.fromkeys(visitor.called))
+
+
+class _Calls(cst.CSTVisitor):
+    def __init__(self) -> None:
+        super().__init__()
+        self.called: list[str] = []
+        self.has_branches = False
+
+    def visit_If(self, _: cst.If) -> None:  # noqa: N802
+        self.has_branches = True
+
+    def visit_For(self, _: cst.For) -> None:  # noqa: N802
+        self.has_branches = True
+
+    def visit_While(self, _: cst.While) -> None:  # noqa: N802
+        self.has_branches = True
+
+    def leave_Call(self, original_node: cst.Call) -> None:  # noqa: N802
+        # On leaving: the calls in its arguments come first, as they do when it runs.
+        if name := self_attribute(original_node.func):
+            self.called.append(name)
+
+
 def sequence(tree: cst.Module, names: Names) -> tuple[str, cst.Call] | None:
     """The attribute and the `nn.Sequential(...)` literal that is all of a network: forward gives what it gives.
 

@@ -4,10 +4,13 @@ from collections.abc import Sequence
 
 import libcst as cst
 
-from gi.export.tidy.arguments import DEFAULT_ARGUMENTS
+from gi.export.tidy.arguments import USUAL_ARGUMENTS
 from gi.export.tidy.attribute_biases import ATTRIBUTE_BIASES
-from gi.export.tidy.attributes import NUMBERED, ORDER_OF_DATA
+from gi.export.tidy.attributes import ORDER_OF_DATA
 from gi.export.tidy.chain import FOLDED_LINEARS, IDLE_LAYERS, REDUNDANT_BIASES
+from gi.export.tidy.flattening import FLATTENING
+from gi.export.tidy.functions import WEIGHTLESS_AS_FUNCTIONS
+from gi.export.tidy.layer_names import NAMES
 from gi.export.tidy.literals import SEQUENTIAL_LITERAL
 from gi.export.tidy.recipe_parts import NAMES_FOR_NONE, TORCHVISION_IMPORTS
 from gi.export.tidy.records import TidyPass, WeightStep
@@ -17,13 +20,15 @@ from gi.source.tree.tree import parse
 
 PASSES: Sequence[TidyPass] = (
     SEQUENTIAL_LITERAL,
+    USUAL_ARGUMENTS,
     IDLE_LAYERS,
     FOLDED_LINEARS,
     REDUNDANT_BIASES,
     ATTRIBUTE_BIASES,
-    DEFAULT_ARGUMENTS,
+    WEIGHTLESS_AS_FUNCTIONS,
+    FLATTENING,
     ORDER_OF_DATA,
-    NUMBERED,
+    NAMES,
     NAMES_FOR_NONE,
     TORCHVISION_IMPORTS,
 )

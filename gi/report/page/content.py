@@ -31,7 +31,7 @@ def page_content(archive: Archive) -> dict[str, Any]:
     told, data = diagnoses(archive, {*shown}, place), _data(archive)
     return {
         "title": run.config.dataset_name,
-        "facts": _facts(run, summary, len(place)),
+        "facts": _facts(run, summary, len(place), is_written=archive.is_written),
         "individuals": {
             "id": [*place],
             "generation": [*archive.individuals.generation_of().values()][: len(place)],
@@ -56,10 +56,11 @@ def page_content(archive: Archive) -> dict[str, Any]:
     }
 
 
-def _facts(run: RunRecord, summary: RunSummary, individuals: int) -> list[list[str]]:
+def _facts(run: RunRecord, summary: RunSummary, individuals: int, *, is_written: bool) -> list[list[str]]:
+    # Who ends in order says so; a run that was killed has said nothing, and nobody writes to it.
     ended = summary.state in ("finished", "interrupted")
     return [
-        ["state", summary.state if ended else "running, or cut off"],
+        ["state", summary.state if ended else "running" if is_written else "cut off; it can be resumed"],
         ["generations", str(summary.generations + 1)],
         ["individuals", f"{individuals:,}"],
         ["front", number_text(len(summary.front), "member")],

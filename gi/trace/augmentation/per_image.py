@@ -12,7 +12,6 @@ import random as python_random  # a program may bring its own `random` into an e
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import numpy
 import torch
 from torch import Tensor, nn
 
@@ -165,6 +164,8 @@ def draws_once(function: Any, sample: Tensor) -> bool:
 
     One that mixes the images of a batch takes the batch all the same.
     """
+    import numpy  # here: whoever only looks at an exported network needs none
+
     # A function that draws with a probability may draw nothing in one trial: eight seeds show it.
     for seed in range(8):
         outcomes = []
@@ -186,6 +187,8 @@ def draws_once(function: Any, sample: Tensor) -> bool:
 @contextlib.contextmanager
 def own_draws(seed: int) -> Iterator[None]:
     """Seed all generators for a trial, and put them back afterwards."""
+    import numpy
+
     states = torch.get_rng_state(), python_random.getstate(), numpy.random.get_state()
     torch.default_generator.manual_seed(seed)
     python_random.seed(seed)
