@@ -41,7 +41,8 @@ def as_functions(tree: cst.Module, names: Names) -> Rewrite:
             mentions = m.findall(tree, m.Attribute(attr=m.Name(name)))
             if built is None or layer not in kind or not calls or len(mentions) != len(calls) + 1:
                 continue
-            made = _called(tree.deep_remove(statement), called, f"{module}.{kind[layer]}", built.args)
+            without = cst.ensure_type(tree.deep_remove(statement), cst.Module)
+            made = _called(without, called, f"{module}.{kind[layer]}", built.args)
             return as_functions(made, names)
     return Rewrite(tree)
 
