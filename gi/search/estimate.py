@@ -31,11 +31,7 @@ def planned(config: RunConfig, rungs: Sequence[int], parts: Parts, seeds: Sequen
     model without a bound, nothing is estimated and nothing refused.
     """
     programs = len(seeds) + max(config.population - len(seeds), 0) + config.generations * config.population
-    shares = [PROMOTED_SHARE**rung for rung in range(len(rungs))]
-    # The top rung is filled up to the finalists, however few its share is.
-    counts = [max(math.ceil(programs * share), config.finals if share < 1 else 1) for share in shares]
-    # Seed programs go up whatever others give: all of them once, then half of these.
-    counts[1:-1] = [count + math.ceil(len(seeds) / 2**turn) for turn, count in enumerate(counts[1:-1])]
+    counts = _counts(programs, len(rungs), config, len(seeds))
     # A training of the top rung is the first final training of its individual (decision 019).
     finals = config.finals * (config.final_seeds - (1 if len(rungs) > 1 and not config.final_images else 0))
     plan = Planned(programs, tuple(zip(rungs, counts, strict=True)), finals, None, parts.executor.capacity)
@@ -54,10 +50,26 @@ def planned(config: RunConfig, rungs: Sequence[int], parts: Parts, seeds: Sequen
                 f"{bound.text}: evaluating {_counted(seeds)} and one final training take about "
                 f"{duration_text(needed_s)} here. Pass {bound.longer(needed_s)} or more, or lower {_LEVERS}."
             )
-    images = (*rungs, config.final_images or rungs[-1])
-    mean_s = [sum(_longer_s(cost, n / _probe_images(rungs)) for cost in costs) / len(costs) for n in images]
-    expected_s = sum(count * each for count, each in zip(counts, mean_s, strict=False)) + finals * mean_s[-1]
+    mean_s = [_mean_s(costs, n / _probe_images(rungs)) for n in rungs]
+    # Who gets that far is among the more accurate ones, and these take longer than the mean.
+    dearer = sorted(costs, key=lambda cost: cost.cpu_s)[len(costs) // 2 :]
+    final_s = _mean_s(dearer, longer[1])
+    if len(rungs) > 1:
+        mean_s[-1] = _mean_s(dearer, rungs[-1] / _probe_images(rungs))
+    expected_s = sum(count * each for count, each in zip(counts, mean_s, strict=True)) + finals * final_s
     return dataclasses.replace(plan, cpu_s=min(expected_s, math.inf if bound is None else bound.cpu_s))
+
+
+def _counts(programs: int, rungs: int, config: RunConfig, seeds: int) -> list[int]:
+    """About how many trainings each rung will see, the lowest first."""
+    counts = [programs]
+    for rung in range(1, rungs):
+        # The top rung is filled up to twice the finalists from the rung below, however few a share is.
+        least = config.finals * (2 if rung == rungs - 1 else 1)
+        # Seed programs go up whatever others give: all of them once, then half of these.
+        by_right = math.ceil(seeds / 2 ** (rung - 1)) if rung < rungs - 1 else 0
+        counts.append(max(math.ceil(programs * PROMOTED_SHARE**rung), least) + by_right)
+    return counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +117,11 @@ def _expected_s(costs: Sequence[Cost], seeds: int, longer: tuple[float, float]) 
     `longer` says how many times as long as a probe both are.
     """
     evaluation, final = longer
-    mean_s = sum(_longer_s(cost, evaluation) for cost in costs) / len(costs)
-    return seeds * mean_s + min(_longer_s(cost, final) + cost.measure_cpu_s for cost in costs)
+    return seeds * _mean_s(costs, evaluation) + min(_longer_s(cost, final) + cost.measure_cpu_s for cost in costs)
+
+
+def _mean_s(probes: Sequence[Cost], longer: float) -> float:
+    return sum(_longer_s(probe, longer) for probe in probes) / len(probes)
 
 
 def _longer_s(probe: Cost, longer: float) -> float:

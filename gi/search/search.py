@@ -223,11 +223,15 @@ class Search:
             self._promote(number, slots, replayed=False)
 
     def _fill_top(self, number: int, slots: int) -> None:
-        """Sends up the best of the rungs below until the top rung's front has as many as get final trainings."""
-        for turn in range(1, _FILLS + 1):
-            for id_ in self.rungs.next_for_top(self.config.finals):
+        """Sends up the best of the rungs below until the top rung's front has as many as get final trainings, and then
+        as many more, so that those of them that are as fast as small are a choice and not the one that is left."""
+        for turn in range(1, 2 * _FILLS + 1):
+            first = turn <= _FILLS
+            kept_s = 0.0 if first else self._kept_s()
+            for id_ in self.rungs.next_for_top(self.config.finals * (1 if first else 2)):
                 # Numbers behind the last slot tell the turns apart, so that a resumed run replays each as it was.
-                self._sent_up(Promotion(number, slots + turn, id_, self.run.top_images), self.outcomes.final_s(id_))
+                promotion = Promotion(number, slots + turn, id_, self.run.top_images)
+                self._sent_up(promotion, self.outcomes.final_s(id_), kept_s)
             while self._is_recorded(number, slots + turn):
                 self._go_up(self._promotions[0])
             self._wait_for_all()

@@ -1,6 +1,7 @@
 """A budget bounds the whole run; CPU seconds are computed from the jobs, so that every figure is exact."""
 
 import dataclasses
+import math
 
 import pytest
 
@@ -87,9 +88,12 @@ def test_a_long_budget_leaves_no_final_training_out(tmp_path):
 
 def test_the_most_accurate_members_get_the_final_trainings_that_are_left(tmp_path):
     summary, _, retrainings = run(tmp_path, 30, final_images=9000)
-    trained = {r.individual for r in retrainings}
-    assert trained < {member.id for member in summary.front}
-    assert min(summary.front, key=lambda member: member.values["error"]).id in trained
+    errors, trained = {m.id: m.values["error"] for m in summary.front}, {r.individual for r in retrainings}
+    assert trained < set(errors)
+    least = min(errors.values())
+    # Within a deviation of the least nobody is known to be better: the smaller one goes first.
+    deviation = math.sqrt(least * (1 - least) / 300)  # of the stand-ins' validation samples
+    assert min(errors[id_] for id_ in trained) <= least + 1.1 * deviation
 
 
 def test_a_budget_that_does_not_pay_for_the_seed_programs_is_refused_before_there_is_a_run(tmp_path):

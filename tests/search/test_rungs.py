@@ -42,8 +42,8 @@ def by_rung(archive):
 
 def test_rungs_are_fractions_of_the_top_one_which_is_given_in_epochs():
     assert CONFIG.ladder(1200) == RUNGS
-    assert RunConfig(dataset="mnist").ladder(55_000) == (7734, 30_937, 123_750, 495_000)
-    assert RunConfig(dataset="mnist", rungs=2).ladder(55_000) == (123_750, 495_000)
+    assert RunConfig(dataset="mnist").ladder(55_000) == (6015, 24_062, 96_250, 385_000)
+    assert RunConfig(dataset="mnist", rungs=2).ladder(55_000) == (96_250, 385_000)
 
 
 def test_a_small_set_is_presented_more_often_than_the_epochs_say():
@@ -187,7 +187,7 @@ def test_the_plan_comes_before_everything_else_and_counts_what_is_trained(tmp_pa
     assert isinstance(plan, Planned)
     assert plan.programs == 6 + 3 * 6
     assert [images for images, _ in plan.rungs] == list(RUNGS)
-    assert [count for _, count in plan.rungs] == [24, 6 + 4, 4 + 2, 4]
+    assert [count for _, count in plan.rungs] == [24, 6 + 4, 4 + 2, 2 * 4]
     assert (plan.final_trainings, plan.workers, plan.cpu_s) == (4, 2, None)
 
 

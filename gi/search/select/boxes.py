@@ -13,16 +13,18 @@ _TIME_BOX = math.log(1.05)  # CPU times of one program scatter by 2 to 5 % from 
 
 
 def boxed(values: ArrayLike, objectives: Sequence[Objective], samples: int) -> Matrix:
-    """Unscaled values of shape (n, m), each as the middle of the box that it falls into (Laumanns et al. 2002).
+    """Unscaled values of shape (n, m), each as one value of the box that it falls into (Laumanns et al. 2002).
 
     Why: the values are measured once, and noise alone sets apart programs that are equally good. Both are dominated by
     nothing then, take two places and are parents twice, and a front fills up with near-twins; or the luckier one drives
     out the other. In boxes they are equal rows, which count once, and a difference in what is exact still decides.
 
     A share of `samples` validation samples has boxes of one binomial standard deviation: its arcsine has the same
-    deviation, 1 / (2 sqrt(samples)), at every level (Anscombe 1948), so boxes of equal width in it fit each level. No
-    error at all is half a sample then, which keeps one lucky sample from being decades in logarithms. Times have boxes
-    of 5 %; counts are exact and stay as they are. Raises `ValueError` for a NaN and for fewer samples than one.
+    deviation, 1 / (2 sqrt(samples)), at every level (Anscombe 1948), so boxes of equal width in it fit each level. They
+    begin at the least of the shares: what is within a deviation of the best is as good as it, and the smaller or faster
+    of the two goes first, instead of the one on the lucky side of some edge. No error at all is 3/8 of a sample then,
+    which keeps one lucky sample from being decades in logarithms. Times have boxes of 5 %; counts are exact and stay as
+    they are. Raises `ValueError` for a NaN and for fewer samples than one.
     """
     if samples < 1:
         raise ValueError(f"samples is {samples}: a share is measured on at least one.")
@@ -43,9 +45,12 @@ def _boxed_column(column: Matrix, objective: Objective, samples: int) -> Matrix:
 
 
 def _boxed_shares(shares: Matrix, samples: int) -> Matrix:
-    """Shares as the middle of boxes of one deviation; 3/8 of a sample more makes the deviation the same near 0 too."""
+    """Shares as the lower edge of boxes of one deviation, the first of which begins at the least share."""
+    # With 3/8 of a sample more the deviation is the same near 0 too.
     wrong = (np.clip(shares, 0, 1) * samples + 0.375) / (samples + 0.75)
-    return np.sin(np.minimum(_middle(np.arcsin(np.sqrt(wrong)), 0.5 / math.sqrt(samples)), math.pi / 2)) ** 2
+    turned, width = np.arcsin(np.sqrt(wrong)), 0.5 / math.sqrt(samples)
+    least = turned.min()
+    return np.sin(least + np.floor((turned - least) / width) * width) ** 2
 
 
 def _middle(values: Matrix, width: float) -> Matrix:

@@ -11,13 +11,13 @@ from gi.search.select import boxed, ranks, survivors
 THREE = [OBJECTIVES[key] for key in ("error", "params", "time")]
 
 
-def boxed_error(error, samples):
-    return float(boxed([[error, 10, 1.0]], THREE, samples)[0, 0])
+def boxed_error(error, samples, best=0.0):
+    return float(boxed([[error, 10, 1.0], [best, 10, 1.0]], THREE, samples)[0, 0])
 
 
-@given(st.floats(0, 1), st.integers(1, 100_000))
-def test_a_boxed_error_is_about_one_deviation_away_at_most_at_every_level(error, samples):
-    box = boxed_error(error, samples)
+@given(st.floats(0, 1), st.integers(1, 100_000), st.floats(0, 1))
+def test_a_boxed_error_is_about_one_deviation_away_at_most_at_every_level(error, samples, best):
+    box = boxed_error(error, samples, min(best, error))
     assert 0 <= box <= 1
     assert abs(box - error) <= math.sqrt(error * (1 - error) / samples) + 1.5 / samples
 
@@ -37,8 +37,16 @@ def test_one_binomial_deviation_decides_nothing_and_three_decide():
 
 
 @pytest.mark.parametrize("samples", [20, 100, 10_000])
-def test_no_error_at_all_is_half_a_sample(samples):
-    assert boxed_error(0.0, samples) * samples == pytest.approx(0.5, abs=0.1)
+def test_no_error_at_all_is_a_part_of_a_sample(samples):
+    assert boxed_error(0.0, samples) * samples == pytest.approx(0.375, rel=0.05)
+
+
+@given(st.integers(0, 5000), st.floats(0, 0.99))
+def test_within_a_deviation_of_the_best_is_as_good_as_it(wrong, part):
+    best, width = wrong / 5000, 0.5 / math.sqrt(5000)
+    near = math.sin(min(math.asin(math.sqrt((wrong + 0.375) / 5000.75)) + part * width, math.pi / 2)) ** 2
+    error = max((near * 5000.75 - 0.375) / 5000, best)
+    assert boxed_error(error, 5000, best) == boxed_error(best, 5000, best)
 
 
 def test_times_within_five_percent_share_a_box_and_counts_are_exact():

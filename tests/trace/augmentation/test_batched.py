@@ -47,6 +47,10 @@ MAKERS = {
     "hue": lambda m: m.ColorJitter(hue=0.2),
     "contrast and colour": lambda m: m.ColorJitter(contrast=0.5, saturation=0.5),
     "erasing of large patches": lambda m: m.RandomErasing(0.9, scale=(0.5, 1.0), ratio=(0.2, 5)),
+    "shift": lambda m: m.RandomAffine(0, (0.2, 0.1)),
+    "shift along one side": lambda m: m.RandomAffine(0, (0.0, 0.3), fill=0.5),
+    "shift of a colour": lambda m: m.RandomAffine((0, 0), (0.9, 1.0), fill=[0.1, 0.2, 0.3], center=(1, 2)),
+    "smooth shift": lambda m: m.RandomAffine(0, (0.2, 0.1), interpolation=BILINEAR),
     "affine of a colour": lambda m: m.RandomAffine(20, (0.2, 0.1), fill=[0.1, 0.2, 0.3]),
     "bytes": lambda m: m.RandomRotation(30, fill=200),
 }
