@@ -50,7 +50,8 @@ def _boxed_shares(shares: Matrix, samples: int) -> Matrix:
     wrong = (np.clip(shares, 0, 1) * samples + 0.375) / (samples + 0.75)
     turned, width = np.arcsin(np.sqrt(wrong)), 0.5 / math.sqrt(samples)
     least = turned.min()
-    return np.sin(least + np.floor((turned - least) / width) * width) ** 2
+    boxes: Matrix = np.sin(least + np.floor((turned - least) / width) * width) ** 2
+    return boxes
 
 
 def _middle(values: Matrix, width: float) -> Matrix:

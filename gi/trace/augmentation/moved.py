@@ -42,7 +42,7 @@ def affine(part: Any, images: Tensor) -> Tensor:
 
 
 def _is_nearest(part: Any) -> bool:
-    return getattr(part.interpolation, "value", part.interpolation) == "nearest"
+    return bool(getattr(part.interpolation, "value", part.interpolation) == "nearest")
 
 
 def _shifted(part: Any, images: Tensor, right: Tensor, down: Tensor) -> Tensor:
