@@ -16,7 +16,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup evolve test lint format types docs browser bench oldest clean
+.PHONY: help setup evolve test lint format types docs browser cluster bench oldest clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,10 @@ docs: $(VENV)/.installed ## write what is generated below docs/: options, tidyin
 browser: $(VENV)/.installed-dev ## click on the page of gi report (needs Debian's chromium)
 	$(PIP_INSTALL) -e '.[dev,browser]'
 	$(BIN)/python -m pytest tests/report/test_page_in_browser.py
+
+cluster: $(VENV)/.installed-dev ## train on two nodes of a Ray cluster on this machine
+	$(PIP_INSTALL) -e '.[dev,ray]'
+	$(BIN)/python -m pytest tests/train/cluster
 
 bench: $(VENV)/.installed-dev ## run the experiments again and write their tables (hours)
 	$(PIP_INSTALL) -e '.[dev,bench]'

@@ -77,6 +77,7 @@ ROOMS = {
         "checkpoint",
         "evaluation",
         "executor",
+        "cluster",
         "cache",
         "grow_worker",
     ),
@@ -195,6 +196,7 @@ OWNERS = {
     "matplotlib": ("report/", "kernels/mining/"),
     "black": ("export/",),
     "plotly": ("report/page/",),
+    "ray": ("train/cluster/",),
 }
 FILES = sorted(ROOT.rglob("*.py"))
 
@@ -279,6 +281,7 @@ HEAVY = {
     "git",
     "black",
     "plotly",
+    "ray",
     "scipy",
 }
 

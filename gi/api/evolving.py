@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Literal
 from gi.api.arrays import ArraySet
 from gi.api.default_corpus import build_default_corpus
 from gi.api.ending import ended
+from gi.api.executing import ExecutorName, Machines, machines
 from gi.api.isolating import isolated
 from gi.api.model_file import ModelFile, seed_program
-from gi.api.options import absolute, count, height_and_width, next_run_folder, seconds, share, worker_count
+from gi.api.options import absolute, count, height_and_width, next_run_folder, seconds, share
 from gi.api.preparing import own_model, prepared, tell_lag, tell_missing_layers
 from gi.api.runs import Run
 from gi.api.telling import WARNING, OnProgress, Tell, log, no_progress, tell_dataset
@@ -20,7 +21,6 @@ from gi.api.trusting import run_gate
 from gi.core.quoting import shown
 from gi.core.settings import WALL_FOR_CPU, RunConfig
 from gi.sandbox.isolation import Isolation
-from gi.sandbox.process_cpu import CpuClock
 from gi.source.gate.passing import Gate
 
 if TYPE_CHECKING:
@@ -68,6 +68,8 @@ def evolve(
     out: str | Path | None = None,
     trust: bool = False,
     isolation: Isolation | None = None,
+    executor: ExecutorName = "local",
+    address: str | None = None,
     tell: Tell = log,
     on_event: "Callable[[RunEvent], None] | None" = None,
     on_progress: OnProgress = no_progress,
@@ -94,6 +96,7 @@ def evolve(
         out: The run's folder, new or empty; runs/DATASET-N by default.
         trust: Run `model` though the gate refuses it. What its offspring borrow is read as ever.
         isolation: "auto", "strict" or "off"; None leaves it to $GI_ISOLATION.
+        executor: "ray" trains on the Ray cluster at `address`, with one worker for each of its CPUs by default.
         tell: Takes the lines on what was read, what is odd and what was written; Python's `logging` by default.
         on_event: Called with each record of `gi.search.events` as it happens.
         on_progress: Called with (stage, done, total) while the default corpus is built.
@@ -119,8 +122,8 @@ def evolve(
     )  # fmt: skip
     arrays = None if isinstance(dataset, str | Path) else dataset
     folder = next_run_folder(config.dataset) if out is None else Path(out)
-    start = _Start(config, folder, arrays, own, gate, worker_count(workers), tuple(command))
-    with isolated(isolation):
+    with isolated(isolation), machines(executor, address) as there:
+        start = _Start(config, folder, arrays, own, gate, there, there.workers(workers, device), tuple(command))
         return _run(start, trust=trust, tell=tell, on_event=on_event, on_progress=on_progress)
 
 
@@ -133,6 +136,7 @@ class _Start:
     arrays: ArraySet | None
     own: ModelFile | None
     gate: Gate
+    machines: Machines
     workers: int
     command: tuple[str, ...]
 
@@ -145,7 +149,7 @@ def _run(
     from gi.search.parts import default_parts
 
     tell_missing_layers(tell)
-    used = CpuClock()
+    used = start.machines.clock()
     with ExitStack() as held:
         config = prepared(
             start.config, start.folder, start.arrays, start.own, start.gate, held, tell=tell, notify=on_event or _nobody
@@ -157,7 +161,8 @@ def _run(
                 build_default_corpus(tell=tell, on_progress=on_progress)
         seeds = None if start.own is None else (seed_program(start.own),)
         summary = gi.search.evolve.evolve(
-            config, start.folder, seeds=seeds, parts=partial(default_parts, gate=start.gate), workers=start.workers,
+            config, start.folder, seeds=seeds, workers=start.workers,
+            parts=partial(default_parts, gate=start.gate, executor=start.machines.executor),
             on_event=on_event, command=start.command, clock=used,
         )  # fmt: skip
     return ended(Run(Path(summary.run), trust=trust), summary.state, start.gate, tell)
@@ -172,6 +177,8 @@ def resume(
     workers: int | None = None,
     trust: bool = False,
     isolation: Isolation | None = None,
+    executor: ExecutorName = "local",
+    address: str | None = None,
     tell: Tell = log,
     on_event: "Callable[[RunEvent], None] | None" = None,
     command: Sequence[str] = ("gi.resume",),
@@ -194,10 +201,9 @@ def resume(
 
     folder = run.path if isinstance(run, Run) else Path(run)
     trust = trust or (isinstance(run, Run) and run.trust)
-    num_workers = worker_count(workers)
-    with isolated(isolation):
+    with isolated(isolation), machines(executor, address) as there:
         tell_missing_layers(tell)
-        used = CpuClock()
+        used = there.clock()
         if (back := go_back(folder)) is not None:
             tell(f"{WARNING}{back}")
         with Archive.open(folder) as archive:
@@ -206,9 +212,10 @@ def resume(
                 gate.require(seed.text, config.entry, f"{folder}: {shown(seed.origin.path)}")
             (on_event or _nobody)(Doing(f"reading {config.dataset_name}"))
             tell_dataset(run_dataset(config), tell)
+            num_workers = there.workers(workers, config.device)
             tell_lag(config, num_workers, tell)
         summary = gi.search.evolve.resume(
-            folder, parts=partial(default_parts, gate=gate), generations=generations,
+            folder, parts=partial(default_parts, gate=gate, executor=there.executor), generations=generations,
             budget_cpu_s=seconds(budget, "budget"), time_s=seconds(time, "time"), workers=num_workers,
             on_event=on_event, command=command, clock=used,
         )  # fmt: skip

@@ -4,8 +4,7 @@ import itertools
 import re
 from pathlib import Path
 
-from gi.core.errors import ConfigError
-from gi.core.settings import default_workers, parse_count, parse_duration, parse_share
+from gi.core.settings import parse_count, parse_duration, parse_share
 
 
 def seconds(given: str | float | None, what: str) -> float | None:
@@ -31,13 +30,6 @@ def height_and_width(given: int | tuple[int, int] | None) -> tuple[int, int] | N
 def absolute(path: str | Path | None) -> str | None:
     """A path that means the same when the run goes on from another folder."""
     return None if path is None else str(Path(path).expanduser().absolute())
-
-
-def worker_count(given: int | None) -> int:
-    """How many trainings run at a time, by default what the machine has cores for. Raises `ConfigError` below 1."""
-    if given is not None and given < 1:
-        raise ConfigError(f"workers is {given}: it must be at least 1.")
-    return given or default_workers()
 
 
 def next_run_folder(dataset: str) -> Path:

@@ -13,6 +13,7 @@ from click.core import ParameterSource
 
 from gi.cli.corpus_file import DEFAULT_CORPUS
 from gi.cli.data_set import image_size_option, parse_image_size
+from gi.cli.executor import address_option, executor_option
 from gi.cli.options import Form, answer_form, arguments_option, isolation, print_answer, tell, trust_option
 from gi.core.errors import ConfigError
 from gi.core.figures import duration_text
@@ -37,6 +38,8 @@ _DEFAULT: dict[str, Any] = {field.name: field.default for field in dataclasses.f
 )
 @click.option("--seed", type=int, default=_DEFAULT["seed"], show_default=True, help="Of every random stream.")
 @click.option("--workers", type=int, default=None, show_default="one for each core", help="Evaluations at once.")
+@executor_option
+@address_option
 @click.option("--budget", metavar="20m", help="CPU time of the whole run, final trainings included: 90s, 20m, 1h30m.")
 @click.option("--time", metavar="15m", help="Wall-clock time of the whole run: 90s, 20m, 1h30m.")
 @click.option(
@@ -140,7 +143,7 @@ _DEFAULT: dict[str, Any] = {field.name: field.default for field in dataclasses.f
     "--resume",
     type=click.Path(path_type=Path),
     metavar="RUN",
-    help="Go on with a run; beside it: --generations, --budget, --time.",
+    help="Go on with a run; beside it: --generations, --budget, --time, --executor.",
 )
 @isolation
 @trust_option
@@ -227,7 +230,7 @@ def _given_beside_resume(ctx: click.Context) -> dict[str, Any]:
     return {name: ctx.params[name] for name in given if name in _REPLACED}
 
 
-_REPLACED = ("workers", "generations", "budget", "time")
+_REPLACED = ("workers", "executor", "address", "generations", "budget", "time")
 _WITH_RESUME = ("resume", "isolation", "trust", "log_to", "as_json", "as_csv", *_REPLACED)
 
 

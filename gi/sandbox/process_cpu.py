@@ -24,12 +24,13 @@ class CpuClock:
     """CPU seconds used since it was made, by this process, its children, theirs and all that ended below them.
 
     Read from /proc where there is one. Elsewhere only this process and its ended children are seen, and the caller
-    adds what its workers say of themselves.
+    adds what its workers say of themselves; so it does with `workers_elsewhere`, which are on other machines.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, workers_elsewhere: bool = False) -> None:
         """Starts the clock."""
         self.sees_children = Path(f"/proc/self/task/{os.getpid()}/children").exists()
+        self._workers_elsewhere = workers_elsewhere
         self._vanished = 0.0
         self._last = self._start = self._now()
 
@@ -38,7 +39,8 @@ class CpuClock:
         now = self._now()
         self._vanished += max(self._last - now, 0.0)  # a child that nobody waited for took its count along
         self._last = now
-        return now + self._vanished - self._start + (0.0 if self.sees_children else reported_by_workers_s)
+        unseen_s = reported_by_workers_s if self._workers_elsewhere or not self.sees_children else 0.0
+        return now + self._vanished - self._start + unseen_s
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:

@@ -50,13 +50,35 @@ class MakeParts(Protocol):
         ...
 
 
+class MakeExecutor(Protocol):
+    """Makes what evaluates the jobs of a run: the class `LocalExecutor`, or one that does its work elsewhere."""
+
+    def __call__(
+        self,
+        dataset: "Dataset",
+        config: RunConfig,
+        *,
+        workers: int,
+        cost_model: CostModel | None,
+        donors: Path | None,
+        gate: Gate,
+    ) -> AbstractContextManager[Executor]:
+        """The executor with so many workers; leaving the context shuts it down."""
+        ...
+
+
 @contextmanager
 def default_parts(
-    config: RunConfig, *, workers: int, cost_model: CostModel | None, gate: Gate = STRICT
+    config: RunConfig,
+    *,
+    workers: int,
+    cost_model: CostModel | None,
+    gate: Gate = STRICT,
+    executor: MakeExecutor | None = None,
 ) -> Iterator[Parts]:
     """The real parts: the data set, warm workers, the check worker, the corpus and the project's seed programs.
 
-    What the `gate` refuses is run by none of them.
+    What the `gate` refuses is run by none of them. `executor` stands in for that of this machine.
     """
     # Here and not above: torch takes over a second, which the stand-ins of tests do not owe.
     from gi.corpus import Corpus, default_corpus, seed_programs
@@ -75,8 +97,12 @@ def default_parts(
     donors = _donors(config, cache)
     with (
         CheckWorker(entry=config.entry, gate=gate) as check,
-        LocalExecutor(dataset, config, workers=workers, cost_model=cost_model, donors=donors, gate=gate) as local,
-        _caching(local, dataset, config, from_text_alone=cost_model is None and donors is None) as executor,
+        (executor or LocalExecutor)(
+            dataset, config, workers=workers, cost_model=cost_model, donors=donors, gate=gate
+        ) as evaluating,
+        _caching(
+            evaluating, dataset, config, from_text_alone=cost_model is None and donors is None and executor is None
+        ) as cached,
     ):
         vary = Vary(ingredients, check, dataset.task, entry=config.entry, max_params=config.max_params)
         identity = partial(digest, entry=config.entry)
@@ -87,7 +113,7 @@ def default_parts(
             vary,
             OPERATORS,
             SHARES,
-            executor,
+            cached,
             repair,
             identity,
             dataset.num_train,
@@ -99,21 +125,22 @@ def default_parts(
 
 
 @contextmanager
-def _caching(local: Executor, dataset: "Dataset", config: RunConfig, *, from_text_alone: bool) -> Iterator[Executor]:
+def _caching(executor: Executor, dataset: "Dataset", config: RunConfig, *, from_text_alone: bool) -> Iterator[Executor]:
     """The executor behind the cache of all runs; the executor itself where the run does without.
 
     So does one whose outcomes do not follow from its programs and settings alone.
     """
-    # A donor pack or a caller's cost model is in no key: what they gave would be taken for the text's own.
+    # A donor pack, a caller's cost model or another machine is in no key: what they gave would be taken for the text's
+    # own on this one.
     if not config.cache or not from_text_alone:
-        yield local
+        yield executor
         return
     from gi.train.cache.executor import CachedExecutor
     from gi.train.cache.key import OutcomeKeys
     from gi.train.cache.store import OutcomeCache, outcomes_folder
 
     with OutcomeCache(outcomes_folder()) as cache:
-        yield CachedExecutor(local, cache, OutcomeKeys(dataset, config))
+        yield CachedExecutor(executor, cache, OutcomeKeys(dataset, config))
 
 
 def _donors(config: RunConfig, cache: Path) -> Path | None:

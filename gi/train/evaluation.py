@@ -34,10 +34,11 @@ from gi.train.shown_images import ShownImages
 from gi.train.training_process import TRAIN, Trained, TrainingTime, trained, training_files
 
 Fork: TypeAlias = Callable[[str, Limits, Reach], AbstractContextManager[Child]]
+KeepWeights: TypeAlias = Callable[[Path, bytes], object]
 
 
 class JobEvaluation:
-    """Evaluates jobs of one run, each in new processes that `fork` starts."""
+    """Evaluates jobs of one run, each in new processes that `fork` starts; `keep` gets the weights that a job wants."""
 
     def __init__(
         self,
@@ -47,12 +48,14 @@ class JobEvaluation:
         *,
         cost_model: CostModel | None = None,
         donors: Path | None = None,
+        keep: KeepWeights | None = None,
     ) -> None:
         self._dataset = dataset
         self._config = config
         self._cost_model = cost_model
         self._settings = training_settings(config, cost_model, donors)
         self._fork = fork
+        self._keep = keep or write_weights
 
     def evaluate(self, job: Job) -> Outcome:
         """The outcome of a job; a failure of the candidate is a value.
@@ -116,7 +119,7 @@ class JobEvaluation:
             finally:
                 spent.measured(talk)
         if job.weights_path is not None:
-            self._keep(trained, process.names, Path(job.weights_path))
+            self._keep(Path(job.weights_path), self._checkpoint(trained, process.names))
         return values
 
     def _times(self, job: Job, trained: Trained, macs: float, process: ScoringProcess) -> dict[str, float]:
@@ -146,20 +149,11 @@ class JobEvaluation:
         test = figures(process.outputs(images), labels, self._config.metric)
         return {f"validation_{name}": value for name, value in validation.items()} | dict(test)
 
-    def _keep(self, trained: Trained, names: Sequence[str], path: Path) -> None:
-        """Writes the trained network's state where the job wants it, as a checkpoint of torch."""
+    def _checkpoint(self, trained: Trained, names: Sequence[str]) -> bytes:
+        """The trained network's state as a checkpoint of torch."""
         limits = Limits(self._config.memory_limit_mb)
         with self._fork(CHECKPOINT, limits, NOTHING) as child:
-            content = checkpoint(child.connection, names, (trained.learned, trained.constants))
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, content)
-        except OSError as error:
-            # No fault of the candidate's: recorded as one it would stand for good, where the disk was full for an hour.
-            raise WorkerError(
-                f"{path.parent} takes no weights ({error.strerror}): is the disk full? What was done is kept: "
-                "mend that, then go on by `gi evolve --resume`."
-            ) from error
+            return checkpoint(child.connection, names, (trained.learned, trained.constants))
 
     @contextmanager
     def _talk(self, target: str, cpu_limit_s: float, wall_limit_s: float, reach: Reach) -> Iterator[Conversation]:
@@ -201,6 +195,19 @@ class _Spent:
     @property
     def cost(self) -> Cost:
         return Cost(self.train_cpu_s, self.measure_cpu_s, self.cpu_s, self.wall_s)
+
+
+def write_weights(path: Path, content: bytes) -> None:
+    """Writes a trained network's checkpoint where its job wants it, whole or not at all."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, content)
+    except OSError as error:
+        # No fault of the candidate's: recorded as one it would stand for good, where the disk was full for an hour.
+        raise WorkerError(
+            f"{path.parent} takes no weights ({error.strerror}): is the disk full? What was done is kept: "
+            "mend that, then go on by `gi evolve --resume`."
+        ) from error
 
 
 def training_settings(

@@ -18,7 +18,7 @@ from gi.sandbox.limits import Limits
 from gi.sandbox.messages import PeerGoneError, receive, send
 from gi.sandbox.server import START_LIMIT_S, Child, ForkServer, ServerDied, warm_server
 from gi.source.gate.passing import STRICT, Gate, refused_outcome
-from gi.train.evaluation import JobEvaluation
+from gi.train.evaluation import JobEvaluation, KeepWeights
 
 _PROBE = "gi.train.job:probe_device"
 
@@ -28,8 +28,8 @@ class LocalExecutor:
 
     With a `cost_model`, or with `config.clock` "model", no clock's value enters `Scored.values`. What a job may take is
     in `gi.train.allowed_time`. `donors` is a pack of networks to start trainings from (`gi.kernels.donors.pack`).
-    A program that the `gate` refuses is a failure, and no process is started. Raises `ConfigError` for a device that is
-    not there.
+    A program that the `gate` refuses is a failure, and no process is started. `keep` takes trained weights for the path
+    that a job names, in place of writing them there. Raises `ConfigError` for a device that is not there.
     """
 
     def __init__(
@@ -41,10 +41,11 @@ class LocalExecutor:
         cost_model: CostModel | None = None,
         donors: Path | None = None,
         gate: Gate = STRICT,
+        keep: KeepWeights | None = None,
     ) -> None:
         if workers < 1:
             raise ConfigError(f"workers is {workers}: it must be at least 1.")
-        self._evaluation = JobEvaluation(dataset, config, self._forked, cost_model=cost_model, donors=donors)
+        self._evaluation = JobEvaluation(dataset, config, self._forked, cost_model=cost_model, donors=donors, keep=keep)
         self._entry, self._gate = config.entry, gate
         self._capacity = workers
         self._live: set[Child] = set()
