@@ -16,6 +16,7 @@ import gi
 
 ROOT = Path(gi.__file__).parents[1]
 START_LIMIT_S = 240  # of a machine that does much else
+PATIENT = {"RAY_raylet_start_wait_time_s": "200", "RAY_health_check_timeout_ms": "30000"}
 TOKEN = "of-the-nodes-on-this-machine"
 
 
@@ -28,7 +29,9 @@ class Nodes:
         port, client = (free_port() for _ in range(2))
         self.address, self.client_address = f"127.0.0.1:{port}", f"ray://127.0.0.1:{client}"
         self.environment = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN, "RAY_USAGE_STATS_ENABLED": "0"}
-        self._environment = {**os.environ, **self.environment, "PYTHONPATH": str(ROOT), "GI_CACHE": str(cache)}
+        # Ray gives its workers the least priority by default: beside other tests they would hardly run.
+        own = {"PYTHONPATH": str(ROOT), "GI_CACHE": str(cache), "RAY_worker_niceness": "0"} | PATIENT
+        self._environment = {**os.environ, **self.environment, **own}
         self._cpus, self._started = cpus, []
         self._head = f"--head --port={port} --ray-client-server-port={client} --include-dashboard=false"
         self._start(f"{self._head} --temp-dir={self._folder}")

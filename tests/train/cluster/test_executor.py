@@ -24,10 +24,11 @@ _ENDING = ("shutdown", "waits_for_nothing")  # tests that leave no slot to the n
 
 @pytest.fixture(scope="module")
 def connection(nodes):
-    from gi.train.cluster.connection import connected
+    import ray
 
-    with connected(nodes.address):
-        yield
+    ray.init(nodes.address, log_to_driver=False)
+    yield
+    ray.shutdown()
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,14 @@ def make(connection, digits):
 @pytest.fixture(scope="module")
 def shared(make):
     with make() as executor:
+        warm(executor)
         yield executor
+
+
+def warm(executor):
+    """Has every slot begin: on a busy machine its first evaluation waits for a server that imports torch."""
+    for future in [executor.submit(job(n)) for n in range(executor.capacity)]:
+        future.result(600)
 
 
 class TestRayExecutor(ExecutorContract):
