@@ -10,7 +10,7 @@ from ray.exceptions import RayActorError, RayError, RayTaskError
 
 from gi.core.errors import ConfigError, GiError
 from gi.core.protocols import Job
-from gi.train.cluster.slot import Delivery, Equipment, Installed, Slot
+from gi.train.cluster.slot import Delivery, Equipment, Installed, SlotActor
 
 _MOST_STARTS = 3  # in a row that come to nothing
 
@@ -25,7 +25,7 @@ class RemoteSlot:
     def __init__(self, equipment: Equipment, *, gpus: int) -> None:
         """Takes what every slot needs, and how many GPUs each has."""
         self._equipment = equipment
-        self._make = ray.remote(num_cpus=1, num_gpus=gpus, max_restarts=0)(Slot)
+        self._make = ray.remote(num_cpus=1, num_gpus=gpus, max_restarts=0)(SlotActor)
         self._actor: Any = None
         self._lock = threading.Lock()
         self._killed = False

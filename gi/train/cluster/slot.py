@@ -55,7 +55,7 @@ class Delivery:
     weights: bytes | None
 
 
-class Slot:
+class SlotActor:
     """One evaluation at a time. Its methods raise `GiError` as a `LocalExecutor` does."""
 
     def __init__(self) -> None:
