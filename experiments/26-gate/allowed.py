@@ -28,6 +28,12 @@ FILE = HERE.parent.parent / "gi" / "source" / "gate" / "names.json"
 
 MODULES = {
     "collections",
+    "copy",
+    "dataclasses",
+    "numbers",
+    "operator",
+    "torch.nn.modules",
+    "torch.nn.modules.utils",
     "functools",
     "math",
     "torch",
@@ -188,6 +194,9 @@ EXTRAS = {
             "newaxis",
             "strided",
             "preserve_format",
+            "uint16",
+            "uint32",
+            "uint64",
         ]
     ),
     *(f"torch.nn.{n}" for n in ("Parameter", "Buffer", "UninitializedParameter")),
@@ -255,6 +264,20 @@ EXTRAS = {
     ),
     "collections.OrderedDict",
     "functools.partial",
+    "functools.reduce",
+    "copy.copy",
+    "copy.deepcopy",
+    "dataclasses.dataclass",
+    "inspect.isfunction",
+    "inspect.isclass",
+    *(f"numbers.{n}" for n in ("Number", "Real", "Integral")),
+    *(f"operator.{n}" for n in ("add", "mul", "sub", "truediv", "floordiv")),
+    # They write a number as often as a layer has dimensions.
+    *(f"torch.nn.modules.utils.{n}" for n in ("_single", "_pair", "_triple", "_quadruple", "_reverse_repeat_tuple")),
+    "torch.jit.Final",
+    "torch.is_autocast_enabled",
+    "torch.is_grad_enabled",
+    "collections.namedtuple",
     "torch.jit.is_scripting",
     "torch.jit.is_tracing",
     "torch.jit.unused",
@@ -265,7 +288,7 @@ EXTRAS = {
     "itertools.repeat",
     *(f"collections.abc.{n}" for n in ["Callable", "Iterable", "Iterator", "Mapping", "Sequence"]),
 }
-NO_EXTRAS = {"math.pow", "math.prod", "typing.NamedTuple", "typing.TypeVar"}
+NO_EXTRAS = {"math.pow", "math.prod", "typing.TypeVar"}
 
 #: Of images as tensors; none encodes, decodes or converts to another library's images.
 TRANSFORM_FUNCTIONS = [
@@ -365,6 +388,17 @@ CONTAINERS = [
     "rstrip",
     "isdigit",
     "is_integer",
+    "isidentifier",
+    "isupper",
+    "islower",
+    "issubset",
+    "issuperset",
+    "isdisjoint",
+    "union",
+    "intersection",
+    "difference",
+    "removeprefix",
+    "removesuffix",
 ]
 MODULE = [
     "parameters",
@@ -422,6 +456,10 @@ OTHERS = [
 
 #: Names that a class may give to what is its own though something else has them too: numbers and plain functions.
 HARMLESS = {
+    "decode",
+    "encode",
+    "get_params",
+    "strides",
     "_scale",
     "args",
     "base_lrs",
@@ -454,7 +492,9 @@ BUILTINS = [
     "dict",
     "divmod",
     "enumerate",
+    "filter",
     "float",
+    "frozenset",
     "int",
     "isinstance",
     "len",
@@ -486,6 +526,7 @@ BUILTINS = [
     "OverflowError",
     "UserWarning",
     "DeprecationWarning",
+    "FutureWarning",
     "ZeroDivisionError",
     "IndexError",
     "KeyError",

@@ -4,13 +4,15 @@ A package is `torchvision`, as installed, or one of `corpus/packages.toml`, whos
 torchvision, timm and pytorchcv). Each module class, with all that it uses and without what it does not need to
 compute, is one text, as a block would bring it into a program. A class that needs a package that no program may import
 is counted apart: the gate never sees it. Blocks are the classes that `experiments/07-blocks` found to work as one.
+With `--texts FOLDER` the texts are kept there and read from there: harvesting asks for no other ones where a rule of
+the gate changes.
 """
 
 import argparse
 import csv
 import json
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
 from gi.core.settings import cache_folder
@@ -22,31 +24,46 @@ from gi.source.gate.refusal import GateRefusal
 
 HERE = Path(__file__).parent
 PACKAGES = ("torchvision", "timm", "pytorchcv")
+Text = tuple[str, str, str]
+"""A class's text, its name there, and why it has none."""
 
 
-def text_of(one: ModuleClass) -> tuple[str, str]:
+def text_of(one: ModuleClass) -> Text:
     try:
-        return flattened(one.package, one.module, one.name)
-    except UnusableError:
-        return "", ""
+        return *flattened(one.package, one.module, one.name), ""
+    except UnusableError as error:
+        return "", "", error.reason
 
 
-def measured(package: str) -> dict[str, object]:
+def texts_of(package: str, folder: Path | None) -> dict[str, Text]:
+    """The text of each module class of a package, by path and name."""
+    kept = folder / f"{package}.json" if folder else None
+    if kept and kept.is_file():
+        return {name: tuple(text) for name, text in json.loads(kept.read_text()).items()}
     source = next((p.source for p in packages() if p.name == package), package)
-    classes = list(module_classes(harvest(source, cache=cache_folder())))
-    texts = {f"{one.origin.path}:{one.name}": (one, *text_of(one)) for one in classes}
-    seen = {name: text for name, text in texts.items() if text[1]}
+    classes = module_classes(harvest(source, cache=cache_folder()))
+    texts = {f"{one.origin.path}:{one.name}": text_of(one) for one in classes}
+    if kept:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps(texts))
+    return texts
+
+
+def measured(package: str, folder: Path | None) -> dict[str, object]:
+    texts = texts_of(package, folder)
+    seen = {name: text for name, text in texts.items() if text[0]}
     start = time.process_time()
-    found = {name: refusals(text, spelled) for name, (_, text, spelled) in seen.items()}
+    found = {name: refusals(text, spelled) for name, (text, spelled, _) in seen.items()}
     spent_s = time.process_time() - start
     blocks = blocks_of(package)
     return {
         "package": package,
-        "classes": len(classes),
-        "need another package or too much code": len(texts) - len(seen),
+        "classes": len(texts),
+        "not seen": dict(Counter(why for _, _, why in texts.values() if why).most_common()),
         "ms a text": round(1000 * spent_s / len(seen), 1),
         "all": counted(found),
         "blocks": counted({name: each for name, each in found.items() if name in blocks}),
+        "refused by rule": named(found),
     }
 
 
@@ -57,6 +74,15 @@ def blocks_of(package: str) -> set[str]:
         return set()
     with table.open(newline="") as file:
         return {f"{row['path']}:{row['class']}" for row in csv.DictReader(file) if not row["reason"]}
+
+
+def named(found: dict[str, tuple[GateRefusal, ...]]) -> dict[str, list[str]]:
+    """The refused classes by their first rule, which is the one that is told."""
+    by_rule = defaultdict(list)
+    for name, each in found.items():
+        if each:
+            by_rule[each[0].rule].append(f"{name.rpartition('/')[2]}: {each[0].detail}")
+    return dict(sorted(by_rule.items(), key=lambda one: -len(one[1])))
 
 
 def counted(found: dict[str, tuple[GateRefusal, ...]]) -> dict[str, object]:
@@ -77,11 +103,12 @@ def counted(found: dict[str, tuple[GateRefusal, ...]]) -> dict[str, object]:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("packages", nargs="*", default=PACKAGES)
+    parser.add_argument("--texts", type=Path)
     parser.add_argument("--out", type=Path, default=HERE / "results.json")
     options = parser.parse_args()
     answers = []
     for package in options.packages:
-        answers.append(measured(package))
+        answers.append(measured(package, options.texts))
         options.out.write_text(json.dumps(answers, indent=1) + "\n")
     print(json.dumps(answers, indent=1))
 

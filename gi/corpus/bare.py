@@ -1,18 +1,28 @@
 """A class without what it does not need to compute, which is what most of a package's bookkeeping is about.
 
-That is the package's usage log, texts for people, the reading of old checkpoints, marks for compilers and tracers. It
-would be dead weight in a program, and reaches for what no program may (`gi.source.gate`).
+That is the package's usage log, texts for people, the reading of checkpoints, marks for compilers and tracers, methods
+that neither building nor calling it gets to, and what never runs where gi runs it (`gi.corpus.settled`). It would be
+dead weight in a program, and reaches for what no program may (`gi.source.gate`).
 """
 
 import ast
 from collections.abc import Iterator
+
+from gi.corpus.settled import settled
+from gi.corpus.uncalled import uncalled
 
 #: Functions of packages whose calls only tell their makers who uses what, or mark a function for a tracer.
 _CALLS = frozenset({"_log_api_usage_once", "torch.fx.wrap", "fx.wrap"})
 _MEMBERS = frozenset({
     "__repr__", "extra_repr", "_load_from_state_dict", "_version", "__annotations__", "__constants__", "fuse_model",
 })  # fmt: skip
-_MARKS = frozenset({"register_notrace_module", "register_notrace_function", "register_leaf_module", "torch.fx.wrap"})
+_MARKS = frozenset({
+    "register_notrace_module", "register_notrace_function", "register_leaf_module", "torch.fx.wrap", "disable_compiler",
+    "torch.jit._script_if_tracing", "torch.jit.script_if_tracing", "torch.jit.ignore()",
+})  # fmt: skip
+#: What stands above a signature for type checkers and compilers, of a function that is defined again below.
+_SIGNATURES = frozenset({"overload", "typing.overload", "torch.jit._overload_method", "torch.jit._overload"})
+_ROUNDS = 8  # what goes in one lets something else go in the next; a few do
 
 
 def bare(text: str, name: str) -> str:
@@ -20,14 +30,26 @@ def bare(text: str, name: str) -> str:
 
     A text that does not parse comes back as it is.
     """
+    for _ in range(_ROUNDS):
+        left = _stripped(text, name)
+        left = left if (answered := settled(left)) == left else _collapsed(answered)
+        if left == text:
+            break
+        text = left
+    return text
+
+
+def _stripped(text: str, name: str) -> str:
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return text
     cut = {node for body in _bodies(tree) for node in _needless(body)}
+    cut |= {method for method in uncalled(tree, name, cut) if _stands_alone(method, _around(tree, method))}
+    unused = set(_unused(tree, name, cut))
+    cut |= unused if cut else {s for s in unused if isinstance(s, ast.Import) and _only_loads(s)}
     if not cut:
         return text
-    cut |= set(_unused(tree, name, cut))
     left = _without(text, cut)
     try:
         ast.parse(left)
@@ -64,7 +86,7 @@ def _is_needless(statement: ast.stmt) -> bool:
     if isinstance(statement, ast.If):  # that guards a log
         return not statement.orelse and all(map(_is_needless, statement.body))
     if isinstance(statement, ast.FunctionDef):
-        return statement.name in _MEMBERS
+        return statement.name in _MEMBERS or any(ast.unparse(d) in _SIGNATURES for d in statement.decorator_list)
     targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
     return isinstance(statement, (ast.Assign, ast.AnnAssign)) and all(
         isinstance(target, ast.Name) and target.id in _MEMBERS for target in targets
@@ -85,6 +107,11 @@ def _unused(tree: ast.Module, name: str, cut: set[ast.AST]) -> Iterator[ast.stmt
         reached |= found
 
 
+def _only_loads(statement: ast.Import) -> bool:
+    """Whether an import is there for what is read of a package behind another name: `import torch.fx`."""
+    return all("." in alias.name and not alias.asname for alias in statement.names)
+
+
 def _bound(statement: ast.stmt) -> frozenset[str]:
     """The names that an import, a definition or a plain assignment binds; none for what has to stay."""
     if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
@@ -96,7 +123,13 @@ def _bound(statement: ast.stmt) -> frozenset[str]:
         return frozenset(alias.asname or alias.name for alias in statement.names)
     if isinstance(statement, ast.Assign) and all(isinstance(target, ast.Name) for target in statement.targets):
         return frozenset(target.id for target in statement.targets if isinstance(target, ast.Name))
+    if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+        return frozenset({statement.target.id})
     return frozenset()
+
+
+def _around(tree: ast.Module, method: ast.stmt) -> list[ast.stmt]:
+    return next(body for body in _bodies(tree) if method in body)
 
 
 def _mentions(statements: set[ast.stmt], cut: set[ast.AST]) -> set[str]:
@@ -118,13 +151,35 @@ def _mentions(statements: set[ast.stmt], cut: set[ast.AST]) -> set[str]:
 
 
 def _without(text: str, cut: set[ast.AST]) -> str:
-    lines = text.split("\n")
-    for node in sorted(cut, key=lambda n: getattr(n, "lineno", 0), reverse=True):
-        decorators = [d.lineno for d in getattr(node, "decorator_list", ())]
-        first, last = min([node.lineno, *decorators]), node.end_lineno  # type: ignore[attr-defined]
-        del lines[first - 1 : last]
-        while (
-            first - 2 > 0 and first - 1 < len(lines) and not lines[first - 1].strip() and not lines[first - 2].strip()
-        ):
-            del lines[first - 1]
-    return "\n".join(lines).rstrip("\n") + "\n"
+    lines, gone = text.split("\n"), set[int]()
+    for node in cut:
+        first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))])  # type: ignore[attr-defined]
+        gone.update(range(first - 1, node.end_lineno))  # type: ignore[attr-defined]
+    left: list[str] = []
+    for number, line in enumerate(lines):
+        # An empty line on either side of what goes would be two.
+        doubled = number - 1 in gone and not line.strip() and (not left or not left[-1].strip())
+        if number not in gone and not doubled:
+            left.append(line)
+        elif doubled:
+            gone.add(number)
+    return "\n".join(left).rstrip("\n") + "\n"
+
+
+def _collapsed(text: str) -> str:
+    """The text without the empty lines that branches have left, those in texts of several lines aside."""
+    tree, lines = ast.parse(text), text.split("\n")
+    texts = (n for n in ast.walk(tree) if isinstance(n, (ast.Constant, ast.JoinedStr)))
+    inside = {line for n in texts for line in range(n.lineno, (n.end_lineno or n.lineno) + 1)}
+    kept: list[str] = []
+    for number, line in enumerate(lines, 1):
+        if line.strip() or number in inside:
+            # Two empty lines stand between definitions at the top, one in what is indented, none where a block begins.
+            before = next((filled for filled in reversed(kept) if filled), "")
+            most = 0 if before.endswith(":") else 1 if line[:1].isspace() else 2
+            while number - 1 not in inside and len(kept) > most and not any(kept[-most - 1 :]):
+                del kept[-1]
+            kept.append(line)
+        else:
+            kept.append("")
+    return "\n".join(kept)

@@ -2,17 +2,15 @@
 
 import ast
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from gi.corpus.bare import bare
+from gi.corpus.known import AVAILABLE
 from gi.corpus.package import Defined, Inside, Package
 from gi.source.tree.module import Imported, ModuleScope, Unit, renaming
 from gi.source.tree.tree import Replacement
 
-#: Packages that a block may import: every run has them.
-AVAILABLE = frozenset({"torch", "torchvision", "numpy"}) | sys.stdlib_module_names
 # A class that needs more is a framework and no block.
 MAX_CHARACTERS = 60_000
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from gi.core.errors import SourceError
+from gi.corpus.settled import settled
 from gi.lines.index import absolute
 from gi.source.tree.module import Imported, ModuleScope
 from gi.source.tree.tree import Source
@@ -104,7 +105,8 @@ class Package:
     def _read(self, name: str) -> ModuleScope | None:
         text = self._texts.get(name)
         try:
-            return None if text is None else ModuleScope(self._written_out(name, Source(text)))
+            settled_text = None if text is None else settled(text, frozenset(self._tops))
+            return None if settled_text is None else ModuleScope(self._written_out(name, Source(settled_text)))
         except SourceError:
             return None
 

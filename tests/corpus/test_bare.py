@@ -86,3 +86,63 @@ def test_what_is_left_parses(before, after):
     text = bare(before, "Block")
     ast.parse(text)
     assert after in text
+
+
+NETWORK = """\
+import torch.nn as nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(3, 3)
+        self.begin()
+
+    def begin(self):
+        nn.init.zeros_(self.layer.bias)
+
+    def inner(self, x):
+        return self.layer(x)
+
+    def load(self, path):
+        \"\"\"Reads what `forward` needs.\"\"\"
+        return open(path).read()
+
+    def helper_of_load(self):
+        return 1
+
+    def train(self, mode=True):
+        return super().train(mode)
+
+    def forward(self, x):
+        return self.inner(x)
+"""
+
+
+def methods(text, name="Net"):
+    tree = next(n for n in ast.walk(ast.parse(bare(text, name))) if isinstance(n, ast.ClassDef) and n.name == name)
+    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def test_methods_that_nothing_calls_go():
+    assert methods(NETWORK) == {"__init__", "begin", "inner", "train", "forward"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "kept"),
+    [
+        ("self.inner(x)", "getattr(self, 'load')(x)", "load"),
+        ("self.inner(x)", "getattr(self, f'lo{x}')(x)", "load"),
+        ("self.inner(x)", "getattr(self, x)(x)", "helper_of_load"),
+        ("class Net(nn.Module)", "class Net(nn.Conv2d)", "load"),
+        ("return open(path).read()", "return self.helper_of_load()", "forward"),
+    ],
+)
+def test_methods_that_something_may_call_stay(old, new, kept):
+    assert kept in methods(NETWORK.replace(old, new))
+
+
+def test_signatures_for_compilers_go():
+    forward = "    def forward(self, x):\n        return x\n"
+    text = f"import torch\n\n\nclass A:\n    @torch.jit._overload_method\n{forward}\n{forward}"
+    assert bare(text, "A").count("def forward") == 1

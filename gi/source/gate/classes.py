@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator
 
+from gi.source.gate.constants import is_constant, is_function_or_class, is_table, makes_function
 from gi.source.gate.program import COMPILERS, GatedProgram
 from gi.source.gate.refusal import GateRefusal, refused
 
@@ -17,17 +18,28 @@ def class_refusals(program: GatedProgram) -> Iterator[GateRefusal]:
         if not isinstance(node, ast.ClassDef):
             continue
         yield from (refused(k.value, "class", f"the keyword {k.arg} of a class") for k in node.keywords)
-        yield from (refused(d, "decorator", ast.unparse(d)) for d in node.decorator_list)
-        if len(node.bases) != 1 or not all(_is_layer(program, base) for base in node.bases):
+        yield from (refused(d, "decorator", ast.unparse(d)) for d in node.decorator_list if not _is_record(program, d))
+        # One without a base is a record: its methods and attributes are held to the same rules as a layer's.
+        if len(node.bases) > 1 or not all(_is_base(program, base) for base in node.bases):
             yield refused(node, "class", f"{node.name} derives from something else than one class of layers")
         for statement in node.body:
             yield from _member(program, statement)
 
 
-def _is_layer(program: GatedProgram, base: ast.expr) -> bool:
+def _is_record(program: GatedProgram, decorator: ast.expr) -> bool:
+    """`@dataclass`, with literal settings or none: it writes a constructor and comparisons for the fields."""
+    if isinstance(decorator, ast.Call):
+        settings = all(k.arg and isinstance(k.value, ast.Constant) for k in decorator.keywords)
+        return settings and not decorator.args and _is_record(program, decorator.func)
+    return program.qualified(decorator) == "dataclasses.dataclass"
+
+
+def _is_base(program: GatedProgram, base: ast.expr) -> bool:
     if isinstance(base, ast.Name) and base.id in program.classes:
         return True
     name = program.qualified(base)
+    if name == "typing.NamedTuple" or (isinstance(base, ast.Name) and base.id == "object"):
+        return True
     is_class = name.rpartition(".")[0] == "torch.nn" and not name.endswith(("Parameter", "Buffer"))
     return is_class and name in program.allowed.names
 
@@ -51,8 +63,16 @@ def _member(program: GatedProgram, statement: ast.stmt) -> Iterator[GateRefusal]
             yield refused(statement, "override", f"{name} is torch.nn.Module's own")
         elif name in program.allowed.denied:
             yield refused(statement, "override", f"{name} belongs to what a program's values are made of")
-    if isinstance(statement, (ast.Assign, ast.AnnAssign)) and not is_constant(statement.value):
+    if isinstance(statement, (ast.Assign, ast.AnnAssign)) and not _is_kept_value(program, statement.value):
         yield refused(statement, "class state", "a class's own value is a constant")
+
+
+def _is_kept_value(program: GatedProgram, value: ast.expr | None) -> bool:
+    """A constant, or the name of a function or class: nothing that could be written to."""
+    if isinstance(value, ast.Tuple):
+        return all(_is_kept_value(program, item) for item in value.elts)
+    named = value is not None and (is_function_or_class(program, value) or program.qualified(value) != "")
+    return is_constant(value) or named
 
 
 def function_refusals(program: GatedProgram) -> Iterator[GateRefusal]:
@@ -68,11 +88,26 @@ def function_refusals(program: GatedProgram) -> Iterator[GateRefusal]:
                 yield refused(node, "dunder", "__init__ outside of a class")
         if isinstance(node, (ast.FunctionDef, ast.Lambda)):
             for default in (*node.args.defaults, *filter(None, node.args.kw_defaults)):
-                for inner in ast.walk(default):
-                    if isinstance(inner, (ast.List, ast.Dict, ast.ListComp, ast.DictComp, ast.GeneratorExp)) or (
-                        isinstance(inner, ast.Call) and program.qualified(inner.func) != "functools.partial"
-                    ):
-                        yield refused(inner, "default", "a default that is made once and kept")
+                yield from _default(program, default)
+
+
+def _default(program: GatedProgram, default: ast.expr) -> Iterator[GateRefusal]:
+    made = (ast.List, ast.Dict, ast.ListComp, ast.DictComp, ast.GeneratorExp)
+    for inner in _evaluated(default):
+        if isinstance(inner, ast.Call):
+            allowed = program.qualified(inner.func) == "functools.partial" or makes_function(program, inner)
+        else:
+            allowed = not isinstance(inner, made)
+        if not allowed:
+            yield refused(inner, "default", "a default that is made once and kept")
+
+
+def _evaluated(value: ast.expr) -> Iterator[ast.AST]:
+    """The nodes of an expression that are evaluated where it stands: not the bodies of lambdas."""
+    yield value
+    for child in ast.iter_child_nodes(value):
+        if isinstance(child, ast.expr) and not (isinstance(value, ast.Lambda) and child is value.body):
+            yield from _evaluated(child)
 
 
 def top_refusals(program: GatedProgram) -> Iterator[GateRefusal]:
@@ -82,43 +117,9 @@ def top_refusals(program: GatedProgram) -> Iterator[GateRefusal]:
             continue
         if isinstance(statement, (ast.Assign, ast.AnnAssign)):
             targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-            if all(isinstance(t, ast.Name) for t in targets) and _is_table(program, statement.value):
+            if all(isinstance(t, ast.Name) for t in targets) and is_table(program, statement.value):
                 continue
         yield refused(statement, "top", "a statement at the top of the file that is no import, definition or constant")
-
-
-def is_constant(value: ast.expr | None) -> bool:
-    """Whether an expression is a number, a text, None, or a tuple of such."""
-    if isinstance(value, ast.Tuple):
-        return all(map(is_constant, value.elts))
-    if isinstance(value, ast.UnaryOp):
-        return is_constant(value.operand)
-    if isinstance(value, ast.BinOp):
-        return is_constant(value.left) and is_constant(value.right)
-    return value is None or isinstance(value, ast.Constant)
-
-
-def _is_table(program: GatedProgram, value: ast.expr | None) -> bool:
-    """A constant, an allowed name, or a list or dictionary of such: what is never written (see `state`)."""
-    if isinstance(value, (ast.List, ast.Tuple)):
-        return all(_is_table(program, item) for item in value.elts)
-    if isinstance(value, ast.Dict):
-        return all(key is not None and _is_table(program, key) for key in value.keys) and all(
-            _is_table(program, item) for item in value.values
-        )
-    if isinstance(value, ast.Call) and program.qualified(value.func) == "torch.device":
-        return not value.keywords and all(_is_device(program, argument) for argument in value.args)
-    if isinstance(value, ast.Subscript):  # an alias of a type
-        return program.qualified(value.value).startswith("typing.")
-    return is_constant(value) or bool(program.qualified(value)) if value is not None else True
-
-
-def _is_device(program: GatedProgram, value: ast.expr) -> bool:
-    """A device's name, or the choice of one by whether it is there."""
-    if isinstance(value, ast.IfExp) and isinstance(value.test, ast.Call) and not value.test.args:
-        there = program.qualified(value.test.func).endswith(".is_available")
-        return there and is_constant(value.body) and is_constant(value.orelse)
-    return is_constant(value)
 
 
 def _is_text(statement: ast.stmt) -> bool:

@@ -16,6 +16,7 @@ from gi.source.gate.names import attribute_refusals, import_refusals, name_refus
 from gi.source.gate.program import GatedProgram
 from gi.source.gate.reached import reached_part
 from gi.source.gate.refusal import GateRefusal
+from gi.source.gate.spelled import spelled
 from gi.source.gate.state import state_refusals
 from gi.source.gate.syntax import literal_refusals, syntax_refusals
 from gi.source.gate.text import depth_refusals, text_refusals
@@ -37,9 +38,9 @@ _RULES = (
 def refusals(text: str, entry: str = "") -> tuple[GateRefusal, ...]:
     """Every refusal of a decoded text, by line and column; () for one that is let through.
 
-    With the name of an `entry`, definitions that neither it nor the recipe nor the import of the text can reach are not
-    read: nothing calls them. Raises nothing: a text that does not parse, or that the parser gives up on, is refused by
-    the rule "parse".
+    With an `entry`, a name that may be called with literals, definitions that neither it nor the recipe nor the import
+    of the text can reach are not read: nothing calls them. Raises nothing: a text that does not parse, or that the
+    parser gives up on, is refused by the rule "parse".
     """
     refused = list(text_refusals(text))
     if refused:
@@ -55,8 +56,10 @@ def refusals(text: str, entry: str = "") -> tuple[GateRefusal, ...]:
         return (GateRefusal(1, 0, "parse", f"the parser gives up: {type(error).__name__}"),)
     refused = list(depth_refusals(tree))
     if not refused:
-        tree = hoisted(tree)
-        program = GatedProgram(reached_part(tree, entry) if entry else tree, allowed())
+        tree = spelled(hoisted(tree))
+        name, _, arguments = entry.partition("(")
+        given_lists = name if "[" in arguments or "{" in arguments else ""
+        program = GatedProgram(reached_part(tree, name) if name else tree, allowed(), given_lists)
         try:
             refused = [refusal for rule in _RULES for refusal in rule(program)]
         except RecursionError:  # names bound to each other in a long chain

@@ -1,6 +1,7 @@
 """Rules over names: imports, what a name may mean, attributes, dunders."""
 
 import ast
+import re
 from collections.abc import Iterator
 
 from gi.source.gate.program import COMPILERS, EVERY_BUILTIN, GatedProgram
@@ -57,7 +58,9 @@ def _meaning(program: GatedProgram, node: ast.Name) -> Iterator[GateRefusal]:
     if node.id in program.imports:
         yield from _qualified(program, node)
     elif program.binding(node) is None and node.id not in program.allowed.builtins and not node.id.startswith("__"):
-        yield refused(node, "name", f"{node.id} is not allowed")
+        read = {"type": _is_type_read, "set": _is_read_set}.get(node.id)
+        if read is None or not read(program, node):
+            yield refused(node, "name", f"{node.id} is not allowed")
 
 
 def _qualified(program: GatedProgram, node: ast.Name) -> Iterator[GateRefusal]:
@@ -100,12 +103,37 @@ def attribute_refusals(program: GatedProgram) -> Iterator[GateRefusal]:
         if not isinstance(node, ast.Attribute) or node in through:
             continue
         if node.attr.startswith("__"):
-            if not (_is_super_init(program, node) or _is_class_read(program, node)):
+            if not (_is_super_init(program, node) or _is_class_read(program, node) or _is_name_read(node)):
                 yield refused(node, "dunder", node.attr)
-        elif node.attr in allowed.attributes and isinstance(node.ctx, ast.Load):
+        elif _is_read_attribute(program, node):
             continue
-        elif node.attr in allowed.denied or (node.attr not in own and node.attr not in allowed.attributes):
+        # What is no attribute of anything that a program's values may be is one of its own classes', or an error.
+        elif node.attr in allowed.denied or (node.attr.startswith("_") and node.attr not in own):
             yield refused(node, "attribute", f".{node.attr} is not allowed")
+
+
+def _is_read_attribute(program: GatedProgram, node: ast.Attribute) -> bool:
+    return (
+        (node.attr in program.allowed.attributes and isinstance(node.ctx, ast.Load))
+        or (node.attr == "format" and _is_plain_format(program, node))
+        or (node.attr == "_modules" and _is_modules_read(program, node))
+    )
+
+
+def _is_modules_read(program: GatedProgram, node: ast.Attribute) -> bool:
+    """Whether a module's table of children is gone through, as `named_children` goes through it."""
+    above = program.parent[node]
+    called = program.parent.get(above)
+    read = isinstance(above, ast.Attribute) and above.attr in {"keys", "values", "items"}
+    return read and isinstance(node.ctx, ast.Load) and isinstance(called, ast.Call) and called.func is above
+
+
+def _is_plain_format(program: GatedProgram, node: ast.Attribute) -> bool:
+    """Whether a text that stands there is filled in, as an f-string is: with fields that read nothing of the values."""
+    above, text = program.parent[node], node.value
+    if not (isinstance(above, ast.Call) and above.func is node and isinstance(text, ast.Constant)):
+        return False
+    return isinstance(text.value, str) and not re.sub(r"{{|}}|{[A-Za-z0-9]*}", "", text.value).strip().count("{")
 
 
 def own_names(program: GatedProgram) -> frozenset[str]:
@@ -152,6 +180,53 @@ def _is_class_read(program: GatedProgram, node: ast.Attribute) -> bool:
     )  # fmt: skip
     named = isinstance(above, ast.Attribute) and above.attr == "__name__" and isinstance(above.ctx, ast.Load)
     return compared or named
+
+
+def _is_name_read(node: ast.Attribute) -> bool:
+    """Whether the name of a class or function is read, which is a text."""
+    return node.attr == "__name__" and isinstance(node.ctx, ast.Load)
+
+
+def _is_type_read(program: GatedProgram, node: ast.Name) -> bool:
+    """Whether a value's class is compared, written out or asked for its name, and so goes nowhere; or it is `type`.
+
+    `isinstance(layer, type)` asks whether something is a class.
+    """
+    call = program.parent[node]
+    if isinstance(call, ast.Subscript) and call.value is node:
+        return _is_annotation(program, call)
+    if isinstance(call, ast.Tuple):
+        call = program.parent[call]
+    if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "isinstance":
+        return node is not call.func
+    if not (isinstance(call, ast.Call) and call.func is node and len(call.args) == 1 and not call.keywords):
+        return False
+    above = program.parent[call]
+    named = isinstance(above, ast.Attribute) and above.attr == "__name__" and isinstance(above.ctx, ast.Load)
+    return named or (isinstance(above, (ast.Compare, ast.FormattedValue)) and not isinstance(call.args[0], ast.Starred))
+
+
+def _is_annotation(program: GatedProgram, node: ast.AST) -> bool:
+    """Whether an expression stands in the annotation of an argument, a result or a variable."""
+    for above in program.around(node):
+        if isinstance(above, (ast.arg, ast.AnnAssign)) and above.annotation is node:
+            return True
+        if isinstance(above, ast.FunctionDef):
+            return above.returns is node
+        node = above
+    return False
+
+
+def _is_read_set(program: GatedProgram, node: ast.Name) -> bool:
+    """Whether a set is made that goes nowhere: it is compared, counted, or asked for what it has in common."""
+    call = program.parent[node]
+    if not isinstance(call, ast.Call) or call.func is not node:
+        return _is_annotation(program, call) if isinstance(call, ast.Subscript) else False
+    above = program.parent[call]
+    if isinstance(above, ast.Call) and call in above.args:
+        return isinstance(above.func, ast.Name) and above.func.id in {"len", "sorted", "list", "tuple", "max", "min"}
+    asked = isinstance(above, ast.Attribute) and above.attr in {"issubset", "issuperset", "isdisjoint"}
+    return asked or isinstance(above, ast.Compare)
 
 
 def _identifiers(node: ast.AST) -> list[str]:

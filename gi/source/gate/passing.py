@@ -32,7 +32,8 @@ class Gate:
         # It is evaluated among the names of the program, behind which stand the builtins: `exec('...')` is a call, too.
         if not is_entry(entry) or entry_name(entry) in EVERY_BUILTIN:
             return GateRefusal(1, 0, "entry", f"{shown(entry)!r} is no name of its own, called with literals or not")
-        found = _remembered(text, entry_name(entry))
+        # A list that the entry gives may be kept and changed; of all else the answer is the same.
+        found = _remembered(text, entry if "[" in entry or "{" in entry else entry_name(entry))
         if not found or not self.trusted:
             return found[0] if found else None
         vouched = {refusal for refusal, stand in stands(text, found) if stand in self._trusted_stands}

@@ -18,10 +18,14 @@ EVERY_BUILTIN = frozenset(dir(builtins))
 
 @dataclass(frozen=True)
 class GatedProgram:
-    """A tree with the tables that the rules share. `imports` maps bound names to qualified ones."""
+    """A tree with the tables that the rules share.
+
+    `given_lists` is the class or function that the entry calls with lists or dictionaries, "" where it does not.
+    """
 
     tree: ast.Module
     allowed: Allowed
+    given_lists: str = ""
 
     @cached_property
     def nodes(self) -> tuple[ast.AST, ...]:
@@ -115,6 +119,39 @@ class GatedProgram:
         arguments = [*function.args.posonlyargs, *function.args.args]
         return arguments[0].arg if arguments else ""
 
+    def runs(self, function: Function | None) -> bool:
+        """Whether a function runs for an image, and not only where the network is built.
+
+        A function builds when everything that mentions it calls it from a constructor or from what builds.
+        """
+        return isinstance(function, ast.Lambda) or (function is not None and function.name in self._running)
+
+    @cached_property
+    def _running(self) -> frozenset[str]:
+        """The names of the functions that run. A name stands for all functions that bear it."""
+        running = {"forward"}
+        mentions = [(node.id if isinstance(node, ast.Name) else node.attr, node) for node in self.nodes
+                    if isinstance(node, (ast.Name, ast.Attribute)) and isinstance(node.ctx, ast.Load)]  # fmt: skip
+        mentions = [(name, node) for name, node in mentions if name in self.functions and name != "__init__"]
+        running.update(name for name, node in mentions if not self._builds(node))
+        for function in self.nodes:
+            nested = isinstance(function, ast.FunctionDef) and self.function_of(function)
+            if nested and isinstance(function, ast.FunctionDef) and _runs_by(nested, running):
+                running.add(function.name)
+        grown = True
+        while grown:
+            more = {n for n, node in mentions if n not in running and _runs_by(self.function_of(node), running)}
+            running, grown = running | more, bool(more)
+        return frozenset(running)
+
+    def _builds(self, node: ast.expr) -> bool:
+        """Whether a function that is mentioned is called at once, or applied to the modules of a network."""
+        above = self.parent[node]
+        if not isinstance(above, ast.Call):
+            return False
+        applied = isinstance(above.func, ast.Attribute) and above.func.attr == "apply" and node in above.args
+        return above.func is node or applied
+
     def qualified(self, node: ast.AST) -> str:
         """The qualified name of a chain of attributes through the imports, "" for anything else."""
         rest: list[str] = []
@@ -180,6 +217,10 @@ class GatedProgram:
                 return above
             below = above
         return None
+
+
+def _runs_by(function: Function | None, running: set[str]) -> bool:
+    return isinstance(function, ast.Lambda) or (function is not None and function.name in running)
 
 
 def _bound_by(node: ast.AST) -> list[str]:

@@ -17,13 +17,13 @@ MAX_EXPONENT = 64
 _SYNTAX = (
     ast.Module, ast.Import, ast.ImportFrom, ast.alias, ast.FunctionDef, ast.ClassDef, ast.Return, ast.Assign,
     ast.AugAssign, ast.AnnAssign, ast.For, ast.If, ast.With, ast.withitem, ast.Raise, ast.Assert, ast.Expr, ast.Pass,
-    ast.Break, ast.Continue, ast.BoolOp, ast.BinOp, ast.UnaryOp, ast.Lambda, ast.IfExp, ast.Dict, ast.ListComp,
-    ast.DictComp, ast.GeneratorExp, ast.comprehension, ast.Compare, ast.Call, ast.keyword, ast.JoinedStr,
+    ast.Break, ast.Continue, ast.Delete, ast.BoolOp, ast.BinOp, ast.UnaryOp, ast.Lambda, ast.IfExp, ast.Dict,
+    ast.ListComp, ast.DictComp, ast.GeneratorExp, ast.comprehension, ast.Compare, ast.Call, ast.keyword, ast.JoinedStr,
     ast.FormattedValue, ast.Constant, ast.Attribute, ast.Subscript, ast.Starred, ast.Name, ast.List, ast.Tuple,
     ast.Slice, ast.arguments, ast.arg, ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
 )  # fmt: skip
 #: Builtins that give an iterator, which remembers how far it was read, and those that read one to its end.
-_ITERATORS = frozenset({"zip", "map", "enumerate", "reversed"})
+_ITERATORS = frozenset({"zip", "map", "enumerate", "reversed", "filter"})
 _READERS = frozenset({"all", "any", "dict", "list", "max", "min", "sorted", "sum", "tuple"})
 _PERCENT = re.compile(r"%(?!(?:[sdrif%]|\.[0-9]{1,2}[fe]|[0-9]{1,2}d))")
 
@@ -124,6 +124,8 @@ def _is_read(program: GatedProgram, node: ast.GeneratorExp | ast.Call) -> bool:
         if not repeats and not (isinstance(node.func, ast.Name) and node.func.id in _ITERATORS):
             return True
     above = program.parent[node]
+    if isinstance(above, ast.Assign) and above.value is node and isinstance(above.targets[0], ast.Tuple):
+        return len(above.targets) == 1 and not any(isinstance(t, ast.Starred) for t in above.targets[0].elts)
     if isinstance(above, ast.Starred) or (isinstance(above, (ast.For, ast.comprehension)) and above.iter is node):
         return True
     if isinstance(above, ast.Call) and node in above.args:

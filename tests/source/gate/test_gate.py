@@ -14,6 +14,8 @@ from gi.vary import Vary
 from tests.attacks.programs import ATTACKS, program
 from tests.checking import SEEDS, SMALL, InProcess, Stock
 
+RELU_OF = "def relu_of(slope):\n    return lambda: nn.LeakyReLU(slope)\n\n"
+
 
 @pytest.fixture(scope="module")
 def vary_offspring():
@@ -79,6 +81,34 @@ def test_a_refusal_names_line_column_and_rule():
         {"members": "def block(self, x):\n    return F.relu(x)\n", "forward": "x = self.block(x)"},
         {"forward": "if x.shape[1] != 784:\n    raise ValueError(f'{x.shape[1]} values, not 784')\n"},
         {"top": "from functools import partial", "init": "self.norm = partial(nn.BatchNorm2d, eps=1e-3)(3)"},
+        {"top": RELU_OF, "members": "def act(self, x, relu=relu_of(0.1)):\n    return relu()(x)\n"},
+        {"top": RELU_OF + "ACT = relu_of(0.1)\n", "init": "self.act = ACT()"},
+        {"top": "ACTS = dict(relu=nn.ReLU, none=None)\nWIDE = tuple([1, 2])\n", "init": "self.act = ACTS['relu']()"},
+        {"top": "from dataclasses import dataclass\n\n@dataclass\nclass Config:\n    width: int = 3\n"},
+        {"top": "class Config:\n    def __init__(self, width):\n        self.width = width\n", "init": "Config(3)"},
+        {"top": "from typing import NamedTuple\n\nclass Config(NamedTuple):\n    act: object = nn.ReLU\n"},
+        {"top": "from collections import namedtuple\nOut = namedtuple('Out', ['logits', 'aux'])\n"},
+        {"top": "from inspect import isfunction", "init": "assert not isfunction(self.layer)"},
+        {"init": "self.names = ['stage{}'.format(i) for i in range(3)]"},
+        {"init": "if getattr(self.layer, 'bias', None) is not None and hasattr(self.layer, 'weight'):\n    pass\n"},
+        {"init": "setattr(self, 'other', nn.ReLU())", "forward": "x = self.other(x)"},
+        {"init": "if type(self.layer) is not nn.Linear:\n    raise TypeError(f'{type(self.layer)}')\n"},
+        {"members": "def of(self, kind: type[nn.Module]):\n    return isinstance(kind, type)\n"},
+        {"init": "self.layer.stddev = 0.1"},
+        {"forward": "for layer in self._modules.values():\n    x = x + 0 * len(str(layer))\n"},
+        {"init": "names = set([1, 2]).issubset([1, 2, 3])"},
+        {"init": "steps = {1: 2}\ndel steps[1]\n"},
+        {
+            "init": "self.size = (7, 7)",
+            "forward": "h, w = self.grid()\n",
+            "members": "def grid(self):\n    return self.size[0], self.size[1]\n",
+        },
+        {
+            "members": "def at(self, x, i):\n    if i < 0:\n        i += len(x)\n    return x\n",
+            "forward": "x = self.at(x, -1)",
+        },
+        {"members": "def onto(self, x, y):\n    x[:, 1:] += y\n    return x\n", "forward": "x = self.onto(x * 2, 1.0)"},
+        {"forward": "x[:, 0] = 0.0"},
     ],
     ids=lambda change: " ".join(change.values())[:50],
 )
@@ -94,7 +124,9 @@ def test_no_allowed_name_leads_outside():
         "set_ resize_ load save from_file compile os grad_fn manual_seed set_num_threads Lambda format func"
     )
     assert not last & set(outside.split())
-    assert not {name for name in last if name.startswith("_") and name != "_assert"}
+    # The last five write a number as often as a layer has dimensions.
+    plain = {"_assert", "_single", "_pair", "_triple", "_quadruple", "_reverse_repeat_tuple"}
+    assert {name for name in last if name.startswith("_")} <= plain
     assert not names.attributes & names.denied
     assert not names.modules & names.names
 

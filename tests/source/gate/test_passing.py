@@ -100,6 +100,17 @@ def test_says_line_column_rule_and_what_to_do():
         STRICT.require(program(forward="x = torch.hub.f(x)"), "Net", "net.py")
 
 
+KEEPING = program(members="def give(self):\n    return self.seen\n", init="self.seen = seen",
+                  forward="a = self.give()\na += [x]").replace("__init__(self)", "__init__(self, seen=3)")  # fmt: skip
+
+
+def test_a_list_that_the_entry_gives_may_be_kept():
+    for entry in ("Net", "Net(3)", "Net(seen=(1, 2))"):
+        assert STRICT.refusal(KEEPING, entry) is None
+    for entry in ("Net([])", "Net(seen=[1])", "Net(seen={})"):
+        assert STRICT.refusal(KEEPING, entry).rule == "state"
+
+
 def test_a_text_is_read_once(monkeypatch):
     read = []
     monkeypatch.setattr(passing, "refusals", lambda text, entry: read.append(entry) or ())

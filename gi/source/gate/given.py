@@ -1,0 +1,140 @@
+"""What the functions and classes of a text are given: for each argument, the expressions that calls pass for it."""
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import cached_property
+
+from gi.source.gate.program import GatedProgram
+
+_CLASS_CALLERS = frozenset({"functools.partial"})
+
+
+class Given:
+    """The calls of a program, by what they may call. A name stands for all functions that bear it."""
+
+    def __init__(self, program: GatedProgram) -> None:
+        self.program = program
+
+    def expressions(self, argument: ast.arg) -> list[ast.expr] | None:
+        """What is passed for an argument of a function of the text; None where that cannot be said.
+
+        Defaults are not among it. For a constructor that no call of the text can mean it is nothing: an entry calls it.
+        """
+        function = next(n for n in self.program.around(argument) if isinstance(n, (ast.FunctionDef, ast.Lambda)))
+        if isinstance(function, ast.Lambda) or function.name == "forward" or function.name in self._values:
+            return None
+        return self.by_name(function, argument)
+
+    def by_name(self, function: ast.FunctionDef, argument: ast.arg) -> list[ast.expr] | None:
+        """What calls that name a function pass for an argument; whoever has it as a value may pass more."""
+        own = self.program.parent[function]
+        named = own.name if isinstance(own, ast.ClassDef) and function.name == "__init__" else function.name
+        if argument in (function.args.vararg, function.args.kwarg) or named == self.program.given_lists:
+            return None
+        positional = [*function.args.posonlyargs, *function.args.args]
+        place = positional.index(argument) if argument in positional else None
+        if place is not None and self.program.first_argument(function):
+            place -= 1
+        sites = self._constructions(function) if function.name == "__init__" else self._named.get(function.name, [])
+        if place == -1:
+            return None
+        found: list[ast.expr] = []
+        for site in sites:
+            passed = self._passed(site, argument.arg, place)
+            if passed is None:
+                return None
+            found += passed
+        return found
+
+    def _passed(self, site: ast.Call, name: str, place: int | None) -> list[ast.expr] | None:
+        """What a call passes for an argument; None where it unpacks what is not written there."""
+        arguments = list(site.args)
+        if self.program.qualified(site.func) in _CLASS_CALLERS:
+            arguments = arguments[1:]
+        if any(isinstance(argument, ast.Starred) for argument in arguments):
+            return None
+        found = [keyword.value for keyword in site.keywords if keyword.arg == name]
+        if place is not None and place < len(arguments):
+            found.append(arguments[place])
+        for keyword in site.keywords:
+            if keyword.arg is None:
+                unpacked = self._unpacked(keyword.value)
+                if unpacked is None:
+                    return None
+                found += unpacked
+        return found
+
+    def _unpacked(self, value: ast.expr) -> list[ast.expr] | None:
+        """All values of a dictionary that is written where it is bound: `dd = {"device": device}`."""
+        if isinstance(value, ast.Name):
+            scope = self.program.binding(value)
+            bindings = self.program.bound.get(scope, {}).get(value.id, []) if scope else []
+            above = [self.program.parent[binding] for binding in bindings]
+            values = [a.value for a in above if isinstance(a, ast.Assign) and len(a.targets) == 1]
+            if len(values) != len(bindings) or any(not isinstance(v, (ast.Dict, ast.Call)) for v in values):
+                return None
+            made = [self._unpacked(v) for v in values]
+            return None if not made or None in made else [v for each in made if each for v in each]
+        if isinstance(value, ast.Dict):
+            return None if None in value.keys else value.values
+        if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "dict":
+            plain = not value.args and all(keyword.arg for keyword in value.keywords)
+            return [keyword.value for keyword in value.keywords] if plain else None
+        return None
+
+    # Calls ------------------------------------------------------------------------------------------------------------
+
+    def _constructions(self, function: ast.FunctionDef) -> list[ast.Call]:
+        """The calls that may build an object of a constructor's class, or of one that derives from it."""
+        own = self.program.parent[function]
+        name = own.name if isinstance(own, ast.ClassDef) else ""
+        of_others = [c for other in self.program.classes - {name} for c in self._named.get(other, [])]
+        derived = any(isinstance(n, ast.ClassDef) and n.bases and n.name != name for n in self.program.nodes)
+        return [*self._named.get(name, []), *self._unknown, *(of_others if derived else [])]
+
+    @cached_property
+    def _named(self) -> dict[str, list[ast.Call]]:
+        named: dict[str, list[ast.Call]] = defaultdict(list)
+        for call in self._every:
+            func = call.func
+            if isinstance(func, ast.Name):
+                named[func.id].append(call)
+            elif isinstance(func, ast.Attribute) and not self.program.qualified(func):
+                named[func.attr].append(call)
+        return named
+
+    @cached_property
+    def _values(self) -> frozenset[str]:
+        """The names of functions that are mentioned and not called."""
+        called = {call.func for call in self._every}
+        loads = (n for n in self.program.nodes if isinstance(n, (ast.Name, ast.Attribute)) and n not in called)
+        names = {n.id if isinstance(n, ast.Name) else n.attr for n in loads if isinstance(n.ctx, ast.Load)}
+        return frozenset(names & self.program.functions.keys())
+
+    @cached_property
+    def _unknown(self) -> list[ast.Call]:
+        """The calls of which it is not known what they call, and so may build an object of any class."""
+        return [call for call in self._every if self._may_build(call)]
+
+    def _may_build(self, call: ast.Call) -> bool:
+        func = call.func
+        if self.program.qualified(func):
+            return self.program.qualified(func) in _CLASS_CALLERS
+        if isinstance(func, ast.Name):
+            known = func.id in self.program.classes or func.id in self.program.functions
+            return not known and self.program.binding(func) is not None
+        if isinstance(func, ast.Attribute):
+            if func.attr == "__init__":
+                return True
+            known = func.attr in self.program.functions or func.attr in self.program.allowed.attributes
+            # Where an image runs through, an attribute that is called is a layer.
+            return not known and not self.program.runs(self.program.function_of(call))
+        return True
+
+    @cached_property
+    def _every(self) -> tuple[ast.Call, ...]:
+        return tuple(self._found_calls())
+
+    def _found_calls(self) -> Iterator[ast.Call]:
+        yield from (node for node in self.program.nodes if isinstance(node, ast.Call))

@@ -1,0 +1,308 @@
+"""What of a program's values may outlive the call that runs: attributes, globals, what is handed in or held by them.
+
+Everything of which that is not plain from the text counts as outliving. Two questions differ. A value may *be* what
+outlives the call, so that changing it in place leaves something behind; and a value made just now may *hold* such, so
+that what is taken out of it is one.
+"""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from gi.source.gate.configuration import Configuration
+from gi.source.gate.constants import is_constant
+from gi.source.gate.given import Given
+from gi.source.gate.names import own_names
+from gi.source.gate.program import COMPREHENSIONS, GatedProgram
+
+#: Of what these give, nothing was there before; it may hold what was.
+FRESH = frozenset({"list", "dict", "sorted", "tuple"})
+_FRESH_NAMES = frozenset({"collections.OrderedDict", "copy.copy", "copy.deepcopy"})
+#: What calls what it is given, and gives what that gives.
+CALLING = frozenset({"functools.reduce", "functools.partial", "torch.utils.checkpoint.checkpoint"})
+#: Methods of modules that give the module itself, which may hold a list of layers.
+_ITSELF = frozenset({"to", "float", "double", "half", "bfloat16"})
+#: Methods that change a container, or a module, in place. Those of tensors end in "_" and are `kept_tensors`' concern.
+CHANGING = frozenset({
+    "append", "extend", "insert", "pop", "remove", "sort", "reverse", "update", "setdefault", "clear", "popitem",
+    "move_to_end", "add_module", "register_buffer", "register_parameter", "requires_grad_", "apply", "reset_parameters",
+})  # fmt: skip
+#: Methods that give what a container holds.
+READING = frozenset({"get", "pop", "popitem", "setdefault", "items", "values", "keys", "copy"})
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is asked of a value: whether it `holds` what outlives the call, or is it; and of which arguments that is so.
+
+    `given` are the arguments that outlive the call, None for every one. `seen` are the names that were asked already.
+    """
+
+    given: frozenset[str] | None
+    holds: bool
+    seen: set[object]
+
+
+@dataclass(frozen=True)
+class Outliving:
+    """Says of the expressions of a program whether they may be what outlives the call.
+
+    With `only`, that is an attribute of these names at most, in place of every one that is no configuration.
+    """
+
+    program: GatedProgram
+    only: frozenset[str] | None = None
+
+    def is_kept(self, value: ast.expr, given: frozenset[str] | None = None) -> bool:
+        """Whether a value may be, or a container made of, what outlives the call."""
+        return self._kept(value, _Asked(given, False, set()))
+
+    def holds_kept(self, value: ast.expr) -> bool:
+        """Whether a value may be or hold what outlives the call."""
+        return self._kept(value, _Asked(None, True, set()))
+
+    def is_fresh(self, receiver: ast.expr) -> bool:
+        """Whether a container was made in this call: a name that nothing else is bound to in this function."""
+        if not isinstance(receiver, ast.Name):
+            return False
+        scope, bindings = self._bindings(receiver)
+        if scope is None or scope is not self.program.function_of(receiver):
+            return False
+        changed = [b for b in self._still_standing(scope, bindings, receiver)
+                   if not isinstance(self.program.parent[b], ast.AugAssign)]  # fmt: skip
+        return bool(changed) and all(self._is_made(binding) for binding in changed)
+
+    def _is_made(self, binding: ast.AST) -> bool:
+        value = self.value(binding)
+        if value is not None:
+            return self._makes(value) or (isinstance(value, ast.Call) and not self.is_kept(value))
+        if isinstance(binding, ast.arg):
+            return not self._is_kept_binding(binding, _Asked(None, False, set()))
+        # One of several that a call gives: `a, b = self.both(x)`.
+        around = next((a for a in self.program.around(binding) if not isinstance(a, (ast.Tuple, ast.List))), None)
+        return isinstance(around, ast.Assign) and isinstance(around.value, ast.Call) and not self._kept(
+            around.value, _Asked(None, True, set())
+        )  # fmt: skip
+
+    def value(self, binding: ast.AST) -> ast.expr | None:
+        """What a name is bound to, None where it is bound by something else than an assignment to itself alone."""
+        above = self.program.parent[binding]
+        if isinstance(above, ast.Assign) and binding in above.targets:
+            return above.value
+        return above.value if isinstance(above, ast.AnnAssign) else None
+
+    @cached_property
+    def tensor_methods(self) -> frozenset[str]:
+        """Methods that give no container: what the program calls its own may be a layer."""
+        own = own_names(self.program) | self.program.functions.keys() | {"forward", "index", "count"}
+        return self.program.allowed.attributes - READING - CHANGING - own
+
+    @cached_property
+    def configuration(self) -> Configuration:
+        """What of the program's attributes and values is plain."""
+        return Configuration(self.program, self._given)
+
+    def _makes(self, value: ast.expr) -> bool:
+        if isinstance(value, (ast.List, ast.Dict, ast.ListComp, ast.DictComp, ast.BinOp)):
+            return True
+        if not isinstance(value, ast.Call):
+            return False
+        if isinstance(value.func, ast.Name) and value.func.id in FRESH:
+            return True
+        if isinstance(value.func, ast.Attribute) and value.func.attr in self.tensor_methods | {"copy"}:
+            return True  # a tensor, or a container's copy
+        name = self.program.qualified(value.func)
+        return name.startswith("torch.") or name in _FRESH_NAMES
+
+    # Values ----------------------------------------------------------------------------------------------------------
+
+    def _kept(self, value: ast.expr, asked: _Asked) -> bool:
+        if isinstance(value, ast.Attribute):
+            if self.only is not None:
+                return value.attr in self.only
+            return not self.program.qualified(value) and not self.configuration.has(value.attr)
+        if isinstance(value, ast.Name):
+            return self._is_kept_name(value, asked)
+        if isinstance(value, ast.Subscript):
+            return self._kept(value.value, replace(asked, holds=True))
+        if isinstance(value, ast.Call):
+            return self._is_kept_call(value, asked)
+        if isinstance(value, ast.BinOp):
+            # Of lists, the sum is a new one and holds what they hold.
+            return asked.holds and any(self._kept(side, asked) for side in (value.left, value.right))
+        return any(self._kept(part, asked) for part in _parts(value))
+
+    def _is_kept_call(self, call: ast.Call, asked: _Asked) -> bool:
+        name = self.program.qualified(call.func)
+        if isinstance(call.func, ast.Attribute) and not name:
+            if call.func.attr in READING:
+                return self._kept(call.func.value, replace(asked, holds=True))
+            if call.func.attr in _ITSELF and self._kept(call.func.value, asked):
+                return not (isinstance(call.func.value, ast.Attribute) and call.func.value.attr in self.program.tensors)
+            if call.func.attr in self.tensor_methods:
+                return False  # of a tensor: numbers, or a tensor
+        elif name:
+            # Of functions that are given, what they give is known as little as what they are given.
+            passes = name in CALLING or (asked.holds and name in _FRESH_NAMES - {"copy.deepcopy"})
+            return passes and any(self._kept(a, replace(asked, holds=True)) for a in (*call.args, *_values(call)))
+        elif isinstance(call.func, ast.Name) and call.func.id in FRESH | self.program.classes and not asked.holds:
+            return False
+        elif isinstance(call.func, ast.Name):
+            if self._is_reading(call.func):
+                return True
+        elif self._kept(call.func, asked):
+            return True
+        # A layer gives back what it got at most, and no list that is kept is handed to one.
+        layer = isinstance(call.func, ast.Attribute) and call.func.attr not in self.program.functions
+        asked = replace(asked, given=frozenset()) if layer else asked
+        return any(self._kept(argument, asked) for argument in self._passed_on(call))
+
+    def _is_reading(self, name: ast.Name) -> bool:
+        """Whether a name is bound to a method that gives what a container holds."""
+        values = [self.value(binding) for binding in self._bindings(name)[1]]
+        return any(isinstance(value, ast.Attribute) and value.attr in READING for value in values)
+
+    def _passed_on(self, call: ast.Call) -> list[ast.expr]:
+        """The arguments that a call may give back: of a function of the text those that it returns, else all."""
+        name = call.func.id if isinstance(call.func, ast.Name) else ""
+        arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
+        if name not in self.program.functions or any(isinstance(a, ast.Starred) for a in call.args):
+            return arguments
+        passed = set()
+        for function in self.program.functions[name]:
+            names = [a.arg for a in (*function.args.posonlyargs, *function.args.args)]
+            given = self._returned.get(function, frozenset(names))
+            passed |= {value for n, value in zip(names, call.args, strict=False) if n in given}
+            passed |= {k.value for k in call.keywords if k.arg in given or k.arg not in names}
+        return [argument for argument in arguments if argument in passed]
+
+    @cached_property
+    def _returned(self) -> dict[ast.AST, frozenset[str]]:
+        """For each function of the text, the arguments that it may return as they came; all, till that is known."""
+        returned: dict[ast.AST, frozenset[str]] = {}
+        self.__dict__["_returned"] = returned
+        for function in [f for functions in self.program.functions.values() for f in functions]:
+            values = [n.value for n in ast.walk(function) if isinstance(n, ast.Return) and n.value is not None]
+            names = [a.arg for a in (*function.args.posonlyargs, *function.args.args)]
+            returned[function] = frozenset(
+                n for n in names if any(self.is_kept(value, given=frozenset({n})) for value in values)
+            )
+        return returned
+
+    # Names -----------------------------------------------------------------------------------------------------------
+
+    def _bindings(self, name: ast.Name) -> tuple[ast.AST | None, list[ast.AST]]:
+        scope = self.program.binding(name)
+        return scope, self.program.bound.get(scope, {}).get(name.id, []) if scope else []
+
+    def _is_kept_name(self, name: ast.Name, asked: _Asked) -> bool:
+        scope, bindings = self._bindings(name)
+        key = (scope, name.id, name.lineno, asked.holds)
+        if scope is None or key in asked.seen or name.id in self.program.imports:
+            return False
+        if self.configuration.is_plain(name, set()):
+            return False
+        asked.seen.add(key)  # of what was asked already the answer is on its way, or no
+        if scope is not self.program.function_of(name) and not isinstance(scope, COMPREHENSIONS):
+            return not all(map(self._is_fixed, bindings))
+        return any(self._is_kept_binding(bound, asked) for bound in self._still_standing(scope, bindings, name))
+
+    def _is_fixed(self, binding: ast.AST) -> bool:
+        """Whether a name outside of the function is a function, a class or a constant, which nothing can change."""
+        value = self.value(binding)
+        return isinstance(binding, (ast.FunctionDef, ast.ClassDef)) or (value is not None and is_constant(value))
+
+    def _still_standing(self, scope: ast.AST | None, bindings: list[ast.AST], name: ast.Name) -> list[ast.AST]:
+        """The bindings that a name may still have where it is read.
+
+        What a function's own body, in no branch or loop, binds above the reading has replaced everything before it.
+        """
+        last = 0
+        for binding in bindings if isinstance(scope, ast.FunctionDef) else ():
+            statement = self.program.parent[binding]
+            if not isinstance(statement, ast.Assign) or binding not in statement.targets:
+                continue
+            if self.program.parent[statement] is scope and (statement.end_lineno or 0) < name.lineno:
+                last = max(last, statement.lineno)
+        return [binding for binding in bindings if getattr(binding, "lineno", 0) >= last]
+
+    def _is_kept_binding(self, binding: ast.AST, asked: _Asked) -> bool:
+        if isinstance(binding, (ast.FunctionDef, ast.ClassDef)):
+            return False
+        if isinstance(binding, ast.arg):
+            function = self.program.function_of(self._body_of(binding))
+            first = binding.arg == self.program.first_argument(function)
+            return first or (binding.arg in asked.given if asked.given is not None else not self.is_input(binding))
+        if isinstance(self.program.parent[binding], ast.AugAssign):
+            return False
+        value = self.value(binding)
+        if value is not None:
+            return self._kept(value, asked)
+        for around in self.program.around(binding):
+            if isinstance(around, (ast.Assign, ast.AnnAssign)) and around.value is not None:
+                return self._kept(around.value, replace(asked, holds=True))
+            if isinstance(around, (ast.For, ast.comprehension)):
+                if _is_number_of(around, binding):
+                    return False
+                # Layers are gone through to be called; a list in a list would be gone through to be changed.
+                return self._kept(around.iter, replace(asked, holds=True))
+        return True
+
+    def is_input(self, argument: ast.arg) -> bool:
+        """Whether nothing that outlives the call is given for an argument.
+
+        No list that is kept is handed to a layer, or to what else calls a function that it has as a value (`state`);
+        what functions are given that are called by their name stands in these calls.
+        """
+        if argument not in self._inputs:
+            self._inputs[argument] = True  # of what is asked already the answer is on its way
+            self._inputs[argument] = self._is_given_none(argument)
+        return self._inputs[argument]
+
+    @cached_property
+    def _inputs(self) -> dict[ast.arg, bool]:
+        return {}
+
+    @cached_property
+    def _given(self) -> Given:
+        return Given(self.program)
+
+    def _is_given_none(self, argument: ast.arg) -> bool:
+        function = next(n for n in self.program.around(argument) if isinstance(n, (ast.FunctionDef, ast.Lambda)))
+        if isinstance(function, ast.Lambda) or function.name == "forward":
+            return True
+        passed = self._given.by_name(function, argument)
+        return passed is not None and not any(self._kept(value, _Asked(None, True, set())) for value in passed)
+
+    def _body_of(self, argument: ast.arg) -> ast.AST:
+        function = next(n for n in self.program.around(argument) if isinstance(n, (ast.FunctionDef, ast.Lambda)))
+        return function.body[0] if isinstance(function, ast.FunctionDef) else function.body
+
+
+def _parts(value: ast.expr) -> list[ast.expr]:
+    """The expressions of which a value is one, or which it holds."""
+    if isinstance(value, (ast.ListComp, ast.SetComp, ast.GeneratorExp)):
+        return [value.elt]
+    if isinstance(value, ast.DictComp):
+        return [value.value]
+    if isinstance(value, (ast.Tuple, ast.List)):
+        return value.elts
+    if isinstance(value, ast.Dict):
+        return value.values
+    if isinstance(value, ast.IfExp):
+        return [value.body, value.orelse]
+    if isinstance(value, ast.BoolOp):
+        return value.values
+    return [value.value] if isinstance(value, ast.Starred) else []
+
+
+def _is_number_of(loop: ast.For | ast.comprehension, binding: ast.AST) -> bool:
+    """Whether a loop binds a name to how often it went round: `for i in range(n)`, `for i, layer in enumerate(...)`."""
+    called = loop.iter.func if isinstance(loop.iter, ast.Call) else None
+    counted = isinstance(loop.target, ast.Tuple) and loop.target.elts[0] is binding
+    return isinstance(called, ast.Name) and (called.id == "range" or (called.id == "enumerate" and counted))
+
+
+def _values(call: ast.Call) -> Iterator[ast.expr]:
+    yield from (keyword.value for keyword in call.keywords)
