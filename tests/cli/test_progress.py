@@ -264,15 +264,29 @@ def test_a_resumed_run_shows_at_once_what_it_found_before(clock):
         assert told in shown
 
 
-def test_before_two_generations_the_time_left_is_the_plans(clock):
+def test_the_time_left_is_the_plans_at_the_pace_of_what_ended(clock):
     progress = Progress(io.StringIO())
-    progress(Planned(114, ((640, 114),), 12, 180.0, 2))
+    progress(Planned(3, ((640, 3),), 0, 180.0, 2))
     clock.now_s += 30
     assert progress._state.left_s() == pytest.approx(60)
     progress(Evaluated("a", Scored(BEST, Cost(50.0, 1.0, 60.0, 60.0)), 640))
     assert progress._state.left_s() == pytest.approx(120 / 2), "no machine is faster than the plan's"
     clock.now_s += 90
     assert progress._state.left_s() == pytest.approx(120 * 2), "and a busy one slower"
+
+
+def test_the_time_left_counts_the_trainings_that_each_rung_still_expects(clock):
+    progress = Progress(io.StringIO())
+    progress(Planned(8, ((100, 8), (400, 2)), 2, 100.0, 1))
+    for price_s in (4.0, 6.0):
+        progress(Evaluated("a", Scored(BEST, Cost(price_s, 0.0, price_s, price_s)), 100))
+    clock.now_s += 10
+    assert progress._state.left_s() == pytest.approx(6 * 5 + (2 + 2) * 20), "nobody is on the second rung: four times"
+    progress(Evaluated("a", Scored(BEST, Cost(30.0, 0.0, 30.0, 30.0)), 400))
+    clock.now_s += 30
+    assert progress._state.left_s() == pytest.approx(6 * 5 + (1 + 2) * 30)
+    progress(GenerationEnded(0, 50, 16, 4, 2.0, BEST, {}, 16, 40.0, finals_cpu_s=10.0, budget_cpu_s=65.0))
+    assert progress._state.left_s() == pytest.approx(25), "no more than the budget pays for"
 
 
 def test_a_plan_that_is_used_up_tells_no_time_left(clock):

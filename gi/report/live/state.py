@@ -41,6 +41,7 @@ class RunState:
         self.first_cpu_s = self.ended_at = self.ended_cpu_s = 0.0
         self.slots = self.decided = self.evaluated = self.total = self.from_cache = 0
         self.trained: Counter[int] = Counter()
+        self.prices_s: dict[int, list[float]] = {}  # of this session's trainings, by their images
         self.failures: Counter[str] = Counter()
         self.volumes: list[float] = []
         self.members: tuple[FrontMember, ...] = ()
@@ -78,6 +79,8 @@ class RunState:
                 self.evaluated += 1
                 self.total += 1
                 self.trained[event.images] += 1
+                if not event.outcome.cached:
+                    self.prices_s.setdefault(event.images, []).append(event.outcome.cost.cpu_s)
                 self._count(event.outcome)
             case GenerationEnded():
                 self._end(event)
@@ -122,15 +125,17 @@ class RunState:
     def left_s(self) -> float | None:
         """The seconds that the rest of the run takes at the pace so far, None where nobody can tell yet.
 
-        The generations to come, as far as the budget goes, and the final trainings. Before two generations have ended
-        it is what the plan says.
+        By what is left of the plan, or where there is none by the generations to come, as far as the budget goes; and
+        the final trainings.
         """
         now = time.monotonic()
         if self.retraining:
             return self._finals_left_s(now)
+        if self.plan is not None and self.plan.cpu_s is not None:
+            return self._planned_left_s(self.plan, self.plan.cpu_s, now)
         done = self.generation - self.first
         if self.first_ended_at is None or done < 1:
-            return self._planned_left_s(now)
+            return None
         share = self.evaluated / self.slots if self.slots else 0.0
         # At least half a slot: right after the start one quick outcome would predict minutes.
         pace = (now - self.first_ended_at) / max(done - 1 + share, 0.5)
@@ -142,14 +147,26 @@ class RunState:
         paid_s = (self.budget_s - self.ended_cpu_s - self.finals_s) * wall_for_cpu - (now - self.ended_at)
         return max(min(search_s, paid_s), 0.0) + self.finals_s * wall_for_cpu
 
-    def _planned_left_s(self, now: float) -> float | None:
-        if self.plan is None or self.plan.cpu_s is None:
-            return None
-        passed_s, used_s, quiet = now - self.planned_at, self.cpu_s, 1 / self.plan.workers
-        if used_s > _TELLING * self.plan.cpu_s:  # by then it shows how busy the machine is
-            return max(self.plan.cpu_s - used_s, 0.0) * max(passed_s / used_s, quiet)
-        left_s = self.plan.cpu_s * quiet - passed_s
+    def _planned_left_s(self, plan: Planned, planned_cpu_s: float, now: float) -> float | None:
+        passed_s, quiet = now - self.planned_at, 1 / plan.workers
+        before_s = self.opened.summary.cpu_s if self.opened else 0.0
+        used_s = self.cpu_s - before_s
+        if used_s > _TELLING * planned_cpu_s:  # by then it shows how busy the machine is
+            return self._trainings_left_s(plan) * max(passed_s / used_s, quiet)
+        left_s = max(planned_cpu_s - before_s, 0.0) * quiet - passed_s
         return left_s if left_s > 0 else None  # an estimate that is used up says nothing more
+
+    def _trainings_left_s(self, plan: Planned) -> float:
+        """The CPU seconds of the trainings that the plan still expects, at the mean price of those that ended."""
+        left_s, price_s, before = 0.0, 0.0, 0
+        for images, count in plan.rungs:
+            known = self.prices_s.get(images, ())
+            # A rung that nobody has reached takes longer than the one below by its images.
+            price_s = sum(known) / len(known) if known else price_s * images / max(before, 1)
+            left_s += max(count - self.trained[images], 0) * price_s
+            before = images
+        finals_s = self.finals_s or plan.final_trainings * price_s
+        return max(min(left_s + finals_s, self.budget_s - self.cpu_s), 0.0)
 
     def _finals_left_s(self, now: float) -> float | None:
         assert self.retraining is not None
