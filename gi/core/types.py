@@ -144,10 +144,15 @@ class Ingredient:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a program must fit: `input_shape` is (channels, height, width), the output is (n, num_classes)."""
+    """What a program must fit: `input_shape` is (channels, height, width), the output is (n, num_classes).
+
+    `class_shares` is which share of the training samples each class has, () where no data set tells. A program fits or
+    not whatever they are, so tasks that differ in them alone are equal.
+    """
 
     input_shape: tuple[int, int, int]
     num_classes: int
+    class_shares: tuple[float, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

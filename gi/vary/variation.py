@@ -20,8 +20,9 @@ from gi.vary.hosts.host import Host
 from gi.vary.hosts.parent import Parent
 from gi.vary.hosts.parent_line import OriginOf, is_parent_line, with_origins
 from gi.vary.hosts.weighed_stock import WeighedStock
+from gi.vary.operators.class_weights import has_uneven_classes
 from gi.vary.operators.proposal import Operator, OperatorContext, Proposal
-from gi.vary.operators.table import FOR_TWO_PARENTS, OPERATORS, SHARES
+from gi.vary.operators.table import FOR_TWO_PARENTS, FOR_UNEVEN_CLASSES, OPERATORS, SHARES
 
 EDIT_SHARES = (0.5, 0.3, 0.2)
 """How many offspring have one edit, two, three."""
@@ -55,9 +56,10 @@ class Plan:
     parent_share: float = 0.5
     donor_weights: Mapping[str, float] = field(default_factory=dict)
 
-    def drawn(self, parents: int) -> tuple[list[str], list[float]]:
-        """The operators that this many parents are enough for, and their shares."""
-        fitting = {n: share for n, share in self.shares.items() if parents > 1 or n not in FOR_TWO_PARENTS}
+    def drawn(self, parents: int, *, uneven: bool = True) -> tuple[list[str], list[float]]:
+        """The operators that so many parents and classes that are `uneven` or not are enough for, and their shares."""
+        left_out = (frozenset() if parents > 1 else FOR_TWO_PARENTS) | (frozenset() if uneven else FOR_UNEVEN_CLASSES)
+        fitting = {name: share for name, share in self.shares.items() if name not in left_out}
         return list(fitting), list(fitting.values())
 
 
@@ -214,7 +216,7 @@ class Vary:
         self, hosts: Sequence[Host], rng: random.Random, plan: Plan, operators: Mapping[str, Operator]
     ) -> Proposal | None:
         """What the first operator that finds something to do makes of it."""
-        names, shares = plan.drawn(len(hosts))
+        names, shares = plan.drawn(len(hosts), uneven=has_uneven_classes(self.task))
         other = hosts[1] if len(hosts) > 1 else None
         donors = WeighedStock(self.stock, plan.donor_weights) if plan.donor_weights else self.stock
         for _ in range(MAX_DRAWS):

@@ -2,7 +2,7 @@ import random
 
 from gi.search.toolbox import run_toolbox
 from gi.vary import OPERATORS, SHARES
-from gi.vary.operators.table import FOR_TWO_PARENTS
+from gi.vary.operators.table import FOR_TWO_PARENTS, FOR_UNEVEN_CLASSES
 from gi.vary.variation import Plan
 from tests import stand_ins
 
@@ -50,3 +50,4 @@ def test_every_operator_of_variation_has_a_share_and_one_parent_draws_none_that_
     plan = Plan(SHARES)
     assert plan.drawn(parents=2) == (list(SHARES), list(SHARES.values()))
     assert set(plan.drawn(parents=1)[0]) == set(SHARES) - FOR_TWO_PARENTS
+    assert set(plan.drawn(parents=2, uneven=False)[0]) == set(SHARES) - FOR_UNEVEN_CLASSES

@@ -42,8 +42,8 @@ class Example:
 
     `before` and `after` are the lines of an `nn.Sequential`, or (`is_recipe`) of a recipe without those of its parts
     that are plain; `donor` those of the network that lines come from, and `classes` the text of the module classes that
-    it defines, `host_classes` that of the classes that the network itself defines. One test runs the examples of every
-    operator.
+    it defines, `host_classes` that of the classes that the network itself defines, `class_shares` those of the data
+    set. One test runs the examples of every operator.
     """
 
     before: tuple[str, ...]
@@ -52,6 +52,7 @@ class Example:
     classes: str = ""
     host_classes: str = ""
     is_recipe: bool = False
+    class_shares: tuple[float, ...] = ()
 
 
 Operator = Callable[[Host, OperatorContext], Proposal | None]

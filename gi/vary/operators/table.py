@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from gi.vary.operators import (
     augmentation,
     blocks,
+    class_weights,
     classifier,
     crossover,
     deletion,
@@ -41,6 +42,7 @@ OPERATORS: Mapping[str, Operator] = {
     "residual": residual.residual,
     "schedule": schedule.schedule,
     "augmentation": augmentation.augmentation,
+    "class_weights": class_weights.class_weights,
 }
 
 #: Relative to each other. The order counts too: a draw goes through them one after the other.
@@ -62,10 +64,14 @@ SHARES: Mapping[str, float] = {
     "residual": 0.05,
     "schedule": 0.15,
     "augmentation": 0.12,
+    "class_weights": 0.06,
 }
 
 #: Those that have nothing to do without a second parent: they are not drawn for one parent alone.
 FOR_TWO_PARENTS = frozenset({"cut"})
+
+#: Those that have nothing to do where every class has about as many samples.
+FOR_UNEVEN_CLASSES = frozenset({"class_weights"})
 
 EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     "cut": tail_swap.EXAMPLES,
@@ -85,6 +91,7 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     "residual": residual.EXAMPLES,
     "schedule": schedule.EXAMPLES,
     "augmentation": augmentation.EXAMPLES,
+    "class_weights": class_weights.EXAMPLES,
 }
 
-__all__ = ["EXAMPLES", "FOR_TWO_PARENTS", "OPERATORS", "SHARES"]
+__all__ = ["EXAMPLES", "FOR_TWO_PARENTS", "FOR_UNEVEN_CLASSES", "OPERATORS", "SHARES"]

@@ -1,6 +1,7 @@
 """Every operator does what its examples say: one draw out of a few gives `after` of `before`."""
 
 import ast
+import dataclasses
 import random
 
 import pytest
@@ -16,10 +17,10 @@ IMPORTS = HEAD.replace("\n\n\n", "\nfrom torchvision.transforms import v2\n\n\n"
 CASES = [(name, example) for name, examples in EXAMPLES.items() for example in examples]
 
 
-def host(check, lines, classes="", is_recipe=False):
+def host(check, lines, classes="", is_recipe=False, class_shares=()):
     text = with_recipe(*lines, head=IMPORTS) if is_recipe else sequential(*lines)
     text = text.replace(HEAD, f"{HEAD}{classes}\n\n" if classes else HEAD)
-    return Host(text, check.trace(text), SMALL)
+    return Host(text, check.trace(text), dataclasses.replace(SMALL, class_shares=class_shares))
 
 
 def lines_of(text, is_recipe):
@@ -37,7 +38,8 @@ def recipe_lines(text):
 
 
 def drawn(name, example, check):
-    here = host(check, example.before, example.host_classes, is_recipe=example.is_recipe)
+    shares = example.class_shares
+    here = host(check, example.before, example.host_classes, is_recipe=example.is_recipe, class_shares=shares)
     there = host(check, example.donor, example.classes) if example.donor else None
     for seed in range(DRAWS):
         context = OperatorContext(Parent(there, check) if there else Stock(), check, random.Random(seed), there)
