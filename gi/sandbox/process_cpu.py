@@ -56,6 +56,17 @@ class CpuClock:
         return sum(map(_cpu_s, _descendants(os.getpid())))
 
 
+def rests(pid: int, within_s: float) -> bool:
+    """Whether no thread of another process runs, or comes to rest within so many seconds."""
+    end, pause_s = time.monotonic() + within_s, 2e-5
+    while _runs(pid):
+        if time.monotonic() > end:
+            return False
+        time.sleep(pause_s)  # on a busy machine it waits for its turn, which this process must not take
+        pause_s = min(2 * pause_s, 0.02)
+    return True
+
+
 def resting_cpu_s(pid: int, within_s: float = 0.2) -> float | None:
     """CPU seconds of another process and all threads that it ever had, exact once none of them runs; None elsewhere.
 
@@ -64,9 +75,7 @@ def resting_cpu_s(pid: int, within_s: float = 0.2) -> float | None:
     """
     if sys.platform != "linux":
         return None
-    end = time.monotonic() + within_s
-    while _runs(pid) and time.monotonic() < end:
-        time.sleep(0)
+    rests(pid, within_s)
     try:
         return time.clock_gettime((~pid << 3) | _CPU_CLOCK)
     except OSError:

@@ -7,11 +7,12 @@ from typing import Any, get_args
 
 from gi.core.types import Stage
 from gi.sandbox.messages import PeerGoneError, receive, receive_bytes, send, send_bytes
-from gi.sandbox.process_cpu import resting_cpu_s
+from gi.sandbox.process_cpu import resting_cpu_s, rests
 from gi.sandbox.server import Child, Exit
 from gi.sandbox.wall_limit import WallLimit
 from gi.train.shown_images import ShownImages
 
+_REST_S = 5.0  # beside a load of 16 a process waits tenths of a second for its turn to wait
 _END_S = 30.0  # a process that closed its connection may take so long to end
 
 
@@ -95,6 +96,15 @@ class Conversation:
         """The CPU seconds that the child has used by the kernel's account; wall seconds where the system has none."""
         used_s = resting_cpu_s(self._child.pid)
         return self.wall_s if used_s is None else used_s
+
+    def resting_cpu_s(self) -> float:
+        """`cpu_s` of a child that has answered, to the microsecond. Raises `JobFailure` for one that goes on.
+
+        What it goes on with is not booked yet: read now, an answer would seem to have cost less than it did.
+        """
+        if not rests(self._child.pid, _REST_S):
+            raise JobFailure(self.stage, "does not rest", f"after its answer, for {_REST_S:g} s")
+        return self.cpu_s()
 
     def end(self) -> Exit:
         """Ends the child; says how it ended, and what it used in all."""

@@ -19,7 +19,7 @@ from gi.core.files import write_whole
 from gi.core.protocols import CostModel, Job
 from gi.core.settings import RunConfig
 from gi.core.types import Cost, Failed, Outcome, Scored
-from gi.data.dataset import Dataset, open_dataset
+from gi.data.dataset import Dataset, SplitName, open_dataset
 from gi.sandbox.isolation import Reach
 from gi.sandbox.limits import Limits
 from gi.sandbox.server import NOTHING, Child, Exit
@@ -28,8 +28,10 @@ from gi.train.checkpoint import CHECKPOINT, checkpoint
 from gi.train.conversation import Conversation, JobFailure
 from gi.train.cost_model import modelled
 from gi.train.diagnosis import diagnosis
-from gi.train.request import Request, TrainingSettings
-from gi.train.scoring_process import SCORE, ScoringProcess, figures, samples, scoring_request
+from gi.train.metrics import Outputs
+from gi.train.request import Request, ScoringRequest, TrainingSettings
+from gi.train.scored_outputs import untimed, with_time
+from gi.train.scoring_process import REFERENCE, ScoringProcess, figures, samples
 from gi.train.shown_images import ShownImages
 from gi.train.training_process import TRAIN, Trained, TrainingTime, trained, training_files
 
@@ -75,8 +77,7 @@ class JobEvaluation:
         limit_s = training_limit_s(self._config, job)
         wall_s = wall_limit_s(self._config, job, limit_s)
         trained = self._trained(job, limit_s, wall_s, spent)
-        left_s = max(ALLOWANCE_S, worker_limit_s(self._config, limit_s) - spent.cpu_s)
-        values = self._measured(job, trained, left_s, wall_s - spent.wall_s, spent)
+        values = self._measured(job, trained, limit_s, wall_s, spent)
         values["size"] = float(_size(job.text, self._config.entry))
         if self._cost_model is not None:
             values |= self._cost_model(job)
@@ -100,53 +101,50 @@ class JobEvaluation:
             finally:
                 spent.trained(talk)
 
-    def _measured(
-        self, job: Job, trained: Trained, cpu_limit_s: float, wall_s: float, spent: "_Spent"
-    ) -> dict[str, float]:
-        config, dataset = self._config, self._dataset
-        request = scoring_request(
-            dataset, job.text, entry=config.entry, seed=job.seed, device=config.device, batch_size=config.batch_size
-        )
-        with (
-            ShownImages(request.shared_bytes) as images,
-            self._talk(SCORE, cpu_limit_s, wall_s, NOTHING) as talk,
-        ):
-            try:
-                process = ScoringProcess(talk, request, images, trained.learned)
-                values = {"params": float(trained.params), "macs": max(trained.macs, process.macs)}
-                values |= self._times(job, trained, values["macs"], process)
-                values |= self._scores(job, trained, process, spent)
-            finally:
-                spent.measured(talk)
+    def _measured(self, job: Job, trained: Trained, limit_s: float, wall_s: float, spent: "_Spent") -> dict[str, float]:
+        @contextmanager
+        def start(target: str, request: ScoringRequest) -> Iterator[ScoringProcess]:
+            left_s = max(ALLOWANCE_S, worker_limit_s(self._config, limit_s) - spent.cpu_s)
+            with (
+                ShownImages(request.shared_bytes) as images,
+                self._talk(target, left_s, wall_s - spent.wall_s, NOTHING) as talk,
+            ):
+                try:
+                    yield ScoringProcess(talk, request, images)
+                finally:
+                    spent.measured(talk, beside=target == REFERENCE)
+
+        by_clock = self._settings.clock != "model"
+        answer = with_time if by_clock and job.timed else untimed
+        answered = answer(job, self._dataset, self._config, trained.learned, start)
+        macs = max(trained.macs, answered.built.macs)
+        values = {"params": float(trained.params), "macs": macs}
+        values |= modelled(trained.built_params, macs, task=self._dataset.task, images=job.images)
+        values |= {"train_time": trained.train_cpu_s} if by_clock else {}
+        values |= {} if answered.relative_time is None else {"time": answered.relative_time}
+        values |= self._scores(job, trained, answered.outputs, spent)
         if job.weights_path is not None:
-            self._keep(Path(job.weights_path), self._checkpoint(trained, process.names))
+            self._keep(Path(job.weights_path), self._checkpoint(trained, answered.built.names))
         return values
 
-    def _times(self, job: Job, trained: Trained, macs: float, process: ScoringProcess) -> dict[str, float]:
-        model = dict(modelled(trained.built_params, macs, task=self._dataset.task, images=job.images))
-        if self._settings.clock == "model":
-            return model
-        if not job.timed:
-            return model | {"train_time": trained.train_cpu_s}
-        images, _ = samples(self._dataset.path, "train")
-        return {"time": process.relative_time(images[: self._config.batch_size]), "train_time": trained.train_cpu_s}
-
-    def _scores(self, job: Job, trained: Trained, process: ScoringProcess, spent: "_Spent") -> dict[str, float]:
+    def _scores(
+        self, job: Job, trained: Trained, outputs: Mapping[SplitName, Outputs], spent: "_Spent"
+    ) -> dict[str, float]:
         """The run's metric on the job's split; for a final training on the validation split too, and first.
 
         The choice among final trainings reads `validation_error` alone, so that the test split has no part in it. They
         have the accuracy and the AUC beside it whatever the metric is: tables of others give these. They are diagnosed,
         too, by the validation split: whoever looks at single mistakes learns from them.
         """
-        images, labels = samples(self._dataset.path, "validation", job.scored)
-        logits = process.outputs(images)
+        logits = outputs["validation"]
+        _, labels = samples(self._dataset.path, "validation", job.scored)
         validation = figures(logits, labels, self._config.metric)
         if job.split == "validation":
             return {"error": validation["error"]}
         size = min(self._config.batch_size, self._dataset.num_train)
         spent.diagnosis = diagnosis(trained.losses, size, logits, labels)
-        images, labels = samples(self._dataset.path, "test")
-        test = figures(process.outputs(images), labels, self._config.metric)
+        _, labels = samples(self._dataset.path, "test")
+        test = figures(outputs["test"], labels, self._config.metric)
         return {f"validation_{name}": value for name, value in validation.items()} | dict(test)
 
     def _checkpoint(self, trained: Trained, names: Sequence[str]) -> bytes:
@@ -183,8 +181,11 @@ class _Spent:
         if began is not None:
             self.train_cpu_s = self.training.cpu_s or max(0.0, end.cpu_s - began)
 
-    def measured(self, talk: Conversation) -> None:
-        self.measure_cpu_s = self._ended(talk).cpu_s
+    def measured(self, talk: Conversation, *, beside: bool) -> None:
+        """Beside another process it took no time of its own."""
+        wall_s = self.wall_s
+        self.measure_cpu_s += self._ended(talk).cpu_s
+        self.wall_s = wall_s if beside else self.wall_s
 
     def _ended(self, talk: Conversation) -> Exit:
         end = talk.end()

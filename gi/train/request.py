@@ -43,8 +43,8 @@ class Request:
 class ScoringRequest:
     """The network to build again for scoring: no labels, and no place where they lie.
 
-    `mean` and `std` are those of the training pixels by channel; `shared_bytes` is the size of the memory in which the
-    images appear.
+    It gets images `batch_size` at a time, out of a memory of `shared_bytes`. One that is `timed` keeps the layout of
+    its weights, as who runs the program has it.
     """
 
     text: str
@@ -52,6 +52,6 @@ class ScoringRequest:
     seed: int
     device: str
     task: Task
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+    batch_size: int
+    timed: bool
     shared_bytes: int

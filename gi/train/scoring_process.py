@@ -2,92 +2,103 @@
 
 import dataclasses
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
+from math import prod
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gi.core.protocols import Job
+from gi.core.settings import RunConfig
 from gi.data.dataset import Dataset, SplitName, open_split
 from gi.data.splits import stratified_order
 from gi.train.answer import is_amount
 from gi.train.conversation import Conversation, JobFailure, no_valid_answer
 from gi.train.metrics import METRICS, Labels, Outputs, auc, error
 from gi.train.request import ScoringRequest
-from gi.train.shown_images import ShownImages, samples_at_once
+from gi.train.shown_images import Images, Pixels, ShownImages, samples_at_once
 from gi.train.state import State, misfit, written_state
 
-SCORE = "gi.train.scorer:run"
-_FLOAT_BYTES = 8
-Images = NDArray[np.uint8]
+SCORE, REFERENCE = "gi.train.scorer:run", "gi.train.scorer:reference"
+_FLOAT_BYTES, _OUTPUT_BYTES = 4, 8
+# At once, of a timed network: more would push out of the processor's cache what other workers have there.
+_MOST_SHOWN_BYTES = 4 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class RebuiltNetwork:
+    """What a process says of the network that it built again: its multiply-adds, its state's names in order."""
+
+    macs: float
+    names: tuple[str, ...]
 
 
 class ScoringProcess:
-    """A process that is given a trained network, by the `talk` with it. Its methods raise `JobFailure`.
+    """A process that answers images with the outputs of its network. Its methods raise `JobFailure`.
 
-    `macs` is what the process counts for its network, `names` are those of the network's state, in its order.
+    What it is shown lies in memory of its own, which another process that is timed beside it does not reach.
     """
 
-    def __init__(self, talk: Conversation, request: ScoringRequest, images: ShownImages, learned: State) -> None:
-        """Has the process build the network and take what it learned."""
-        self._talk = talk
-        self._images = images
-        self._task = request.task
+    def __init__(self, talk: Conversation, request: ScoringRequest, images: ShownImages) -> None:
+        """Has the process build its network."""
+        self._talk, self._images, self._request = talk, images, request
         talk.send(dataclasses.asdict(request))
         talk.hand_over(images)
-        answer = talk.answer()
-        expected = answer.get("state")
-        if not isinstance(expected, list) or not is_amount(answer.get("macs")):
+        self._told = talk.answer()
+        self.classes = request.task.num_classes
+
+    def take(self, learned: State) -> RebuiltNetwork:
+        """Has the network, which a program built, take what it learned."""
+        expected = self._told.get("state")
+        if not isinstance(expected, list) or not is_amount(self._told.get("macs")):
             raise no_valid_answer("a count")
         if reason := misfit(learned, expected):
             raise JobFailure("measure", "other weights", reason)
-        self.macs = float(answer["macs"])
-        self.names = tuple(str(row[0]) for row in expected)
-        talk.stage = "measure"
-        talk.send_bytes(written_state(learned))
+        self._talk.stage = "measure"
+        self._talk.send_bytes(written_state(learned))
+        return RebuiltNetwork(float(self._told["macs"]), tuple(str(row[0]) for row in expected))
 
-    def relative_time(self, images: Images) -> float:
-        """The time of the network on these images as a ratio to the reference network's."""
+    def outputs(self, images: Images, **how: bool) -> Outputs:
+        """The network's outputs (n, classes) for at most `images_at_once` images, in their order."""
         self._images.show(images)
-        self._talk.send({"do": "time", "samples": len(images)})
-        ratio = self._talk.answer().get("time", -1.0)
-        if not is_amount(ratio):
-            raise no_valid_answer("the time")
-        return float(ratio)
-
-    def outputs(self, images: Images) -> Outputs:
-        """The network's outputs (n, classes) for all images, in their order."""
-        size = samples_at_once(*self._task.input_shape[1:])
-        parts = [self._some(images[start : start + size], begin=not start) for start in range(0, len(images), size)]
-        return np.concatenate(parts)
-
-    def _some(self, images: Images, *, begin: bool) -> Outputs:
-        self._images.show(images)
-        self._talk.send({"do": "begin" if begin else "go on", "samples": len(images)})
+        self._talk.send({"samples": len(images), **how})
         self._talk.answer()
-        shape = (len(images), self._task.num_classes)
-        content = self._talk.content(shape[0] * shape[1] * _FLOAT_BYTES)
-        if len(content) != shape[0] * shape[1] * _FLOAT_BYTES:
+        shape = (len(images), self.classes)
+        content = self._talk.content(prod(shape) * _OUTPUT_BYTES)
+        if len(content) != prod(shape) * _OUTPUT_BYTES:
             raise no_valid_answer(f"{len(content)} bytes of outputs")
         logits = np.frombuffer(content, np.float64).reshape(shape)
         if not np.isfinite(logits).all():
             raise JobFailure("measure", "nan", "an output for a sample to score is not finite")
         return logits
 
+    def spent_s(self) -> float:
+        """The seconds that it has used so far: of its CPU by the kernel's account, else by the clock on the wall."""
+        return self._talk.resting_cpu_s() if self._request.device == "cpu" else self._talk.wall_s
 
-def scoring_request(
-    dataset: Dataset, text: str, *, entry: str, seed: int, device: str, batch_size: int
-) -> ScoringRequest:
+
+def scoring_request(job: Job, dataset: Dataset, config: RunConfig, *, timed: bool) -> ScoringRequest:
     """What a process needs to build a network again and to be shown images."""
     shape = dataset.task.input_shape
-    most = max(samples_at_once(*shape[1:]), batch_size)
+    size = min(config.batch_size, dataset.num_train) if timed else samples_at_once(*shape[1:])
+    most = size * max(1, _MOST_SHOWN_BYTES // _bytes(size, shape)) if timed else size
     return ScoringRequest(
-        text, entry, seed, device, dataset.task, dataset.mean, dataset.std, most * int(np.prod(shape))
+        job.text, config.entry, job.seed, config.device, dataset.task, size, timed, shared_bytes=_bytes(most, shape)
     )
 
 
+def images_at_once(request: ScoringRequest) -> int:
+    """How many images there is memory for: a whole number of batches."""
+    return request.shared_bytes // _bytes(1, request.task.input_shape)
+
+
+def _bytes(count: int, shape: tuple[int, ...]) -> int:
+    return count * prod(shape) * _FLOAT_BYTES
+
+
 @lru_cache(maxsize=4)
-def samples(path: Path, split: SplitName, count: int | None = None) -> tuple[Images, Labels]:
+def samples(path: Path, split: SplitName, count: int | None = None) -> tuple[Pixels, Labels]:
     """Images and labels of a split, or of the first `count` samples of its stratified order. Raises `DatasetError`."""
     images, labels = open_split(path, split)
     if count is None or count >= len(labels):

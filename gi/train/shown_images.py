@@ -4,17 +4,37 @@ import mmap
 import os
 import socket
 import tempfile
+from collections.abc import Callable, Sequence
 from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
 
 _MOST_SAMPLES, _MOST_PIXELS = 1_000, 1 << 20  # of one forward pass: calls cost a tenth of a small network's scoring
+FLOAT_BYTES = 4
+
+Pixels = NDArray[np.uint8]
+Images = NDArray[np.float32]
 
 
 def samples_at_once(height: int, width: int) -> int:
     """How many images of this size are scored in one forward pass."""
     return max(1, min(_MOST_SAMPLES, _MOST_PIXELS // (height * width)))
+
+
+def normaliser(mean: Sequence[float], std: Sequence[float]) -> Callable[[Pixels], Images]:
+    """A function that gives pixels (n, c, h, w) as a training has them, to the last bit: see `gi.train.batches`."""
+    shape = (-1, 1, 1)
+    means = np.array(mean, np.float32).reshape(shape)
+    scales = np.float32(1) / np.array(std, np.float32).reshape(shape)
+
+    def normalised(pixels: Pixels) -> Images:
+        images = pixels.astype(np.float32)
+        images -= means
+        images *= scales
+        return images
+
+    return normalised
 
 
 class ShownImages:
@@ -33,7 +53,7 @@ class ShownImages:
         """Sends the file to the process at the other end, which takes it with `shown_memory`."""
         socket.send_fds(connection, [b"+"], [self._descriptor])
 
-    def show(self, images: NDArray[np.uint8] | NDArray[np.float32]) -> None:
+    def show(self, images: Images) -> None:
         """Puts images where those before them were."""
         # Written, not mapped: a process that cuts the file short would end a driver that has it mapped.
         content = np.ascontiguousarray(images).data.cast("B")
@@ -52,6 +72,6 @@ class ShownImages:
 
 
 def shown_memory(connection: socket.socket, size: int) -> mmap.mmap:
-    """In the other process: the memory that `ShownImages.give_to` sent, to read."""
+    """In the other process: the memory that `ShownImages.give_to` sent. A network may change its input in place."""
     _, descriptors, _, _ = socket.recv_fds(connection, 1, 1)
-    return mmap.mmap(descriptors[0], size, access=mmap.ACCESS_READ)
+    return mmap.mmap(descriptors[0], size)

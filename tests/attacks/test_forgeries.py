@@ -3,9 +3,12 @@
 import pytest
 import torch
 
+from gi.core.protocols import Job
 from gi.core.types import Failed, Scored
 from gi.sandbox.isolation import probed_layers
+from tests.attacks import time_forgeries
 from tests.attacks.forgeries import FORGERIES, program
+from tests.attacks.time_forgeries import TIME_FORGERIES
 
 IMAGES = 1500
 CHANCE = 0.8  # of ten classes, less what an untrained network gets right by luck
@@ -13,8 +16,6 @@ CHANCE = 0.8  # of ten classes, less what an untrained network gets right by luc
 
 @pytest.fixture(scope="module")
 def honest(executor):
-    from gi.core.protocols import Job
-
     outcome = executor.submit(Job("it", program(), 1, IMAGES)).result(120)
     assert isinstance(outcome, Scored), outcome
     return outcome.values
@@ -44,9 +45,38 @@ def test_a_forged_score_is_the_honest_one_or_a_failure(evaluate, honest, name, t
 
 
 def test_each_forgery_is_a_program():
-    for text in FORGERIES.values():
+    for text in (*FORGERIES.values(), *TIME_FORGERIES.values()):
         compile(text, "forgery", "exec")
 
 
 def test_there_are_enough_of_them():
     assert len(FORGERIES) >= 30
+    assert len(TIME_FORGERIES) >= 10
+
+
+# --------------------------------------------------------------------------------------------------------------- times
+
+
+@pytest.fixture(scope="module")
+def honest_time(executor):
+    outcome = executor.submit(Job("it", time_forgeries.program(), 1, IMAGES)).result(120)
+    assert isinstance(outcome, Scored), outcome
+    assert outcome.values["error"] < CHANCE
+    return outcome.values["time"]
+
+
+@pytest.mark.parametrize(("name", "text"), TIME_FORGERIES.items(), ids=TIME_FORGERIES.keys())
+def test_a_forged_time_is_the_honest_one_or_a_failure(evaluate, honest_time, name, text):
+    outcome = evaluate(text, images=IMAGES)
+    if isinstance(outcome, Failed) or outcome.values["error"] >= CHANCE / 2:
+        return  # a quick answer that is wrong is no forgery
+    assert outcome.values["time"] > honest_time / 2
+
+
+def test_a_network_that_draws_or_looks_at_its_batch_is_no_forgery(evaluate):
+    """What is drawn is drawn again, and batches are composed as they were."""
+    drawing = "x = torch.dropout(x, 0.2, True)\nx = x - x.mean(0)\n"
+    outcome = evaluate(time_forgeries.program(drawing + time_forgeries.HONEST), images=IMAGES)
+    again = evaluate(time_forgeries.program(drawing + time_forgeries.HONEST), images=IMAGES)
+    assert isinstance(outcome, Scored), outcome
+    assert outcome.values["error"] == again.values["error"]

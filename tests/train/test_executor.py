@@ -92,7 +92,11 @@ BAD = {
         "measure",
         "nan",
     ),
-    "shape-when-scored": (in_forward("if len(x) > 64: x = x[:3]"), "measure", "wrong output shape"),
+    "shape-when-scored": (
+        in_forward("if not self.training and x.abs().sum() > 0: x = x[:3]"),
+        "measure",
+        "wrong output shape",
+    ),
     "answer-forged": (
         "import socket, gc\nfor s in gc.get_objects():\n"
         " if isinstance(s, socket.socket): s.send(b'\\0\\0\\0\\2{}'); break\nwhile True: pass",

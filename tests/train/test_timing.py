@@ -1,0 +1,70 @@
+"""The time ratio by stand-ins for processes whose costs are known: no clock."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from gi.train.timed_batches import TimedBatches
+from gi.train.timing import timed
+
+SIZE = 4
+TALK_S = 1e-4
+
+
+class Process:
+    """Answers at a known price: so much for a batch, and for the talk about it; sometimes the machine adds to it."""
+
+    def __init__(self, batch_s, slow=()):
+        self._batch_s, self._slow, self._spent_s, self.asked = batch_s, slow, 1.0, []
+
+    def outputs(self, images, *, idle=False):
+        self.asked.append((len(images) // SIZE, idle))
+        price_s = TALK_S + (0.0 if idle else len(images) // SIZE * self._batch_s)
+        self._spent_s += price_s * (3 if len(self.asked) in self._slow else 1)
+        return np.zeros((len(images), 2))
+
+    def spent_s(self):
+        return self._spent_s
+
+
+def measured(batch_s, reference_s=1e-3, *, validation=400, **how):
+    pixels = {"train": np.zeros((80, 1, 2, 2), np.uint8), "validation": np.zeros((validation, 1, 2, 2), np.uint8)}
+    program, reference = Process(batch_s, **how), Process(reference_s)
+    found = timed(program, reference, TimedBatches(pixels, SIZE), lambda each: each, most_at_once=20)
+    return SimpleNamespace(found=found, program=program, reference=reference)
+
+
+@pytest.mark.parametrize("batch_s", [1e-5, 1e-4, 1e-3, 1e-2])
+def test_what_both_use_beside_their_networks_is_taken_off(batch_s):
+    assert measured(batch_s).found.ratio == pytest.approx(batch_s / 1e-3, rel=1e-6)
+
+
+def test_what_a_busy_machine_adds_to_some_windows_does_not_count():
+    assert measured(1e-3, slow=range(2, 12)).found.ratio == pytest.approx(1, rel=1e-6)
+
+
+def test_small_networks_are_shown_many_batches_at_once_and_large_ones_few():
+    small, large = measured(1e-5), measured(1.0)
+    assert small.found.at_once == 6
+    assert large.found.at_once == 1
+    assert len(large.program.asked) == 6, "the first, and five that count"
+
+
+def test_a_program_that_seems_slow_at_first_is_shown_as_many_at_once_as_any_other():
+    assert measured(1e-5, slow=range(1, 6)).found.at_once == 6
+
+
+def test_only_the_reference_network_is_asked_idle_questions():
+    found = measured(1e-4)
+    assert not any(idle for _, idle in found.program.asked)
+    assert sum(idle for _, idle in found.reference.asked) >= 10
+
+
+def test_every_answer_is_kept_for_the_comparison():
+    found = measured(1e-4)
+    assert len(found.found.answers) == len(found.program.asked)
+
+
+def test_a_network_that_does_nothing_has_a_time_above_0():
+    assert measured(0.0).found.ratio == pytest.approx(1e-3)
