@@ -33,6 +33,7 @@ def absolute(module: str, is_package: bool, level: int, target: str) -> str:
     if not level:
         return target
     parts = module.split(".") if module else []
+    # One dot in a package's `__init__` means the package itself; in any other module it means the package around it.
     drop = level - 1 if is_package else level
     if drop > len(parts):
         return ""
@@ -60,6 +61,7 @@ def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
 
 def _stands_for(value: ast.expr | None) -> list[str]:
     """Possible meanings of an assigned expression: a chain of names, either side of a choice, what a partial wraps."""
+    # By its name alone, `partial` or `functools.partial`: imports are not resolved yet.
     if isinstance(value, ast.Call) and value.args and (dotted(value.func) or "").endswith("partial"):
         value = value.args[0]
     if isinstance(value, ast.IfExp):
@@ -124,6 +126,8 @@ class ClassIndex:
     def of(cls, texts: Mapping[str, str]) -> "ClassIndex":
         """An index over modules by dotted name; a package goes by its own name or as "package.__init__"."""
         by_name = {name.removesuffix(".__init__"): text for name, text in texts.items()}
+        # Whatever holds a module is a package: a harvest may lack its `__init__.py`, and Python imports from such a
+        # folder too.
         packages = {name.rpartition(".")[0] for name in by_name} | {
             name.removesuffix(".__init__") for name in texts if name.endswith(".__init__")
         }
@@ -139,6 +143,7 @@ class ClassIndex:
     def public_names(self, module: str) -> tuple[str, ...]:
         """The names that `from module import *` may bind, those of its own star imports included."""
         seen: dict[str, None] = {}
+        # `done` ends a circle of modules that star-import each other.
         queue, done = [module], set()
         while queue:
             name = queue.pop()
@@ -213,6 +218,8 @@ class ClassIndex:
         names = self.module(module)
         if names is None:
             return None
+        # A class of the file wins over an import of its name (`try: ... except ImportError: class Norm`): its bases
+        # are at hand.
         if name in names.classes:
             return f"{module}.{name}"
         meanings = [self._meaning(module, alias) for alias in names.aliases.get(name, ())]
@@ -225,12 +232,12 @@ class ClassIndex:
     def _star(self, star: str, name: str) -> str | None:
         if self.module(star) is not None:
             return self._lookup(star, name)
-        return f"{star}.{name}" if line_type(f"{star}.{name}") else None
+        return f"{star}.{name}" if line_type(f"{star}.{name}") else None  # nothing else of it is known
 
     def _meaning(self, module: str, alias: str) -> str:
         """The absolute symbol of an alias written as in `ModuleNames`."""
         if not alias.startswith(":"):
-            return self.resolve(alias)
+            return self.resolve(alias)  # an import: the symbol is absolute already
         name, _, tail = alias[1:].partition(".")
         target = self._lookup(module, name)
         return alias[1:] if target is None else self._joined(target, tail)

@@ -96,6 +96,7 @@ class AstLayout:
         # colon in the header (a slice, a lambda) lies before the last header node's end.
         header = [self._extent(node)[1] for node in _header(first)]
         colon = self._text.text.find(":", max(header, default=start))
+        # A decorator's node begins behind its "@", which belongs to the line.
         return min((self._extent(d)[0] - 1 for d in decorators), default=start), colon + 1
 
 
@@ -138,7 +139,8 @@ def _element_lines(node: ast.AST) -> dict[ast.AST, Sequence[ast.AST]]:
         elements, opened = [*node.elts], node.lineno
     elif isinstance(node, ast.Dict):
         pairs: list[tuple[ast.AST, ast.AST]] = [
-            (key or value, value) for key, value in zip(node.keys, node.values, strict=True)
+            (key or value, value)
+            for key, value in zip(node.keys, node.values, strict=True)  # `**other` has no key
         ]
         return _grouped(pairs, node.lineno) if node.lineno != node.end_lineno else {}
     else:
@@ -168,6 +170,8 @@ class CstLayout:
     def __init__(self, text: Text, module: cst.Module, calls: Sequence[cst.Call]) -> None:
         self._text = text
         self._calls = calls
+        # Ranges are looked up by the caller's nodes, and a copied tree has other ones. LibCST copies because a node
+        # that stands twice in a tree would have one range; a parsed tree has none.
         self._ranges = MetadataWrapper(module, unsafe_skip_copy=True).resolve(PositionProvider)
         self._statements = dict(_statement_of_calls(module))
         self.count = len(calls)
@@ -209,6 +213,8 @@ def layout(text: Text, module: cst.Module, calls: Sequence[cst.Call], tree: ast.
     """The places of a tree's calls, from Python's tree where it has as many calls, else from LibCST's provider."""
     if tree is not None:
         ast_layout = AstLayout(text, tree)
+        # With unequal counts the parsers have read some syntax differently, and pairing by number would shift every
+        # place behind it.
         if ast_layout.count == len(calls):
             return ast_layout
     return CstLayout(text, module, calls)

@@ -62,8 +62,10 @@ class Meanings:
         # A star import from elsewhere may bind anything; only a name that torch is known to export is taken from it.
         for star in _stars(scope):
             symbol = f"{star}.{name}"
+            # `from torch import *` binds the module `nn` as well, which has no type of its own.
             if line_type(symbol) or is_namespace(symbol):
                 return Value((symbol,))
+        # LibCST has no node for constants: they are names.
         return Value((), name) if name in ("True", "False", "None") else UNKNOWN
 
     def _attribute(self, node: cst.Attribute, scope: Scope) -> Value:
@@ -71,7 +73,7 @@ class Meanings:
         if isinstance(node.value, cst.Name):
             owner = scope.receiver_class(node.value.value)
             if owner is not None:
-                return self._held(owner, name)
+                return self._held(owner, name)  # `self.conv` is what this class assigned to it
         symbols = self.value(node.value, scope).symbols
         if len(symbols) == 1 and symbols[0] in self.classes:
             return self._held(self.classes[symbols[0]], name)

@@ -36,6 +36,8 @@ class FreeNames:
             self._parts(node, inner)
         elif isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute):
             receiver = node.func.value
+            # For `x.size(1)` a program has to bind `x`, which brings `size` along. A function of a module
+            # (`math.prod(s)`) and a method of `self` are named whole: there is no such value before the dot.
             known = self.meanings.value(node.func, scope).symbols or scope.receiver_class(dotted(receiver))
             self.visit(node.func if known else receiver, scope)
             for argument in node.args:
@@ -50,7 +52,7 @@ class FreeNames:
     def _chain(self, node: cst.Name | cst.Attribute, chain: str, scope: Scope) -> None:
         root = chain.partition(".")[0]
         known = scope.find(root)
-        if known is _BOUND or (known is None and root in _BUILTINS):
+        if known is _BOUND or (known is None and root in _BUILTINS):  # a file may rebind a builtin's name
             return
         value = self.meanings.value(node, scope)
         symbol = self.meanings.shown(value.symbols[0]) if value.symbols else ""

@@ -25,6 +25,7 @@ _PRIVATE = tuple(
         (r"torch\._C\._nn\.", "torch.nn.functional."),
         (r"torch\.(?:functional|_C\._VariableFunctions|_VF)\.", "torch."),
         (r"torch\._C\._special\.special_", "torch.special."),
+        # Schedules and averaging keep their module: it decides their type.
         (r"torch\.optim\._?(?!lr_scheduler\b|swa_utils\b)[a-z_]+\.(?=[A-Z])", "torch.optim."),
         (r"torchvision\.ops\.[a-z_]+\.", "torchvision.ops."),
         (r"torchvision\.transforms\.(?:transforms|autoaugment)\.", "torchvision.transforms."),
@@ -185,12 +186,14 @@ RULES: tuple[LineRule, ...] = (
     ),
     LineRule(
         type=LineType.OPTIMIZER,
+        # A class begins with a capital; the functions of these modules build none.
         pattern=r"torch\.optim\.[A-Z]\w*",
         matches=("optimizer = torch.optim.AdamW(net.parameters(), lr=0.003)", "o = optim.SGD(p, 0.1)"),
         near_misses=("optimizer.step()", "model = torch.optim.swa_utils.AveragedModel(net)"),
     ),
     LineRule(
         type=LineType.SCHEDULER,
+        # `Optimizer` and `Counter` are names that torch's own module imports.
         pattern=r"torch\.optim\.(?:lr_scheduler\.(?!Optimizer\b|Counter\b)[A-Z]\w*|swa_utils\.SWALR)",
         matches=("s = torch.optim.lr_scheduler.OneCycleLR(o, 0.1, 10)", "s = optim.lr_scheduler.StepLR(o, 3)"),
         near_misses=("scheduler.step()", "s = torch.optim.swa_utils.update_bn(loader, net)"),
@@ -199,6 +202,7 @@ RULES: tuple[LineRule, ...] = (
         type=LineType.AUGMENTATION,
         pattern=(
             r"torchvision\.transforms\.(?:v2\.)?"
+            # Enumerations are no transforms; `get_`, `is_` and `register_` ask something or set something up.
             r"(?:(?!InterpolationMode\b|AutoAugmentPolicy\b)[A-Z]\w*|functional\.(?!get_|_|is_|register_)[a-z]\w*)"
         ),
         matches=("t = v2.RandomCrop(32, padding=4)", "t = transforms.Compose([])", "x = TF.hflip(x)"),
@@ -247,6 +251,7 @@ def line_type(symbol: str) -> LineType | None:
 
 
 _NAMESPACES = frozenset(
+    # Rules with a pattern list no symbols that their namespaces could be read from.
     {name.rpartition(".")[0] for name in _EXACT}
     | {"torch.optim", "torch.optim.lr_scheduler", "torchvision.transforms", "torchvision.transforms.functional"}
     | {"torchvision.transforms.v2", "torchvision.transforms.v2.functional"}

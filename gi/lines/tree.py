@@ -30,6 +30,8 @@ _SOURCE_ORDER: Final = {
     "ExceptHandler": ("type", "body"),
     "ExceptStarHandler": ("type", "body"),
     "MatchCase": ("pattern", "guard", "body"),
+    # Keywords, attributes and imported names are `Name` nodes that refer to nothing in scope: a walk must not take them
+    # for names that are read.
     "Arg": ("value",),
     "Attribute": ("value",),
     "Import": (),
@@ -56,6 +58,8 @@ def parse(text: str) -> tuple[cst.Module, ast.Module | None]:
     """
     if text.count("\n") >= MAX_LINES:
         raise SourceError(f"{MAX_LINES + 1}:1: the text is longer than {MAX_LINES:,} lines, which gi does not read.")
+    # One character for one, so that offsets stay those of the given text. `ast` refuses a byte order mark; a form feed
+    # at the start of a line means nothing to either parser.
     source = re.sub("\r(?!\n)", "\n", text).replace("\ufeff", "\f", 1) if "\r" in text or "\ufeff" in text[:1] else text
     try:
         tree = _python_tree(source)
@@ -75,6 +79,7 @@ def _python_tree(source: str) -> ast.Module | None:
         try:
             return ast.parse(source)
         except SyntaxError as error:
+            # CPython's own limits on nesting; any other error may be syntax that this Python is too old for.
             if "too many" in (error.msg or ""):
                 raise SourceError(f"{error.lineno or 1}:{error.offset or 1}: {error.msg}.") from None
             return None

@@ -44,12 +44,12 @@ def _typed_lines(text: str, module: str, classes: ClassIndex) -> tuple[TypedLine
     if not walk.calls:
         return ()
     calls = calls_in_source_order(tree)
-    numbers = {call: number for number, call in enumerate(calls)}
+    numbers = {call: number for number, call in enumerate(calls)}  # by identity: LibCST's nodes compare so
     source = Text(text)
     places = layout(source, tree, calls, own)
     placed = sorted(
         ((places.place(numbers[resolved.call]), resolved) for resolved in walk.calls),
-        key=lambda p: (p[0].call[0], -p[0].call[1]),
+        key=lambda p: (p[0].call[0], -p[0].call[1]),  # an outer call before the calls that start where it does
     )
     return tuple(_line(source, tree, *group) for group in _by_unit(placed))
 
@@ -102,6 +102,7 @@ def _call(source: Text, tree: cst.Module, place: Place, resolved: ResolvedCall) 
 
 def _dedented(code: str, indent: str) -> str:
     """Code without the indentation of its first line; strings over several lines are left as they are."""
+    # Their lines are part of the value, which cutting the indentation would change.
     if not indent or '"""' in code or "'''" in code or not LINE_END.search(code):
         return code
     first, *rest = code.splitlines(keepends=True)
@@ -110,6 +111,7 @@ def _dedented(code: str, indent: str) -> str:
 
 def _whole(code: str) -> str:
     """Code over several lines, in the parentheses that it needs to stand on its own where it lost them."""
+    # An element's line leaves the brackets behind that let it run over several lines.
     if "\n" not in code or _parses(code) or not _parses(f"({code})"):
         return code
     return f"({code})"
@@ -131,7 +133,7 @@ class _Spelling(cst.CSTTransformer):
         self._symbols = symbols
 
     def on_visit(self, node: cst.CSTNode) -> bool:
-        return node not in self._symbols
+        return node not in self._symbols  # what is replaced as a whole needs no walk
 
     def on_leave(self, original_node: Any, updated_node: Any) -> Any:
         symbol = self._symbols.get(original_node)

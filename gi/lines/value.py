@@ -66,7 +66,7 @@ class Scope:
 
     def own(self, name: str) -> Value | None:
         """The value that this scope itself binds a name to."""
-        for layer in reversed(self.layers):
+        for layer in reversed(self.layers):  # the innermost branch last entered
             value = layer.get(name)
             if value is not None:
                 return value
@@ -104,6 +104,7 @@ class Scope:
         """The class of the object that a name (`self`) refers to, None where it is no method's receiver."""
         scope: Scope | None = self
         while scope is not None:
+            # Asked first: the parameter `self` is bound in this scope like any other.
             if scope.receiver == name:
                 return scope.owner
             if scope.own(name) is not None:

@@ -123,6 +123,7 @@ class Walk:
     def _set(self, target: cst.BaseExpression, value: Value, scope: Scope) -> None:
         if isinstance(target, cst.Name):
             scope.bind(target.value, value)
+            # A name bound in the class's body is read as `self.name` too.
             if scope.is_class and scope.owner is not None:
                 scope.owner.hold(target.value, value)
         elif isinstance(target, cst.Attribute) and isinstance(target.value, cst.Name):
@@ -139,6 +140,7 @@ class Walk:
         for alias in node.names:
             symbol = dotted(alias.name)
             name = alias.asname.name if alias.asname else None
+            # `import a.b` binds `a`, `import a.b as c` binds the module itself.
             bound = name.value if isinstance(name, cst.Name) else symbol.partition(".")[0]
             scope.bind(bound, Value((symbol if name else bound,)))
 
@@ -146,6 +148,7 @@ class Walk:
         target = dotted(node.module) if node.module else ""
         base = absolute(self._module, self._is_package, len(node.relative), target)
         if isinstance(node.names, cst.ImportStar):
+            # Kept beside the names: of a module outside the index, such as torch's, they are looked up when used.
             scope.stars.append(base)
             for public in self._meanings.index.public_names(base):
                 scope.bind(public, Value((f"{base}.{public}",)))
@@ -227,6 +230,7 @@ class Walk:
             inner.owner = scope.owner
             inner.receiver = _receiver(node)
         self._parameters(node.params, scope, inner)
+        # A function may return anything, and hides an import of the same name.
         scope.bind(node.name.value, UNKNOWN)
         self._later.append((node, inner))
 
@@ -243,6 +247,7 @@ class Walk:
     def _class(self, node: cst.ClassDef, scope: Scope) -> None:
         for part in (*node.decorators, *node.bases, *node.keywords):
             self._visit(part, scope)
+        # Before the name is bound: in `class A(A)` the base is the older class.
         bases = [symbol for base in node.bases for symbol in self._meanings.value(base.value, scope).symbols]
         owner = ClassScope(f"{self._meanings.prefix}.{node.name.value}", tuple(bases))
         if bases == [owner.symbol]:  # class A(A): the older A is found through the index alone
@@ -292,6 +297,7 @@ class Walk:
         value = UNKNOWN
         if isinstance(iterable, cst.Tuple | cst.List) and isinstance(target, cst.Name):
             for element in iterable.elements:
+                # Without literals: the body stands for all rounds, in each of which the name has another one.
                 value = value.join(Value(self._meanings.value(element.value, scope).symbols))
         self._set(target, value, scope)
 
