@@ -98,7 +98,7 @@ def load_dataset(
         raw = source.read()
         splits = split(raw, name=source.name)
         # Looked up again: a download changes the identity of the files.
-        stored = _stored_path(source, cache)  # reading may have downloaded files
+        stored = _stored_path(source, cache)
         _store(splits, raw, source, stored)
     return open_dataset(stored)
 
@@ -134,7 +134,7 @@ def open_split(path: Path, split_name: SplitName) -> tuple[NDArray[np.uint8], ND
 
 def _find(name: str, root: Path, size: tuple[int, int] | None) -> _Source:
     if name == "digits":
-        return _Source(name, "digits", lambda: "", partial(read_digits, size), size)
+        return _Source(name, "digits", lambda: "", partial(read_digits, size), size)  # a part of scikit-learn
     if name in NAMED:
         return _Source(
             name, "torchvision", lambda: _named_identity(name, root), partial(read_named, name, root, size), size
@@ -172,6 +172,8 @@ def _named_identity(name: str, root: Path) -> str:
 
 def _file_identity(path: Path) -> str:
     stat = path.stat()
+    # Size and date can be copied to another file that takes this one's place (`cp -p`, `mv`); then its number or the
+    # time of its change, which no program can set, differs.
     return f"{path.resolve()}\0{stat.st_ino}\0{stat.st_size}\0{stat.st_mtime_ns}\0{stat.st_ctime_ns}"
 
 
@@ -188,6 +190,7 @@ def _store(splits: Splits, raw: RawSet, source: _Source, stored: Path) -> None:
     """Writes the arrays into a folder beside `stored` and renames it, so that what is there is always whole."""
     try:
         stored.parent.mkdir(parents=True, exist_ok=True)
+        # Beside its place: a rename is one step only within a file system.
         draft = Path(tempfile.mkdtemp(dir=stored.parent, prefix=".draft-"))
         try:
             _write(splits, raw, source, draft)
@@ -237,6 +240,7 @@ def _digest(splits: Splits) -> str:
     for samples in (splits.train, splits.validation, splits.test):
         sha.update(f"\n{samples.images.shape}\n".encode())
         sha.update(np.ascontiguousarray(samples.images, np.uint8).data)
+        # In one byte order, so that the digest is the same on every machine.
         sha.update(np.ascontiguousarray(samples.labels, "<i8").data)
     return sha.hexdigest()[:16]
 
@@ -252,5 +256,6 @@ def _statistics(train: Samples) -> tuple[list[float], list[float]]:
         total += chunk.sum(axis=axes)
         square_total += (chunk**2).sum(axis=axes)
     mean, square = total / count, square_total / count
+    # Rounding can leave the variance of a constant channel a little below 0.
     std = np.sqrt(np.maximum(square - mean**2, 0.0))
     return mean.tolist(), np.where(std > 0, std, 1.0).tolist()

@@ -24,7 +24,7 @@ def _png(image: NDArray[np.uint8]) -> bytes:
     from PIL import Image
 
     channels = len(image)
-    pixels = image.transpose(1, 2, 0) if channels == 3 else image.mean(axis=0).astype(np.uint8)
+    pixels = image.transpose(1, 2, 0) if channels == 3 else image.mean(axis=0).astype(np.uint8)  # as Pillow has them
     picture = Image.fromarray(np.ascontiguousarray(pixels))
     picture.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
     written = io.BytesIO()

@@ -81,6 +81,7 @@ def stratified_share(labels: Labels, count: int, *, seed_name: str) -> NDArray[n
     """Which of the (n,) samples belong to a share of `count`: each class in proportion, at least one of each."""
     classes, sizes = np.unique(labels, return_counts=True)
     exact = sizes * (count / len(labels))
+    # Largest remainders (Hamilton's method): the quotas add up to `count`, except where many classes were raised to 1.
     quota = np.maximum(exact.astype(np.int64), 1)
     by_remainder = sorted(range(len(classes)), key=lambda i: (-(exact[i] % 1), i))
     for i in by_remainder[: max(0, count - int(quota.sum()))]:
@@ -88,6 +89,7 @@ def stratified_share(labels: Labels, count: int, *, seed_name: str) -> NDArray[n
     chosen = np.zeros(len(labels), dtype=np.bool_)
     for label, size in zip(classes, quota, strict=True):
         members = np.flatnonzero(labels == label).tolist()
+        # A stream for each class: samples added to one class leave the draws of the others as they were.
         stream(0, "split", seed_name, int(label)).shuffle(members)
         chosen[members[:size]] = True
     return chosen
@@ -103,6 +105,7 @@ def stratified_order(labels: Labels) -> NDArray[np.int64]:
     by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
     _, first, sizes = np.unique(labels[by_class], return_index=True, return_counts=True)
     rank = np.arange(len(labels)) - np.repeat(first, sizes)
+    # By the share of its class that comes before a sample: classes large and small run out together.
     return by_class[np.argsort(rank / np.repeat(sizes, sizes), kind="stable")]
 
 
@@ -110,7 +113,7 @@ def _take_share(
     samples: Samples, most: int, class_names: Sequence[str], name: str, what: str
 ) -> tuple[Samples, Samples]:
     counts = np.bincount(samples.labels, minlength=len(class_names))
-    if counts.min() < 2:
+    if counts.min() < 2:  # one sample for each side
         raise DatasetError(
             f"{name}: class {class_names[int(counts.argmin())]} has {_counted(int(counts.min()), 'training image')} "
             f"when {what} images are to be set apart: each class needs at least 3 (2 where there is a test part)."
@@ -136,7 +139,7 @@ def _check(raw: RawSet, name: str) -> int:
             raise DatasetError(
                 f"{name} has {what} images of {_size(part)} beside training images of {_size(raw.train)}."
             )
-    if max(raw.train.images.shape[2:]) > LARGEST_SIDE:
+    if max(raw.train.images.shape[2:]) > LARGEST_SIDE:  # the other parts have the same size
         raise DatasetError(too_large(f"{name} has images of {_size(raw.train)}"))
     num_classes = _num_classes(raw.train.labels, raw.class_names, name)
     for what, part in present.items():

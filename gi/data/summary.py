@@ -11,7 +11,7 @@ def summary_line(dataset: Dataset) -> str:
     parts = f"{dataset.num_train} training / {dataset.num_validation} validation / {dataset.num_test} test images"
     kind = f"{height}x{width} {'grey' if channels == 1 else 'colour'}"
     text = f"{dataset.name}: {dataset.task.num_classes} classes, {parts} of {kind}{_passed_over(dataset)}"
-    return shown(text)
+    return shown(text)  # names and suffixes of files are foreign text
 
 
 def warning_lines(dataset: Dataset) -> list[str]:
@@ -20,7 +20,7 @@ def warning_lines(dataset: Dataset) -> list[str]:
 
 
 def _passed_over(dataset: Dataset) -> str:
-    kinds = sorted(dataset.passed_over.items(), key=lambda item: (-item[1], item[0]))
+    kinds = sorted(dataset.passed_over.items(), key=lambda item: (-item[1], item[0]))  # ties by name
     if not kinds:
         return ""
     total = sum(count for _, count in kinds)

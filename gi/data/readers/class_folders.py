@@ -62,6 +62,7 @@ def find_class_folders(folder: Path) -> ClassFolders:
     opened = {*above, *places.values(), *(path for each in folders.values() for path in each.values())}
     files = {path for each in parts.values() for paths in each.values() for path in paths}
     passed_over = Counter(_kind(e) for place in opened for e in place.iterdir() if e not in opened and e not in files)
+    # An empty test folder is no test part: one is set apart then, with a remark (`gi.data.readers.folder`).
     filled = {part: {name: paths for name, paths in each.items() if paths} for part, each in parts.items()}
     return ClassFolders(
         {part: filled[part] for part in PART_NAMES if filled.get(part)},
@@ -148,6 +149,7 @@ def _check_classes(
     for part, classes in parts.items():
         unknown = next((name for name, files in classes.items() if files and name not in names), None)
         if unknown is not None:
+            # A class that training lacks is often one that is spelled otherwise there, such as `Cat` and `cat`.
             close = difflib.get_close_matches(unknown.lower(), [name.lower() for name in names], n=1)
             meant = next((f" Is it {name!r}?" for name in names if [name.lower()] == close), "")
             raise DatasetError(f"{places[part]} has the class {unknown!r}, which {places['train']} lacks.{meant}")

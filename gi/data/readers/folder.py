@@ -41,6 +41,7 @@ def read_folder(folder: Path, contents: ClassFolders, size: Size | None = None) 
     """
     names = tuple(contents.parts["train"])
     rows = [
+        # Labels count the training classes, so that a test part which lacks a class does not shift the others.
         (part, names.index(name), path)
         for part, classes in contents.parts.items()
         for name, paths in classes.items()
@@ -95,7 +96,7 @@ def _decode(files: Sequence[Path], size: Size | None) -> NDArray[np.uint8]:
                 f"{path} is {_size(array)} and {files[0].name} is {_size(arrays[0])} (height x width): "
                 "all images must have one size, --image-size 32 brings all of them to 32x32."
             )
-    if any(array.ndim == 3 for array in arrays):
+    if any(array.ndim == 3 for array in arrays):  # one picture in colour makes all of them so
         colour = [array if array.ndim == 3 else np.repeat(array[..., None], 3, axis=2) for array in arrays]
         return np.ascontiguousarray(np.stack(colour).transpose(0, 3, 1, 2))
     return np.stack(arrays)[:, None]

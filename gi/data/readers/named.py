@@ -71,6 +71,7 @@ def read_named(name: str, root: Path, size: Size | None = None) -> RawSet:
     Its images are brought to `size` (height, width) if given.
     """
     try:
+        # Not with `download=True` at once: torchvision then writes below the root, which may be for reading only.
         return _read(name, root, size, download=False)
     except _READ_ERRORS as missing:
         target = root if _writable(root) else cache_folder() / "data"
@@ -92,7 +93,7 @@ def _read(name: str, root: Path, size: Size | None, *, download: bool) -> RawSet
     make = getattr(datasets, named.class_name)
     train = make(root=str(root), download=download, **named.train)
     test = None if named.test is None else make(root=str(root), download=download, **named.test)
-    classes = tuple(str(each) for each in getattr(train, "classes", ()))
+    classes = tuple(str(each) for each in getattr(train, "classes", ()))  # SVHN, USPS and SEMEION name none
     return RawSet(
         _samples(train, name, "training image", size),
         None if test is None else _samples(test, name, "test image", size),

@@ -57,7 +57,7 @@ def read_npz(path: Path, size: tuple[int, int] | None = None) -> RawSet:
             for images, labels in keys.values():
                 _check_images(headers[images], f"{path} [{images}]", has_size=size is not None)
                 _check_type(headers[labels], f"{path} [{labels}]")
-            file.seek(0)
+            file.seek(0)  # the headers were read from the same open file
             with np.load(file, allow_pickle=False) as arrays:
                 parts = {part: _read_part(arrays, *pair, path, size) for part, pair in keys.items()}
                 names = _class_names(arrays, parts["train"], path) if CLASS_NAMES in headers else ()
@@ -84,6 +84,7 @@ def channels_last(shape: tuple[int, ...], where: str) -> bool:
         )
     if len(shape) == 3 or shape[3] not in (1, 3):
         return False
+    # (n, 1, 1, 1) is the same image either way.
     if shape[1] in (1, 3) and shape[1:] != (1, 1, 1):
         raise DatasetError(
             f"{where} has the shape {shape}, whose channels may be the second or the last axis: give grey images as "
@@ -129,8 +130,10 @@ def _headers(members: zipfile.ZipFile, path: Path) -> dict[str, _ArrayHeader]:
                 shape, _, dtype = read(file)
             headers[member.filename.removesuffix(".npy")] = _ArrayHeader(shape, dtype)
             num_bytes = math.prod(shape) * dtype.itemsize
+            # numpy allocates what the header claims before it reads a value.
             if not dtype.hasobject and num_bytes > max(member.file_size, 0):
                 raise ValueError(f"{member.filename} says {num_bytes:,} bytes and holds {member.file_size:,}")
+            # Half: making bytes of real numbers takes a second array as large.
             if num_bytes > _memory_bytes() / 2:
                 raise DatasetError(f"{path} [{member.filename}] takes {num_bytes / 1e9:.0f} GB: pass a part of it.")
     return headers
@@ -185,6 +188,7 @@ def _read_part(arrays: Any, images: str, labels: str, path: Path, size: tuple[in
 def _class_names(arrays: Any, train: Samples, path: Path) -> tuple[str, ...]:
     """The name of each class. Raises `DatasetError` where they are no texts, or not as many as there are classes."""
     names, count = arrays[CLASS_NAMES], int(train.labels.max(initial=-1)) + 1
+    # Bytes ("S") have no encoding, and two classes of one name could not be told apart in any table.
     if names.shape != (count,) or names.dtype.kind != "U" or len(set(names.tolist())) < count:
         raise DatasetError(
             f"{path} [{CLASS_NAMES}] has the shape {names.shape} and type {names.dtype}: expected a different text for "
@@ -201,6 +205,7 @@ def _as_bytes(array: NDArray[Any], where: str) -> NDArray[np.uint8]:
     if not np.isfinite(array).all():
         raise DatasetError(f"{where} has a value that is NaN or infinite: replace it.")
     low, high = (float(array.min()), float(array.max())) if array.size else (0.0, 0.0)
+    # Asked of the type before the range: whole numbers are levels, even where none is above 1.
     if array.dtype.kind in "iu" and low >= 0 and high <= 255:
         return array.astype(np.uint8)
     if low < 0 or high > 1:

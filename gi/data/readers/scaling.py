@@ -13,6 +13,7 @@ def at_size(images: NDArray[np.uint8], size: tuple[int, int] | None) -> NDArray[
         return images
     result = np.empty((*images.shape[:2], *size), np.uint8)
     for number, image in enumerate(images):
+        # Plane by plane, for any number of channels: Pillow's filter treats the bands of a colour image separately too.
         for channel, plane in enumerate(image):
             result[number, channel] = np.asarray(scaled(Image.fromarray(plane), size))
     return result
