@@ -28,7 +28,7 @@ def expected_channels(graph: OnnxGraph) -> Mapping[str, tuple[int, int]]:
 
 
 def _asked(operator: Operator, graph: OnnxGraph) -> tuple[int, int] | None:
-    place = 3 if operator.type == "QLinearConv" else 1
+    place = 3 if operator.type == "QLinearConv" else 1  # behind the scale and the zero point of its input
     stored = graph.stored.get(operator.inputs[place]) if len(operator.inputs) > place else None
     if stored is None or len(stored.dims) < 3:
         return None

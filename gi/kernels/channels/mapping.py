@@ -66,6 +66,7 @@ def map_channels(graph: OnnxGraph, mapped: Sequence[Mapped]) -> ChannelMap:
 class _Tracer:
     def __init__(self, mapped: Sequence[Mapped]) -> None:
         self.ends: dict[int, Operator] = {}
+        # By identity: two nodes of a file may be equal in all that they say.
         self._layers = {id(each.operator): at for at, each in enumerate(mapped)}
         self._mapped = [each.layer for each in mapped]
         self._counts: Ints = np.array([layer.out_channels for layer in self._mapped], np.int64)
@@ -82,6 +83,7 @@ class _Tracer:
         return [segment for at in order for segment in self._segments_of(at)]
 
     def _segments_of(self, at: int) -> list[Segment]:
+        # Row and number in one integer, for `np.unique`: a marked number is below 2 * THROUGH.
         keys = [rows * (2 * THROUGH) + numbers for rows, numbers in self._read[at]]
         every = keys[0] if len(keys) == 1 else np.unique(np.concatenate(keys))  # more than once in a loop's body
         rows, numbers = every // (2 * THROUGH), every % (2 * THROUGH)
@@ -90,6 +92,7 @@ class _Tracer:
     def enter(self, graph: OnnxGraph, given: Mapping[str, Value]) -> list[Value]:
         """Follows a graph with these inputs; what it gives. Inputs that are not given are the network's own."""
         around = self._graph, self._expected, self._values
+        # A subgraph sees the values around it, and takes its own with it: two branches may use the same names.
         self._graph, self._expected, self._values = graph, expected_channels(graph), self._values.new_child()
         for name, told in graph.inputs.items():
             self._values[name] = given[name] if name in given else self._shaped_like(told.shape, name)
@@ -104,6 +107,7 @@ class _Tracer:
         given = [self._value(name) for name in operator.inputs]
         try:
             results = self._results(operator, given)
+        # An operator that fits no rule ends its channels, not the reading of the file: others lead on.
         except (NotEvaluatedError, TooLargeError, ValueError, IndexError, KeyError, OverflowError, MemoryError):
             results = []
         results = self._filled(operator, given, results)
@@ -122,7 +126,7 @@ class _Tracer:
         if not any(value is OPAQUE for value in results):
             return results
         shapes: Sequence[Sizes | None] = [None] * len(results)
-        if operator.node.domain == "" and not operator.bodies:
+        if operator.node.domain == "" and not operator.bodies:  # ONNX infers shapes for its own operators
             shapes = result_shapes(operator, [v if isinstance(v, np.ndarray) else _shape_of(v) for v in given])
         for at, (value, shape) in enumerate(zip(results, shapes, strict=False)):
             if value is OPAQUE:
@@ -148,7 +152,7 @@ class _Tracer:
     def _constant(self, name: str) -> Value:
         stored = self._graph.stored[name]
         try:
-            if stored.num_elements <= LARGEST_CONSTANT:
+            if stored.num_elements <= LARGEST_CONSTANT:  # a larger one is a weight, of which no rule wants the values
                 return stored.array()
         except TensorError:
             return OPAQUE
@@ -160,7 +164,7 @@ class _Tracer:
             return []
         if is_convolution(operator):
             return [self._convolved(operator, given)]
-        if kind == "Shape":
+        if kind == "Shape":  # before folding: the shape of a value is known where the value is not
             return [_shape(operator, given[0])]
         if kind in FOLDED and all(value is None or isinstance(value, np.ndarray) for value in given):
             return list(fold(operator, given))  # type: ignore[arg-type]
@@ -191,6 +195,7 @@ class _Tracer:
         axes = len(flow.shape)
         full = np.broadcast_shapes(*(plane.shape for plane in flow.planes)) if axes else ()
         numbers = np.stack([np.broadcast_to(plane, full).reshape(-1) for plane in flow.planes])
+        # Sorted over the planes, so that a producer which several planes name at one place counts once.
         numbers = np.sort(np.where(numbers == NOBODY, NOBODY, numbers % THROUGH), axis=0)
         new = np.concatenate([np.ones_like(numbers[:1], bool), numbers[1:] != numbers[:-1]]) & (numbers != NOBODY)
         layer = np.searchsorted(self._firsts, numbers, side="right") - 1
@@ -218,6 +223,7 @@ class _Tracer:
             shape = (flow.shape[0], sides.out, *sizes(operator, flow.shape[2:], sides.kernel))
         elif _has_producers([flow]):
             self._end(operator)
+        # A convolution that the index refused has no channels to give, but a shape: what lies behind it is followed.
         own = []
         if at is not None:
             self._read.setdefault(at, []).append((rows, numbers))
@@ -256,6 +262,8 @@ class _Tracer:
             for body in bodies:
                 self.enter(body, dict.fromkeys(body.inputs, OPAQUE))
             return []
+        # ONNX's Loop is given the number of rounds and a condition first, its body the round and the condition, and the
+        # body gives the condition back.
         handed = list(given[2:])
         for _ in range(_MOST_ROUNDS):
             results = self.enter(bodies[0], dict(zip(names, [OPAQUE, OPAQUE, *handed], strict=True)))

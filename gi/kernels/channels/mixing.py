@@ -20,6 +20,7 @@ def reduced(operator: Operator, given: Sequence[Value]) -> Value:
     count = len(flow.shape)
     if not axes and operator.int("noop_with_empty_axes"):
         return flow
+    # ONNX reads no axes as all of them, unless `noop_with_empty_axes` is set.
     over = sorted({axis % count for axis in axes}) if axes and count else list(range(count))
     planes = merged(flow, over).planes
     if operator.int("keepdims", 1):
@@ -56,7 +57,7 @@ def summed_up(operator: Operator, given: Sequence[Value]) -> Value:
     size = flow.shape[axis]
     if not flow.changes_along(axis):
         return flow
-    if size is None or size > _LONGEST_SUM:
+    if size is None or size > _LONGEST_SUM:  # a plane for each place, each as long as the axis
         return OPAQUE
     back = -1 if operator.int("reverse") else 1
     steps = range(operator.int("exclusive"), size)

@@ -49,7 +49,7 @@ def scattered(operator: Operator, given: Sequence[Value]) -> list[Value]:
         return [OPAQUE]
     erased = np.full((1,) * len(updates.shape), NOBODY, np.int64)
     planes = list(flow.planes)
-    if operator.text("reduction", "none") == "none":
+    if operator.text("reduction", "none") == "none":  # else the old values stay, as parts of the new ones
         planes = [_written(operator, flow, plane, given[1], updates, erased) for plane in planes]
     planes += [_written(operator, flow, _nobody(flow), given[1], updates, plane) for plane in updates.planes]
     return [flow_of(flow.shape, planes)]
@@ -61,6 +61,7 @@ def _written(
     full = expanded(plane, flow.shape)
     if full.size > _LARGEST_MOVED:
         raise TooLargeError("a value too large to write into")
+    # Numbers of channels are written over each other: added up they would be other channels.
     kept = [attribute for attribute in operator.node.attribute if attribute.name != "reduction"]
     node = NodeProto(op_type=operator.type, input=operator.inputs, output=operator.outputs, attribute=kept)
     (result,) = evaluate(
@@ -100,7 +101,7 @@ def _settled(flow: ChannelFlow, wanted: Sequence[int]) -> ChannelFlow:
 
 def _of_plane(operator: Operator, plane: Ints, shape: Shape, others: Sequence[Array | None]) -> list[Ints]:
     full = expanded(plane, shape)
-    if full.size > _LARGEST_MOVED and plane.size > 1 and operator.type not in _VIEWS:
+    if full.size > _LARGEST_MOVED and plane.size > 1 and operator.type not in _VIEWS:  # numpy gives views of any size
         raise TooLargeError("a value too large to move about")
     return evaluate(operator, [full, *others])
 

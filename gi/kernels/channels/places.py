@@ -34,14 +34,14 @@ def resized_places(operator: Operator, size: int, new_size: int, scale: float) -
     """The places that a nearest or linear resize looks at; None for other modes."""
     mode = operator.text("mode", "nearest")
     where = _original(operator, size, new_size, scale)
-    if where is None or operator.int("antialias"):
+    if where is None or operator.int("antialias"):  # a filter then looks at more places than two
         return None
     if mode == "nearest":
         return [np.clip(_rounded(operator, where), 0, size - 1)]
     if mode != "linear":
         return None
     low = np.floor(where)
-    taps = [low, np.where(where > low, low + 1, low)]
+    taps = [low, np.where(where > low, low + 1, low)]  # what lies on a place has nothing of the next one
     return [np.clip(tap, 0, size - 1).astype(np.int64) for tap in taps]
 
 
@@ -49,6 +49,7 @@ def _original(operator: Operator, size: int, new_size: int, scale: float) -> Rea
     """Where each new place lies on the old axis."""
     at = np.arange(new_size, dtype=np.float64)
     form = operator.text("coordinate_transformation_mode", "half_pixel")
+    # Before opset 11 ONNX had no attribute for this, and one formula.
     if operator.type == "Upsample" or operator.opset < 11 or form == "asymmetric":
         return at / scale
     if form == "align_corners":

@@ -64,7 +64,7 @@ def compressed(plane: Ints) -> Ints:
     for axis, size in enumerate(plane.shape):
         if size > 1:
             first = plane[(slice(None),) * axis + (slice(0, 1),)]
-            if plane.strides[axis] == 0 or (plane == first).all():
+            if plane.strides[axis] == 0 or (plane == first).all():  # stride 0: a broadcast view, equal without a look
                 plane = first
     return plane
 
@@ -134,6 +134,7 @@ def taken(plane: Ints, axis: int, places: Ints, size: int) -> Ints:
     whole = [size if at == axis else side for at, side in enumerate(plane.shape)]
     if math.prod(whole) > _LARGEST_EXPANSION or plane.size // plane.shape[axis] * len(places) > _LARGEST_EXPANSION:
         raise TooLargeError(f"a value of shape {whole}")
+    # Taken from place 0 first and erased afterwards: -1 would take the last place.
     inside = (places >= 0) & (places < size)
     moved = np.moveaxis(np.take(np.broadcast_to(plane, whole), np.where(inside, places, 0), axis), axis, -1)
     return np.moveaxis(np.where(inside, moved, NOBODY), -1, axis)

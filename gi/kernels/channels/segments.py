@@ -52,7 +52,7 @@ def _runs(rows: Ints, channels: Ints) -> list[Run]:
     at = 0
     while at < len(starts):
         end = at
-        while end < len(steps) and steps[end] == steps[at] and steps[at][0] > 0:
+        while end < len(steps) and steps[end] == steps[at] and steps[at][0] > 0:  # in order of channel rows may fall
             end += 1
         step, stride = steps[at] if end > at else (1, 1)
         runs.append((starts[at][0], end - at + 1, step, starts[at][1], stride))

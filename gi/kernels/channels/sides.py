@@ -32,7 +32,7 @@ class Sides:
         first, second, *kernel = (size or 0 for size in weight)
         groups = max(1, operator.int("group", 1))
         if operator.type == "ConvTranspose":
-            return cls(second * groups, first, tuple(kernel), is_depthwise=False)
+            return cls(second * groups, first, tuple(kernel), is_depthwise=False)  # its weight is (in, out / groups)
         return cls(first, second * groups, tuple(kernel), is_depthwise=groups > 1 and second == 1)
 
 
@@ -43,5 +43,5 @@ def let_through(sides: Sides, rows: Ints, numbers: Ints, shape: Shape) -> tuple[
     times = sides.out // sides.into
     spread = (rows[:, None] * times + np.arange(times)).reshape(-1)
     marked = np.repeat(numbers | THROUGH, times)
-    order = np.lexsort((marked, spread))
+    order = np.lexsort((marked, spread))  # `planes_of` reads pairs in ascending order
     return planes_of(spread[order], marked[order], shape)

@@ -27,7 +27,7 @@ def _window(size: int | None, kernel: int, stride: int, dilation: int, pad: int,
     if size is None or stride < 1:
         return None
     if auto.startswith("SAME"):
-        return -(-size // stride)
+        return -(-size // stride)  # by ONNX's definition of SAME, whatever the kernel
     room = size + (0 if auto == "VALID" else pad) - dilation * (kernel - 1) - 1
     new_size = (-(-room // stride) if up else room // stride) + 1
     return new_size if new_size > 0 else None
@@ -60,6 +60,7 @@ def window_of(operator: Operator, at: int, size: int, new_size: int, kernel: Seq
     auto = operator.text("auto_pad", "NOTSET")
     if auto.startswith("SAME"):
         more = max(0, (new_size - 1) * stride + dilation * (kernel[at] - 1) + 1 - size)
+        # Of an odd number of pads the one more goes where the name says, behind with SAME_UPPER.
         return stride, dilation, more // 2 if auto == "SAME_UPPER" else more - more // 2
     return stride, dilation, 0 if auto == "VALID" else pads[at]
 
@@ -82,6 +83,7 @@ def resized_shape(operator: Operator, shape: Shape, given: Sequence[Value]) -> S
 
 def resize_factors(operator: Operator, axes: int, given: Sequence[Value]) -> dict[int, float]:
     """By how much a Resize or Upsample grows each axis, as far as the file tells."""
+    # Since opset 11 a Resize has its region of interest before the scales.
     place = 2 if len(given) > 2 else 1
     scales = given[place] if len(given) > place else None
     factors = tuple(operator.attributes["scales"].floats) if "scales" in operator.attributes else ()
@@ -94,7 +96,7 @@ def _resize_sizes(operator: Operator, axes: int, given: Sequence[Value]) -> dict
     sizes = given[3] if len(given) > 3 else None
     if not isinstance(sizes, np.ndarray) or not sizes.size:
         return {}
-    stretched = operator.text("keep_aspect_ratio_policy", "stretch") == "stretch"
+    stretched = operator.text("keep_aspect_ratio_policy", "stretch") == "stretch"  # else the sizes are bounds
     told = _by_axis(operator, axes, tuple(map(int, sizes.reshape(-1))))
     return {axis: size if stretched else None for axis, size in told.items()}
 

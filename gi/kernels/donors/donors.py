@@ -83,6 +83,7 @@ class DonorLayer:
         for link in self.links:
             if link.source == source:
                 for n in range(link.length):
+                    # A channel that is read twice has one place: that of the first link.
                     position.setdefault(link.source_start + n * link.step, link.start + n)
         return np.array([position.get(int(channel), -1) for channel in channels], dtype=np.int64)
 
@@ -105,7 +106,7 @@ class DonorNetwork:
     by_id: dict[int, DonorLayer] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "by_id", {layer.id: layer for layer in self.layers})
+        object.__setattr__(self, "by_id", {layer.id: layer for layer in self.layers})  # frozen for everybody else
 
     def consumers(self, id_: int) -> Iterator[DonorLayer]:
         """The layers that the layer `id_` feeds."""

@@ -29,7 +29,7 @@ def index_pack(index: Index, folder: Path) -> Path:
     contents = "\n".join(index.column("networks", "content"))
     path = folder / f"{hashlib.sha256(contents.encode()).hexdigest()[:16]}.pack"
     if not path.exists() and not write_pack(list(donors(index)), path):
-        path.unlink()
+        path.unlink()  # an empty pack would be taken for a good one next time
         raise WeightsError(
             f"no network of the index {index.folder} can start a training: none has a 2-D convolution that reads the "
             "image. Add networks with `gi index build`, or leave --index out."
@@ -39,6 +39,7 @@ def index_pack(index: Index, folder: Path) -> Path:
 
 def _donor(index: Index, network: Network, segments: dict[int, list[Link]]) -> DonorNetwork:
     layers = [index.layer(int(id_)) for id_ in index.layer_ids(network.id)]
+    # The index keeps no inputs of networks: what the first convolution reads is taken for the image.
     image = layers[0].reads if layers else ""
     flat = [x for x in layers if len(x.shape) == 2 and x.scaled and x.kind != "transposed"]
     donor_layers = tuple(_layer(index, layer, segments.get(layer.id, []), layer.reads == image) for layer in flat)
@@ -65,6 +66,7 @@ def _segments(index: Index) -> dict[int, list[Link]]:
     """The direct links of every layer, one input channel after another where a segment leaves gaps."""
     links_of: dict[int, list[Link]] = {}
     for row in index.segments.to_pylist():
+        # What a depthwise layer lets pass arrives through that layer, which has links of its own.
         if row["through"]:
             continue
         links = links_of.setdefault(row["layer"], [])

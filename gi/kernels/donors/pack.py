@@ -24,6 +24,7 @@ def write_pack(chosen: Sequence[DonorNetwork], path: Path, *, most_bytes: int = 
     arrays: list[Floats] = []
     records = [_record(donor, arrays) for donor in kept]
     header = json.dumps({"values": sum(map(np.size, arrays)), "donors": records}).encode()
+    # Padded, so that the mapped values are aligned.
     header += b" " * (-(len(header) + 8) % _ALIGNED)
 
     def content(file: BinaryIO) -> None:
@@ -43,7 +44,7 @@ def read_pack(path: Path) -> tuple[DonorNetwork, ...]:
             length = int.from_bytes(file.read(8), "little")
             header = json.loads(file.read(length))
         values = np.zeros(0, np.float32)
-        if header["values"]:
+        if header["values"]:  # numpy maps no file of zero values
             values = np.memmap(path, "<f4", "r", offset=8 + length, shape=(header["values"],))
         return tuple(_donor(record, values) for record in header["donors"])
     except (OSError, ValueError, KeyError, TypeError, OverflowError, MemoryError) as error:
@@ -58,7 +59,7 @@ def _smallest(chosen: Sequence[DonorNetwork], most_bytes: int) -> list[DonorNetw
     kept, used = [], 0
     for n in np.argsort(sizes, kind="stable"):
         used += sizes[n]
-        if used <= most_bytes:
+        if used <= most_bytes:  # sizes ascend: after one that does not fit, none does
             kept.append(int(n))
     return [chosen[n] for n in sorted(kept)]
 

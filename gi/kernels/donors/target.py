@@ -72,5 +72,5 @@ def joined(numbers: range, pairs: list[tuple[int, int]]) -> dict[int, int]:
 
     for a, b in pairs:
         low, high = sorted((find(a), find(b)))
-        root[high] = low
+        root[high] = low  # so that a group is named by its least member
     return {number: find(number) for number in numbers}

@@ -68,6 +68,7 @@ class Addition:
         if mapped:
             channels = map_channels(model.graph, mapped)
             self._store.add_rows("segments", channels.segments)
+            # Cut: a file may call its operators anything.
             self._opaque.update(operator.type[:40] for operator in channels.ends)
         self._store.add_rows("refused", self._refusals)
         return self._row(model)
@@ -91,7 +92,7 @@ class Addition:
 
     def _add_layer(self, conv: Convolution | Unreadable) -> Layer | None:
         """The layer that was added, None where it was refused."""
-        self._position += 1
+        self._position += 1  # a refused layer counts: the position is that in the file
         if isinstance(conv, Unreadable):
             self._refusals.append(LayerRefusal(self._id, conv.name, conv.reason))
             return None

@@ -80,8 +80,9 @@ def nearest_to(index: Index, values: Floats, count: int, *, but: int | None = No
         if but is None:
             raise WeightsError("the values are all zero: a kernel is as near as its direction, and this one has none.")
         return []
-    rows, near = Nearest(index, values.shape).search(values[None], count + 1)
+    rows, near = Nearest(index, values.shape).search(values[None], count + 1)  # one more, since the kernel finds itself
     own = -1 if but is None else int(index.rows.of(np.array([but]))[0])
+    # faiss fills up with -1 where its lists hold fewer.
     kept = [(int(row), float(score)) for row, score in zip(rows[0], near[0], strict=True) if row not in (own, -1)]
     measure = "difference" if values.size == 1 else "similarity"
     ids = index.rows.ids(values.shape, np.array([row for row, _ in kept], np.int64)).tolist()
@@ -118,8 +119,9 @@ def next_filters(index: Index, layer: int, out: int, *, limit: int, through: boo
 def values_of(text: str, shape: str | None) -> Floats:
     """The kernel that "1,0,-1,..." stands for; square unless `shape` ("3x3") says otherwise. Raises `WeightsError`."""
     try:
+        # With ";" as well, as `gi index export` writes them.
         values = np.array([float(part) for part in text.replace(";", ",").split(",")])
-        if not (np.abs(values) < np.finfo(np.float32).max).all():
+        if not (np.abs(values) < np.finfo(np.float32).max).all():  # false for NaN as well
             raise ValueError("not finite")
         sizes: Sequence[int] = tuple(map(int, shape.split("x"))) if shape else (round(values.size**0.5),) * 2
         return values.reshape(sizes).astype(np.float32)

@@ -66,6 +66,7 @@ def _take(store: Store, source: IndexSource, keep_untrained: bool) -> Taken:
         if source.prepare is not None:
             source.prepare()
         network = Addition(store, source, content, keep_untrained).run()
+        # Asked again: a file with data beside it has its whole content only when it was read.
         if not store.knows(network.content, network.reason):
             store.add_network(network)
             return Taken(source, network, reason=network.reason)

@@ -54,6 +54,7 @@ class Nearest:
         for start in range(0, len(self._kernels), size):
             chunk = self._kernels[start : start + size].reshape(-1, wanted.shape[1])
             near = -np.abs(wanted - chunk.T) if self._is_number else wanted @ unit(chunk).T
+            # A partition needs more columns than it picks.
             best = np.argsort(-near, axis=1, kind="stable")[:, :count] if len(chunk) <= count else _top(near, count)
             rows = np.hstack([rows, best + start])
             scores = np.hstack([scores, np.take_along_axis(near, best, 1)])
@@ -96,7 +97,7 @@ def _kept(path: Path, kernels: Floats) -> Any:
     lists = _inverted(kernels)
     with contextlib.suppress(OSError, RuntimeError):  # an index that cannot be written is searched all the same
         path.parent.mkdir(exist_ok=True)
-        for old in path.parent.glob(f"{path.name.partition('-')[0]}-*"):
+        for old in path.parent.glob(f"{path.name.partition('-')[0]}-*"):  # lists of the index before it grew
             old.unlink()
         write_whole(path, lambda file: faiss.write_index(lists, faiss.PyCallbackIOWriter(file.write)))
     return _ready(lists)
@@ -106,6 +107,7 @@ def _inverted(kernels: Floats) -> Any:
     import faiss
 
     size = int(np.prod(kernels.shape[1:]))
+    # About the root of their number, which balances choosing lists against searching them (faiss's guideline).
     num_lists = 1 << int(np.log2(np.sqrt(len(kernels))))
     lists = faiss.IndexIVFFlat(faiss.IndexFlatIP(size), size, num_lists, faiss.METRIC_INNER_PRODUCT)
     sample = kernels[:: max(1, len(kernels) // (_TRAINED_FOR_EACH * num_lists))].reshape(-1, size)

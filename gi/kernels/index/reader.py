@@ -23,6 +23,7 @@ class Index:
 
     def __init__(self, folder: Path, state: State) -> None:
         self.folder = folder
+        # Read once: what a writer adds from now on lies behind the counts of this state.
         self._state = state
         self._tables = Tables(folder, state.parts)
         self._arrays = Arrays(folder, state)
@@ -86,6 +87,7 @@ class Index:
 
     def layer(self, id_: int) -> Layer:
         """One layer as a record."""
+        # Rows lie in the order of their ids, so a slice is a look-up.
         row = self.layers.slice(id_, 1).to_pylist()[0]
         values: dict[str, Any] = {n: tuple(value) if isinstance(value, list) else value for n, value in row.items()}
         return Layer(**values)

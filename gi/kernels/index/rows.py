@@ -19,6 +19,7 @@ class Rows:
     def of(self, kernels: Ints) -> Ints:
         """The row, in the array of its shape, of each kernel id."""
         owner = np.searchsorted(self._base, kernels, side="right") - 1
+        # Ids and rows of a layer both run on without gaps, so one offset a layer is enough.
         rows: Ints = self._row[owner] + np.asarray(kernels) - self._base[owner]
         return rows
 
@@ -32,7 +33,7 @@ class Rows:
     def _of_shape(self, shape: tuple[int, ...]) -> tuple[Ints, Ints]:
         """The first rows of the layers of a shape, ascending, and those layers; equal layers once."""
         if shape not in self._owners:
-            firsts = np.flatnonzero(~self._copy)
+            firsts = np.flatnonzero(~self._copy)  # a copy has no rows of its own
             layers = np.array([layer for layer in firsts if tuple(self._shapes[layer]) == shape], np.int64)
             starts = self._row[layers]
             order = np.argsort(starts)

@@ -25,6 +25,7 @@ class Tables:
         """A table by its name. Raises `WeightsError` where a part is missing or damaged."""
         if name not in self._tables:
             parts = [self._part(part_file(self._folder, name, part)) for part in self._parts]
+            # The empty table gives an index without parts its columns.
             self._tables[name] = pa.concat_tables([TABLES[name].empty_table(), *parts]).combine_chunks()
         return self._tables[name]
 
@@ -63,6 +64,7 @@ class Arrays:
             return np.zeros(shape, np.float32)
         if path not in self._maps:
             try:
+                # As long as the state says, not as the file is: a writer may be adding to it.
                 self._maps[path] = np.memmap(path, np.float32, "r", shape=shape)
             except (OSError, ValueError) as error:
                 raise _damaged(path, self._folder, error) from error

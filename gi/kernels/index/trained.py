@@ -41,6 +41,7 @@ def statistics(weight: Floats) -> Statistics:
     kernels = weight.reshape(-1, *weight.shape[2:])
     step = max(1, weight.size // _LARGEST_SAMPLE)
     sample = kernels[::step].astype(np.float64)
+    # To a scale of 1: whether all are equal is then asked relative to their size.
     sample /= np.abs(sample).max() or 1
     sample -= sample.mean()
     variance = float((sample**2).mean())

@@ -153,6 +153,7 @@ class Store:
 
     def _trim(self) -> None:
         """Cuts off what a killed or undone addition has left behind."""
+        # Closed before the cut: what they still buffer would be written behind it.
         for file in self._files.values():
             file.close()
         self._files.clear()

@@ -52,7 +52,7 @@ class Mined:
             )
         counts = self.words.counts(children)
         features = np.zeros((1, (self.depth - 1) * self.words.size), np.float32)
-        features[0, : self.words.size] = counts
+        features[0, : self.words.size] = counts  # the deeper words stay 0: nobody knows the children's children
         probabilities: Floats = self.predictor.probabilities(features)[0]
         return probabilities
 

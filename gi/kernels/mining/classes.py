@@ -73,11 +73,11 @@ def classes_of(kernels: Floats, *, k: int = DEFAULT_K, seed: int = 0, divide: Cl
     if not len(sample):
         raise WeightsError("every kernel of this shape is zero: they make no classes.")
     clusters = (divide or clusterer())(directions(sample), max(1, min(k, len(sample) // _LEAST_PER_CLASS)), seed=seed)
-    centres = directions(clusters.centres)
+    centres = directions(clusters.centres)  # a mean of unit vectors is shorter than they are
     labels = assigned(directions(sample), centres)[0]
     counts = np.bincount(labels, minlength=len(centres))
     order = np.argsort(-counts, kind="stable")
-    order = order[counts[order] > 0]
+    order = order[counts[order] > 0]  # a clusterer may leave a class without kernels
     scales = np.array([np.median(norms[labels == each]) for each in order], np.float32)
     shape = tuple(kernels.shape[1:])
     return KernelClasses(shape, centres[order].reshape(-1, *shape), counts[order], scales, clusters.inertia)
@@ -92,7 +92,7 @@ def _sample(kernels: Floats, seed: int) -> Floats:
     if len(kernels) <= _MOST_KERNELS:
         return kernels
     rows = np.random.default_rng(seed).choice(len(kernels), _MOST_KERNELS, replace=False)
-    return kernels[np.sort(rows)]
+    return kernels[np.sort(rows)]  # ascending, so that the mapped file is read forwards
 
 
 def _shapes(index: Index) -> str:

@@ -84,11 +84,12 @@ def assigned(vectors: Floats, centres: Floats) -> tuple[Ints, Floats]:
     squares = (centres**2).sum(axis=1)
     for start in range(0, len(vectors), _CHUNK):
         part = np.asarray(vectors[start : start + _CHUNK], np.float32)
+        # Without the vectors' own squares, which are the same for every centre.
         gaps = squares - 2 * part @ centres.T
         nearest = gaps.argmin(axis=1)
         labels[start : start + _CHUNK] = nearest
         distances[start : start + _CHUNK] = gaps[np.arange(len(part)), nearest] + (part**2).sum(axis=1)
-    return labels, np.maximum(distances, 0)
+    return labels, np.maximum(distances, 0)  # rounding may leave a little less
 
 
 def _fitted(means: Any, vectors: Floats, k: int) -> Clusters:

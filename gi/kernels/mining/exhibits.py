@@ -64,6 +64,7 @@ def room_of(index: Index, shape: tuple[int, ...], *, k: int, seed: int = 0) -> R
                 _most_frequent(index, owners[rows]), np.array(index.kernels(shape)[near]), index.rows.ids(shape, near),
             )
         )  # fmt: skip
+    # Again: classes are numbered by their counts in a sample, shares are those of all kernels.
     exhibits.sort(key=lambda exhibit: -exhibit.share)
     return Room(shape, tuple(exhibits), len(labels), num_zeros)
 

@@ -65,6 +65,7 @@ def _image(kernel: Floats, size: int) -> str:
 
     pixels = (tile(kernel) * 255).astype(np.uint8)
     buffer = io.BytesIO()
+    # One pixel for each weight: the page enlarges them without smoothing (`image-rendering: pixelated`).
     Image.fromarray(pixels).save(buffer, "PNG")
     data = base64.b64encode(buffer.getvalue()).decode()
     height, width = (max(1, round(size * side / max(kernel.shape))) for side in kernel.shape)

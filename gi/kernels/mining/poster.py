@@ -89,7 +89,7 @@ def _rendered(canvas: Floats, texts: Sequence[_Text]) -> bytes:
     for each in texts:
         figure.text(
             each.left / width, 1 - each.top / height, each.text, fontsize=each.size * _POINTS, weight=each.weight,
-            color=each.colour, va="top", parse_math=False,
+            color=each.colour, va="top", parse_math=False,  # a "$" in a file's name begins no formula
         )  # fmt: skip
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")

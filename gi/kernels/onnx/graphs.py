@@ -30,7 +30,7 @@ class Operator:
     @cached_property
     def type(self) -> str:
         """Its operator type."""
-        return plain(self.node.op_type)
+        return plain(self.node.op_type)  # protobuf gives bytes for what is no UTF-8
 
     @property
     def name(self) -> str:

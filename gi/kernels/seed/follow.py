@@ -78,6 +78,7 @@ class Follow(TorchFunctionMode):
 
     def _move(self, func: Callable[..., Any], args: Any, kwargs: Any, output: Any) -> None:
         depth = max((len(labels_of(t)) for t in _tensors(args)), default=0)
+        # The same function on the labels: whatever it does with places it does with their labels too.
         moved = [func(*_swapped(args, k), **kwargs) for k in range(depth)]
         if isinstance(output, Tensor):
             set_labels(output, [m for m in moved if isinstance(m, Tensor)])

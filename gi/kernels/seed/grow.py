@@ -196,6 +196,7 @@ def _connected(last: Suggestion, width: int, count: int, rng: np.random.Generato
     for n in range(count if readers else 0):
         reader = readers[n % len(readers)]
         columns = reader.inputs_from(last.layer.id, last.channels.numpy())
+        # A filter that reads a channel which stayed behind would give something else here.
         if (columns < 0).any():
             continue
         yield _taken(last.donor, reader, reader.weight[:, columns], width, rng, "connected")

@@ -53,6 +53,7 @@ def quiet(model: nn.Module) -> Iterator[None]:
 class _Trace(Follow):
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
+        # `conv2d` is handed the weight and not its module: the tensor's identity tells whose it is.
         self.names = {id(m.weight): name for name, m in model.named_modules() if isinstance(m, nn.Conv2d)}
         self.norms = {id(m.weight): name for name, m in model.named_modules() if isinstance(m, nn.BatchNorm2d)}
         self.layers: list[TargetLayer] = []
@@ -60,6 +61,7 @@ class _Trace(Follow):
     def convolve(self, arguments: dict[str, Any]) -> Tensor:
         output = torch.conv2d(**arguments)
         name = self.names.get(id(arguments["weight"]))
+        # A module that runs twice has one weight to fill: its first run says what feeds it.
         if name is not None and all(layer.name != name for layer in self.layers):
             self.layers.append(self._layer(name, arguments))
             set_labels(output, fresh_labels(output, len(self.layers)))
@@ -87,6 +89,7 @@ class _Trace(Follow):
         set_labels(output, labels_of(x))
         name = self.norms.get(id(arguments.get("weight")), "")
         number = linear_in(x)
+        # A normalisation of anything more, or in another order, is not that convolution's alone.
         if name and number and whole(x) == [number]:
             layer = self.layers[number - 1]
             fields = {f: getattr(layer, f) for f in TargetLayer.__dataclass_fields__}

@@ -71,6 +71,7 @@ class _Widened(Follow):
         super().__init__()
         numbers = {layer.name: layer.number for layer in target.layers}
         modules = dict(model.named_modules())
+        # As in a trace: the function sees weights, not modules.
         self.numbers = {id(modules[name].weight): number for name, number in numbers.items()}
         self.norm_numbers = {id(modules[x.norm].weight): x.number for x in target.layers if x.norm}
         self.target, self.match = target, match
@@ -79,6 +80,7 @@ class _Widened(Follow):
     def convolve(self, arguments: dict[str, Any]) -> Tensor:
         number = self.numbers.get(id(arguments["weight"]), 0)
         layer = self.match.layers.get(number)
+        # Without a stand-in nothing behind has the data that the donor would see.
         if layer is None or number in self.stands:
             raise _Done
         weight, bias = _tensor(layer.weight), torch.zeros(layer.width)
@@ -107,6 +109,7 @@ class _Widened(Follow):
             output = _affine(output, factor, _tensor(layer.norm.shift) - mean * factor)
         sample = _sample(output)
         deviation = sample.std()
+        # A normalisation brings every scale to the data's; without one it has to be set.
         if layer.norm is None and not _LEAST_DEVIATION < float(deviation) < _MOST_DEVIATION:
             factor = 1 / deviation.clamp_min(1e-6)
             weight, bias, output, scaled = weight * factor, bias * factor, output * factor, True
