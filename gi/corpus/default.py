@@ -130,7 +130,7 @@ def add_packages(
         except HarvestError as error:
             tell(_left_out_text((package,), error))
             continue
-        fetched_s += time.monotonic() - start
+        fetched_s += time.monotonic() - start  # typing and trying take longer, and are not the registry's fault
         corpus.add(without_near_copies(harvested), workers=workers, on_progress=on_progress, blocks=package.blocks)
 
 

@@ -42,7 +42,7 @@ class Draw:
         if not self.groups:
             return None
         at = bisect_right(self.cumulative, rng.random() * self.cumulative[-1])
-        donors = self.groups[min(at, len(self.groups) - 1)]
+        donors = self.groups[min(at, len(self.groups) - 1)]  # rounding may give the last sum itself
         calls = donors[rng.randrange(len(donors))]
         return calls[rng.randrange(len(calls))]
 
@@ -51,6 +51,7 @@ def _by_donor(calls: Iterable[Ingredient]) -> Donors:
     donors: dict[str, list[Ingredient]] = {}
     for call in calls:
         donors.setdefault(call.origin.repository, []).append(call)
+    # By name: a draw must not depend on which repository was harvested first.
     return tuple(tuple(donors[repository]) for repository in sorted(donors))
 
 

@@ -86,6 +86,7 @@ def connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, timeout=60.0, isolation_level=None)
     try:
         _check(connection, path)
+        # SQLite forgets this with each connection; without it a source that is replaced leaves its rows behind.
         connection.execute("PRAGMA foreign_keys = ON")
     except BaseException:
         connection.close()

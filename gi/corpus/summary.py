@@ -8,6 +8,7 @@ _BY_TYPE = """
 SELECT type, count(DISTINCT ingredients.id) AS ingredients, count(*) AS calls, count(DISTINCT symbol) AS symbols
 FROM ingredients JOIN origins ON origins.ingredient = ingredients.id GROUP BY type ORDER BY type
 """
+# LEFT JOIN: a program of which no call has a type is a program of its licence too.
 _BY_LICENCE = """
 SELECT licence, count(DISTINCT programs.id) AS programs, count(DISTINCT ingredient) AS ingredients
 FROM programs LEFT JOIN origins ON origins.program = programs.id GROUP BY licence ORDER BY licence

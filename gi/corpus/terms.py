@@ -20,6 +20,7 @@ CREATE TABLE licence_files (
 def insert_terms(connection: sqlite3.Connection, source: int, files: Iterable[LicenceFile]) -> None:
     """Writes the licence files of a source (its row's id); the caller holds the transaction."""
     rows = [(source, file.path, file.text) for file in files]
+    # A package may have a file of one name in its folder and in its metadata: the latter, which comes last, stays.
     connection.executemany("INSERT OR REPLACE INTO licence_files VALUES (?, ?, ?)", rows)
 
 

@@ -71,6 +71,7 @@ def harvest_all(
 
 def _tree(source: str, commit: str | None, cache: Path, download_limit_s: float) -> Tree:
     if _URL.fullmatch(source):
+        # Imported here: GitPython refuses to be where the program git is missing, and other sources need neither.
         from gi.harvest.git import remote_tree
 
         return remote_tree(source, commit, cache)

@@ -39,6 +39,7 @@ def packages(file: Path | None = None) -> tuple[PinnedPackage, ...]:
         ) from error
 
 
+# TypeError: a table with a key that the record lacks, or without one that it needs.
 _UNFIT = (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError)
 
 

@@ -19,6 +19,7 @@ def without_near_copies(harvest: Harvest) -> Harvest:
     programs: list[Program] = []
     others = list(harvest.others)
     for program in harvest.programs:
+        # Lines without a call give the corpus nothing, so that they make no program a new one.
         lines = {_NUMBER.sub("0", "".join(line.split())) for line in program.text.splitlines() if "(" in line}
         (others if lines <= seen else programs).append(program)
         seen |= lines

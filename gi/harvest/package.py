@@ -89,7 +89,7 @@ def stated_licence(distribution: metadata.Distribution | None) -> str:
     """The licence that the package states: its SPDX expression, else its licence files, else its classifiers."""
     if distribution is None:
         return UNKNOWN
-    expressions = distribution.metadata.get_all("License-Expression")
+    expressions = distribution.metadata.get_all("License-Expression")  # PEP 639; older packages have none
     if expressions:
         return str(expressions[0])
     texts = [text for name, text in stated_terms(distribution).items() if is_licence_file(name)]
@@ -99,6 +99,7 @@ def stated_licence(distribution: metadata.Distribution | None) -> str:
 
 def stated_terms(distribution: metadata.Distribution) -> dict[str, str]:
     """The texts of the package's licence and notice files, by name."""
+    # Since PEP 639 they lie in `licenses/`, before it beside the metadata.
     files = [file for file in distribution.files or [] if re.search(r"\.dist-info/(licenses/)?[^/]+$", file.as_posix())]
     chosen = [file for file in files if is_licence_file(file.name) or is_notice_file(file.name)]
     texts = {file.name: file.read_text(encoding="utf-8") for file in chosen}

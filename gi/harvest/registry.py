@@ -61,7 +61,7 @@ def _wheel(name: str, version: str, sha256: str | None, folder: Path, limit_s: f
                 f"the registry's wheel of {name}=={version} has the sha256 {got}, not {sha256}: "
                 f"it is another file than the one asked for, and is not read."
             )
-        wheel.replace(kept)
+        wheel.replace(kept)  # last: what has this name is whole, and the file that was asked for
     return kept
 
 
@@ -79,6 +79,7 @@ def _download(name: str, version: str, folder: Path, limit_s: float) -> None:
     pinned, log = f"{name}=={version}", folder / "log"
     options = ("--no-deps", "--only-binary=:all:", "--quiet", "--disable-pip-version-check", "--no-input")
     command = [sys.executable, "-m", "pip", "download", *options, "--log", str(log), "--dest", str(folder), pinned]
+    # pip asks five times more by default, and waits for its timeout each time where there is no network.
     environment = {**os.environ, "PIP_RETRIES": os.environ.get("PIP_RETRIES", "1")}
     try:
         done = subprocess.run(

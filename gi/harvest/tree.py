@@ -62,8 +62,9 @@ def _files(top: Path) -> Iterator[Path]:
         yield top
         return
     for folder, subfolders, names in os.walk(top):
-        if "pyvenv.cfg" in names:
+        if "pyvenv.cfg" in names:  # a virtual environment, whatever it is called
             subfolders.clear()
             continue
+        # In place, since `os.walk` goes where this list says; sorted, since file systems list in orders of their own.
         subfolders[:] = sorted(name for name in subfolders if name not in _NOT_SOURCE and not name.startswith("."))
         yield from (Path(folder, name) for name in sorted(names))

@@ -54,6 +54,7 @@ class Points:
         self.sites.append(_site(node))
         number = ast.copy_location(ast.Constant(len(self.sites) - 1), node)
         call = ast.Call(ast.copy_location(ast.Name(through, ast.Load()), node), [number, *others, node], [])
+        # With the text's own columns: the calls that run are told by them, also in a marked program.
         return ast.copy_location(call, node)
 
     def not_given(self, name: str, origin: int | None, calls: Sequence[Site]) -> tuple[int, str] | None:
@@ -181,7 +182,8 @@ def _loaded(target: ast.expr) -> ast.expr | None:
 def _may_hold_a_width(node: ast.expr) -> bool:
     match node:
         case ast.Constant(value=value):
-            return type(value) is int
+            return type(value) is int  # no bool, which is an int too
+        # What begins with a capital is a class or what it builds: a layer, and no number.
         case ast.Name(id=name) | ast.Call(func=ast.Name(id=name)):
             return not name[:1].isupper()
         case ast.Attribute(attr=name) | ast.Call(func=ast.Attribute(attr=name)):

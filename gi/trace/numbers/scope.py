@@ -18,7 +18,7 @@ def scope_of(frame: types.FrameType) -> Scope | None:
     """The names of a running function of the program, to be read later; None in the module's own frame."""
     if frame.f_code.co_name == "<module>":
         return None
-    names = dict(frame.f_locals)
+    names = dict(frame.f_locals)  # copied: the function goes on and binds them anew
     own = names.get("self")
     lists = {name: value[-1] for name, value in names.items() if type(value) is list and value}
     if not isinstance(own, nn.Module):
@@ -53,7 +53,7 @@ def _all(
             yield from _of_layer(name, value)
         elif isinstance(value, (list, tuple)) and 0 < len(value) <= _FEW:
             yield from ((f"{name}[{i}]", v) for i, v in enumerate(value))
-    for name, value in reversed(layers.items()):
+    for name, value in reversed(layers.items()):  # the layer built last is the nearest to what comes now
         yield from _of_layer(f"self.{name}", value)
     for name, value in lists.items():
         yield from _of_layer(f"{name}[-1]", value)
@@ -61,7 +61,7 @@ def _all(
 
 def _of_class(name: str, kind: type) -> Iterator[tuple[str, Any]]:
     for base in reversed(kind.__mro__):
-        if base.__module__ == "candidate":
+        if base.__module__ == "candidate":  # the program's own attributes, none of torch's
             yield from ((f"{name}.{n}", v) for n, v in vars(base).items() if n[:1] != "_")
 
 

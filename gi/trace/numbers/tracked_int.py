@@ -83,6 +83,7 @@ class Number(int):
         return self
 
     def __reduce__(self) -> tuple[type[int], tuple[int]]:
+        # A network that is pickled or sent away must not need this class to be read.
         return int, (int(self),)
 
 
@@ -104,7 +105,7 @@ class Routes:
     def at(self, point: int, value: Any) -> Any:
         """The value, as a `Number` where it is an int (and no bool) and the network is being built."""
         kind = type(value)
-        if (kind is not int and kind is not Number) or self.over or self.count > MAX_EVALUATIONS:
+        if (kind is not int and kind is not Number) or self.over or self.count > MAX_EVALUATIONS:  # a bool stays itself
             return value
         self.count += 1
         number = Number(value)

@@ -61,8 +61,8 @@ class CallSites:
 
     def _position(self, code: types.CodeType, lasti: int) -> Site:
         if code not in self._positions:
-            self._positions[code] = list(code.co_positions())
-        line, end_line, column, end_column = self._positions[code][lasti // 2]
+            self._positions[code] = list(code.co_positions())  # decoded from a table, as a whole
+        line, end_line, column, end_column = self._positions[code][lasti // 2]  # one for each two bytes of code
         return (line or 0, column or 0, end_line or 0, end_column or 0)
 
 

@@ -65,7 +65,7 @@ def compiled(text: str | ast.Module) -> CodeType:
     if isinstance(text, str):
         show_source(text, CANDIDATE)
     try:
-        return compile(text, CANDIDATE, "exec", dont_inherit=True)
+        return compile(text, CANDIDATE, "exec", dont_inherit=True)  # of this file's own future imports
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise CandidateError("parse", "syntax error", str(error), getattr(error, "lineno", 0) or 0) from None
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-_SCRIPT = torch.jit.script
+_SCRIPT = torch.jit.script  # torch's own, taken before a stand-in has its name
 _SAID_LENGTH = 200
 
 

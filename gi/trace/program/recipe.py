@@ -68,6 +68,7 @@ def try_recipe(
             raise CandidateError("recipe", "parameters left out", "the optimizer does not hold every parameter")
         scheduler = recipe.scheduler
         for _ in range(2 if scheduler is not None else 0):
+            # ReduceLROnPlateau wants the figure that it watches.
             scheduler.step(1.0) if "metrics" in inspect.signature(scheduler.step).parameters else scheduler.step()
 
 

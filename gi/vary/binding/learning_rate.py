@@ -20,6 +20,7 @@ def usual_rate(optimizer: str) -> float:
 
 def peak_rate(optimizer: str, scheduler: str) -> float | None:
     """The highest learning rate of a training; None where it is no plain number."""
+    # In this order: a schedule with a `max_lr` sets the rate itself, whatever the optimizer was given.
     return number_in(scheduler, "max_lr") or number_in(optimizer, "lr")
 
 
@@ -60,7 +61,7 @@ def _named(code: str) -> ast.expr:
     """The code with rates by name where they stand by their place: `SGD(net.parameters(), 0.1)`."""
     tree = ast.parse(code, mode="eval").body
     for call in ast.walk(tree):
-        if isinstance(call, ast.Call) and len(call.args) == 2:
+        if isinstance(call, ast.Call) and len(call.args) == 2:  # with a third, taking the second out would move it
             name = dotted(call.func)
             is_cycle = name.rpartition(".")[2] == "OneCycleLR"
             if is_cycle or line_type(name) == LineType.OPTIMIZER:

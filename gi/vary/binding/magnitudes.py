@@ -59,10 +59,10 @@ def weight_of(name: str) -> float:
 def moved(name: str, value: float, rng: random.Random) -> float | None:
     """Another value for a parameter, two digits long and within its bounds; None where there is none."""
     known = MAGNITUDES.get(name) or _unknown(name, value)
-    if not value:
+    if not value:  # no factor moves 0
         return known.low * 5
     near = [_rounded(_stepped(value, factor, is_share=known.is_share)) for factor in FACTORS]
-    choices = [v for v in near if known.low <= v <= known.high and v != value]
+    choices = [v for v in near if known.low <= v <= known.high and v != value]  # rounding may give the old one
     return rng.choice(choices) if choices else None
 
 

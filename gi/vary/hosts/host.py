@@ -80,7 +80,7 @@ class Host:
             width=width,
             width_is_fixed=replaced and gene is self.classifier,
             widths=self.widths,
-            divisor=math.gcd(*(use[side].channels for use in gene.uses)),
+            divisor=math.gcd(*(use[side].channels for use in gene.uses)),  # groups have to divide all of them
         )
         if gene.is_shared or gene.is_laid_out:  # as many tokens, as wide heads, whatever cuts them
             return self._around_shared(gene, plain, replaced=replaced)
@@ -207,7 +207,7 @@ _OF_VALUES = frozenset({"dropout", "alphadropout"})
 def fits(ingredient: Ingredient, form: Form) -> bool:
     """Whether a single layer may stand where the values of a sample lie in this form."""
     name = ingredient.symbol.rpartition(".")[2]
-    if ingredient.type == LineType.ACTIVATION and ingredient.source:
+    if ingredient.type == LineType.ACTIVATION and ingredient.source:  # a function of the donor's own, of any form
         return True
     if ingredient.type not in MODEL_TYPES or not ingredient.symbol.startswith(_OF_MODEL) or name.startswith(_ODD):
         return False
@@ -215,7 +215,7 @@ def fits(ingredient: Ingredient, form: Form) -> bool:
     if ingredient.type == LineType.CONNECTION:
         return flat in _CONNECTIONS.get(form.kind, ())
     if ingredient.type == LineType.POOLING:
-        return form.kind == "image" and flat.endswith("pool2d") and min(form.size) >= 2
+        return form.kind == "image" and flat.endswith("pool2d") and min(form.size) >= 2  # one pixel is pooled already
     if form.kind in ("tokens", "sequence", "unknown"):
         return _fits_any_axis(ingredient.type, flat, form)
     if flat.endswith(("2d", "3d", "localresponsenorm")) or flat in ("instancenorm1d", "dropout1d"):

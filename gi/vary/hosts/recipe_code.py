@@ -81,7 +81,7 @@ class _Portable(ast.NodeTransformer):
         symbol = resolve(self._source, node)
         if symbol.startswith(_LIBRARIES):
             return ast.parse(symbol, mode="eval").body
-        if symbol == node.id and hasattr(builtins, node.id):
+        if symbol == node.id and hasattr(builtins, node.id):  # nothing in the program gives the name another meaning
             return node
         raise _OwnNameError(node.id)
 

@@ -9,6 +9,7 @@ from gi.vary.binding.bind import evaluated
 from gi.vary.binding.parameter_rules import UNKNOWN
 from gi.vary.genes import Gene
 
+# A signature tells which arguments may be left out, not what they are then.
 _DEFAULTS: dict[str, Any] = {
     **{"stride": 1, "padding": 0, "output_padding": 0, "dilation": 1, "groups": 1, "bias": True, "ceil_mode": False},
     **{"padding_mode": "zeros", "eps": 1e-05, "momentum": 0.1, "affine": True, "track_running_stats": True, "p": 0.5},
@@ -73,7 +74,7 @@ def is_idle(symbol: str, genes: tuple[Gene, ...], behind: Gene) -> bool:
     """Whether an activation behind a gene does nothing: a ReLU of what is never negative, or in front of a ReLU."""
     name, at = _plain(symbol), genes.index(behind)
     following = next((g for g in genes[at + 1 :] if g.type not in _PASSES_ON), behind)
-    while at > 0 and genes[at].type in _PASSES_ON:
+    while at > 0 and genes[at].type in _PASSES_ON:  # none of these makes a value negative
         at -= 1
     is_repeated = name == "relu" == _plain(following.symbol)
     return is_repeated or (name in _IDLE and _plain(genes[at].symbol) in _NOT_NEGATIVE)

@@ -47,6 +47,7 @@ class Draft:
         source = self.host.source
         self.before.append(source.code(gene.call))
         self.after.append(code)
+        # One expression has to stand there (an argument, a branch of a conditional), so several layers become one.
         if behind and isinstance(gene.place, Anywhere):
             whole, _ = self.spelled("torch.nn.Sequential", ", ".join([code, *(layer for layer, _ in behind)]))
             self.after.extend(layer for layer, _ in behind)

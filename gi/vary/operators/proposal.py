@@ -95,7 +95,7 @@ def as_layer(ingredient: Ingredient, means: OperatorContext) -> Ingredient | Non
         return None
     # Where the function's signature is not known, its arguments are taken for the layer's.
     names = [n for n, _ in function or ()] or ["input", *(n for n, _ in layer)]
-    named = [(n, a) for n, a in zip(names[1:], call.args[1:], strict=False)]
+    named = [(n, a) for n, a in zip(names[1:], call.args[1:], strict=False)]  # without the data, which comes first
     named += [(k.arg or "", k.value) for k in call.keywords]
     kept = ", ".join(f"{n}={ast.unparse(a)}" for n, a in named if n in {n for n, _ in layer})
     return Ingredient(

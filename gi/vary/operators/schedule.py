@@ -92,6 +92,7 @@ def schedule(host: Host, means: OperatorContext) -> Proposal | None:
         fitting = fitting_rate(rate, optimizer, symbol) if rate else kind.rates[0]
         # The rate that corresponds to the present one has the best chance: it has been trained with.
         rate = means.rng.choice([*kind.rates, fitting, fitting])
+        # `lr=1` holds the place: the rate is written below, into both parts.
         optimizer = f"{symbol}({', '.join(filter(None, (_weights(optimizer), 'lr=1', settings)))})"
     if changes != "optimizer":
         scheduler = means.rng.choice(SCHEDULES)
@@ -115,7 +116,7 @@ def _replaced(host: Host, codes: tuple[str, str], origins: tuple[Origin | None, 
     for part, code, origin in zip(host.parts[:2], codes, origins, strict=True):
         before = host.source.code(part.expression)
         after, imports = written(host, code)
-        if not same(before, after) and portable(host, part) != code:
+        if not same(before, after) and portable(host, part) != code:  # one part of a pair may be what the host has
             replacements += [host.source.replace(part.expression, after), *imports]
             edits.append(Edit("schedule", part.type, part.expression.lineno, before, after, origin))
     return proposal(host, replacements, *edits) if edits else None

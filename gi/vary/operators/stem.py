@@ -98,7 +98,7 @@ def _changed(host: Host, gene: Gene, pool: Gene | None, new: _Stem, means: Opera
     if pool is not None and not new.pools:
         draft.remove([pool])
     elif pool is None and new.pools:
-        place = unit_of(host, gene).genes[-1].place
+        place = unit_of(host, gene).genes[-1].place  # behind the normalization and the activation that go with it
         if place is None or not draft.insert(place, [draft.spelled("torch.nn.MaxPool2d", "2")]):
             return None
     return draft.proposal()

@@ -50,6 +50,7 @@ def tweak(host: Host, means: OperatorContext) -> Proposal | None:
     means.rng.shuffle(genes)
     for gene in genes:
         signature = means.lookup.signature(gene.symbol)
+        # Classes are given, and the width of what is cut into heads is in the cut as well, where no repair follows it.
         is_cut = gene is host.classifier or (gene.is_laid_out and gene.input.kind != "image")
         fixed = {"out_channels", "out_features"} if is_cut else set[str]()
         change = tweaked(host.source, gene, signature, means.rng, fixed=fixed) if signature else None
@@ -64,7 +65,7 @@ def recipe_tweak(host: Host, means: OperatorContext) -> Proposal | None:
     rng, lookup = means.rng, means.lookup
     genes = [(g, s) for part in host.parts for g in part.genes if (s := lookup.signature(g.symbol))]
     scheduled = any(name == "max_lr" for g, s in genes for name, _ in _given(g, s))
-    fixed = _OWNED | ({"lr"} if scheduled else set())
+    fixed = _OWNED | ({"lr"} if scheduled else set())  # OneCycleLR overrides it: another one would change nothing
     numbers: list[tuple[Gene, Signature, str, ast.expr | None]] = []
     numbers += [(g, s, name, node) for g, s in genes for name, node in _given(g, s) if name not in fixed]
     numbers += [(g, s, name, None) for g, s in genes for name, _ in _optional(g, s)]
@@ -149,6 +150,7 @@ def _other(name: str, value: float, groups: int, rng: random.Random) -> float | 
         widths = [w for w in _scaled(value) if w != value and not w % groups]
         return rng.choice(widths or [2 * int(value)])
     if name == "kernel_size":
+        # An odd kernel stays odd: a padding of its half keeps the image's size.
         kernels = (1, 3, 5, 7) if value % 2 else (2, 3, 4)
         return rng.choice([k for k in kernels if k != value and abs(k - value) <= 2] or [3])
     if name == "stride":
