@@ -31,9 +31,9 @@ from gi.core.types import Individual, Origin, Outcome, Program
 class Archive:
     """A run's file, open for queries (`open`) or as its one writer (`create`, `resume`, `annotate`).
 
-    What it holds is asked and added by table: `individuals`, `outcomes`, `generations`, `sessions` and `findings`; what
-    scripts ask of every run stands here too.
-    Every write is one transaction, so that the file is consistent whenever the process dies. SQLite's errors come out
+    Each group of tables has an attribute that reads and writes it: `individuals`, `outcomes`, `generations`, `sessions`
+    and `findings`. The other methods are short cuts for what scripts ask of every run.
+    Every write is one transaction, so that the file is consistent whenever the process dies. SQLite's errors are raised
     as `ArchiveError` (the file) or `RunError` (the disk), one line each.
     """
 
@@ -70,7 +70,7 @@ class Archive:
 
     @classmethod
     def annotate(cls, folder: Path) -> "Archive":
-        """Opens a run to add what is found out about it, with no session of its own.
+        """Opens a run to add measurements and explanations, without starting a session.
 
         Raises `ArchiveError` where there is none or another process writes to it.
         """
@@ -86,7 +86,7 @@ class Archive:
 
     @classmethod
     def _writing(cls, folder: Path, prepare: Callable[[Path], None]) -> "Archive":
-        """The archive that this process alone writes to, once `prepare` was given its path."""
+        """Takes the run's lock, calls `prepare` with the path of the file and opens it for writing."""
         path = run_file(folder)
         # Before the file is opened: two writers would each find it free.
         lock = path.with_name(LOCK_NAME)
@@ -109,11 +109,11 @@ class Archive:
         return is_held(self.path.with_name(LOCK_NAME))
 
     def back_up(self) -> None:
-        """Keeps a copy of the file as it is, to which a run whose file is damaged goes back (`go_back`)."""
+        """Copies the file as it is; `go_back` restores that copy where the file is damaged."""
         self._backup.keep()
 
     def close(self) -> None:
-        """Lets go of the file; a writer folds the log in first."""
+        """Closes the connection; a writer first merges the write-ahead log into the file."""
         # A reader in a folder that is read-only cannot use the log: without it the file is whole by itself.
         if self._held is not None:
             fold_log(self._connection)
@@ -131,7 +131,7 @@ class Archive:
         self.close()
 
     def run(self) -> RunRecord:
-        """The run's settings and what made it."""
+        """The run's settings, objectives, versions, machine and command. Raises `ArchiveError` for a file of no run."""
         row = self.db.row(
             "SELECT config, objectives, reference, versions, machine, command, rungs, started FROM run WHERE id = 1"
         )
@@ -168,11 +168,11 @@ class Archive:
         return self.sessions.cpu_s()
 
     def evaluations(self, split: str | None = None) -> tuple[Evaluation, ...]:
-        """The outcomes on `split` (all without it) in order of the individuals' acceptance, then by seed."""
+        """The outcomes on `split` ("validation" or "test", both for None) in order of acceptance, then by seed."""
         return self.outcomes.evaluations(split)
 
     def individual(self, id_: str) -> Individual:
-        """An individual by its full id or by a beginning that no other has. Raises `ArchiveError`."""
+        """The individual whose id is `id_` or alone begins with it. Raises `ArchiveError` for none and for several."""
         return self.individuals.by_prefix(id_)
 
     def text(self, id_: str) -> str:
@@ -183,9 +183,9 @@ class Archive:
         return str(row[0])
 
     def outcome(self, id_: str, split: str = "validation") -> Outcome | None:
-        """The outcome of an individual (full id) on `split` of its longest training, by the first of the seeds.
+        """The outcome on `split` of an individual's (full id) training with the most samples, of the least seed.
 
-        None where it has none yet.
+        None before it was evaluated.
         """
         row = self.db.row(
             f"SELECT {rows.OUTCOME} FROM outcomes WHERE individual = ? AND split = ? "
@@ -197,7 +197,7 @@ class Archive:
 
 def _start(db: Database, *, config: RunConfig, objectives: Sequence[Objective], seeds: Sequence[Program],
            rungs: Sequence[int], command: Sequence[str]) -> None:  # fmt: skip
-    """Writes what a run is made of and its first session, inside the transaction that makes the file."""
+    """Writes the run's settings, seed programs and first session, inside the transaction that creates the file."""
     told = [rows.objective_json(objective) for objective in objectives]
     made_of = [config.to_json(), told, versions(), machine(), list(command), list(rungs)]
     db.execute(

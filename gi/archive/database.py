@@ -12,7 +12,7 @@ from gi.core.transactions import transaction
 
 
 class Database:
-    """An open run file. What SQLite refuses comes out as `ArchiveError` (the file) or `RunError` (the disk)."""
+    """An open run file. SQLite's errors are raised as `ArchiveError` (the file) or `RunError` (the disk)."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         """Takes over the connection to the file at `path`."""
@@ -34,7 +34,7 @@ class Database:
         return self.rows(query, *arguments)[0][0]
 
     def execute(self, statement: str, *arguments: Any) -> int:
-        """Runs a statement; the id of the row that it inserted, 0 for none."""
+        """Runs a statement and returns the id of the row that it inserted, 0 for none."""
         with explained(self.path):
             return self._connection.execute(statement, arguments).lastrowid or 0
 
@@ -48,7 +48,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All that is written inside, or nothing. Raises `RunError` where the file has gone from its place."""
+        """Commits all that is written inside, or rolls it back. Raises `RunError` where the file has gone."""
         # SQLite goes on writing to a deleted file without a word, and hours of trainings would go with it.
         if _identity(self.path) != self._file:
             raise RunError(f"{self.path.parent} has gone while the run went on: what was found went with it.")

@@ -1,4 +1,4 @@
-"""What the values of a run file must be beyond their type: questions about one value, which never raise."""
+"""Rules for single values of a run file beyond their type: predicates, which never raise."""
 
 import json
 import math
@@ -18,7 +18,7 @@ _OBJECTIVE_KEYS = {"key", "unit", "reference", "log", "bounded"}
 
 # JSON of Python reads NaN, which sorts anywhere and would win or lose at random.
 def as_json(accepts: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    """The question `accepts` about what a text holds as JSON; NaN and infinity, which Python reads, are none."""
+    """A predicate of texts: JSON whose value `accepts` takes. NaN and infinity, which Python reads, are refused."""
 
     def question(text: Any) -> bool:
         try:
@@ -30,9 +30,9 @@ def as_json(accepts: Callable[[Any], bool]) -> Callable[[Any], bool]:
 
 
 def inside(folder: Path) -> Callable[[str], bool]:
-    """Whether a path is relative and stays in `folder`, also behind the links that lie there.
+    """A predicate of paths: relative, and inside `folder` after links are followed.
 
-    Of Windows' spellings, too: a run is opened on another system than the one that wrote it.
+    Windows' spellings are checked too: a run may be opened on another system than the one that wrote it.
     """
 
     # A drive letter or a backslash is a path on Windows alone, where the run may be opened.
@@ -74,17 +74,17 @@ def is_object(value: Any) -> bool:
 
 
 def is_explanation(value: Any) -> bool:
-    """Whether the ids in an explanation are some: the minimised program's names a file, too."""
+    """Whether it is an object whose ids are valid where it has them: the minimised program's id names a file."""
     return isinstance(value, dict) and all(is_id(value[key]) for key in _IDS_OF_EXPLANATIONS if key in value)
 
 
 def is_diagnosis(value: Any) -> bool:
-    """Whether it is what a final training showed."""
+    """Whether it is the diagnosis of a final training (`gi.core.diagnosis`)."""
     return diagnosis_from_json(value) is not None
 
 
 def is_picture(value: Any) -> bool:
-    """Whether it begins as a PNG and is small."""
+    """Whether it has the signature of a PNG and at most 64 KiB."""
     return isinstance(value, bytes) and value.startswith(b"\x89PNG\r\n\x1a\n") and len(value) <= 1 << 16
 
 
@@ -122,7 +122,7 @@ def _is_objective(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    """Integers of any size are read from JSON: those that no float holds are none here."""
+    """Whether it is a finite number; JSON's integers may be too large for a float, and are refused."""
     try:
         # bool is an int to Python, and no figure.
         return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(float(value))

@@ -1,4 +1,4 @@
-"""What was found out about a run's individuals after its end, in tables that the search never reads."""
+"""Measurements and explanations made after a run's end, in tables that the search never reads."""
 
 import json
 from collections.abc import Mapping
@@ -35,11 +35,11 @@ class FindingTables:
         )
 
     def set_explanation(self, individual: str, document: Mapping[str, Any]) -> None:
-        """Records what is known of the changes of an individual (full id), in place of what was."""
+        """Stores the explanation of an individual's (full id) changes, in place of an earlier one."""
         with self._db.transaction():
             self._db.insert("explanations", [(individual, rows.to_json(document))], replace=True)
 
     def explanation(self, individual: str) -> dict[str, Any] | None:
-        """What `set_explanation` recorded of an individual (full id), None for nothing."""
+        """The stored explanation of an individual's (full id) changes, None where there is none."""
         row = self._db.row("SELECT document FROM explanations WHERE individual = ?", individual)
         return None if row is None else dict(json.loads(row[0]))

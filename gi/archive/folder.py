@@ -1,4 +1,4 @@
-"""The folder of a run: whether it can take a new one, and what lies in it beside the run file."""
+"""The folder of a run: the names of its files, and the checks before a new run uses a folder."""
 
 import os
 from pathlib import Path

@@ -14,7 +14,7 @@ _GENERATION = (
 
 
 class GenerationTable:
-    """The table of generations, and the reference point that their hypervolumes stand on."""
+    """The table of generations, and the reference point of their hypervolumes."""
 
     def __init__(self, db: Database) -> None:
         """Reads from and writes to `db`."""
@@ -31,9 +31,9 @@ class GenerationTable:
             self._db.insert("generations", [row])
 
     def reopen(self, number: int, slots: int) -> None:
-        """Takes back how a generation of so many slots was closed, and who went up after its last slot.
+        """Deletes the record of a closed generation of so many slots, and the promotions after its last slot.
 
-        What they were trained to stays: whoever goes up again has it already.
+        Outcomes stay: an individual that is promoted again is not trained again.
         """
         with self._db.transaction():
             self._db.execute("DELETE FROM generations WHERE number = ?", number)

@@ -1,4 +1,4 @@
-"""The individuals of a run: what the slots of each generation gave, their texts, and whom they descend from."""
+"""The individuals of a run: the slots of each generation, and the texts, parents and edits of those accepted."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -27,7 +27,7 @@ class IndividualTables:
         self._db = db
 
     def add_slot(self, generation: int, slot: int, individual: Individual | None, tries: Sequence[Try]) -> None:
-        """Records what one slot of a generation gave: an accepted individual or None, and every try."""
+        """Records the result of one slot of a generation: the accepted individual, or None, and every try."""
         with self._db.transaction():
             # In one transaction: a slot without its individual would be decided anew on resuming.
             if individual is not None:
@@ -97,7 +97,7 @@ class IndividualTables:
         return tuple(Slot(generation, slot, id_, self._tries(generation, slot)) for slot, id_ in decided)
 
     def add_promotion(self, promotion: Promotion) -> None:
-        """Records that an individual goes up a rung."""
+        """Records an individual's promotion to a higher rung."""
         p = promotion
         with self._db.transaction():
             self._db.execute(
@@ -106,7 +106,7 @@ class IndividualTables:
             )
 
     def promotions(self) -> tuple[Promotion, ...]:
-        """Who went up, in the order of the decisions."""
+        """The promotions, in the order of the decisions."""
         decided = self._db.rows("SELECT generation, slot, individual, images FROM promotions ORDER BY number")
         return tuple(Promotion(*row) for row in decided)
 

@@ -1,9 +1,9 @@
-"""Which run files have been inspected as they stand, so that no file is gone through twice.
+"""Remembers which run files passed inspection in their present state, so that none is inspected twice.
 
-Inspection reads every value: 0.5 CPU s of 8,000 evaluations. What was inspected is noted in the cache folder, where a
-file that somebody sends has no part in it, by what the system says of the file: place, inode, size, times of change.
-The time of the last status change is among them, which no call can set. SQLite's header stands beside it, which counts
-commits: on an old kernel two changes within some milliseconds have one time.
+Inspection reads every value: 0.5 CPU s of 8,000 evaluations. The notes lie in the cache folder, out of reach of a file
+that somebody sends, and name a file by path, device, inode, size and times of change. Among these is the time of the
+last status change, which no system call can set. SQLite's header is added because it counts commits: on an old kernel
+two changes within some milliseconds have the same time.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ def is_inspected(path: Path, state: str) -> bool:
 
 
 def note_inspected(path: Path, state: str) -> None:
-    """Notes that the run file at `path` keeps every rule in this state; nothing where the cache cannot be written."""
+    """Notes that the run file at `path` passed inspection in this state; a cache that cannot be written is ignored."""
     with contextlib.suppress(OSError):
         note = _note(path)
         note.parent.mkdir(parents=True, exist_ok=True)
@@ -38,7 +38,7 @@ def _note(path: Path) -> Path:
 
 
 def state_of(path: Path) -> str:
-    """What changes with a run file or its log, with the rules, and with the gi that has them."""
+    """A text that changes with the run file, its log, today's format and gi's version."""
     files = (path, path.with_name(f"{path.name}-wal"))
     stats = [file.stat() for file in files if file.exists()]
     told = [(s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for s in stats]

@@ -1,11 +1,11 @@
-"""A run file may be somebody else's: what it holds is checked when it is opened, before anything believes it.
+"""Checks a run file when it is opened, before any value of it is used: it may come from somebody else.
 
 An id names files below the run's folder, settings decide what is read and run, figures decide who wins. So the file
-must have exactly the tables of its format, every value the type of its column, and every value with a meaning beyond
-that the rule that it was written by. Each refusal is an `ArchiveError` of one line: the file, the value, the rule.
+must have exactly the tables of its format, every value the type of its column, and every value with a further meaning
+must keep the rule by which gi writes it. Each refusal is an `ArchiveError` of one line: the file, the value, the rule.
 
-What this cannot see: texts of programs are programs, which run in workers only; and a run that was made up in full by
-the rules is a run.
+What this cannot see: the texts of programs are not judged here (they run in isolated workers only), and a run that was
+forged in full by these rules passes.
 """
 
 import json

@@ -2,7 +2,7 @@
 
 A new file is made by all of them in order, an earlier one by those that it lacks, so that the tables are described once
 and nothing drifts apart. The number of the last step taken is the file's `user_version`. A step is never changed once a
-gi with it was given away; what is to be different gets a step of its own at the end.
+gi with it was released; a further change is a new step at the end.
 
 A file that may not be written to is read through a copy in memory that took the same steps.
 """
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """What makes format `number` out of the one before; `apply` runs statements and never commits."""
+    """The step from the format before to format `number`; `apply` runs statements and never commits."""
 
     number: int
     name: str
@@ -22,7 +22,7 @@ class Migration:
 
 
 def migrate(db: sqlite3.Connection) -> None:
-    """Takes the steps that the file lacks. Inside the caller's transaction: all of them or none."""
+    """Applies the steps that the file lacks, inside the caller's transaction: all of them or none."""
     for step in missing_steps(db):
         step.apply(db)
         # Within the transaction of the steps: a file of half a step has the number of none.

@@ -1,4 +1,4 @@
-"""What the trainings of a run gave: in the search, and from scratch at its end."""
+"""The outcomes of a run's trainings: those of the search, and those from scratch at its end."""
 
 import dataclasses
 import json
@@ -15,14 +15,14 @@ _REFUSED = f"operator != 'seed' OR reason = '{BEYOND_MAX_PARAMS}'"
 
 
 class OutcomeTables:
-    """The tables of outcomes and retrainings, and of the layers that a training began with."""
+    """The tables of outcomes, retrainings, diagnoses, pictures and seeded layers."""
 
     def __init__(self, db: Database) -> None:
         """Reads from and writes to `db`."""
         self._db = db
 
     def add(self, individual: str, outcome: Outcome, *, seed: int, images: int, copied_from: str | None = None) -> None:
-        """Records what an evaluation gave: its own, or that of an individual which computes the same."""
+        """Records an outcome of the search: the individual's own, or copied from one that computes the same."""
         with self._db.transaction():
             self._add(Evaluation(individual, "validation", seed, images, outcome, copied_from))
 
@@ -36,11 +36,11 @@ class OutcomeTables:
         weights: str | None = None,
         on_rung: Outcome | None = None,
     ) -> None:
-        """Records a retraining from scratch; `weights` is where they lie, relative to the folder.
+        """Records a retraining from scratch; `weights` is their path, relative to the run's folder.
 
         A scored outcome holds `error` on the test split and, as far as they were measured, `FINAL_FIGURES`; its
-        diagnosis is kept, too. `on_rung` is what the same training gave the search on the top rung; where it failed it
-        is the search's failure alone.
+        diagnosis is kept, too. `on_rung` is the search's outcome of the same training on the top rung; a failure
+        is then recorded as the search's alone.
         """
         with self._db.transaction():
             if on_rung is not None:
@@ -53,7 +53,7 @@ class OutcomeTables:
                     self._db.insert("diagnoses", [(individual, seed, images, document)])
 
     def evaluations(self, split: str | None = None) -> tuple[Evaluation, ...]:
-        """The outcomes on `split` (all without it) in order of the individuals' acceptance, then by seed."""
+        """The outcomes on `split` ("validation" or "test", both for None) in order of acceptance, then by seed."""
         trained = self._db.rows(
             f"SELECT individual, split, seed, images, copied_from, {rows.OUTCOME} "
             "FROM outcomes JOIN individuals ON id = individual "
@@ -79,7 +79,7 @@ class OutcomeTables:
         return tuple(_retraining(*row) for row in retrained)
 
     def diagnoses(self) -> tuple[tuple[str, int, int, Diagnosis], ...]:
-        """What final trainings showed: individual, seed, images, diagnosis; in order of acceptance, then by seed.
+        """The (individual, seed, images, diagnosis) of every final training, in order of acceptance, then by seed.
 
         A run of an earlier gi kept none.
         """
@@ -100,9 +100,9 @@ class OutcomeTables:
         return dict(self._db.rows("SELECT sample, png FROM pictures"))
 
     def seeding(self, individual: str, split: str = "validation") -> Seeding | None:
-        """How the first training of an individual (full id) on `split` began; None where it had only its program.
+        """The layers that began with weights in an individual's (full id) first training on `split`; None for none.
 
-        Of one that computes what an earlier one does, it is that one's.
+        For a copied outcome they are those of the individual that was trained.
         """
         copied = self._db.row(
             "SELECT copied_from FROM outcomes WHERE individual = ? AND split = ? AND copied_from IS NOT NULL",
@@ -134,7 +134,7 @@ class OutcomeTables:
         )
 
     def refusals(self) -> tuple[FailureGroup, ...]:
-        """Refused tries by stage and reason: the variation's, and seed programs that the run has no use for.
+        """Refused tries by stage and reason: the variation's, and seed programs of too many parameters.
 
         `example` is the operator of the first.
         """

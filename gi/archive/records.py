@@ -1,4 +1,4 @@
-"""What the archive answers: frozen records."""
+"""The frozen records that the archive returns."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,9 @@ from gi.core.types import Edit, Outcome, Try
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """What a run is: its settings, and what made it. `reference` is the hypervolume's point, unscaled, once known.
+    """A run's settings, and the versions, machine, command and start (Unix seconds) that it was made with.
+
+    `reference` is the reference point of the hypervolume, unscaled, None before generation 0 has closed.
 
     `rungs` are the numbers of training samples that the trainings of each rung present, the lowest first.
     """
@@ -38,7 +40,7 @@ class RunRecord:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One place of a generation: who took it (None where every try was refused), and the tries."""
+    """One place of a generation: the id of the individual in it (None where every try was refused), and the tries."""
 
     generation: int
     slot: int
@@ -48,7 +50,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """An individual that went up to the rung of `images` samples, before `slot` of a generation was decided."""
+    """A promotion of an individual to the rung of `images` samples, before `slot` of the generation was decided."""
 
     generation: int
     slot: int
@@ -76,10 +78,10 @@ class Generation:
     """A closed generation: ids of the population that survived, best first, and of the front so far.
 
     `front` is all that nothing scored so far dominates, in order of acceptance (gi 0.1 cut it to a population);
-    `hypervolume` is its, and never falls.
+    `hypervolume` is that of `front`, and never falls.
     `random_state` names the random streams and the next ones to be drawn from; `cpu_s` is the run's total by then.
-    `ended` says that the search ended with it: nothing was bred any more, and what was under way ended first. `images`
-    are those of the rung that the front is of.
+    `ended` says that the search ended with it: no offspring were bred any more, and trainings under way were completed
+    first. `images` is the number of samples of the rung on which the front was measured.
     """
 
     number: int
@@ -121,12 +123,12 @@ class Retraining:
 
 @dataclass(frozen=True, slots=True)
 class FrontMember:
-    """A member of the front: its objectives as the search measured them, and what its final trainings gave.
+    """A member of the front: its objectives as the search measured them, and the results of its final trainings.
 
     `validation_errors` and `test_errors` are those of the final trainings by seed, `finals` the mean of each objective
     over them (the error on the validation split); all are empty where there was none, and a run of an earlier gi has no
-    validation errors. `excess` is how many decades it lies beyond the run's constraints by what it is judged by, 0 for
-    a feasible one. Errors are by the run's metric; `figures` holds accuracies and AUCs by name, one for each seed.
+    validation errors. `excess` is how many decades it lies beyond the run's constraints by `judged`, 0 for a
+    feasible one. Errors are by the run's metric; `figures` holds accuracies and AUCs by name, one for each seed.
     """
 
     id: str
@@ -141,7 +143,7 @@ class FrontMember:
 
     @property
     def judged(self) -> Mapping[str, float]:
-        """What members are compared by once the search has ended: the finals' means, the search's where none is."""
+        """The values by which members are compared after the search: means over final trainings, else the search's."""
         return {**self.values, **self.finals}
 
 
@@ -158,7 +160,7 @@ class FailureGroup:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """One edit on the way from the seed programs to an individual: whose edit, and what it brought from where."""
+    """One edit between the seed programs and an individual: the ancestor that it made, its generation, the edit."""
 
     individual: str
     generation: int
@@ -179,7 +181,7 @@ class RunSummary:
     """A run in figures. CPU seconds are those of the driver, the workers and everything they started.
 
     `training_cpu_s` is the part spent in training and measuring, retrainings included; `overhead_cpu_s` the rest.
-    Of the `evaluations` those `from_cache` were done by earlier runs; `cached` counts programs known in this run.
+    `from_cache` of the `evaluations` were done by earlier runs; `cached` counts programs equal to one of this run.
     `state` is what happened to it last (started, resumed, interrupted, finished); `generations` is the number of the
     last closed one (-1 before the first).
     """

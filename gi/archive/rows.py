@@ -23,7 +23,7 @@ def to_json(value: Any) -> str:
 
 
 def storable(text: str) -> str:
-    """`text` with what SQLite cannot hold (lone surrogates) spelled out."""
+    """`text` with lone surrogates, which SQLite cannot store, written as escapes."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
@@ -35,7 +35,7 @@ def origin_row(origin: Origin | None) -> OriginRow:
 
 
 def origin(row: Sequence[Any]) -> Origin | None:
-    """The origin that five columns stand for."""
+    """The origin in five columns, None where they are NULL."""
     return None if row[0] is None else Origin(*row)
 
 
@@ -75,10 +75,10 @@ def outcome(row: Sequence[Any]) -> Outcome:
 
 
 def objective_json(objective: Objective) -> dict[str, Any]:
-    """What of an objective decides a run's result; how it is printed does not."""
+    """The fields of an objective that decide a run's result, without those for printing."""
     return {name: getattr(objective, name) for name in _OBJECTIVE}
 
 
 def objective(stored: Mapping[str, Any], config: RunConfig) -> Objective:
-    """The objective of a run with these settings: printed as today, scored as then."""
+    """The objective of a run with these settings: the stored fields, and the others as this gi has them."""
     return dataclasses.replace(config.objective(stored["key"]), **stored)

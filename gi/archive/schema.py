@@ -34,7 +34,7 @@ def backup_file(path: Path) -> Path:
 
 
 def write_new(path: Path, fill: Callable[[sqlite3.Connection], None]) -> None:
-    """Writes a run file with what `fill` puts in.
+    """Creates a run file, whose tables `fill` fills.
 
     Under another name first: a process killed in here leaves no run file, never one that holds no run.
     """
@@ -90,7 +90,7 @@ def connect_reader(path: Path) -> sqlite3.Connection:
 
 
 def _as_of_today(db: sqlite3.Connection) -> sqlite3.Connection:
-    """`db`, or where it has an earlier format a copy in memory that took the steps since."""
+    """`db`; for an earlier format a copy in memory, brought to today's format."""
     if not missing_steps(db):
         return db
     copy = sqlite3.connect(":memory:", isolation_level=None)
@@ -116,7 +116,7 @@ def _inspected(db: sqlite3.Connection, path: Path) -> sqlite3.Connection:
 
 
 def fold_log(db: sqlite3.Connection) -> None:
-    """Makes the run file one file again; with readers about, the log simply stays."""
+    """Merges the write-ahead log into the run file; while there are readers the log stays."""
     try:
         db.execute("PRAGMA busy_timeout = 200")
         db.execute("PRAGMA journal_mode = DELETE")
@@ -126,7 +126,7 @@ def fold_log(db: sqlite3.Connection) -> None:
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turns what SQLite says about the file at `path` into one line for the user."""
+    """Raises SQLite's errors about the file at `path` as `ArchiveError` or `RunError`, one line for the user."""
     try:
         yield
     except sqlite3.DatabaseError as error:
@@ -184,7 +184,7 @@ def _damaged(path: Path, said: str) -> ArchiveError:
 
 
 def _way_back(path: Path) -> str:
-    """What to do where a copy lies beside the file; "" without one."""
+    """The advice to resume from the copy beside the file; "" without a copy."""
     known = path.name != BACKUP_NAME and backup_file(path).is_file()
     return f"`gi evolve --resume {path.parent}` goes back to the copy beside it." if known else ""
 

@@ -1,4 +1,4 @@
-"""The processes that took a run on, what each has used, and what happened to the run as a whole."""
+"""The sessions of a run, one for each process that started or resumed it, with their costs; the run's events."""
 
 import json
 import time
@@ -19,7 +19,7 @@ class SessionTables:
         self._db = db
 
     def begin(self, kind: str, command: Sequence[str]) -> None:
-        """Records that a process took the run on, inside the caller's transaction; `kind` is "started" or "resumed"."""
+        """Records a new session, inside the caller's transaction; `kind` is "started" or "resumed"."""
         self._add_event(kind, {"command": list(command)})
         self._db.execute(
             "INSERT INTO sessions (started, command, versions) VALUES (?, ?, ?)",
@@ -27,7 +27,7 @@ class SessionTables:
         )
 
     def set_cost(self, cpu_s: float, wall_s: float) -> None:
-        """Records what this process and all that it started have used so far."""
+        """Records the CPU and wall seconds that this process and all that it started have used so far."""
         with self._db.transaction():
             # A run has one writer: the last session is this process's.
             self._db.execute(
@@ -43,12 +43,12 @@ class SessionTables:
         return float(self._db.value("SELECT coalesce(sum(wall_s), 0) FROM sessions"))
 
     def add_event(self, kind: str, **detail: Any) -> None:
-        """Records something that happened to the run as a whole, now."""
+        """Records an event of the run as a whole, with the present time."""
         with self._db.transaction():
             self._add_event(kind, detail)
 
     def events(self) -> tuple[Event, ...]:
-        """What happened to the run as a whole, in order."""
+        """The events of the run as a whole, in order."""
         happened = self._db.rows("SELECT at, kind, detail FROM events ORDER BY id")
         return tuple(Event(at, kind, json.loads(detail)) for at, kind, detail in happened)
 

@@ -64,7 +64,7 @@ def main(control_fd: int) -> None:
 
 
 def preload() -> None:
-    """Imports what every worker needs, and takes it out of the garbage collector's sight."""
+    """Imports what every worker needs, and freezes it so that the garbage collector skips it."""
     importlib.import_module("torch")
     allow_torchvision()
     for module in PRELOAD:
@@ -132,7 +132,7 @@ def _fork(
 
 
 def _work(request: dict[str, Any], connection: socket.socket, scratch: Path) -> None:
-    """Closes the process off and calls the request's target with its end of the connection."""
+    """Confines and isolates the process, then calls the request's target with the connection."""
     os.chdir(scratch)
     tempfile.tempdir = str(scratch)  # the server has found a folder out of the worker's reach
     nothing = os.open(os.devnull, os.O_RDWR)
@@ -150,7 +150,7 @@ def _work(request: dict[str, Any], connection: socket.socket, scratch: Path) -> 
 
 
 def _reap(running: dict[int, _Running]) -> None:
-    """Tells the fate of every worker that ended, and ends what it left behind."""
+    """Reports every worker that ended, kills what it started and deletes its scratch folder."""
     while True:
         try:
             pid, status, usage = os.wait4(-1, os.WNOHANG)

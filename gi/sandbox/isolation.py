@@ -1,4 +1,4 @@
-"""What a worker process may reach beside its own memory: closed off in layers, right after the fork.
+"""Isolates a worker process in layers, right after the fork: from the network, files, and other processes.
 
 Each layer stops what another lets through: namespaces take the network away, Landlock every file but the interpreter's
 and the job's own, seccomp other processes and new programs. They add a few milliseconds to a fork. Where the system
@@ -40,7 +40,7 @@ _CUDA_READ = ("/proc/driver/nvidia", "/proc/devices", "/sys/module", "/sys/bus/p
 
 
 class IsolationError(Exception):
-    """A layer that was asked for is not to be had; the message names it and says why."""
+    """A required layer is not available; the message names it and gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Reach:
     writable: tuple[str, ...] = ()
 
     def also_writing(self, path: str) -> "Reach":
-        """These files and one more that may be written."""
+        """The same reach with one more writable path."""
         return Reach(self.readable, (*self.writable, path))
 
 
@@ -64,14 +64,14 @@ def chosen_isolation() -> Isolation:
 
 
 def cuda_reach() -> Reach:
-    """What CUDA reads and writes beside the interpreter's files. No GPU was there to try it on."""
+    """The files that CUDA reads and writes beside the interpreter's. Untested: no GPU was available."""
     return Reach(_CUDA_READ, tuple(str(path) for path in Path("/dev").glob("nvidia*")))
 
 
 def isolate(isolation: Isolation, reach: Reach, *, device: str = "cpu") -> dict[str, str]:
-    """Closes this process off, for good: each of `LAYERS` with "" where it holds, else why it does not.
+    """Isolates this process irrevocably; returns each of `LAYERS` with "" where it holds, else the reason.
 
-    Raises `IsolationError` where a layer is missing and `isolation` is "strict". Nothing happens with "off".
+    Raises `IsolationError` where a layer is missing and `isolation` is "strict". With "off" it does nothing.
     """
     missing = dict.fromkeys(LAYERS, "switched off")
     for name, close in _layers(reach, device) if isolation != "off" else ():
@@ -83,7 +83,7 @@ def isolate(isolation: Isolation, reach: Reach, *, device: str = "cpu") -> dict[
 
 
 def probed_layers() -> dict[str, str]:
-    """What `isolate` answers on this machine, found by a process that does nothing else."""
+    """The result of `isolate` on this machine, from a process that is started for it."""
     path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
     done = subprocess.run(
         [sys.executable, "-P", "-c", _PROBE],
@@ -153,7 +153,7 @@ def _new_namespaces() -> None:
 
 
 def _interpreter() -> set[str]:
-    """Where Python, its packages and gi itself lie. What else stands on the import path is the user's own."""
+    """The folders of Python, its packages and gi. Other entries of the import path are the user's own."""
     packages = {entry for entry in sys.path if Path(entry).name in ("site-packages", "dist-packages")}
     return {
         sys.prefix,

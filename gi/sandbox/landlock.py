@@ -32,10 +32,10 @@ def landlock_version() -> int:
 
 
 def restrict_files(*, readable: Iterable[Path], writable: Iterable[Path]) -> None:
-    """Leaves this process what is below `readable`, and below `writable` everything but execution.
+    """Restricts this process to reading below `readable`, and to everything but execution below `writable`.
 
-    Paths that do not exist are passed over. TCP, signals to other processes and abstract sockets go too, where the
-    kernel knows how. Needs `no_new_privs`. Raises `OSError`.
+    Paths that do not exist are passed over. TCP, signals to other processes and abstract sockets are denied as
+    well, where the kernel can. Needs `no_new_privs`. Raises `OSError`.
     """
     version = landlock_version()
     if not version:

@@ -1,4 +1,4 @@
-"""What a worker process may use, and the calls that hold it to that: Linux in full, others as far as they go."""
+"""Resource limits of a worker process: complete on Linux, elsewhere as far as the system has them."""
 
 import contextlib
 import ctypes
@@ -19,7 +19,7 @@ _OPEN_FILES = 256
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`memory_mb` counts from what the warm server has already mapped; `cpu_s` is None for a long-lived worker.
+    """`memory_mb` (MiB) comes on top of what the warm server has mapped; `cpu_s` is None for a long-lived worker.
 
     `device` matters because CUDA maps hundreds of gigabytes of addresses that it never touches.
     """

@@ -20,7 +20,7 @@ LARGEST_BYTES = 64 << 20
 
 
 class PeerGoneError(Exception):
-    """The other end closed, or sent what is no message."""
+    """The peer closed the connection, or sent bytes that are no message."""
 
 
 def send(connection: socket.socket, message: Any) -> None:

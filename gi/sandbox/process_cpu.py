@@ -13,7 +13,7 @@ _TICK_S = 1 / os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 0.01
 
 
 class Clock(Protocol):
-    """Tells CPU seconds; a test's may count what the workers report and nothing else."""
+    """A source of CPU seconds; a test's may count nothing but what the workers report."""
 
     def used_s(self, reported_by_workers_s: float = 0.0) -> float:
         """CPU seconds since the start."""
@@ -24,7 +24,7 @@ class CpuClock:
     """CPU seconds used since it was made, by this process, its children, theirs and all that ended below them.
 
     Read from /proc where there is one. Elsewhere only this process and its ended children are seen, and the caller
-    adds what its workers say of themselves; so it does with `workers_elsewhere`, which are on other machines.
+    passes what its workers report; likewise with `workers_elsewhere`, for workers on other machines.
     """
 
     def __init__(self, *, workers_elsewhere: bool = False) -> None:
@@ -44,7 +44,7 @@ class CpuClock:
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """What is used inside does not count."""
+        """Excludes the CPU seconds used inside."""
         before = self.used_s()
         yield
         self._start += self.used_s() - before

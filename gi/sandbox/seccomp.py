@@ -1,7 +1,7 @@
 """seccomp: system calls that a worker never needs fail, for this process and every thread of it (Linux).
 
 The filter is a program of the kernel's packet filter machine (BPF), assembled here: pyseccomp needs a library of the
-system, and looks for it with a compiler. What is denied answers EPERM, which Python and torch turn into an ordinary
+system, and looks for it with a compiler. A denied call fails with EPERM, which Python and torch turn into an ordinary
 exception; a process of another architecture's calls is killed, since its numbers mean other calls.
 """
 

@@ -67,7 +67,7 @@ class Exit:
 
 
 class _RequestFailedError(Exception):
-    """The server did not fork; the message says what is known of the reason."""
+    """The server did not fork a worker; the message is its last line on stderr, or the error."""
 
 
 class Child:
@@ -81,7 +81,7 @@ class Child:
         self.pid: int = self._read_status(time.monotonic() + START_LIMIT_S)["pid"]
 
     def kill(self) -> None:
-        """Kills the process and everything in its group; nothing where it has ended."""
+        """Kills the process and everything in its group; does nothing once it has ended."""
         with self._lock:
             if self._exit is not None or self._status.closed:
                 return
@@ -90,7 +90,7 @@ class Child:
                     kill(self.pid, signal.SIGKILL)
 
     def wait(self, timeout_s: float = 30.0) -> Exit:
-        """How it ended. Raises `TimeoutError`, or `ServerDied` where nobody can tell any more."""
+        """Waits for the end of the process. Raises `TimeoutError`, or `ServerDied` where the server has ended too."""
         if self._exit is None:
             record = self._read_status(time.monotonic() + timeout_s)
             with self._lock:
@@ -98,7 +98,7 @@ class Child:
         return self._exit
 
     def close(self) -> None:
-        """Kills the process if it still runs, and lets go of it."""
+        """Kills the process if it still runs, and closes the connection."""
         self.kill()
         with contextlib.suppress(TimeoutError, ServerDied, ValueError):
             self.wait()
@@ -133,7 +133,7 @@ class ForkServer:
         self._stderr: IO[bytes] | None = None
 
     def start(self) -> None:
-        """Starts the server without waiting until it is warm; nothing where it runs."""
+        """Starts the server without waiting until it is warm; does nothing while it runs."""
         with self._lock:
             self._ensure_running()
 

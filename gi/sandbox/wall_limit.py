@@ -1,7 +1,7 @@
-"""How long a worker may be silent, in time during which it and its driver ran.
+"""The limit on a worker's time to answer; time in which it or its driver was stopped does not count.
 
-A paused container, SIGSTOP and a debugger stop processes while the clock goes on. A limit that counts that time kills
-what did nothing wrong, and a run then decides otherwise than it would have.
+A paused container, SIGSTOP and a debugger stop processes while the clock goes on. A limit that counted that time
+would kill programs that did nothing wrong, and change what a run decides.
 """
 
 import contextlib

@@ -62,7 +62,7 @@ class WarmWorker:
         return self._called(args, ends=False)
 
     def last_call(self, *args: Any) -> Any:
-        """What `call` gives; the process ends with it, so that what it left behind there meets no later call."""
+        """As `call`; then the process ends, so that what the call left behind meets no later one."""
         return self._called(args, ends=True)
 
     def _called(self, args: tuple[Any, ...], *, ends: bool) -> Any:
@@ -112,7 +112,7 @@ class WarmWorker:
         return self._child
 
     def _epitaph(self, otherwise: str) -> str:
-        """How the child ended; lets go of it."""
+        """How the child ended, as a text; closes it."""
         child = self._child
         try:
             return child.wait(1.0).words if child is not None else otherwise
