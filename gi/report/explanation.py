@@ -20,7 +20,7 @@ _SHOWN_ROWS = 12  # of one side of a change: a borrowed class may have hundreds
 
 
 def explanation_text(explanation: Explanation, objective: Named = OBJECTIVES.__getitem__) -> Group:
-    """Each change with the decision on it and its measured effects; `objective` gives the run's of a key."""
+    """Each change with the decision on it and its measured effects; `objective` gives the run's objective of a key."""
     parts: list[RenderableType] = [heading(explanation)]
     if explanation.minimised_levels and explanation.dropped:
         parts += ["", _figures(explanation, objective)]

@@ -14,7 +14,7 @@ _LINED = 14
 
 
 def place_labels(axes: "Axes", labels: Sequence[tuple[str, tuple[float, float]]], *, color: str) -> list[str]:
-    """Puts each text beside its point (x, y), the first ones first; returns those for which there was room.
+    """Draws each text beside its point (x, y), in this order; returns the texts that there was room for.
 
     A label lies within the axes and covers neither another label nor a labelled point. The figure must have been laid
     out; what is placed here does not change that.
@@ -43,7 +43,7 @@ def _tries(axes: "Axes", text: str, point: tuple[float, float], color: str) -> I
                 text, point, xytext=(right * distance, up * distance), textcoords="offset points", ha=horizontal,
                 va=vertical, fontsize=8, family="monospace", color=color, arrowprops=arrow, parse_math=False,
             )  # fmt: skip
-            annotation.set_in_layout(False)
+            annotation.set_in_layout(False)  # else the axes would shrink to make room for it
             yield annotation
 
 

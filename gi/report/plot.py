@@ -117,7 +117,7 @@ def _add_colorbar(figure: "Figure", axes: "Axes", dots: "PathCollection") -> Non
 
 
 def _zero_at(points: Sequence[PlotPoint]) -> float:
-    """Where on the logarithmic axis no error at all is drawn: below every other one, at a tick that says 0%."""
+    """The place of an error of 0 on the logarithmic axis: below every other error, at a tick that says 0%."""
     return min((p.error for p in points if p.error > 0), default=_ERROR.least) / _BELOW
 
 

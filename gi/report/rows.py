@@ -7,7 +7,7 @@ Rows = Sequence[Mapping[str, Any]]
 
 
 def show_rows(answer: Mapping[str, Any], view: str | None) -> Rows:
-    """Of an individual its ancestors, its changes or, without one of these views, itself in one row."""
+    """The rows of an individual: its ancestors ("lineage"), its changes ("provenance"), else itself in one row."""
     if view == "lineage":
         return list(answer["lineage"])
     if view == "provenance":
@@ -16,7 +16,7 @@ def show_rows(answer: Mapping[str, Any], view: str | None) -> Rows:
 
 
 def corpus_rows(summary: Mapping[str, Any]) -> Rows:
-    """Of a corpus its blocks, or a row for each type, repository and licence, told apart by the column `by`."""
+    """The rows of a corpus: its blocks, or one for each type, repository and licence, named in the column `by`."""
     if "blocks" in summary:
         return list(summary["blocks"])
     parts = {"type": summary["types"], "repository": summary["repositories"], "licence": summary["licences"]}
@@ -24,7 +24,7 @@ def corpus_rows(summary: Mapping[str, Any]) -> Rows:
 
 
 def kernel_rows(answer: Mapping[str, Any]) -> Rows:
-    """Of a kernel those that it is kin to or near, told apart by the column `relation`."""
+    """The rows of a kernel: its children, parents and nearest kernels, named in the column `relation`."""
     kin = [
         {"relation": relation, "kernel": id_}
         for relation, key in (("child", "children"), ("parent", "parents"))

@@ -53,7 +53,7 @@ def fitted(content: RenderableType, width: int) -> RenderableType:
 
 
 def _least_width(cell: str) -> int:
-    """What a cell takes at the least: a figure such as 1.63% ± 0.20 is read in one piece, a sentence in words."""
+    """The least width of a cell: a figure such as 1.63% ± 0.20 is read in one piece, a sentence in words."""
     whole = _longest_line(cell)
     return whole if whole <= _SHORT else _longest_word(cell)
 

@@ -19,7 +19,7 @@ TRACKERS = ("mlflow", "tensorboard")
 
 
 class Tracker(Protocol):
-    """Where figures go."""
+    """An experiment tracker, which takes the figures of a run."""
 
     def begin(self, opened: Opened) -> None:
         """Starts to log a run, or goes on with one that was logged before."""
@@ -87,7 +87,7 @@ class TensorboardTracker:
         self._writer: Any = None
 
     def begin(self, opened: Opened) -> None:
-        """A session more writes a file more, which TensorBoard reads as one run."""
+        """Opens an event file for this session; TensorBoard reads those of one folder as one run."""
         self._writer = self._make_writer(log_dir=str(opened.folder / "tensorboard"))
         self._writer.add_text("settings", f"```json\n{json.dumps(opened.run.config.to_json(), indent=2)}\n```", 0)
 
@@ -105,7 +105,7 @@ class TensorboardTracker:
 class Tracked:
     """Takes a run's events as a callable, and gives their figures to a tracker; `close` it in the end.
 
-    A tracker that fails is told of once and left alone: a server that goes away must not cost hours of search.
+    A tracker that fails is reported once and not called again: a server that goes away must not cost hours of search.
     """
 
     def __init__(self, name: str, tracker: Tracker, tell: Callable[[str], None]) -> None:
@@ -156,7 +156,7 @@ def generation_figures(event: GenerationEnded, config: RunConfig) -> dict[str, f
 
 
 def final_figures(summary: RunSummary, config: RunConfig) -> dict[str, float]:
-    """What the final trainings of the front's best member gave in the mean; {} where there was none."""
+    """The mean errors over the final trainings of the front's best member; {} where there was none."""
     objectives = [config.objective(key) for key in config.objectives]
     if not summary.front:
         return {}

@@ -53,7 +53,7 @@ def _left_out_table(layers: Sequence[Mapping[str, str]]) -> Table:
 
 
 def _networks_table(files: Sequence[Mapping[str, Any]]) -> Table:
-    """The networks with what no channel was followed through, licence and origin."""
+    """The networks, with the operators that no channel was followed through, licence and origin."""
     networks = table("network", "layers", "kernels", "ends at", "licence", "origin", right=("layers", "kernels"))
     for file in files:
         networks.add_row(

@@ -1,4 +1,4 @@
-"""A run while it goes on: what its events say so far, as plain lines and as a panel that is drawn anew."""
+"""The display of a run that goes on: plain lines for its events, and a panel that is redrawn."""
 
 from gi.report.live.lines import event_line
 from gi.report.live.panel import run_panel

@@ -1,4 +1,4 @@
-"""The plain line that an event of a run is worth."""
+"""The plain lines that a display prints for the events of a run."""
 
 from collections.abc import Mapping
 
@@ -17,7 +17,7 @@ from gi.search.events import (
 
 
 def event_line(event: RunEvent, state: RunState) -> str:
-    """The line that an event is worth, "" for most; `state` has taken it already."""
+    """The line for an event, "" for most; `state` must have taken the event already."""
     match event:
         case Planned():
             return _plan_text(event)
@@ -36,7 +36,7 @@ def event_line(event: RunEvent, state: RunState) -> str:
 
 
 def _plan_text(plan: Planned) -> str:
-    """What the run is about to do, and how long that takes."""
+    """The planned programs and trainings, and the wall time that they are expected to take."""
     rungs = ", ".join(f"{count} on {count_text(images)} images" for images, count in plan.rungs)
     text = f"plan: {plan.programs} programs, trainings: {rungs}; {plan.final_trainings} final trainings"
     if plan.cpu_s is None:
@@ -85,7 +85,7 @@ _CHANGED_STOCK = (
 
 
 def _already_text(summary: RunSummary) -> str:
-    """What a run is that was finished before it was resumed."""
+    """The line for a resumed run that had finished already."""
     return (
         f"already finished: {summary.generations} generations, "
         f"{summary.evaluations} evaluations{cached_text(summary.from_cache)}, "
@@ -94,5 +94,5 @@ def _already_text(summary: RunSummary) -> str:
 
 
 def cached_text(count: int) -> str:
-    """How many trainings were not done, being known from earlier runs; "" for none."""
+    """The number of trainings whose outcomes the cache had, with its comma; "" for none."""
     return f", {count} from the cache" if count else ""

@@ -1,4 +1,4 @@
-"""The panel that shows a run on a terminal: made anew at every refresh, so that its clocks go on while nothing ends."""
+"""The panel that shows a run on a terminal: built anew at every refresh, so that its clocks go on between events."""
 
 import math
 import time
@@ -121,7 +121,7 @@ def _finals_bar(state: RunState) -> Table:
 
 
 def _bar(done: float | None, total: float, label: str) -> Table:
-    """A bar with its label; without `done` one that moves."""
+    """A progress bar with its label; it pulses for `done` None."""
     grid = Table.grid(padding=(0, 1))
     grid.add_column(max_width=_BAR_WIDTH)  # a narrow terminal takes from the bar, not from the words beside it
     grid.add_column(no_wrap=True)

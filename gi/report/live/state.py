@@ -1,4 +1,4 @@
-"""What the events of a run say so far, and how long the rest of it takes."""
+"""The state of a run's display, updated by its events, and the estimate of the time left."""
 
 import math
 import time
@@ -27,10 +27,10 @@ _TELLING = 0.05  # of the planned CPU seconds: what ended before is too little t
 
 
 class RunState:
-    """What a display says of a run, kept up to date from its events."""
+    """The figures that a display shows of a run, updated by its events."""
 
     def __init__(self) -> None:
-        """Nothing is known yet but when it started."""
+        """Starts the clock; all else comes with the events."""
         self.started = self.doing_since = time.monotonic()
         self.doing = ""
         self.opened: Opened | None = None
@@ -57,7 +57,7 @@ class RunState:
 
     @property
     def objectives(self) -> Sequence[Objective]:
-        """Those of the run; those that every run has before it is known."""
+        """The objectives of the run; before it is opened those that every run has."""
         return self.opened.run.objectives if self.opened else [OBJECTIVES[key] for key in ("error", "params", "time")]
 
     def take(self, event: RunEvent) -> None:
@@ -123,10 +123,10 @@ class RunState:
     # ------------------------------------------------------------------------------------------------- time left
 
     def left_s(self) -> float | None:
-        """The seconds that the rest of the run takes at the pace so far, None where nobody can tell yet.
+        """The expected wall seconds until the run ends, final trainings included; None while nothing tells them.
 
-        By what is left of the plan, or where there is none by the generations to come, as far as the budget goes; and
-        the final trainings.
+        They follow from the trainings left in the plan, or without a plan from the generations to come, and are bounded
+        by the budget.
         """
         now = time.monotonic()
         if self.retraining:
@@ -182,7 +182,7 @@ class RunState:
         return (time.monotonic() - self.retraining_at) / max(self.retrained, 1)
 
     def _wall_for_cpu(self) -> float | None:
-        """The wall seconds that a CPU second took since the first generation; None before anybody can tell."""
+        """The wall seconds that a CPU second took since the first generation; None while that is unknown."""
         if self.first_ended_at is None or self.ended_cpu_s <= self.first_cpu_s:
             return None
         return (self.ended_at - self.first_ended_at) / (self.ended_cpu_s - self.first_cpu_s)

@@ -1,4 +1,4 @@
-"""What the page of a run tells: plain JSON values out of its archive, in columns where there may be thousands."""
+"""The content of a run's page: plain JSON values from its archive, in columns where there may be thousands."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -34,7 +34,7 @@ def page_content(archive: Archive) -> dict[str, Any]:
         "facts": _facts(run, summary, len(place), is_written=archive.is_written),
         "individuals": {
             "id": [*place],
-            "generation": [*archive.individuals.generation_of().values()][: len(place)],
+            "generation": [*archive.individuals.generation_of().values()][: len(place)],  # read later, it may have more
             "parents": [[place[parent] for parent in parents.get(id_, ())] for id_ in place],
         },
         "axes": [*searched_axes(run, scored), *final_axes(archive, run, scored)],
@@ -89,7 +89,7 @@ def _members(run: RunRecord, front: Sequence[FrontMember], place: Mapping[str, i
 
 
 def _failed(evaluations: Sequence[Evaluation], place: Mapping[str, int]) -> dict[int, list[str]]:
-    """What failed of each individual, a line for each training."""
+    """The failed trainings of each individual by its number, a line each."""
     told: dict[int, list[str]] = {}
     for e in evaluations:
         if not isinstance(e.outcome, Scored):
@@ -103,18 +103,18 @@ def _group(group: Any) -> dict[str, Any]:
 
 
 def _data(archive: Archive) -> Mapping[str, Any]:
-    """What the run keeps of its data set."""
+    """The run's record of its data set; {} where an earlier gi kept none."""
     return next((e.detail for e in reversed(archive.sessions.events()) if e.kind == "data"), {})
 
 
 def _class_names(data: Mapping[str, Any]) -> list[str]:
-    """None where a run of an earlier gi kept none."""
+    """The names of the classes; [] where an earlier gi kept none."""
     names = data.get("class_names")
     return [*map(str, names)] if isinstance(names, list) else []
 
 
 def _made(data: Mapping[str, Any], run: RunRecord) -> list[list[Any]]:
-    """Tables on what made the run: its data, its settings, the versions and the machine."""
+    """Tables of the run's data, settings, versions and machine."""
     started = datetime.fromtimestamp(run.started).astimezone()
     run_rows = {"started": f"{started:%Y-%m-%d %H:%M %Z}", "command": " ".join(run.command), **run.machine}
     rungs = {"rungs": ", ".join(f"{images:,}" for images in run.rungs), "final trainings": f"{run.final_images:,}"}

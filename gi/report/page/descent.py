@@ -1,4 +1,4 @@
-"""Who descends from whom, by which operators, and where the lines of the front come from."""
+"""Descent in a run: ancestors, the operators of their edits, and the origins of the front's lines."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -43,14 +43,14 @@ def with_ancestors(ids: Sequence[str], parents: Mapping[str, Sequence[str]]) -> 
 def with_source(
     place: Mapping[str, int], front: set[str], behind: set[str], parents: Mapping[str, Sequence[str]]
 ) -> list[str]:
-    """Whose sources the page has: everybody's, or the front's, those of its seed programs, and the latest behind it."""
+    """The ids whose sources the page holds: all, or at most `MOST_SOURCES`, the front and its seed programs first."""
     if len(place) <= MOST_SOURCES:
         return [*place]
     return sorted(behind, key=lambda id_: (id_ not in front, id_ in parents, -place[id_]))[:MOST_SOURCES]
 
 
 def traced(front: Sequence[str], parents: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """The members whose lines are traced: in order, as far as their ancestors are not too many."""
+    """The members whose lines are traced: in order, while their ancestors stay within `MOST_TRACED`."""
     left = MOST_TRACED
     for id_ in front:
         ancestors = len(with_ancestors([id_], parents))

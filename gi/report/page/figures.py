@@ -1,4 +1,4 @@
-"""The figures of a run as the page draws them: an axis for each that was measured, and how they came down."""
+"""The figures of a run as the page draws them: an axis for each measured one, and their course by generation."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -53,7 +53,7 @@ def _axis(objective: Objective, key: str, title: str, values: list[float | None]
 
 def history(run: RunRecord, generations: Sequence[Generation], scored: Sequence[Evaluation]) -> dict[str, Any]:
     """Hypervolume and the front's best of each objective by closed generation, over the run's CPU seconds."""
-    values = {(e.individual, e.images): _values(e) for e in reversed(scored)}
+    values = {(e.individual, e.images): _values(e) for e in reversed(scored)}  # of several seeds the first one stays
     best = {o.key: [_best(o.key, g.front, g.images, values) for g in generations] for o in run.objectives}
     return {
         "number": [g.number for g in generations],

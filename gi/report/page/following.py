@@ -34,7 +34,7 @@ _IDLE_S = 30.0  # a browser opens connections that it may never use
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The run as it was read last: its content, numbered so that who has it can ask for what came after."""
+    """The run's content as it was last read; a browser that has this `version` is sent a later one alone."""
 
     version: int
     content: dict[str, Any]
@@ -68,14 +68,14 @@ class Followed:
         return Reading(version, content)
 
     def _state(self) -> list[tuple[int, int]]:
-        """What tells that the run file or its log was written to."""
+        """Time and size of the run file and of its log: one of them changes with every write."""
         path = run_file(self._folder)
         files = (path, path.with_name(f"{path.name}-wal"))
         return [(stat.st_mtime_ns, stat.st_size) for stat in (file.stat() for file in files if file.exists())]
 
 
 class _Server(ThreadingHTTPServer):
-    daemon_threads = True
+    daemon_threads = True  # a browser's idle connection must not hold up the end
 
     def __init__(self, followed: Followed, port: int) -> None:
         super().__init__((ADDRESS, port), _Handler)
@@ -97,6 +97,7 @@ class _Handler(BaseHTTPRequestHandler):
         followed = self.server.followed
         if refused:
             self._answer(HTTPStatus.FORBIDDEN, "text/plain", refused)
+        # In constant time: one that ends at the first wrong character tells how much of a guess is right.
         elif not hmac.compare_digest(token.encode(), self.server.token.encode()) or name not in ([""], ["content"]):
             self._answer(HTTPStatus.NOT_FOUND, "text/plain", "no such page: take the address that gi printed.")
         elif name == [""]:
@@ -109,8 +110,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(HTTPStatus.OK, "application/json", json_in_html(followed.reading.content))
 
     def _refusal(self) -> str:
-        """Why the request is not this page's own or its user's; "" where it is."""
+        """The reason to refuse a request that neither this page nor its user sent; "" to answer it."""
         own = [f"{name}:{self.server.server_port}" for name in (ADDRESS, "localhost")]
+        # All lines of the header: of two, another reader may take the other one.
         if self.headers.get_all("Host", []) not in [[host] for host in own]:
             return "this address is not this server's: take the one that gi printed."
         if self.headers.get_all("Origin", []) not in [[], *([f"http://{host}"] for host in own)]:

@@ -1,9 +1,8 @@
 """Writes the page: the template with the run's content, its style, its program and Plotly within.
 
-All that is foreign stands in one JSON document, which the program puts on the page as text. The page's own policy, too,
-lets it run no script but the two whose digests it names, and ask for nothing from anywhere (a followed page from
-where it came). Plotly's WebGL compiles its
-drawing loops ('unsafe-eval'), which no text of the run reaches.
+All foreign text is in one JSON document, which the page's program inserts as text. The page's Content-Security-Policy
+allows only the two scripts whose digests it names, and no request (a followed page may ask its own server). It has
+'unsafe-eval', since Plotly's WebGL compiles its drawing loops; no text of the run reaches these.
 """
 
 import base64
