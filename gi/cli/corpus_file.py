@@ -45,5 +45,5 @@ def fetch_missing_packages(stock: "Corpus") -> None:
     with Stages(sys.stderr) as progress:
         progress.start("the packages")
         add_packages(stock, cache_folder(), on_progress=progress, tell=left_out.append)
-    for line in left_out:
+    for line in left_out:  # once the bar has gone, into which they would be written
         tell(line)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from gi.cli.progress import Stages
     from gi.search.events import RunEvent
 
+# Read off the settings, so that a default is told once, and `--help` tells the one that holds.
 _DEFAULT: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(RunConfig)}
 
 
@@ -186,6 +187,7 @@ class _Watching:
         from gi.cli.progress import Progress
         from gi.report.tracking import Tracked, client_tracker
 
+        # Each once, however often it is named; a missing client is refused here, before anything is trained.
         self._tracked = [Tracked(name, client_tracker(name), tell) for name in dict.fromkeys(log_to)]
         self._progress = Progress(sys.stderr)
         self._bar = ExitStack()  # empty but while the corpus is built
@@ -245,6 +247,7 @@ def _parsed(*, objectives: str, index: str, image_size: str | None, **same: Any)
 
 
 def _was_given(ctx: click.Context, name: str) -> bool:
+    # click fills in defaults: a value alone does not tell whether somebody asked for it.
     return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
@@ -269,7 +272,7 @@ def _finish(run: "Run", form: Form) -> int:
         if nothing:
             tell(nothing)
     if summary.state == "interrupted":
-        return 130
+        return 130  # after the answer: what an interrupted run has counts
     return 1 if nothing else 0
 
 

@@ -185,6 +185,7 @@ def _zoo_written(
     for member in zoo.members:
         if member.note:
             tell(f"{member.id[:8]} {member.note}")
+        # A format that one network has no form in costs that file, and not the others.
         for kind, reason in member.reasons.items():
             tell(f"{member.id[:8]} cannot be written as {TITLES[kind]}: {reason}")
     if zoo.untrained:

@@ -251,7 +251,7 @@ def _bar() -> Any:
 
 def _shown(sources: "list[IndexSource]", bar: Any) -> "Iterator[IndexSource]":
     bar.start("index")
-    for number, source in enumerate(sources):
+    for number, source in enumerate(sources):  # a source is prepared when its turn comes, under its name in the bar
         bar(source.name, number, len(sources))
         yield source
 

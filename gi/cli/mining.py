@@ -80,7 +80,7 @@ def _predicted(
         layer, _, channel = index.kinship.channels(kernel)
         mined = mine(index, index.layer(layer).shape, depth=depth, k=k, seed=seed)
         probabilities = mined.probabilities(index, layer, channel)
-        own = int(mined.classes.labels(index.kernel(kernel)[None])[0])
+        own = int(mined.classes.labels(index.kernel(kernel)[None])[0])  # beside the prediction, which does not use it
         place = {"kernel": kernel, "class": None if own == NO_CLASS else own}
     else:
         given = _kernels(children)

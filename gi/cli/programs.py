@@ -122,7 +122,7 @@ def _offspring(variation: "Vary", text: str, edits: int, seed: int, number: int)
 
     rng, done, tries = stream(seed, "vary", number), tuple[Edit, ...](), 0
     for _ in range(edits):
-        result = variation([text], rng=rng, edit_shares=(1.0,))
+        result = variation([text], rng=rng, edit_shares=(1.0,))  # one edit a call: how many there are is the user's
         tries += len(result.tries)
         if isinstance(result, Refused):
             raise RunError(f"no offspring after {tries} tries; the last was refused: {_reason(result.tries)}.")

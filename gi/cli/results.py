@@ -29,7 +29,7 @@ def front(*, run: Path, plot: Path | None, top: int | None, form: Form) -> None:
     from gi.report import front_json, front_plot, nothing_feasible_text, print_front
 
     with Archive.open(run) as archive:
-        if plot is not None:
+        if plot is not None:  # first: what cannot be drawn is refused before an answer is printed
             front_plot(archive, plot)
         if form == "text":
             print_front(archive, top)

@@ -59,10 +59,11 @@ def harvest(
     failed = [answer for answer in answers if "error" in answer]
     for answer in failed:
         tell(answer["error"])
-    if form != "text" or len(failed) < len(answers):
+    if form != "text" or len(failed) < len(answers):  # an empty table would repeat the errors
         _print_harvests(answers, stock.path, form)
     if not failed:
         return 0
+    # All of them: the call was wrong. Some of them: a part of the work failed.
     return HarvestError.exit_status if len(failed) == len(answers) else 1
 
 

@@ -1,4 +1,4 @@
-"""What a worker says of its job, believed only as far as it can be true: the candidate could have written it."""
+"""Decodes a worker's answer on its job and checks every value: the candidate could have written it."""
 
 import math
 from collections.abc import Mapping
@@ -14,12 +14,12 @@ _MEASURED_AT_THE_END = (*_MEASURED, *FINAL_FIGURES)  # what a final training, sc
 
 
 def measured_names(split: str) -> tuple[str, ...]:
-    """What a worker measures of a network that is scored on `split`."""
+    """The names of the values that are measured of a network scored on `split`."""
     return _MEASURED_AT_THE_END if split == "test" else _MEASURED
 
 
 def told_outcome(answer: Mapping[str, Any], names: tuple[str, ...], cost: Cost) -> Outcome | None:
-    """The outcome that an answer stands for, with the values called `names` alone; None where it stands for none.
+    """The outcome in an answer, with the values called `names` alone; None for an answer that is not valid.
 
     An answer holds "values", finite and at least 0, or "failed": a stage, a reason and a detail, whose lengths are cut.
     """
@@ -35,7 +35,7 @@ def told_outcome(answer: Mapping[str, Any], names: tuple[str, ...], cost: Cost) 
 
 
 def is_amount(value: Any) -> bool:
-    """Whether it is a finite number of at least 0. JSON knows whole numbers that no float holds: they are none."""
+    """Whether it is a finite number of at least 0. JSON's integers that no float holds are refused."""
     try:
         return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= float(value) < math.inf
     except OverflowError:

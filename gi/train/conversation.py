@@ -1,4 +1,4 @@
-"""The driver's talk with one worker process of a job, which ends in what it was asked for or in a failure."""
+"""The driver's messages with one worker process of a job: each call returns what was asked for or raises."""
 
 import signal
 import time
@@ -27,10 +27,10 @@ class JobFailure(Exception):  # noqa: N818 (it is a value, on its way to one pla
 
 
 class Conversation:
-    """Messages to and from a `child` that runs a program: nothing that it sends is believed without a look.
+    """Messages to and from a `child` that runs a program: everything that it sends is checked.
 
     All of it may take `wall_limit_s`; `cpu_limit_s` is what the kernel lets the child use. Each method raises
-    `JobFailure` where the child fails or ends, `ServerDied` where nobody can tell.
+    `JobFailure` where the child fails or ends, `ServerDied` where the server cannot report it.
     """
 
     def __init__(self, child: Child, *, cpu_limit_s: float, wall_limit_s: float) -> None:
@@ -107,7 +107,7 @@ class Conversation:
         return self.cpu_s()
 
     def end(self) -> Exit:
-        """Ends the child; says how it ended, and what it used in all."""
+        """Kills the child; returns how it ended and its CPU seconds."""
         self._child.kill()
         return self._ended()
 

@@ -1,4 +1,4 @@
-"""What a trained network gets wrong, and how its loss came down: what its figures do not show."""
+"""The diagnosis of a trained network: its confusions, its worst mistakes, and the course of its loss."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -163,9 +163,9 @@ class JobEvaluation:
 
 @dataclass(slots=True)
 class _Spent:
-    """What a job's processes used by the kernel's account, filled in as they end, so that a failure has its cost.
+    """The cost of a job's processes by the kernel's account, updated as they end, so that a failure has its cost.
 
-    Beside it what the outputs showed.
+    It also holds the diagnosis of the outputs.
     """
 
     training: TrainingTime = field(default_factory=TrainingTime)
@@ -182,7 +182,7 @@ class _Spent:
             self.train_cpu_s = self.training.cpu_s or max(0.0, end.cpu_s - began)
 
     def measured(self, talk: Conversation, *, beside: bool) -> None:
-        """Beside another process it took no time of its own."""
+        """Adds a scoring process; one that ran `beside` another adds no wall time."""
         wall_s = self.wall_s
         self.measure_cpu_s += self._ended(talk).cpu_s
         self.wall_s = wall_s if beside else self.wall_s

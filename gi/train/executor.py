@@ -81,7 +81,7 @@ class LocalExecutor:
         return self._pool.submit(self._evaluate, job)
 
     def shutdown(self) -> None:
-        """Kills what is running and lets go of every process; what was not finished raises `CancelledError`."""
+        """Kills running jobs and closes every process; the futures of unfinished jobs raise `CancelledError`."""
         with self._lock:
             self._closed = True
             for child in self._live:

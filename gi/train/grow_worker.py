@@ -34,7 +34,7 @@ _CHAIN_IMAGES = 32  # of the probe, to see scales on
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is asked for; the fields are JSON values. `text` is the program whose convolutions are to be filled."""
+    """The order for a search, in JSON values. `text` is the program whose convolutions are to be filled."""
 
     text: str
     dataset: str
@@ -52,7 +52,7 @@ class Order:
 
 
 def search(order: dict[str, Any]) -> dict[str, Any]:
-    """What the search found and what it tried; the network that it filled goes to `order["weights"]`."""
+    """Runs the search; returns its result and what it tried, and writes the filled network to `order["weights"]`."""
     asked = Order(**order)
     batches = Batches(_opened(asked), "train", "cpu")
     start = cpu_s()
@@ -70,7 +70,7 @@ def search(order: dict[str, Any]) -> dict[str, Any]:
 
 
 def train_found(order: dict[str, Any]) -> dict[str, Any]:
-    """Trains what a search wrote to `order["weights"]`, and writes it there again."""
+    """Trains the network that a search wrote to `order["weights"]`, and writes it back there."""
     asked = Order(**order)
     dataset = _opened(asked)
     seed_everything(asked.seed, "weights")
@@ -165,7 +165,7 @@ def _set(module: nn.Conv2d | nn.Linear, weight: Tensor, bias: Tensor) -> None:
 
 
 def _trained(asked: Order, net: nn.Module, dataset: Dataset, batches: Batches, images: int) -> dict[str, Any]:
-    """Trains all of the network; its validation and test errors, and what it cost."""
+    """Trains all of the network; returns its validation and test errors and the cost."""
     steps = max(1, images // asked.batch_size)
     layout = fastest_layout(net, dataset.task, "cpu")
     seed_everything(asked.seed, "recipe")

@@ -36,7 +36,7 @@ from gi.train.start.wire import seeding_json
 
 @dataclass(slots=True)
 class _Told:
-    """What the driver hears beside the weights, filled in as the job goes on."""
+    """The facts that the driver is sent beside the weights, filled in as the job goes on."""
 
     built_params: int = 0
     macs: float = 0.0
@@ -108,7 +108,7 @@ def _trained_network(request: Request, told: _Told, connection: socket.socket) -
 
 
 def _parted(net: nn.Module, buffers: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """The state of a trained network: what it learned, and the buffers that are as they were built.
+    """A trained network's state in two parts: what it learned, and the buffers that did not change.
 
     Raises `CandidateError` for a state that holds anything but tensors.
     """
@@ -139,7 +139,7 @@ def _train(
 ) -> nn.Module:
     """The trained network: the given one, or its copy that started from donors and won its race.
 
-    What the parent has comes first: donors fill only convolutions that inherited nothing.
+    The parent's weights come first: donors fill only convolutions that inherited nothing.
     """
     size = min(request.settings.batch_size, request.num_samples)
     steps = max(1, request.job.images // size)
@@ -168,7 +168,7 @@ def _train(
 
 
 def _inherited(request: Request, net: nn.Module) -> Seeding:
-    """What the network took over from its parent; `UNSEEDED` for nothing."""
+    """Copies the parent's weights into the network; returns the layers that took some, `UNSEEDED` for none."""
     if request.job.inherit_from is None:
         return UNSEEDED
     start = cpu_s()

@@ -1,4 +1,4 @@
-"""What a network costs, as far as its process can tell: parameters and multiply-adds."""
+"""The cost of a network as its own process counts it: parameters and multiply-adds."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""What a network's answers are worth: figures of its outputs, worked out by the driver, where no program can interfere.
+"""Figures of a network's outputs, computed by the driver, where no program can interfere.
 
 Each figure takes the outputs (n, classes), float64, and labels (n,) of all samples, and is a share from 0 to 1.
 """

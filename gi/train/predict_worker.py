@@ -1,4 +1,4 @@
-"""Inside the worker: what a trained program's network gives for images."""
+"""Inside the worker: computes the outputs of a trained program's network for images."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the driver asks of its worker processes: the wire records between them, without torch."""
+"""The wire records of the driver's requests to its worker processes, without torch."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -27,7 +27,7 @@ class TrainingSettings:
 class Request:
     """One job, its paths absolute, as its training process gets it; the training may take `train_limit_s` CPU seconds.
 
-    There are `num_samples` training samples for the `task`; where they lie is told when the training begins. With
+    There are `num_samples` training samples for the `task`; their path is sent when the training begins. With
     `keep_constants` the answer has the buffers, too, that the training did not change.
     """
 
@@ -44,7 +44,7 @@ class ScoringRequest:
     """The network to build again for scoring: no labels, and no place where they lie.
 
     It gets images `batch_size` at a time, out of a memory of `shared_bytes`. One that is `timed` keeps the layout of
-    its weights, as who runs the program has it.
+    its weights, as a user who runs the program has it.
     """
 
     text: str

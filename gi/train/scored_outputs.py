@@ -34,7 +34,7 @@ _TOLERANCE = 1e-4  # of the largest output: the same sums of the same numbers, o
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answered:
-    """What the network was when it was built again, its outputs (n, classes) by split, and its time if it was taken."""
+    """The rebuilt network, its outputs (n, classes) by split, and its relative time, None where it was not timed."""
 
     built: RebuiltNetwork
     outputs: Mapping[SplitName, Outputs]
@@ -42,7 +42,7 @@ class Answered:
 
 
 def scored_splits(job: Job) -> tuple[SplitName, ...]:
-    """What a job is scored on: a final training on the validation split, too, and first."""
+    """The splits that a job is scored on: for a final training validation and test, else validation alone."""
     return ("validation",) if job.split == "validation" else ("validation", "test")
 
 
@@ -63,8 +63,8 @@ def untimed(job: Job, dataset: Dataset, config: RunConfig, learned: State, start
 def with_time(job: Job, dataset: Dataset, config: RunConfig, learned: State, start: Start) -> Answered:
     """The outputs and the time, from one process for each; the outputs of both are equal. Raises `JobFailure`.
 
-    So nothing is gained by knowing which of the two it is: a quick answer that is wrong is wrong where it is scored,
-    and another one there is none.
+    So a program gains nothing by telling the two apart: quick answers that are wrong either count, or differ and fail
+    the job.
     """
     request = scoring_request(job, dataset, config, timed=True)
     normalise = normaliser(dataset.mean, dataset.std)

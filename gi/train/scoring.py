@@ -10,7 +10,7 @@ from gi.train.shown_images import samples_at_once
 
 
 def outputs(net: nn.Module, batches: Batches, *, layout: torch.memory_format = torch.contiguous_format) -> Tensor:
-    """What the network, put into evaluation mode, gives for all samples: (n, classes), float64, on the CPU.
+    """The network's outputs in evaluation mode for all samples: (n, classes), float64, on the CPU.
 
     Raises `CandidateError` for another shape, and for what is not finite.
     """

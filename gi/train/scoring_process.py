@@ -28,7 +28,7 @@ _MOST_SHOWN_BYTES = 4 << 20
 
 @dataclass(frozen=True, slots=True)
 class RebuiltNetwork:
-    """What a process says of the network that it built again: its multiply-adds, its state's names in order."""
+    """A process's own account of the network that it rebuilt: multiply-adds, and its state's names in order."""
 
     macs: float
     names: tuple[str, ...]
@@ -37,7 +37,7 @@ class RebuiltNetwork:
 class ScoringProcess:
     """A process that answers images with the outputs of its network. Its methods raise `JobFailure`.
 
-    What it is shown lies in memory of its own, which another process that is timed beside it does not reach.
+    Images reach it through a memory of its own, which another process that is timed beside it cannot read.
     """
 
     def __init__(self, talk: Conversation, request: ScoringRequest, images: ShownImages) -> None:
@@ -49,7 +49,7 @@ class ScoringProcess:
         self.classes = request.task.num_classes
 
     def take(self, learned: State) -> RebuiltNetwork:
-        """Has the network, which a program built, take what it learned."""
+        """Has the process load the learned state into its network, after names, dtypes and shapes were compared."""
         expected = self._told.get("state")
         if not isinstance(expected, list) or not is_amount(self._told.get("macs")):
             raise no_valid_answer("a count")
@@ -74,12 +74,12 @@ class ScoringProcess:
         return logits
 
     def spent_s(self) -> float:
-        """The seconds that it has used so far: of its CPU by the kernel's account, else by the clock on the wall."""
+        """The seconds used so far: CPU seconds by the kernel's account, wall seconds on another device."""
         return self._talk.resting_cpu_s() if self._request.device == "cpu" else self._talk.wall_s
 
 
 def scoring_request(job: Job, dataset: Dataset, config: RunConfig, *, timed: bool) -> ScoringRequest:
-    """What a process needs to build a network again and to be shown images."""
+    """The request to rebuild a job's network, with the size of the memory for its images."""
     shape = dataset.task.input_shape
     size = min(config.batch_size, dataset.num_train) if timed else samples_at_once(*shape[1:])
     most = size * max(1, _MOST_SHOWN_BYTES // _bytes(size, shape)) if timed else size

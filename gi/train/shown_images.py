@@ -1,4 +1,4 @@
-"""Memory in which the driver shows images to a process that scores: what was not shown yet, nobody there can know."""
+"""Shared memory in which the driver shows images to a scoring process; one that was not shown cannot be read there."""
 
 import mmap
 import os

@@ -1,4 +1,4 @@
-"""What a training process sends back: tensors by name as safetensors, checked, counted and written anew.
+"""The state that a training process sends back: tensors by name as safetensors, checked, counted and rewritten.
 
 The bytes come from a process that ran a program, and go to another one that runs it again. What the program learned
 could travel in everything that is not looked at, and then nobody would count it. So they are parsed, compared with what
@@ -80,7 +80,7 @@ def written_state(state: State) -> bytes:
 
 
 def misfit(state: State, expected: Sequence[Any]) -> str:
-    """What does not fit a network whose tensors are `expected`, each as [name, torch's dtype, shape]; "" for nothing.
+    """Why a state does not fit a network whose tensors are `expected`, [name, torch's dtype, shape]; "" where it does.
 
     Buffers that no training changed may be missing.
     """
@@ -98,10 +98,10 @@ def misfit(state: State, expected: Sequence[Any]) -> str:
 
 
 def num_learned(state: State) -> int:
-    """How many values the training set, at least: equal tensors count once, since a network may share them.
+    """The least number of values that the training set: equal tensors count once, since a network may share them.
 
-    Running statistics are none, as far as they can be that: both of them, one value a channel, no variance below 0, and
-    no more of them than of the other values.
+    Running statistics do not count, as far as tensors can be such: both of them, one value a channel, no variance below
+    0, and no more of them than of the other values.
     """
     statistics = {name for prefix in _normalisations(state) for name in (f"{prefix}{_MEAN}", f"{prefix}{_VARIANCE}")}
     counters = {n for n, tensor in state.items() if n.rpartition(".")[2] == _COUNT and tensor.shape == ()}
@@ -111,7 +111,7 @@ def num_learned(state: State) -> int:
 
 
 def _normalisations(state: State) -> list[str]:
-    """What stands before the names of running statistics."""
+    """The prefixes of the names of running statistics."""
     prefixes = [name.removesuffix(_MEAN) for name in state if name.rpartition(".")[2] == _MEAN]
     return [p for p in prefixes if _are_statistics(state[f"{p}{_MEAN}"], state.get(f"{p}{_VARIANCE}"))]
 

@@ -78,7 +78,7 @@ class TimedBatches:
         return {split: np.zeros((len(part), classes)) for split, part in self._pixels.items() if split != "train"}
 
     def pixels(self, window: Window) -> Pixels:
-        """What is shown of a window (n, c, h, w)."""
+        """The pixels of a window, (n, c, h, w) uint8."""
         return np.concatenate([self._of_batch(batch) for batch in window])
 
     def _shuffled(self, items: Sequence[Item]) -> list[Item]:
@@ -98,7 +98,7 @@ class TimedBatches:
             yield Batch(split, rows, np.arange(self.size - len(rows)) % training)
 
     def _of_training(self, number: int) -> Iterator[Batch]:
-        """So many batches of training samples, in an order that nobody knows; once all were shown, with noise."""
+        """Batches of training samples in a random order that no program knows; once all were shown, with noise."""
         count = len(self._pixels["train"])
         order = self._rng.permutation(count) if number > 0 else np.arange(0)
         for k in range(number):

@@ -28,7 +28,7 @@ Normalise = Callable[[Pixels], Images]
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """A network's time as a ratio to the reference network's, and what it answered for each window on the way.
+    """A network's time as a ratio to the reference network's, and its outputs for each window that was timed.
 
     The last windows had `at_once` batches.
     """
@@ -66,7 +66,7 @@ class _Costs:
 
 
 class _Asked:
-    """A process by what its answers cost; whatever it does between two of them is a part of the second one's."""
+    """Measures what a process's answers cost; what it does between two of them counts to the second."""
 
     def __init__(self, process: ScoringProcess) -> None:
         self._process = process

@@ -1,4 +1,4 @@
-"""The driver's side of a training: what the process may see, what it sends back, and what that is worth."""
+"""The driver's side of a training: the files that the process may read, and the checks of what it sends back."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ _LARGEST_SHARE = 1 / 2  # of the process's memory: it holds what it sends twice
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trained:
-    """What a training gave: what the network learned, and on demand the other buffers of its state.
+    """The result of a training: the learned state of the network, and on demand its constant buffers.
 
     `losses` are those before each step, of a final training only, by its word; no value of a score comes from them.
     `params` is the number of values that it learned, `built_params` that of the network as it was built, `macs` its
@@ -48,7 +48,7 @@ class TrainingTime:
 
 
 def training_files(dataset: Dataset) -> tuple[str, ...]:
-    """What a training reads of a data set: neither the images nor the labels of the other splits."""
+    """The files of a data set that a training reads: no images and no labels of the other splits."""
     names = ("dataset.json", "train_images.npy", "train_labels.npy")
     return tuple(str((dataset.path / name).absolute()) for name in names)
 

@@ -34,10 +34,10 @@ class Keys(Protocol):
 
 
 class CachedExecutor:
-    """A `seams.Executor` that has another one do only what the cache does not know yet.
+    """An `Executor` that passes to another one only the jobs whose outcomes the cache does not know.
 
-    What comes from the cache is `cached`: equal to what the training would give, with the cost that it had when it was
-    done. Weights that a job asks for are kept and given with its outcome. Close it with `shutdown`.
+    An outcome from the cache is marked `cached`; it equals that of the training, and has the cost that this had when it
+    was done. Weights that a job asks for are kept and given with its outcome. Close it with `shutdown`.
     """
 
     def __init__(self, executor: Executor, cache: OutcomeCache, keys: Keys) -> None:
@@ -62,7 +62,7 @@ class CachedExecutor:
         return future
 
     def shutdown(self) -> None:
-        """Ends the other executor, then lets go of the cache."""
+        """Shuts the other executor down, then closes the cache."""
         self._executor.shutdown()
         self._cache.close()
 
@@ -90,7 +90,7 @@ class CachedExecutor:
 
 
 def _weights(path: str | None) -> bytes | None:
-    """What a training left at `path`; None where it was to leave nothing, or more than is kept."""
+    """The weights that a training wrote to `path`; None without a path, and for more bytes than the cache keeps."""
     with contextlib.suppress(OSError):
         if path is not None and Path(path).stat().st_size <= LARGEST_BYTES:
             return Path(path).read_bytes()
@@ -110,7 +110,7 @@ def written_outcome(outcome: Outcome) -> str:
 
 
 def read_outcome(answer: str, job: Job) -> Outcome | None:
-    """What `written_outcome` wrote of such a job, checked like a worker's answer: the file may be somebody else's."""
+    """The outcome that `written_outcome` wrote of a job, checked like a worker's answer: the file may be foreign."""
     try:
         stored = json.loads(answer)
         cost = decoded(Cost, stored["cost"])

@@ -1,4 +1,4 @@
-"""What the outcome of a training depends on, as one key: equal keys stand for trainings that give the same.
+"""One key for all that a training's outcome depends on: trainings of equal keys have equal outcomes.
 
 The program counts by its normal form, whose digest is an individual's id, and not by its fingerprint: that is equal,
 too, for programs that define their layers in another order, which then begin with other random weights. A run's
@@ -51,9 +51,9 @@ class OutcomeKeys:
         self._shared = _shared(dataset, config) if dataset.digest else None
 
     def key(self, job: Job) -> str | None:
-        """The key of a job; None for one whose outcome depends on more than is known of it here.
+        """The key of a job; None where its outcome depends on more than a key holds.
 
-        So it is with a training that starts from other networks' weights, and with a text that is no program.
+        That is a training that starts from other networks' weights, or a text that is no program.
         """
         if self._shared is None or job.inherit_from is not None:
             return None

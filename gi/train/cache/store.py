@@ -70,7 +70,7 @@ class OutcomeCache:
         self._open()
 
     def get(self, key: str) -> KeptOutcome | None:
-        """What was put in under this key; None for nothing, and where that has changed since."""
+        """The outcome stored under this key; None where there is none, and where its digest does not fit."""
         with self._lock:
             row = self._tried(lambda db: db.execute(_GET, (key,)).fetchone(), None)
             if row is None or row[2] != _digest(key, row[0], row[1]):
@@ -86,22 +86,22 @@ class OutcomeCache:
                 self._tried(lambda db: _put(db, key, kept), None)
 
     def usage(self) -> CacheUsage:
-        """What the file holds; nothing where it cannot be read."""
+        """The number and the bytes of the stored outcomes; zeros where the file cannot be read."""
         with self._lock:
             return self._tried(_usage, CacheUsage(0, 0, 0, DEFAULT_LIMIT_BYTES))
 
     def clear(self) -> bool:
-        """Forgets every outcome; whether that could be written."""
+        """Deletes every outcome; returns whether the file could be written."""
         with self._lock:
             return self._can_write and self._tried(_clear, False)
 
     def set_limit(self, limit_bytes: int) -> bool:
-        """Bounds the file from now on, and puts out what is beyond; whether that could be written."""
+        """Sets the bound of the file and deletes what is beyond; returns whether the file could be written."""
         with self._lock:
             return self._can_write and self._tried(lambda db: _set_limit(db, limit_bytes), False)
 
     def close(self) -> None:
-        """Lets go of the file; asked afterwards the cache knows nothing."""
+        """Closes the file; afterwards the cache knows nothing."""
         with self._lock:
             if self._db is not None:
                 self._db.close()

@@ -96,7 +96,7 @@ def _try(address: str) -> None:
 
 
 def _refuse_unreachable(address: str) -> None:
-    """Ray would try for minutes, or for ever, where nobody answers."""
+    """Raises `ConfigError` for an address that does not answer: Ray would try for minutes, or for ever."""
     try:
         parts = urlsplit(address if "://" in address else f"//{address}")
         host, port = parts.hostname, parts.port or (_CLIENT_PORT if parts.scheme == "ray" else None)

@@ -115,7 +115,7 @@ class RayExecutor:
         return future
 
     def shutdown(self) -> None:
-        """Kills what is running and gives all slots back; what was not finished raises `CancelledError`."""
+        """Kills running jobs and gives all slots back; the futures of unfinished jobs raise `CancelledError`."""
         self._closed = True
         for slot in self._slots:
             slot.kill()

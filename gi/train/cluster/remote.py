@@ -41,7 +41,7 @@ class RemoteSlot:
         return self._install()
 
     def evaluate(self, job: Job, parent: Any | None) -> Delivery:
-        """What a job gave. `parent` refers to the weights that it starts from. Raises `SlotLostError`, `GiError`."""
+        """Runs a job; `parent` refers to the weights that it starts from. Raises `SlotLostError`, `GiError`."""
         delivery: Delivery = self._called("evaluate", job, parent)
         return delivery
 

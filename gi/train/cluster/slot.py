@@ -29,7 +29,7 @@ from gi.train.version import TRAINER_VERSION
 
 @dataclass(frozen=True, slots=True)
 class Equipment:
-    """What a slot needs to evaluate the jobs of a run."""
+    """The settings with which a slot evaluates the jobs of a run."""
 
     config: RunConfig
     gate: Gate
@@ -41,7 +41,7 @@ class Equipment:
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """What a slot says when it is ready: its node's name, which layers of isolation that lacks, and why."""
+    """A ready slot's report: its node's name, and the layers of isolation that the node lacks, with reasons."""
 
     node: str
     missing_layers: Mapping[str, str]

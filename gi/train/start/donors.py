@@ -33,7 +33,7 @@ def raced(
     layout: torch.memory_format,
     kept: Collection[str] = (),
 ) -> tuple[Entrant, Seeding]:
-    """The entrant to train on with, trained for as many rows of `order` as it has losses, and what was tried.
+    """The winner of the race, trained for as many rows of `order` as it has losses, and the seeding that was tried.
 
     `donors` is a pack (`gi.kernels.donors.pack`); the layers `kept` have weights already, which stay. A network that
     cannot be copied or followed is left as it is.
@@ -65,7 +65,7 @@ def raced(
 
 
 def read_out(entrant: Entrant, images: Tensor, labels: Tensor, *, layout: torch.memory_format) -> None:
-    """Fits the last dense layer of a network whose donors won: its features are there before the layer knows them."""
+    """Fits the last dense layer of a network whose donors won: its features are trained before that layer is."""
     try:
         with torch.random.fork_rng(devices=[]):
             fitted = fit_readout(entrant.net, images.contiguous(memory_format=layout), labels, entrant.recipe.loss)
@@ -86,7 +86,7 @@ def _forget(optimizer: torch.optim.Optimizer, layer: nn.Module) -> None:
 
 
 def lacks_weights(net: nn.Module, kept: Collection[str]) -> bool:
-    """Whether donors may have something for a network whose layers `kept` have weights already."""
+    """Whether a network has convolutions for donors to fill beside the layers `kept`, which have weights already."""
     return not kept or not _convolutions(net) <= set(kept)
 
 

@@ -1,4 +1,4 @@
-"""How a training began, as a worker tells it and as the driver reads it: without torch, and trusting nothing."""
+"""The wire form of a training's seeding: written by a worker, read and checked by the driver, without torch."""
 
 from math import isfinite
 from typing import Any
