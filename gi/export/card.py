@@ -49,7 +49,7 @@ def errors_text(archive: Archive, subject: Subject) -> str:
     lines = ["| split | what for | wrong answers |", "| --- | --- | --- |", *table, ""]
     if count:
         named = f"seed{'s' if count > 1 else ''} {', '.join(map(str, seeds))}"
-        by = f", {named}" if len(seeds) == count else ""
+        by = f", {named}" if len(seeds) == count else ""  # of a minimised program the run keeps no retrainings
         each = f"{count} trainings from scratch{by}: mean ± deviation" if count > 1 else f"1 training from scratch{by}"
         first = (
             f" The weights are those of the first one: test error {subject.test_errors[0]:.2%}." if count > 1 else ""
@@ -70,6 +70,7 @@ def licences(subject: Subject) -> tuple[str, ...]:
 def _metadata(subject: Subject, dataset: Dataset) -> str:
     # Each value as JSON, which YAML reads as it is whatever a name holds.
     known = licences(subject)
+    # The Hub's field holds one licence: several are listed in the text, and are "other" to it.
     licence = known[0].lower() if len(known) == 1 and known[0] in _HUB_LICENCES else _OTHER_LICENCE
     metrics = [
         {"type": "accuracy", "name": f"accuracy ({split})", "value": round(1 - sum(errors) / len(errors), 6)}

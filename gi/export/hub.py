@@ -98,6 +98,7 @@ def export_zoo(
         )
     dataset = run_dataset(config)
     refuse_replacing(folder, (), names=("README.md",), force=force)
+    # What is to be refused is refused before the first member is written.
     for subject in trained:
         refuse_replacing(folder / subject.id[:8], kinds, force=force)
         gate.require(subject.text, config.entry, f"program {subject.id[:8]}")
@@ -112,7 +113,7 @@ def export_zoo(
         files.append(companion)
     left_out = [subject.id for subject in subjects if not subject.weights]
     text = _index_text(archive, dataset, [subject for _, subject in written], members, left_out, companion)
-    write_whole(files[0], text.encode())
+    write_whole(files[0], text.encode())  # last: a README that is there lists folders that are there
     return Zoo(folder, tuple(files), tuple(members), tuple(left_out))
 
 
@@ -124,7 +125,7 @@ def refuse_replacing(
         raise ConfigError(f"{folder} is a file: name a folder.")
     for name in (*names, *(f"model{SUFFIXES[kind]}" for kind in kinds)):
         path = folder / name
-        if (path.exists() or path.is_symlink()) and not force:
+        if (path.exists() or path.is_symlink()) and not force:  # a link to nowhere would be written through
             raise ConfigError(f"{path} exists: pass --force to replace it, or name another folder.")
 
 

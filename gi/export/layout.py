@@ -21,6 +21,7 @@ from gi.source.tree.statements import delete_statements
 from gi.source.tree.tree import parse
 
 LINE_LENGTH = 120
+# With a target: without one Black guesses it from the newest syntax in the file.
 _MODE = black.Mode(line_length=LINE_LENGTH, target_versions={TargetVersion.PY311})
 
 

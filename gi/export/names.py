@@ -106,6 +106,7 @@ def _replacements(source: Source, new: dict[str, str]) -> Iterator[Replacement]:
             yield source.replace(node, new[node.id])
         elif isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name in new:
             start, end = source.bytes_of(node)
+            # A definition's name has no position of its own in `ast`: it stands behind the keyword.
             keyword = re.match(rb"\w+\s+", source.data[start:end])
             at = start + (keyword.end() if keyword else 0)
             yield Replacement(at, at + len(node.name.encode()), new[node.name])

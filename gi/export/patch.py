@@ -56,6 +56,7 @@ def write_patch(archive: Archive, subject: Subject, out: Path, *, force: bool = 
 
 def _own_file(archive: Archive) -> Program:
     """The user's file that a run started from."""
+    # Of gi's own programs no original bytes are kept.
     seed = next((seed for seed in archive.seeds() if seed.original is not None), None)
     if seed is None:
         raise ConfigError("--patch: the run started from gi's own programs; `gi evolve MODEL.py` starts from a file.")

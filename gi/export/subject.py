@@ -76,9 +76,10 @@ def individual_subject(archive: Archive, id_: str) -> Subject:
 
 def _measured(run: RunRecord, trained: Sequence[Retraining]) -> tuple[int, float] | None:
     """The seed and the test error of the first final training; None where it began with the kernels of an index."""
+    # The file trains on the CPU, from PyTorch's own start: it could not give that error again.
     if run.config.index is not None or run.config.device != "cpu":
         return None
-    whole = (r for r in trained if r.images == run.final_images)
+    whole = (r for r in trained if r.images == run.final_images)  # as many as the file trains on
     return next(((r.seed, wrong) for r in whole if (wrong := r.wrong_on_test) is not None), None)
 
 

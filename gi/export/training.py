@@ -51,6 +51,7 @@ def training_text(
         # The one scheduler of torch that takes the loss; an own subclass is recognised by its base's name.
         "plateau": "ReduceLROnPlateau" in mentioned,
         "timed": "ReduceLROnPlateau" not in mentioned,
+        # The one optimizer of torch that needs a closure: it evaluates the loss several times a step.
         "searches": "LBFGS" in mentioned,
         "steps": "LBFGS" not in mentioned,
         "fused": recipe.is_fused,
@@ -66,6 +67,7 @@ def training_text(
     }
     text = chosen_lines(resource("program.py.txt"), {name for name, is_so in holds.items() if is_so})
     text = text.replace("Net()", plain_entry_call(entry))
+    # Another entry may be a call or a factory, which names no type.
     if entry != "Net":
         text = text.replace("-> Net", "-> torch.nn.Module").replace("net: Net", "net: torch.nn.Module")
     return text

@@ -32,6 +32,7 @@ def without_attribute_biases(tree: cst.Module, names: Names) -> Rewrite:
         if once and defined and isinstance(call, cst.Call) and has_bias(call, names) and _is_norm(layers, norm, names):
             steps.append(("unbias", layer, norm))
     for _, layer, _ in steps:
+        # Looked up in each new tree: LibCST finds nodes by identity, and a replacement copies those above it.
         call = _current(tree, layer)
         assert isinstance(call, cst.Call)
         replaced = tree.deep_replace(call, unbiased_call(call))

@@ -43,6 +43,7 @@ def as_functions(tree: cst.Module, names: Names) -> Rewrite:
                 continue
             without = cst.ensure_type(tree.deep_remove(statement), cst.Module)
             made = _called(without, called, f"{module}.{kind[layer]}", built.args)
+            # From the beginning: the statements in hand belong to the tree before.
             return as_functions(made, names)
     return Rewrite(tree)
 

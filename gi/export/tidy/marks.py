@@ -16,7 +16,7 @@ _MARK = re.compile(r"  #@(\d+)$")
 def marked(text: str, origins: Sequence[LineOrigin]) -> str:
     """The text with the index of its origin in a comment at the end of each line that can have one."""
     lines = python_lines(text)
-    if len(lines) != len(origins) or "#@" in text:
+    if len(lines) != len(origins) or "#@" in text:  # a comment of the text's own would be read as a mark
         return text
     within = _lines_that_go_on(text)
     known = [o.origin is not None and line.strip() != "" for o, line in zip(origins, lines, strict=True)]
@@ -25,6 +25,7 @@ def marked(text: str, origins: Sequence[LineOrigin]) -> str:
         for at, (line, is_known) in enumerate(zip(lines, known, strict=True))
     ]
     made = "\n".join([*rows, ""])
+    # A comment must not change the program; where it would, origins are found by the lines' text instead.
     return made if ast.dump(ast.parse(made)) == ast.dump(ast.parse(text)) else text
 
 

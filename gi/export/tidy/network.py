@@ -84,6 +84,7 @@ def order_of_use(tree: cst.Module) -> list[str]:
         return []
     visitor = _Calls()
     forward.visit(visitor)
+    # With branches and loops the order in the text is not that of the calls.
     return [] if visitor.has_branches else list(dict.fromkeys(visitor.called))
 
 

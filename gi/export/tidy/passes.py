@@ -19,6 +19,7 @@ from gi.source.tree.imports import imported
 from gi.source.tree.tree import parse
 
 PASSES: Sequence[TidyPass] = (
+    # First: the passes on chains of layers read a network that is one literal.
     SEQUENTIAL_LITERAL,
     USUAL_ARGUMENTS,
     IDLE_LAYERS,

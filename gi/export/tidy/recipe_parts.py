@@ -26,6 +26,7 @@ def without_names_for_none(tree: cst.Module, _: Names) -> Rewrite:
         if pair is None or not isinstance(pair[0], cst.Name) or not m.matches(pair[1], m.Name("None")):
             continue
         element = m.Element(m.Name(pair[0].value))
+        # Once where it is assigned and once in the return: a name that is read elsewhere has to stay.
         if len(m.findall(recipe, m.Name(pair[0].value))) == 2 and len(m.findall(last, element)) == 1:
             body.remove(statement)
             inlined = m.replace(last, element, lambda node, _: node.with_changes(value=cst.Name("None")))
@@ -44,7 +45,7 @@ def torchvision_where_it_is_used(tree: cst.Module, _: Names) -> Rewrite:
         return Rewrite(tree)
     plain = [s.with_changes(leading_lines=[]) for s in moved]
     body = list(recipe.body.body)
-    at = 1 if recipe.get_docstring() is not None else 0
+    at = 1 if recipe.get_docstring() is not None else 0  # a docstring is one as the first statement only
     inside = recipe.with_changes(body=recipe.body.with_changes(body=[*body[:at], *plain, *body[at:]]))
     return Rewrite(tree.with_changes(body=[inside if s is recipe else s for s in tree.body if s not in moved]))
 
@@ -53,6 +54,7 @@ def _imports_torchvision(statement: cst.CSTNode) -> bool:
     if not m.matches(statement, m.SimpleStatementLine([m.Import() | m.ImportFrom()])):
         return False
     text = cst.Module([]).code_for_node(statement.body[0])  # type: ignore[attr-defined]
+    # Python allows no star import within a function.
     return text.startswith(("from torchvision ", "from torchvision.", "import torchvision")) and "*" not in text
 
 

@@ -57,7 +57,8 @@ def tidied(subject: Subject, task: Task, entry: str = "Net", *, gate: Gate = STR
         weights = None
         if answer["weights"] is not None:
             weights = Path(folder, "weights.pt")
-            weights.write_bytes(base64.b64decode(answer["weights"]))
+            weights.write_bytes(base64.b64decode(answer["weights"]))  # as text: workers answer in JSON
+        # A network that draws its initial values in another order ends at another error with the same seed.
         same_start = bool(answer["same_start"])
         made = replace(
             subject, text=text, origins=origins, num_params=int(answer["params"]), weights=weights or subject.weights,
@@ -89,7 +90,7 @@ def _rewritten(subject: Subject) -> tuple[str, tuple[LineOrigin, ...], tuple[Wei
     with_marks = marked(subject.text, subject.origins)
     made, steps = tidy_text(with_marks)
     text, origins = unmarked(made, subject.origins)
-    if with_marks == subject.text:
+    if with_marks == subject.text:  # no line could be marked
         origins = carried_over(subject.origins, text)
     return text, origins, steps
 
