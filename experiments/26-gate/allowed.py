@@ -5,6 +5,7 @@ Command: `python experiments/26-gate/allowed.py`.
 The file is committed, so that the driver need not import torch. A torch with more functions needs it written again.
 """
 
+import enum
 import inspect
 import json
 import types
@@ -28,6 +29,11 @@ FILE = HERE.parent.parent / "gi" / "source" / "gate" / "names.json"
 
 MODULES = {
     "collections",
+    "enum",
+    "torch.amp",
+    "torch.ao",
+    "torch.ao.quantization",
+    "torch.autograd",
     "copy",
     "dataclasses",
     "numbers",
@@ -286,9 +292,22 @@ EXTRAS = {
     "torch._assert",
     "warnings.warn",
     "itertools.repeat",
+    "itertools.chain",
+    "enum.Enum",
+    "torch.autograd.Function",
+    # They give back what they get till a quantiser has replaced them.
+    "torch.ao.quantization.QuantStub",
+    "torch.ao.quantization.DeQuantStub",
+    "torch.nn.functional.hardsigmoid",
+    "torch.nn.functional.hardswish",
+    "torch.is_tensor",
+    "torch.complex64",
+    "torch.hann_window",
     *(f"collections.abc.{n}" for n in ["Callable", "Iterable", "Iterator", "Mapping", "Sequence"]),
 }
-NO_EXTRAS = {"math.pow", "math.prod", "typing.TypeVar"}
+#: As contexts that turn mixed precision off, and as nothing else (`gi.source.gate.syntax`).
+CONTEXTS = {"torch.autocast", "torch.amp.autocast"}
+NO_EXTRAS = {"math.pow", "typing.TypeVar"}
 
 #: Of images as tensors; none encodes, decodes or converts to another library's images.
 TRANSFORM_FUNCTIONS = [
@@ -420,6 +439,11 @@ MODULE = [
 ]
 OTHERS = [
     "new_zeros",
+    "new_empty",
+    "type",
+    "save_for_backward",
+    "saved_tensors",
+    "needs_input_grad",
     "new_ones",
     "new_full",
     "new_tensor",
@@ -456,6 +480,13 @@ OTHERS = [
 
 #: Names that a class may give to what is its own though something else has them too: numbers and plain functions.
 HARMLESS = {
+    "base",
+    "bits",
+    "choose",
+    "compress",
+    "flat",
+    "metadata",
+    "resolution",
     "decode",
     "encode",
     "get_params",
@@ -497,6 +528,7 @@ BUILTINS = [
     "frozenset",
     "int",
     "isinstance",
+    "issubclass",
     "len",
     "list",
     "map",
@@ -638,6 +670,14 @@ def kinds() -> list[object]:
         staticmethod(kinds),
         classmethod(kinds),
         memoryview(b""),
+        torch.zeros(1).numpy(),
+        torch.zeros(1).untyped_storage(),
+        torch.autograd.function.FunctionCtx,
+        torch.autograd.function.BackwardCFunction,
+        torch.zeros(1, requires_grad=True).sum().grad_fn,
+        torch.autocast("cpu"),
+        torch.finfo(torch.float32),
+        enum.Enum,
         StopIteration(),
         OSError(),
         *layers,
@@ -672,7 +712,9 @@ def main() -> None:
         "versions": {"torch": torch.__version__.partition("+")[0]},
         "modules": sorted(MODULES),
         "builtins": sorted(BUILTINS),
-        "names": sorted(n for n in names if n.rpartition(".")[2] not in OUTSIDE or n.startswith("torchvision.")),
+        "names": sorted(
+            CONTEXTS | {n for n in names if n.rpartition(".")[2] not in OUTSIDE or n.startswith("torchvision.")}
+        ),
         "attributes": sorted(attributes),
         "module_members": sorted(n for n in set(dir(nn.Module())) - {"forward", "__init__"} if not n.startswith("__")),
         "denied": sorted(n for n in reachable - attributes - HARMLESS if not n.startswith("__")),

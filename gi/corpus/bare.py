@@ -32,7 +32,7 @@ def bare(text: str, name: str) -> str:
     """
     for _ in range(_ROUNDS):
         left = _stripped(text, name)
-        left = left if (answered := settled(left)) == left else _collapsed(answered)
+        left = left if (answered := settled(left, whole=True)) == left else _collapsed(answered)
         if left == text:
             break
         text = left

@@ -6,7 +6,7 @@ what a switch of the environment is, what can be imported, and what follows from
 
 import ast
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from functools import cached_property
 
 from gi.source.gate.allowed import allowed
@@ -26,10 +26,13 @@ _MISSING = frozenset({"ImportError", "ModuleNotFoundError", "Exception"})
 
 
 class Known:
-    """Answers for one module; `own` are the packages that its source has itself."""
+    """Answers for one module; `own` are the packages that its source has itself.
 
-    def __init__(self, source: Source, own: frozenset[str]) -> None:
-        self.source, self.own = source, own
+    A `whole` text is everything that its classes are made of: nothing outside of it sets their attributes.
+    """
+
+    def __init__(self, source: Source, own: frozenset[str], *, whole: bool = False) -> None:
+        self.source, self.own, self.whole = source, own, whole
 
     def truth(self, node: ast.expr) -> bool | None:
         """Whether an expression is true or false wherever gi runs; None where that is not known."""
@@ -38,7 +41,9 @@ class Known:
         if isinstance(node, (ast.Name, ast.Attribute)):
             if self._qualified(node) in NEVER:
                 return False
-            constant = self._constants.get(node.id) if isinstance(node, ast.Name) else None
+            if isinstance(node, ast.Attribute):
+                return self._switches.get(node.attr) if self.whole and isinstance(node.ctx, ast.Load) else None
+            constant = self._constants.get(node.id)
             return constant if constant is not None and node in self._of_module else None
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
             truth = self.truth(node.operand)
@@ -148,6 +153,27 @@ class Known:
                 if truth is not None and self._bindings[name] == 1:
                     found[name] = truth
         return found
+
+    @cached_property
+    def _switches(self) -> dict[str, bool]:
+        """The attributes that the whole text sets to one truth alone, of which torch's layers and tensors have none."""
+        tree = self.source.tree
+        found: dict[str, set[bool | None]] = defaultdict(set)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Name) and node.id in {"setattr", "vars"}:
+                return {}
+            if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
+                above = self.source.parents[node]
+                value = above.value if isinstance(above, ast.Assign) and node in above.targets else None
+                found[node.attr].add(value.value if isinstance(value, ast.Constant) else None)  # type: ignore[arg-type]
+            elif isinstance(node, ast.ClassDef):
+                for name in bound_names(node.body):
+                    found[name].add(None)
+        taken = allowed().attributes | allowed().module_members | allowed().denied
+        return {
+            name: truth for name, (truth, *others) in found.items()
+            if isinstance(truth, bool) and not others and name not in taken
+        }  # fmt: skip
 
     @cached_property
     def _answers(self) -> dict[str, bool]:

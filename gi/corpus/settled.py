@@ -16,24 +16,25 @@ from gi.source.tree.tree import Replacement, Source
 
 #: Without one of these nothing of a text can be answered; most texts have none, and parsing takes the time.
 _ASKING = re.compile(
-    r"\bhasattr\(|\bdir\(|\benviron\b|\bgetenv\b|^\s*try:|^\w+ = (?:True|False)\b|\bif (?:True|False)\b|"
+    r"\bhasattr\(|\bdir\(|\benviron\b|\bgetenv\b|^\s*try:|\w = (?:True|False)\b|\bif (?:True|False)\b|"
     + "|".join(sorted({name.rpartition(".")[2] for name in NEVER})),
     re.MULTILINE,
 )
 _ROUNDS = 12  # each takes one level of what is nested; more than a few is no code of people
 
 
-def settled(text: str, own: frozenset[str] = frozenset()) -> str:
+def settled(text: str, own: frozenset[str] = frozenset(), *, whole: bool = False) -> str:
     """The text with what is known about where it runs; `own` are the packages that its source has itself.
 
-    A text that does not parse comes back as it is.
+    In a `whole` text, which holds everything that its classes are made of, a switch of an object's that is only ever
+    set one way is known too. A text that does not parse comes back as it is.
     """
     for _ in range(_ROUNDS):
         if not _ASKING.search(text):
             break
         try:
             source = Source(text)
-            edits = list(_Settling(source, own).edits())
+            edits = list(_Settling(source, Known(source, own, whole=whole)).edits())
             if not edits:
                 break
             text = Source(source.edited(edits)).text
@@ -45,8 +46,8 @@ def settled(text: str, own: frozenset[str] = frozenset()) -> str:
 class _Settling:
     """One round over a module: the replacements of the outermost parts whose answer is known."""
 
-    def __init__(self, source: Source, own: frozenset[str]) -> None:
-        self.source, self.known = source, Known(source, own)
+    def __init__(self, source: Source, known: Known) -> None:
+        self.source, self.known = source, known
 
     def edits(self) -> Iterator[Replacement]:
         waiting: list[ast.AST] = [self.source.tree]

@@ -34,6 +34,25 @@ def test_what_is_known_is_answered_and_the_lines_stay(before, after):
     assert [line for line in made.split("\n") if line.strip()] == [line for line in after.split("\n") if line.strip()]
 
 
+SWITCH = (
+    "class A:\n    def __init__(self):\n        self.on = {}\n\n    def f(self):\n        return 1 if self.on else 2\n"
+)
+
+
+def test_a_switch_of_a_whole_text_that_is_set_one_way_is_known():
+    assert settled(SWITCH.format("False"), whole=True).endswith("return 2\n")
+    assert settled(SWITCH.format("False")) == SWITCH.format("False")
+    for other in ("given", "0", "[]"):
+        assert settled(SWITCH.format(other), whole=True) == SWITCH.format(other)
+    for more in ("\n\nA().on = True\n", "\n\nsetattr(a, b, c)\n", "\n\nclass B(A):\n    on = True\n"):
+        assert settled(SWITCH.format("False") + more, whole=True) == SWITCH.format("False") + more
+
+
+def test_a_switch_of_torchs_layers_is_not_known():
+    text = SWITCH.format("False").replace("self.on", "self.bias")
+    assert settled(text, whole=True) == text
+
+
 @pytest.mark.parametrize(
     "text",
     [

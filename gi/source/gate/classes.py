@@ -20,10 +20,20 @@ def class_refusals(program: GatedProgram) -> Iterator[GateRefusal]:
         yield from (refused(k.value, "class", f"the keyword {k.arg} of a class") for k in node.keywords)
         yield from (refused(d, "decorator", ast.unparse(d)) for d in node.decorator_list if not _is_record(program, d))
         # One without a base is a record: its methods and attributes are held to the same rules as a layer's.
-        if len(node.bases) > 1 or not all(_is_base(program, base) for base in node.bases):
+        if not _is_enumeration(program, node) and (
+            len(node.bases) > 1 or not all(_is_base(program, base) for base in node.bases)
+        ):
             yield refused(node, "class", f"{node.name} derives from something else than one class of layers")
+        derivative = program.is_derivative(node)
         for statement in node.body:
-            yield from _member(program, statement)
+            if not (derivative and isinstance(statement, ast.FunctionDef) and statement.name == "backward"):
+                yield from _member(program, statement)
+
+
+def _is_enumeration(program: GatedProgram, node: ast.ClassDef) -> bool:
+    """`class Format(str, Enum)`: names for texts or numbers, which nothing can change."""
+    texts = all(isinstance(base, ast.Name) and base.id in {"str", "int"} for base in node.bases[:-1])
+    return 1 <= len(node.bases) <= 2 and texts and program.qualified(node.bases[-1]) == "enum.Enum"
 
 
 def _is_record(program: GatedProgram, decorator: ast.expr) -> bool:
@@ -38,7 +48,7 @@ def _is_base(program: GatedProgram, base: ast.expr) -> bool:
     if isinstance(base, ast.Name) and base.id in program.classes:
         return True
     name = program.qualified(base)
-    if name == "typing.NamedTuple" or (isinstance(base, ast.Name) and base.id == "object"):
+    if name in {"typing.NamedTuple", "torch.autograd.Function"} or (isinstance(base, ast.Name) and base.id == "object"):
         return True
     is_class = name.rpartition(".")[0] == "torch.nn" and not name.endswith(("Parameter", "Buffer"))
     return is_class and name in program.allowed.names

@@ -15,6 +15,7 @@ class Given:
 
     def __init__(self, program: GatedProgram) -> None:
         self.program = program
+        self._asked: set[ast.FunctionDef] = set()
 
     def expressions(self, argument: ast.arg) -> list[ast.expr] | None:
         """What is passed for an argument of a function of the text; None where that cannot be said.
@@ -36,7 +37,7 @@ class Given:
         place = positional.index(argument) if argument in positional else None
         if place is not None and self.program.first_argument(function):
             place -= 1
-        sites = self._constructions(function) if function.name == "__init__" else self._named.get(function.name, [])
+        sites = self._calls_of(function)
         if place == -1:
             return None
         found: list[ast.expr] = []
@@ -70,6 +71,8 @@ class Given:
         if isinstance(value, ast.Name):
             scope = self.program.binding(value)
             bindings = self.program.bound.get(scope, {}).get(value.id, []) if scope else []
+            if isinstance(scope, ast.FunctionDef) and bindings == [scope.args.kwarg]:
+                return self._keywords_of(scope)
             above = [self.program.parent[binding] for binding in bindings]
             values = [a.value for a in above if isinstance(a, ast.Assign) and len(a.targets) == 1]
             if len(values) != len(bindings) or any(not isinstance(v, (ast.Dict, ast.Call)) for v in values):
@@ -83,15 +86,45 @@ class Given:
             return [keyword.value for keyword in value.keywords] if plain else None
         return None
 
+    def _keywords_of(self, function: ast.FunctionDef) -> list[ast.expr] | None:
+        """What calls of a function pass by keyword, all of which its `**kwargs` may hold."""
+        if function in self._asked:
+            return []  # of what is asked already the answer is on its way
+        if function.name in self._values:
+            return None
+        self._asked.add(function)
+        found: list[ast.expr] | None = []
+        for call in self._calls_of(function):
+            for keyword in call.keywords:
+                passed = [keyword.value] if keyword.arg else self._unpacked(keyword.value)
+                found = None if passed is None or found is None else found + passed
+        self._asked.discard(function)
+        return found
+
     # Calls ------------------------------------------------------------------------------------------------------------
+
+    def _calls_of(self, function: ast.FunctionDef) -> list[ast.Call]:
+        constructs = function.name == "__init__"
+        return self._constructions(function) if constructs else self._named.get(function.name, [])
 
     def _constructions(self, function: ast.FunctionDef) -> list[ast.Call]:
         """The calls that may build an object of a constructor's class, or of one that derives from it."""
         own = self.program.parent[function]
-        name = own.name if isinstance(own, ast.ClassDef) else ""
-        of_others = [c for other in self.program.classes - {name} for c in self._named.get(other, [])]
-        derived = any(isinstance(n, ast.ClassDef) and n.bases and n.name != name for n in self.program.nodes)
-        return [*self._named.get(name, []), *self._unknown, *(of_others if derived else [])]
+        names = self._derived(own.name) if isinstance(own, ast.ClassDef) else set[str]()
+        above = [call for call in self._named.get("__init__", []) if self._class_of(call) in names]
+        return [*self._unknown, *above, *(call for name in names for call in self._named.get(name, []))]
+
+    def _class_of(self, call: ast.Call) -> str:
+        """The class in whose constructor the one above it is called: `super().__init__(width)`."""
+        return next((around.name for around in self.program.around(call) if isinstance(around, ast.ClassDef)), "")
+
+    def _derived(self, name: str) -> set[str]:
+        """A class and those of the text that derive from it."""
+        classes = [node for node in self.program.nodes if isinstance(node, ast.ClassDef)]
+        names = {name}
+        while more := {c.name for c in classes for b in c.bases if isinstance(b, ast.Name) and b.id in names} - names:
+            names |= more
+        return names
 
     @cached_property
     def _named(self) -> dict[str, list[ast.Call]]:
@@ -126,7 +159,7 @@ class Given:
             return not known and self.program.binding(func) is not None
         if isinstance(func, ast.Attribute):
             if func.attr == "__init__":
-                return True
+                return False  # of what its class derives from
             known = func.attr in self.program.functions or func.attr in self.program.allowed.attributes
             # Where an image runs through, an attribute that is called is a layer.
             return not known and not self.program.runs(self.program.function_of(call))

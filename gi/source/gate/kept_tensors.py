@@ -85,7 +85,7 @@ def _is_tensor(program: GatedProgram, value: ast.AST, seen: set[object]) -> bool
 def _gives_tensor(program: GatedProgram, call: ast.Call, seen: set[object]) -> bool:
     name = program.qualified(call.func)
     arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
-    if name.startswith(("torch.nn.", "torch.optim.", "torchvision.", "math.")):
+    if name.startswith(("torch.nn.", "torch.optim.", "torch.ao.", "torchvision.", "math.")):
         # Layers hold parameters, as do what nn.functional gives where it is called at all while building.
         computes = name.startswith(("torch.nn.functional.", "torch.nn.init."))
         return computes and name != "torch.nn.init.calculate_gain"

@@ -6,7 +6,10 @@ from collections.abc import Iterator
 
 from gi.source.gate.program import COMPILERS, EVERY_BUILTIN, GatedProgram
 from gi.source.gate.refusal import GateRefusal, refused
+from gi.source.gate.syntax import MIXED_PRECISION
 
+_NO_PLAIN_LAYERS = frozenset({"Parameter", "Buffer", "UninitializedParameter", "ModuleList", "ModuleDict",
+                              "ParameterList", "ParameterDict"})  # fmt: skip
 #: Methods that give a module an attribute under the name in their first argument.
 REGISTERING = frozenset({"add_module", "register_buffer", "register_parameter"})
 
@@ -58,7 +61,7 @@ def _meaning(program: GatedProgram, node: ast.Name) -> Iterator[GateRefusal]:
     if node.id in program.imports:
         yield from _qualified(program, node)
     elif program.binding(node) is None and node.id not in program.allowed.builtins and not node.id.startswith("__"):
-        read = {"type": _is_type_read, "set": _is_read_set}.get(node.id)
+        read = {"type": _is_type_read, "set": _is_read_set, "setattr": _is_layer_set}.get(node.id)
         if read is None or not read(program, node):
             yield refused(node, "name", f"{node.id} is not allowed")
 
@@ -70,6 +73,8 @@ def _qualified(program: GatedProgram, node: ast.Name) -> Iterator[GateRefusal]:
         yield refused(node, "module", f"the module {name} as a value")
     elif name not in program.allowed.names and not (name in COMPILERS and _is_decorator(program, top)):
         yield refused(node, "name", f"{name} is not allowed")
+    elif name in MIXED_PRECISION and not isinstance(program.parent[program.parent[top]], ast.withitem):
+        yield refused(node, "name", f"{name} other than as a context")
 
 
 def _is_decorator(program: GatedProgram, node: ast.expr) -> bool:
@@ -227,6 +232,21 @@ def _is_read_set(program: GatedProgram, node: ast.Name) -> bool:
         return isinstance(above.func, ast.Name) and above.func.id in {"len", "sorted", "list", "tuple", "max", "min"}
     asked = isinstance(above, ast.Attribute) and above.attr in {"issubset", "issuperset", "isdisjoint"}
     return asked or isinstance(above, ast.Compare)
+
+
+def _is_layer_set(program: GatedProgram, node: ast.Name) -> bool:
+    """Whether a constructor sets a layer of torch under a name that it makes: `setattr(self, f"stage{i}", nn.ReLU())`.
+
+    A module sets it as `add_module` does, beside its methods and not over them.
+    """
+    call, function = program.parent[node], program.function_of(node)
+    if not (isinstance(call, ast.Call) and call.func is node and len(call.args) == 3 and not call.keywords):
+        return False
+    own, _, value = call.args
+    layer = program.qualified(value.func) if isinstance(value, ast.Call) else ""
+    is_layer = layer.rpartition(".")[0] == "torch.nn" and layer.rpartition(".")[2] not in _NO_PLAIN_LAYERS
+    itself = isinstance(own, ast.Name) and own.id == program.first_argument(function) != ""
+    return is_layer and itself and isinstance(function, ast.FunctionDef) and function.name == "__init__"
 
 
 def _identifiers(node: ast.AST) -> list[str]:

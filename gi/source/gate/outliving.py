@@ -22,7 +22,7 @@ _FRESH_NAMES = frozenset({"collections.OrderedDict", "copy.copy", "copy.deepcopy
 #: What calls what it is given, and gives what that gives.
 CALLING = frozenset({"functools.reduce", "functools.partial", "torch.utils.checkpoint.checkpoint"})
 #: Methods of modules that give the module itself, which may hold a list of layers.
-_ITSELF = frozenset({"to", "float", "double", "half", "bfloat16"})
+_ITSELF = frozenset({"to", "type", "float", "double", "half", "bfloat16"})
 #: Methods that change a container, or a module, in place. Those of tensors end in "_" and are `kept_tensors`' concern.
 CHANGING = frozenset({
     "append", "extend", "insert", "pop", "remove", "sort", "reverse", "update", "setdefault", "clear", "popitem",
@@ -130,7 +130,8 @@ class Outliving:
             return self._is_kept_call(value, asked)
         if isinstance(value, ast.BinOp):
             # Of lists, the sum is a new one and holds what they hold.
-            return asked.holds and any(self._kept(side, asked) for side in (value.left, value.right))
+            joins = asked.holds and isinstance(value.op, (ast.Add, ast.Mult))
+            return joins and any(self._kept(side, asked) for side in (value.left, value.right))
         return any(self._kept(part, asked) for part in _parts(value))
 
     def _is_kept_call(self, call: ast.Call, asked: _Asked) -> bool:

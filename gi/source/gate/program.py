@@ -65,6 +65,19 @@ class GatedProgram:
         """The names of the classes that the text defines."""
         return frozenset(node.name for node in self.nodes if isinstance(node, ast.ClassDef))
 
+    def is_derivative(self, node: ast.AST) -> bool:
+        """Whether a class says how something is differentiated: it derives from `torch.autograd.Function`."""
+        return isinstance(node, ast.ClassDef) and any(
+            self.qualified(base) == "torch.autograd.Function" for base in node.bases
+        )
+
+    @cached_property
+    def derivatives(self) -> frozenset[str]:
+        """The names of the classes of which every one that bears it is a derivative."""
+        classes = [node for node in self.nodes if isinstance(node, ast.ClassDef)]
+        others = {node.name for node in classes if not self.is_derivative(node)}
+        return frozenset(node.name for node in classes) - others
+
     @cached_property
     def tensors(self) -> frozenset[str]:
         """The attributes that are parameters or buffers: of any layer, or registered by a class of the text."""

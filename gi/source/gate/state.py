@@ -13,6 +13,10 @@ from gi.source.gate.outliving import CALLING, CHANGING, READING, Outliving
 from gi.source.gate.program import Function, GatedProgram
 from gi.source.gate.refusal import GateRefusal, refused
 
+#: Numbers that a layer of torch was built with, and may get anew.
+_SETTINGS = frozenset(
+    {"ceil_mode", "inplace", "requires_grad", "eps", "momentum", "p", "stride", "padding", "dilation"}
+)
 #: Builtins that call a function with what they are given.
 _CALLING_BUILTINS = frozenset({"map", "filter"})
 
@@ -49,7 +53,9 @@ class _StateRules:
             if not isinstance(node.value, ast.Constant) and self.outliving.is_kept(node.target):
                 yield refused(node, "state", f"{node.target.id} may be kept, and is changed in place")
         elif isinstance(node, ast.Call):
-            changes = isinstance(node.func, ast.Attribute) and node.func.attr in CHANGING
+            changes = (
+                isinstance(node.func, ast.Attribute) and node.func.attr in CHANGING and not self._differs(node.func)
+            )
             if isinstance(node.func, ast.Attribute) and changes and not self.outliving.is_fresh(node.func.value):
                 yield refused(node, "state", f".{node.func.attr}() of what may outlive the call")
             yield from self._handed_on(node)
@@ -58,6 +64,12 @@ class _StateRules:
                 yield refused(node, "state", f".{node.attr} as a value")
         elif isinstance(node, ast.Return) and node.value is not None and self._gives_kept(node.value):
             yield refused(node, "state", "gives out what is kept")
+
+    def _differs(self, method: ast.Attribute) -> bool:
+        """Whether a method is `apply` of a function with a derivative of its own, which it calls with a context."""
+        applied = method.attr == "apply" and isinstance(method.value, ast.Name)
+        scope = self.program.binding(method.value) if isinstance(method.value, ast.Name) else None
+        return applied and scope is self.program.tree and method.value.id in self.program.derivatives  # type: ignore[attr-defined]
 
     def _is_called(self, node: ast.expr) -> bool:
         above = self.program.parent[node]
@@ -125,14 +137,18 @@ class _StateRules:
         return once and isinstance(node, ast.Name) and node.id == name != ""
 
     def _is_setting(self, node: ast.Attribute, function: Function | None) -> bool:
-        """Whether a constructor sets a number or text of a layer that it has: `self.conv.stddev = 0.01`."""
-        above, root = self.program.parent[node], _root(node)
-        plain = isinstance(above, ast.Assign) and node in above.targets and self._is_plain(above.value)
-        local = isinstance(root, ast.Name) and function is not None and self.program.binding(root) is function
-        return plain and local and getattr(function, "name", "") != "recipe"
+        """Whether a constructor sets something of a layer or record that it has: `self.conv.stddev = 0.01`.
 
-    def _is_plain(self, value: ast.expr) -> bool:
-        return is_constant(value) or self.outliving.configuration.is_plain(value, set())
+        That is no name of torch's: behind a variable may stand one of its classes, whose methods it would swap.
+        """
+        above, root = self.program.parent[node], _root(node)
+        whole = isinstance(above, ast.Assign) and node in above.targets
+        local = isinstance(root, ast.Name) and function is not None and self.program.binding(root) is function
+        if not whole or not local or getattr(function, "name", "") == "recipe" or not isinstance(above, ast.Assign):
+            return False
+        if node.attr in self.program.allowed.attributes:
+            return node.attr in _SETTINGS and is_constant(above.value)
+        return True
 
     def _gives_kept(self, value: ast.expr) -> bool:
         if isinstance(value, (ast.Tuple, ast.List)):

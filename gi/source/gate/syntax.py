@@ -7,21 +7,28 @@ from collections.abc import Iterator
 from gi.source.gate.program import COMPREHENSIONS, GatedProgram
 from gi.source.gate.refusal import GateRefusal, refused
 
+MIXED_PRECISION = frozenset({"torch.autocast", "torch.amp.autocast"})
 MAX_NUMBER = 10**7
 MAX_TEXT = 20_000
 MAX_LOOP = 10_000
 MAX_LOOPS = 4
 MAX_EXPONENT = 64
-#: What a program may consist of. `while` has no bound, `try` swallows the limits, generators keep a frame, and
-#: `global`, `nonlocal` and sets hold state that the other rules would have to follow.
+#: What a program may consist of. `while` has no bound, generators keep a frame, and `global`, `nonlocal` and sets hold
+#: state that the other rules would have to follow.
 _SYNTAX = (
     ast.Module, ast.Import, ast.ImportFrom, ast.alias, ast.FunctionDef, ast.ClassDef, ast.Return, ast.Assign,
     ast.AugAssign, ast.AnnAssign, ast.For, ast.If, ast.With, ast.withitem, ast.Raise, ast.Assert, ast.Expr, ast.Pass,
     ast.Break, ast.Continue, ast.Delete, ast.BoolOp, ast.BinOp, ast.UnaryOp, ast.Lambda, ast.IfExp, ast.Dict,
     ast.ListComp, ast.DictComp, ast.GeneratorExp, ast.comprehension, ast.Compare, ast.Call, ast.keyword, ast.JoinedStr,
     ast.FormattedValue, ast.Constant, ast.Attribute, ast.Subscript, ast.Starred, ast.Name, ast.List, ast.Tuple,
-    ast.Slice, ast.arguments, ast.arg, ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
+    ast.Slice, ast.Try, ast.ExceptHandler, ast.arguments, ast.arg, ast.expr_context, ast.operator, ast.unaryop,
+    ast.boolop, ast.cmpop,
 )  # fmt: skip
+#: Mistakes that a program may make and catch. What a limit raises is none of them, and no name is given to one: its
+#: traceback leads to frames.
+_CAUGHT = frozenset({
+    "TypeError", "AttributeError", "ValueError", "KeyError", "IndexError", "ImportError", "NotImplementedError",
+})  # fmt: skip
 #: Builtins that give an iterator, which remembers how far it was read, and those that read one to its end.
 _ITERATORS = frozenset({"zip", "map", "enumerate", "reversed", "filter"})
 _READERS = frozenset({"all", "any", "dict", "list", "max", "min", "sorted", "sum", "tuple"})
@@ -35,13 +42,31 @@ def syntax_refusals(program: GatedProgram) -> Iterator[GateRefusal]:
             yield refused(node, "syntax", f"{type(node).__name__} is not allowed")
         elif isinstance(node, ast.With):
             for item in node.items:
-                call = item.context_expr
-                if not (isinstance(call, ast.Call) and program.qualified(call.func) == "torch.no_grad"):
+                if item.optional_vars is not None or not _is_context(program, item.context_expr):
                     yield refused(item.context_expr, "syntax", "a context other than torch.no_grad()")
+        elif isinstance(node, ast.ExceptHandler):
+            if node.name or not _is_caught(node.type):
+                yield refused(node, "syntax", "an exception that is named, or more than a mistake of the program's own")
         elif isinstance(node, ast.keyword) and node.arg == "out":
             yield refused(node.value, "state", "out= writes to a tensor that may be kept")
         elif isinstance(node, (ast.GeneratorExp, ast.Call)) and not _is_read(program, node):
             yield refused(node, "iterator", "an iterator that is not read where it is made")
+
+
+def _is_context(program: GatedProgram, context: ast.expr) -> bool:
+    """Whether a context computes no gradients, or turns mixed precision off."""
+    if not isinstance(context, ast.Call):
+        return False
+    name = program.qualified(context.func)
+    off = any(k.arg == "enabled" and isinstance(k.value, ast.Constant) and k.value.value is False
+              for k in context.keywords)  # fmt: skip
+    return name == "torch.no_grad" or (name in MIXED_PRECISION and off)
+
+
+def _is_caught(kind: ast.expr | None) -> bool:
+    if isinstance(kind, ast.Tuple):
+        return all(map(_is_caught, kind.elts))
+    return isinstance(kind, ast.Name) and kind.id in _CAUGHT
 
 
 def literal_refusals(program: GatedProgram) -> Iterator[GateRefusal]:
@@ -118,10 +143,12 @@ def _value(node: ast.expr) -> float | None:
 def _is_read(program: GatedProgram, node: ast.GeneratorExp | ast.Call) -> bool:
     """Whether this is no iterator, or one that nothing can keep: it is read to its end in the same expression."""
     if isinstance(node, ast.Call):
-        repeats = program.qualified(node.func) == "itertools.repeat"
-        if repeats and len(node.args) != 2:
+        name = program.qualified(node.func)
+        if name == "itertools.repeat" and len(node.args) != 2:
             return False  # without an end
-        if not repeats and not (isinstance(node.func, ast.Name) and node.func.id in _ITERATORS):
+        if name not in {"itertools.repeat", "itertools.chain"} and not (
+            isinstance(node.func, ast.Name) and node.func.id in _ITERATORS
+        ):
             return True
     above = program.parent[node]
     if isinstance(above, ast.Assign) and above.value is node and isinstance(above.targets[0], ast.Tuple):

@@ -10,10 +10,22 @@ from hypothesis import strategies as st
 from gi.core.types import Offspring
 from gi.source.gate.allowed import allowed
 from gi.source.gate.gate import refusals
+from gi.source.gate.syntax import MIXED_PRECISION
 from gi.vary import Vary
 from tests.attacks.programs import ATTACKS, program
 from tests.checking import SEEDS, SMALL, InProcess, Stock
 
+DERIVATIVE = """
+class Cut(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x.clamp(min=0)
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad * (ctx.saved_tensors[0] > 0)
+"""
 RELU_OF = "def relu_of(slope):\n    return lambda: nn.LeakyReLU(slope)\n\n"
 
 
@@ -95,6 +107,8 @@ def test_a_refusal_names_line_column_and_rule():
         {"init": "if type(self.layer) is not nn.Linear:\n    raise TypeError(f'{type(self.layer)}')\n"},
         {"members": "def of(self, kind: type[nn.Module]):\n    return isinstance(kind, type)\n"},
         {"init": "self.layer.stddev = 0.1"},
+        {"init": "for i in range(2):\n    setattr(self, f'stage{i}', nn.ReLU())\n"},
+        {"top": "from torch.ao.quantization import QuantStub", "init": "self.quant = QuantStub()"},
         {"forward": "for layer in self._modules.values():\n    x = x + 0 * len(str(layer))\n"},
         {"init": "names = set([1, 2]).issubset([1, 2, 3])"},
         {"init": "steps = {1: 2}\ndel steps[1]\n"},
@@ -109,6 +123,13 @@ def test_a_refusal_names_line_column_and_rule():
         },
         {"members": "def onto(self, x, y):\n    x[:, 1:] += y\n    return x\n", "forward": "x = self.onto(x * 2, 1.0)"},
         {"forward": "x[:, 0] = 0.0"},
+        {"init": "try:\n    self.act = nn.ReLU(inplace=True)\nexcept TypeError:\n    self.act = nn.ReLU()\n"},
+        {"forward": "with torch.autocast(device_type=x.device.type, enabled=False):\n    x = x + 1\n"},
+        {"top": DERIVATIVE, "forward": "x = Cut.apply(x)"},
+        {
+            "top": "from enum import Enum\n\nclass Form(str, Enum):\n    NCHW = 'NCHW'\n",
+            "init": "self.form = Form('NCHW')",
+        },
     ],
     ids=lambda change: " ".join(change.values())[:50],
 )
@@ -127,6 +148,7 @@ def test_no_allowed_name_leads_outside():
     # The last five write a number as often as a layer has dimensions.
     plain = {"_assert", "_single", "_pair", "_triple", "_quadruple", "_reverse_repeat_tuple"}
     assert {name for name in last if name.startswith("_")} <= plain
+    assert {name for name in names.names if name.endswith("autocast")} == MIXED_PRECISION
     assert not names.attributes & names.denied
     assert not names.modules & names.names
 
