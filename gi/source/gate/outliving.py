@@ -6,7 +6,6 @@ that what is taken out of it is one.
 """
 
 import ast
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -14,6 +13,7 @@ from gi.source.gate.configuration import Configuration
 from gi.source.gate.constants import is_constant
 from gi.source.gate.given import Given
 from gi.source.gate.names import own_names
+from gi.source.gate.parts import counts, parts_of
 from gi.source.gate.program import COMPREHENSIONS, GatedProgram
 
 #: Of what these give, nothing was there before; it may hold what was.
@@ -33,7 +33,7 @@ READING = frozenset({"get", "pop", "popitem", "setdefault", "items", "values", "
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Question:
     """What is asked of a value: whether it `holds` what outlives the call, or is it; and of which arguments that is so.
 
     `given` are the arguments that outlive the call, None for every one. `seen` are the names that were asked already.
@@ -56,11 +56,11 @@ class Outliving:
 
     def is_kept(self, value: ast.expr, given: frozenset[str] | None = None) -> bool:
         """Whether a value may be, or a container made of, what outlives the call."""
-        return self._kept(value, _Asked(given, False, set()))
+        return self._kept(value, _Question(given, False, set()))
 
     def holds_kept(self, value: ast.expr) -> bool:
         """Whether a value may be or hold what outlives the call."""
-        return self._kept(value, _Asked(None, True, set()))
+        return self._kept(value, _Question(None, True, set()))
 
     def is_fresh(self, receiver: ast.expr) -> bool:
         """Whether a container was made in this call: a name that nothing else is bound to in this function."""
@@ -78,11 +78,11 @@ class Outliving:
         if value is not None:
             return self._makes(value) or (isinstance(value, ast.Call) and not self.is_kept(value))
         if isinstance(binding, ast.arg):
-            return not self._is_kept_binding(binding, _Asked(None, False, set()))
+            return not self._is_kept_binding(binding, _Question(None, False, set()))
         # One of several that a call gives: `a, b = self.both(x)`.
         around = next((a for a in self.program.around(binding) if not isinstance(a, (ast.Tuple, ast.List))), None)
         return isinstance(around, ast.Assign) and isinstance(around.value, ast.Call) and not self._kept(
-            around.value, _Asked(None, True, set())
+            around.value, _Question(None, True, set())
         )  # fmt: skip
 
     def value(self, binding: ast.AST) -> ast.expr | None:
@@ -117,7 +117,7 @@ class Outliving:
 
     # Values ----------------------------------------------------------------------------------------------------------
 
-    def _kept(self, value: ast.expr, asked: _Asked) -> bool:
+    def _kept(self, value: ast.expr, asked: _Question) -> bool:
         if isinstance(value, ast.Attribute):
             if self.only is not None:
                 return value.attr in self.only
@@ -132,9 +132,9 @@ class Outliving:
             # Of lists, the sum is a new one and holds what they hold.
             joins = asked.holds and isinstance(value.op, (ast.Add, ast.Mult))
             return joins and any(self._kept(side, asked) for side in (value.left, value.right))
-        return any(self._kept(part, asked) for part in _parts(value))
+        return any(self._kept(part, asked) for part in parts_of(value))
 
-    def _is_kept_call(self, call: ast.Call, asked: _Asked) -> bool:
+    def _is_kept_call(self, call: ast.Call, asked: _Question) -> bool:
         name = self.program.qualified(call.func)
         if isinstance(call.func, ast.Attribute) and not name:
             if call.func.attr in READING:
@@ -146,7 +146,9 @@ class Outliving:
         elif name:
             # Of functions that are given, what they give is known as little as what they are given.
             passes = name in CALLING or (asked.holds and name in _FRESH_NAMES - {"copy.deepcopy"})
-            return passes and any(self._kept(a, replace(asked, holds=True)) for a in (*call.args, *_values(call)))
+            return passes and any(
+                self._kept(a, replace(asked, holds=True)) for a in (*call.args, *(k.value for k in call.keywords))
+            )
         elif isinstance(call.func, ast.Name) and call.func.id in FRESH | self.program.classes and not asked.holds:
             return False
         elif isinstance(call.func, ast.Name):
@@ -197,7 +199,7 @@ class Outliving:
         scope = self.program.binding(name)
         return scope, self.program.bound.get(scope, {}).get(name.id, []) if scope else []
 
-    def _is_kept_name(self, name: ast.Name, asked: _Asked) -> bool:
+    def _is_kept_name(self, name: ast.Name, asked: _Question) -> bool:
         scope, bindings = self._bindings(name)
         key = (scope, name.id, name.lineno, asked.holds)
         if scope is None or key in asked.seen or name.id in self.program.imports:
@@ -228,7 +230,7 @@ class Outliving:
                 last = max(last, statement.lineno)
         return [binding for binding in bindings if getattr(binding, "lineno", 0) >= last]
 
-    def _is_kept_binding(self, binding: ast.AST, asked: _Asked) -> bool:
+    def _is_kept_binding(self, binding: ast.AST, asked: _Question) -> bool:
         if isinstance(binding, (ast.FunctionDef, ast.ClassDef)):
             return False
         if isinstance(binding, ast.arg):
@@ -244,7 +246,7 @@ class Outliving:
             if isinstance(around, (ast.Assign, ast.AnnAssign)) and around.value is not None:
                 return self._kept(around.value, replace(asked, holds=True))
             if isinstance(around, (ast.For, ast.comprehension)):
-                if _is_number_of(around, binding):
+                if counts(around, binding):
                     return False
                 # Layers are gone through to be called; a list in a list would be gone through to be changed.
                 return self._kept(around.iter, replace(asked, holds=True))
@@ -274,36 +276,8 @@ class Outliving:
         if isinstance(function, ast.Lambda) or function.name == "forward":
             return True
         passed = self._given.by_name(function, argument)
-        return passed is not None and not any(self._kept(value, _Asked(None, True, set())) for value in passed)
+        return passed is not None and not any(self._kept(value, _Question(None, True, set())) for value in passed)
 
     def _body_of(self, argument: ast.arg) -> ast.AST:
         function = next(n for n in self.program.around(argument) if isinstance(n, (ast.FunctionDef, ast.Lambda)))
         return function.body[0] if isinstance(function, ast.FunctionDef) else function.body
-
-
-def _parts(value: ast.expr) -> list[ast.expr]:
-    """The expressions of which a value is one, or which it holds."""
-    if isinstance(value, (ast.ListComp, ast.SetComp, ast.GeneratorExp)):
-        return [value.elt]
-    if isinstance(value, ast.DictComp):
-        return [value.value]
-    if isinstance(value, (ast.Tuple, ast.List)):
-        return value.elts
-    if isinstance(value, ast.Dict):
-        return value.values
-    if isinstance(value, ast.IfExp):
-        return [value.body, value.orelse]
-    if isinstance(value, ast.BoolOp):
-        return value.values
-    return [value.value] if isinstance(value, ast.Starred) else []
-
-
-def _is_number_of(loop: ast.For | ast.comprehension, binding: ast.AST) -> bool:
-    """Whether a loop binds a name to how often it went round: `for i in range(n)`, `for i, layer in enumerate(...)`."""
-    called = loop.iter.func if isinstance(loop.iter, ast.Call) else None
-    counted = isinstance(loop.target, ast.Tuple) and loop.target.elts[0] is binding
-    return isinstance(called, ast.Name) and (called.id == "range" or (called.id == "enumerate" and counted))
-
-
-def _values(call: ast.Call) -> Iterator[ast.expr]:
-    yield from (keyword.value for keyword in call.keywords)
