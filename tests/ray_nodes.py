@@ -63,15 +63,18 @@ class Nodes:
         told = self._folder / f"node-{len(self._started)}.txt"
         options = f"{words} --node-ip-address=127.0.0.1 --num-cpus={self._cpus} --disable-usage-stats --block"
         command = [sys.executable, "-m", "ray.scripts.scripts", "start", *options.split()]
-        with told.open("wb") as file:
-            node = subprocess.Popen(command, stdout=file, stderr=file, env=self._environment)
-        self._started.append(node)
         end = time.monotonic() + START_LIMIT_S
-        while "Ray runtime started" not in told.read_text():
-            if node.poll() is not None or time.monotonic() > end:
-                raise RuntimeError(f"no node of Ray: {told.read_text()[-2000:]}")
-            time.sleep(0.1)
-        return node
+        while time.monotonic() < end:
+            with told.open("wb") as file:
+                node = subprocess.Popen(command, stdout=file, stderr=file, env=self._environment)
+            self._started.append(node)
+            # It gives up by itself where the head is slow to answer, as it is on a busy machine.
+            while node.poll() is None and time.monotonic() < end:
+                if "Ray runtime started" in told.read_text():
+                    return node
+                time.sleep(0.1)
+            self.kill(node)
+        raise RuntimeError(f"no node of Ray: {told.read_text()[-2000:]}")
 
 
 def free_port():

@@ -25,7 +25,8 @@ class RemoteSlot:
     def __init__(self, equipment: Equipment, *, gpus: int) -> None:
         """Takes what every slot needs, and how many GPUs each has."""
         self._equipment = equipment
-        self._make = ray.remote(num_cpus=1, num_gpus=gpus, max_restarts=0)(SlotActor)
+        # Fewer slots than there is room for share no node's memory that they need not, and fewer die with one.
+        self._make = ray.remote(num_cpus=1, num_gpus=gpus, max_restarts=0, scheduling_strategy="SPREAD")(SlotActor)
         self._actor: Any = None
         self._lock = threading.Lock()
         self._killed = False
