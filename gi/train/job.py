@@ -86,7 +86,7 @@ def probe_device(connection: socket.socket) -> None:
     name = receive(connection)
     try:
         torch.zeros(1, device=name).add_(1).item()
-    except (RuntimeError, AssertionError) as error:
+    except (RuntimeError, AssertionError) as error:  # the latter from a torch that was built without CUDA
         send(connection, str(error).splitlines()[0][:200])
     else:
         send(connection, "")
@@ -112,7 +112,7 @@ def _parted(net: nn.Module, buffers: dict[str, Tensor]) -> tuple[dict[str, Tenso
 
     Raises `CandidateError` for a state that holds anything but tensors.
     """
-    state = net.state_dict(keep_vars=True)
+    state = net.state_dict(keep_vars=True)  # without it each value is a new tensor, which no buffer is
     for name, value in state.items():
         if not isinstance(value, Tensor):
             raise CandidateError("measure", "state is no tensor", f"{name!r} is a {type(value).__name__}")

@@ -29,7 +29,7 @@ def seed_everything(seed: int, purpose: str) -> None:
     number = stream_seed(seed, purpose)
     torch.manual_seed(number)
     random.seed(number)
-    np.random.seed(number % 2**32)
+    np.random.seed(number % 2**32)  # NumPy refuses larger ones
 
 
 def batch_order(num_samples: int, batch_size: int, steps: int, seed: int) -> Tensor:
@@ -161,6 +161,8 @@ def fuse(optimizer: torch.optim.Optimizer) -> None:
     """Has torch's most used optimizers take their step in one kernel: same rule, a fifth of a small network's time."""
     if type(optimizer) in _FUSED:
         for group in optimizer.param_groups:
+            # Set in the group, where `step` reads it. Torch refuses "fused" beside the first two when it makes
+            # an optimizer.
             if not (group["foreach"] or group["differentiable"] or group.get("capturable")):
                 group["fused"] = True
 

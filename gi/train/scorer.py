@@ -62,7 +62,7 @@ def _trained(request: ScoringRequest, connection: socket.socket) -> nn.Module:
     send(connection, {"macs": macs, "state": _expected(net)})
     with blame("measure"):
         learned = safetensors.torch.load(receive_bytes(connection, _LARGEST_STATE))
-        net.load_state_dict(learned, strict=False)
+        net.load_state_dict(learned, strict=False)  # without the buffers that stayed as the program builds them
     return net
 
 
@@ -73,6 +73,7 @@ def _reference(request: ScoringRequest, connection: socket.socket) -> nn.Module:
 
 
 def _answer_all(net: nn.Module, request: ScoringRequest, memory: mmap.mmap, connection: socket.socket) -> None:
+    # Timed, in the layout of whoever runs the program (docs/decisions/030); else in that of its training.
     layout = torch.contiguous_format if request.timed else fastest_layout(net, request.task, request.device)
     net.eval()
     pixels = mapped_tensor(np.frombuffer(memory, np.float32))

@@ -117,6 +117,7 @@ class OutcomeCache:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._inode = inode(self.path)
+            # Its inode before, for a damaged file to be set aside, and after, for one that was made.
             self._db = connected(self.path)
             self._inode = inode(self.path)
         except (sqlite3.OperationalError, OSError) as error:

@@ -165,5 +165,5 @@ def _same_handler(number: int) -> Iterator[None]:
     try:
         yield
     finally:
-        if threading.current_thread() is threading.main_thread():
+        if threading.current_thread() is threading.main_thread():  # no other may set a handler
             signal.signal(number, before)

@@ -110,6 +110,7 @@ class RayExecutor:
             future.set_result(refused_outcome(refusal))
             return future
         self._waiting.put((next(self._numbers), _Task(job, future)))
+        # After the task was put: where the last slot ends between the two, nobody else would end the task.
         if self._closed or self._fault is not None:
             self._drain()
         return future

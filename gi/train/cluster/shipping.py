@@ -32,6 +32,7 @@ def shipped(files: Iterable[Path]) -> Shipment:
     digest, refs = hashlib.sha256(), {}
     for path in files:
         content = np.fromfile(path, np.uint8)
+        # With its size, or a byte that moves from one file to the next would leave the digest as it is.
         digest.update(f"{path.name}\0{content.size}\0".encode())
         digest.update(content.data)
         refs[path.name] = ray.put(content)
@@ -64,7 +65,7 @@ def _unpack(shipment: Shipment, folder: Path) -> None:
     try:
         for name, ref in shipment.files.items():
             ray.get(ref).tofile(draft / name)
-        draft.rename(folder)
+        draft.rename(folder)  # whole: a folder of this name is taken as it is
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 
