@@ -24,15 +24,17 @@ def front_rows(values: Sequence[Sequence[float]], violations: Sequence[float]) -
     """
     # Feasible ones first, as constraint domination has it (Deb et al. 2002).
     allowed = min(violations, default=0.0)
-    front: list[int] = []
+    front: list[tuple[tuple[float, ...], int]] = []
     # By values, then by row: of equal rows the first is in, whatever the order of the rest.
-    for row in sorted((n for n in range(len(values)) if violations[n] == allowed), key=lambda n: (*values[n], n)):
-        at = next((n for n, better in enumerate(front) if _at_most(values[better], values[row])), None)
-        if at is None:
-            front.append(row)
-        elif at:
-            front.insert(0, front.pop(at))
-    return sorted(front)
+    for given, row in sorted((tuple(values[n]), n) for n in range(len(values)) if violations[n] == allowed):
+        for at, (better, _) in enumerate(front):
+            if all(map(le, better, given)):
+                if at:
+                    front.insert(0, front.pop(at))
+                break
+        else:
+            front.append((given, row))
+    return sorted(row for _, row in front)
 
 
 def ranked(front: Sequence[FrontMember], objectives: Sequence[Objective], by: Objective) -> list[FrontMember]:
@@ -50,7 +52,3 @@ def ranked(front: Sequence[FrontMember], objectives: Sequence[Objective], by: Ob
         return (member.excess, untrained, member.judged[by.key], *(member.judged[o.key] for o in objectives))
 
     return sorted(front, key=place)
-
-
-def _at_most(values: Sequence[float], others: Sequence[float]) -> bool:
-    return all(map(le, values, others))

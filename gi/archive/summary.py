@@ -21,20 +21,35 @@ def front_members(archive: Archive) -> tuple[FrontMember, ...]:
     run, last = archive.run(), archive.generations.last()
     keys = [objective.key for objective in run.objectives]
     scored = [] if last is None else _scored(archive, last.number)
-    values = [tuple([figures[key] for key in keys]) for _, figures in scored]
+    values = _values(keys, [figures for _, figures in scored])
     limits = run.config.constraints
-    violations = [
-        violation(row, run.reference or (), run.objectives) + total_excess(figures, limits)
-        for row, (_, figures) in zip(values, scored, strict=True)
+    reference = run.reference or ()
+    bounds = [(n, bound) for n, (o, bound) in enumerate(zip(run.objectives, reference, strict=False)) if o.bounded]
+    beyond = [
+        violation(row, reference, run.objectives) if any(row[n] > bound for n, bound in bounds) else 0.0
+        for row in values
     ]
-    rows = sorted(front_rows(values, violations), key=lambda row: (values[row], row))
-    return tuple(_front_member(archive, *scored[row], keys, limits) for row in rows)
+    if limits:
+        excess = (total_excess(_read(figures), limits) for _, figures in scored)
+        beyond = [bound + more for bound, more in zip(beyond, excess, strict=True)]
+    rows = sorted(front_rows(values, beyond), key=lambda row: (values[row], row))
+    return tuple(_front_member(archive, scored[row][0], _read(scored[row][1]), keys, limits) for row in rows)
 
 
-def _scored(archive: Archive, generation: int) -> list[tuple[str, dict[str, float]]]:
-    """Id and figures on the highest rung of what was scored up to `generation`, as it was accepted."""
+def _read(figures: str) -> dict[str, float]:
+    return {key: float(value) for key, value in json.loads(figures).items()}
+
+
+def _values(keys: Sequence[str], stored: Sequence[str]) -> list[tuple[float, ...]]:
+    """The values of these keys in each of the JSON objects: of 100,000 in a tenth of what reading all of them takes."""
     import msgspec
 
+    record = msgspec.defstruct("Figures", [(key, float) for key in keys])
+    return list(map(msgspec.structs.astuple, map(msgspec.json.Decoder(record).decode, stored)))
+
+
+def _scored(archive: Archive, generation: int) -> list[tuple[str, str]]:
+    """Id and figures (JSON) on the highest rung of what was scored up to `generation`, as it was accepted."""
     # Of the individuals their index alone is read, and not the rows, which hold the texts: those of 100,000 are 200 MB.
     stored = archive.db.rows(
         "SELECT individual, figures FROM outcomes CROSS JOIN individuals ON id = individual "
@@ -43,8 +58,7 @@ def _scored(archive: Archive, generation: int) -> list[tuple[str, dict[str, floa
     )
     later = {id_ for (id_,) in archive.db.rows("SELECT individual FROM slots WHERE generation > ?", generation)}
     first = {id_: figures for id_, figures in reversed(stored) if id_ not in later}
-    read = msgspec.json.Decoder(dict[str, float]).decode
-    return [(id_, read(figures)) for id_, figures in reversed(first.items())]
+    return list(reversed(first.items()))
 
 
 def _front_member(

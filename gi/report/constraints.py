@@ -21,7 +21,8 @@ def constraints_lines(archive: Archive) -> list[str]:
 
 def nothing_feasible_text(archive: Archive) -> str:
     """That no program keeps the constraints, and the nearest one; "" where one does, or nothing was scored yet."""
-    front, limits = front_members(archive), archive.run().config.constraints
+    limits = archive.run().config.constraints
+    front = front_members(archive) if limits else ()
     if not front or any(not member.excess for member in front):
         return ""
     nearest = min(front, key=lambda member: member.excess)

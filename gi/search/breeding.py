@@ -1,6 +1,7 @@
 """How a slot comes to its individual: a seed program made to fit, or the offspring of two parents."""
 
 import random
+from collections import deque
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -14,10 +15,14 @@ from gi.core.trace import Trace
 from gi.core.types import Edit, Individual, Offspring, Refused, Try
 from gi.explain.provenance.borrowed import origins_in
 from gi.search.admission import refusal, seed_limit
-from gi.search.credit import adapted_shares, credits_of, donor_weights
+from gi.search.credit import HALF_LIFE, Credit, adapted_shares, credits_of, donor_weights
 from gi.search.parts import Parts
 from gi.search.rungs import Rungs
 from gi.search.twins import Twins
+
+_MOST_JUDGED = 10 * HALF_LIFE
+"""Children whose edits have credit: those before count for less than a thousandth, and a long run for all of them."""
+_Credits = tuple[Credit, ...]
 
 Slotted = tuple[Individual | None, tuple[Try, ...]]
 """The individual of a slot, None where every try was refused, and the tries."""
@@ -32,18 +37,23 @@ class Breeding:
         run = archive.run()
         self._config, self._seeds = run.config, archive.seeds()
         self._accepted: dict[str, str] = {}
+        # Ids and fingerprints: a child with another text that computes what is known would be trained for nothing.
+        self._known: set[str] = set(twins.fingerprints)
         self._edits: dict[str, tuple[Edit, ...]] = {}
         # In order: credit halves with what was judged later.
-        self._judged: list[str] = []
+        self._judged: deque[tuple[str, _Credits, _Credits]] = deque(maxlen=_MOST_JUDGED)
 
     def accepted(self, individual: Individual) -> None:
         """Takes note of an individual that has its slot."""
         self._accepted[individual.id] = self._twins.first(individual)
-        self._edits[individual.id] = individual.edits
+        self._known |= {individual.id, *filter(None, (individual.fingerprint,))}
+        if self._config.adapt:
+            self._edits[individual.id] = individual.edits
 
     def judged(self, id_: str) -> None:
         """Takes note that the next decisions may know what an individual gave on the lowest rung."""
-        self._judged.append(id_)
+        edits = self._edits.pop(id_, ())
+        self._judged.append((id_, credits_of(edits, success=True), credits_of(edits, success=False)))
 
     def is_twin(self, id_: str) -> bool:
         """Whether an accepted individual computes what an earlier one does."""
@@ -90,11 +100,10 @@ class Breeding:
         """The offspring of `parents` (ids; the second is the donor) in its slot, or None with the refused tries."""
         different = list(dict.fromkeys(parents))
         texts = [self._archive.text(id_) for id_ in different]
-        # Ids and fingerprints: a child with another text that computes what is known would be trained for nothing.
-        known, rng = self._twins.fingerprints.union(self._accepted), self.stream("vary", generation, slot)
+        rng = self.stream("vary", generation, slot)
         origin_of = origins_in(self._archive, different[-1])
         draw = self._learned(rungs) if self._config.adapt else {}
-        child: Offspring | Refused = self._toolbox.vary(texts, rng=rng, known=known, origin_of=origin_of, **draw)
+        child: Offspring | Refused = self._toolbox.vary(texts, rng=rng, known=self._known, origin_of=origin_of, **draw)
         if isinstance(child, Refused):
             return None, child.tries
         # A donor that gave no line is no parent: a lineage would name a program that has no part in the child.
@@ -109,7 +118,7 @@ class Breeding:
         """How operators and donors are drawn, by whose children are parents on the lowest rung today."""
         # On the lowest rung everybody is trained: higher ones know only what was good already.
         parents = set(rungs.parents(0))
-        credits_ = [c for id_ in self._judged for c in credits_of(self._edits[id_], success=id_ in parents)]
+        credits_ = [c for id_, won, lost in self._judged for c in (won if id_ in parents else lost)]
         shares = adapted_shares(self._parts.shares, credits_)
         return {"shares": shares, "donor_weights": donor_weights(credits_)}
 

@@ -1,9 +1,10 @@
 """Has individuals trained and writes down what comes of it."""
 
 import dataclasses
-import statistics
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 
 from gi.archive import WEIGHTS, Archive, RunRecord, make_folder
 from gi.core.objectives import FINAL_FIGURES
@@ -18,6 +19,7 @@ from gi.search.in_flight import Evaluations, checked
 from gi.search.parent_weights import forget_dead, inheriting
 from gi.search.twins import Twins
 
+_BITS = 80  # behind the binary point, of sums
 _SCORED = (
     2_000  # validation samples on the lowest of several rungs: their noise is far below that of so short a training
 )
@@ -47,8 +49,7 @@ class Outcomes:
         self.known: dict[tuple[str, int], Outcome] = {}
         self._longest: dict[str, tuple[int, Cost]] = {}
         self._train_s: dict[str, tuple[int, float]] = {}
-        self._paces: list[float] = []
-        self._rests_s: list[float] = []
+        self._pace, self._rest_s = _Mean(), _Mean()
         for evaluation in archive.outcomes.evaluations("validation"):
             self._remember(evaluation.individual, evaluation.images, evaluation.outcome)
             self.twins.settle(evaluation.individual, evaluation.images, evaluation.outcome)
@@ -82,9 +83,9 @@ class Outcomes:
         That is the individual itself or its parent, whose child is held for at least as dear as the mean; 0 for the
         first of a run.
         """
-        if not self._paces:
+        if not self._pace.count:
             return 0.0
-        mean_s = statistics.fmean(self._paces) * images + statistics.fmean(self._rests_s)
+        mean_s = self._pace.value * images + self._rest_s.value
         known = next((self._longest[id_] for id_ in relatives if id_ in self._longest), None)
         if known is None:
             return mean_s
@@ -221,9 +222,26 @@ class Outcomes:
         # The longest says most about what a training takes: constant parts weigh least in it.
         if isinstance(outcome, Scored) and images >= self._longest.get(id_, (0,))[0]:
             self._longest[id_] = images, outcome.cost
-            self._paces.append(_pace(images, outcome.cost))
+            self._pace.add(_pace(images, outcome.cost))
             self._train_s[id_] = images, outcome.values.get("train_time", outcome.cost.train_cpu_s)
-            self._rests_s.append(outcome.cost.cpu_s - outcome.cost.train_cpu_s)
+            self._rest_s.add(outcome.cost.cpu_s - outcome.cost.train_cpu_s)
+
+
+@dataclass(slots=True)
+class _Mean:
+    """The mean of the numbers that were added, the same in whatever order they came: a resumed run has another."""
+
+    count: int = 0
+    _units: int = 0  # sums of floats depend on their order
+
+    def add(self, number: float) -> None:
+        """Adds a finite number."""
+        self.count += 1
+        self._units += int(math.ldexp(number, _BITS))
+
+    @property
+    def value(self) -> float:
+        return self._units / self.count / (1 << _BITS)
 
 
 def _pace(images: int, cost: Cost) -> float:
