@@ -8,7 +8,9 @@ to its end, where the fault ended it. Archives are compared by `canonical_text`.
 command, or the end of the fault where nothing ended, to the next evaluation.
 
 With `--stand-ins` variation and training are those of `tests/stand_ins.py`, with no worker processes: the faults of
-workers and of their server are left out then. "full disk" and "read-only folder" mount a tmpfs, which only root may.
+workers and of their server are left out then. "full disk" and "read-only folder" mount a tmpfs, "out of memory" moves
+a worker into a memory cgroup (version 1) that is full, so that the kernel kills it: only root may. "clock stepped"
+needs a C compiler, for a library that gives `gi` another time of day.
 """
 
 import argparse
@@ -26,39 +28,110 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gi.archive import Archive, canonical_text
-from gi.core.errors import GiError
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
-HERE = Path(__file__).parent
-GI = [sys.executable, "-c", "import sys; from gi.cli import main; sys.exit(main())"]
-SETTINGS = "--dataset digits --clock model --generations 6 --population 6 --images 400 --final-images 400 --finals 3"
-DRIVER = """
-import sys, time
-sys.path.insert(0, sys.argv[1])
-from pathlib import Path
+from gi.archive import Archive, canonical_text, go_back
 from gi.core.errors import GiError
 from gi.core.settings import RunConfig
 from gi.search.evolve import evolve, resume
 from tests.stand_ins import outcome, parts
-folder = Path(sys.argv[2])
-config = RunConfig(dataset="digits", generations=12, population=6, images=30_000, finals=3, final_seeds=2,
-                   clock="model", seed=int(sys.argv[3]))
-def delayed(job):
-    time.sleep(0.1)
-    return outcome(job)
-made = parts(evaluate=delayed)
-try:
-    if "resume" in sys.argv:
-        from gi.archive import go_back
-        back = go_back(folder)
-        print(back, file=sys.stderr)
-        resume(folder, workers=2, parts=made)
-    else:
-        evolve(config, folder, workers=2, parts=made)
-except GiError as error:
-    print(error, file=sys.stderr)
-    sys.exit(error.exit_status)
+
+HERE = Path(__file__).parent
+CGROUPS = Path("/sys/fs/cgroup/memory")
+# The time of day, and a number of seconds that stands in a file.
+STEPPED = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/time.h>
+#include <time.h>
+
+static long step(void) {
+    long seconds = 0;
+    FILE *file = fopen(getenv("STEP_FILE"), "r");
+    if (file) { if (fscanf(file, "%ld", &seconds) != 1) seconds = 0; fclose(file); }
+    return seconds;
+}
+int clock_gettime(clockid_t id, struct timespec *at) {
+    int (*real)(clockid_t, struct timespec *) = dlsym(RTLD_NEXT, "clock_gettime");
+    int status = real(id, at);
+    if (id == CLOCK_REALTIME) at->tv_sec += step();
+    return status;
+}
+int gettimeofday(struct timeval *at, void *zone) {
+    int (*real)(struct timeval *, void *) = dlsym(RTLD_NEXT, "gettimeofday");
+    int status = real(at, zone);
+    at->tv_sec += step();
+    return status;
+}
+time_t time(time_t *at) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (at) *at = now.tv_sec;
+    return now.tv_sec;
+}
 """
+GI = [sys.executable, "-c", "import sys; from gi.cli import main; sys.exit(main())"]
+MODEL = HERE.parents[1] / "corpus/seeds/dense_small_append.py"
+SETTINGS = (
+    f"{MODEL} --dataset digits --clock model --generations 4 --population 4 --images 400 --final-images 400 --finals 2"
+)
+DRIVER = "import sys; sys.path.insert(0, sys.argv[1]); from run import stood_in; sys.exit(stood_in(*sys.argv[2:]))"
+
+
+def stood_in(folder, seed, *words):
+    """A run with stand-ins for variation and training; the exit status."""
+    config = RunConfig(dataset="digits", generations=6, population=6, images=30_000, finals=3, final_seeds=2,
+                       clock="model", seed=int(seed))  # fmt: skip
+
+    def delayed(job):
+        time.sleep(0.05)
+        return outcome(job)
+
+    try:
+        if "resume" in words:
+            print(go_back(Path(folder)), file=sys.stderr)
+            resume(Path(folder), workers=2, parts=parts(evaluate=delayed))
+        else:
+            evolve(config, Path(folder), workers=2, parts=parts(evaluate=delayed))
+    except GiError as error:
+        print(error, file=sys.stderr)
+        return error.exit_status
+    return 0
+
+
+class Forked:
+    """What `subprocess.Popen` is to a program, to a function in a fork of this process: no imports to wait for."""
+
+    def __init__(self, function, *arguments):
+        self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115 (lives as long as this)
+        self.returncode = None
+        self.pid = os.fork()
+        if not self.pid:
+            os.setsid()
+            os.dup2(self._said.fileno(), 2)
+            sys.stderr = os.fdopen(2, "w", buffering=1)
+            os._exit(function(*arguments))
+
+    def poll(self):
+        if self.returncode is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            self.returncode = os.waitstatus_to_exitcode(status) if pid else None
+        return self.returncode
+
+    def wait(self, timeout=None):
+        end = None if timeout is None else time.monotonic() + timeout
+        while self.poll() is None:
+            if end is not None and time.monotonic() > end:
+                raise subprocess.TimeoutExpired("a forked run", timeout)
+            time.sleep(0.01)
+        return self.returncode
+
+    def communicate(self):
+        self.wait()
+        self._said.seek(0)
+        return "", self._said.read()
 
 
 @dataclass
@@ -69,6 +142,10 @@ class Trial:
     process: subprocess.Popen
     rng: random.Random
     before: set = field(default_factory=set)
+
+
+class MissedError(Exception):
+    """The fault came when the run was over."""
 
 
 def tree(pid):
@@ -95,9 +172,23 @@ def gi_killed(trial):
 
 
 def worker_killed(trial):
-    """What the kernel's out-of-memory killer does, too: SIGKILL, to the process that holds most."""
     workers = tree(trial.process.pid)[2:]
     signalled([trial.rng.choice(workers)] if workers else [], signal.SIGKILL)
+
+
+def out_of_memory(trial):
+    """The kernel kills a worker with its next page: its group has no memory left."""
+    workers = tree(trial.process.pid)[2:]
+    group = CGROUPS / f"gi-fault-{os.getpid()}"
+    group.mkdir(exist_ok=True)
+    (group / "memory.limit_in_bytes").write_text("4096")
+    with contextlib.suppress(OSError):  # it may have ended
+        (group / "cgroup.procs").write_text(str(trial.rng.choice(workers)) if workers else "")
+
+
+def clock_stepped(trial):
+    step_s = trial.rng.choice([-1, 1]) * trial.rng.choice([3_600, 86_400, 31_536_000])
+    trial.folder.with_name("step").write_text(str(step_s))
 
 
 def server_killed(trial):
@@ -122,9 +213,10 @@ def read_only(trial):
     signalled(tree(trial.process.pid), signal.SIGKILL)
     trial.process.wait()
     remount(trial.folder.parent, "ro")
-    refused = subprocess.run(command(trial.folder, "resume"), capture_output=True, text=True, check=False)
-    assert refused.returncode in (1, 2), refused.stderr
-    assert "writable" in refused.stderr, refused.stderr
+    refused = started(trial.folder, "resume")
+    _, said = refused.communicate()
+    assert refused.returncode in (1, 2), said
+    assert "writable" in said, said
     return lambda: remount(trial.folder.parent, "rw")
 
 
@@ -133,9 +225,12 @@ def deleted(trial):
 
 
 def second_gi(trial):
-    other = subprocess.run(command(trial.folder, "resume"), capture_output=True, text=True, check=False)
-    assert other.returncode == 2, other.stderr
-    assert "in use by another gi" in other.stderr, other.stderr
+    other = started(trial.folder, "resume")
+    _, said = other.communicate()
+    if other.returncode == 0 and trial.process.poll() is not None:
+        raise MissedError  # the first had come to its end meanwhile
+    assert other.returncode == 2, said
+    assert "in use by another gi" in said, said
 
 
 def damaged(trial):
@@ -153,31 +248,41 @@ def damaged(trial):
 
 FAULTS = {
     "gi killed": gi_killed,
-    "worker killed, as for memory": worker_killed,
+    "worker killed": worker_killed,
+    "out of memory": out_of_memory,
     "server killed": server_killed,
     "SIGSTOP, SIGCONT": stopped,
+    "clock stepped": clock_stepped,
     "full disk": full_disk,
     "read-only folder": read_only,
     "run folder deleted": deleted,
     "a second gi": second_gi,
     "run file damaged": damaged,
 }
-OF_WORKERS = ("worker killed, as for memory", "server killed")
+OF_WORKERS = ("worker killed", "out of memory", "server killed")
 NEEDS_DISK = ("full disk", "read-only folder")
 STAND_INS: list[int] = []
 
 
-def command(folder, *words):
+def started(folder, *words, steppable=None):
+    """`gi` at work; with a library as `steppable` its time of day moves by what stands in a file beside the folder."""
+    if STAND_INS and not steppable:
+        return Forked(stood_in, folder, STAND_INS[0], *words)
     if STAND_INS:
-        return [sys.executable, "-c", DRIVER, str(HERE.parents[1]), str(folder), str(STAND_INS[0]), *words]
-    options = (
-        ["--resume", str(folder)] if "resume" in words else [*SETTINGS.split(), "--no-cache", "--out", str(folder)]
-    )
-    return [*GI, "evolve", *options, "--workers", "2"]
+        command = [sys.executable, "-c", DRIVER, str(HERE), str(folder), str(STAND_INS[0]), *words]
+    else:
+        options = ["--resume", folder] if "resume" in words else [*SETTINGS.split(), "--no-cache", "--out", folder]
+        command = [*GI, "evolve", *map(str, options), "--workers", "2"]
+    variables = {"LD_PRELOAD": str(steppable), "STEP_FILE": str(folder.with_name("step"))} if steppable else {}
+    environment = {**os.environ, **variables}
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment)
 
 
-def started(folder, *words):
-    return subprocess.Popen(command(folder, *words), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+def clock_library(folder):
+    source, library = folder / "step.c", folder / "step.so"
+    source.write_text(STEPPED)
+    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], check=True)
+    return library
 
 
 def remount(folder, options):
@@ -211,7 +316,9 @@ def struck(name, folder, moment_s, rng):
 
     None where the run had ended before the fault, or had no closed generation to go back to.
     """
-    trial = Trial(folder, started(folder), rng)
+    folder.with_name("step").unlink(missing_ok=True)
+    library = clock_library(folder.parent) if name == "clock stepped" else None
+    trial = Trial(folder, started(folder, steppable=library), rng)
     with contextlib.suppress(subprocess.TimeoutExpired):
         trial.process.wait(timeout=moment_s)
     while not (folder / "run.sqlite").exists() and trial.process.poll() is None:
@@ -222,7 +329,10 @@ def struck(name, folder, moment_s, rng):
         trial.process.wait()
         return None
     before = evaluated(folder)
-    undo = FAULTS[name](trial)
+    try:
+        undo = FAULTS[name](trial)
+    except MissedError:
+        return None
     ends = name in (*NEEDS_DISK, "run folder deleted", "gi killed", "run file damaged")
     if not ends:
         to_go_on = next_evaluation_s(folder, trial.process, evaluated(folder))
@@ -266,8 +376,8 @@ def trial_row(name, number, options, expected, span_s):
         finally:
             if name in NEEDS_DISK:
                 subprocess.run(["umount", "-l", scratch], check=True)
-    return {"fault": name, "moment_s": round(moment_s, 1), "lost": gone, "ended": ended, "equal": same,
-            "to_go_on_s": round(to_go_on, 1), "said": said}  # fmt: skip
+    return {"fault": name, "number": number, "moment_s": round(moment_s, 1), "lost": gone, "ended": ended,
+            "equal": same, "to_go_on_s": round(to_go_on, 1), "said": said}  # fmt: skip
 
 
 def table(rows):
@@ -295,7 +405,9 @@ def main():
     STAND_INS.extend([options.seed] if options.stand_ins else [])
     names = [name for word in options.faults.split(",") for name in FAULTS if name.startswith(word.strip())]
     names = [name for name in dict.fromkeys(names) if not (options.stand_ins and name in OF_WORKERS)]
-    rows = []
+    # A call that was stopped is taken up again.
+    rows = [json.loads(line) for line in options.out.open()] if options.out.exists() else []
+    done = {(row["fault"], row["number"]) for row in rows}
     with tempfile.TemporaryDirectory() as scratch:
         begun = time.monotonic()
         whole = started(Path(scratch, "whole"))
@@ -303,9 +415,9 @@ def main():
         assert whole.returncode == 0, errors
         span_s, expected = time.monotonic() - begun, dump(Path(scratch, "whole"))
     print(f"an undisturbed run: {span_s:.0f} s, {expected.count(chr(10))} rows", flush=True)
-    with options.out.open("w") as file:
-        for name in names:
-            for number in range(options.times):
+    with options.out.open("a") as file:
+        for number in range(options.times):  # in turn, so that a call that is stopped has some of each
+            for name in (name for name in names if (name, number) not in done):
                 rows.append(trial_row(name, number, options, expected, span_s))
                 print(json.dumps(rows[-1]), file=file, flush=True)
                 print(rows[-1], flush=True)

@@ -72,23 +72,15 @@ def made_up(folder, evaluations, rungs, seed):
         archive.generations.close(last, reference=(1.0, 1e7, 1e3))
 
 
-def asked(folder, cache):
-    """CPU seconds (user and system) and wall seconds of `gi front FOLDER --json`, and how many are on the front."""
-    command = [
-        sys.executable,
-        "-c",
-        "import sys; from gi.cli import main; sys.exit(main())",
-        "front",
-        str(folder),
-        "--json",
-    ]
+def asked(cache, *words):
+    """CPU seconds (user and system) and wall seconds of `gi WORDS`, and what it prints."""
+    command = [sys.executable, "-c", "import sys; from gi.cli import main; sys.exit(main())", *map(str, words)]
+    environment = {**os.environ, "GI_CACHE": str(cache)}
     before, begun = os.times(), time.monotonic()
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=True, env={**os.environ, "GI_CACHE": str(cache)}
-    )
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     wall_s, after = time.monotonic() - begun, os.times()
     cpu_s = after.children_user + after.children_system - before.children_user - before.children_system
-    return cpu_s, wall_s, len(json.loads(done.stdout)["front"])
+    return cpu_s, wall_s, done.stdout
 
 
 def front(options):
@@ -100,8 +92,10 @@ def front(options):
         print(f"{options.evaluations} evaluations, {options.rungs} rungs: {size / options.evaluations:,.0f} bytes each")
         for what, place in (("as its writer left it", cache), ("of somebody else's", Path(scratch, "other")),
                             ("the second time", Path(scratch, "other"))):  # fmt: skip
-            cpu_s, wall_s, members = asked(run, place)
-            print(f"gi front, {what}: {cpu_s:.2f} CPU s, {wall_s:.2f} wall s, front of {members}")
+            cpu_s, wall_s, told = asked(place, "front", run, "--json")
+            least_s, _, _ = asked(place, "--help")  # in turn: a busy machine makes both dearer
+            print(f"gi front, {what}: {cpu_s:.2f} CPU s, {cpu_s / least_s:.1f} times those of gi --help, "
+                  f"{wall_s:.2f} wall s, front of {len(json.loads(told)['front'])}", flush=True)  # fmt: skip
 
 
 def resident_mb():
