@@ -107,7 +107,7 @@ class JobEvaluation:
             left_s = max(ALLOWANCE_S, worker_limit_s(self._config, limit_s) - spent.cpu_s)
             with (
                 ShownImages(request.shared_bytes) as images,
-                self._talk(target, left_s, wall_s - spent.wall_s, NOTHING) as talk,
+                self._talk(target, left_s, wall_s, NOTHING) as talk,
             ):
                 try:
                     yield ScoringProcess(talk, request, images)
