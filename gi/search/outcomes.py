@@ -49,7 +49,7 @@ class Outcomes:
         self.known: dict[tuple[str, int], Outcome] = {}
         self._longest: dict[str, tuple[int, Cost]] = {}
         self._train_s: dict[str, tuple[int, float]] = {}
-        self._pace, self._rest_s = _Mean(), _Mean()
+        self._pace, self._rest_s = _RunningMean(), _RunningMean()
         for evaluation in archive.outcomes.evaluations("validation"):
             self._remember(evaluation.individual, evaluation.images, evaluation.outcome)
             self.twins.settle(evaluation.individual, evaluation.images, evaluation.outcome)
@@ -228,7 +228,7 @@ class Outcomes:
 
 
 @dataclass(slots=True)
-class _Mean:
+class _RunningMean:
     """The mean of the numbers that were added, the same in whatever order they came: a resumed run has another."""
 
     count: int = 0

@@ -65,7 +65,7 @@ class _Costs:
         return max(ours, _LEAST_BATCH_S) / max(there, _LEAST_BATCH_S)
 
 
-class _Asked:
+class _TimedProcess:
     """Measures what a process's answers cost; what it does between two of them counts to the second."""
 
     def __init__(self, process: ScoringProcess) -> None:
@@ -91,7 +91,7 @@ def timed(
 
     The fastest window of each network counts: what else the machine does only ever adds time.
     """
-    ours, other = _Asked(program), _Asked(reference)
+    ours, other = _TimedProcess(program), _TimedProcess(reference)
     most = min(most_at_once, batches.most_at_once)
     answers: list[tuple[Window, Outputs]] = []
     costs = _Costs()
@@ -115,7 +115,7 @@ def timed(
     return Timing(costs.ratio(at_once, at_once_there), answers, at_once)
 
 
-def _calibrated(other: _Asked, batch: Images, most_at_once: int) -> int:
+def _calibrated(other: _TimedProcess, batch: Images, most_at_once: int) -> int:
     """How many batches fill a window of the reference network."""
     for _ in range(2):
         _, took_s = other.ask(batch)

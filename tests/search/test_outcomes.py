@@ -5,7 +5,7 @@ import statistics
 
 import pytest
 
-from gi.search.outcomes import _Mean
+from gi.search.outcomes import _RunningMean
 
 
 def test_a_mean_is_the_same_in_whatever_order_its_numbers_came():
@@ -13,7 +13,7 @@ def test_a_mean_is_the_same_in_whatever_order_its_numbers_came():
     numbers = [10 ** rng.uniform(-7, 3) for _ in range(1000)]
     found = set()
     for _ in range(5):
-        mean = _Mean()
+        mean = _RunningMean()
         rng.shuffle(numbers)
         for number in numbers:
             mean.add(number)
