@@ -251,7 +251,7 @@ ATTACKS = {
     "classes/record with a metaclass": ("class", program(top="class A(metaclass=max):\n    pass\n")),
     "classes/record with two bases": ("class", program(top="class A(nn.Module, object):\n    pass\n")),
     "classes/record of a list": ("class", program(top="class A(list):\n    pass\n")),
-    "classes/record as an optimizer": ("override", program(top="class A:\n    def step(self):\n        return 1\n")),
+    "classes/record as an optimizer": ("override", program(top="class A:\n    def step(self):\n        return 1\n", init="A()")),
     "classes/record's state": ("state", program(top="class A:\n    def __init__(self):\n        self.seen = []\n    def note(self, x):\n"
                                                 "        self.seen.append(x)\n", init="self.a = A()", forward="self.a.note(x)")),
     "classes/record's attribute": ("state", program(top="class A:\n    def __init__(self):\n        self.seen = 0\n    def note(self, x):\n"
@@ -312,9 +312,9 @@ ATTACKS = {
     "score/mixed precision": ("syntax", program(forward="with torch.autocast('cpu', enabled=True):\n    x = x + 1\n")),
     "score/mixed precision as a value": ("name", program(init="self.cast = torch.autocast('cpu', enabled=False)")),
     "score/mixed precision that is kept": ("syntax", program(forward="with torch.autocast('cpu', enabled=False) as c:\n    x = x + 1\n")),
-    "classes/derivative's apply": ("override", program(top="class A(torch.autograd.Function):\n    def apply(self):\n        return 1\n")),
-    "classes/derivative's context": ("attribute", program(top="class A(torch.autograd.Function):\n    @staticmethod\n    def forward(ctx, x):\n        return ctx.next_functions\n")),
-    "state/derivative's context": ("state", program(top="class A(torch.autograd.Function):\n    @staticmethod\n    def forward(ctx, x):\n        ctx.kept = x\n        return x\n")),
+    "classes/derivative's apply": ("override", program(top="class A(torch.autograd.Function):\n    def apply(self):\n        return 1\n", forward="A.apply(x)")),
+    "classes/derivative's context": ("attribute", program(top="class A(torch.autograd.Function):\n    @staticmethod\n    def forward(ctx, x):\n        return ctx.next_functions\n", forward="A.apply(x)")),
+    "state/derivative's context": ("state", program(top="class A(torch.autograd.Function):\n    @staticmethod\n    def forward(ctx, x):\n        ctx.kept = x\n        return x\n", forward="A.apply(x)")),
     "state/list handed to a derivative": ("state", program(top="class A(torch.autograd.Function):\n    @staticmethod\n    def forward(ctx, x):\n        x.append(1)\n        return x\n",
                                                           init="self.seen = []", forward="A.apply(self.seen)")),
     "state/apply of a layer": ("state", program(forward="self.apply(print)")),
