@@ -66,8 +66,8 @@ def _counts(programs: int, rungs: int, config: RunConfig, seeds: int) -> list[in
     for rung in range(1, rungs):
         # The top rung is filled up to twice the finalists from the rung below, however few a share is.
         least = config.finals * (2 if rung == rungs - 1 else 1)
-        # Seed programs go up whatever others give: all of them once, then half of these.
-        by_right = math.ceil(seeds / 2 ** (rung - 1)) if rung < rungs - 1 else 0
+        # Seed programs go up to the rung below the top one whatever others give.
+        by_right = seeds if rung < rungs - 1 else 0
         counts.append(max(math.ceil(programs * PROMOTED_SHARE**rung), least) + by_right)
     return counts
 

@@ -6,7 +6,6 @@ value is a real one; values are compared within a rung only. With several object
 rung has a use for: by non-dominated rank and, within a front, by what it adds to the hypervolume.
 """
 
-import math
 import random
 from collections.abc import Sequence
 
@@ -16,6 +15,7 @@ from gi.core.types import Scored
 from gi.search.scores import Scores, Survive
 
 _LEAST_PARENTS = 8  # a rung with fewer members has too little to choose from
+_NEAR = 2  # of those that nobody can tell from the best by error get a training on the top rung
 _HIGHEST = 0.5  # of the parents come from the highest rung that has enough of them, half of the rest from the next, ...
 
 
@@ -72,13 +72,12 @@ class Rungs:
     def seeds_up(self, rung: int) -> list[str]:
         """The seed programs that go up to `rung`, one below the top, the most deserving first.
 
-        All go up to the second rung and half of these to each further one, whatever others gave, as in a bracket of
-        Hyperband (Li et al. 2018) that begins higher: they are known to be good, the shortest trainings are against
-        deep networks, and their longer ones are what children are measured against and bred from.
+        All of them whatever others gave, as in a bracket of Hyperband (Li et al. 2018) that begins higher: they are
+        known to be good, shorter trainings are against deep networks, and their longer ones are what children are
+        measured against and bred from.
         """
         below = self.scores[rung - 1]
-        known = [id_ for id_ in below if id_ in self._seeds and id_ not in self._went_up[rung - 1]]
-        return below.in_order(known)[: math.ceil(len(self._seeds) / 2 ** (rung - 1))]
+        return below.in_order([id_ for id_ in below if id_ in self._seeds and id_ not in self._went_up[rung - 1]])
 
     def promotable(self) -> tuple[str, int] | None:
         """Who goes up next, and to which rung; None where no rung has anybody. Higher rungs first."""
@@ -98,12 +97,14 @@ class Rungs:
     def next_for_top(self, count: int) -> list[str]:
         """Whom the top rung lacks for `count` final trainings.
 
-        The best of the rung below by size, and where that leaves its front too small, the best of the lower rungs.
+        Of the rung below those that may be the best by error and the best by size, and where that leaves the front of
+        the top too small, the best of the lower rungs.
         """
         if not self.top:
             return []
         below = self.scores[self.top - 1]
-        chosen = [id_ for id_ in below.best_by_size(count) if id_ not in self._went_up[self.top - 1]]
+        best = dict.fromkeys([*below.near_best(_NEAR), *below.best_by_size(count)])
+        chosen = [id_ for id_ in best if id_ not in self._went_up[self.top - 1]]
         missing = count - len(self.scores[self.top].front())
         for rung in range(self.top - 1, -1, -1):
             left = [id_ for id_ in self.scores[rung] if id_ not in self._went_up[rung] and id_ not in chosen]

@@ -59,6 +59,7 @@ class Scores:
         self._excess: dict[str, float] = {}
         self._values: dict[str, tuple[float, ...]] = {}
         self._sizes: dict[str, float] = {}
+        self._macs: dict[str, float] = {}
         self._answers: dict[str, Any] = {}
 
     def add(self, id_: str, scored: Scored) -> None:
@@ -66,6 +67,7 @@ class Scores:
         self._values[id_] = tuple(scored.values[objective.key] for objective in self.objectives)
         # Beside the objectives, of which the number of parameters need not be one: mating and finals ask for it.
         self._sizes[id_] = scored.values["params"]
+        self._macs[id_] = scored.values.get("macs", 0.0)
         self._excess[id_] = total_excess(scored.values, self._constraints)
         self._answers.clear()
 
@@ -139,16 +141,35 @@ class Scores:
         corner = (self._corner[0], max((size for _, size in values), default=0.0) + 1.0)
         return [ids[rows[row]] for row in volume_order([values[row] for row in rows], k, reference=corner)]
 
+    def near_best(self, k: int) -> list[str]:
+        """At most `k` of those whose first objective noise alone sets apart from the least, the least first.
+
+        In boxes the smallest of them stands for all, and which is best takes longer trainings to tell. One of twice the
+        multiply-adds of another is left out unless it is better by half a box: so much is its price.
+        """
+        everybody = [id_ for id_, excess in zip(self, self._violations(list(self)), strict=True) if not excess]
+        errors = [(row[0],) for row in self.rows(everybody)]
+        whole = boxed(errors, self.objectives[:1], self._samples)[:, 0] if errors else []
+        halves = boxed(errors, self.objectives[:1], 4 * self._samples)[:, 0] if errors else []
+        least = min(whole, default=0.0)
+        half = {id_: box for id_, box, of in zip(everybody, halves, whole, strict=True) if of == least}
+        return [
+            id_
+            for id_ in self.by_first_objective(list(half))
+            if not any(half[o] <= half[id_] and 2 * self._macs[o] < self._macs[id_] for o in half)
+        ][:k]
+
     def finalists(self, k: int) -> list[str]:
         """At most `k` of the front for final trainings, the least by the first objective first.
 
-        Those that are the best of their size; where there are fewer, what adds most volume.
+        The best by the first objective, and those that are the best of their size; where there are fewer, what adds
+        most volume.
         """
         return self.once(f"{k} finalists", lambda: self._finalists(k)) if self._values else []
 
     def _finalists(self, k: int) -> list[str]:
         front = self.front()
-        by_size = [id_ for id_ in self.best_by_size(k) if id_ in front]
+        by_size = [id_ for id_ in dict.fromkeys([*self.near_best(1), *self.best_by_size(k)]) if id_ in front][:k]
         left = [id_ for id_ in front if id_ not in by_size]
         return self.by_first_objective([*by_size, *self.selected(left, k - len(by_size))])
 
