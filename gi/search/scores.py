@@ -25,6 +25,7 @@ from gi.search.select import (
 
 Answer = TypeVar("Answer")
 _BY_SIZE = 1 / 2  # of what goes up are the best of their size, the others what adds most volume
+_DEAR = 3.0
 _FAR = 8.0  # times as wrong as the best of a rung: nothing beyond adds to a volume
 
 
@@ -144,20 +145,17 @@ class Scores:
     def near_best(self, k: int) -> list[str]:
         """At most `k` of those whose first objective noise alone sets apart from the least, the least first.
 
-        In boxes the smallest of them stands for all, and which is best takes longer trainings to tell. One of twice the
-        multiply-adds of another is left out unless it is better by half a box: so much is its price.
+        In boxes the smallest of them stands for all, and which is best takes longer trainings to tell. Those of over
+        `_DEAR` times the multiply-adds of each that is the best of its size are left out: nothing says yet that they
+        are worth it, and one such training takes as long as several others.
         """
-        everybody = [id_ for id_, excess in zip(self, self._violations(list(self)), strict=True) if not excess]
-        errors = [(row[0],) for row in self.rows(everybody)]
-        whole = boxed(errors, self.objectives[:1], self._samples)[:, 0] if errors else []
-        halves = boxed(errors, self.objectives[:1], 4 * self._samples)[:, 0] if errors else []
-        least = min(whole, default=0.0)
-        half = {id_: box for id_, box, of in zip(everybody, halves, whole, strict=True) if of == least}
-        return [
-            id_
-            for id_ in self.by_first_objective(list(half))
-            if not any(half[o] <= half[id_] and 2 * self._macs[o] < self._macs[id_] for o in half)
-        ][:k]
+        feasible = [id_ for id_, excess in zip(self, self._violations(list(self)), strict=True) if not excess]
+        if not feasible:
+            return []
+        boxes = self._matrix(feasible)[:, 0].tolist()
+        near = [id_ for id_, box in zip(feasible, boxes, strict=True) if box == min(boxes)]
+        most = _DEAR * max((self._macs[id_] for id_ in self.best_by_size(len(self))), default=0.0)
+        return [id_ for id_ in self.by_first_objective(near) if self._macs[id_] <= most][:k]
 
     def finalists(self, k: int) -> list[str]:
         """At most `k` of the front for final trainings, the least by the first objective first.
@@ -219,7 +217,9 @@ class Scores:
 
     def _matrix(self, ids: Sequence[str]) -> Matrix:
         """The values as selection sees them: in decades, and equal where noise alone tells them apart."""
-        return scaled(boxed(self.rows(ids), self.objectives, self._samples), self.objectives)
+        # Of all that is known and not of `ids` alone: two subsets must not be cut into different boxes.
+        least = self.once("least", lambda: [min(column) for column in zip(*self._values.values(), strict=True)])
+        return scaled(boxed(self.rows(ids), self.objectives, self._samples, least or None), self.objectives)
 
     @property
     def _corner(self) -> tuple[float, ...]:

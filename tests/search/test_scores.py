@@ -1,5 +1,6 @@
 import pytest
 
+from gi.core.objectives import OBJECTIVES as KNOWN
 from gi.core.objectives import Objective
 from gi.core.types import Scored
 from gi.search.budget import own_limit_s
@@ -40,6 +41,28 @@ def test_what_lies_beyond_the_bound_is_on_no_front_and_survives_last(three):
     assert three.selected(["tiny", "seed", "good"], 3)[2] == "tiny"
     assert three.standing(["tiny", "seed", "good"]).ranks == (1, 0, 0)
     assert three.hypervolume(["tiny"]) == 0.0
+
+
+def near(**values):
+    found = Scores([KNOWN["error"], KNOWN["params"]], None, volume_order, 5000)
+    for id_, (error, params, macs) in values.items():
+        found.add(id_, Scored({"error": error, "params": params, "macs": macs}))
+    found.set_reference(list(values))
+    return found
+
+
+def test_who_may_be_the_best_is_within_a_deviation_of_the_least_error():
+    found = near(small=(0.0064, 20_000, 600), large=(0.0060, 34_000, 1600), other=(0.0074, 9000, 800))
+    assert found.near_best(3) == ["large", "small"]
+    assert found.near_best(1) == ["large"]
+    # The smallest of them stands for all in a front by size; the least error gets its final training all the same.
+    assert set(found.best_by_size(3)) == {"small", "other"}
+    assert "large" in found.finalists(2)
+
+
+def test_who_may_be_the_best_costs_no_more_than_three_times_what_the_best_of_their_size_do():
+    assert near(small=(0.0060, 20_000, 600), dear=(0.0058, 128_000, 2000)).near_best(2) == ["small"]
+    assert near(small=(0.0060, 20_000, 600), dear=(0.0040, 128_000, 2000)).near_best(2) == ["dear"]
 
 
 def test_a_limit_of_the_users_own_is_twice_the_slowest_seeds_time():

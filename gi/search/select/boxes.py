@@ -12,7 +12,9 @@ from gi.search.select.survival import Matrix, objective_matrix
 _TIME_BOX = math.log(1.05)  # CPU times of one program scatter by 2 to 5 % from measurement to measurement
 
 
-def boxed(values: ArrayLike, objectives: Sequence[Objective], samples: int) -> Matrix:
+def boxed(
+    values: ArrayLike, objectives: Sequence[Objective], samples: int, least: Sequence[float] | None = None
+) -> Matrix:
     """Unscaled values of shape (n, m), each as one value of the box that it falls into (Laumanns et al. 2002).
 
     Why: the values are measured once, and noise alone sets apart programs that are equally good. Both are dominated by
@@ -21,7 +23,7 @@ def boxed(values: ArrayLike, objectives: Sequence[Objective], samples: int) -> M
 
     A share of `samples` validation samples has boxes of one binomial standard deviation: its arcsine has the same
     deviation, 1 / (2 sqrt(samples)), at every level (Anscombe 1948), so boxes of equal width in it fit each level. They
-    begin at the least of the shares: what is within a deviation of the best is as good as it, and the smaller or faster
+    begin at the `least` (m,) of each objective, the rows' own where none is given: what is within a deviation of the best is as good as it, and the smaller or faster
     of the two goes first, instead of the one on the lucky side of some edge. No error at all is 3/8 of a sample then,
     which keeps one lucky sample from being decades in logarithms. Times have boxes of 5 %; counts are exact and stay as
     they are. Raises `ValueError` for a NaN and for fewer samples than one.
@@ -29,14 +31,17 @@ def boxed(values: ArrayLike, objectives: Sequence[Objective], samples: int) -> M
     if samples < 1:
         raise ValueError(f"samples is {samples}: a share is measured on at least one.")
     matrix = objective_matrix(values)
-    columns = [_boxed_column(column, o, samples) for column, o in zip(matrix.T, objectives, strict=bool(len(matrix)))]
-    return np.stack(columns, axis=1) if len(matrix) else matrix
+    if not len(matrix):
+        return matrix
+    starts = matrix.min(axis=0) if least is None else np.array(least)
+    columns = zip(matrix.T, objectives, starts, strict=True)
+    return np.stack([_boxed_column(column, o, samples, start) for column, o, start in columns], axis=1)
 
 
-def _boxed_column(column: Matrix, objective: Objective, samples: int) -> Matrix:
+def _boxed_column(column: Matrix, objective: Objective, samples: int, least: float) -> Matrix:
     match objective.figure:
         case "share":
-            return _boxed_shares(column, samples)
+            return _boxed_shares(column, samples, least)
         case "ratio" | "seconds":
             # In logarithms, so that a box is 5 % wide at every level.
             return np.exp(_middle(np.log(np.maximum(column, objective.least)), _TIME_BOX))
@@ -44,13 +49,13 @@ def _boxed_column(column: Matrix, objective: Objective, samples: int) -> Matrix:
             return column
 
 
-def _boxed_shares(shares: Matrix, samples: int) -> Matrix:
+def _boxed_shares(shares: Matrix, samples: int, least: float) -> Matrix:
     """Shares as the lower edge of boxes of one deviation, the first of which begins at the least share."""
     # With 3/8 of a sample more the deviation is the same near 0 too.
-    wrong = (np.clip(shares, 0, 1) * samples + 0.375) / (samples + 0.75)
-    turned, width = np.arcsin(np.sqrt(wrong)), 0.5 / math.sqrt(samples)
-    least = turned.min()
-    boxes: Matrix = np.sin(least + np.floor((turned - least) / width) * width) ** 2
+    wrong = (np.clip([least, *shares], 0, 1) * samples + 0.375) / (samples + 0.75)
+    start, *turned = np.arcsin(np.sqrt(wrong))
+    width = 0.5 / math.sqrt(samples)
+    boxes: Matrix = np.sin(start + np.floor((np.array(turned) - start) / width) * width) ** 2
     return boxes
 
 
