@@ -23,8 +23,9 @@ def boxed(
 
     A share of `samples` validation samples has boxes of one binomial standard deviation: its arcsine has the same
     deviation, 1 / (2 sqrt(samples)), at every level (Anscombe 1948), so boxes of equal width in it fit each level. They
-    begin at the `least` (m,) of each objective, the rows' own where none is given: what is within a deviation of the best is as good as it, and the smaller or faster
-    of the two goes first, instead of the one on the lucky side of some edge. No error at all is 3/8 of a sample then,
+    begin at the `least` (m,) of each objective, the rows' own where none is given: what is within a deviation of the
+    best is as good as it, and the smaller or faster of the two goes first, instead of the one on the lucky side of some
+    edge. No error at all is 3/8 of a sample then,
     which keeps one lucky sample from being decades in logarithms. Times have boxes of 5 %; counts are exact and stay as
     they are. Raises `ValueError` for a NaN and for fewer samples than one.
     """
