@@ -289,9 +289,11 @@ def _left_out_text(archive: "Archive", finals: dict[str, int]) -> str:
     from gi.archive import front_members
 
     budget_s, done = archive.run().config.budget_cpu_s, finals["done"]
-    trained = len({retraining.individual for retraining in archive.outcomes.retrainings()})
+    front = {member.id for member in front_members(archive)}
+    # Of a run that went on, some that were trained to the end are on the front no more.
+    trained = len(front & {retraining.individual for retraining in archive.outcomes.retrainings()})
     return (
         f"the budget of {duration_text(budget_s or 0)} paid for {done} of {done + finals['left_out']} final trainings "
-        f"(programs: {trained} of {len(front_members(archive))}). "
+        f"(programs of the front: {trained} of {len(front)}). "
         f"For more: gi evolve --resume {archive.folder} --budget LONGER"
     )

@@ -45,11 +45,34 @@ def fitted(content: RenderableType, width: int) -> RenderableType:
     room = width - 2 * (len(least) - 1) - sum(least)
     if room < 0:
         return _blocks(content, width)
-    # The room left over goes to the columns from the left: ids and figures come first, long details last.
-    for column, narrow, wide in zip(content.columns, least, most, strict=True):
-        column.width = min(wide, narrow + room)
-        room -= column.width - narrow
+    longest = [[head, max(column, key=cell_len, default="")] for head, *column in cells]
+    for column, shared in zip(content.columns, _shared(longest, least, most, room), strict=True):
+        column.width = shared
     return content
+
+
+def _shared(texts: Sequence[Sequence[str]], least: Sequence[int], most: Sequence[int], room: int) -> list[int]:
+    """The widths of columns: `least` and a share of the `room` left over, always to the one that is the highest then.
+
+    `texts` are the heading and the longest cell of each; those of one height go from the left.
+    """
+    widths = [*least]
+    while True:
+        for at in sorted(range(len(widths)), key=lambda at: -_height(texts[at], widths[at])):
+            now = _height(texts[at], widths[at])
+            wider = range(widths[at] + 1, min(most[at], widths[at] + room) + 1)
+            enough = next((width for width in wider if _height(texts[at], width) < now), None)
+            if enough is not None:
+                room -= enough - widths[at]
+                widths[at] = enough
+                break
+        else:
+            return widths
+
+
+def _height(texts: Sequence[str], width: int) -> int:
+    """How many lines the highest of some texts takes, wrapped between words."""
+    return max(len(textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)) for text in texts)
 
 
 def _least_width(cell: str) -> int:

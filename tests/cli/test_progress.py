@@ -330,6 +330,12 @@ def test_the_front_takes_the_lines_that_there_are(clock, height):
     assert len(rows) == {10: 2, 24: 7, 60: 8}[height]
 
 
+def test_final_trainings_that_the_budget_does_not_pay_for_are_no_full_bar():
+    progress = Progress(io.StringIO())
+    progress(RetrainingStarted(0, 5, 0, 6))
+    assert "none of 6 trainings: the budget is used up" in panel_text(progress)
+
+
 def test_a_bar_of_stages_moves_on_when_a_stage_is_done(terminal):
     with Stages(terminal) as stages:
         stages.start("the default corpus")

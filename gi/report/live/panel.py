@@ -112,8 +112,10 @@ def _front_table(state: RunState, height: int) -> Table:
     return front
 
 
-def _finals_bar(state: RunState) -> Table:
+def _finals_bar(state: RunState) -> RenderableType:
     assert state.retraining is not None
+    if not state.retraining.jobs and state.retraining.wanted:
+        return Text(f"none of {state.retraining.wanted} trainings: the budget is used up")
     left_s = state.left_s()
     left = f"  {duration_text(left_s)} left" if left_s is not None else ""
     label = f"{state.retrained}/{state.retraining.jobs} trainings{left}"
