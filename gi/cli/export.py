@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from gi.api.trusting import run_gate
 from gi.cli.limits import parse_limits, refuse_unused_limits, training_limits
 from gi.cli.options import Form, answer_form, isolation, print_answer, run_folder, say, tell, trust_option
 from gi.core.errors import ConfigError
@@ -100,6 +99,7 @@ def export(
     lines ask for it, a NOTICE is written beside it. Weights, ONNX and PT2 files are written once they were read back
     and gave the network's outputs.
     """
+    from gi.api.trusting import run_gate
     from gi.archive import Archive, front_members
     from gi.export import (
         best_member,
@@ -176,6 +176,7 @@ def _zoo_written(
     run: Path, folder: Path, kinds: "Collection[Format]", *, tidy: bool | None, force: bool, trust: bool, form: Form
 ) -> int:
     """Writes the front's folder and says what is in it; the exit status, 1 where a format is missing."""
+    from gi.api.trusting import run_gate
     from gi.archive import Archive
     from gi.export import export_zoo
     from gi.export.formats import TITLES

@@ -12,7 +12,6 @@ from typing import Any, Literal, TypeVar, cast
 import click
 
 from gi.api.isolating import refuse_missing
-from gi.api.repairing import task_of
 from gi.core.csv_table import csv_text
 from gi.core.errors import ConfigError
 from gi.core.quoting import json_text, shown
@@ -101,6 +100,8 @@ def tell(line: str) -> None:
 
 def parse_task(input_shape: str, num_classes: int) -> Task:
     """The task that "C,H,W" and a number of classes stand for. Raises `ConfigError`."""
+    from gi.api.repairing import task_of
+
     sizes = input_shape.replace("x", ",").split(",")
     if not all(size.strip().isdigit() for size in sizes):
         raise ConfigError(f"input shape {input_shape!r} is not three positive numbers: write channels,height,width.")

@@ -7,9 +7,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from gi.api.model_file import fitted_text, read_model
-from gi.api.repairing import repaired_content
-from gi.api.trusting import model_gate
 from gi.cli.corpus_file import open_corpus
 from gi.cli.options import (
     Form,
@@ -89,6 +86,8 @@ def vary(
 
     What varies is what stands in the file: its recipe only where it has one.
     """
+    from gi.api.model_file import fitted_text, read_model
+    from gi.api.trusting import model_gate
     from gi.trace.client import CheckWorker
     from gi.vary import Vary
 
@@ -172,6 +171,7 @@ def _origin(edit: Edit) -> dict[str, Any] | None:
 @answer_form
 def repair(*, file: str, arguments: tuple[str, ...], input_shape: str, classes: int, trust: bool, form: Form) -> None:
     """Print a model file made to fit a data set's shape."""
+    from gi.api.repairing import repaired_content
     from gi.source.model_file.patching import plain_text
 
     task = parse_task(input_shape, classes)

@@ -7,7 +7,6 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from gi.api.trusting import run_gate
 from gi.cli.limits import parse_limits, refuse_unused_limits, training_limits
 from gi.cli.options import Form, answer_form, print_answer, run_folder, say, tell, trust_option
 from gi.core.errors import ConfigError
@@ -85,6 +84,7 @@ def show(
 
 
 def _measured(run: Path, id_: str, limits: dict[str, Any], *, trust: bool) -> None:
+    from gi.api.trusting import run_gate
     from gi.archive import Archive
     from gi.jobs.minimise import MinimisationTools, default_tools, measure
 
