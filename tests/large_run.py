@@ -14,11 +14,11 @@ OPERATORS = ("insertion", "crossover", "tweak", "deletion")
 SIZE = 100  # of a generation
 
 
-def write_large_run(folder, count=20_000):
-    """A run of `count` individuals, every fourth of which went up a rung, and every fourth of these to the top."""
-    config = RunConfig(dataset="digits", generations=count // SIZE - 1, population=SIZE, final_images=RUNGS[-1])
+def write_large_run(folder, count=20_000, size=SIZE):
+    """A run of `count` individuals, `size` a generation: every fourth went a rung up, and every fourth of these two."""
+    config = RunConfig(dataset="digits", generations=count // size - 1, population=size, final_images=RUNGS[-1])
     objectives = [OBJECTIVES[key] for key in config.objectives]
-    tables = content(random.Random(7), count)
+    tables = content(random.Random(7), count, size)
     with Archive.create(folder, config, objectives=objectives, rungs=RUNGS, seeds=[]) as archive:
         with archive.db.transaction():
             archive.db.execute("UPDATE run SET reference = '[1.0, 1e6, 3.0]'")
@@ -30,24 +30,24 @@ def write_large_run(folder, count=20_000):
     return folder
 
 
-def content(rng, count):
+def content(rng, count, size):
     """The rows of each table."""
     names = ("individuals", "slots", "tries", "parents", "edits", "outcomes", "generations")
     tables = {name: [] for name in names}
     ids = [f"{rng.getrandbits(64):016x}" for _ in range(count)]
     top = []
     for n, id_ in enumerate(ids):
-        generation, slot = divmod(n, SIZE)
+        generation, slot = divmod(n, size)
         operator = rng.choice(OPERATORS)
         text = f"{DEEP if n % 3 else SMALL}# {n}\n"
         tables["individuals"].append((n + 1, id_, text, generation, slot, *rows.origin_row(None), ""))
         tables["slots"].append((generation, slot, id_))
         tables["tries"] += rows.try_rows(generation, slot, [Try(operator)])
         if generation:
-            tables["parents"].append((id_, 0, ids[rng.randrange(max(0, n - 5 * SIZE), generation * SIZE)]))
+            tables["parents"].append((id_, 0, ids[rng.randrange(max(0, n - 5 * size), generation * size)]))
             edit = Edit(operator, LineType.ACTIVATION, 12, "", "nn.Hardswish(inplace=True),", DONOR)
             tables["edits"].append((id_, 0, *rows.edit_row(edit)))
-        width = 10 ** rng.uniform(2.5, 6 - generation / count * SIZE)
+        width = 10 ** rng.uniform(2.5, 6 - generation / count * size)
         for rung, images in enumerate(RUNGS):
             if n % 4**rung == 0:
                 error = min(0.9, (3 / width**0.45 + 0.004) * 2 ** (2 - rung) * rng.lognormvariate(0, 0.35))
@@ -56,7 +56,7 @@ def content(rng, count):
                 tables["outcomes"].append((id_, "validation", 1, images, *rows.outcome_row(outcome), None))
                 if rung == 2 and outcome is not FAILURE:
                     top.append((error, id_))
-        if slot == SIZE - 1:
+        if slot == size - 1:
             front = json.dumps([id_ for _, id_ in sorted(top)[:10]])
             volume = 6 - 3 / (generation + 1)
             closed = (generation, front, front, volume, "{}", 60.0 * (generation + 1), 0.0, 0, RUNGS[-1])
