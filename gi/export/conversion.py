@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gi.export.onnx_pools import register_adaptive_pools
 from gi.export.weights_file import read_weights
 from gi.trace.program.candidate import CandidateError, build, load
 from gi.train.loop import seed_everything
@@ -130,6 +131,7 @@ def _write_onnx(example: _Example, path: Path, config: str) -> None:
     import onnx
     from onnxruntime import InferenceSession, SessionOptions
 
+    register_adaptive_pools(OPSET)
     torch.onnx.export(
         example.net, (example.batches[1],), path, dynamo=False, opset_version=OPSET,
         input_names=["images"], output_names=["logits"], dynamic_axes={"images": {0: "n"}, "logits": {0: "n"}},

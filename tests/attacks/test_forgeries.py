@@ -59,10 +59,10 @@ def test_there_are_enough_of_them():
 
 @pytest.fixture(scope="module")
 def honest_time(executor):
-    outcome = executor.submit(Job("it", time_forgeries.program(), 1, IMAGES)).result(120)
-    assert isinstance(outcome, Scored), outcome
-    assert outcome.values["error"] < CHANCE
-    return outcome.values["time"]
+    """The least of three: what else the machine does makes a time longer, and a forged one look short beside it."""
+    outcomes = [executor.submit(Job("it", time_forgeries.program(), seed, IMAGES)).result(120) for seed in (1, 2, 3)]
+    assert all(isinstance(outcome, Scored) and outcome.values["error"] < CHANCE for outcome in outcomes), outcomes
+    return min(outcome.values["time"] for outcome in outcomes)
 
 
 @pytest.mark.parametrize(("name", "text"), TIME_FORGERIES.items(), ids=TIME_FORGERIES.keys())
