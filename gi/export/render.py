@@ -142,7 +142,9 @@ def _imports_torchvision_later(text: str) -> bool:
 def _mending() -> str:
     """The guard for builds of torch that do not match torchvision, as a function."""
     said = "Let a CUDA build of torchvision import beside a CPU build of torch: without its compiled operators."
-    return f'def mend_torchvision() -> None:\n    """{said}"""\n{textwrap.indent(resource(_GUARD), "    ")}'
+    lacking = 'raise refusal("training needs torchvision: pip install torchvision.") from None'
+    guard = textwrap.indent(f"{resource(_GUARD)}except ImportError:\n    {lacking}\n", "    ")
+    return f'def mend_torchvision() -> None:\n    """{said}"""\n{guard}'
 
 
 def _reader(data: DataFacts) -> str:
