@@ -76,12 +76,12 @@ def recipe(net, steps):
 IDS = ("a110000000000001", "b220000000000002")
 ORIGIN = Origin("gi", "", "corpus/seeds/x.py", 1, "Apache-2.0")
 
-#: Builds, trains, saves, scores and predicts without gi; torchvision, NumPy and Pillow are there once they are needed.
+#: Builds, trains, saves, scores and predicts without gi; torchvision and Pillow are there once they are needed.
 ALONE = """
 import importlib.abc, sys
 
 class Refusing(importlib.abc.MetaPathFinder):
-    refused = {"gi", "torchvision", "numpy", "PIL"}
+    refused = {"gi", "torchvision", "PIL"}
     def find_spec(self, name, *_):
         if name.partition(".")[0] in self.refused:
             raise ModuleNotFoundError(f"{name} is not to be had here", name=name)
