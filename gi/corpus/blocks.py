@@ -70,7 +70,7 @@ class _Trials:
             with self._reading:
                 source, name = flattened(candidate.package, candidate.module, candidate.name)
                 # Python 3.11 counts the depth of a tree for all threads at once: two that parse fail with SystemError.
-                # So the gate reads here, and remembers what the worker's client is about to ask.
+                # So the gate reads here, and it and `is_entry` remember what the worker's client is about to ask.
                 STRICT.refusal(source, name)
         except UnusableError as error:
             return TriedClass(candidate.name, candidate.origin, None, error.reason, error.detail)
@@ -81,7 +81,9 @@ class _Trials:
             self._free.put(worker)
         if "reason" in answer:
             return TriedClass(candidate.name, candidate.origin, None, str(answer["reason"]), str(answer["detail"]))
-        return TriedClass(candidate.name, candidate.origin, block_of(name, source, answer, candidate.origin))
+        with self._reading:
+            block = block_of(name, source, answer, candidate.origin)
+        return TriedClass(candidate.name, candidate.origin, block)
 
 
 def stored_block(source: str, fields: str, origin: Origin) -> Block:

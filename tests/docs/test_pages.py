@@ -17,7 +17,7 @@ GENERATED = {
     "docs/flow.svg": ("generate_flow.py", "picture"),
 }
 COMMANDS = gi_commands()
-KNOWN_PROGRAMS = ("gi", "make", "python", "pip", "git", "cd", "export", "ssh", "pytest", "ray")
+KNOWN_PROGRAMS = ("gi", "make", "python", "pip", "git", "cd", "export", "ssh", "pytest", "ray", ".")
 
 
 @pytest.mark.parametrize("page", GENERATED)

@@ -5,6 +5,7 @@
 
 import ast
 import re
+from functools import lru_cache
 
 from gi.core.errors import SourceError
 from gi.core.quoting import shown
@@ -21,6 +22,7 @@ def entry_call(entry: str) -> str:
     return entry if entry.endswith(")") else f"{entry}()"
 
 
+@lru_cache(maxsize=1024)
 def is_entry(text: str) -> bool:
     """Whether FILE:NAME and `--arg` could have made this entry: a name, or a name called with literals."""
     return _call_with_literals(text) is not None
