@@ -25,7 +25,7 @@ from gi.search.select import (
 
 Answer = TypeVar("Answer")
 _BY_SIZE = 1 / 2  # of what goes up are the best of their size, the others what adds most volume
-_DEAR = 3.0
+_DEAR = 3.0  # times the work of the best of their size: a network beyond has to be better by more than noise
 _FAR = 8.0  # times as wrong as the best of a rung: nothing beyond adds to a volume
 
 

@@ -46,7 +46,7 @@ def _is_nearest(part: Any) -> bool:
 
 
 def _shifted(part: Any, images: Tensor, right: Tensor, down: Tensor) -> Tensor:
-    """Images moved by whole pixels: windows of a padded batch, in a fifth of the time that a grid of places takes."""
+    """Images moved by whole pixels, as windows of a padded batch: quicker than a grid of places, equal to it."""
     n, channels, height, width = images.shape
     x, y = int(right.abs().max()), int(down.abs().max())
     padded = _colour(part, images).expand(n, channels, height + 2 * y, width + 2 * x).clone()
