@@ -108,6 +108,6 @@ def _written(values: dict[str, Any], signature: Signature) -> str:
         if value is DATA:
             continue
         # As people write them: widths and kernels by position, settings by name.
-        positional = by_position and (required or name in ("p", "kernel_size"))
-        parts.append(text if positional else f"{name}={text}")
+        by_position = by_position and (required or name in ("p", "kernel_size"))
+        parts.append(text if by_position else f"{name}={text}")
     return ", ".join(parts)

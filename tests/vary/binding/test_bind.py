@@ -55,6 +55,8 @@ BOUND = [
     ("torch.optim.lr_scheduler.StepLR(o, 30, gamma=0.1)", RECIPE, "opt, max(1, total // 3), gamma=0.1"),
     ("torchvision.transforms.v2.RandomCrop(32, padding=4)", RECIPE, "(28, 28), padding=4"),
     ("torch.nn.CrossEntropyLoss(label_smoothing=0.1)", RECIPE, "label_smoothing=0.1"),
+    ("torchvision.transforms.RandomPerspective(0.2, p=0.3)", RECIPE, "distortion_scale=0.2, p=0.3"),
+    ("torchvision.transforms.v2.RandomZoomOut(fill=0, p=0.3)", RECIPE, "fill=0, p=0.3"),
 ]
 
 
@@ -113,6 +115,24 @@ def test_leaves_the_rest_unknown(code):
 
 
 _CHECK = InProcess()
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["p", "eps", "scale", "gamma"]), st.booleans(), st.booleans()),
+        unique_by=lambda row: row[0],
+    )
+)
+def test_arguments_are_a_call_that_gives_each_parameter_its_value(rows):
+    rows.sort(key=lambda row: not row[1])  # as in every signature, what must be given comes first
+    signature = [(name, required) for name, required, _ in rows]
+    given_values = {name: n / 10 for n, (name, required, is_given) in enumerate(rows, 1) if required or is_given}
+    call = ", ".join(f"{name}={value}" for name, value in given_values.items())
+    bound = bound_arguments(ingredient(f"f({call})"), RECIPE, signature, random.Random(0))
+    call = ast.parse(f"f({bound})", mode="eval").body
+    by_name = dict(zip([name for name, _ in signature], (a.value for a in call.args), strict=False))
+    written = by_name | {k.arg: k.value.value for k in call.keywords}
+    assert {name: written.get(name) for name in given_values} == given_values
 
 
 @given(st.integers(1, 300), st.integers(1, 13), st.integers(1, 6), st.integers(1, 64), st.integers(0, 99))
