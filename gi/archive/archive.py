@@ -182,15 +182,15 @@ class Archive:
             raise ArchiveError(f"no individual has the id {id_!r}: give the full id of one.")
         return str(row[0])
 
-    def outcome(self, id_: str, split: str = "validation") -> Outcome | None:
-        """The outcome on `split` of an individual's (full id) training with the most samples, of the least seed.
+    def outcome(self, id_: str, split: str = "validation", *, images: int | None = None) -> Outcome | None:
+        """The outcome on `split` of an individual's (full id) training on `images` samples, of the least seed.
 
-        None before it was evaluated.
+        By default of the training with the most samples; None before it was evaluated.
         """
         row = self.db.row(
-            f"SELECT {rows.OUTCOME} FROM outcomes WHERE individual = ? AND split = ? "
+            f"SELECT {rows.OUTCOME} FROM outcomes WHERE individual = ? AND split = ? AND images = coalesce(?, images) "
             "ORDER BY images DESC, seed LIMIT 1",
-            *(id_, split),
+            *(id_, split, images),
         )
         return None if row is None else rows.outcome(row)
 

@@ -65,6 +65,20 @@ class OutcomeTables:
             for id_, on, seed, images, copied, *rest in trained
         )
 
+    def longest(self, id_: str) -> tuple[int, Scored] | None:
+        """(images, outcome) of an individual's (full id) training of the search with the most samples of those that
+        were scored; None for none."""
+        row = self._db.row(
+            f"SELECT images, {rows.OUTCOME} FROM outcomes "
+            "WHERE individual = ? AND split = 'validation' AND figures IS NOT NULL ORDER BY images DESC, seed LIMIT 1",
+            id_,
+        )
+        if row is None:
+            return None
+        outcome = rows.outcome(row[1:])
+        assert isinstance(outcome, Scored)
+        return row[0], outcome
+
     def retrainings(self, id_: str | None = None) -> tuple[Retraining, ...]:
         """The retrainings from scratch of one individual (full id), or of all in order of acceptance; then by seed."""
         # From the few retrainings to their outcomes, by CROSS JOIN: SQLite would go through all outcomes of the run,

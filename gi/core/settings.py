@@ -55,7 +55,7 @@ class RunConfig:
     time_s: float | None = None
     adapt: bool = True
     objectives: tuple[str, ...] = ("error", "params", "time")
-    epochs: float = 5.0
+    epochs: float = 4.0
     rungs: int = 4
     images: int | None = None
     parents: int = 64

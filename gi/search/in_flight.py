@@ -27,14 +27,12 @@ class Evaluations:
     ) -> None:
         """Takes the executor's `submit`, what to do with an outcome, and whether the user asked to stop."""
         self._submit, self._record, self._stop_requested = submit, record, stop_requested
-        self._running: dict[Future[Outcome], Job] = {}
-        self._expected_s: dict[Job, float] = {}
+        self._running: dict[Future[Outcome], tuple[Job, float]] = {}
         self._repeated: set[Job] = set()
 
     def submit(self, job: Job, *, expected_s: float = 0.0) -> None:
         """Hands a job to the executor, which is expected to take `expected_s` CPU seconds."""
-        self._running[self._submit(job)] = job
-        self._expected_s[job] = expected_s
+        self._running[self._submit(job)] = job, expected_s
 
     def __len__(self) -> int:
         return len(self._running)
@@ -42,7 +40,7 @@ class Evaluations:
     @property
     def expected_s(self) -> float:
         """The CPU seconds that all that is under way is expected to take, what it has used already included."""
-        return sum(self._expected_s[job] for job in self._running.values())
+        return sum(expected_s for _, expected_s in self._running.values())
 
     def wait_for(self, condition: Callable[[], bool]) -> bool:
         """Whether `condition` comes true, at the latest when nothing is under way any more. Raises `Interrupted`."""
@@ -77,10 +75,10 @@ class Evaluations:
     def _record_ended(self, timeout_s: float) -> None:
         ended, _ = wait(self._running, timeout=timeout_s, return_when=FIRST_COMPLETED)
         for future in ended:
-            job, outcome = self._running.pop(future), future.result()
+            (job, expected_s), outcome = self._running.pop(future), future.result()
             if _killed_from_outside(outcome) and job not in self._repeated:
                 self._repeated.add(job)
-                self.submit(job, expected_s=self._expected_s[job])
+                self.submit(job, expected_s=expected_s)
             else:
                 self._record(job, outcome)
 

@@ -26,9 +26,10 @@ _SCORED = (
 
 
 class Outcomes:
-    """The trainings of a run: each outcome goes into the archive and to the display, and is `known` from then on.
+    """The trainings of a run: each outcome goes into the archive and to the display.
 
-    An individual that computes what an earlier one does gets that one's outcome in place of a training. A training on
+    What was measured is read from the archive when it is asked for: of 10,000 evaluations it would fill the memory. An
+    individual that computes what an earlier one does gets that one's outcome in place of a training. A training on
     the top rung of several is the first of the individual's final trainings, too.
     """
 
@@ -46,13 +47,10 @@ class Outcomes:
         self._archive, self._run, self._config, self._cost, self._notify = archive, run, run.config, cost, notify
         self.twins = Twins(archive.individuals.fingerprints())
         self.running = Evaluations(evaluate, self._record, stop_requested)
-        self.known: dict[tuple[str, int], Outcome] = {}
-        self._longest: dict[str, tuple[int, Cost]] = {}
-        self._train_s: dict[str, tuple[int, float]] = {}
+        self._ended: set[tuple[str, int]] = set()
         self._pace, self._rest_s = _RunningMean(), _RunningMean()
         for evaluation in archive.outcomes.evaluations("validation"):
             self._remember(evaluation.individual, evaluation.images, evaluation.outcome)
-            self.twins.settle(evaluation.individual, evaluation.images, evaluation.outcome)
 
     # ----------------------------------------------------------------------------------------------- the search's
 
@@ -61,12 +59,14 @@ class Outcomes:
 
         What the archive holds already is left as it is.
         """
-        if (individual.id, images) in self.known:
+        if (individual.id, images) in self._ended:
             return
         first = self.twins.first(individual)
         if first != individual.id:
-            outcome = self.twins.outcome(first, images, individual)
-            if outcome is not None:
+            outcome = self._outcome(first, images)
+            if outcome is None:
+                self.twins.wait(first, images, individual)
+            else:
                 self._copy(individual, images, outcome, first)
             return
         expected_s = self.expected_s(images, (individual.id, *individual.parents))
@@ -74,8 +74,11 @@ class Outcomes:
 
     def outcome(self, id_: str, images: int) -> Outcome | None:
         """What a training gave, waited for; None where it is not under way: the budget had it taken back."""
-        self.running.wait_for(lambda: (id_, images) in self.known)
-        return self.known.get((id_, images))
+        self.running.wait_for(lambda: (id_, images) in self._ended)
+        return self._outcome(id_, images)
+
+    def _outcome(self, id_: str, images: int) -> Outcome | None:
+        return self._archive.outcome(id_, images=images) if (id_, images) in self._ended else None
 
     def expected_s(self, images: int, relatives: Sequence[str] = ()) -> float:
         """The CPU seconds that a training takes by what the first of its `relatives` took that is known.
@@ -86,12 +89,12 @@ class Outcomes:
         if not self._pace.count:
             return 0.0
         mean_s = self._pace.value * images + self._rest_s.value
-        known = next((self._longest[id_] for id_ in relatives if id_ in self._longest), None)
-        if known is None:
+        longest = next(((id_, known) for id_ in relatives if (known := self._longest(id_)) is not None), None)
+        if longest is None:
             return mean_s
-        trained, cost = known
-        own_s = cost.cpu_s + (images / trained - 1) * cost.train_cpu_s
-        return own_s if relatives[0] in self._longest else max(own_s, mean_s)
+        id_, (trained, scored) = longest
+        own_s = scored.cost.cpu_s + (images / trained - 1) * scored.cost.train_cpu_s
+        return own_s if id_ == relatives[0] else max(own_s, mean_s)
 
     def room_for(self, expected_s: float, *, kept_s: float = 0.0) -> bool:
         """Whether the budget pays for one more beside all that is under way, and `kept_s` for what comes after.
@@ -108,9 +111,8 @@ class Outcomes:
     def seeds(self) -> list[str]:
         """The seed programs that were scored on the lowest rung."""
         slots = self._archive.individuals.slots(0)[: len(self._archive.seeds())]
-        trained = [(slot.individual, self.known.get((slot.individual, self._run.rungs[0]))) for slot in slots
-                   if slot.individual is not None]  # fmt: skip
-        return [id_ for id_, outcome in trained if isinstance(outcome, Scored)]
+        ids = [slot.individual for slot in slots if slot.individual is not None]
+        return [id_ for id_ in ids if isinstance(self._outcome(id_, self._run.rungs[0]), Scored)]
 
     def _job(self, individual: Individual, images: int) -> Job:
         # Seed programs have the settings' limit: what they take is the measure of the children's.
@@ -149,14 +151,17 @@ class Outcomes:
         if jobs:
             make_folder(self._archive.folder / WEIGHTS)
             self._notify(RetrainingStarted(len(members), front_size, self._affordable(jobs, prices), len(jobs)))
+        if not self._cost.is_bounded:  # all are paid for, and the longest first leaves no worker idle at the end
+            jobs.sort(key=lambda job: -prices[job.id])
         left_out = [job for job in jobs if not self._retrained(job, prices[job.id])]
         self.running.finish()
         return FinalTrainings(len(jobs) - len(left_out), len(left_out))
 
     def final_s(self, id_: str) -> float:
         """The CPU seconds of one final training of an individual: it is scored on one split more."""
-        cost = self._longest[id_][1] if id_ in self._longest else Cost()
-        return self.expected_s(self._run.final_images, (id_,)) + cost.measure_cpu_s
+        longest = self._longest(id_)
+        measure_s = longest[1].cost.measure_cpu_s if longest else 0.0
+        return self.expected_s(self._run.final_images, (id_,)) + measure_s
 
     def _retrained(self, job: Job, price_s: float) -> bool:
         """Whether the job was submitted: the budget pays for it."""
@@ -175,8 +180,8 @@ class Outcomes:
 
     def _seed_paces(self) -> list[float]:
         """What the seed programs took for `PACE_IMAGES` training samples, in CPU seconds."""
-        trained = [self._train_s[id_] for id_ in self.seeds()]
-        return [pace_s(train_s, images) for images, train_s in trained]
+        longest = [known for id_ in self.seeds() if (known := self._longest(id_)) is not None]
+        return [pace_s(one.values.get("train_time", one.cost.train_cpu_s), images) for images, one in longest]
 
     def _own_limit_s(self) -> float | None:
         """The limit of a final training, from what the seed programs took; None where the settings have one."""
@@ -193,7 +198,7 @@ class Outcomes:
             outcome = checked(outcome, ("error", "validation_error"))
             weights = kept_weights(job, outcome)
             where = {"seed": job.seed, "images": job.images}
-            on_rung = self._is_final(job.images) and (job.id, job.images) not in self.known
+            on_rung = self._is_final(job.images) and (job.id, job.images) not in self._ended
             value = _on_validation(outcome) if on_rung else None
             self._archive.outcomes.add_retraining(job.id, outcome, **where, weights=weights, on_rung=value)
             if value is not None:
@@ -208,7 +213,7 @@ class Outcomes:
         """Takes in what a training of the search gave, for its twins too."""
         self._remember(job.id, job.images, outcome)
         self._notify(Evaluated(job.id, outcome, job.images))
-        for twin in self.twins.settle(job.id, job.images, outcome):
+        for twin in self.twins.waiting(job.id, job.images):
             self._copy(twin, job.images, outcome, job.id)
 
     def _copy(self, twin: Individual, images: int, outcome: Outcome, first: str) -> None:
@@ -218,13 +223,14 @@ class Outcomes:
         self._notify(Evaluated(twin.id, outcome, images))
 
     def _remember(self, id_: str, images: int, outcome: Outcome) -> None:
-        self.known[id_, images] = outcome
-        # The longest says most about what a training takes: constant parts weigh least in it.
-        if isinstance(outcome, Scored) and images >= self._longest.get(id_, (0,))[0]:
-            self._longest[id_] = images, outcome.cost
+        self._ended.add((id_, images))
+        if isinstance(outcome, Scored):
             self._pace.add(_pace(images, outcome.cost))
-            self._train_s[id_] = images, outcome.values.get("train_time", outcome.cost.train_cpu_s)
             self._rest_s.add(outcome.cost.cpu_s - outcome.cost.train_cpu_s)
+
+    def _longest(self, id_: str) -> tuple[int, Scored] | None:
+        # Constant parts weigh least in the longest one.
+        return self._archive.outcomes.longest(id_)
 
 
 @dataclass(slots=True)

@@ -15,7 +15,6 @@ from gi.core.types import Scored
 from gi.search.scores import Scores, Survive
 
 _LEAST_PARENTS = 8  # a rung with fewer members has too little to choose from
-_NEAR = 2  # of those that nobody can tell from the best by error get a training on the top rung
 _HIGHEST = 0.5  # of the parents come from the highest rung that has enough of them, half of the rest from the next, ...
 
 
@@ -94,22 +93,21 @@ class Rungs:
         for lower in self._went_up[:rung]:
             lower.add(id_)
 
-    def next_for_top(self, count: int) -> list[str]:
-        """Whom the top rung lacks for `count` final trainings.
+    def next_for_top(self, promising: int, front: int) -> list[str]:
+        """Whom the top rung lacks: the most `promising` of the rung below, and what fills its front up to `front`.
 
-        Of the rung below those that may be the best by error and the best by size, and where that leaves the front of
-        the top too small, the best of the lower rungs.
+        What fills it is the best of the rungs below by all objectives, the rung just below first.
         """
         if not self.top:
             return []
         below = self.scores[self.top - 1]
-        best = dict.fromkeys([*below.near_best(_NEAR), *below.best_by_size(count)])
+        best = below.promising(list(below), promising)
         chosen = [id_ for id_ in best if id_ not in self._went_up[self.top - 1]]
-        missing = count - len(self.scores[self.top].front())
+        missing = front - len(self.scores[self.top].front())
         for rung in range(self.top - 1, -1, -1):
             left = [id_ for id_ in self.scores[rung] if id_ not in self._went_up[rung] and id_ not in chosen]
-            front = self.scores[rung].front_of(left)
-            chosen += self.scores[rung].selected(front, max(missing - len(chosen), 0))
+            nondominated = self.scores[rung].front_of(left)
+            chosen += self.scores[rung].selected(nondominated, max(missing - len(chosen), 0))
         return chosen
 
     # -------------------------------------------------------------------------------------------------- parents

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from gi.archive import front_rows
 from gi.core.objectives import Constraint, Objective, total_excess
@@ -12,6 +12,8 @@ from gi.search.select import (
     Standing,
     VolumeStanding,
     boxed,
+    hopeful,
+    hopeful_order,
     hypervolume,
     promotable,
     ranks,
@@ -25,7 +27,6 @@ from gi.search.select import (
 
 Answer = TypeVar("Answer")
 _BY_SIZE = 1 / 2  # of what goes up are the best of their size, the others what adds most volume
-_DEAR = 3.0  # times the work of the best of their size: a network beyond has to be better by more than noise
 _FAR = 8.0  # times as wrong as the best of a rung: nothing beyond adds to a volume
 
 
@@ -37,6 +38,14 @@ class Survive(Protocol):
     ) -> list[int]:
         """`reference` is where a hypervolume ends, scaled as the values are."""
         ...
+
+
+class _Figures(NamedTuple):
+    """What is kept of one evaluation: its objective values, and figures that need not be objectives."""
+
+    values: tuple[float, ...]
+    params: float
+    excess: float  # beyond the constraints
 
 
 class Scores:
@@ -57,19 +66,16 @@ class Scores:
         """Starts with nobody; `reference` is what the archive holds, `samples` what an error is a share of."""
         self.objectives, self._reference = objectives, reference
         self._survive, self._samples, self._constraints = survive, samples, constraints
-        self._excess: dict[str, float] = {}
-        self._values: dict[str, tuple[float, ...]] = {}
-        self._sizes: dict[str, float] = {}
-        self._macs: dict[str, float] = {}
+        self._figures: dict[str, _Figures] = {}
+        self._least: list[float] = [math.inf] * len(objectives)
         self._answers: dict[str, Any] = {}
 
     def add(self, id_: str, scored: Scored) -> None:
         """Takes in an individual's values."""
-        self._values[id_] = tuple(scored.values[objective.key] for objective in self.objectives)
-        # Beside the objectives, of which the number of parameters need not be one: mating and finals ask for it.
-        self._sizes[id_] = scored.values["params"]
-        self._macs[id_] = scored.values.get("macs", 0.0)
-        self._excess[id_] = total_excess(scored.values, self._constraints)
+        values = tuple(scored.values[objective.key] for objective in self.objectives)
+        excess = total_excess(scored.values, self._constraints)
+        self._figures[id_] = _Figures(values, scored.values["params"], excess)
+        self._least = list(map(min, self._least, values))
         self._answers.clear()
 
     def once(self, question: str, answer: Callable[[], Answer]) -> Answer:
@@ -90,13 +96,13 @@ class Scores:
         self._answers.clear()
 
     def __contains__(self, id_: object) -> bool:
-        return id_ in self._values
+        return id_ in self._figures
 
     def __len__(self) -> int:
-        return len(self._values)
+        return len(self._figures)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
+        return iter(self._figures)
 
     def set_reference(self, seeds: Sequence[str]) -> None:
         """Fixes the reference point by the seed programs, unless it is fixed."""
@@ -106,11 +112,11 @@ class Scores:
 
     def rows(self, ids: Sequence[str]) -> list[tuple[float, ...]]:
         """The values of individuals, in the order of the objectives."""
-        return [self._values[id_] for id_ in ids]
+        return [self._figures[id_].values for id_ in ids]
 
     def by_first_objective(self, ids: Sequence[str]) -> list[str]:
         """Individuals with the least value of the first objective first; equals keep their order."""
-        return sorted(ids, key=lambda id_: self._values[id_][0])
+        return sorted(ids, key=lambda id_: self._figures[id_].values[0])
 
     def selected(self, ids: Sequence[str], k: int) -> list[str]:
         """The at most `k` that survive, best first: the feasible, then the others, if there is room."""
@@ -129,47 +135,51 @@ class Scores:
         The third dimension has no part in it: a front over three is full of fast ones, and people ask for the best
         network under so many parameters.
         """
-        everybody = list(self._values)
+        everybody = list(self._figures)
         beyond = self._violations(everybody)
         rank = ranks(self._matrix(everybody), beyond)
         # Of two of one error and one size the slower is on the front of two objectives, and on that of three it is not.
         ids = [id_ for id_, excess, front in zip(everybody, beyond, rank, strict=True) if not excess and not front]
         errors = [row[0] for row in self._matrix(ids).tolist()]
         # A network without parameters is legal, and 0 has no logarithm.
-        values = [(error, math.log10(max(self._sizes[id_], 1.0))) for error, id_ in zip(errors, ids, strict=True)]
+        values = [
+            (error, math.log10(max(self._figures[id_].params, 1.0))) for error, id_ in zip(errors, ids, strict=True)
+        ]
         rows = front_rows(values, [0.0] * len(values))
         # A decade beyond the largest, which is often the least wrong: on the corner it would add nothing.
         corner = (self._corner[0], max((size for _, size in values), default=0.0) + 1.0)
         return [ids[rows[row]] for row in volume_order([values[row] for row in rows], k, reference=corner)]
 
-    def near_best(self, k: int) -> list[str]:
-        """At most `k` of those whose first objective noise alone sets apart from the least, the least first.
+    def promising(self, ids: Sequence[str], k: int) -> list[str]:
+        """At most `k` of `ids` that longer trainings may show to be the best of their size, the most promising first.
 
-        In boxes the smallest of them stands for all, and which is best takes longer trainings to tell. Those of over
-        `_DEAR` times the multiply-adds of each that is the best of its size are left out: nothing says yet that they
-        are worth it, and one such training takes as long as several others.
+        The best by the first objective, and whoever would add most to the volume of error and size if it is better by a
+        deviation than it was measured (`hopeful_order`).
         """
-        feasible = [id_ for id_, excess in zip(self, self._violations(list(self)), strict=True) if not excess]
-        if not feasible:
+        some = [id_ for id_, excess in zip(ids, self._violations(ids), strict=True) if not excess]
+        if not some:
             return []
-        boxes = self._matrix(feasible)[:, 0].tolist()
-        near = [id_ for id_, box in zip(feasible, boxes, strict=True) if box == min(boxes)]
-        most = _DEAR * max((self._macs[id_] for id_ in self.best_by_size(len(self))), default=0.0)
-        return [id_ for id_ in self.by_first_objective(near) if self._macs[id_] <= most][:k]
+        first, sizes = self.objectives[:1], [self._figures[id_].params for id_ in some]
+        measured = [self._figures[id_].values[:1] for id_ in some]
+        rows, hopes = (
+            [(error, math.log10(max(size, 1.0))) for (error,), size in zip(scaled(values, first), sizes, strict=True)]
+            for values in (measured, hopeful(measured, first, self._samples))
+        )
+        corner = (self._corner[0], math.log10(max(*sizes, 1.0)) + 1.0)
+        return [some[row] for row in hopeful_order(rows, hopes, k, reference=corner)]
 
     def finalists(self, k: int) -> list[str]:
         """At most `k` of the front for final trainings, the least by the first objective first.
 
-        The best by the first objective, and those that are the best of their size; where there are fewer, what adds
-        most volume.
+        Those that may be the best of their size; where there are fewer, what adds most volume.
         """
-        return self.once(f"{k} finalists", lambda: self._finalists(k)) if self._values else []
+        return self.once(f"{k} finalists", lambda: self._finalists(k)) if self._figures else []
 
     def _finalists(self, k: int) -> list[str]:
         front = self.front()
-        by_size = [id_ for id_ in dict.fromkeys([*self.near_best(1), *self.best_by_size(k)]) if id_ in front][:k]
-        left = [id_ for id_ in front if id_ not in by_size]
-        return self.by_first_objective([*by_size, *self.selected(left, k - len(by_size))])
+        promising = self.promising(front, k)
+        left = [id_ for id_ in front if id_ not in promising]
+        return self.by_first_objective([*promising, *self.selected(left, k - len(promising))])
 
     def promotable(self, gone: Collection[str], share: float, seeds: Collection[str] = ()) -> str | None:
         """Who of the best `share` of all goes up next, those `gone` up left out; None for nobody.
@@ -178,7 +188,7 @@ class Scores:
         objective goes: who belongs to the best share changes as others come, and each change would send one more up.
         `seeds`, which went up by right, do not use up that share.
         """
-        ids = list(self._values)
+        ids = list(self._figures)
         went_up = [row for row, id_ in enumerate(ids) if id_ in gone]
         if sum(ids[row] not in seeds for row in went_up) >= math.ceil(share * len(ids)) and ids:
             share = 1 / len(ids)
@@ -199,12 +209,12 @@ class Scores:
 
     def volume_standing(self, ids: Sequence[str]) -> VolumeStanding:
         """How individuals compare for mating by what they add to the hypervolume, and by size."""
-        sizes = [self._sizes[id_] for id_ in ids]
+        sizes = [self._figures[id_].params for id_ in ids]
         return volume_standing(self._matrix(ids), sizes, self._violations(ids), reference=self._corner)
 
     def front(self) -> list[str]:
         """What nothing scored dominates, in the order in which it came; of equals the first."""
-        return self.once("front", lambda: self.front_of(list(self._values)))
+        return self.once("front", lambda: self.front_of(list(self._figures)))
 
     def front_of(self, ids: Sequence[str]) -> list[str]:
         """What none of the others dominates, in its order; of equals the first."""
@@ -212,14 +222,14 @@ class Scores:
 
     def hypervolume(self, ids: Sequence[str]) -> float:
         """The volume between the individuals that keep the constraints and the reference point."""
-        within = [id_ for id_ in ids if not self._excess[id_]]
+        within = [id_ for id_ in ids if not self._figures[id_].excess]
         return hypervolume(self.rows(within), self.reference or (), self.objectives)
 
     def _matrix(self, ids: Sequence[str]) -> Matrix:
         """The values as selection sees them: in decades, and equal where noise alone tells them apart."""
         # Of all that is known and not of `ids` alone: two subsets must not be cut into different boxes.
-        least = self.once("least", lambda: [min(column) for column in zip(*self._values.values(), strict=True)])
-        return scaled(boxed(self.rows(ids), self.objectives, self._samples, least or None), self.objectives)
+        least = self._least if self._figures else None
+        return scaled(boxed(self.rows(ids), self.objectives, self._samples, least), self.objectives)
 
     @property
     def _corner(self) -> tuple[float, ...]:
@@ -229,7 +239,7 @@ class Scores:
         many times as often as the best add so much volume that fronts fill up with what nobody wants.
         """
         assert self.reference is not None
-        best = [min(column) for column in zip(*self._values.values(), strict=True)] or list(self.reference)
+        best = self._least if self._figures else self.reference
         corner = [
             min(reference, _FAR * max(least, objective.least)) if objective.bounded else reference
             for reference, least, objective in zip(self.reference, best, self.objectives, strict=True)
@@ -238,4 +248,4 @@ class Scores:
 
     def _violations(self, ids: Sequence[str]) -> list[float]:
         beyond = violations(self.rows(ids), self.reference or (), self.objectives)
-        return [bound + self._excess[id_] for bound, id_ in zip(beyond, ids, strict=True)]
+        return [bound + self._figures[id_].excess for bound, id_ in zip(beyond, ids, strict=True)]

@@ -228,7 +228,11 @@ class Search:
         for turn in range(1, 2 * _FILLS + 1):
             first = turn <= _FILLS
             kept_s = 0.0 if first else self._kept_s()
-            for id_ in self.rungs.next_for_top(self.config.finals * (1 if first else 2)):
+            finals = self.config.finals
+            chosen = self.rungs.next_for_top(finals, front=finals if first else 2 * finals)
+            # Where all are paid for the longest begins first, so that no worker waits for it at the end.
+            chosen = chosen if self.cost.is_bounded else sorted(chosen, key=lambda id_: -self._macs.get(id_, 0.0))
+            for id_ in chosen:
                 # Numbers behind the last slot tell the turns apart, so that a resumed run replays each as it was.
                 promotion = Promotion(number, slots + turn, id_, self.run.top_images)
                 self._sent_up(promotion, self.outcomes.final_s(id_), kept_s)

@@ -42,8 +42,8 @@ def by_rung(archive):
 
 def test_rungs_are_fractions_of_the_top_one_which_is_given_in_epochs():
     assert CONFIG.ladder(1200) == RUNGS
-    assert RunConfig(dataset="mnist").ladder(55_000) == (4296, 17_187, 68_750, 275_000)
-    assert RunConfig(dataset="mnist", rungs=2).ladder(55_000) == (68_750, 275_000)
+    assert RunConfig(dataset="mnist").ladder(55_000) == (3437, 13_750, 55_000, 220_000)
+    assert RunConfig(dataset="mnist", rungs=2).ladder(55_000) == (55_000, 220_000)
 
 
 def test_a_small_set_is_presented_more_often_than_the_epochs_say():

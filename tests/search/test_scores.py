@@ -45,24 +45,29 @@ def test_what_lies_beyond_the_bound_is_on_no_front_and_survives_last(three):
 
 def near(**values):
     found = Scores([KNOWN["error"], KNOWN["params"]], None, volume_order, 5000)
-    for id_, (error, params, macs) in values.items():
-        found.add(id_, Scored({"error": error, "params": params, "macs": macs}))
+    for id_, figures in values.items():
+        found.add(id_, Scored(dict(zip(("error", "params"), figures, strict=True))))
     found.set_reference(list(values))
     return found
 
 
-def test_who_may_be_the_best_is_within_a_deviation_of_the_least_error():
-    found = near(small=(0.0064, 20_000, 600), large=(0.0060, 34_000, 1600), other=(0.0074, 9000, 800))
-    assert found.near_best(3) == ["large", "small"]
-    assert found.near_best(1) == ["large"]
-    # The smallest of them stands for all in a front by size; the least error gets its final training all the same.
+def test_who_may_be_the_best_of_its_size_is_promising():
+    found = near(small=(0.0064, 20_000), large=(0.0060, 34_000), other=(0.0074, 9000), worse=(0.0090, 30_000))
+    # The smallest of those that noise alone sets apart stands for all of them in a front by size.
     assert set(found.best_by_size(3)) == {"small", "other"}
-    assert "large" in found.finalists(2)
+    assert found.promising(list(found), 4) == ["large", "other", "small"]
+    assert found.promising(list(found), 1) == ["large"]
+    assert set(found.finalists(3)) == {"large", "other", "small"}
 
 
-def test_who_may_be_the_best_costs_no_more_than_three_times_what_the_best_of_their_size_do():
-    assert near(small=(0.0060, 20_000, 600), dear=(0.0058, 128_000, 2000)).near_best(2) == ["small"]
-    assert near(small=(0.0060, 20_000, 600), dear=(0.0040, 128_000, 2000)).near_best(2) == ["dear"]
+def test_a_lucky_smaller_network_keeps_no_better_one_from_its_final_training():
+    found = near(lucky=(0.0080, 5240), better=(0.0083, 9398), largest=(0.0044, 34_000))
+    assert "better" in found.promising(list(found), 3)
+
+
+def test_what_is_infeasible_is_not_promising(three):
+    assert three.promising(["tiny", "seed", "good"], 3) == ["good", "seed"]
+    assert three.promising(["tiny"], 3) == []
 
 
 def test_a_limit_of_the_users_own_is_twice_the_slowest_seeds_time():

@@ -1,7 +1,5 @@
-from gi.core.types import Individual, Scored
+from gi.core.types import Individual
 from gi.search.twins import Twins
-
-OUTCOME = Scored({"error": 0.5})
 
 
 def individual(id_, fingerprint=""):
@@ -25,8 +23,7 @@ def test_an_individual_without_a_fingerprint_is_nobodys_twin():
 def test_twins_wait_for_an_outcome_that_is_under_way():
     twins = Twins({"a": "f"})
     waiting = individual("b", "f")
-    assert twins.outcome("a", 100, waiting) is None
-    assert twins.settle("a", 400, OUTCOME) == []
-    assert twins.settle("a", 100, OUTCOME) == [waiting]
-    assert twins.settle("a", 100, OUTCOME) == []
-    assert twins.outcome("a", 100, individual("c", "f")) == OUTCOME
+    twins.wait("a", 100, waiting)
+    assert twins.waiting("a", 400) == []
+    assert twins.waiting("a", 100) == [waiting]
+    assert twins.waiting("a", 100) == []

@@ -3,8 +3,8 @@
 Everything here minimises, is deterministic and refuses values that are not finite.
 """
 
-from gi.search.select.boxes import boxed
-from gi.search.select.contribution import contributions, volume_order, volume_survivors
+from gi.search.select.boxes import boxed, hopeful
+from gi.search.select.contribution import contributions, hopeful_order, volume_order, volume_survivors
 from gi.search.select.mating import (
     Standing,
     VolumeStanding,
@@ -26,6 +26,8 @@ __all__ = [
     "contribution_tournament",
     "contributions",
     "crowding",
+    "hopeful",
+    "hopeful_order",
     "hypervolume",
     "promotable",
     "ranks",

@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike
 
 from gi.search.select.survival import Matrix, crowding, first_occurrences, objective_matrix, ranks
 
+_NOTHING = 1e-12  # of a volume: what rounding alone may give
+
 
 def contributions(values: ArrayLike, reference: Sequence[float]) -> list[float]:
     """The volume that each of (n, m) rows alone dominates, up to `reference`; 0 for dominated and repeated rows.
@@ -58,6 +60,32 @@ def volume_survivors(values: ArrayLike, k: int, violation: ArrayLike = (), *, re
     order = volume_order(values, k, violation, reference=reference)
     best = first_by_objective(values, violation)
     return [*best, *(row for row in order if row not in best)][:k]
+
+
+def hopeful_order(values: ArrayLike, hopes: ArrayLike, k: int, *, reference: Sequence[float]) -> list[int]:
+    """The at most `k` of (n, m) rows that deserve a longer measurement, the most deserving first.
+
+    The best by the first objective, and then each time the row that would add most volume to the `values` of those
+    before it, were it as good as its `hopes` (n, m): optimism in the face of uncertainty (Auer, Cesa-Bianchi and
+    Fischer 2002). Two rows that noise alone sets apart by one objective, and the other one tells apart, both go, where
+    an order of the values would take the lucky one alone. Rows that could add nothing are left out; ties go to the
+    earlier row. Raises `ValueError` for a NaN or another width.
+    """
+    matrix, corner = _with_corner(values, reference)
+    best, _ = _with_corner(hopes, reference)
+    order = first_by_objective(matrix)[:k]
+    while len(order) < k:
+        inside = [row for row in range(len(best)) if row not in order and (best[row] < corner).all()]
+        gains = {row: _gain(best[row], _inside(matrix[order], corner), corner) for row in inside}
+        row = max(inside, key=lambda row: gains[row], default=None)
+        if row is None or gains[row] <= _NOTHING:
+            break
+        order.append(row)
+    return order
+
+
+def _inside(matrix: Matrix, corner: Matrix) -> Matrix:
+    return matrix[(matrix < corner).all(axis=1)]
 
 
 def first_by_objective(values: ArrayLike, violation: ArrayLike = ()) -> list[int]:

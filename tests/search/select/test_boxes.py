@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gi.core.objectives import OBJECTIVES
-from gi.search.select import boxed, ranks, survivors
+from gi.search.select import boxed, hopeful, ranks, survivors
 
 THREE = [OBJECTIVES[key] for key in ("error", "params", "time")]
 
@@ -72,3 +72,12 @@ def test_refuses_no_samples_and_no_numbers():
         boxed([[0.1, 1, 1]], THREE, 0)
     with pytest.raises(ValueError, match="must be finite"):
         boxed([[float("nan"), 1, 1]], THREE, 10)
+
+
+@given(st.integers(0, 5000), st.floats(0.1, 100))
+def test_a_hope_is_one_deviation_below_what_was_measured_and_counts_are_exact(wrong, time):
+    error = wrong / 5000
+    (hoped,) = hopeful([[error, 10, time]], THREE, 5000).tolist()
+    assert 0 <= hoped[0] <= max(error, 0.375 / 5000)
+    assert error - hoped[0] <= math.sqrt(error * (1 - error) / 5000) + 1.5 / 5000
+    assert hoped[1:] == [10, pytest.approx(time / 1.05)]

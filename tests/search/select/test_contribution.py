@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gi.search.select import contributions, hypervolume, ranks, survivors, volume_order, volume_survivors
+from gi.search.select import contributions, hopeful_order, hypervolume, ranks, survivors, volume_order, volume_survivors
 
 SMALL = st.integers(0, 6).map(float)
 CORNER = (5.0, 5.0, 5.0)  # rows with a 5 or 6 lie beyond it
@@ -120,3 +120,22 @@ def test_refuses_what_cannot_be_ordered(ask):
 
 def test_nobody_contributes_nothing():
     assert contributions([], (1.0, 1.0)) == []
+
+
+@given(ROWS, st.integers(1, 12))
+def test_with_hopes_of_what_was_measured_the_order_is_that_of_volumes_behind_the_best(rows, k):
+    order = hopeful_order(rows, rows, k, reference=CORNER)
+    taken = order[:1]
+    assert rows[order[0]][0] == min(row[0] for row in rows)
+    for row in order[1:]:
+        volume = {r: hypervolume([rows[n] for n in [*taken, r]], CORNER) for r in range(len(rows)) if r not in taken}
+        assert volume[row] == pytest.approx(max(volume.values()))
+        taken.append(row)
+    if len(order) < k:  # nobody adds anything more
+        assert hypervolume([rows[n] for n in order], CORNER) == pytest.approx(hypervolume(rows, CORNER))
+
+
+def test_a_row_that_may_be_better_than_it_was_measured_goes_with_the_lucky_one():
+    measured, hopes = [(1.0, 1.0), (1.1, 2.0), (1.5, 3.0)], [(0.8, 1.0), (0.9, 2.0), (1.3, 3.0)]
+    assert hopeful_order(measured, hopes, 3, reference=(5.0, 5.0)) == [0, 1]
+    assert hopeful_order(measured, measured, 3, reference=(5.0, 5.0)) == [0]
