@@ -55,8 +55,12 @@ class TimedBatches:
         self._scored = [*in_order, *(batch for split in others for batch in self._of_split(split))]
         full = [batch for batch in in_order if not len(batch.filling)]
         self._left = self._shuffled([*full, *self._of_training(FEWEST_WINDOWS + _TO_BEGIN_WITH - len(full))])
-        self.most_at_once = (len(self._left) - _TO_BEGIN_WITH) // FEWEST_WINDOWS
         self._drawn: set[Batch] = set()
+
+    @property
+    def most_at_once(self) -> int:
+        """Of how many batches the windows to come may be, so that there are enough of them."""
+        return len(self._left) // FEWEST_WINDOWS
 
     def draw(self, count: int) -> Window:
         """So many batches that were not drawn before; none where fewer are left."""

@@ -92,7 +92,6 @@ def timed(
     The fastest window of each network counts: what else the machine does only ever adds time.
     """
     ours, other = _TimedProcess(program), _TimedProcess(reference)
-    most = min(most_at_once, batches.most_at_once)
     answers: list[tuple[Window, Outputs]] = []
     costs = _Costs()
     at_once, at_once_there = 1, 1
@@ -102,7 +101,7 @@ def timed(
         answers.append((window, outputs))
         if len(answers) == 1:  # the first calls choose kernels
             at_once_there = _calibrated(other, images, most_at_once)
-        elif took_s < _WINDOW_S / 2 and at_once < most:
+        elif took_s < _WINDOW_S / 2 and at_once < (most := min(most_at_once, batches.most_at_once)):
             # Of a window that is compared with what is scored: who wants to seem slow here has to be slow all the time.
             at_once, costs = min(most, max(2 * at_once, int(at_once * _WINDOW_S / took_s))), _Costs()
         else:
