@@ -71,15 +71,16 @@ def verdicts(found: dict, front: list[dict]) -> list[tuple[str, str, str, bool]]
     """(what, rule, value, whether it holds) of every claim.
 
     Of a class of sizes the member with the least validation error, mean of its final trainings, is the one whose test
-    error is judged.
+    error is judged. Members with fewer final trainings than others of their class are left out.
     """
     rows = [("wall minutes", "at most 15", f"{found['wall_min']:.1f}", found["wall_min"] <= 15)]
-    trained = [m for m in front if m.get("seeds") == found["final_seeds"]]
     for most, asked_for in CLASSES:
-        members = [m for m in trained if m["params"] < most]
+        members = [m for m in front if m["params"] < most and m.get("seeds")]
+        seeds = max((m["seeds"] for m in members), default=0)
+        members = [m for m in members if m["seeds"] == seeds]
         best = min(members, key=lambda m: m["validation_error_mean"], default=None)
         what = "test error, any size" if math.isinf(most) else f"test error under {most:,} parameters"
-        value = "none" if best is None else f"{shown_test_error(best, '')} at {best['params']:,.0f}"
+        value = "none" if best is None else f"{shown_test_error(best, '')} ({seeds}) at {best['params']:,.0f}"
         held = best is not None and best["test_error_mean"] <= asked_for
         rows.append((what, f"at most {asked_for:.2%}", value, held))
     low = sum(member["error"] < 0.05 for member in front)
@@ -91,7 +92,7 @@ def verdicts(found: dict, front: list[dict]) -> list[tuple[str, str, str, bool]]
 
 def shown_test_error(member: dict, prefix: str) -> str:
     mean, deviation = member.get(f"{prefix}test_error_mean"), member.get(f"{prefix}test_error_sd")
-    return "-" if mean is None else f"{mean:.2%} ± {deviation or 0:.2%}"
+    return "-" if mean is None else f"{mean:.2%}" + (f" ± {deviation:.2%}" if deviation is not None else "")
 
 
 def tables(found: dict, front: list[dict]) -> str:

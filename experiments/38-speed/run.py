@@ -13,21 +13,21 @@ import itertools
 import json
 import math
 import os
-import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from fronts import final, objective_values, test_errors, timed, trained_rows, volume
+
 HERE = Path(__file__).parent
 TREE = HERE.parents[1]
 RUNS = HERE / "runs"
 BEFORE = "afe7b36"
 IMAGES = 30_000
-FINAL_IMAGES = 90_000
-REFERENCE = {"error": 0.10, "params": 1e6, "time": 30.0}
-CAPS = (1_000, 2_000, 10_000, math.inf)
 SHARES = (0.2, 0.4, 0.6, 0.8, 1.0)
 
 
@@ -40,25 +40,7 @@ def evolved(tree: Path, data: str, seed: int, budget: int, options: list[str]) -
         cache = os.environ.get("GI_CACHE") or str(Path(tempfile.gettempdir(), f"gi-cache-38-{tree.name}"))
         environment = {**os.environ, "PYTHONPATH": str(tree), "GI_CACHE": cache}
         subprocess.run([*command, *options], env=environment, check=True, stdout=subprocess.DEVNULL)
-        with sqlite3.connect(run / "run.sqlite") as db:
-            used_s = db.execute("SELECT sum(cpu_s) FROM sessions").fetchone()[0]
-            trained = db.execute(
-                "SELECT figures, outcomes.cpu_s, text, generation, images FROM outcomes "
-                "JOIN individuals ON id = individual WHERE split = 'validation' ORDER BY outcomes.rowid"
-            ).fetchall()
-    # What is no training's, such as variation and gi's own start, is spread evenly over the trainings.
-    rest_s = max(0.0, used_s - sum(cpu_s for _, cpu_s, *_ in trained)) / len(trained)
-    rows, spent_s = [], 0.0
-    for figures, cpu_s, text, generation, images in trained:
-        spent_s += cpu_s + rest_s
-        rows.append({"cpu_s": spent_s, "values": _objectives(figures and json.loads(figures)), "text": text,
-                     "generation": generation, "images": images})  # fmt: skip
-    return rows
-
-
-def _objectives(values: dict | None) -> dict | None:
-    # A training that was not timed has the time of the same program on a higher rung or none.
-    return values and {key: values.get(key) for key in REFERENCE}
+        return trained_rows(run)
 
 
 def tpe(data: str, seed: int, budget: int, seeds: list[dict]) -> list[dict]:
@@ -87,58 +69,13 @@ def tpe(data: str, seed: int, budget: int, seeds: list[dict]) -> list[dict]:
                 known[text] = executor.submit(Job(str(len(known)), text, 1000 + seed, IMAGES)).result()
                 spent_s += known[text].cost.cpu_s
             outcome = known[text]
-            values = _objectives(outcome.values) if isinstance(outcome, Scored) else None
+            values = objective_values(outcome.values) if isinstance(outcome, Scored) else None
             study.tell(
                 trial, [0.0, 7.0, 3.0] if values is None else [math.log10(max(v, 1e-4)) for v in values.values()]
             )
             rows.append({"cpu_s": spent_s + time.process_time() - start, "values": values, "text": text,
                          "generation": None, "images": IMAGES})  # fmt: skip
     return rows
-
-
-def final(data: str, rows: list[dict]) -> list[dict]:
-    """The front of what a search measured, trained anew on 90,000 images by this tree and scored on the test split."""
-    from gi.core.protocols import Job
-    from gi.core.settings import RunConfig, cache_folder
-    from gi.core.types import Scored
-    from gi.data.dataset import load_dataset
-    from gi.train.executor import LocalExecutor
-
-    texts = list(dict.fromkeys(row["text"] for row in front(rows)))
-    dataset = load_dataset(data, cache=cache_folder())
-    with LocalExecutor(dataset, RunConfig(dataset=data, images=FINAL_IMAGES, cpu_limit_s=100), workers=2) as executor:
-        jobs = [Job(str(n), text, 77, FINAL_IMAGES, "test") for n, text in enumerate(texts)]
-        outcomes = [future.result() for future in [executor.submit(job) for job in jobs]]
-    return [_objectives(outcome.values) for outcome in outcomes if isinstance(outcome, Scored)]
-
-
-def timed(rows: list[dict]) -> list[dict]:
-    """The rows that were scored; what was not timed on a low rung has the time of a longer training of its text."""
-    times = {row["text"]: row["values"]["time"] for row in rows if row["values"] and row["values"]["time"]}
-    known = [row for row in rows if row["values"] and row["text"] in times]
-    return [{**row, "values": {**row["values"], "time": times[row["text"]]}} for row in known]
-
-
-def front(rows: list[dict]) -> list[dict]:
-    """The rows under the reference point that none dominates."""
-    some = [row for row in timed(rows) if all(row["values"][key] < most for key, most in REFERENCE.items())]
-    points = [tuple(row["values"][key] for key in REFERENCE) for row in some]
-    return [
-        row
-        for row, mine in zip(some, points, strict=True)
-        if not any(other != mine and all(a <= b for a, b in zip(other, mine, strict=True)) for other in points)
-    ]
-
-
-def volume(values: list[dict]) -> float:
-    """The hypervolume over log10 of error, parameters and time."""
-    import moocore
-    import numpy as np
-
-    corner = np.log10([*REFERENCE.values()])
-    points = np.log10([[max(v["error"], 1e-4), v["params"], v["time"]] for v in values] or [[*REFERENCE.values()]])
-    inside = points[(points < corner).all(axis=1)]
-    return float(moocore.hypervolume(inside, ref=corner)) if len(inside) else 0.0
 
 
 def search(options: argparse.Namespace) -> None:
@@ -181,9 +118,8 @@ def line(run: dict) -> dict:
     rows, budget = run["rows"], run["budget"]
     by_share = [volume([r["values"] for r in timed([r for r in rows if r["cpu_s"] <= s * budget])]) for s in SHARES]
     seeds = volume([row["values"] for row in timed(of_seeds(rows))])
-    least = [min((v["error"] for v in run["final"] if v["params"] < cap), default=None) for cap in CAPS]
     return {"arm": run["arm"], "seed": run["seed"], "trainings": len(rows), "volumes": by_share, "seeds alone": seeds,
-            "final volume": volume(run["final"]), "test errors": least}  # fmt: skip
+            "final volume": volume(run["final"]), "test errors": test_errors(run["final"])}  # fmt: skip
 
 
 def table(_: argparse.Namespace) -> None:

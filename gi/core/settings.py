@@ -61,9 +61,9 @@ class RunConfig:
     parents: int = 64
     survival: Literal["hypervolume", "nsga2"] = "hypervolume"
     lag: int = 8
-    finals: int = 6
+    finals: int = 8
     final_images: int | None = None
-    final_seeds: int = 3
+    final_seeds: int = 2
     batch_size: int = 64
     cpu_limit_s: float | None = 20.0
     wall_limit_s: float = 60.0

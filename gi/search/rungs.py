@@ -59,8 +59,8 @@ class Rungs:
         self._seeds = frozenset(seeds)
         # All seed programs are on the lowest rung; its point serves every rung, so that feasible means one thing.
         self.scores[0].set_reference(seeds)
-        for scores in self.scores[1:]:
-            scores.reference = self.reference
+        for scores in self.scores:
+            scores.reference, scores.seeds = self.reference, self._seeds
 
     def highest(self) -> Scores:
         """The scores of the highest rung that anybody reached: what a user is shown."""

@@ -1,6 +1,7 @@
 """What the scored individuals of a rung measure, and how they compare."""
 
 import math
+import statistics
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -27,6 +28,8 @@ from gi.search.select import (
 
 Answer = TypeVar("Answer")
 _BY_SIZE = 1 / 2  # of what goes up are the best of their size, the others what adds most volume
+_DEAR = 2.0  # times the usual training: a network beyond has to be the best by the first objective
+_LEAST_S = 1e-6  # that a training takes
 _FAR = 8.0  # times as wrong as the best of a rung: nothing beyond adds to a volume
 
 
@@ -45,6 +48,7 @@ class _Figures(NamedTuple):
 
     values: tuple[float, ...]
     params: float
+    train_s: float
     excess: float  # beyond the constraints
 
 
@@ -52,7 +56,8 @@ class Scores:
     """The objective values of every individual that was scored on a rung, by id in the order in which they came.
 
     `reference` is the run's reference point, unscaled, once the seed programs are known: beyond it an individual is
-    infeasible in the bounded objectives. So it is beyond one of the `constraints`.
+    infeasible in the bounded objectives. So it is beyond one of the `constraints`. `seeds` are the run's seed programs,
+    by which is known what a training usually takes.
     """
 
     def __init__(
@@ -66,6 +71,7 @@ class Scores:
         """Starts with nobody; `reference` is what the archive holds, `samples` what an error is a share of."""
         self.objectives, self._reference = objectives, reference
         self._survive, self._samples, self._constraints = survive, samples, constraints
+        self.seeds: frozenset[str] = frozenset()
         self._figures: dict[str, _Figures] = {}
         self._least: list[float] = [math.inf] * len(objectives)
         self._answers: dict[str, Any] = {}
@@ -74,7 +80,8 @@ class Scores:
         """Takes in an individual's values."""
         values = tuple(scored.values[objective.key] for objective in self.objectives)
         excess = total_excess(scored.values, self._constraints)
-        self._figures[id_] = _Figures(values, scored.values["params"], excess)
+        train_s = scored.values.get("train_time", scored.cost.train_cpu_s)
+        self._figures[id_] = _Figures(values, scored.values["params"], train_s, excess)
         self._least = list(map(min, self._least, values))
         self._answers.clear()
 
@@ -135,26 +142,41 @@ class Scores:
         The third dimension has no part in it: a front over three is full of fast ones, and people ask for the best
         network under so many parameters.
         """
-        everybody = list(self._figures)
-        beyond = self._violations(everybody)
-        rank = ranks(self._matrix(everybody), beyond)
-        # Of two of one error and one size the slower is on the front of two objectives, and on that of three it is not.
-        ids = [id_ for id_, excess, front in zip(everybody, beyond, rank, strict=True) if not excess and not front]
+        ids, values = self._front_by_size(self._first_front())
+        # A decade beyond the largest, which is often the least wrong: on the corner it would add nothing.
+        corner = (self._corner[0], max((size for _, size in values), default=0.0) + 1.0)
+        return [ids[row] for row in volume_order(values, k, reference=corner)]
+
+    def _front_by_size(self, ids: Sequence[str]) -> tuple[list[str], list[tuple[float, float]]]:
+        """Those of `ids` that no smaller one of them is as good as by the first objective, and both in logarithms."""
         errors = [row[0] for row in self._matrix(ids).tolist()]
         # A network without parameters is legal, and 0 has no logarithm.
         values = [
             (error, math.log10(max(self._figures[id_].params, 1.0))) for error, id_ in zip(errors, ids, strict=True)
         ]
         rows = front_rows(values, [0.0] * len(values))
-        # A decade beyond the largest, which is often the least wrong: on the corner it would add nothing.
-        corner = (self._corner[0], max((size for _, size in values), default=0.0) + 1.0)
-        return [ids[rows[row]] for row in volume_order([values[row] for row in rows], k, reference=corner)]
+        return [ids[row] for row in rows], [values[row] for row in rows]
+
+    def _first_front(self) -> list[str]:
+        """The feasible ones that nothing dominates in boxes.
+
+        Of two of one error and one size the slower is on the front of these two alone, and here it is not.
+        """
+        return self.once("first front", self._undominated)
+
+    def _undominated(self) -> list[str]:
+        everybody = list(self._figures)
+        beyond = self._violations(everybody)
+        rank = ranks(self._matrix(everybody), beyond)
+        return [id_ for id_, excess, front in zip(everybody, beyond, rank, strict=True) if not excess and not front]
 
     def promising(self, ids: Sequence[str], k: int) -> list[str]:
         """At most `k` of `ids` that longer trainings may show to be the best of their size, the most promising first.
 
         The best by the first objective, and whoever would add most to the volume of error and size if it is better by a
-        deviation than it was measured (`hopeful_order`).
+        deviation than it was measured (`hopeful_order`), for what its training costs: one that takes twice as long as
+        the seed programs that are the best of their size has to add twice as much, and beyond `_DEAR` times it has to
+        be the best.
         """
         some = [id_ for id_, excess in zip(ids, self._violations(ids), strict=True) if not excess]
         if not some:
@@ -166,20 +188,34 @@ class Scores:
             for values in (measured, hopeful(measured, first, self._samples))
         )
         corner = (self._corner[0], math.log10(max(*sizes, 1.0)) + 1.0)
-        return [some[row] for row in hopeful_order(rows, hopes, k, reference=corner)]
+        longer = [self._times_usual(id_) for id_ in some]
+        worth = [1 / max(times, 1.0) if times <= _DEAR else 0.0 for times in longer]
+        return [some[row] for row in hopeful_order(rows, hopes, k, worth, reference=corner)]
+
+    def _times_usual(self, id_: str) -> float:
+        """How many times as long as that of the seed programs that are the best of their size a training takes."""
+        return self._figures[id_].train_s / self.once("usual training", self._usual_s)
+
+    def _usual_s(self) -> float:
+        # Of the seed programs, since children that pass by being dear would make dear ones usual.
+        seeds = [id_ for id_ in self if id_ in self.seeds]
+        trained_s = [self._figures[id_].train_s for id_ in self._front_by_size(seeds or list(self))[0]]
+        return max(statistics.median(trained_s or [0.0]), _LEAST_S)
 
     def finalists(self, k: int) -> list[str]:
         """At most `k` of the front for final trainings, the least by the first objective first.
 
-        Those that may be the best of their size; where there are fewer, what adds most volume.
+        Those that may be the best of their size; where there are fewer, what adds most volume, the dear ones last.
         """
         return self.once(f"{k} finalists", lambda: self._finalists(k)) if self._figures else []
 
     def _finalists(self, k: int) -> list[str]:
         front = self.front()
-        promising = self.promising(front, k)
-        left = [id_ for id_ in front if id_ not in promising]
-        return self.by_first_objective([*promising, *self.selected(left, k - len(promising))])
+        chosen = self.promising(front, k)
+        for are_dear in (False, True):
+            left = [id_ for id_ in front if id_ not in chosen and (self._times_usual(id_) > _DEAR) == are_dear]
+            chosen += self.selected(left, k - len(chosen))
+        return self.by_first_objective(chosen)
 
     def promotable(self, gone: Collection[str], share: float, seeds: Collection[str] = ()) -> str | None:
         """Who of the best `share` of all goes up next, those `gone` up left out; None for nobody.
@@ -193,7 +229,7 @@ class Scores:
         if sum(ids[row] not in seeds for row in went_up) >= math.ceil(share * len(ids)) and ids:
             share = 1 / len(ids)
         rows = {id_: row for row, id_ in enumerate(ids)}
-        first = [rows[id_] for id_ in self.best_by_size(math.ceil(share * len(ids) * _BY_SIZE))]
+        first = [rows[id_] for id_ in self.promising(self._first_front(), math.ceil(share * len(ids) * _BY_SIZE))]
         row = promotable(self._matrix(ids), went_up, share, self._violations(ids), reference=self._corner, first=first)
         return None if row is None else ids[row]
 

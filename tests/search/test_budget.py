@@ -74,7 +74,7 @@ def test_final_trainings_shrink_to_what_is_left_and_the_run_says_so(tmp_path):
     events = []
     _, finals, retrainings = run(tmp_path, 45, on_event=events.append)
     (started,) = [event for event in events if isinstance(event, RetrainingStarted)]
-    assert 0 < started.jobs < started.wanted == 3 * started.members
+    assert 0 < started.jobs < started.wanted == 2 * started.members
     assert finals["done"] == len(retrainings)
     assert finals["done"] + finals["left_out"] == started.wanted
     assert abs(finals["done"] - started.jobs) <= 2

@@ -74,3 +74,23 @@ def test_a_limit_of_the_users_own_is_twice_the_slowest_seeds_time():
     assert own_limit_s([3.0, 5.0]) == 10.0
     assert own_limit_s([0.01]) == 2.0
     assert own_limit_s([]) is None
+
+
+def test_what_takes_much_longer_than_the_best_of_their_size_has_to_be_the_best():
+    def taking(**values):
+        found = Scores([KNOWN["error"], KNOWN["params"]], None, volume_order, 5000)
+        for id_, (error, params, train_s) in values.items():
+            found.add(id_, Scored({"error": error, "params": params, "train_time": train_s}))
+        found.set_reference(list(values))
+        found.seeds = frozenset(others)
+        return found
+
+    others = {"small": (0.012, 2000, 10.0), "middle": (0.008, 9000, 12.0), "tiny": (0.02, 900, 9.0)}
+    found = taking(**others, dear=(0.009, 5000, 40.0))
+    assert set(found.promising(list(found), 4)) == set(others)
+    found = taking(**others, dear=(0.009, 5000, 40.0), dearer=(0.009, 4000, 50.0), dearest=(0.009, 3000, 60.0))
+    assert set(found.promising(list(found), 6)) == set(others)
+    assert set(found.finalists(3)) == set(others)
+    assert set(found.finalists(6)) == {*others, "dearest"}
+    found = taking(**others, dear=(0.004, 50_000, 40.0))
+    assert found.promising(list(found), 4)[0] == "dear"

@@ -6,6 +6,7 @@ often that pymoo's wrapper would cost as much as the volumes. Like pymoo it is i
 
 import heapq
 from collections.abc import Iterator, Sequence
+from itertools import islice, takewhile
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -62,30 +63,25 @@ def volume_survivors(values: ArrayLike, k: int, violation: ArrayLike = (), *, re
     return [*best, *(row for row in order if row not in best)][:k]
 
 
-def hopeful_order(values: ArrayLike, hopes: ArrayLike, k: int, *, reference: Sequence[float]) -> list[int]:
+def hopeful_order(
+    values: ArrayLike, hopes: ArrayLike, k: int, worth: ArrayLike = (), *, reference: Sequence[float]
+) -> list[int]:
     """The at most `k` of (n, m) rows that deserve a longer measurement, the most deserving first.
 
     The best by the first objective, and then each time the row that would add most volume to the `values` of those
     before it, were it as good as its `hopes` (n, m): optimism in the face of uncertainty (Auer, Cesa-Bianchi and
     Fischer 2002). Two rows that noise alone sets apart by one objective, and the other one tells apart, both go, where
-    an order of the values would take the lucky one alone. Rows that could add nothing are left out; ties go to the
-    earlier row. Raises `ValueError` for a NaN or another width.
+    an order of the values would take the lucky one alone. What a row would add counts times its `worth` (n,), by
+    default 1. Rows that could add nothing are left out; ties go to the earlier row. Raises `ValueError` for a NaN or
+    another width.
     """
     matrix, corner = _with_corner(values, reference)
     best, _ = _with_corner(hopes, reference)
-    order = first_by_objective(matrix)[:k]
-    while len(order) < k:
-        inside = [row for row in range(len(best)) if row not in order and (best[row] < corner).all()]
-        gains = {row: _gain(best[row], _inside(matrix[order], corner), corner) for row in inside}
-        row = max(inside, key=lambda row: gains[row], default=None)
-        if row is None or gains[row] <= _NOTHING:
-            break
-        order.append(row)
-    return order
-
-
-def _inside(matrix: Matrix, corner: Matrix) -> Matrix:
-    return matrix[(matrix < corner).all(axis=1)]
+    given = np.asarray(worth, dtype=np.float64)
+    first = first_by_objective(matrix)[:k]
+    order = _by_gain(best, corner, values=matrix, worth=given if given.size else None, first=first)
+    more = takewhile(lambda row_and_gain: row_and_gain[1] > _NOTHING, order)
+    return [*first, *(row for row, _ in islice(more, k - len(first)))]
 
 
 def first_by_objective(values: ArrayLike, violation: ArrayLike = ()) -> list[int]:
@@ -104,7 +100,7 @@ def _front_order(front: Matrix, corner: Matrix, k: int) -> list[int]:
     """The at most `k` rows of one front of different rows, in the order of what each adds to those before it."""
     if k <= 0:
         return []
-    chosen = [row for row, _ in zip(_by_gain(front, corner), range(k), strict=False)]
+    chosen = [row for row, _ in islice(_by_gain(front, corner), k)]
     if len(chosen) == min(k, len(front)):
         return chosen
     distance = crowding(front)
@@ -113,26 +109,38 @@ def _front_order(front: Matrix, corner: Matrix, k: int) -> list[int]:
     return [*chosen, *left][:k]
 
 
-def _by_gain(front: Matrix, corner: Matrix) -> Iterator[int]:
-    """The rows inside the corner, each time the one that adds most to the volume of those given so far.
+def _by_gain(
+    front: Matrix,
+    corner: Matrix,
+    *,
+    values: Matrix | None = None,
+    worth: Matrix | None = None,
+    first: Sequence[int] = (),
+) -> Iterator[tuple[int, float]]:
+    """The rows inside the corner, each time the one that adds most to the volume of those before it, with that gain.
 
-    What a row adds only shrinks as others come, so an old figure is an upper bound: a row is measured again only when
-    it leads the queue (lazy greedy, Minoux 1978), a few times for each row chosen instead of once for every row.
+    Once it was given a row counts as its `values`, by default the `front` itself; the `first` are given already. Gains
+    are multiplied by a row's `worth`. They only shrink as others come, so an old one is an upper bound: a row is
+    measured again only when it leads the queue (lazy greedy, Minoux 1978), a few times for each row given instead of
+    once for every row.
     """
+    values = front if values is None else values
+    worth = np.ones(len(front)) if worth is None else worth
     # What lies beyond would have a negative side, and two of them a positive product.
-    inside = np.flatnonzero((front < corner).all(axis=1))
-    volumes = np.prod(corner - front[inside], axis=1)
+    inside = [row for row in np.flatnonzero((front < corner).all(axis=1)).tolist() if row not in first]
+    volumes = worth[inside] * np.prod(corner - front[inside], axis=1)
+    before = [row for row in first if (values[row] < corner).all()]
     # Negated, since Python's heap gives the least first; of equal gains the earlier row.
-    queue = [(-float(volume), int(row), 0) for volume, row in zip(volumes, inside, strict=True)]
+    queue = [(-float(volume), row, 0) for volume, row in zip(volumes, inside, strict=True)]
     heapq.heapify(queue)
-    chosen: list[int] = []
     while queue:
-        _, row, measured_at = heapq.heappop(queue)
-        if measured_at == len(chosen):
-            chosen.append(row)
-            yield row
+        gain, row, measured_at = heapq.heappop(queue)
+        if measured_at == len(before):
+            yield row, -gain
+            before.append(row)
         else:
-            heapq.heappush(queue, (-_gain(front[row], front[chosen], corner), row, len(chosen)))
+            gain = -float(worth[row]) * _gain(front[row], values[before], corner)
+            heapq.heappush(queue, (gain, row, len(before)))
 
 
 def _gain(row: Matrix, others: Matrix, corner: Matrix) -> float:
