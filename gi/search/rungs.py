@@ -96,12 +96,15 @@ class Rungs:
     def next_for_top(self, promising: int, front: int) -> list[str]:
         """Whom the top rung lacks: the most `promising` of the rung below, and what fills its front up to `front`.
 
-        What fills it is the best of the rungs below by all objectives, the rung just below first.
+        The most promising of all, and of the seed programs among themselves: of many children the best on a rung are
+        the luckiest, too, and few seed programs have no such luck. What fills the front is the best of the rungs below
+        by all objectives, the rung just below first.
         """
         if not self.top:
             return []
         below = self.scores[self.top - 1]
-        best = below.promising(list(below), promising)
+        seeds = [id_ for id_ in below if id_ in self._seeds]
+        best = dict.fromkeys(id_ for some in (list(below), seeds) for id_ in below.promising(some, promising))
         chosen = [id_ for id_ in best if id_ not in self._went_up[self.top - 1]]
         missing = front - len(self.scores[self.top].front())
         for rung in range(self.top - 1, -1, -1):

@@ -8,10 +8,13 @@ import pytest
 
 from gi.archive import Archive, front_members, run_summary
 from gi.core.errors import BudgetError
+from gi.core.objectives import OBJECTIVES as KNOWN
 from gi.core.settings import PROMOTED_SHARE, RunConfig
 from gi.core.types import Cost, Failed, Scored
 from gi.search.events import Doing, Planned
 from gi.search.evolve import evolve, resume
+from gi.search.rungs import Rungs
+from gi.search.select import volume_survivors
 from tests.search.test_evolve import Interrupting, dumped, twinned
 from tests.stand_ins import SEEDS, outcome, parts, shuffled_delay_s, slow
 
@@ -114,6 +117,18 @@ def test_a_training_on_the_top_rung_is_the_first_of_the_final_trainings(run):
             assert e.images == RUNGS[-1]
     finals = {m.id: m.validation_errors for m in front_members(run)}
     assert all(m.values["error"] in finals[m.id] for m in front_members(run))
+
+
+def test_the_best_seed_programs_by_size_go_to_the_top_beside_luckier_children():
+    objectives = [KNOWN["error"], KNOWN["params"]]
+    rungs = Rungs(RUNGS, objectives, (0.5, 1e6), CONFIG, survive=volume_survivors, samples=5000)
+    seeds = {"seed": (0.0118, 9398), "large": (0.0096, 34_000), "worse": (0.0118, 20_000)}
+    children = {f"child {n}": (0.0105 - n / 10_000, 9000 - n) for n in range(4)}
+    for id_, (error, params) in (seeds | children).items():
+        rungs.add(2, id_, Scored({"error": error, "params": params}))
+    rungs.fix_reference(list(seeds))
+    assert rungs.scores[2].promising(list(rungs.scores[2]), 2) == ["large", "child 3"]
+    assert rungs.next_for_top(2, front=0) == ["large", "child 3", "seed"]
 
 
 def test_one_training_counts_once(run):
