@@ -1,4 +1,8 @@
-"""The main job with all defaults on MNIST, judged. Usage: python experiments/05-mnist/run.py [--seed 0] [--run RUN]"""
+"""The main job with all defaults on MNIST, judged.
+
+Usage: python experiments/05-mnist/run.py --seed 5      results-5.json, generations-5.csv, front-5.png
+       python experiments/05-mnist/run.py --table 5 6 7   the README's tables, from the results of these seeds
+"""
 
 import argparse
 import csv
@@ -95,23 +99,29 @@ def shown_test_error(member: dict, prefix: str) -> str:
     return "-" if mean is None else f"{mean:.2%}" + (f" ± {deviation:.2%}" if deviation is not None else "")
 
 
-def tables(found: dict, front: list[dict]) -> str:
-    """Both tables of the README, in Markdown."""
-    lines = ["| what | asked | found | holds |", "| --- | --- | --- | --- |"]
-    lines += [
-        f"| {what} | {rule} | {value} | {'yes' if holds else 'NO'} |"
-        for what, rule, value, holds in verdicts(found, front)
-    ]
+def table(results: list[dict]) -> str:
+    """Both tables of the README, in Markdown: what was asked over all seeds, and the front of the first."""
+    columns = [verdicts(result, result["summary"]["front"]) for result in results]
+    seeds = " | ".join(f"seed {result['seed']}" for result in results)
+    lines = [f"| what | asked | {seeds} | holds |"]
+    lines += ["| --- " * (len(results) + 3) + "|"]
+    for rows in zip(*columns, strict=True):
+        what, rule = rows[0][:2]
+        held = sum(holds for *_, holds in rows)
+        values = " | ".join(value for _, _, value, _ in rows)
+        lines.append(f"| {what} | {rule} | {values} | {'yes' if held == len(rows) else f'{held} of {len(rows)}'} |")
     lines += [
         "",
-        "| id | born in | validation error | parameters | time | test error |",
+        f"The front of seed {results[0]['seed']}:",
+        "",
+        "| id | born in | validation error | parameters | time | test error (final trainings) |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
-    for member in sorted(front, key=lambda m: m["params"]):
+    for member in sorted(results[0]["summary"]["front"], key=lambda m: m["params"]):
         error, params, time = (member[key] for key in MEASURES)
         lines.append(
             f"| `{member['id'][:8]}` | {member['generation']} | {error:.2%} | {params:,.0f} | {time:.2f} "
-            f"| {shown_test_error(member, '')} |"
+            f"| {shown_test_error(member, '')} ({member.get('seeds') or 0}) |"
         )
     return "\n".join(lines) + "\n"
 
@@ -136,7 +146,12 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=None, help="the new run's folder")
     parser.add_argument("--run", type=Path, default=None, help="judge this finished run of gi evolve --json > RUN.json")
+    parser.add_argument("--table", type=int, nargs="+", default=[], help="write the README's tables of these seeds")
     options = parser.parse_args()
+    if options.table:
+        results = [json.loads((HERE / f"results-{seed}.json").read_text()) for seed in options.table]
+        put_table(HERE / "results", Path(__file__), table(results))
+        return 0
     kernel_cpu_s = None
     if options.run is None:
         folder = options.out or HERE / "runs" / f"seed-{options.seed}"
@@ -151,11 +166,8 @@ def main() -> int:
     result = {"seed": options.seed, **found, "summary": summary, "objectives": front["objectives"]}
     result["failures"] = asked("failures", folder)
     (HERE / f"results-{options.seed}.json").write_text(json.dumps(result, indent=2) + "\n")
-    table = tables(found, front["front"])
-    (HERE / f"results-{options.seed}.md").write_text(table)
-    put_table(HERE / f"results-{options.seed}.json", Path(__file__), table)
-    print(table)
-    return 0 if all(holds for *_, holds in verdicts(found, front["front"])) else 1
+    print(table([result]))
+    return 0 if all(holds for *_, holds in verdicts(found, summary["front"])) else 1
 
 
 if __name__ == "__main__":
