@@ -60,7 +60,33 @@ class Child(nn.Module):
 """
 
 #: By kind and name: the rule that must be among those that refuse it, and the program.
+MODE = """
+class Mode(nn.Module):
+    def __init__(self, m):
+        super().__init__()
+        m.eval()
+
+"""
 ATTACKS = {
+    # A mark that lives from one call to the next: the mode of a module.
+    "mode/in forward": ("attribute", program(forward="self.layer.eval()")),
+    "mode/of all in forward": ("attribute", program(forward="self.train()")),
+    "mode/in a recipe": ("attribute", program(recipe="net.eval()")),
+    "mode/by a lambda": ("attribute", program(init="self.mark = lambda: self.layer.eval()")),
+    "mode/kept method": ("attribute", program(init="self.mark = self.layer.train")),
+    "mode/computed": ("attribute", program(init="self.layer.train(len('a') > 1)")),
+    "mode/by a method": ("attribute", program(members="def mark(self):\n    self.layer.eval()\n", init="self.mark()")),
+    "mode/constructed in forward": ("attribute", program(top=MODE, forward="Mode(self.layer)")),
+    "mode/constructed in a constructor in forward": (
+        "attribute",
+        program(top=MODE + "class Outer(nn.Module):\n    def __init__(self, m):\n        super().__init__()\n        Mode(m)\n", forward="Outer(self.layer)"),
+    ),
+    "mode/inherited": ("attribute", program(top=MODE + "class Outer(Mode):\n    pass\n", forward="Outer(self.layer)")),
+    "mode/by another name": ("attribute", program(top=MODE + "Other = Mode\n", forward="Other(self.layer)")),
+    "mode/handed on": ("attribute", program(top=MODE, init="self.kind = Mode", forward="self.kind(self.layer)")),
+    "mode/constructed by a function": (
+        "attribute", program(top=MODE + "def mark(m):\n    return Mode(m)\n", forward="mark(self.layer)"),
+    ),
     # Files, at each moment at which a program runs.
     "files/write at import": ("name", program(top="open('/tmp/x', 'w').write('x')")),
     "files/delete in the constructor": ("import", program(top="import os", init="os.remove('/tmp/x')")),

@@ -4,7 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from gi.source.gate.program import COMPILERS, EVERY_BUILTIN, GatedProgram
+from gi.source.gate.program import COMPILERS, EVERY_BUILTIN, Function, GatedProgram
 from gi.source.gate.refusal import GateRefusal, refused
 from gi.source.gate.syntax import MIXED_PRECISION
 
@@ -122,7 +122,46 @@ def _is_read_attribute(program: GatedProgram, node: ast.Attribute) -> bool:
         (node.attr in program.allowed.attributes and isinstance(node.ctx, ast.Load))
         or (node.attr == "format" and _is_plain_format(program, node))
         or (node.attr == "_modules" and _is_modules_read(program, node))
+        or (node.attr in {"train", "eval"} and _is_mode_set(program, node))
     )
+
+
+def _is_mode_set(program: GatedProgram, node: ast.Attribute) -> bool:
+    """Whether a constructor switches a module between training and evaluation, as for a first call that finds sizes.
+
+    Elsewhere the mode would be a mark that lives from one call to the next.
+    """
+    call = program.parent[node]
+    if not isinstance(call, ast.Call) or call.func is not node or call.keywords:
+        return False
+    plain = all(isinstance(argument, ast.Constant) and isinstance(argument.value, bool) for argument in call.args)
+    return plain and _is_built_once(program, program.function_of(node))
+
+
+def _is_built_once(program: GatedProgram, function: Function | None, seen: frozenset[ast.Name] = frozenset()) -> bool:
+    """Whether a function is the constructor of a class that is called at the top or in other such constructors alone.
+
+    What is constructed while the network runs has a constructor that runs then.
+    """
+    owner = program.parent[function] if function is not None else None
+    if not isinstance(function, ast.FunctionDef) or function.name != "__init__" or not isinstance(owner, ast.ClassDef):
+        return False
+    mentions = [n for n in program.nodes if isinstance(n, ast.Name) and n.id == owner.name and n not in seen]
+    callers = {name: program.function_of(name) for name in mentions if not _is_of_super(program, name)}
+    return all(
+        _is_called(program, name) and (caller is None or _is_built_once(program, caller, seen | {name}))
+        for name, caller in callers.items()
+    )
+
+
+def _is_called(program: GatedProgram, name: ast.Name) -> bool:
+    call = program.parent[name]
+    return isinstance(call, ast.Call) and call.func is name
+
+
+def _is_of_super(program: GatedProgram, name: ast.Name) -> bool:
+    call = program.parent[name]
+    return isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "super"
 
 
 def _is_modules_read(program: GatedProgram, node: ast.Attribute) -> bool:

@@ -101,6 +101,12 @@ def test_a_refusal_names_line_column_and_rule():
         {"top": "from typing import NamedTuple\n\nclass Config(NamedTuple):\n    act: object = nn.ReLU\n"},
         {"top": "from collections import namedtuple\nOut = namedtuple('Out', ['logits', 'aux'])\n"},
         {"top": "from inspect import isfunction", "init": "assert not isfunction(self.layer)"},
+        {"init": "with torch.no_grad():\n    self.layer.eval()(torch.zeros(2, 784))\nself.layer.train()\n"},
+        {
+            "top": "class Wide(nn.Module):\n    def __init__(self):\n"
+            "        super(Wide, self).__init__()\n        self.train(False)\n",
+            "init": "self.wide = Wide()",
+        },
         {"init": "self.names = ['stage{}'.format(i) for i in range(3)]"},
         {"init": "if getattr(self.layer, 'bias', None) is not None and hasattr(self.layer, 'weight'):\n    pass\n"},
         {"init": "setattr(self, 'other', nn.ReLU())", "forward": "x = self.other(x)"},
