@@ -20,7 +20,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from gi.archive import Archive, canonical_text
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from archives import dump, evaluated
 
 HERE = Path(__file__).parent
 GI = [sys.executable, "-c", "import sys; from gi.cli import main; sys.exit(main())"]
@@ -59,19 +61,6 @@ def kill(pid, order):
                 os.kill(one, signal.SIGKILL)
         time.sleep(PAUSE_S)
     return 1 + len(others)
-
-
-def evaluated(folder):
-    """What the archive holds of evaluations, retrainings included."""
-    if not (folder / "run.sqlite").exists():
-        return set()
-    with Archive.open(folder) as archive:
-        return {(e.individual, e.split, e.seed) for e in archive.outcomes.evaluations()}
-
-
-def dump(folder):
-    with Archive.open(folder) as archive:
-        return canonical_text(archive)
 
 
 def whole(folder, workers):

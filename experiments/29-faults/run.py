@@ -28,9 +28,12 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from gi.archive import Archive, canonical_text, go_back
+from archives import dump, evaluated
+
+from gi.archive import go_back
 from gi.core.errors import GiError
 from gi.core.settings import RunConfig
 from gi.search.evolve import evolve, resume
@@ -287,20 +290,6 @@ def clock_library(folder):
 
 def remount(folder, options):
     subprocess.run(["mount", "-o", f"remount,{options}", folder], check=True, capture_output=True)
-
-
-def evaluated(folder):
-    """What the archive holds of evaluations, retrainings included; nothing where it cannot be read."""
-    try:
-        with Archive.open(folder) as archive:
-            return {(e.individual, e.split, e.seed, e.images) for e in archive.outcomes.evaluations()}
-    except GiError:
-        return set()
-
-
-def dump(folder):
-    with Archive.open(folder) as archive:
-        return canonical_text(archive)
 
 
 def next_evaluation_s(folder, process, known):

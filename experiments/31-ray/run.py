@@ -30,6 +30,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent)]
 
+from archives import dump, evaluated  # noqa: E402
 from results import write_csv  # noqa: E402
 
 from gi.core.types import Cost, Scored  # noqa: E402
@@ -49,24 +50,6 @@ def evolve(folder, *options, environment=None):
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})}
     )
-
-
-def dump(folder):
-    from gi.archive import Archive, canonical_text
-
-    with Archive.open(folder) as archive:
-        return canonical_text(archive)
-
-
-def evaluated(folder):
-    from gi.archive import Archive
-    from gi.core.errors import GiError
-
-    try:
-        with Archive.open(folder) as archive:
-            return {(e.individual, e.split, e.seed, e.images) for e in archive.outcomes.evaluations()}
-    except GiError:
-        return set()
 
 
 def ended(process):

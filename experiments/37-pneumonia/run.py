@@ -1,6 +1,6 @@
 """PneumoniaMNIST within a budget of CPU minutes, judged on its official splits.
 
-Usage: python experiments/37-pneumonia/run.py [--seeds 1 2 3 4 5] [--metric balanced-error] [--budget 15m] [--out results.csv]
+Usage: python experiments/37-pneumonia/run.py [--seeds 1 2 3 4 5] [--metric balanced-error] [--budget 15m]
 Needs pneumoniamnist.npz below $GI_DATA. Writes a row for each run and the table of the README.
 """
 

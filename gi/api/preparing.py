@@ -98,5 +98,5 @@ def tell_lag(config: RunConfig, workers: int, tell: Tell) -> None:
     if config.lag < workers:
         tell(
             f"{WARNING}{config.lag} of {workers} workers will work: a decision waits for all trainings but the last "
-            f"{config.lag}. A new run with --lag {workers} uses them all, and finds other programs."
+            f"{config.lag}. A new run with --lag {2 * workers} keeps most of them busy, and finds other programs."
         )
