@@ -1,4 +1,4 @@
-"""Which seed programs a run with a bound on parameters trains: their number is exact before any training."""
+"""Which seed programs a run with `max_params` trains: their parameter counts are exact before any training."""
 
 import math
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from gi.search.parts import Parts
 def seed_limit(seeds: Sequence[Program], parts: Parts, max_params: int | None) -> float:
     """The most parameters that a seed program may have; infinite without `max_params`.
 
-    Where none keeps that, the smallest one is trained: the run has to begin somewhere, and its children may shrink.
+    Where every one has more, the limit is the smallest count: a run needs a first individual, and children may shrink.
     """
     if max_params is None:
         return math.inf
@@ -28,7 +28,7 @@ def admitted(seeds: Sequence[Program], parts: Parts, max_params: int | None) -> 
 
 
 def refusal(text: str, parts: Parts, limit: float) -> tuple[Try, ...]:
-    """Why a fitted seed program is not trained; empty where it is."""
+    """One refused try, where a fitted seed program has more than `limit` parameters; empty where it is trained."""
     count = None if math.isinf(limit) else _params(text, parts)
     return (
         () if count is None or count <= limit else (Try("seed", "build", BEYOND_MAX_PARAMS, f"{count:,} parameters"),)

@@ -1,4 +1,4 @@
-"""How a slot comes to its individual: a seed program made to fit, or the offspring of two parents."""
+"""Makes the individual of a slot: a seed program fitted to the task, or the offspring of two parents."""
 
 import random
 from collections import deque
@@ -21,7 +21,7 @@ from gi.search.rungs import Rungs
 from gi.search.twins import Twins
 
 _MOST_JUDGED = 10 * HALF_LIFE
-"""Children whose edits have credit: those before count for less than a thousandth, and a long run for all of them."""
+"""Children whose edits are kept for credit: the weight of an older one is below a thousandth."""
 _Credits = tuple[Credit, ...]
 
 Slotted = tuple[Individual | None, tuple[Try, ...]]
@@ -29,10 +29,10 @@ Slotted = tuple[Individual | None, tuple[Try, ...]]
 
 
 class Breeding:
-    """Makes individuals; knows every one that was accepted, so that none comes twice."""
+    """Makes individuals, and remembers the accepted ones, so that none is made twice."""
 
     def __init__(self, archive: Archive, parts: Parts, toolbox: base.Toolbox, twins: Twins) -> None:
-        """Nobody is accepted yet, but for the `twins`' fingerprints."""
+        """Starts without accepted individuals; the fingerprints of `twins` count as known."""
         self._archive, self._parts, self._toolbox, self._twins = archive, parts, toolbox, twins
         run = archive.run()
         self._config, self._seeds = run.config, archive.seeds()
@@ -44,14 +44,14 @@ class Breeding:
         self._judged: deque[tuple[str, _Credits, _Credits]] = deque(maxlen=_MOST_JUDGED)
 
     def accepted(self, individual: Individual) -> None:
-        """Takes note of an individual that has its slot."""
+        """Records that an individual was accepted into its slot."""
         self._accepted[individual.id] = self._twins.first(individual)
         self._known |= {individual.id, *filter(None, (individual.fingerprint,))}
         if self._config.adapt:
             self._edits[individual.id] = individual.edits
 
     def judged(self, id_: str) -> None:
-        """Takes note that the next decisions may know what an individual gave on the lowest rung."""
+        """Records that decisions from now on may use the individual's outcome on the lowest rung."""
         edits = self._edits.pop(id_, ())
         self._judged.append((id_, credits_of(edits, success=True), credits_of(edits, success=False)))
 
@@ -64,7 +64,7 @@ class Breeding:
         return stream(self._config.seed, purpose, generation, slot)
 
     def seed(self, slot: int) -> Slotted:
-        """The seed program of a slot of generation 0, fitted to the task, or why there is none."""
+        """The seed program of a slot of generation 0, fitted to the task, or None with the refused try."""
         seed = self._seeds[slot]
         try:
             text = self._parts.repair(seed.text, self._parts.task, self._parts.check)
@@ -87,7 +87,7 @@ class Breeding:
         return seed_limit(self._seeds, self._parts, self._config.max_params)
 
     def parents(self, rungs: Rungs, rung: int, generation: int, slot: int) -> list[str]:
-        """Two parents (ids) among the parents of a rung; the second is the donor, and another where there are two."""
+        """Two parents (ids) of a rung; the second is the donor, and differs from the first if the rung has two."""
         pool, scores, rng = rungs.parents(rung), rungs.scores[rung], self.stream("mate", generation, slot)
         by_crowding = self._config.survival == "nsga2"
         rank = scores.standing if by_crowding else scores.volume_standing
@@ -115,15 +115,15 @@ class Breeding:
         return individual, child.tries
 
     def _learned(self, rungs: Rungs) -> dict[str, Any]:
-        """How operators and donors are drawn, by whose children are parents on the lowest rung today."""
-        # On the lowest rung everybody is trained: higher ones know only what was good already.
+        """The weights of operators and donors; an edit succeeded if its child is a parent on the lowest rung now."""
+        # Every individual is trained on the lowest rung; higher rungs hold only those that were good there.
         parents = set(rungs.parents(0))
         credits_ = [c for id_, won, lost in self._judged for c in (won if id_ in parents else lost)]
         shares = adapted_shares(self._parts.shares, credits_)
         return {"shares": shares, "donor_weights": donor_weights(credits_)}
 
     def _fingerprint(self, text: str) -> str:
-        """What a fitted seed program computes; "" where the length of the text is an objective: that differs."""
+        """The fingerprint of a fitted seed program; "" where text length is an objective, in which twins differ."""
         if "size" in self._config.objectives:
             return ""
         match self._parts.check(text, self._parts.task):

@@ -1,4 +1,4 @@
-"""The end of a generation: what the archive and DEAP's logbook keep of it, and what the display is told."""
+"""Closing a generation: its archive row, its DEAP logbook record and its event for the display."""
 
 from collections.abc import Callable
 
@@ -12,10 +12,10 @@ from gi.search.rungs import Rungs
 
 
 class Closing:
-    """The closed generations of a run, by number. One that was closed before is only taken into the logbook again."""
+    """The closed generations of a run, by number. One from an earlier session is only added to the logbook."""
 
     def __init__(self, archive: Archive, rungs: Rungs, cost: RunCost, notify: Callable[[RunEvent], None]) -> None:
-        """Takes up the generations that the archive holds."""
+        """Reads the closed generations from the archive."""
         run = archive.run()
         self._archive, self._rungs, self._cost, self._notify = archive, rungs, cost, notify
         self._config = run.config
@@ -26,7 +26,7 @@ class Closing:
     def close(self, number: int, *, ended: bool, finals_s: Callable[[], float]) -> None:
         """Records the parents to come, the front of the highest rung, and the top rung's hypervolume.
 
-        `ended` says that the search ends here; `finals_s` tells what the final trainings will take.
+        `ended` marks the last generation of the search; `finals_s` estimates the final trainings in CPU seconds.
         """
         if number in self.closed:
             # The archive keeps the figures of the session that closed it; DEAP's logbook lives in memory alone.
@@ -53,7 +53,7 @@ class Closing:
 
     def _log(self, closed: Generation) -> None:
         evaluated = sum(slot.individual is not None for slot in self._archive.individuals.slots(closed.number))
-        # The highest rung that knows every member: a column with values of two rungs has no least and no median.
+        # The highest rung that holds every member: values of two rungs do not compare, so they have no median.
         scores = next((s for s in reversed(self._rungs.scores) if all(id_ in s for id_ in closed.population)), None)
         figures = self._statistics.compile(scores.rows(closed.population)) if scores and closed.population else {}
         self.logbook.record(

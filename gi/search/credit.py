@@ -1,9 +1,9 @@
-"""Credit assignment: operators and donors whose edits led to survivors are drawn oftener, and none dies out.
+"""Credit assignment: operators and donors whose edits led to survivors are drawn more often; none drops to 0.
 
 Probability matching with a floor (Thierens 2005, "An adaptive pursuit strategy for allocating operator probabilities"):
 a draw's probability follows its recent success. Adaptive pursuit, which gives all but the floor to the best one, needs
-more successes than a run of some hundred trainings has. The success of few edits is held for the average's, and the
-weight of an edit halves with every `HALF_LIFE` that came after it, because what helps early in a run need not later.
+more successes than a run of some hundred trainings has. Few edits count as of average success, and the weight of an
+edit halves with every `HALF_LIFE` later ones, because what helps early in a run need not help later.
 
 The loop, before it draws the operator of a slot:
 
@@ -11,7 +11,7 @@ The loop, before it draws the operator of a slot:
     vary(texts, rng=rng, known=known, operators=operators, shares=adapted_shares(SHARES, credits),
          donor_weights=donor_weights(credits))
 
-where `judged` are the children whose outcome the slot may depend on, failed ones with them, in order of acceptance, and
+where `judged` are the children whose outcome the slot may depend on, failed ones included, in order of acceptance, and
 `survivors` those that were in the population when their generation closed, or whose hypervolume contribution to the
 front of their rung was above 0 when it was last computed.
 """
@@ -27,15 +27,15 @@ HALF_LIFE = 200
 PRIOR = 8.0
 """Edits of average success that every operator and every donor starts with."""
 FLOOR = 0.3
-"""Of an operator's own share stays, however little it gives."""
+"""The part of an operator's own share that it keeps at any success."""
 
 Key = TypeVar("Key", bound=str)
 
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """What became of one edit: its operator, the type of its line (None for several), the repository of its ingredient
-    ("" where it borrowed nothing), and whether the child that it made was a success."""
+    """The success of one edit: its operator, the type of its line (None for several), whether its child was a success,
+    and the repository of its ingredient as `donor` ("" where it borrowed nothing)."""
 
     operator: str
     line_type: LineType | None
@@ -44,16 +44,16 @@ class Credit:
 
 
 def credits_of(edits: Sequence[Edit], *, success: bool) -> tuple[Credit, ...]:
-    """One credit for each operator and type that a child's edits have: a cut of nine lines is one edit, not nine."""
+    """One credit for each pair of operator and line type in a child's edits: a cut of nine lines counts once."""
     donors = {(e.operator, e.type): e.origin.repository if e.origin else "" for e in edits}
     return tuple(Credit(operator, type_, success, donor) for (operator, type_), donor in donors.items())
 
 
 def adapted_shares(shares: Mapping[str, float], credits: Sequence[Credit]) -> dict[str, float]:
-    """The shares by operator, in their order and with their sum, moved towards what succeeded lately.
+    """The shares by operator, with the same order and sum, shifted towards operators with recent success.
 
-    `credits` stand in order of acceptance; those of operators without a share count for the average alone. No share
-    falls below `FLOOR` of its own value; without any success, or any failure, all stay as they are.
+    `credits` are in order of acceptance; those of operators without a share count only in the average. No share
+    falls below `FLOOR` of its own value; without any success, or any failure, the shares are unchanged.
     """
     ratios = success_ratios([(credit.operator, credit.success) for credit in credits])
     matched = {name: share * ratios.get(name, 1.0) for name, share in shares.items()}
@@ -62,24 +62,24 @@ def adapted_shares(shares: Mapping[str, float], credits: Sequence[Credit]) -> di
 
 
 def donor_weights(credits: Sequence[Credit]) -> dict[str, float]:
-    """For each repository that gave an ingredient, how readily another is taken from it: from `FLOOR` to 1.
+    """The weight, `FLOOR` to 1, of drawing another ingredient from each repository that gave one.
 
-    One that is not named has the weight 1: it has not been tried.
+    A repository that is missing was never tried and has the weight 1.
     """
-    # By the best donor and not by the average: what was never tried has 1 and is tried as readily as the best.
+    # Relative to the best donor, not to the average: an untried one has 1, and is drawn as often as the best.
     ratios = success_ratios([(credit.donor, credit.success) for credit in credits if credit.donor])
     most = max(ratios.values(), default=1.0)
     return {donor: max(FLOOR, ratio / most) for donor, ratio in ratios.items()}
 
 
 def success_ratios(records: Sequence[tuple[Key, bool]]) -> dict[Key, float]:
-    """The recent success of each key by that of all, 1 for the average; `records` are (key, success), oldest first."""
+    """The recent success rate of each key over that of all (average 1); `records` are (key, success), oldest first."""
     weights = [0.5 ** (age / HALF_LIFE) for age in range(len(records) - 1, -1, -1)]
     average = _share((success, weight) for (_, success), weight in zip(records, weights, strict=True))
-    # Nothing has succeeded yet: nobody is above or below an average of 0, and all keep their shares.
+    # Without any success the average is 0, no key lies above or below it, and all keep their shares.
     if not average:
         return dict.fromkeys((key for key, _ in records), 1.0)
-    # Held for average at first: an operator with one lucky edit of one would else have the largest share.
+    # A prior of average success: one lucky edit out of one would else give an operator the largest share.
     totals = {key: [PRIOR * average, PRIOR] for key, _ in records}
     for (key, success), weight in zip(records, weights, strict=True):
         totals[key][0] += weight * success

@@ -1,4 +1,4 @@
-"""Why a run cannot go on behind its seed programs, in one line that says what to do."""
+"""One-line errors for a run that cannot go on after its seed programs; each says what to do."""
 
 from gi.archive import Archive
 from gi.search.budget import RunCost
@@ -7,7 +7,7 @@ from gi.search.outcomes import Outcomes
 
 
 def too_short(archive: Archive, cost: RunCost, outcomes: Outcomes, slot: int) -> str:
-    """The seed programs turn out dearer than estimated: the budget does not pay for that of `slot`."""
+    """The error for seed programs dearer than estimated: the budget does not pay for that of `slot`."""
     run, seeds = archive.run(), len(archive.seeds())
     evaluations_s = (seeds - slot) * outcomes.expected_s(run.rungs[0])
     needed = rounded_up(cost.cpu_s + evaluations_s + 2 * outcomes.expected_s(run.final_images))
@@ -18,7 +18,7 @@ def too_short(archive: Archive, cost: RunCost, outcomes: Outcomes, slot: int) ->
 
 
 def no_seed(archive: Archive) -> str:
-    """None of the seed programs could be evaluated."""
+    """The error for a run none of whose seed programs could be evaluated."""
     # The commonest three: one line has no room for the failures of 20 programs, and they share a few reasons.
     groups = archive.outcomes.failures()[:3]
     failures = "; ".join(f"{f.count} x {f.stage}: {f.reason} ({f.detail})" for f in groups)

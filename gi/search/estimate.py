@@ -1,4 +1,4 @@
-"""What a run is about to do and whether its budget pays for it, told by a few short trainings before it begins."""
+"""The plan of a run and whether its budget pays for it, estimated from a few short trainings beforehand."""
 
 import dataclasses
 import math
@@ -15,7 +15,7 @@ from gi.sandbox.process_cpu import Clock
 from gi.search.events import Planned
 from gi.search.parts import Parts
 
-_PROBES = 3  # seed programs that are tried, spread over all of them: their costs differ by a factor of four on digits
+_PROBES = 3  # seed programs that are tried, evenly spaced: their costs differ by a factor of four on digits
 _SHARE = 10  # of an evaluation's images that a probe presents, as a divisor
 _TOO_LONG = ("too slow", "cpu limit", "wall limit")
 _LEVERS = "--epochs (or --images and --final-images)"
@@ -24,11 +24,11 @@ _OPTIMISM = 0.75  # with several seed programs the estimate may be a third too h
 
 
 def planned(config: RunConfig, rungs: Sequence[int], parts: Parts, seeds: Sequence[Program], clock: Clock) -> Planned:
-    """What a run is about to do. Raises `BudgetError` where it may not take as long as its seed programs and one final
-    training do.
+    """The plan of a run. Raises `BudgetError` where its bound is below what the seed programs and one final training
+    take.
 
-    A probe trains a seed program on a tenth of the lowest rung's images; where none can be judged, or the clock is a
-    model without a bound, nothing is estimated and nothing refused.
+    A probe trains a seed program on a tenth of the lowest rung's images. If no probe is scored, or with a modelled
+    clock and no bound, nothing is estimated and nothing refused.
     """
     programs = len(seeds) + max(config.population - len(seeds), 0) + config.generations * config.population
     counts = _counts(programs, len(rungs), config, len(seeds))
@@ -51,7 +51,7 @@ def planned(config: RunConfig, rungs: Sequence[int], parts: Parts, seeds: Sequen
                 f"{duration_text(needed_s)} here. Pass {bound.longer(needed_s)} or more, or lower {_LEVERS}."
             )
     mean_s = [_mean_s(costs, n / _probe_images(rungs)) for n in rungs]
-    # Who gets that far is among the more accurate ones, and these take longer than the mean.
+    # Individuals that reach the top are among the more accurate ones, and these take longer than the mean.
     dearer = sorted(costs, key=lambda cost: cost.cpu_s)[len(costs) // 2 :]
     final_s = _mean_s(dearer, longer[1])
     if len(rungs) > 1:
@@ -61,12 +61,12 @@ def planned(config: RunConfig, rungs: Sequence[int], parts: Parts, seeds: Sequen
 
 
 def _counts(programs: int, rungs: int, config: RunConfig, seeds: int) -> list[int]:
-    """About how many trainings each rung will see, the lowest first."""
+    """The estimated number of trainings of each rung, the lowest first."""
     counts = [programs]
     for rung in range(1, rungs):
-        # The top rung is filled up to twice the finalists from the rung below, however few a share is.
+        # The top rung is filled up to twice the finalists, however few `PROMOTED_SHARE` of the programs are.
         least = config.finals * (2 if rung == rungs - 1 else 1)
-        # Seed programs go up to the rung below the top one whatever others give.
+        # Seed programs go up to the rung below the top one whatever the outcomes of others.
         by_right = seeds if rung < rungs - 1 else 0
         counts.append(max(math.ceil(programs * PROMOTED_SHARE**rung), least) + by_right)
     return counts
@@ -74,7 +74,7 @@ def _counts(programs: int, rungs: int, config: RunConfig, seeds: int) -> list[in
 
 @dataclass(frozen=True, slots=True)
 class _Bound:
-    """What a run may take: CPU seconds, and how the user gave it."""
+    """The bound of a run in CPU seconds, and the option that set it."""
 
     cpu_s: float
     text: str
@@ -82,12 +82,12 @@ class _Bound:
     workers: int
 
     def longer(self, cpu_s: float) -> str:
-        """The option with which a run may take so many CPU seconds."""
+        """The option and value that would allow `cpu_s` CPU seconds."""
         return f"{self.option} {rounded_up(cpu_s / self.workers)}"
 
 
 def _bound(config: RunConfig, workers: int) -> _Bound | None:
-    """The nearer of the budget and the time; None without either."""
+    """The tighter of budget and time; None without both."""
     bounds = []
     if config.budget_cpu_s is not None:
         bounds.append(_Bound(config.budget_cpu_s, f"budget is {duration_text(config.budget_cpu_s)}", "--budget", 1))
@@ -100,7 +100,7 @@ def _bound(config: RunConfig, workers: int) -> _Bound | None:
 def _costs(
     config: RunConfig, rungs: Sequence[int], parts: Parts, seeds: Sequence[Program], clock: Clock, bound: _Bound | None
 ) -> list[Cost]:
-    """What probes took. Raises `BudgetError` where one alone takes longer than the run may."""
+    """The costs of the scored probes. Raises `BudgetError` where one exceeds what is left of the bound."""
     left_s = max((bound.cpu_s if bound else _UNBOUNDED_S) - clock.used_s(), 1.0)
     outcomes = list(_probes(config, rungs, parts, seeds, left_s))
     if bound and any(isinstance(outcome, Failed) and outcome.reason in _TOO_LONG for outcome in outcomes):
@@ -112,9 +112,9 @@ def _costs(
 
 
 def _expected_s(costs: Sequence[Cost], seeds: int, longer: tuple[float, float]) -> float:
-    """The CPU seconds of all seed programs' evaluations and the cheapest final training, from those of probes.
+    """The CPU seconds of all seed programs' evaluations and the cheapest final training, scaled from probes' `costs`.
 
-    `longer` says how many times as long as a probe both are.
+    `longer` has their images as multiples of a probe's, evaluation and final training.
     """
     evaluation, final = longer
     return seeds * _mean_s(costs, evaluation) + min(_longer_s(cost, final) + cost.measure_cpu_s for cost in costs)
@@ -130,12 +130,12 @@ def _longer_s(probe: Cost, longer: float) -> float:
 
 
 def _least_s(costs: Sequence[Cost], seeds: int, longer: tuple[float, float]) -> float:
-    """What these may take at the least: the seed programs that were not tried may be cheaper."""
+    """A lower estimate of `_expected_s`: seed programs that were not tried may be cheaper."""
     return _expected_s(costs, seeds, longer) * (_OPTIMISM if seeds > len(costs) else 1.0)
 
 
 def rounded_up(seconds: float) -> str:
-    """A duration that is a tenth longer and reads well: whole seconds up to 10, then steps of 5 or 30 seconds."""
+    """A duration a tenth longer, rounded up: to whole seconds up to 10, to 5 seconds up to 60, then to 30 seconds."""
     longer_s = 1.1 * seconds
     step = 1 if longer_s <= 10 else 5 if longer_s <= 60 else 30
     return duration_text(math.ceil(longer_s / step) * step)
@@ -148,7 +148,7 @@ def _probes(
     seed, images = torch_seed(config.seed, "probe"), _probe_images(rungs)
     limit_s = pace_s(left_s, images)
     for position in sorted({round(n * (len(seeds) - 1) / (_PROBES - 1)) for n in range(_PROBES)}):
-        # A seed program that cannot be fitted costs nothing and tells nothing about the others.
+        # A seed program that cannot be fitted costs nothing and says nothing about the others.
         try:
             text = parts.repair(seeds[position].text, parts.task, parts.check)
         except SourceError:

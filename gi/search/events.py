@@ -1,4 +1,4 @@
-"""What a run tells while it goes on: small records for the progress display."""
+"""The events of a run: small records for the progress display."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ from gi.core.types import Outcome
 
 @dataclass(frozen=True, slots=True)
 class Doing:
-    """What goes on before the first generation, in a few words: reading data, starting workers."""
+    """A step before the first generation, in a few words: reading data, starting workers."""
 
     what: str
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What a run is about to do: how many `programs`, for each rung its images and how many trainings, lowest first.
+    """The plan of a run: its number of `programs`, and (images, trainings) of each rung, the lowest first.
 
-    Then `final_trainings`; all together about `cpu_s` CPU seconds of `workers` workers, None where nobody can tell.
+    Then `final_trainings`; all together about `cpu_s` CPU seconds of `workers` workers, None where not estimated.
     """
 
     programs: int
@@ -32,7 +32,7 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A run, new or resumed, in `folder` starts: what it is, and what sessions before this one left in its archive.
+    """A run in `folder` starts or resumes: its settings, and what earlier sessions left in its archive.
 
     `hypervolumes` are those of the closed generations, `trained` counts the trainings by their images.
     """
@@ -87,7 +87,7 @@ class GenerationEnded:
 
     `cpu_s` is what the run has used, `finals_cpu_s` what the final trainings will take, as far as the budget goes. Of
     the `evaluations` those `from_cache` were done by earlier runs. The front is of trainings on `images` samples, the
-    longest so far; the hypervolume is that of the top rung, 0 before anybody reached it. `members` are the front's.
+    longest so far; the hypervolume is that of the top rung, 0 while that is empty. `members` are the front's.
     """
 
     number: int
@@ -108,7 +108,7 @@ class GenerationEnded:
 
 @dataclass(frozen=True, slots=True)
 class RetrainingStarted:
-    """Final trainings start: of `members` of a front of `front`, `jobs` of `wanted`, which the budget pays for."""
+    """Final trainings start for `members` of the `front` individuals; the budget pays for `jobs` of `wanted`."""
 
     members: int
     front: int
@@ -135,7 +135,7 @@ class Stopping:
 
 @dataclass(frozen=True, slots=True)
 class StockChanged:
-    """A resumed run borrows from other lines than before: digests of what could be drawn before, and can be now."""
+    """A resumed run borrows from another corpus than before: the digests of the earlier and of the present one."""
 
     before: str
     now: str
@@ -143,7 +143,7 @@ class StockChanged:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The run ended; `summary.state` says whether it is "finished" or "interrupted", `already` that it had before."""
+    """The run ended; `summary.state` is "finished" or "interrupted", `already` True if an earlier session ended it."""
 
     summary: RunSummary
     already: bool = False

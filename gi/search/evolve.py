@@ -1,4 +1,4 @@
-"""A run from its settings to its end, or from where it stopped: what `gi evolve` calls. The loop itself is `search`."""
+"""Starts a run from its settings, or resumes one: what `gi evolve` calls. The loop itself is `search`."""
 
 import dataclasses
 from collections import Counter
@@ -33,11 +33,11 @@ def evolve(
     command: Sequence[str] = (),
     clock: Clock | None = None,
 ) -> RunSummary:
-    """Runs a new search into the folder `out` and says how it ended (`state` "finished" or "interrupted").
+    """Runs a new search into the folder `out`; the summary's `state` is "finished" or "interrupted".
 
-    `seeds` replaces the project's seed programs; what `clock` has counted already is the run's, too. Raises
+    `seeds` replaces the project's seed programs; time that `clock` has already counted belongs to the run. Raises
     `ArchiveError` where `out` cannot take a run, `BudgetError` where the budget is too short for one, `RunError` where
-    no seed program can be evaluated or the disk is full; what was done is in the archive either way.
+    no seed program can be evaluated or the disk is full; the archive keeps all that was done before.
     """
     # First: data, workers and probes would take seconds for a folder that cannot take the run.
     refuse_unfit(out)
@@ -49,8 +49,8 @@ def evolve(
         objectives = [config.objective(key) for key in config.objectives]
         programs = tuple(run_parts.seeds if seeds is None else seeds)
         rungs = config.ladder(run_parts.training_samples)
-        # Only what will be trained: giants that --max-params keeps out would have a fair budget refused. And before the
-        # folder is made, so that a refused run leaves none.
+        # Admitted ones only: giants that --max-params keeps out would have a fair budget refused. And before the folder
+        # is made, so that a refused run leaves none.
         plan = planned(config, rungs, run_parts, admitted(programs, run_parts, config.max_params), clock)
         notify(plan)
         with Archive.create(
@@ -72,7 +72,7 @@ def resume(
     command: Sequence[str] = (),
     clock: Clock | None = None,
 ) -> RunSummary:
-    """Goes on with the run in `folder` exactly where it stopped; a finished one is left as it is.
+    """Resumes the run in `folder` where it stopped; a finished one is left as it is.
 
     `generations`, `budget_cpu_s` and `time_s` (of the whole run) replace the stored ones. Raises `ArchiveError` where
     there is no run or another process has it, `ConfigError` for fewer generations than the run was given, `BudgetError`
@@ -93,7 +93,7 @@ def resume(
 
 
 def _is_finished(archive: Archive, config: RunConfig) -> bool:
-    """Whether the run came to its end with these very settings."""
+    """Whether the run finished under exactly these settings."""
     happened = archive.sessions.events()
     return bool(happened) and happened[-1].kind == "finished" and archive.run().config == config
 
@@ -121,16 +121,16 @@ def _extended(archive: Archive, generations: int | None, budget_cpu_s: float | N
 
 
 def _driven(archive: Archive, parts: Parts, clock: Clock, on_event: OnEvent | None) -> RunSummary:
-    """The run taken to its end, or to where the user stopped it."""
+    """Runs the search until it ends or the user stops it."""
     notify = on_event or _nobody
-    # Ctrl-C may come before there is a search to count: taking up a long run takes a while.
+    # Ctrl-C may come before the search exists: restoring a long run takes a while.
     searches: list[Search] = []
 
-    def tell_stopping() -> None:
+    def notify_stopping() -> None:
         under_way = sum(min(len(search.outcomes.running), parts.executor.capacity) for search in searches)
         notify(Stopping(under_way, GRACE_S))
 
-    with stop_requests(tell_stopping) as stop_requested:
+    with stop_requests(notify_stopping) as stop_requested:
         _record_data(archive, parts)
         notify(_opened(archive))
         if parts.stock:
@@ -146,14 +146,14 @@ def _driven(archive: Archive, parts: Parts, clock: Clock, on_event: OnEvent | No
 
 
 def _opened(archive: Archive) -> Opened:
-    """What the archive holds before this session."""
+    """The event with what the archive holds before this session."""
     volumes = tuple(closed.hypervolume for closed in archive.generations.all())
     trained = Counter(evaluation.images for evaluation in archive.outcomes.evaluations("validation"))
     return Opened(archive.folder, archive.run(), run_summary(archive), volumes, trained)
 
 
 def _record_data(archive: Archive, parts: Parts) -> None:
-    """Keeps what the data set measures: whoever looks at the run need not have it."""
+    """Stores shapes, sizes and class names of the data set, so that reports of the run need no data set."""
     archive.sessions.add_event(
         "data",
         classes=parts.task.num_classes,
@@ -165,7 +165,7 @@ def _record_data(archive: Archive, parts: Parts) -> None:
 
 
 def _record_stock(archive: Archive, digest: str, notify: OnEvent) -> None:
-    """Keeps the digest of what the run borrows from; tells where it is another than in the session before."""
+    """Stores the digest of the corpus; notifies where it differs from that of the session before."""
     # A corpus that grew since changes what the streams draw: the run goes on, but not as it would have.
     before = next((e.detail["digest"] for e in reversed(archive.sessions.events()) if e.kind == "stock"), digest)
     archive.sessions.add_event("stock", digest=digest)
@@ -174,11 +174,11 @@ def _record_stock(archive: Archive, digest: str, notify: OnEvent) -> None:
 
 
 def _nobody(_: RunEvent) -> None:
-    """Takes an event that nobody asked for."""
+    """Discards an event: the default of `on_event`."""
 
 
 def _ended(search: Search) -> str:
-    """Takes the search to its end: "finished", or "interrupted" by the user."""
+    """Runs the search to its end: "finished", or "interrupted" by the user."""
     try:
         try:
             search.run_generations()

@@ -1,7 +1,7 @@
 """The end of a run: the front trained from scratch on several seeds, scored on validation and then once on test.
 
-The best of the front is chosen by the validation errors of these trainings: the search's own is one training, and the
-least of many such is the luckiest. The test errors are only shown.
+The best of the front is chosen by the validation errors of these trainings: the search's own error is of one training,
+and the least of many such is the luckiest. The test errors are only shown.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from gi.core.types import Outcome, Scored
 
 @dataclass(frozen=True, slots=True)
 class FinalTrainings:
-    """How many final trainings a session did, and how many it left out for the budget."""
+    """The number of final trainings that a session did, and of those that the budget did not pay for."""
 
     done: int
     left_out: int
@@ -24,12 +24,12 @@ class FinalTrainings:
 def retraining_jobs(
     archive: Archive, run: RunRecord, front: Sequence[str], cpu_limit_s: float | None = None, *, seeds: int
 ) -> list[Job]:
-    """The trainings of the front members (ids) that the archive does not hold yet.
+    """The final trainings of the front members (ids) that the archive does not hold yet.
 
     Member by member, on the first `seeds` of the final seeds each, then on the rest of them.
     """
     done = {(r.individual, r.seed, r.images) for r in archive.outcomes.retrainings()}
-    # First what the estimate says is paid for, for everybody; the rest is tried where trainings turn out cheaper.
+    # First the seeds that the estimate pays for, for every member; the rest runs if trainings turn out cheaper.
     turns = (range(seeds), range(seeds, run.config.final_seeds))
     jobs = [final_job(archive, run, id_, n, cpu_limit_s) for turn in turns for id_ in front for n in turn]
     return [job for job in jobs if (job.id, job.seed, job.images) not in done]

@@ -10,11 +10,11 @@ from gi.search.stopping import Interrupted
 
 # Waiting without end would leave Ctrl-C unanswered until a training ends, which may take minutes.
 _POLL_S = 0.2
-GRACE_S = 2.0  # what runs at the first Ctrl-C may still end in this time, as an evaluation on digits does
+GRACE_S = 2.0  # for what runs at the first Ctrl-C: enough for an evaluation on digits to end
 
 
 class Evaluations:
-    """Jobs in the executor. `record` gets each outcome as it comes, in the thread that collects.
+    """Jobs in the executor. `record` gets each outcome as it arrives, in the thread that calls `collect`.
 
     A job whose worker was killed from outside is run a second time before its failure counts.
     """
@@ -43,33 +43,33 @@ class Evaluations:
         return sum(expected_s for _, expected_s in self._running.values())
 
     def wait_for(self, condition: Callable[[], bool]) -> bool:
-        """Whether `condition` comes true, at the latest when nothing is under way any more. Raises `Interrupted`."""
+        """Collects until `condition` is true or no job runs; returns the condition. Raises `Interrupted`."""
         while not (met := condition()) and self._running:
             self.collect(_POLL_S)
         return met
 
     def collect(self, timeout_s: float = 0.0) -> None:
-        """Records what has ended, after waiting at most `timeout_s` for the first. Raises `Interrupted`."""
+        """Records the jobs that ended, waiting at most `timeout_s` for the first. Raises `Interrupted`."""
         self._record_ended(timeout_s)
         if self._stop_requested():
             raise Interrupted
 
     def finish(self) -> None:
-        """Waits until everything has ended."""
+        """Waits until every job has ended. Raises `Interrupted`."""
         while self._running:
             self.collect(_POLL_S)
 
     def take_back(self) -> None:
-        """Takes back what no worker has begun with."""
+        """Cancels the jobs that no worker has started."""
         for future in [future for future in self._running if future.cancel()]:
             del self._running[future]
 
     def settle(self) -> None:
-        """After an interruption: takes back what has not begun, and gives what runs a moment to end."""
+        """After an interruption: cancels what has not started, and waits `GRACE_S` for the running jobs."""
         self.take_back()
         wait(self._running, timeout=GRACE_S)
         self._record_ended(0.0)
-        # What goes unrecorded did not happen: a resumed run submits it again under the same seed.
+        # A job without a record is submitted again by a resumed run, under the same seed.
         self._running.clear()
 
     def _record_ended(self, timeout_s: float) -> None:
@@ -84,16 +84,16 @@ class Evaluations:
 
 
 def _killed_from_outside(outcome: Outcome) -> bool:
-    """Whether SIGKILL ended the worker within its limits.
+    """Whether SIGKILL ended a worker that was within its limits.
 
-    The candidate may be at fault (the kernel's out-of-memory killer) or not (somebody ends the process tree, workers
-    first): what does it again is at fault.
+    The candidate may be the cause (the kernel's out-of-memory killer) or not (a user ends the process tree, workers
+    first): if it happens twice, it is taken for the cause.
     """
     return isinstance(outcome, Failed) and outcome.reason == "crashed" and "SIGKILL" in outcome.detail
 
 
 def checked(outcome: Outcome, keys: Collection[str]) -> Outcome:
-    """The outcome, or a failure where a scored one lacks one of the objectives `keys` or is not finite there."""
+    """The outcome, or a failure where a scored one lacks one of the objectives `keys` or has a value not finite."""
     if isinstance(outcome, Scored):
         # Figures come from a worker that ran a stranger's code, and a NaN row would be pymoo's first front.
         bad = [f"{key} is {outcome.values.get(key)}" for key in keys if not _finite(outcome.values.get(key))]

@@ -1,4 +1,4 @@
-"""What a run records of each generation, in DEAP's terms: statistics of the population, one record a generation."""
+"""DEAP's logbook of a run: statistics of the population, one record for each generation."""
 
 import statistics
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from gi.core.objectives import Objective
 
 
 def population_statistics(objectives: Sequence[Objective]) -> tools.MultiStatistics:
-    """Least, median and largest value of each objective, a chapter each, over rows of values in their order."""
+    """Minimum, median and maximum of each objective over rows of values, one chapter for each objective."""
     chapters = {objective.key: tools.Statistics(key=itemgetter(n)) for n, objective in enumerate(objectives)}
     multi = tools.MultiStatistics(**chapters)
     # The median and not the mean: one misfit among sixteen members moves a mean anywhere.

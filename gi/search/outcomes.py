@@ -1,4 +1,4 @@
-"""Has individuals trained and writes down what comes of it."""
+"""Submits trainings and stores their outcomes."""
 
 import dataclasses
 import math
@@ -19,7 +19,7 @@ from gi.search.in_flight import Evaluations, checked
 from gi.search.parent_weights import forget_dead, inheriting
 from gi.search.twins import Twins
 
-_BITS = 80  # behind the binary point, of sums
+_BITS = 80  # fraction bits of fixed-point sums
 _SCORED = (
     2_000  # validation samples on the lowest of several rungs: their noise is far below that of so short a training
 )
@@ -43,7 +43,7 @@ class Outcomes:
         notify: Callable[[RunEvent], None],
         stop_requested: Callable[[], bool],
     ) -> None:
-        """Takes up the outcomes that the archive holds."""
+        """Reads the outcomes that the archive holds."""
         self._archive, self._run, self._config, self._cost, self._notify = archive, run, run.config, cost, notify
         self.twins = Twins(archive.individuals.fingerprints())
         self.running = Evaluations(evaluate, self._record, stop_requested)
@@ -55,9 +55,9 @@ class Outcomes:
     # ----------------------------------------------------------------------------------------------- the search's
 
     def train(self, individual: Individual, images: int) -> None:
-        """Has an individual trained on a rung, or copies the outcome of the one that it is a twin of.
+        """Trains an individual on a rung, or copies the outcome of the individual that it is a twin of.
 
-        What the archive holds already is left as it is.
+        Does nothing where the archive holds the outcome already.
         """
         if (individual.id, images) in self._ended:
             return
@@ -81,10 +81,10 @@ class Outcomes:
         return self._archive.outcome(id_, images=images) if (id_, images) in self._ended else None
 
     def expected_s(self, images: int, relatives: Sequence[str] = ()) -> float:
-        """The CPU seconds that a training takes by what the first of its `relatives` took that is known.
+        """The estimated CPU seconds of a training, from the cost of the first of `relatives` that was trained.
 
-        That is the individual itself or its parent, whose child is held for at least as dear as the mean; 0 for the
-        first of a run.
+        These are the individual itself, then its parents; an estimate from a parent is at least the mean of all. 0
+        while nothing was trained.
         """
         if not self._pace.count:
             return 0.0
@@ -97,14 +97,14 @@ class Outcomes:
         return own_s if id_ == relatives[0] else max(own_s, mean_s)
 
     def room_for(self, expected_s: float, *, kept_s: float = 0.0) -> bool:
-        """Whether the budget pays for one more beside all that is under way, and `kept_s` for what comes after.
+        """Whether the budget pays for one more training beside those running, and leaves `kept_s`.
 
-        Waits for what is under way as long as there is none: an estimate holds it for dearer than it turns out.
+        Waits for running trainings while it does not: they may turn out cheaper than estimated.
         """
         return self.running.wait_for(lambda: self.running.expected_s + expected_s + kept_s <= self._cost.left_s)
 
     def forget_dead(self, parents: Iterable[str], young: Iterable[str]) -> None:
-        """After a generation was closed: lets go of the weights of those who cannot become parents any more."""
+        """Deletes the kept weights of individuals that cannot become parents any more."""
         if self._config.inherit:
             forget_dead(self._archive, self.twins, parents, young)
 
@@ -126,14 +126,14 @@ class Outcomes:
         # Higher rungs train from scratch: what is shown must be what the program alone gives.
         if lowest and self._config.inherit:
             job = inheriting(job, individual, self._archive, self.twins)
-        # Timing and full scoring took a sixth to a half of so short a training (experiments/24-inner-loop); who goes up
-        # is measured in full there.
+        # Timing and full scoring took a sixth to a half of so short a training (experiments/24-inner-loop); higher
+        # rungs measure in full.
         if lowest and len(self._run.rungs) > 1:
             job = dataclasses.replace(job, timed=False, scored=_SCORED)
         return job
 
     def _is_final(self, images: int) -> bool:
-        """Whether a training on that rung is a final training as well."""
+        """Whether a training on that rung is also a final training."""
         run = self._run
         return len(run.rungs) > 1 and images == run.top_images == run.final_images and bool(self._config.finals)
 
@@ -142,7 +142,7 @@ class Outcomes:
     def retrain(self, members: Sequence[str], *, front_size: int) -> FinalTrainings:
         """Trains members of the front from scratch on each of the final seeds and scores them once on the test split.
 
-        What the budget does not pay for is left out: first seeds, then members, the last ones first.
+        Without the budget for all, first the number of seeds is reduced, then the last members are left out.
         """
         prices = {id_: self.final_s(id_) for id_ in members}
         # Fewer seeds before fewer members: a front with one seed each is worth more than half a front with three.
@@ -164,14 +164,14 @@ class Outcomes:
         return self.expected_s(self._run.final_images, (id_,)) + measure_s
 
     def _retrained(self, job: Job, price_s: float) -> bool:
-        """Whether the job was submitted: the budget pays for it."""
+        """Submits the job if the budget pays for it; whether it does."""
         if not self.room_for(price_s * self._cost.correction):
             return False
         self.running.submit(job, expected_s=price_s)
         return True
 
     def _affordable(self, jobs: Sequence[Job], prices_s: Mapping[str, float]) -> int:
-        """How many of the trainings the budget pays for in their order, as far as can be told beforehand."""
+        """How many of the trainings the budget pays for in their order, by their estimates."""
         left_s, paid = self._cost.left_s, 0
         for job in jobs:
             if prices_s[job.id] <= left_s:
@@ -184,7 +184,7 @@ class Outcomes:
         return [pace_s(one.values.get("train_time", one.cost.train_cpu_s), images) for images, one in longest]
 
     def _own_limit_s(self) -> float | None:
-        """The limit of a final training, from what the seed programs took; None where the settings have one."""
+        """The CPU limit of a final training, from the seed programs' paces; None where the settings have one."""
         return own_limit_s(self._seed_paces()) if self._config.cpu_limit_s is None else None
 
     # --------------------------------------------------------------------------------------------------- recording
@@ -210,7 +210,7 @@ class Outcomes:
         self._cost.add(0.0 if outcome.cached else outcome.cost.cpu_s)
 
     def _learned(self, job: Job, outcome: Outcome) -> None:
-        """Takes in what a training of the search gave, for its twins too."""
+        """Keeps the outcome of a training of the search, and copies it to the waiting twins."""
         self._remember(job.id, job.images, outcome)
         self._notify(Evaluated(job.id, outcome, job.images))
         for twin in self.twins.waiting(job.id, job.images):
@@ -235,7 +235,7 @@ class Outcomes:
 
 @dataclass(slots=True)
 class _RunningMean:
-    """The mean of the numbers that were added, the same in whatever order they came: a resumed run has another."""
+    """A mean that does not depend on the order of the added numbers, which differs in a resumed run."""
 
     count: int = 0
     _units: int = 0  # sums of floats depend on their order
@@ -256,7 +256,7 @@ def _pace(images: int, cost: Cost) -> float:
 
 
 def _on_validation(outcome: Outcome) -> Outcome:
-    """A final training as a training of the search: what it gave on the validation split alone."""
+    """The outcome of a final training as one of the search: only its figures on the validation split."""
     if not isinstance(outcome, Scored):
         return outcome
     values = {key: value for key, value in outcome.values.items() if key not in FINAL_FIGURES}

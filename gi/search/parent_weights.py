@@ -1,4 +1,4 @@
-"""Whose trained weights a child's training starts from, and which files of a run hold them.
+"""The trained weights that a child's training starts from, and the files of a run that hold them.
 
 A parent is scored before a child of it is decided, so its file is there, and which files are there follows from the
 archive alone.
@@ -17,9 +17,9 @@ TRAINED = "trained"
 
 
 def inheriting(job: Job, individual: Individual, archive: Archive, twins: Twins) -> Job:
-    """The job of an individual, its weights kept, started from those of its first parent.
+    """The job with its trained weights kept, and started from those of the individual's first parent.
 
-    A twin was never trained: the weights of the individual that was stand for its own.
+    A twin was never trained: the weights of its first stand in.
     """
     parent = twins.first(archive.individuals.by_prefix(individual.parents[0])) if individual.parents else None
     return dataclasses.replace(
@@ -30,16 +30,16 @@ def inheriting(job: Job, individual: Individual, archive: Archive, twins: Twins)
 
 
 def forget_dead(archive: Archive, twins: Twins, parents: Iterable[str], young: Iterable[str]) -> None:
-    """Deletes the weights of all but those who may become parents; what has gone already is no error.
+    """Deletes the weights of all individuals that cannot become parents; a missing file is no error.
 
-    These are today's `parents` and the `young`, whose outcomes may not have been read yet; and the parents of these,
-    since the trainings of some are still to begin.
+    Kept are those of the present `parents`, of the `young`, whose outcomes may not have been read yet, and of the
+    parents of the young, from which trainings may still start.
     """
     born = [archive.individuals.by_id(id_) for id_ in young]
     alive = [*map(archive.individuals.by_id, {*parents, *(i.parents[0] for i in born if i.parents)}), *born]
     kept = {_file(archive, id_).name for individual in alive for id_ in (individual.id, twins.first(individual))}
     folder = archive.folder / TRAINED
-    # By what must stay: a killed session left files that no list names.
+    # All but the kept ones, without a list of what to delete: a killed session leaves files that no list names.
     for path in folder.iterdir() if folder.is_dir() else ():
         if path.name not in kept:
             path.unlink(missing_ok=True)

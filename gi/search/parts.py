@@ -1,4 +1,4 @@
-"""What a run is put together from: the parts as the loop sees them, and how the real ones are made."""
+"""The parts that the loop of a run calls, and how the default ones are made."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -21,7 +21,7 @@ class Parts:
     """Everything that the loop calls. `seeds` are the programs that a new run starts from.
 
     `vary` draws one of the `operators` by its share of `shares`; both go by the operator's name. `stock` is the digest
-    of what it can borrow, "" where nothing tells. `pictures` gives validation samples by their numbers as PNG.
+    of what it can borrow, "" where unknown. `pictures` gives validation samples by their numbers as PNG.
     """
 
     task: Task
@@ -51,7 +51,7 @@ class MakeParts(Protocol):
 
 
 class MakeExecutor(Protocol):
-    """Makes what evaluates the jobs of a run: the class `LocalExecutor`, or one that does its work elsewhere."""
+    """Makes the executor of a run: the class `LocalExecutor`, or one that runs jobs on other machines."""
 
     def __call__(
         self,
@@ -78,9 +78,9 @@ def default_parts(
 ) -> Iterator[Parts]:
     """The real parts: the data set, warm workers, the check worker, the corpus and the project's seed programs.
 
-    What the `gate` refuses is run by none of them. `executor` stands in for that of this machine.
+    None of them runs what the `gate` refuses. `executor` replaces that of this machine.
     """
-    # Here and not above: torch takes over a second, which the stand-ins of tests do not owe.
+    # Imported here: torch takes over a second, which tests with stand-ins need not pay.
     from gi.corpus import Corpus, default_corpus, seed_programs
     from gi.data.dataset import run_dataset
     from gi.data.pictures import validation_pictures
@@ -126,12 +126,12 @@ def default_parts(
 
 @contextmanager
 def _caching(executor: Executor, dataset: "Dataset", config: RunConfig, *, from_text_alone: bool) -> Iterator[Executor]:
-    """The executor behind the cache of all runs; the executor itself where the run does without.
+    """The executor behind the cache of outcomes; the executor itself where the settings switch the cache off.
 
-    So does one whose outcomes do not follow from its programs and settings alone.
+    Or where outcomes depend on more than programs and settings (not `from_text_alone`).
     """
-    # A donor pack, a caller's cost model or another machine is in no key: what they gave would be taken for the text's
-    # own on this one.
+    # A donor pack, a caller's cost model or another machine is in no key: a later run would take their outcomes for
+    # its own.
     if not config.cache or not from_text_alone:
         yield executor
         return

@@ -1,9 +1,9 @@
-"""What is known on each rung of the ladder of trainings, who goes up, and who become parents.
+"""The scores on each rung of the ladder of trainings, the promotions between rungs, and the parents of each.
 
 Asynchronous successive halving (Li et al. 2020): of all that was trained on a rung the best quarter goes up to the
-next, whose trainings are four times as long. Every training is from scratch with a schedule of its own length, so every
-value is a real one; values are compared within a rung only. With several objectives "the best" is what the front of the
-rung has a use for: by non-dominated rank and, within a front, by what it adds to the hypervolume.
+next, whose trainings are four times as long. Every training is from scratch with a schedule of its own length, so no
+value is extrapolated; values are compared within a rung only. With several objectives "the best" goes by non-dominated
+rank and, within a front, by what an individual adds to the hypervolume.
 """
 
 import random
@@ -31,7 +31,7 @@ class Rungs:
         survive: Survive,
         samples: int,
     ) -> None:
-        """Nobody is known yet. `images` are those of the rungs, `samples` what a validation error is a share of."""
+        """Starts empty. `images` are those of the rungs; `samples` is the size of the validation split."""
         self.images, self._config = tuple(images), config
         self.scores = tuple(Scores(objectives, reference, survive, samples, config.constraints) for _ in images)
         self._went_up: tuple[set[str], ...] = tuple(set() for _ in images)
@@ -48,14 +48,14 @@ class Rungs:
         return self.scores[0].reference
 
     def add(self, rung: int, id_: str, scored: Scored, *, twin: bool = False) -> None:
-        """Takes in the values of an individual on a rung; a `twin`, whose values are copied, never goes up."""
+        """Adds the values of an individual on a rung; a `twin`, whose values are copied, never goes up."""
         self.scores[rung].add(id_, scored)
         # Its first goes up in its stead; the same computation trained twice says nothing.
         if twin:
             self._went_up[rung].add(id_)
 
     def fix_reference(self, seeds: Sequence[str]) -> None:
-        """Fixes the reference point by what the seed programs gave on the lowest rung, unless it is fixed."""
+        """Fixes the reference point by the seed programs' values on the lowest rung, unless it is fixed."""
         self._seeds = frozenset(seeds)
         # All seed programs are on the lowest rung; its point serves every rung, so that feasible means one thing.
         self.scores[0].set_reference(seeds)
@@ -63,23 +63,23 @@ class Rungs:
             scores.reference, scores.seeds = self.reference, self._seeds
 
     def highest(self) -> Scores:
-        """The scores of the highest rung that anybody reached: what a user is shown."""
+        """The scores of the highest rung that holds an individual: those shown to the user."""
         return next((scores for scores in reversed(self.scores) if len(scores)), self.scores[0])
 
     # ------------------------------------------------------------------------------------------------- going up
 
     def seeds_up(self, rung: int) -> list[str]:
-        """The seed programs that go up to `rung`, one below the top, the most deserving first.
+        """The seed programs that go up to `rung`, below the top, the best first.
 
-        All of them whatever others gave, as in a bracket of Hyperband (Li et al. 2018) that begins higher: they are
-        known to be good, shorter trainings are against deep networks, and their longer ones are what children are
-        measured against and bred from.
+        All of them, whatever the others' values, as in a bracket of Hyperband (Li et al. 2018) that begins higher:
+        they are known to be good, short trainings put deep networks at a disadvantage, and children are compared with
+        and bred from their longer trainings.
         """
         below = self.scores[rung - 1]
         return below.in_order([id_ for id_ in below if id_ in self._seeds and id_ not in self._went_up[rung - 1]])
 
     def promotable(self) -> tuple[str, int] | None:
-        """Who goes up next, and to which rung; None where no rung has anybody. Higher rungs first."""
+        """The individual that goes up next and its new rung; None where none is due. Higher rungs first."""
         for rung in range(self.top - 1, -1, -1):
             by_right = self._seeds if rung < self.top - 1 else ()
             id_ = self.scores[rung].promotable(self._went_up[rung], PROMOTED_SHARE, by_right)
@@ -88,7 +88,7 @@ class Rungs:
         return None
 
     def sent_up(self, id_: str, rung: int) -> None:
-        """Takes note that an individual went up to `rung`."""
+        """Records that an individual went up to `rung`."""
         # Off all rungs below: who went straight to the top must not climb there a second time.
         for lower in self._went_up[:rung]:
             lower.add(id_)
@@ -116,7 +116,7 @@ class Rungs:
     # -------------------------------------------------------------------------------------------------- parents
 
     def parents(self, rung: int) -> list[str]:
-        """The parents of a rung, best first: its front up to `parents`, filled up to a population by what is next."""
+        """The parents of a rung, best first: its front up to `parents`, filled up to a population by the next best."""
         return self.scores[rung].once("parents", lambda: self._parents(self.scores[rung]))
 
     def _parents(self, scores: Scores) -> list[str]:
@@ -128,7 +128,7 @@ class Rungs:
         return scores.selected(front, self._config.parents)
 
     def drawn_rung(self, rng: random.Random) -> int:
-        """The rung that a child's parents come from: one with enough of them, higher ones more often."""
+        """The rung that a child's parents come from, drawn among those with enough, higher ones more often."""
         *higher, lowest = self._with_parents()
         return next((rung for rung in higher if rng.random() < _HIGHEST), lowest)
 

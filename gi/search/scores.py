@@ -1,4 +1,4 @@
-"""What the scored individuals of a rung measure, and how they compare."""
+"""The objective values of the scored individuals of a rung, and comparisons of them."""
 
 import math
 import statistics
@@ -39,7 +39,7 @@ class Survive(Protocol):
     def __call__(
         self, values: Matrix, k: int, violation: Sequence[float] = (), *, reference: Sequence[float]
     ) -> list[int]:
-        """`reference` is where a hypervolume ends, scaled as the values are."""
+        """`reference` is the hypervolume's reference point, scaled as the values are."""
         ...
 
 
@@ -68,7 +68,7 @@ class Scores:
         samples: int,
         constraints: Sequence[Constraint] = (),
     ) -> None:
-        """Starts with nobody; `reference` is what the archive holds, `samples` what an error is a share of."""
+        """Starts empty; `reference` is the archive's, `samples` the number that an error is a share of."""
         self.objectives, self._reference = objectives, reference
         self._survive, self._samples, self._constraints = survive, samples, constraints
         self.seeds: frozenset[str] = frozenset()
@@ -86,7 +86,7 @@ class Scores:
         self._answers.clear()
 
     def once(self, question: str, answer: Callable[[], Answer]) -> Answer:
-        """What `answer` gives, asked once until somebody comes in: decisions ask the same of 1,000 again and again."""
+        """The result of `answer`, cached until the values change: decisions ask the same of 1,000 repeatedly."""
         if question not in self._answers:
             self._answers[question] = answer()
         known: Answer = self._answers[question]
@@ -137,10 +137,10 @@ class Scores:
         return chosen
 
     def best_by_size(self, k: int) -> list[str]:
-        """At most `k` that no smaller one is as good as by the first objective, by what each adds to their volume.
+        """At most `k` on the front of first objective and size, in order of what each adds to their volume.
 
-        The third dimension has no part in it: a front over three is full of fast ones, and people ask for the best
-        network under so many parameters.
+        Other objectives are left out: a front over three is full of fast ones, and users ask for the best network
+        under a number of parameters.
         """
         ids, values = self._front_by_size(self._first_front())
         # A decade beyond the largest, which is often the least wrong: on the corner it would add nothing.
@@ -203,7 +203,7 @@ class Scores:
         return max(statistics.median(trained_s or [0.0]), _LEAST_S)
 
     def finalists(self, k: int) -> list[str]:
-        """At most `k` of the front for final trainings, the least by the first objective first.
+        """At most `k` of the front for final trainings, in order of the first objective.
 
         Those that may be the best of their size; where there are fewer, what adds most volume, the dear ones last.
         """
@@ -218,11 +218,10 @@ class Scores:
         return self.by_first_objective(chosen)
 
     def promotable(self, gone: Collection[str], share: float, seeds: Collection[str] = ()) -> str | None:
-        """Who of the best `share` of all goes up next, those `gone` up left out; None for nobody.
+        """The next of the best `share` of all to go up, without those already `gone` up; None where none is left.
 
-        While as many as that are gone, which the best of another time had the better of, only the best by the first
-        objective goes: who belongs to the best share changes as others come, and each change would send one more up.
-        `seeds`, which went up by right, do not use up that share.
+        Once as many as `share` are gone, only the best by the first objective may still go: the best share changes as
+        others come, and each change would send one more up. `seeds`, which go up in any case, do not count.
         """
         ids = list(self._figures)
         went_up = [row for row, id_ in enumerate(ids) if id_ in gone]
@@ -234,13 +233,13 @@ class Scores:
         return None if row is None else ids[row]
 
     def in_order(self, ids: Collection[str]) -> list[str]:
-        """All of `ids`, in the order in which they deserve longer trainings."""
+        """All of `ids`, in order of promotion: the best of their size, then by survival."""
         by_size = [id_ for id_ in self.best_by_size(len(self)) if id_ in ids]
         left = [id_ for id_ in ids if id_ not in by_size]
         return [*by_size, *self.selected(left, len(left))]
 
     def standing(self, ids: Sequence[str]) -> Standing:
-        """How individuals compare for mating by rank and crowding."""
+        """Ranks and crowding distances of individuals, for mating."""
         return standing(self._matrix(ids), self._violations(ids))
 
     def volume_standing(self, ids: Sequence[str]) -> VolumeStanding:
@@ -253,7 +252,7 @@ class Scores:
         return self.once("front", lambda: self.front_of(list(self._figures)))
 
     def front_of(self, ids: Sequence[str]) -> list[str]:
-        """What none of the others dominates, in its order; of equals the first."""
+        """Those of `ids` that no other of them dominates, in their order; of equals the first."""
         return [ids[row] for row in front_rows(self.rows(ids), self._violations(ids))]
 
     def hypervolume(self, ids: Sequence[str]) -> float:
@@ -262,17 +261,17 @@ class Scores:
         return hypervolume(self.rows(within), self.reference or (), self.objectives)
 
     def _matrix(self, ids: Sequence[str]) -> Matrix:
-        """The values as selection sees them: in decades, and equal where noise alone tells them apart."""
+        """The values as selection sees them: logarithmic ones in decades, and equal within noise."""
         # Of all that is known and not of `ids` alone: two subsets must not be cut into different boxes.
         least = self._least if self._figures else None
         return scaled(boxed(self.rows(ids), self.objectives, self._samples, least), self.objectives)
 
     @property
     def _corner(self) -> tuple[float, ...]:
-        """Where volumes end in selection: at the reference point, and for a bounded objective nearer to the best.
+        """The reference point of volumes in selection: the run's, and for a bounded objective nearer to the best.
 
-        The reference point comes from short trainings of the seed programs. On it alone tiny networks that are wrong
-        many times as often as the best add so much volume that fronts fill up with what nobody wants.
+        The run's comes from short trainings of the seed programs: up to it, tiny networks with many times the least
+        error add so much volume that fronts fill up with them.
         """
         assert self.reference is not None
         best = self._least if self._figures else self.reference

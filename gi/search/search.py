@@ -1,9 +1,9 @@
 """The loop of a run: slots of generations, promotions between rungs, and the front's final trainings.
 
-Whatever happens is in the archive before the loop goes on, and every decision is a function of what the archive holds:
-of the settings, of streams named by generation and slot, and of the outcomes that the schedule of `Lanes` lets it read.
+Every event is in the archive before the loop goes on, and every decision is a function of what the archive holds: of
+the settings, of streams named by generation and slot, and of the outcomes that the schedule of `Lanes` lets it read.
 So a run gives the same archive at every number of workers and however often it was killed and resumed: a resumed run
-takes the same way through the same loop, and reads from the archive what was decided before.
+runs the same loop, and reads earlier decisions from the archive.
 """
 
 from collections import deque
@@ -33,12 +33,12 @@ _FILLS = 3  # times that the top rung is filled up: who goes up may turn out to 
 
 
 class Search:
-    """One run in this process: what it knows from the archive, and what it decides."""
+    """One run in this process: its state, restored from the archive, and its decisions."""
 
     def __init__(
         self, archive: Archive, parts: Parts, clock: Clock, notify: OnEvent, stop_requested: Callable[[], bool]
     ) -> None:
-        """Takes up the state that the archive holds."""
+        """Restores the state that the archive holds."""
         run = archive.run()
         self.archive, self.parts, self.notify = archive, parts, notify
         self.run, self.config = run, run.config
@@ -60,7 +60,7 @@ class Search:
     # ------------------------------------------------------------------------------------------------ generations
 
     def run_generations(self) -> None:
-        """Runs the generations that are left, as far as the budget goes."""
+        """Runs the remaining generations, as far as the budget goes."""
         for number in range(self.config.generations + 1):
             # Asked before a generation is announced: one with no slot at all would stand in the archive.
             if number and number not in self.closing.closed and not self._has_room():
@@ -69,7 +69,7 @@ class Search:
                 break
 
     def _reopen_end(self) -> None:
-        """A run that goes on after its end goes on as if that had not been: its last generation ends as any other."""
+        """Reopens the last generation of an ended run that is extended, so that it closes as any other."""
         last = self.archive.generations.last()
         if last is not None and last.ended:
             slots = self._slots(last.number)
@@ -77,11 +77,11 @@ class Search:
                 self.archive.generations.reopen(last.number, slots)
 
     def _slots(self, number: int) -> int:
-        """How many slots a generation has."""
+        """The number of slots of a generation."""
         return self.config.population if number else max(self.config.population, len(self.archive.seeds()))
 
     def _run_generation(self, number: int) -> bool:
-        """One generation, its slots and what goes up between them; whether the budget paid for all of it."""
+        """Runs one generation, its slots and the promotions between them; whether the budget paid for all of it."""
         decided = {slot.slot: slot.individual for slot in self.archive.individuals.slots(number)}
         first, slots = number == 0, self._slots(number)
         seeds = len(self.archive.seeds()) if first else 0
@@ -129,7 +129,7 @@ class Search:
         return True
 
     def _take(self, individual: Individual | None) -> None:
-        """Has the individual of a slot trained on the lowest rung, and puts that on the schedule."""
+        """Trains the individual of a slot on the lowest rung, and places that on the schedule."""
         if individual is None:
             return
         self.breeding.accepted(individual)
@@ -143,7 +143,7 @@ class Search:
         self._lanes.place((individual.id, rung), self.run.rungs[rung] * (_FIXED_WORK + macs))
 
     def _read_ended(self) -> None:
-        """Takes in the outcomes that the next decision may know, waiting for those that are still to come."""
+        """Adds the outcomes that the next decision may read to the rungs, waiting for those still in training."""
         for id_, rung in self._lanes.ended():
             outcome = self.outcomes.outcome(id_, self.run.rungs[rung])
             if rung == 0 and outcome is not None:
@@ -153,13 +153,13 @@ class Search:
                 self.rungs.add(rung, id_, outcome, twin=self.breeding.is_twin(id_))
 
     def _wait_for_all(self) -> None:
-        """Takes in everything that is on the schedule; nothing is decided meanwhile."""
+        """Reads every outcome on the schedule, without decisions in between."""
         while len(self._lanes):
             self._lanes.idle()
             self._read_ended()
 
     def _seeds_are_known(self) -> None:
-        """What the seed programs gave on the lowest rung fixes the reference point, and what may be a parent."""
+        """Waits for the seed programs, fixes the reference point, and sends them up. Raises `RunError` for none."""
         self._wait_for_all()
         seeds = self.outcomes.seeds()
         if not seeds:
@@ -175,7 +175,7 @@ class Search:
     # ---------------------------------------------------------------------------------------------------- going up
 
     def _promote(self, number: int, slot: int, *, replayed: bool) -> None:
-        """Sends up whoever is due before a slot is decided; of a slot that was decided before, who went up then."""
+        """Sends up the individuals due before a slot; for a slot decided in an earlier session, those sent up then."""
         while replayed and self._is_recorded(number, slot):
             self._go_up(self._promotions[0])
         while not replayed and (due := self.rungs.promotable()) is not None:
@@ -185,7 +185,7 @@ class Search:
                 return
 
     def _sent_up(self, promotion: Promotion, price_s: float, kept_s: float = 0.0) -> bool:
-        """Whether an individual goes up: as it did before, or else if the budget pays for it."""
+        """Sends an individual up if the archive records it or else the budget pays for it; whether it did."""
         if self._is_recorded(promotion.generation, promotion.slot):
             goes = self._promotions[0] == promotion
         else:
@@ -212,7 +212,7 @@ class Search:
         self.outcomes.running.collect()
 
     def _drain(self, number: int, slots: int) -> None:
-        """The end of a search: what is under way ends, and what it makes due still goes up."""
+        """The end of a search: waits for running trainings, and sends up what they make due."""
         while len(self._lanes) or self._is_recorded(number, slots):
             if not len(self._lanes):  # who went up in a session before, and with another budget is not due now
                 self._go_up(self._promotions[0])
@@ -223,8 +223,8 @@ class Search:
             self._promote(number, slots, replayed=False)
 
     def _fill_top(self, number: int, slots: int) -> None:
-        """Sends up the best of the rungs below until the top rung's front has as many as get final trainings, and then
-        as many more, so that those of them that are as fast as small are a choice and not the one that is left."""
+        """Sends up the best of the rungs below until the top rung's front has `finals` members, and then twice as many,
+        so that the finalists that are small or fast are chosen among several."""
         for turn in range(1, 2 * _FILLS + 1):
             first = turn <= _FILLS
             kept_s = 0.0 if first else self._kept_s()
@@ -243,9 +243,9 @@ class Search:
     # -------------------------------------------------------------------------------------------------- decisions
 
     def _close(self, number: int, *, ended: bool) -> None:
-        """Closes a generation, and lets go of the weights of those who cannot become parents any more."""
+        """Closes a generation, and deletes the weights of individuals that cannot become parents any more."""
         self.closing.close(number, ended=ended, finals_s=self._finals_s)
-        # Not while generations are replayed: parents of long ago would decide about today's files.
+        # Not while earlier generations are replayed: their parents would decide which of the present files stay.
         if number == max(self.closing.closed):
             bred = {id_ for rung in range(self.rungs.top + 1) for id_ in self.rungs.parents(rung)}
             born = [slot.individual for slot in self.archive.individuals.slots(number + 1)]
@@ -262,15 +262,15 @@ class Search:
         self._keep_pictures()
 
     def _keep_pictures(self) -> None:
-        """Keeps the samples that were got wrong: whoever looks at the run need not have its data."""
-        diagnoses = (told for *_, told in self.archive.outcomes.diagnoses())
-        wrong = {mistake.sample for told in diagnoses for mistake in told.mistakes}
+        """Stores pictures of the misclassified samples, so that reports of the run need no data set."""
+        diagnoses = (diagnosis for *_, diagnosis in self.archive.outcomes.diagnoses())
+        wrong = {mistake.sample for diagnosis in diagnoses for mistake in diagnosis.mistakes}
         self.archive.outcomes.add_pictures(self.parts.pictures(sorted(wrong)))
 
     # ------------------------------------------------------------------------------------------------------ budget
 
     def _has_room(self, *parents: str) -> bool:
-        """Whether the budget pays for an evaluation more, a child of `parents`, and for the final trainings."""
+        """Whether the budget pays for one more evaluation, of a child of `parents`, and for the final trainings."""
         expected_s = self.outcomes.expected_s(self.run.rungs[0], ("", *parents))
         return self.outcomes.room_for(expected_s, kept_s=self._kept_s())
 
@@ -278,7 +278,7 @@ class Search:
         return self.cost.kept_s(self._finals_s()) if self.cost.is_bounded else 0.0
 
     def _finals_s(self) -> float:
-        """The CPU seconds that the final trainings will take, by those that are best today."""
+        """The estimated CPU seconds of the final trainings, from the mean of the present finalists."""
         members = self.finalists()
         if not members:
             return 0.0

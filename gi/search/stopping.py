@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a request that the loop answers when it is safe to."""
+"""Ctrl-C and SIGTERM as a request to stop, which the loop handles at safe points."""
 
 import signal
 import threading
@@ -13,9 +13,9 @@ class Interrupted(Exception):  # noqa: N818 (a request, not an error)
 
 @contextmanager
 def stop_requests(on_first: Callable[[], None] = lambda: None) -> Iterator[Callable[[], bool]]:
-    """Whether SIGINT or SIGTERM came; a second one raises `KeyboardInterrupt` wherever the program is.
+    """Yields a function: whether SIGINT or SIGTERM arrived. A second signal raises `KeyboardInterrupt` at once.
 
-    `on_first` is called at once, between two instructions of the main thread: the loop may answer seconds later.
+    `on_first` is called in the signal handler: the loop may react seconds later.
 
     Outside the main thread Python takes no signal handlers: the answer then stays False.
     """
@@ -28,13 +28,13 @@ def stop_requests(on_first: Callable[[], None] = lambda: None) -> Iterator[Calla
         noted.append(number)
         on_first()
 
-    # Python takes signal handlers in the main thread alone; a run in another is stopped by who started it.
+    # Python allows signal handlers in the main thread alone; a run in another is stopped by its caller.
     in_main_thread = threading.current_thread() is threading.main_thread()
     numbers = (signal.SIGINT, signal.SIGTERM) if in_main_thread else ()
     before = [(number, signal.signal(number, note)) for number in numbers]
     try:
         yield lambda: bool(noted)
-    # The handlers of whoever called come back, in tests and notebooks too.
+    # The caller's handlers are restored, in tests and notebooks too.
     finally:
         for number, handler in before:
             signal.signal(number, handler)

@@ -11,14 +11,14 @@ from gi.search.select import contribution_tournament, survivors, tournament, vol
 
 
 def run_toolbox(parts: Parts, survival: Literal["hypervolume", "nsga2"] = "hypervolume") -> base.Toolbox:
-    """The toolbox that the loop works with, as `deap.algorithms` would with its own.
+    """The toolbox that the loop uses, like the one that `deap.algorithms` takes.
 
     `toolbox.cut`, `toolbox.tweak` and so on are the operators, `toolbox.vary(parents, rng=..., known=...)` draws among
     them by `toolbox.vary.keywords["shares"]` as `varOr` does by `cxpb` and `mutpb`; `select` is mating selection,
-    `evaluate` gives the outcome to come, `survive` is survival. Both go by non-dominated ranks and, within a front, by
-    contribution to the hypervolume or (NSGA-II) by crowding. One that is registered anew or decorated is the one that
-    is drawn. DEAP's own operators draw from the global generator: none of them is here, each of these takes the slot's
-    stream.
+    `evaluate` returns the future of the outcome, `survive` is survival. Both selections go by non-dominated ranks and,
+    within a front, by contribution to the hypervolume or (NSGA-II) by crowding. An operator that is registered again or
+    decorated is the one that is drawn. DEAP's own operators draw from the global generator, so none is used; each of
+    these takes the slot's stream.
     """
     toolbox = base.Toolbox()
     for name, operator in parts.operators.items():

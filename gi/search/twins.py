@@ -1,4 +1,4 @@
-"""Individuals that compute and train the same: the first is evaluated, its twins get its outcome."""
+"""Individuals with equal fingerprints: the first is evaluated, its twins get its outcome."""
 
 from collections.abc import Mapping
 
@@ -12,11 +12,11 @@ class Twins:
     """
 
     def __init__(self, fingerprints: Mapping[str, str]) -> None:
-        """Takes the fingerprints by id, in order of acceptance; one without (or with "") is nobody's twin."""
+        """Takes the fingerprints by id, in order of acceptance; an individual without one (or with "") has no twin."""
         self._first: dict[str, str] = {}
         self._waiting: dict[tuple[str, int], list[Individual]] = {}
         for id_, fingerprint in fingerprints.items():
-            # Where the length of the text is an objective nobody has one: equal computations differ in it.
+            # Empty for all where the length of the text is an objective: equal computations differ in it.
             if fingerprint:
                 self._first.setdefault(fingerprint, id_)
 
@@ -26,7 +26,7 @@ class Twins:
         return frozenset(self._first)
 
     def first(self, individual: Individual) -> str:
-        """The id of the first individual with this one's fingerprint: this one's own where there was none."""
+        """The id of the first individual with this one's fingerprint; its own where it is the first."""
         if not individual.fingerprint:
             return individual.id
         return self._first.setdefault(individual.fingerprint, individual.id)

@@ -1,4 +1,4 @@
-"""Values rounded to what one evaluation can tell apart, so that luck does not decide between near-twins."""
+"""Values rounded to the noise of one evaluation, so that luck does not decide between near-twins."""
 
 import math
 from collections.abc import Sequence
@@ -15,19 +15,18 @@ _TIME_BOX = math.log(1.05)  # CPU times of one program scatter by 2 to 5 % from 
 def boxed(
     values: ArrayLike, objectives: Sequence[Objective], samples: int, least: Sequence[float] | None = None
 ) -> Matrix:
-    """Unscaled values of shape (n, m), each as one value of the box that it falls into (Laumanns et al. 2002).
+    """Unscaled values of shape (n, m), each replaced by the value of its box (Laumanns et al. 2002).
 
-    Why: the values are measured once, and noise alone sets apart programs that are equally good. Both are dominated by
-    nothing then, take two places and are parents twice, and a front fills up with near-twins; or the luckier one drives
-    out the other. In boxes they are equal rows, which count once, and a difference in what is exact still decides.
+    Values are measured once, and programs that are equally good differ by noise. Then both may be non-dominated, and
+    fronts fill up with near-twins; or the luckier one dominates the other. Boxed, they are equal rows, which count
+    once, and a difference in an exact objective still decides.
 
     A share of `samples` validation samples has boxes of one binomial standard deviation: its arcsine has the same
     deviation, 1 / (2 sqrt(samples)), at every level (Anscombe 1948), so boxes of equal width in it fit each level. They
-    begin at the `least` (m,) of each objective, the rows' own where none is given: what is within a deviation of the
-    best is as good as it, and the smaller or faster of the two goes first, instead of the one on the lucky side of some
-    edge. No error at all is 3/8 of a sample then,
-    which keeps one lucky sample from being decades in logarithms. Times have boxes of 5 %; counts are exact and stay as
-    they are. Raises `ValueError` for a NaN and for fewer samples than one.
+    begin at the `least` (m,) of each objective, by default the rows' own: what is within a deviation of the best is
+    equal to it, and the smaller or faster of the two goes first. An error of 0 counts as 3/8 of a sample, which keeps
+    one lucky sample from being decades in logarithms. Times have boxes of 5 %; counts are exact and stay unchanged.
+    Raises `ValueError` for a NaN and for fewer samples than one.
     """
     if samples < 1:
         raise ValueError(f"samples is {samples}: a share is measured on at least one.")
@@ -87,5 +86,5 @@ def _turned(shares: ArrayLike, samples: int) -> Matrix:
 
 
 def _middle(values: Matrix, width: float) -> Matrix:
-    # The middle and not the edge: no error at all keeps a value that has a logarithm.
+    # The middle and not the edge: a value of 0 would have no logarithm.
     return (np.floor(values / width) + 0.5) * width

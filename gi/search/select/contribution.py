@@ -1,7 +1,7 @@
 """Selection by hypervolume contribution: of each row, and the order in which a few rows keep most of the volume.
 
-moocore, which pymoo measures hypervolumes by, is asked directly: it knows contributions, and the greedy order asks so
-often that pymoo's wrapper would cost as much as the volumes. Like pymoo it is imported inside the functions.
+moocore, which pymoo computes hypervolumes with, is called directly: it has contributions, and the greedy order calls it
+so often that pymoo's wrapper would cost as much as the volumes. Like pymoo it is imported inside the functions.
 """
 
 import heapq
@@ -19,8 +19,8 @@ _NOTHING = 1e-12  # of a volume: what rounding alone may give
 def contributions(values: ArrayLike, reference: Sequence[float]) -> list[float]:
     """The volume that each of (n, m) rows alone dominates, up to `reference`; 0 for dominated and repeated rows.
 
-    Dominated rows are as if they were not there (Guerreiro and Fonseca 2018, n log n in three dimensions). What lies
-    beyond the reference contributes nothing. Raises `ValueError` for a NaN or another width.
+    Dominated rows do not change the others' (Guerreiro and Fonseca 2018, n log n in three dimensions). Rows beyond
+    the reference contribute nothing. Raises `ValueError` for a NaN or another width.
     """
     import moocore
 
@@ -55,8 +55,8 @@ def volume_order(values: ArrayLike, k: int, violation: ArrayLike = (), *, refere
 def volume_survivors(values: ArrayLike, k: int, violation: ArrayLike = (), *, reference: Sequence[float]) -> list[int]:
     """The at most `k` rows of (n, m) that survive, best first: the best by the first objective, then by volume.
 
-    That is `volume_order` with one row moved to its beginning: the least error so far has a small contribution where
-    its network is large, and what a run is asked for first must not be lost to it.
+    That is `volume_order` with one row moved to the front: the row of least error may add little volume where its
+    network is large, and a run must not lose it.
     """
     order = volume_order(values, k, violation, reference=reference)
     best = first_by_objective(values, violation)
@@ -87,7 +87,7 @@ def hopeful_order(
 def first_by_objective(values: ArrayLike, violation: ArrayLike = ()) -> list[int]:
     """The row of (n, m) with the least first value, of equals the least second one and so on; [] for no rows.
 
-    Only the rows with the least `violation` are asked, so that it is always one of the first front.
+    Only rows of the first front, which have the least `violation`, are compared.
     """
     # Only the first front: a bounded objective's least value may be that of an infeasible row.
     matrix = objective_matrix(values)
@@ -104,7 +104,7 @@ def _front_order(front: Matrix, corner: Matrix, k: int) -> list[int]:
     if len(chosen) == min(k, len(front)):
         return chosen
     distance = crowding(front)
-    # Rows beyond the corner gain nothing in volume: crowding tells which of them differ most.
+    # Rows beyond the corner gain nothing in volume: crowding orders them by how much they differ.
     left = sorted(set(range(len(front))) - set(chosen), key=lambda row: (-distance[row], row))
     return [*chosen, *left][:k]
 
@@ -144,8 +144,8 @@ def _by_gain(
 
 
 def _gain(row: Matrix, others: Matrix, corner: Matrix) -> float:
-    """What a row adds to the volume of others: its own box less what they dominate in it."""
-    # What the others dominate within the row's box is the volume of their corners, moved into it.
+    """The volume that a row adds to others: its own box less what they dominate in it."""
+    # The volume that the others dominate in the row's box is that of the others clipped to it.
     import moocore
 
     shared = np.maximum(others, row)

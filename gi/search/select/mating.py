@@ -16,14 +16,14 @@ _SHARE_BY_SIZE = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How the members of a population compare: non-dominated ranks and crowding distances, in population order."""
+    """Non-dominated ranks and crowding distances of a population, in its order."""
 
     ranks: tuple[int, ...]
     crowding: tuple[float, ...]
 
 
 def standing(values: ArrayLike, violation: ArrayLike = ()) -> Standing:
-    """The standing of a population with objective values (n, m) and a violation as `ranks` takes it.
+    """Ranks and crowding of a population with objective values (n, m) and a violation as `ranks` takes it.
 
     Raises `ValueError` for a NaN.
     """
@@ -33,7 +33,7 @@ def standing(values: ArrayLike, violation: ArrayLike = ()) -> Standing:
 def tournament(population: Standing, *, rng: random.Random, without: int | None = None) -> int:
     """The index of the better of two members drawn at random: lower rank, then less crowded, then first drawn.
 
-    `without` is left out of the draw where anybody else is there, so that a second parent is another one.
+    `without` is left out of the draw unless it is alone, so that a second parent is another one.
     """
     # A population of one mates with itself: variation then works with a single parent.
     candidates = [i for i in range(len(population.ranks)) if i != without] or [0]
@@ -44,7 +44,7 @@ def tournament(population: Standing, *, rng: random.Random, without: int | None 
 
 @dataclass(frozen=True, slots=True)
 class VolumeStanding:
-    """How the members of a population compare by hypervolume: the place of each, 0 for the best, and its size."""
+    """Places by hypervolume, 0 for the best, and sizes of a population, in its order."""
 
     places: tuple[int, ...]
     sizes: tuple[float, ...]
@@ -53,10 +53,10 @@ class VolumeStanding:
 def volume_standing(
     values: ArrayLike, sizes: Sequence[float], violation: ArrayLike = (), *, reference: Sequence[float]
 ) -> VolumeStanding:
-    """The standing of a population with objective values (n, m) and n `sizes`, such as parameter counts.
+    """Places and sizes of a population with objective values (n, m) and n `sizes`, such as parameter counts.
 
-    Places go by non-dominated rank, in the first front by exclusive contribution and in others by `volume_order`: what
-    nobody else is near to adds most. Raises `ValueError` for a NaN or another width.
+    Places go by non-dominated rank, in the first front by exclusive contribution, which favours isolated members, and
+    in others by `volume_order`. Raises `ValueError` for a NaN or another width.
     """
     matrix, rank = objective_matrix(values), ranks(values, violation)
     front = [row for row in range(len(matrix)) if rank[row] == 0]
@@ -70,8 +70,8 @@ def volume_standing(
 def contribution_tournament(population: VolumeStanding, *, rng: random.Random, without: int | None = None) -> int:
     """The index of a parent: the best placed of four members, drawn from all or from neighbours in size.
 
-    One draw in four is among the third of the members around one of them in the order of their sizes, so that every
-    size breeds. `without` is left out where anybody else is there.
+    One call in four draws from a third of the members, neighbours in the order of sizes, so that every size breeds.
+    `without` is left out of the draw unless it is alone.
     """
     candidates = [i for i in range(len(population.places)) if i != without] or [0]
     if rng.random() < _SHARE_BY_SIZE:
@@ -80,7 +80,7 @@ def contribution_tournament(population: VolumeStanding, *, rng: random.Random, w
 
 
 def _neighbours(by_size: list[int], rng: random.Random) -> list[int]:
-    """The third of the members around one drawn from them, two at least where there are two."""
+    """A third of the members, at least two if there are two, around one drawn at random."""
     length = min(len(by_size), max(2, -(-len(by_size) // 3)))
     # Moved in at the ends, so that the neighbourhood has its full length there too.
     start = min(max(rng.randrange(len(by_size)) - length // 2, 0), len(by_size) - length)

@@ -1,4 +1,4 @@
-"""A few members of a front that stand for all of it: for final trainings, and for people."""
+"""A few members of a front that represent all of it, for final trainings and reports."""
 
 import math
 
@@ -10,9 +10,9 @@ from gi.search.select.survival import objective_matrix
 def spread(values: ArrayLike, most: int) -> list[int]:
     """At most `most` rows of a front's (n, m) values, in their order: the best by each objective, then a spread.
 
-    The spread takes again and again the row that is farthest from those taken, with each column scaled to 0..1 over
-    the front, until there are enough (Gonzalez 1985; at most twice as far from its nearest one as the best choice would
-    leave any row). Ties go to the earlier row.
+    The spread adds the row farthest from those chosen, with each column scaled to 0..1 over the front, until there are
+    enough (Gonzalez 1985: the largest distance of a row to its nearest chosen one is at most twice the optimum). Ties
+    go to the earlier row.
     """
     matrix = objective_matrix(values)
     if len(matrix) <= most:

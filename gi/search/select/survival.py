@@ -1,6 +1,6 @@
-"""NSGA-II survival (Deb et al. 2002) out of pymoo's parts, without its random tie-breaking.
+"""NSGA-II survival (Deb et al. 2002) built from pymoo's functions, without its random tie-breaking.
 
-pymoo is imported inside the functions: it takes 0.2 s, which a command that only reads a run does not owe.
+pymoo is imported inside the functions: it takes 0.2 s, which commands that only read a run need not pay.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ Matrix = NDArray[np.float64]
 def objective_matrix(values: ArrayLike) -> Matrix:
     """`values` as floats of shape (n, m), n >= 0. Raises `ValueError` for another shape and for NaN or infinity.
 
-    pymoo 0.6 ranks a NaN row first, so a value that is not finite must never get as far as that.
+    pymoo 0.6 ranks a NaN row first, so a value that is not finite must never reach it.
     """
     matrix = np.asarray(values, dtype=np.float64)
     if matrix.size == 0:
@@ -35,7 +35,7 @@ def ranks(values: ArrayLike, violation: ArrayLike = ()) -> list[int]:
     dominates every infeasible one, and of two infeasible rows the one with the smaller violation dominates.
     """
     matrix = objective_matrix(values)
-    # Infeasible rows are no points of the objectives: the violation alone orders them.
+    # Infeasible rows are ordered by their violation alone, whatever their objective values.
     beyond = _violations(matrix, violation)
     row_ranks, feasible = np.zeros(len(matrix), dtype=int), np.flatnonzero(beyond == 0)
     fronts = _fronts(matrix[feasible])
@@ -87,7 +87,7 @@ def _violations(matrix: Matrix, violation: ArrayLike) -> NDArray[np.float64]:
 def _fronts(matrix: Matrix) -> list[NDArray[np.intp]]:
     from pymoo.util.nds.non_dominated_sorting import NonDominatedSorting
 
-    # Sorted: the order within a front is pymoo's own matter.
+    # Sorted: pymoo does not define the order within a front.
     return [np.sort(front) for front in NonDominatedSorting().do(matrix)] if len(matrix) else []
 
 
@@ -98,5 +98,5 @@ def _front_crowding(front: Matrix) -> Matrix:
 
 
 def first_occurrences(matrix: Matrix) -> NDArray[np.intp]:
-    """The rows that no earlier row is equal to, in their order."""
+    """The indices of rows without an equal earlier row, in order."""
     return np.sort(np.unique(matrix, axis=0, return_index=True)[1]) if len(matrix) else np.arange(0)

@@ -14,18 +14,18 @@ from gi.search.select.survival import Matrix, objective_matrix
 # The worst row would otherwise lie on the corner, where it adds no volume.
 _LINEAR_MARGIN = 0.1
 _LOG_MARGIN = 2.0
-_BOUND_FACTOR, _BOUND_MARGIN = 1.25, 0.005  # over the worst ordinary seed, so that one noisy training bars nobody
+_BOUND_FACTOR, _BOUND_MARGIN = 1.25, 0.005  # over the worst ordinary seed, so that noise makes none infeasible
 # Hampel's rule: of normally distributed errors one in 370 lies beyond.
 _ORDINARY_DEVIATIONS = 3.0
 _DEVIATIONS_OF_MAD = 1.4826  # a normal distribution's standard deviation in median absolute deviations
 
 
 def scaled(values: ArrayLike, objectives: Sequence[Objective]) -> Matrix:
-    """Values of shape (n, m) as selection and hypervolume see them: `log` objectives in decades, the others as is.
+    """Values of shape (n, m) in the units of selection and hypervolume: `log` objectives in decades, others unchanged.
 
-    Dominance is the same before and after but below an objective's `least`; crowding and volume are not: in decades a
-    net of 2,000 parameters is as far from one of 20,000 as that is from one of 200,000, and from 1.5 to 0.7 % error is
-    as far as from 30 to 14 %.
+    Dominance does not change, except below an objective's `least`; crowding and volume do: in decades a net of 2,000
+    parameters is as far from one of 20,000 as that is from one of 200,000, and from 1.5 to 0.7 % error is as far as
+    from 30 to 14 %.
     """
     matrix = objective_matrix(values)
     rows = [[o.scaled(value) for o, value in zip(objectives, row, strict=True)] for row in matrix.tolist()]
@@ -53,11 +53,11 @@ def reference_point(values: ArrayLike, objectives: Sequence[Objective], seeds: A
 def worst_ordinary(values: Sequence[float]) -> float:
     """The largest of n >= 1 values, but no more than three standard deviations over their median (Hampel 1974).
 
-    One seed program that does not fit the data set must not decide what is feasible: on digits the worst of 18 is wrong
-    37.6 % of the time, their median 2.8 %, and the bound came out at 47.5 % where it is 7.9 % now. The deviation is
-    estimated by the median absolute one, which half of the values cannot move, and counts as at least a third of the
-    median: equal values say little about what training scatters, so up to twice the median is ordinary. The medians are
-    the lower of two, so that of two seed programs the better one is the measure. A value alone is its own bound.
+    One seed program that does not fit the data set must not decide what is feasible: on digits the worst of 18 has an
+    error of 37.6 %, their median 2.8 %, which gave a bound of 47.5 % in place of 7.9 %. The deviation is estimated by
+    the median absolute one, which half of the values cannot move, and is at least a third of the median: equal values
+    say little about the scatter of training, so up to twice the median is ordinary. Medians are the lower of two
+    middle values, so that of two seed programs the better one decides. A single value is its own bound.
     """
     median = statistics.median_low(values)
     deviation = _DEVIATIONS_OF_MAD * statistics.median_low(abs(value - median) for value in values)
@@ -70,11 +70,11 @@ def violations(values: ArrayLike, reference: Sequence[float], objectives: Sequen
 
 
 def hypervolume(values: ArrayLike, reference: Sequence[float], objectives: Sequence[Objective] | None = None) -> float:
-    """The volume between (n, m) `values` and `reference`; what lies beyond the reference adds nothing, 0.0 for n = 0.
+    """The volume between (n, m) `values` and `reference`; rows beyond the reference add nothing; 0.0 for n = 0.
 
     With `objectives`, both are `scaled` first and nothing else is normalised: for error, params and time the unit is
-    a decade of each, multiplied, so volumes of one run compare with each other, and those of two runs do if their
-    reference points are equal. Raises `ValueError` for a NaN or another width.
+    the product of a decade of each, so volumes of one run are comparable, and those of two runs if their reference
+    points are equal. Raises `ValueError` for a NaN or another width.
     """
     points, corner = objective_matrix(values), objective_matrix([list(reference)])
     if not len(points):

@@ -1,1 +1,1 @@
-"""The static gate: what of a program's text leads out of a network and its recipe, found without running it."""
+"""The static gate: finds, without running a program, what in its text is not a network and its recipe."""

@@ -8,11 +8,11 @@ from importlib.resources import files
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """Exact names; nothing is allowed by its prefix.
+    """Exact names; a prefix allows nothing.
 
-    `modules` may be imported and gone through, never be a value. `names` are qualified, `builtins` bare. `attributes`
-    may be read of any value. `module_members` are a module's own, which no class may replace; `denied` are what
-    else the values of a program have, which it may not give to something of its own either.
+    `modules` may be imported and be the prefix of a name, never be a value. `names` are qualified, `builtins` bare.
+    `attributes` may be read of any value. `module_members` are those of `torch.nn.Module`, which no class may replace;
+    `denied` are all other attributes that a program's values may have: it may not define those either.
     """
 
     modules: frozenset[str]

@@ -1,4 +1,4 @@
-"""Rules over classes and functions: bases, hooks, decorators, defaults, what stands at the top of a class or file."""
+"""Rules over classes and functions: bases, hooks, decorators, defaults, top-level statements of classes and files."""
 
 import ast
 from collections.abc import Iterator
@@ -8,12 +8,12 @@ from gi.source.gate.program import COMPILERS, GatedProgram
 from gi.source.gate.refusal import GateRefusal, refused
 
 _DECORATORS = frozenset({"staticmethod", "property"})
-# Of the compilers, which gi leaves out where it runs a program; the others give back the function that they got.
+# gi leaves compilers out where it runs a program; the other marks return the function unchanged.
 _MARKS = frozenset({"torch.jit.unused", "torch.jit.ignore", "torch.jit.export", *COMPILERS})
 
 
 def class_refusals(program: GatedProgram) -> Iterator[GateRefusal]:
-    """Metaclasses and class hooks, bases that are no layers, replaced members, state at class level."""
+    """Refuses metaclasses and class hooks, bases that are no layers, replaced members, state at class level."""
     for node in program.nodes:
         if not isinstance(node, ast.ClassDef):
             continue
@@ -23,7 +23,7 @@ def class_refusals(program: GatedProgram) -> Iterator[GateRefusal]:
         if not _is_enumeration(program, node) and (
             len(node.bases) > 1 or not all(_is_base(program, base) for base in node.bases)
         ):
-            yield refused(node, "class", f"{node.name} derives from something else than one class of layers")
+            yield refused(node, "class", f"{node.name} does not derive from exactly one class of layers")
         derivative = program.is_derivative(node)
         for statement in node.body:
             if not (derivative and isinstance(statement, ast.FunctionDef) and statement.name == "backward"):
@@ -72,13 +72,13 @@ def _member(program: GatedProgram, statement: ast.stmt) -> Iterator[GateRefusal]
         if name in program.allowed.module_members or (name == "forward" and not isinstance(statement, ast.FunctionDef)):
             yield refused(statement, "override", f"{name} is torch.nn.Module's own")
         elif name in program.allowed.denied:
-            yield refused(statement, "override", f"{name} belongs to what a program's values are made of")
+            yield refused(statement, "override", f"{name} is an attribute of Python's or torch's values")
     if isinstance(statement, (ast.Assign, ast.AnnAssign)) and not _is_kept_value(program, statement.value):
         yield refused(statement, "class state", "a class's own value is a constant")
 
 
 def _is_kept_value(program: GatedProgram, value: ast.expr | None) -> bool:
-    """A constant, or the name of a function or class: nothing that could be written to."""
+    """Whether a value cannot be written to: a constant, or the name of a function or class."""
     if isinstance(value, ast.Tuple):
         return all(_is_kept_value(program, item) for item in value.elts)
     named = value is not None and (is_function_or_class(program, value) or program.qualified(value) != "")
@@ -86,7 +86,7 @@ def _is_kept_value(program: GatedProgram, value: ast.expr | None) -> bool:
 
 
 def function_refusals(program: GatedProgram) -> Iterator[GateRefusal]:
-    """Foreign decorators, defaults that live on between calls, constructors outside of classes."""
+    """Refuses unknown decorators, defaults that hold state between calls, constructors outside of classes."""
     for node in program.nodes:
         if isinstance(node, ast.FunctionDef):
             for decorator in node.decorator_list:
@@ -113,7 +113,7 @@ def _default(program: GatedProgram, default: ast.expr) -> Iterator[GateRefusal]:
 
 
 def _evaluated(value: ast.expr) -> Iterator[ast.AST]:
-    """The nodes of an expression that are evaluated where it stands: not the bodies of lambdas."""
+    """The nodes of an expression that are evaluated with it: not the bodies of lambdas."""
     yield value
     for child in ast.iter_child_nodes(value):
         if isinstance(child, ast.expr) and not (isinstance(value, ast.Lambda) and child is value.body):
@@ -121,7 +121,7 @@ def _evaluated(value: ast.expr) -> Iterator[ast.AST]:
 
 
 def top_refusals(program: GatedProgram) -> Iterator[GateRefusal]:
-    """What stands at the top of the file beside imports, classes, functions and constants."""
+    """Refuses top-level statements other than imports, classes, functions and constants."""
     for statement in program.tree.body:
         if isinstance(statement, (ast.Import, ast.ImportFrom, ast.ClassDef, ast.FunctionDef)) or _is_text(statement):
             continue

@@ -1,7 +1,7 @@
-"""The attributes that are configuration: all that the text ever sets them to is numbers, texts, tuples and layers.
+"""The attributes that are configuration: the text sets them to numbers, texts, tuples and layers only.
 
-Such a value cannot be changed in place, so that nothing is left behind in it. That a layer's weights can is how a
-network learns; what it keeps beside them is an attribute of its own.
+Such a value cannot be changed in place, so it holds no state between calls. A layer's weights can, which is how a
+network learns; any other state of a layer is an attribute of its own.
 """
 
 import ast
@@ -15,25 +15,25 @@ _PICKING = frozenset({"max", "min", "sum", "tuple"})
 _NUMBER_METHODS = frozenset(
     {"item", "size", "numel", "dim", "lower", "upper", "replace", "strip", "startswith", "endswith"}
 )
-#: What a layer of torch was built with: no other than numbers, texts and tuples.
+#: Attributes that a layer of torch was built with: numbers, texts and tuples.
 _OF_LAYERS = frozenset({
     "in_features", "out_features", "in_channels", "out_channels", "num_features", "kernel_size", "stride", "padding",
     "dilation", "groups", "normalized_shape", "embed_dim", "num_heads", "shape", "dtype", "device", "ndim", "training",
 })  # fmt: skip
-#: Layers that hold layers, and take more.
+#: Containers of layers or parameters, which can be extended.
 HOLDING = frozenset(f"torch.nn.{name}" for name in (
     "ModuleList", "ModuleDict", "Sequential", "ParameterList", "ParameterDict",
 ))  # fmt: skip
 
 
 class Configuration:
-    """The attributes that are configuration wherever a program sets them, and the values that are plain as they are."""
+    """The attributes that are configuration wherever a program sets them, and which values are plain."""
 
     def __init__(self, program: GatedProgram, given: Given) -> None:
         self.program, self.given = program, given
         values = self._values()
         self._set = values.keys()
-        #: The greatest set in which every attribute is set to plain values, of attributes in it at most.
+        #: The greatest set of attributes that are set to plain values and to attributes of the set only.
         self.attributes = {name for name, each in values.items() if None not in each}
         while True:
             kept = {n for n in self.attributes if all(v is not None and self.is_plain(v, set()) for v in values[n])}
@@ -42,17 +42,17 @@ class Configuration:
             self.attributes = kept
 
     def has(self, name: str) -> bool:
-        """Whether an attribute is configuration: of the text's own, or of torch's layers and tensors."""
+        """Whether an attribute is configuration, set by the text or by torch's layers and tensors."""
         return name in self.attributes or (name in _OF_LAYERS and name not in self._set)
 
     def _values(self) -> dict[str, list[ast.expr | None]]:
-        """By attribute what it is set to, None where that is not one expression."""
+        """By attribute, the expressions that it is set to, None for one that is no single expression."""
         values: dict[str, list[ast.expr | None]] = defaultdict(list)
         for node in self.program.nodes:
             if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
                 values[node.attr].append(self._set_to(node))
             elif isinstance(node, ast.ClassDef):
-                # A field of a record is set by a constructor that nobody wrote; a method may be a property.
+                # A record's field is set by a generated constructor; a method may be a property.
                 for name in self.program.bound.get(node, ()):
                     values[name].append(None)
             elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "add_module":
@@ -70,7 +70,7 @@ class Configuration:
         return None
 
     def is_plain(self, value: ast.expr, seen: set[object]) -> bool:
-        """Whether an expression gives a number, a text, a tuple of such, or a layer that holds no list of layers."""
+        """Whether an expression gives a number, a text, a tuple of these, or a layer that is no container."""
         match value:
             case ast.Constant() | ast.JoinedStr() | ast.Compare() | ast.UnaryOp():
                 return True
@@ -80,7 +80,7 @@ class Configuration:
                 return self.is_plain(first, seen) and self.is_plain(second, seen)
             case ast.Attribute(attr=name):
                 return self.has(name) or bool(self.program.qualified(value))
-            case ast.Subscript(value=whole):  # of a tuple of such
+            case ast.Subscript(value=whole):  # an element of a plain tuple
                 return self.is_plain(whole, seen)
             case ast.Name():
                 return self._is_plain_name(value, seen)
@@ -105,7 +105,7 @@ class Configuration:
         return picked or call.func.id in _NUMBERS
 
     def _gives_plain(self, name: str, seen: set[object]) -> bool:
-        """Whether all that the functions of a name return is plain."""
+        """Whether all functions of a name return only plain values."""
         if name in seen:
             return True
         seen.add(name)
@@ -115,7 +115,7 @@ class Configuration:
 
     @property
     def _hold(self) -> bool:
-        """Whether a class of the text derives from a layer that holds layers."""
+        """Whether a class of the text derives from a container of layers."""
         bases = (base for node in self.program.nodes if isinstance(node, ast.ClassDef) for base in node.bases)
         return any(self.program.qualified(base) in HOLDING for base in bases)
 
@@ -126,7 +126,7 @@ class Configuration:
         if scope is None or name.id in self.program.imports:
             return name.id in self.program.imports
         if (scope, name.id) in seen:
-            return True  # of what was asked already the answer is on its way
+            return True  # a cycle: the other bindings decide
         seen.add((scope, name.id))
         return all(self._is_plain_binding(binding, seen) for binding in self.program.bound[scope][name.id])
 

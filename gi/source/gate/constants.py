@@ -1,6 +1,6 @@
-"""What may stand at the top of a file or a class, and be a default: values that no program can write to.
+"""Values that may be assigned at the top of a file or class, or be a default: no program can write to them.
 
-A list or dictionary at the top counts too, since the rules over state let nothing change it.
+This includes a list or dictionary at the top, which the rules over state protect from changes.
 """
 
 import ast
@@ -13,7 +13,7 @@ _MAKING = frozenset({"functools.partial", "collections.OrderedDict"})
 
 
 def is_constant(value: ast.expr | None) -> bool:
-    """Whether an expression is a number, a text, None, or a tuple of such."""
+    """Whether an expression is a number, a text, None, or a tuple of these."""
     if isinstance(value, ast.Tuple):
         return all(map(is_constant, value.elts))
     if isinstance(value, ast.UnaryOp):
@@ -24,7 +24,7 @@ def is_constant(value: ast.expr | None) -> bool:
 
 
 def is_table(program: GatedProgram, value: ast.expr | None) -> bool:
-    """A constant, an allowed name or one of the text's own, or a list or dictionary of such: what is never written."""
+    """Whether a value is a constant, an allowed name, a name of the text, or a list or dictionary of these."""
     if value is None or is_constant(value):
         return True
     if isinstance(value, (ast.List, ast.Tuple)):
@@ -45,10 +45,10 @@ def is_table(program: GatedProgram, value: ast.expr | None) -> bool:
 
 
 def makes_function(program: GatedProgram, value: ast.expr) -> bool:
-    """Whether a call gives a function of the text's own, as `def relu_of(slope): return lambda: nn.ReLU(slope)` does.
+    """Whether a call returns a function of the text, as `def relu_of(slope): return lambda: nn.ReLU(slope)` does.
 
-    Such a function is one more definition with numbers in it. What it keeps beside them is refused where it stands:
-    closures that are changed or that hold tensors, and what gives them out.
+    Such a function is a definition with numbers filled in. Other rules refuse any other state of it: closures that are
+    changed or that hold tensors, and functions that return them.
     """
     if not isinstance(value, ast.Call) or not isinstance(value.func, ast.Name):
         return False
@@ -62,7 +62,7 @@ def makes_function(program: GatedProgram, value: ast.expr) -> bool:
 
 
 def _gives_functions(maker: ast.FunctionDef) -> bool:
-    """Whether every value that a function returns is a lambda, or a function that stands in it."""
+    """Whether every value that a function returns is a lambda, or a function defined in it."""
     inner = {s.name for s in maker.body if isinstance(s, ast.FunctionDef)}
     bound = [n.id for n in ast.walk(maker) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)]
     values = list(_returned(maker.body))
@@ -71,7 +71,7 @@ def _gives_functions(maker: ast.FunctionDef) -> bool:
 
 
 def _returned(body: list[ast.stmt]) -> Iterator[ast.expr | None]:
-    """What a function's own returns give, without those of functions in it."""
+    """The values of a function's own return statements, without those of nested functions."""
     waiting: list[ast.AST] = list(body)
     while waiting:
         node = waiting.pop()
@@ -90,12 +90,12 @@ def is_function_or_class(program: GatedProgram, value: ast.expr) -> bool:
 
 
 def _is_top_name(program: GatedProgram, value: ast.expr) -> bool:
-    """Whether an expression is a name that is bound at the top, to what stands there: it is asked of as well."""
+    """Whether an expression is a name bound at the top of the file, whose value the same rule checks."""
     return isinstance(value, ast.Name) and value.id in program.bound.get(program.tree, ())
 
 
 def _is_making(program: GatedProgram, call: ast.Call) -> bool:
-    """A call at the top that gives a constant or a container of constants."""
+    """Whether a call at the top returns a constant or a container of constants."""
     arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
     name = program.qualified(call.func)
     if name == "torch.device":
@@ -112,7 +112,7 @@ def _is_naming(value: ast.expr) -> bool:
 
 
 def _is_device(program: GatedProgram, value: ast.expr) -> bool:
-    """A device's name, or the choice of one by whether it is there."""
+    """Whether an expression is a device's name, or the choice of one by `is_available`."""
     if isinstance(value, ast.IfExp) and isinstance(value.test, ast.Call) and not value.test.args:
         there = program.qualified(value.test.func).endswith(".is_available")
         return there and is_constant(value.body) and is_constant(value.orelse)

@@ -1,8 +1,8 @@
-"""The gate's rules: why a program's text is not let through, found by reading alone.
+"""The gate's rules: the reasons to refuse a program's text, found by static analysis.
 
-A pure function over the text. It keeps out what leaves a network and its recipe, not what is slow or wrong; and it is
-one wall of two, since what it lets through still needs the worker's limits. Whoever runs programs asks `Gate`
-(`gi.source.gate.passing`), which remembers the answers and knows what the user vouches for.
+A pure function over the text. It refuses what is not a network and its recipe, not what is slow or wrong; and it is one
+of two barriers, since a program that passes still needs the worker's limits. Code that runs programs asks `Gate`
+(`gi.source.gate.passing`), which caches the answers and knows the texts that the user trusts.
 """
 
 import ast
@@ -36,11 +36,11 @@ _RULES = (
 
 
 def refusals(text: str, entry: str = "") -> tuple[GateRefusal, ...]:
-    """Every refusal of a decoded text, by line and column; () for one that is let through.
+    """Every refusal of a decoded text, by line and column; () for one that passes.
 
-    With an `entry`, a name that may be called with literals, definitions that neither it nor the recipe nor the import
-    of the text can reach are not read: nothing calls them. Raises nothing: a text that does not parse, or that the
-    parser gives up on, is refused by the rule "parse".
+    With an `entry`, a name that may be called with literals, definitions that it, the recipe and the import of the text
+    cannot reach are skipped, since nothing calls them. Raises nothing: a text that does not parse, or that exhausts the
+    parser, is refused by the rule "parse".
     """
     refused = list(text_refusals(text))
     if refused:
@@ -63,5 +63,5 @@ def refusals(text: str, entry: str = "") -> tuple[GateRefusal, ...]:
         try:
             refused = [refusal for rule in _RULES for refusal in rule(program)]
         except RecursionError:  # names bound to each other in a long chain
-            refused = [GateRefusal(1, 0, "nesting", "names that stand for each other too deep")]
+            refused = [GateRefusal(1, 0, "nesting", "names bound to each other in too long a chain")]
     return tuple(sorted(set(refused)))

@@ -1,4 +1,4 @@
-"""What the functions and classes of a text are given: for each argument, the expressions that calls pass for it."""
+"""The arguments of a text's calls: for each parameter of its functions and classes, the expressions passed."""
 
 import ast
 from collections import defaultdict
@@ -11,16 +11,16 @@ _CLASS_CALLERS = frozenset({"functools.partial"})
 
 
 class Given:
-    """The calls of a program, by what they may call. A name stands for all functions that bear it."""
+    """The calls of a program, by the name that they call, which stands for all functions of that name."""
 
     def __init__(self, program: GatedProgram) -> None:
         self.program = program
         self._asked: set[ast.FunctionDef] = set()
 
     def expressions(self, argument: ast.arg) -> list[ast.expr] | None:
-        """What is passed for an argument of a function of the text; None where that cannot be said.
+        """The expressions passed for a parameter of a function of the text; None where they are not known.
 
-        Defaults are not among it. For a constructor that no call of the text can mean it is nothing: an entry calls it.
+        Defaults are left out. Empty for a constructor that only the entry calls.
         """
         function = next(n for n in self.program.around(argument) if isinstance(n, (ast.FunctionDef, ast.Lambda)))
         if isinstance(function, ast.Lambda) or function.name == "forward" or function.name in self._values:
@@ -28,7 +28,7 @@ class Given:
         return self.by_name(function, argument)
 
     def by_name(self, function: ast.FunctionDef, argument: ast.arg) -> list[ast.expr] | None:
-        """What calls that name a function pass for an argument; whoever has it as a value may pass more."""
+        """The expressions that calls by name pass for a parameter, None where unknown; uses as a value may pass more."""
         own = self.program.parent[function]
         named = own.name if isinstance(own, ast.ClassDef) and function.name == "__init__" else function.name
         if argument in (function.args.vararg, function.args.kwarg) or named == self.program.given_lists:
@@ -49,7 +49,7 @@ class Given:
         return found
 
     def _passed(self, site: ast.Call, name: str, place: int | None) -> list[ast.expr] | None:
-        """What a call passes for an argument; None where it unpacks what is not written there."""
+        """The expressions that a call passes for a parameter; None where it unpacks what the text does not show."""
         arguments = list(site.args)
         if self.program.qualified(site.func) in _CLASS_CALLERS:
             arguments = arguments[1:]
@@ -67,7 +67,7 @@ class Given:
         return found
 
     def _unpacked(self, value: ast.expr) -> list[ast.expr] | None:
-        """All values of a dictionary that is written where it is bound: `dd = {"device": device}`."""
+        """All values of a dictionary that is bound to a literal, as in `dd = {"device": device}`; None for another."""
         if isinstance(value, ast.Name):
             scope = self.program.binding(value)
             bindings = self.program.bound.get(scope, {}).get(value.id, []) if scope else []
@@ -87,9 +87,9 @@ class Given:
         return None
 
     def _keywords_of(self, function: ast.FunctionDef) -> list[ast.expr] | None:
-        """What calls of a function pass by keyword, all of which its `**kwargs` may hold."""
+        """The expressions that calls of a function pass by keyword, all of which its `**kwargs` may hold."""
         if function in self._asked:
-            return []  # of what is asked already the answer is on its way
+            return []  # a cycle: the outer call collects the others
         if function.name in self._values:
             return None
         self._asked.add(function)
@@ -115,11 +115,11 @@ class Given:
         return [*self._unknown, *above, *(call for name in names for call in self._named.get(name, []))]
 
     def _class_of(self, call: ast.Call) -> str:
-        """The class in whose constructor the one above it is called: `super().__init__(width)`."""
+        """The class whose constructor makes the call `super().__init__(width)`."""
         return next((around.name for around in self.program.around(call) if isinstance(around, ast.ClassDef)), "")
 
     def _derived(self, name: str) -> set[str]:
-        """A class and those of the text that derive from it."""
+        """The names of a class and of all classes of the text that derive from it."""
         classes = [node for node in self.program.nodes if isinstance(node, ast.ClassDef)]
         names = {name}
         while more := {c.name for c in classes for b in c.bases if isinstance(b, ast.Name) and b.id in names} - names:
@@ -139,7 +139,7 @@ class Given:
 
     @cached_property
     def _values(self) -> frozenset[str]:
-        """The names of functions that are mentioned and not called."""
+        """The names of functions that the text also uses as values."""
         called = {call.func for call in self._every}
         loads = (n for n in self.program.nodes if isinstance(n, (ast.Name, ast.Attribute)) and n not in called)
         names = {n.id if isinstance(n, ast.Name) else n.attr for n in loads if isinstance(n.ctx, ast.Load)}
@@ -147,7 +147,7 @@ class Given:
 
     @cached_property
     def _unknown(self) -> list[ast.Call]:
-        """The calls of which it is not known what they call, and so may build an object of any class."""
+        """The calls with an unknown callee, which may build an object of any class."""
         return [call for call in self._every if self._may_build(call)]
 
     def _may_build(self, call: ast.Call) -> bool:
@@ -159,9 +159,9 @@ class Given:
             return not known and self.program.binding(func) is not None
         if isinstance(func, ast.Attribute):
             if func.attr == "__init__":
-                return False  # of what its class derives from
+                return False  # the constructor of its base class
             known = func.attr in self.program.functions or func.attr in self.program.allowed.attributes
-            # Where an image runs through, an attribute that is called is a layer.
+            # In functions that run for an image, an attribute that is called is a layer.
             return not known and not self.program.runs(self.program.function_of(call))
         return True
 

@@ -1,4 +1,4 @@
-"""Imports at the beginning of a function, read as if they stood at the top of the file."""
+"""Treats imports at the beginning of a function as imports at the top of the file."""
 
 import ast
 from collections import Counter
@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 
 def hoisted(tree: ast.Module) -> ast.Module:
-    """The file with the imports that begin a function of its own put before everything else.
+    """The file with the imports at the beginning of its functions moved to its top; changes `tree`.
 
-    `def recipe(...): from torchvision.transforms import v2` is what gi's own export writes. Only where nothing else of
-    the file binds the names, in any scope: then they mean the same at the top, where every other rule reads them. What
-    stays is refused as an import that does not stand at the top.
+    `def recipe(...): from torchvision.transforms import v2` is what gi's own export writes. Moved only if nothing else
+    in the file binds the names, in any scope: then they mean the same at the top, where every other rule reads them.
+    The import rule refuses those that stay.
     """
     bound = Counter(_bound(tree))
     imports: list[ast.stmt] = []
@@ -24,14 +24,14 @@ def hoisted(tree: ast.Module) -> ast.Module:
 
 
 def _is_sole(statement: ast.stmt, bound: Counter[str]) -> bool:
-    """Whether a statement is an import that alone binds its names."""
+    """Whether a statement is an import whose names nothing else binds."""
     return isinstance(statement, ast.Import | ast.ImportFrom) and all(
         alias.name != "*" and bound[_name(alias)] == 1 for alias in statement.names
     )
 
 
 def _bound(tree: ast.Module) -> Iterator[str]:
-    """Every name that is bound anywhere, as often as it is."""
+    """Every name that the file binds, once for each binding."""
     for node in ast.walk(tree):
         match node:
             case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.arg(arg=name):

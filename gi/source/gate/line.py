@@ -1,4 +1,4 @@
-"""A call out of somebody's program, as a line to borrow: why it may stand in no program of gi's."""
+"""Whether a call of a foreign program may be borrowed: the gate's refusal of it in any program."""
 
 import ast
 
@@ -8,12 +8,12 @@ from gi.source.gate.program import EVERY_BUILTIN
 from gi.source.gate.refusal import GateRefusal
 
 _IMPORTED = frozenset({"torch", "torchvision", "math"})
-#: What a name stands for is not known before the call has a program around it, which is read as a whole then.
+#: Rules that need the bindings of names, which only a whole program has; the gate checks that program later.
 _OF_A_PROGRAM = frozenset({"attribute", "state", "kept tensor", "rebound"})
 
 
 def call_refusal(call: str) -> GateRefusal | None:
-    """The first reason why no program may hold a call, whatever its free names become; None where one may.
+    """The first refusal of a call that holds for every binding of its free names; None where a program may hold it.
 
     `call` is an expression whose symbols are qualified (`torch.nn.Conv2d(width, 8, 3)`).
     """
@@ -21,7 +21,7 @@ def call_refusal(call: str) -> GateRefusal | None:
         nodes = list(ast.walk(ast.parse(call, mode="eval")))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         nodes = []
-    # A value may be called as a builtin is, `input` for one; a function that is called is what it says.
+    # A free name may be spelled like a builtin, as `input` is; a builtin that is called is meant as one.
     meant = {node.func.id for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
     meant = (meant & EVERY_BUILTIN) | allowed().builtins | _IMPORTED
     free = sorted({node.id for node in nodes if isinstance(node, ast.Name)} - meant)

@@ -1,4 +1,4 @@
-"""Rules over names: imports, what a name may mean, attributes, dunders."""
+"""Rules over names: imports, bindings of names, attributes, dunders."""
 
 import ast
 import re
@@ -10,12 +10,12 @@ from gi.source.gate.syntax import MIXED_PRECISION
 
 _NO_PLAIN_LAYERS = frozenset({"Parameter", "Buffer", "UninitializedParameter", "ModuleList", "ModuleDict",
                               "ParameterList", "ParameterDict"})  # fmt: skip
-#: Methods that give a module an attribute under the name in their first argument.
+#: Methods that set an attribute of a module, named by their first argument.
 REGISTERING = frozenset({"add_module", "register_buffer", "register_parameter"})
 
 
 def import_refusals(program: GatedProgram) -> Iterator[GateRefusal]:
-    """Imports of anything but the allowed modules and names, or not at the top of the file."""
+    """Refuses imports of other than the allowed modules and names, and imports below the top level."""
     allowed = program.allowed
     for node in program.nodes:
         if not isinstance(node, (ast.Import, ast.ImportFrom)):
@@ -36,7 +36,7 @@ def import_refusals(program: GatedProgram) -> Iterator[GateRefusal]:
 
 
 def name_refusals(program: GatedProgram) -> Iterator[GateRefusal]:
-    """Names that mean nothing allowed, bare modules as values, names bound over what the rules rely on."""
+    """Refuses names that are not allowed, modules as values, and rebinding of names that the rules rely on."""
     for node in program.nodes:
         for name in _identifiers(node):
             if name.startswith("__"):
@@ -49,7 +49,7 @@ def name_refusals(program: GatedProgram) -> Iterator[GateRefusal]:
                 elif name in program.allowed.builtins and not program.is_method(node):
                     yield refused(node, "rebound", f"{name} is a builtin")
     for name, nodes in program.bound.get(program.tree, {}).items():
-        # At the top of a file a name that is read before it is bound is the builtin's.
+        # A name at the top of the file that is read before it is bound would be the builtin.
         if name in EVERY_BUILTIN:
             yield refused(nodes[0], "rebound", f"{name} is a builtin")
     for node in program.nodes:
@@ -82,7 +82,7 @@ def _is_decorator(program: GatedProgram, node: ast.expr) -> bool:
 
 
 def _end_of_modules(program: GatedProgram, node: ast.expr) -> ast.expr:
-    """The shortest chain from an imported name that is no module."""
+    """The shortest attribute chain from an imported name that is no module."""
     while program.qualified(node) in program.allowed.modules:
         above = program.parent[node]
         if not isinstance(above, ast.Attribute):
@@ -92,7 +92,7 @@ def _end_of_modules(program: GatedProgram, node: ast.expr) -> ast.expr:
 
 
 def attribute_refusals(program: GatedProgram) -> Iterator[GateRefusal]:
-    """Attributes of values that are neither allowed nor the program's own."""
+    """Refuses attributes that are neither allowed nor defined by the program."""
     through = set()
     for node in program.nodes:
         if isinstance(node, ast.Name) and node.id in program.imports:
@@ -112,7 +112,7 @@ def attribute_refusals(program: GatedProgram) -> Iterator[GateRefusal]:
                 yield refused(node, "dunder", node.attr)
         elif _is_read_attribute(program, node):
             continue
-        # What is no attribute of anything that a program's values may be is one of its own classes', or an error.
+        # A name that no value of a program has by itself is an attribute of the program's classes, or an error.
         elif node.attr in allowed.denied or (node.attr.startswith("_") and node.attr not in own):
             yield refused(node, "attribute", f".{node.attr} is not allowed")
 
@@ -165,7 +165,7 @@ def _is_of_super(program: GatedProgram, name: ast.Name) -> bool:
 
 
 def _is_modules_read(program: GatedProgram, node: ast.Attribute) -> bool:
-    """Whether a module's table of children is gone through, as `named_children` goes through it."""
+    """Whether `_modules` is only iterated over, as `named_children` does."""
     above = program.parent[node]
     called = program.parent.get(above)
     read = isinstance(above, ast.Attribute) and above.attr in {"keys", "values", "items"}
@@ -173,7 +173,7 @@ def _is_modules_read(program: GatedProgram, node: ast.Attribute) -> bool:
 
 
 def _is_plain_format(program: GatedProgram, node: ast.Attribute) -> bool:
-    """Whether a text that stands there is filled in, as an f-string is: with fields that read nothing of the values."""
+    """Whether `format` fills a literal text whose fields read no attribute or item of the values."""
     above, text = program.parent[node], node.value
     if not (isinstance(above, ast.Call) and above.func is node and isinstance(text, ast.Constant)):
         return False
@@ -181,7 +181,7 @@ def _is_plain_format(program: GatedProgram, node: ast.Attribute) -> bool:
 
 
 def own_names(program: GatedProgram) -> frozenset[str]:
-    """What the program's classes call their own: methods, constants, what they set and register."""
+    """The attributes of the program's classes: methods, constants, and what they set and register."""
     own = set()
     for node in program.nodes:
         if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
@@ -213,7 +213,7 @@ def _is_super_init(program: GatedProgram, node: ast.Attribute) -> bool:
 
 
 def _is_class_read(program: GatedProgram, node: ast.Attribute) -> bool:
-    """Whether a value's class is compared with one of the program's own, or asked for its name: a truth, a text."""
+    """Whether a value's class is only compared with classes of the program, or its name is read."""
     above = program.parent[node]
     if node.attr == "__name__" and isinstance(node.ctx, ast.Load):
         return isinstance(node.value, ast.Attribute) and node.value.attr == "__class__"
@@ -227,14 +227,14 @@ def _is_class_read(program: GatedProgram, node: ast.Attribute) -> bool:
 
 
 def _is_name_read(node: ast.Attribute) -> bool:
-    """Whether the name of a class or function is read, which is a text."""
+    """Whether the name of a class or function, which is a text, is read."""
     return node.attr == "__name__" and isinstance(node.ctx, ast.Load)
 
 
 def _is_type_read(program: GatedProgram, node: ast.Name) -> bool:
-    """Whether a value's class is compared, written out or asked for its name, and so goes nowhere; or it is `type`.
+    """Whether `type` gives a class that is only compared, formatted or read the name of, or is an annotation.
 
-    `isinstance(layer, type)` asks whether something is a class.
+    Also in `isinstance(layer, type)`, which checks whether something is a class.
     """
     call = program.parent[node]
     if isinstance(call, ast.Subscript) and call.value is node:
@@ -251,7 +251,7 @@ def _is_type_read(program: GatedProgram, node: ast.Name) -> bool:
 
 
 def _is_annotation(program: GatedProgram, node: ast.AST) -> bool:
-    """Whether an expression stands in the annotation of an argument, a result or a variable."""
+    """Whether an expression is part of the annotation of a parameter, a result or a variable."""
     for above in program.around(node):
         if isinstance(above, (ast.arg, ast.AnnAssign)) and above.annotation is node:
             return True
@@ -262,7 +262,7 @@ def _is_annotation(program: GatedProgram, node: ast.AST) -> bool:
 
 
 def _is_read_set(program: GatedProgram, node: ast.Name) -> bool:
-    """Whether a set is made that goes nowhere: it is compared, counted, or asked for what it has in common."""
+    """Whether a set is only compared, counted or passed to a builtin that reads it, so that nothing keeps it."""
     call = program.parent[node]
     if not isinstance(call, ast.Call) or call.func is not node:
         return _is_annotation(program, call) if isinstance(call, ast.Subscript) else False
@@ -274,9 +274,9 @@ def _is_read_set(program: GatedProgram, node: ast.Name) -> bool:
 
 
 def _is_layer_set(program: GatedProgram, node: ast.Name) -> bool:
-    """Whether a constructor sets a layer of torch under a name that it makes: `setattr(self, f"stage{i}", nn.ReLU())`.
+    """Whether a constructor sets a layer of torch under a computed name: `setattr(self, f"stage{i}", nn.ReLU())`.
 
-    A module sets it as `add_module` does, beside its methods and not over them.
+    Module registers it as `add_module` does, and replaces no method.
     """
     call, function = program.parent[node], program.function_of(node)
     if not (isinstance(call, ast.Call) and call.func is node and len(call.args) == 3 and not call.keywords):
@@ -289,7 +289,7 @@ def _is_layer_set(program: GatedProgram, node: ast.Name) -> bool:
 
 
 def _identifiers(node: ast.AST) -> list[str]:
-    """Identifiers of a node, attributes aside, which have a rule of their own."""
+    """The identifiers of a node, without attributes, which have their own rule."""
     if isinstance(node, ast.Name):
         return [node.id]
     if isinstance(node, ast.FunctionDef):

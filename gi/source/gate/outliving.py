@@ -1,8 +1,8 @@
-"""What of a program's values may outlive the call that runs: attributes, globals, what is handed in or held by them.
+"""Which values of a program may outlive the running call: attributes, globals, arguments, and what these hold.
 
-Everything of which that is not plain from the text counts as outliving. Two questions differ. A value may *be* what
-outlives the call, so that changing it in place leaves something behind; and a value made just now may *hold* such, so
-that what is taken out of it is one.
+A value outlives the call unless the text shows that it does not. Two questions differ. A value may *be* one that
+outlives the call, so that changing it in place leaves state behind; and a value made in the call may *hold* one, so
+that an element taken out of it outlives the call.
 """
 
 import ast
@@ -16,27 +16,27 @@ from gi.source.gate.names import own_names
 from gi.source.gate.parts import counts, parts_of
 from gi.source.gate.program import COMPREHENSIONS, GatedProgram
 
-#: Of what these give, nothing was there before; it may hold what was.
+#: Builtins that return a new container, whose elements may be older.
 FRESH = frozenset({"list", "dict", "sorted", "tuple"})
 _FRESH_NAMES = frozenset({"collections.OrderedDict", "copy.copy", "copy.deepcopy"})
-#: What calls what it is given, and gives what that gives.
+#: Functions that call a function they are given, and return its result.
 CALLING = frozenset({"functools.reduce", "functools.partial", "torch.utils.checkpoint.checkpoint"})
-#: Methods of modules that give the module itself, which may hold a list of layers.
+#: Methods of modules that return the module itself, which may hold a list of layers.
 _ITSELF = frozenset({"to", "type", "float", "double", "half", "bfloat16"})
-#: Methods that change a container, or a module, in place. Those of tensors end in "_" and are `kept_tensors`' concern.
+#: Methods that change a container or a module in place. Those of tensors end in "_"; `kept_tensors` checks them.
 CHANGING = frozenset({
     "append", "extend", "insert", "pop", "remove", "sort", "reverse", "update", "setdefault", "clear", "popitem",
     "move_to_end", "add_module", "register_buffer", "register_parameter", "requires_grad_", "apply", "reset_parameters",
 })  # fmt: skip
-#: Methods that give what a container holds.
+#: Methods that return elements of a container.
 READING = frozenset({"get", "pop", "popitem", "setdefault", "items", "values", "keys", "copy"})
 
 
 @dataclass(frozen=True)
 class _Question:
-    """What is asked of a value: whether it `holds` what outlives the call, or is it; and of which arguments that is so.
+    """A question about a value: whether it is, or with `holds` contains, a value that outlives the call.
 
-    `given` are the arguments that outlive the call, None for every one. `seen` are the names that were asked already.
+    `given` are the arguments that outlive the call, None for all of them. `seen` are the names visited so far.
     """
 
     given: frozenset[str] | None
@@ -46,24 +46,24 @@ class _Question:
 
 @dataclass(frozen=True)
 class Outliving:
-    """Says of the expressions of a program whether they may be what outlives the call.
+    """Decides whether expressions of a program may outlive the call.
 
-    With `only`, that is an attribute of these names at most, in place of every one that is no configuration.
+    With `only`, of attributes just these names count, else all that are not configuration.
     """
 
     program: GatedProgram
     only: frozenset[str] | None = None
 
     def is_kept(self, value: ast.expr, given: frozenset[str] | None = None) -> bool:
-        """Whether a value may be, or a container made of, what outlives the call."""
+        """Whether a value may outlive the call. `given` are the arguments that do, None for all of them."""
         return self._kept(value, _Question(given, False, set()))
 
     def holds_kept(self, value: ast.expr) -> bool:
-        """Whether a value may be or hold what outlives the call."""
+        """Whether a value may outlive the call or contain one that does."""
         return self._kept(value, _Question(None, True, set()))
 
     def is_fresh(self, receiver: ast.expr) -> bool:
-        """Whether a container was made in this call: a name that nothing else is bound to in this function."""
+        """Whether a container was made in this call: all bindings of its name that may hold here are new values."""
         if not isinstance(receiver, ast.Name):
             return False
         scope, bindings = self._bindings(receiver)
@@ -79,14 +79,14 @@ class Outliving:
             return self._makes(value) or (isinstance(value, ast.Call) and not self.is_kept(value))
         if isinstance(binding, ast.arg):
             return not self._is_kept_binding(binding, _Question(None, False, set()))
-        # One of several that a call gives: `a, b = self.both(x)`.
+        # One of several results of a call: `a, b = self.both(x)`.
         around = next((a for a in self.program.around(binding) if not isinstance(a, (ast.Tuple, ast.List))), None)
         return isinstance(around, ast.Assign) and isinstance(around.value, ast.Call) and not self._kept(
             around.value, _Question(None, True, set())
         )  # fmt: skip
 
     def value(self, binding: ast.AST) -> ast.expr | None:
-        """What a name is bound to, None where it is bound by something else than an assignment to itself alone."""
+        """The value that an assignment binds to a name; None for other bindings, as by unpacking or a loop."""
         above = self.program.parent[binding]
         if isinstance(above, ast.Assign) and binding in above.targets:
             return above.value
@@ -94,13 +94,13 @@ class Outliving:
 
     @cached_property
     def tensor_methods(self) -> frozenset[str]:
-        """Methods that give no container: what the program calls its own may be a layer."""
+        """Methods that return no container, without names of the program, which may be layers."""
         own = own_names(self.program) | self.program.functions.keys() | {"forward", "index", "count"}
         return self.program.allowed.attributes - READING - CHANGING - own
 
     @cached_property
     def configuration(self) -> Configuration:
-        """What of the program's attributes and values is plain."""
+        """The program's attributes that are configuration, and its plain values."""
         return Configuration(self.program, self._given)
 
     def _makes(self, value: ast.expr) -> bool:
@@ -129,7 +129,7 @@ class Outliving:
         if isinstance(value, ast.Call):
             return self._is_kept_call(value, asked)
         if isinstance(value, ast.BinOp):
-            # Of lists, the sum is a new one and holds what they hold.
+            # The sum of lists is a new list with the elements of both.
             joins = asked.holds and isinstance(value.op, (ast.Add, ast.Mult))
             return joins and any(self._kept(side, asked) for side in (value.left, value.right))
         return any(self._kept(part, asked) for part in parts_of(value))
@@ -142,9 +142,9 @@ class Outliving:
             if call.func.attr in _ITSELF and self._kept(call.func.value, asked):
                 return not (isinstance(call.func.value, ast.Attribute) and call.func.value.attr in self.program.tensors)
             if call.func.attr in self.tensor_methods:
-                return False  # of a tensor: numbers, or a tensor
+                return False  # a method of a tensor gives numbers, or a tensor
         elif name:
-            # Of functions that are given, what they give is known as little as what they are given.
+            # The result of a function that is an argument is unknown: it may be any of the arguments.
             passes = name in CALLING or (asked.holds and name in _FRESH_NAMES - {"copy.deepcopy"})
             return passes and any(
                 self._kept(a, replace(asked, holds=True)) for a in (*call.args, *(k.value for k in call.keywords))
@@ -156,18 +156,18 @@ class Outliving:
                 return True
         elif self._kept(call.func, asked):
             return True
-        # A layer gives back what it got at most, and no list that is kept is handed to one.
+        # A layer returns at most what it was passed, and the state rules pass no kept list to one.
         layer = isinstance(call.func, ast.Attribute) and call.func.attr not in self.program.functions
         asked = replace(asked, given=frozenset()) if layer else asked
         return any(self._kept(argument, asked) for argument in self._passed_on(call))
 
     def _is_reading(self, name: ast.Name) -> bool:
-        """Whether a name is bound to a method that gives what a container holds."""
+        """Whether a name is bound to a method that returns elements of a container."""
         values = [self.value(binding) for binding in self._bindings(name)[1]]
         return any(isinstance(value, ast.Attribute) and value.attr in READING for value in values)
 
     def _passed_on(self, call: ast.Call) -> list[ast.expr]:
-        """The arguments that a call may give back: of a function of the text those that it returns, else all."""
+        """The arguments that a call may return: for a function of the text those that it returns, else all."""
         name = call.func.id if isinstance(call.func, ast.Name) else ""
         arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
         if name not in self.program.functions or any(isinstance(a, ast.Starred) for a in call.args):
@@ -182,7 +182,7 @@ class Outliving:
 
     @cached_property
     def _returned(self) -> dict[ast.AST, frozenset[str]]:
-        """For each function of the text, the arguments that it may return as they came; all, till that is known."""
+        """For each function of the text, the arguments that it may return unchanged; all, until that is computed."""
         returned: dict[ast.AST, frozenset[str]] = {}
         self.__dict__["_returned"] = returned
         for function in [f for functions in self.program.functions.values() for f in functions]:
@@ -206,20 +206,20 @@ class Outliving:
             return False
         if self.configuration.is_plain(name, set()):
             return False
-        asked.seen.add(key)  # of what was asked already the answer is on its way, or no
+        asked.seen.add(key)  # of a cycle, the other bindings decide
         if scope is not self.program.function_of(name) and not isinstance(scope, COMPREHENSIONS):
             return not all(map(self._is_fixed, bindings))
         return any(self._is_kept_binding(bound, asked) for bound in self._still_standing(scope, bindings, name))
 
     def _is_fixed(self, binding: ast.AST) -> bool:
-        """Whether a name outside of the function is a function, a class or a constant, which nothing can change."""
+        """Whether a binding outside of the function is a function, a class or a constant, which nothing can change."""
         value = self.value(binding)
         return isinstance(binding, (ast.FunctionDef, ast.ClassDef)) or (value is not None and is_constant(value))
 
     def _still_standing(self, scope: ast.AST | None, bindings: list[ast.AST], name: ast.Name) -> list[ast.AST]:
-        """The bindings that a name may still have where it is read.
+        """The bindings of a name that may hold at the place where it is read.
 
-        What a function's own body, in no branch or loop, binds above the reading has replaced everything before it.
+        An assignment in the function's body above, outside of branches and loops, replaces all bindings before it.
         """
         last = 0
         for binding in bindings if isinstance(scope, ast.FunctionDef) else ():
@@ -248,18 +248,18 @@ class Outliving:
             if isinstance(around, (ast.For, ast.comprehension)):
                 if counts(around, binding):
                     return False
-                # Layers are gone through to be called; a list in a list would be gone through to be changed.
+                # A loop over layers calls them; a loop over a list of lists could change the inner ones.
                 return self._kept(around.iter, replace(asked, holds=True))
         return True
 
     def is_input(self, argument: ast.arg) -> bool:
-        """Whether nothing that outlives the call is given for an argument.
+        """Whether no value that outlives the call is passed for a parameter.
 
-        No list that is kept is handed to a layer, or to what else calls a function that it has as a value (`state`);
-        what functions are given that are called by their name stands in these calls.
+        The rules in `state` pass no kept list to layers and functions that are called as values; for functions that are
+        called by name, the calls show what is passed.
         """
         if argument not in self._inputs:
-            self._inputs[argument] = True  # of what is asked already the answer is on its way
+            self._inputs[argument] = True  # in a cycle, the other calls decide
             self._inputs[argument] = self._is_given_none(argument)
         return self._inputs[argument]
 

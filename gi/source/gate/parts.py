@@ -1,10 +1,10 @@
-"""What an expression is made of, and what a loop counts."""
+"""The parts of an expression, and the counters of a loop."""
 
 import ast
 
 
 def parts_of(value: ast.expr) -> list[ast.expr]:
-    """The expressions of which a value is one, or which it holds."""
+    """The expressions that a value may be (`a if c else b`) or that it holds as elements; [] for others."""
     if isinstance(value, (ast.ListComp, ast.SetComp, ast.GeneratorExp)):
         return [value.elt]
     if isinstance(value, ast.DictComp):
@@ -21,7 +21,7 @@ def parts_of(value: ast.expr) -> list[ast.expr]:
 
 
 def counts(loop: ast.For | ast.comprehension, binding: ast.AST) -> bool:
-    """Whether a loop binds a name to how often it went round: `for i in range(n)`, `for i, layer in enumerate(...)`."""
+    """Whether a loop binds a name to a counter: `for i in range(n)`, `for i, layer in enumerate(...)`."""
     called = loop.iter.func if isinstance(loop.iter, ast.Call) else None
     counted = isinstance(loop.target, ast.Tuple) and loop.target.elts[0] is binding
     return isinstance(called, ast.Name) and (called.id == "range" or (called.id == "enumerate" and counted))

@@ -1,4 +1,4 @@
-"""Which texts may be run: the one place that every part of gi asks before it hands a text to a worker."""
+"""Which texts may be run: every part of gi asks here before it sends a text to a worker."""
 
 import hashlib
 from dataclasses import dataclass
@@ -18,21 +18,20 @@ _MAX_REMEMBERED = 20_000  # a refusal or none for each: a few hundred bytes
 
 @dataclass(frozen=True)
 class Gate:
-    """Says of each text whether it may be run.
+    """Decides whether texts may be run.
 
-    `trusted` are texts that the user vouches for (`--trust`). They pass, and so does in other texts what stands in them
-    as it stands there; a borrowed line is refused as ever. Nothing passes the limits of what gi reads
-    (`NEVER_TRUSTED`), nor the sandbox.
+    `trusted` are texts that the user trusts (`--trust`). They pass, and so does the same code in other texts; other
+    code there is checked as usual. Trust does not lift the limits of what gi reads (`NEVER_TRUSTED`), nor the sandbox.
     """
 
     trusted: tuple[str, ...] = ()
 
     def refusal(self, text: str, entry: str) -> GateRefusal | None:
         """The first reason why a text may not be run to build `entry`; None where it may."""
-        # It is evaluated among the names of the program, behind which stand the builtins: `exec('...')` is a call, too.
+        # The entry is evaluated in the program's namespace, where builtins are in reach: `exec('...')` is a call, too.
         if not is_entry(entry) or entry_name(entry) in EVERY_BUILTIN:
-            return GateRefusal(1, 0, "entry", f"{shown(entry)!r} is no name of its own, called with literals or not")
-        # A list that the entry gives may be kept and changed; of all else the answer is the same.
+            return GateRefusal(1, 0, "entry", f"{shown(entry)!r} must be a name of the file, alone or with literals")
+        # The program may keep and change a list that the entry passes; other arguments do not change the answer.
         found = _remembered(text, entry if "[" in entry or "{" in entry else entry_name(entry))
         if not found or not self.trusted:
             return found[0] if found else None
@@ -40,40 +39,40 @@ class Gate:
         return next((refusal for refusal in found if refusal not in vouched), None)
 
     def vouches(self, text: str, entry: str) -> bool:
-        """Whether a text passes by the rules alone: one that passes by trust may do what no rule looked at."""
+        """Whether a text passes by the rules alone, without trust: a trusted text may do what the rules refuse."""
         return is_entry(entry) and not _remembered(text, entry_name(entry))
 
     def require(self, text: str, entry: str, what: str) -> None:
-        """Raises `SourceError`, which names `what` the text is, where it may not be run."""
+        """Raises `SourceError`, with `what` as the text's name, where it may not be run."""
         refusal = self.refusal(text, entry)
         if refusal is not None:
             raise SourceError(f"{what} is refused by the gate, {refusal}: {trust_advice(refusal.rule)}.")
 
     @cached_property
     def _trusted_stands(self) -> frozenset[tuple[str, str, str]]:
-        # Of all of the text: what one entry does not reach, another one may.
+        # From the whole text: another entry may reach what this one does not.
         return frozenset(stand for text in self.trusted for _, stand in stands(text, refusals(text)))
 
 
-#: The gate where the user vouches for nothing.
+#: The gate without trusted texts.
 STRICT = Gate()
 
 
 def trust_advice(rule: str) -> str:
-    """What a user can do about a refusal by a rule."""
+    """Advice to the user for a refusal by a rule."""
     if rule in NEVER_TRUSTED or rule == "entry":
-        return "gi reads no such file, with --trust neither"
+        return "gi reads no such file, not even with --trust"
     return "pass --trust for code that you trust; it runs in the sandbox all the same"
 
 
 def stage_and_reason(refusal: GateRefusal) -> tuple[Stage, str]:
-    """What a refusal is recorded as: a text that does not parse is one wherever that is found."""
+    """The stage and reason of a refusal's record; one by the rule "parse" counts as a syntax error."""
     return ("parse", "syntax error") if refusal.rule == "parse" else ("gate", refusal.rule)
 
 
 def refused_outcome(refusal: GateRefusal) -> Failed:
     """The record of a program that was not trained."""
-    return Failed(*stage_and_reason(refusal), f"line {refusal.line}, {refusal.told}")
+    return Failed(*stage_and_reason(refusal), f"line {refusal.line}, {refusal.description}")
 
 
 _ANSWERS: dict[str, tuple[GateRefusal, ...]] = {}

@@ -1,4 +1,4 @@
-"""A parsed program as the gate's rules read it: parents, scopes, imports, its own definitions."""
+"""A parsed program with what the gate's rules need: parents, scopes, imports, definitions."""
 
 import ast
 import builtins
@@ -11,7 +11,7 @@ from gi.source.gate.allowed import Allowed
 
 Function = ast.FunctionDef | ast.Lambda
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-#: What may decorate a function and do nothing else; given to a function they would take a backend, or a file.
+#: Allowed as decorators only: called as functions they would take a backend, or a file.
 COMPILERS = frozenset({"torch.compile", "torch.jit.script"})
 EVERY_BUILTIN = frozenset(dir(builtins))
 
@@ -34,8 +34,8 @@ class GatedProgram:
 
     @cached_property
     def parent(self) -> dict[ast.AST, ast.AST]:
-        """What each node stands in."""
-        # `Load` and the like are one object for the whole tree; nobody asks for their parents.
+        """The parent of each node."""
+        # `Load` and the like are one object for the whole tree, and have no single parent.
         return {child: node for node in self.nodes for child in ast.iter_child_nodes(node)}
 
     @cached_property
@@ -66,14 +66,14 @@ class GatedProgram:
         return frozenset(node.name for node in self.nodes if isinstance(node, ast.ClassDef))
 
     def is_derivative(self, node: ast.AST) -> bool:
-        """Whether a class says how something is differentiated: it derives from `torch.autograd.Function`."""
+        """Whether a class defines a derivative: it derives from `torch.autograd.Function`."""
         return isinstance(node, ast.ClassDef) and any(
             self.qualified(base) == "torch.autograd.Function" for base in node.bases
         )
 
     @cached_property
     def derivatives(self) -> frozenset[str]:
-        """The names of the classes of which every one that bears it is a derivative."""
+        """The class names all of whose classes are derivatives."""
         classes = [node for node in self.nodes if isinstance(node, ast.ClassDef)]
         others = {node.name for node in classes if not self.is_derivative(node)}
         return frozenset(node.name for node in classes) - others
@@ -94,13 +94,13 @@ class GatedProgram:
         return frozenset(attributes)
 
     def around(self, node: ast.AST) -> Iterator[ast.AST]:
-        """The nodes that a node stands in, from the nearest."""
+        """The ancestors of a node, the nearest first."""
         while (above := self.parent.get(node)) is not None:
             yield above
             node = above
 
     def function_of(self, node: ast.AST) -> Function | None:
-        """The function or lambda whose body a node stands in; decorators, defaults and annotations stand outside."""
+        """The innermost function or lambda whose body holds a node: not its decorators, defaults and annotations."""
         if node not in self._function_of:
             self._function_of[node] = self._find_function(node)
         return self._function_of[node]
@@ -120,11 +120,11 @@ class GatedProgram:
         return None
 
     def is_method(self, function: ast.AST) -> bool:
-        """Whether a function stands in a class's body."""
+        """Whether a function is defined in a class's body."""
         return isinstance(function, ast.FunctionDef) and isinstance(self.parent[function], ast.ClassDef)
 
     def first_argument(self, function: Function | None) -> str:
-        """What a method calls its object, "" for a function that is given none."""
+        """The name of a method's object (`self`); "" for a function without one."""
         if not isinstance(function, ast.FunctionDef) or not self.is_method(function):
             return ""
         if any(isinstance(d, ast.Name) and d.id == "staticmethod" for d in function.decorator_list):
@@ -133,15 +133,15 @@ class GatedProgram:
         return arguments[0].arg if arguments else ""
 
     def runs(self, function: Function | None) -> bool:
-        """Whether a function runs for an image, and not only where the network is built.
+        """Whether a function may run for an image, and not only while the network is built.
 
-        A function builds when everything that mentions it calls it from a constructor or from what builds.
+        A function builds if each use of it is a call from a constructor or from another function that builds.
         """
         return isinstance(function, ast.Lambda) or (function is not None and function.name in self._running)
 
     @cached_property
     def _running(self) -> frozenset[str]:
-        """The names of the functions that run. A name stands for all functions that bear it."""
+        """The names of the functions that run. A name stands for all functions of that name."""
         running = {"forward"}
         mentions = [(node.id if isinstance(node, ast.Name) else node.attr, node) for node in self.nodes
                     if isinstance(node, (ast.Name, ast.Attribute)) and isinstance(node.ctx, ast.Load)]  # fmt: skip
@@ -158,7 +158,7 @@ class GatedProgram:
         return frozenset(running)
 
     def _builds(self, node: ast.expr) -> bool:
-        """Whether a function that is mentioned is called at once, or applied to the modules of a network."""
+        """Whether the use of a function is a call, or an argument of `apply`, which calls it for each module."""
         above = self.parent[node]
         if not isinstance(above, ast.Call):
             return False
@@ -201,9 +201,9 @@ class GatedProgram:
         return self.tree
 
     def binding(self, name: ast.Name) -> ast.AST | None:
-        """The scope that a name read in a program means, None where nothing of the program binds it.
+        """The scope that binds a name where it is read; None where nothing in the program does.
 
-        A class's own names are not seen from its methods, so that they count only in the class's own body.
+        Methods do not see the names of their class's body, so that class scopes never count.
         """
         if name not in self._binding:
             self._binding[name] = self._find_binding(name)
@@ -219,7 +219,7 @@ class GatedProgram:
         for above in self.around(name):
             if isinstance(above, ast.comprehension) and below is above.iter:
                 outside = above
-            # What a comprehension first goes through is read outside of it.
+            # The first iterable of a comprehension is evaluated outside of it.
             first = isinstance(above, COMPREHENSIONS) and above.generators[0] is outside
             inside = (
                 (isinstance(above, (ast.Module, *COMPREHENSIONS)) and not first)

@@ -1,7 +1,7 @@
-"""The part of a program that running it can reach: its import, its entry, its recipe, and what these mention.
+"""The part of a program that can run: its import, its entry, its recipe, and the definitions that these mention.
 
-A file of somebody's own holds more than a network: the script that trained it, loaders, other networks. Whatever bears
-a name that no reached code mentions is called by nobody, since the gate lets nothing look a name up by its text.
+A user's file holds more than a network: the script that trained it, loaders, other networks. A definition whose name
+no reached code mentions is never called, since the gate allows no lookup of names by text.
 """
 
 import ast
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from gi.source.gate.program import EVERY_BUILTIN
 
-#: Modules that do nothing when they are imported but define names. What reached code does with one is refused as ever.
+#: Modules whose import only defines names. What reached code does with one is checked as usual.
 _QUIET = frozenset({
     "abc", "argparse", "collections", "copy", "csv", "datetime", "enum", "functools", "glob", "io", "itertools",
     "json", "logging", "math", "operator", "os", "os.path", "pathlib", "pickle", "pprint", "random", "re", "shutil",
@@ -20,14 +20,14 @@ _QUIET = frozenset({
     "torchvision", "torchvision.datasets", "torchvision.models", "torchvision.transforms",
     "torchvision.transforms.functional", "torchvision.utils",
 })  # fmt: skip
-#: Of these a name may be a module of its own, which has to be quiet too.
+#: Packages from which a name may be a submodule, which has to be quiet, too.
 _PACKAGES = frozenset({"torch", "torch.utils", "torch.nn", "torchvision"})
 _FACTS = frozenset({"__all__", "__author__", "__version__", "__license__"})
-#: What an annotation or a base may be written with, so that evaluating it runs nothing of the text's.
+#: The nodes of an annotation or base whose evaluation runs no code of the text.
 _NAMING = (
     ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.Tuple, ast.List, ast.BinOp, ast.BitOr, ast.expr_context,
 )  # fmt: skip
-#: Methods that are called on an object alone, and so never where nobody builds one.
+#: Methods that only an object's use calls, and so never without an object.
 _OF_OBJECTS = frozenset(
     {"__init__", "__len__", "__getitem__", "__iter__", "__next__", "__call__", "__repr__", "__str__"}
 )
@@ -37,7 +37,7 @@ _SCRIPT = ast.dump(ast.parse("__name__ == '__main__'", mode="eval").body)
 
 
 def reached_part(tree: ast.Module, entry: str) -> ast.Module:
-    """The module without top-level definitions, imports and facts that nothing reached reads; nodes are shared."""
+    """The module without top-level definitions, imports and facts that reached code does not use; nodes are shared."""
     waiting = {s: s.name for s in tree.body if isinstance(s, (ast.FunctionDef, ast.ClassDef)) and _is_passive(s, tree)}
     kept = {s for s in tree.body if s not in waiting and not _is_script(s) and not _is_fact(s)}
     mentioned = {entry, "recipe"} | _mentions(s for s in kept if not isinstance(s, (ast.Import, ast.ImportFrom)))
@@ -50,12 +50,12 @@ def reached_part(tree: ast.Module, entry: str) -> ast.Module:
 
 
 def _is_script(statement: ast.stmt) -> bool:
-    """`if __name__ == "__main__":`, which no import runs."""
+    """Whether a statement is `if __name__ == "__main__":`, which an import does not run."""
     return isinstance(statement, ast.If) and not statement.orelse and ast.dump(statement.test) == _SCRIPT
 
 
 def _is_fact(statement: ast.stmt) -> bool:
-    """A list of what the module offers, its version and the like, which nobody reads here."""
+    """Whether a statement only sets `__all__`, `__version__` or the like to literals."""
     targets = statement.targets if isinstance(statement, ast.Assign) else []
     value = statement.value if isinstance(statement, ast.Assign) else None
     items = value.elts if isinstance(value, (ast.List, ast.Tuple)) else [value]
@@ -64,7 +64,7 @@ def _is_fact(statement: ast.stmt) -> bool:
 
 
 def _is_passive(statement: ast.FunctionDef | ast.ClassDef, tree: ast.Module) -> bool:
-    """Whether a definition runs nothing of its own where it stands."""
+    """Whether a definition runs no code of the text when it is executed."""
     if isinstance(statement, ast.FunctionDef):
         rebinds = statement.name.startswith("__") or statement.name in EVERY_BUILTIN
         return _is_passive_function(statement) and not rebinds
@@ -102,7 +102,7 @@ def _is_passive_function(function: ast.FunctionDef, decorators: Iterable[str] = 
 
 
 def _is_plain(value: ast.expr | None) -> bool:
-    """Whether a value is written down and not computed; None stands for none."""
+    """Whether a value is a literal, or absent (None)."""
     if isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.USub):
         return isinstance(value.operand, ast.Constant)
     return (
@@ -129,7 +129,7 @@ def _is_quiet_name(module: str, name: str) -> bool:
 
 
 def _used(statement: ast.stmt, mentioned: set[str]) -> ast.stmt | None:
-    """The statement; of an import of quiet modules the part that is mentioned, None where nothing is."""
+    """The statement; for an import of quiet modules its mentioned names alone, None where there are none."""
     if isinstance(statement, ast.Import):
         names = [a for a in statement.names
                  if (a.asname or a.name).partition(".")[0] in mentioned or a.name not in _QUIET]  # fmt: skip

@@ -1,4 +1,4 @@
-"""A refusal of the gate: where, and by which rule."""
+"""A refusal of the gate: its place, rule and detail."""
 
 import ast
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, order=True)
 class GateRefusal:
-    """Why the gate keeps a text out: `line` from 1, `column` from 0 as `ast` counts it, the rule, what stands there."""
+    """A reason to refuse a text: `line` from 1, `column` from 0 as in `ast`, the rule, the detail."""
 
     line: int
     column: int
@@ -17,11 +17,11 @@ class GateRefusal:
         return f"line {self.line}, column {self.column}: {self.rule}: {self.detail}"
 
     @property
-    def told(self) -> str:
-        """What stands there and in which column, for a record that has the line and the rule already."""
+    def description(self) -> str:
+        """Column and detail, for a record that has the line and the rule already."""
         return f"column {self.column}: {self.detail}"
 
 
 def refused(node: ast.AST, rule: str, detail: str) -> GateRefusal:
-    """The refusal of what a node stands for."""
+    """The refusal of a node."""
     return GateRefusal(getattr(node, "lineno", 1), getattr(node, "col_offset", 0), rule, detail)

@@ -1,7 +1,7 @@
-"""Attributes that are named by a text, read as the attributes that they are.
+"""Rewrites `getattr`, `hasattr` and `setattr` with a literal name as attributes.
 
-`getattr(layer, "weight")` is `layer.weight`, and every rule over attributes holds for it, once it is written so. What
-is looked up by a text that is not there to be read stays as it is, and is refused for the name of the builtin.
+`getattr(layer, "weight")` is `layer.weight`, and in that form every rule over attributes applies to it. A call with a
+computed name stays, and is refused for the name of the builtin.
 """
 
 import ast
@@ -46,7 +46,7 @@ class _WritingOut(ast.NodeTransformer):
             return node
         read = ast.copy_location(ast.Attribute(node.args[0], name, ast.Load()), node)
         if node.func.id == "hasattr":
-            # Whether it is there is no more than what it is: a truth about it.
+            # The rules for reading an attribute cover the question whether it exists; the result is a bool.
             return ast.copy_location(ast.Call(ast.Name("bool", ast.Load()), [read], []), node)
         if len(node.args) == 2:
             return read
@@ -65,7 +65,7 @@ class _WritingOut(ast.NodeTransformer):
 
 
 def _looked_up(call: ast.Call) -> str:
-    """The name that a call looks up, "" where it is none of these calls or its name is not written in it."""
+    """The literal name that a call of `_BUILTINS` looks up; "" for another call or a computed name."""
     if not isinstance(call.func, ast.Name) or call.func.id not in _BUILTINS or call.keywords:
         return ""
     least, most = _BUILTINS[call.func.id]

@@ -1,6 +1,6 @@
-"""Rules over state: what runs for an image writes to nothing that outlives it, parameters and buffers aside.
+"""Rules over state: code that runs for an image changes nothing that outlives the call but parameters and buffers.
 
-A program that could remember would answer from what it saw: labels of an earlier call, or an answer kept between calls.
+A program with other state could answer from what it saw before: labels of an earlier call, or a cached answer.
 """
 
 import ast
@@ -13,16 +13,16 @@ from gi.source.gate.outliving import CALLING, CHANGING, READING, Outliving
 from gi.source.gate.program import Function, GatedProgram
 from gi.source.gate.refusal import GateRefusal, refused
 
-#: Numbers that a layer of torch was built with, and may get anew.
+#: Settings of torch's layers that a constructor may set again.
 _SETTINGS = frozenset(
     {"ceil_mode", "inplace", "requires_grad", "eps", "momentum", "p", "stride", "padding", "dilation"}
 )
-#: Builtins that call a function with what they are given.
+#: Builtins that call a function which they are given.
 _CALLING_BUILTINS = frozenset({"map", "filter"})
 
 
 def state_refusals(program: GatedProgram) -> Iterator[GateRefusal]:
-    """Attributes set outside of constructors, and containers changed that may outlive the call."""
+    """Refuses attributes set outside of constructors, and changes of containers that may outlive the call."""
     return iter(_StateRules(program).refusals())
 
 
@@ -40,7 +40,7 @@ class _StateRules:
                 yield refused(node, "state", "del")
             elif isinstance(node, ast.Lambda):
                 if self._gives_kept(node.body):
-                    yield refused(node, "state", "gives out what is kept")
+                    yield refused(node, "state", "returns a value that may outlive the call")
             elif runs:
                 yield from self._running(node)
 
@@ -49,7 +49,7 @@ class _StateRules:
             if not self.outliving.is_fresh(node.value):
                 yield refused(node, "state", "an element set in what may outlive the call")
         elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
-            # Nothing but a number or a tensor takes a number.
+            # Only a number or a tensor supports an augmented assignment with a number.
             if not isinstance(node.value, ast.Constant) and self.outliving.is_kept(node.target):
                 yield refused(node, "state", f"{node.target.id} may be kept, and is changed in place")
         elif isinstance(node, ast.Call):
@@ -63,10 +63,10 @@ class _StateRules:
             if not self._is_called(node):
                 yield refused(node, "state", f".{node.attr} as a value")
         elif isinstance(node, ast.Return) and node.value is not None and self._gives_kept(node.value):
-            yield refused(node, "state", "gives out what is kept")
+            yield refused(node, "state", "returns a value that may outlive the call")
 
     def _differs(self, method: ast.Attribute) -> bool:
-        """Whether a method is `apply` of a function with a derivative of its own, which it calls with a context."""
+        """Whether a method is `apply` of a class that defines a derivative (`torch.autograd.Function`)."""
         applied = method.attr == "apply" and isinstance(method.value, ast.Name)
         scope = self.program.binding(method.value) if isinstance(method.value, ast.Name) else None
         return applied and scope is self.program.tree and method.value.id in self.program.derivatives  # type: ignore[attr-defined]
@@ -75,24 +75,24 @@ class _StateRules:
         above = self.program.parent[node]
         return isinstance(above, ast.Call) and above.func is node
 
-    # What is handed to layers ----------------------------------------------------------------------------------------
+    # Arguments of layers ---------------------------------------------------------------------------------------------
 
     def _handed_on(self, call: ast.Call) -> Iterator[GateRefusal]:
-        """A list or dictionary that is kept as an argument of a layer, which may keep or change what it is given.
+        """Refuses a list or dictionary that outlives the call as an argument of a layer, which may change it.
 
-        So may a function that is called as a value.
+        A function that is called as a value may do so, too.
         """
         if not self._is_layer(call):
             return
         for value in (*call.args, *(keyword.value for keyword in call.keywords)):
             if self._containers_kept.holds_kept(value):
-                yield refused(value, "state", "a list or dictionary that is kept is handed on")
+                yield refused(value, "state", "a list or dictionary that may outlive the call is passed on")
 
     def _is_layer(self, call: ast.Call) -> bool:
         name = self.program.qualified(call.func)
         if name or (isinstance(call.func, ast.Name) and call.func.id in _CALLING_BUILTINS):
             return name in CALLING or not name
-        # Other functions of the text are known by what their calls give them.
+        # For other functions of the text, `Given` knows the arguments of their calls.
         known = (self.program.allowed.builtins | self.program.functions.keys()) - {"forward"}
         name = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
         return name not in known and name not in self.outliving.tensor_methods
@@ -103,7 +103,7 @@ class _StateRules:
 
     @cached_property
     def _containers(self) -> frozenset[str]:
-        """The attributes that may be a list or dictionary, or a layer that takes more layers."""
+        """The attributes that may be a list or dictionary, or a container of layers."""
         attributes = {
             node.attr for node in self.program.nodes
             if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load) and self._may_contain(node)
@@ -128,18 +128,18 @@ class _StateRules:
         elif node.attr in allowed.module_members or node.attr == "forward":
             yield refused(node, "override", f"{node.attr} is torch.nn.Module's own")
         elif not own and not shared and not self._is_setting(node, function):
-            yield refused(node, "state", f".{node.attr} of something else is set")
+            yield refused(node, "state", f".{node.attr} of another object is set")
 
     def _is_object(self, node: ast.expr, function: Function | None) -> bool:
-        """Whether a node is what the method was called on: its first argument, bound to nothing else."""
+        """Whether a node is the method's own object: its first parameter, which nothing rebinds."""
         name = self.program.first_argument(function)
         once = function is not None and len(self.program.bound[function].get(name, ())) == 1
         return once and isinstance(node, ast.Name) and node.id == name != ""
 
     def _is_setting(self, node: ast.Attribute, function: Function | None) -> bool:
-        """Whether a constructor sets something of a layer or record that it has: `self.conv.stddev = 0.01`.
+        """Whether a constructor sets an attribute of a layer or record that it holds: `self.conv.stddev = 0.01`.
 
-        That is no name of torch's: behind a variable may stand one of its classes, whose methods it would swap.
+        Of torch's names only `_SETTINGS`: the variable may hold a class of torch, whose method would be replaced.
         """
         above, root = self.program.parent[node], _root(node)
         whole = isinstance(above, ast.Assign) and node in above.targets

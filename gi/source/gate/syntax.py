@@ -1,4 +1,4 @@
-"""Rules over syntax: which statements and expressions there are, bounded literals and loops, texts without fields."""
+"""Rules over syntax: allowed statements and expressions, bounded literals and loops, texts without format fields."""
 
 import ast
 import re
@@ -13,8 +13,8 @@ MAX_TEXT = 20_000
 MAX_LOOP = 10_000
 MAX_LOOPS = 4
 MAX_EXPONENT = 64
-#: What a program may consist of. `while` has no bound, generators keep a frame, and `global`, `nonlocal` and sets hold
-#: state that the other rules would have to follow.
+#: The allowed node types. `while` has no bound, generators keep a frame, and `global`, `nonlocal` and sets hold state
+#: that the other rules would have to follow.
 _SYNTAX = (
     ast.Module, ast.Import, ast.ImportFrom, ast.alias, ast.FunctionDef, ast.ClassDef, ast.Return, ast.Assign,
     ast.AugAssign, ast.AnnAssign, ast.For, ast.If, ast.With, ast.withitem, ast.Raise, ast.Assert, ast.Expr, ast.Pass,
@@ -24,19 +24,19 @@ _SYNTAX = (
     ast.Slice, ast.Try, ast.ExceptHandler, ast.arguments, ast.arg, ast.expr_context, ast.operator, ast.unaryop,
     ast.boolop, ast.cmpop,
 )  # fmt: skip
-#: Mistakes that a program may make and catch. What a limit raises is none of them, and no name is given to one: its
-#: traceback leads to frames.
+#: Exceptions that a program may catch. Limits raise none of these, and a handler binds no name: the traceback of an
+#: exception leads to frames.
 _CAUGHT = frozenset({
     "TypeError", "AttributeError", "ValueError", "KeyError", "IndexError", "ImportError", "NotImplementedError",
 })  # fmt: skip
-#: Builtins that give an iterator, which remembers how far it was read, and those that read one to its end.
+#: Builtins that return an iterator, which holds a position, and those that read one to its end.
 _ITERATORS = frozenset({"zip", "map", "enumerate", "reversed", "filter"})
 _READERS = frozenset({"all", "any", "dict", "list", "max", "min", "sorted", "sum", "tuple"})
 _PERCENT = re.compile(r"%(?!(?:[sdrif%]|\.[0-9]{1,2}[fe]|[0-9]{1,2}d))")
 
 
 def syntax_refusals(program: GatedProgram) -> Iterator[GateRefusal]:
-    """Statements and expressions outside of the list, and what has no bound."""
+    """Refuses node types that are not allowed, contexts, handlers, `out=`, and iterators that may be kept."""
     for node in program.nodes:
         if not isinstance(node, _SYNTAX):
             yield refused(node, "syntax", f"{type(node).__name__} is not allowed")
@@ -46,15 +46,15 @@ def syntax_refusals(program: GatedProgram) -> Iterator[GateRefusal]:
                     yield refused(item.context_expr, "syntax", "a context other than torch.no_grad()")
         elif isinstance(node, ast.ExceptHandler):
             if node.name or not _is_caught(node.type):
-                yield refused(node, "syntax", "an exception that is named, or more than a mistake of the program's own")
+                yield refused(node, "syntax", "an exception that is bound to a name, or of a type that is not allowed")
         elif isinstance(node, ast.keyword) and node.arg == "out":
             yield refused(node.value, "state", "out= writes to a tensor that may be kept")
         elif isinstance(node, (ast.GeneratorExp, ast.Call)) and not _is_read(program, node):
-            yield refused(node, "iterator", "an iterator that is not read where it is made")
+            yield refused(node, "iterator", "an iterator that is not read in the same expression")
 
 
 def _is_context(program: GatedProgram, context: ast.expr) -> bool:
-    """Whether a context computes no gradients, or turns mixed precision off."""
+    """Whether a context is `torch.no_grad()`, or mixed precision that is turned off."""
     if not isinstance(context, ast.Call):
         return False
     name = program.qualified(context.func)
@@ -70,7 +70,7 @@ def _is_caught(kind: ast.expr | None) -> bool:
 
 
 def literal_refusals(program: GatedProgram) -> Iterator[GateRefusal]:
-    """Numbers, texts, powers and loops without a bound; texts with format fields."""
+    """Refuses numbers, texts, powers and loops beyond their limits, and texts with format fields."""
     for node in program.nodes:
         if isinstance(node, ast.Constant):
             yield from _constant(node)
@@ -118,7 +118,7 @@ def _operation(node: ast.BinOp) -> Iterator[GateRefusal]:
 
 
 def _value(node: ast.expr) -> float | None:
-    """The value of an expression of numbers alone, None where it has other parts; infinity where it is too large."""
+    """An upper bound of an expression of literal numbers, None where it has other parts; infinite on overflow."""
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, (int, float)) and not isinstance(node.value, bool) else None
     if isinstance(node, ast.UnaryOp):
@@ -141,7 +141,7 @@ def _value(node: ast.expr) -> float | None:
 
 
 def _is_read(program: GatedProgram, node: ast.GeneratorExp | ast.Call) -> bool:
-    """Whether this is no iterator, or one that nothing can keep: it is read to its end in the same expression."""
+    """Whether a node is no iterator, or one that is read to its end in the same expression, so that none is kept."""
     if isinstance(node, ast.Call):
         name = program.qualified(node.func)
         if name == "itertools.repeat" and len(node.args) != 2:

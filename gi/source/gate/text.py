@@ -1,4 +1,4 @@
-"""What is refused before the parser sees a text, and right after: its size, its nesting, a declared coding."""
+"""Refusals before a text is parsed, and of the size of its tree: length, nesting, a declared coding."""
 
 import ast
 import re
@@ -15,8 +15,8 @@ MAX_NESTING = 40
 MAX_DEPTH = 100
 #: Nodes of the parsed tree, since some rules take the square of them. The largest class of torchvision has 6,081.
 MAX_NODES = 10_000
-# Python takes a declaration in the first two lines; the text here is decoded already, and may be decoded again. These
-# codings leave the characters of code as they are whatever stands between them.
+# Python reads a declaration in the first two lines; the text here is decoded already, and may be decoded again. These
+# codings decode the characters of code alike, whatever the other bytes are.
 _PLAIN_CODINGS = re.compile(r"utf-?8|(us-)?ascii|latin-?1|iso-?8859-?\d+|(cp|windows-)?125\d", re.IGNORECASE)
 _CODING = re.compile(r"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
@@ -25,7 +25,7 @@ _PREFIXES = re.compile(r"(?:[-+~][ \t]*|\b(?:not|lambda[ \t]*:)[ \t(]*){12,}")
 
 
 def text_refusals(text: str) -> Iterator[GateRefusal]:
-    """Why a text is not even parsed. Linear in its length."""
+    """Refuses texts that must not reach the parser. Takes time linear in their length."""
     if len(text) > MAX_CHARACTERS:
         yield GateRefusal(1, 0, "size", f"{len(text):,} characters; the most is {MAX_CHARACTERS:,}")
         return
@@ -42,7 +42,7 @@ def text_refusals(text: str) -> Iterator[GateRefusal]:
             yield GateRefusal(number, control.start(), "character", f"the character {control[0]!a}")
         if prefixes := _PREFIXES.search(line):
             yield GateRefusal(number, prefixes.start(), "nesting", "more than 12 prefix operators in a row")
-        # Brackets in strings count too: more is refused than need be, and nothing less.
+        # Brackets in strings count too: that refuses more than needed, never less.
         for column, character in enumerate(line):
             nesting += (character in "([{") - (character in ")]}")
             if nesting > MAX_NESTING:
@@ -52,7 +52,7 @@ def text_refusals(text: str) -> Iterator[GateRefusal]:
 
 
 def depth_refusals(tree: ast.Module) -> Iterator[GateRefusal]:
-    """Where the tree is larger than its readers take, or deeper than they recurse; found without recursion."""
+    """Refuses a tree with too many nodes or levels for code that walks it; found without recursion."""
     waiting: list[tuple[ast.AST, int]] = [(tree, 0)]
     nodes = 0
     while waiting:

@@ -1,22 +1,22 @@
-"""What a text that the user vouches for lets pass in others: what stands in it, as it stands there."""
+"""The refusals that a trusted text excuses in other texts: those of the same code."""
 
 import ast
 from collections.abc import Iterable, Iterator
 
 from gi.source.gate.refusal import GateRefusal
 
-#: What these refuse is not read any further, so that borrowed lines behind it would not be read either; and they guard
-#: gi's own parsers.
+#: A refusal by one of these ends the analysis, so that borrowed lines of the text would go unchecked; and these rules
+#: guard gi's own parsers.
 NEVER_TRUSTED = frozenset({"size", "nesting", "parse", "coding", "character"})
 Stand = tuple[str, str, str]
-"""A refusal apart from its place: the rule, what it says, and the code that it is about, with every number as 0."""
+"""A refusal without its place: the rule, the detail, and the refused code, with every number as 0."""
 
 
 def stands(text: str, refusals: Iterable[GateRefusal]) -> Iterator[tuple[GateRefusal, Stand]]:
-    """The refusals of a text that `--trust` can pass, each with what it is about.
+    """The refusals of a text that `--trust` can excuse, each with its `Stand`.
 
-    That is the whole call where the refused expression begins one, else the statement, of a compound one its head: a
-    name that may be called is not trusted with other arguments than those that the user has seen.
+    Its code is the whole call where the refused expression begins one, else the statement, or the head of a compound
+    one: a function is trusted only with the arguments that the user has seen.
     """
     passable = [refusal for refusal in refusals if refusal.rule not in NEVER_TRUSTED]
     if not passable:
@@ -36,7 +36,7 @@ def _code(nodes: list[ast.AST], refusal: GateRefusal) -> str:
 
 
 def _holds(statement: ast.stmt | ast.ExceptHandler, at: tuple[int, int]) -> bool:
-    # A decorator stands above the line on which its function begins.
+    # A decorator is on a line above the function's `lineno`.
     decorators = getattr(statement, "decorator_list", [])
     first = decorators[0] if decorators else statement
     start = (first.lineno, 0 if decorators else first.col_offset)
@@ -44,14 +44,14 @@ def _holds(statement: ast.stmt | ast.ExceptHandler, at: tuple[int, int]) -> bool
 
 
 def _head(statement: ast.stmt | ast.ExceptHandler) -> ast.AST:
-    """The statement without the statements in it."""
+    """The statement without its nested statements."""
     inner = (ast.stmt, ast.ExceptHandler)
     fields = ast.iter_fields(statement)
     return type(statement)(**{n: v for n, v in fields if not (isinstance(v, list) and v and isinstance(v[0], inner))})
 
 
 def _plain(node: ast.AST) -> str:
-    """The code as its tree, with every number as 0: repair and variation set numbers."""
+    """The dump of the code's tree, with every number as 0: repair and variation change numbers."""
     text = ast.dump(node)
     values = {n.value for n in ast.walk(node) if isinstance(n, ast.Constant)}
     for value in values:
