@@ -15,7 +15,7 @@ from gi.report.table import top_members
 
 
 def front_json(archive: Archive, top: int | None = None) -> dict[str, Any]:
-    """A run's front with what its figures mean and rest on; `top` leaves the members that `top_members` chooses."""
+    """A run's front with its settings and units; with `top`, only the members that `top_members` chooses."""
     run, summary = archive.run(), run_summary(archive)
     return {
         "run": summary.run,
@@ -32,7 +32,7 @@ def front_json(archive: Archive, top: int | None = None) -> dict[str, Any]:
 
 
 def summary_json(summary: RunSummary) -> dict[str, Any]:
-    """The one object that `gi evolve --json` ends with."""
+    """The object that `gi evolve --json` prints at its end."""
     # Spelled out in place of `asdict`: a field added to the record must not change a public answer.
     return {
         "run": summary.run,
@@ -52,9 +52,9 @@ def summary_json(summary: RunSummary) -> dict[str, Any]:
 
 
 def member_json(member: FrontMember) -> dict[str, Any]:
-    """A front member: objectives on the validation split, and what its retrainings gave on either split.
+    """A front member: objectives on the validation split, and the figures of its final trainings on both splits.
 
-    Errors are by the run's metric, accuracies and AUCs stand beside them.
+    Errors are by the run's metric; accuracies and AUCs are added.
     """
     retrained = _errors_json("test_error", member.test_errors)
     if retrained:

@@ -1,4 +1,4 @@
-"""What the constraints of a run left out, and the program that is nearest to keeping them where none does."""
+"""How many programs a run's constraints exclude, and the nearest program where none keeps them."""
 
 from gi.archive import Archive, FrontMember, front_members
 from gi.core.objectives import Constraint
@@ -7,7 +7,7 @@ from gi.core.types import BEYOND_MAX_PARAMS, Scored
 
 
 def constraints_lines(archive: Archive) -> list[str]:
-    """A line for each constraint: how many programs lie beyond it, and how many tries were refused for it untrained."""
+    """A line for each constraint: how many programs exceed it, and how many tries it refused before training."""
     limits = archive.run().config.constraints
     evaluated = archive.outcomes.evaluations("validation") if limits else ()
     values = {e.individual: e.outcome.values for e in evaluated if isinstance(e.outcome, Scored)}
@@ -20,15 +20,15 @@ def constraints_lines(archive: Archive) -> list[str]:
 
 
 def nothing_feasible_text(archive: Archive) -> str:
-    """That no program keeps the constraints, and the nearest one; "" where one does, or nothing was scored yet."""
+    """A note that no program keeps the constraints, with the nearest one; "" where one does or none was scored."""
     limits = archive.run().config.constraints
     front = front_members(archive) if limits else ()
     if not front or any(not member.excess for member in front):
         return ""
     nearest = min(front, key=lambda member: member.excess)
-    told = " and ".join(map(str, limits))
+    stated = " and ".join(map(str, limits))
     return (
-        f"no program keeps {told}: the nearest is {nearest.id[:8]} with {_figures(nearest, archive.run().config)}. "
+        f"no program keeps {stated}: the nearest is {nearest.id[:8]} with {_figures(nearest, archive.run().config)}. "
         f"Raise the limit, or search on: gi evolve --resume {archive.folder} --generations MORE."
     )
 

@@ -1,4 +1,4 @@
-"""An explanation for a person, at 80 columns: the figures of both programs, then each change with its effects."""
+"""An explanation as text of 80 columns: the figures of both programs, then each change with its effects."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -20,7 +20,7 @@ _SHOWN_ROWS = 12  # of one side of a change: a borrowed class may have hundreds
 
 
 def explanation_text(explanation: Explanation, objective: Named = OBJECTIVES.__getitem__) -> Group:
-    """Each change with the decision on it and its measured effects; `objective` gives the run's objective of a key."""
+    """Each change with its decision and measured effects; `objective` returns the run's objective of a key."""
     parts: list[RenderableType] = [heading(explanation)]
     if explanation.minimised_levels and explanation.dropped:
         parts += ["", _figures(explanation, objective)]
@@ -34,7 +34,7 @@ def explanation_text(explanation: Explanation, objective: Named = OBJECTIVES.__g
 
 
 def heading(explanation: Explanation) -> str:
-    """One line: the numbers of changes, of those kept and of those dropped."""
+    """One line with the numbers of all changes, of kept and of dropped ones."""
     count = len(explanation.verdicts)
     if not count:
         return f"{explanation.individual[:8]} is a seed program: nothing changed."
@@ -46,7 +46,7 @@ def heading(explanation: Explanation) -> str:
 
 
 def effect_text(effect: Effect, objective: Named = OBJECTIVES.__getitem__) -> str:
-    """An effect in a few words: `error -0.52% ± 0.31`, with what is within noise marked as that."""
+    """An effect as in `error -0.52% ± 0.31`, with "(noise)" where it is within noise."""
     measured = objective(effect.objective)
     text = f"{measured.title} {measured.change_text(effect.difference, effect.noise or 0.0)}"
     # Parameters have no noise: a change of 0 is then exact, and not "within noise".
@@ -54,18 +54,18 @@ def effect_text(effect: Effect, objective: Named = OBJECTIVES.__getitem__) -> st
 
 
 def effects_text(verdict: Verdict, objective: Named) -> str:
-    """All effects of a change; names what was not measured."""
+    """All effects of a change, and a note on unmeasured ones."""
     if not verdict.effects:
         return "" if verdict.status == "dropped" else UNMEASURED
-    # Without a training the parameters are the only effect that is known.
+    # Without a training only the effect on the parameters is known.
     rest = "" if verdict.trainings else f"; other effects {UNMEASURED}"
     return "; ".join(effect_text(effect, objective) for effect in verdict.effects) + rest
 
 
 def explanation_json(explanation: Explanation) -> dict[str, Any]:
-    """The explanation as JSON values, with `within_noise` for each effect, which readers need not derive."""
+    """The explanation as JSON values, with `within_noise` for each effect."""
     stored = explanation.to_json()
-    # In JSON a reader need not know how noise and difference decide it.
+    # So that readers of the JSON need not know how noise and difference decide it.
     for verdict, values in zip(explanation.verdicts, stored["verdicts"], strict=True):
         for effect, row in zip(verdict.effects, values["effects"], strict=True):
             row["within_noise"] = effect.within_noise
@@ -108,7 +108,7 @@ def _reason(verdict: Verdict) -> str:
 def _rows(sign: str, text: str, style: str) -> Iterator[Text]:
     rows = python_lines(text)
     for row in rows[:_SHOWN_ROWS]:
-        # A tab would be as wide as the terminal likes, behind the sign too.
+        # The width of a tab would depend on the terminal, and on the sign before it.
         yield plain(f"{sign} {row.expandtabs(4)}", style)
     if len(rows) > _SHOWN_ROWS:
         yield Text(f"{sign} ... {len(rows) - _SHOWN_ROWS} more lines", style=style)
@@ -124,7 +124,7 @@ def _legend(explanation: Explanation) -> str:
             f"{explanation.images:,} images, on the validation split, ± half of its 95 % interval. Less is better."
         )
     if not explanation.levels:
-        sentences.append("--measure trains the program without each change in turn and tells what that does.")
+        sentences.append("--measure trains the program without each change in turn, and reports the effect.")
     elif not explanation.finished:
-        sentences.append("The trainings were used up: the same command goes on, with as many again.")
+        sentences.append("The limit of trainings was reached: the same command goes on, with as many again.")
     return " ".join(sentences)

@@ -14,10 +14,10 @@ _LINED = 14
 
 
 def place_labels(axes: "Axes", labels: Sequence[tuple[str, tuple[float, float]]], *, color: str) -> list[str]:
-    """Draws each text beside its point (x, y), in this order; returns the texts that there was room for.
+    """Draws each text beside its point (x, y), in this order; returns the texts that fitted.
 
     A label lies within the axes and covers neither another label nor a labelled point. The figure must have been laid
-    out; what is placed here does not change that.
+    out; labels do not change its layout.
     """
     taken = [_around(axes, point) for _, point in labels]
     placed = []
@@ -48,7 +48,7 @@ def _tries(axes: "Axes", text: str, point: tuple[float, float], color: str) -> I
 
 
 def _around(axes: "Axes", point: tuple[float, float]) -> "Bbox":
-    """The square on the screen that a point's mark takes."""
+    """The square in display coordinates around a point's mark."""
     from matplotlib.transforms import Bbox
 
     x, y = axes.transData.transform(point)

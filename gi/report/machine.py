@@ -10,7 +10,7 @@ from gi.report.table import plain, table
 
 
 def machine_table(machine: Mapping[str, Any]) -> Table:
-    """The findings of `gi doctor` (the JSON of `gi.jobs.doctor.Machine`) for a person."""
+    """The findings of `gi doctor` (the JSON of `gi.jobs.doctor.Machine`) as a table."""
     # Headings of one word each: the table fits 80 columns.
     grid = table("what", "found")
     versions = (f"{name} {version or 'missing'}" for name, version in machine["versions"].items())

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 _INK, _MUTED, _FRONT, _GRID = "#1c2733", "#5b6b7b", "#c8442c", "#e4e8ec"
 _ERROR = OBJECTIVES["error"]
-_LIGHTEST = 0.6  # of viridis, whose lightest colours nobody sees on white: contrast 3:1 there, 1.1:1 at its end
-_BELOW = 2.0  # times below the least error is where a logarithmic axis has its place for none at all
+_LIGHTEST = 0.6  # of viridis, whose lightest colours vanish on white: contrast 3:1 there, 1.1:1 at its end
+_BELOW = 2.0  # the least error divided by this is where a logarithmic axis shows an error of 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +60,16 @@ def draw_front(
             axes.set_ylabel(error_axis, color=_MUTED)
     if max(generations, default=0):  # one generation alone has no range to show
         _add_colorbar(figure, axes, dots)
-    # Where the axes are is known only once they are laid out.
+    # The positions of the axes are known only after layout.
     figure.draw_without_rendering()
     for axes, stairs, zero_at in drawn:
-        ends = [*stairs[:1], *stairs[:0:-1]]  # the ends of the front are what a reader looks for first
+        ends = [*stairs[:1], *stairs[:0:-1]]  # the ends of the front get labels first
         place_labels(axes, [(p.id[:8], (p.cost, _seen(p.error, zero_at))) for p in ends], color=_INK)
     form = path.suffix.lower().lstrip(".")
     # Texts of an SVG stay texts, and the same front gives the same file.
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "gi"}):
         metadata = {"Date": None} if form == "svg" else None
-        # A viewer that watches the file never reads half a picture.
+        # A viewer that watches the file never reads a partial picture.
         write_whole(path, lambda file: figure.savefig(file, format=form, metadata=metadata))
 
 
@@ -98,7 +98,7 @@ def _draw_panel(axes: "Axes", objective: Objective, points: Sequence[PlotPoint],
 
 
 def _generation_colours() -> "Colormap":
-    """Later generations darker, all of them dark enough for a white ground; read by their lightness alone, too."""
+    """A colour map with later generations darker, all dark enough on white; it works by lightness alone, too."""
     import matplotlib
     from matplotlib.colors import ListedColormap
 
@@ -108,7 +108,7 @@ def _generation_colours() -> "Colormap":
 
 
 def _add_colorbar(figure: "Figure", axes: "Axes", dots: "PathCollection") -> None:
-    """Adds the scale of generations, which are whole numbers."""
+    """Adds the colour scale of generations, with integer ticks."""
     from matplotlib.ticker import MaxNLocator
 
     bar = figure.colorbar(dots, ax=axes, pad=0.01, aspect=40, ticks=MaxNLocator(integer=True))
@@ -117,7 +117,7 @@ def _add_colorbar(figure: "Figure", axes: "Axes", dots: "PathCollection") -> Non
 
 
 def _zero_at(points: Sequence[PlotPoint]) -> float:
-    """The place of an error of 0 on the logarithmic axis: below every other error, at a tick that says 0%."""
+    """The position of an error of 0 on the logarithmic axis: below every other error, at a tick labelled 0%."""
     return min((p.error for p in points if p.error > 0), default=_ERROR.least) / _BELOW
 
 
@@ -126,9 +126,9 @@ def _seen(error: float, zero_at: float) -> float:
 
 
 def _staircase(front: Sequence[PlotPoint]) -> list[PlotPoint]:
-    """The front members that no other one beats in this panel's two figures, cheapest first."""
+    """The front members that no other one dominates in this panel's two figures, cheapest first."""
     kept: list[PlotPoint] = []
-    # Dominated in these two figures it may be on the front all the same, by the third.
+    # One that is dominated in these two figures may be on the front by a third objective.
     for point in sorted(front, key=lambda p: (p.cost, p.error)):
         if not kept or point.error < kept[-1].error:
             kept.append(point)
@@ -146,7 +146,7 @@ def _dress(axes: "Axes", objective: Objective, points: Sequence[PlotPoint], zero
     axes.margins(0.07, 0.12)
     ticks = _error_ticks([p.error for p in points if p.error > 0])
     if any(p.error <= 0 for p in points):
-        # The axis ends above the line: what lies on it is no matter of decades.
+        # A dashed line separates the position of 0 from the logarithmic scale above.
         axes.axhline(zero_at * _BELOW**0.5, color=_MUTED, lw=0.8, ls=(0, (4, 3)))
         ticks = [zero_at, *(tick for tick in ticks if tick > zero_at * _BELOW**0.5)]
     low, high = axes.get_ylim()
@@ -160,7 +160,7 @@ def _dress(axes: "Axes", objective: Objective, points: Sequence[PlotPoint], zero
     for side in ("left", "bottom"):
         axes.spines[side].set_color(_MUTED)
     axes.tick_params(colors=_MUTED, which="both")
-    # Above the axes: within them it would lie on points of one front or another.
+    # Above the axes: within them it would cover points.
     axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), frameon=False, labelcolor=_INK)
 
 

@@ -25,7 +25,7 @@ _PANELS = (OBJECTIVES["params"], OBJECTIVES["time"])
 
 
 def print_front(archive: Archive, top: int | None = None) -> None:
-    """Prints the Pareto front or `top` members of it, or that there is none yet."""
+    """Prints the Pareto front or `top` members of it, or a note that there is none yet."""
     run, summary = archive.run(), run_summary(archive)
     if not summary.front:
         show(f"{shown(summary.run)} has no front yet: its first generation has not ended.")
@@ -71,17 +71,17 @@ def print_individual(archive: Archive, id_: str, view: str) -> None:
 
 
 def print_explanation(explanation: Explanation, config: RunConfig) -> None:
-    """Prints each change of an individual with the decision on it and its effects."""
+    """Prints each change of an individual with its decision and effects."""
     show(explanation_text(explanation, config.objective))
 
 
 def print_failures(groups: Sequence[FailureGroup]) -> None:
-    """Prints failures by stage and reason, or that there are none."""
+    """Prints failures by stage and reason, or a note that there are none."""
     show(failures_table(groups) if groups else "nothing failed.")
 
 
 def print_lines(lines: Sequence[TypedLine]) -> None:
-    """Prints typed lines, or that there are none."""
+    """Prints typed lines, or a note that there are none."""
     show(stock.lines_table(lines) if lines else "no typed lines.")
 
 
@@ -91,13 +91,13 @@ def print_offspring(answer: Mapping[str, Any], parent: str) -> None:
 
 
 def print_harvests(answers: Sequence[Mapping[str, Any]], corpus: Path) -> None:
-    """Prints what each harvest added."""
+    """Prints the numbers that each harvest added."""
     show(stock.harvests_table(answers))
     show(plain(f"corpus: {corpus}"))
 
 
 def print_corpus(summary: Mapping[str, Any], corpus: Path) -> None:
-    """Prints what a corpus holds, by type, repository and licence."""
+    """Prints the counts of a corpus by type, repository and licence."""
     for part in ("types", "repositories", "licences"):
         show(stock.summary_table(summary[part], title=f"by {part}"))
         show("")
@@ -105,7 +105,7 @@ def print_corpus(summary: Mapping[str, Any], corpus: Path) -> None:
 
 
 def print_blocks(blocks: Mapping[str, Any], corpus: Path) -> None:
-    """Prints the blocks of a corpus, and how many classes were tried and became none, by reason."""
+    """Prints the blocks of a corpus, and the number of classes that are no blocks by reason."""
     if blocks["blocks"]:
         show(stock.blocks_table(blocks["blocks"]))
     if blocks["reasons"]:
@@ -131,7 +131,7 @@ def _points(archive: Archive, key: str, on_front: set[str]) -> list[PlotPoint]:
 def _print_code(code: Any) -> None:
     """Prints plain code unchanged, highlighted code through rich.
 
-    Rich would wrap and pad plain text, so that a piped program could not be run.
+    Rich would wrap and pad plain text, which would break a piped program.
     """
     if isinstance(code, str):
         sys.stdout.write(f"{code}\n")

@@ -17,7 +17,7 @@ from gi.report.table import table
 
 
 def source(text: str, *, coloured: bool) -> Syntax | str:
-    """The source text, highlighted for a terminal, as it is for a pipe."""
+    """The source text, highlighted for a terminal, unchanged for a pipe."""
     return _highlighted(text, "python") if coloured else text.rstrip("\n")
 
 
@@ -31,12 +31,12 @@ def diff(seed: Individual, individual: Individual, *, coloured: bool) -> Syntax 
 
 
 def lineage_table(lineage: Sequence[Individual], outcomes: Mapping[str, Outcome], config: RunConfig) -> Table:
-    """The ancestors, oldest first, with the edits that made each, their errors by the run's metric."""
+    """The ancestors, oldest first, with the edits that made each, and their errors by the run's metric."""
     shown_objectives = [config.objective(key) for key in ("error", "params")]
     titles = [objective.title for objective in shown_objectives]
     grid = table("id", "generation", "parents", "edits", *titles, right=("generation", *titles))
     for member in lineage:
-        # The archive knows what made it: a seed program has no edits.
+        # Only a seed program has no edits.
         edits = "\n".join(edit_text(edit) for edit in member.edits) or "seed program"
         parents = " ".join(parent[:8] for parent in member.parents) or "-"
         cells = [_value(outcomes.get(member.id), objective) for objective in shown_objectives]
@@ -62,12 +62,12 @@ def _value(outcome: Outcome | None, objective: Objective) -> str:
 
 
 def _highlighted(text: str, language: str) -> Syntax:
-    # On the terminal's own background, whatever its colour.
+    # Keeps the terminal's own background, whatever its colour.
     return Syntax(text, language, theme="ansi_dark", background_color="default", word_wrap=True)
 
 
 def seeding_text(seeding: Seeding) -> str:
-    """Which layers began with weights of the parent or of an index; or that none did, and why."""
+    """The layers that started from weights of the parent or of an index; a note where none did."""
     inherited, donated = seeding.inherited, seeding.donated
     if not seeding.layers:
         return "Its training began as the program says: no network of the index fits."

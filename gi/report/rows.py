@@ -1,4 +1,4 @@
-"""Which rows of a verb's answer `--csv` prints, where the answer is more than one list."""
+"""The rows that `--csv` prints of answers with more than one list."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -37,7 +37,7 @@ def harvests_table(answers: Sequence[Mapping[str, Any]]) -> Table:
     added = table("source", "commit", *counted, right=counted)
     for answer in answers:
         if "error" in answer:
-            added.add_row(plain(answer["source"]), "-", "could not be had", "", "", "", "")
+            added.add_row(plain(answer["source"]), "-", "could not be fetched", "", "", "", "")
             continue
         counts = [str(answer[key]) for key in ("programs", "lines", "ingredients", "blocks")]
         added.add_row(*row(answer["source"], answer["commit"][:12] or "-", *counts, len(answer["refused"])))

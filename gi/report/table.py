@@ -18,9 +18,9 @@ from gi.core.objectives import Objective
 from gi.core.quoting import shown
 from gi.search.select import spread
 
-# Beyond the longest rows: no pipe has a width of its own.
+# Wider than the longest rows, since a pipe has no width.
 PIPED_WIDTH = 200
-_SHORT = 20  # cells on the screen: figures and ids, no sentence
+_SHORT = 20  # terminal cells, enough for figures and ids, not for sentences
 _KEPT = "\N{NO-BREAK SPACE}"
 
 
@@ -41,7 +41,7 @@ def fitted(content: RenderableType, width: int) -> RenderableType:
     cells = [[str(cell) for cell in (column.header, *column.cells)] for column in content.columns]
     least = [max(_longest_word(head), max(map(_least_width, column), default=0)) for head, *column in cells]
     most = [max(map(_longest_line, column)) for column in cells]
-    # Two blanks between columns; what is left is shared out below.
+    # Two blanks between columns; the rest is distributed below.
     room = width - 2 * (len(least) - 1) - sum(least)
     if room < 0:
         return _blocks(content, width)
@@ -52,9 +52,9 @@ def fitted(content: RenderableType, width: int) -> RenderableType:
 
 
 def _shared(texts: Sequence[Sequence[str]], least: Sequence[int], most: Sequence[int], room: int) -> list[int]:
-    """The widths of columns: `least` and a share of the `room` left over, always to the one that is the highest then.
+    """The widths of columns: `least`, and the `room` given step by step to the column with the most wrapped lines.
 
-    `texts` are the heading and the longest cell of each; those of one height go from the left.
+    `texts` are the heading and the longest cell of each; of equal ones the leftmost goes first.
     """
     widths = [*least]
     while True:
@@ -71,12 +71,12 @@ def _shared(texts: Sequence[Sequence[str]], least: Sequence[int], most: Sequence
 
 
 def _height(texts: Sequence[str], width: int) -> int:
-    """How many lines the highest of some texts takes, wrapped between words."""
+    """The number of lines of the longest of some texts, wrapped between words."""
     return max(len(textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)) for text in texts)
 
 
 def _least_width(cell: str) -> int:
-    """The least width of a cell: a figure such as 1.63% ± 0.20 is read in one piece, a sentence in words."""
+    """The least width of a cell: a figure such as 1.63% ± 0.20 must not wrap, a sentence may between words."""
     whole = _longest_line(cell)
     return whole if whole <= _SHORT else _longest_word(cell)
 
@@ -90,7 +90,7 @@ def _longest_word(cell: str) -> int:
 
 
 def _blocks(content: Table, width: int) -> Text:
-    """Every row of a table as headings and values: a line for each, or where all values are short one paragraph."""
+    """Every row of a table as headings and values: one on each line, or one paragraph where all values are short."""
     longest = max((_longest_line(str(cell)) for column in content.columns for cell in column.cells), default=0)
     if longest <= _SHORT:
         return _paragraphs(content, width)
@@ -106,13 +106,13 @@ def _blocks(content: Table, width: int) -> Text:
 
 
 def _paragraphs(content: Table, width: int) -> Text:
-    """Every row of a table as its first value, and below that the others with their headings."""
+    """Every row of a table as its first value and, below it, the others with their headings."""
     first, *others = content.columns
     lines = [Text(str(content.title), "bold")] if content.title else []
     for number, name in enumerate(first.cells):
         lines.append(Text(str(name), "bold"))
         values = [f"{column.header} {[*column.cells][number]}" for column in others]
-        # A heading stays with its value; one that is too long alone still breaks between words.
+        # A heading stays with its value, unless the two are longer than a line.
         kept = ", ".join(value.replace(" ", _KEPT) if len(value) < width - 4 else value for value in values)
         wrapped = textwrap.wrap(kept, width, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
         lines += [Text(line.replace(_KEPT, " ")) for line in wrapped]
@@ -121,10 +121,10 @@ def _paragraphs(content: Table, width: int) -> Text:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """Any rich content, with an escape in place of every character that a terminal would obey.
+    """Any rich content, with control characters escaped.
 
-    Cells are already escaped by `plain`, since columns are measured before this runs; this is the second line of
-    defence, for a cell that was not.
+    Cells are already escaped by `plain`, since columns are measured before this runs; this is a second barrier for
+    cells that were not.
     """
 
     content: RenderableType
@@ -138,12 +138,12 @@ class Shown:
 
 
 def plain(text: object, style: str = "") -> Text:
-    """A cell or a line: the text without markup, invisible characters as escapes."""
+    """A cell or line of text without markup, with invisible characters escaped."""
     return Text(shown(str(text)), style)
 
 
 def row(*cells: object) -> list[Text]:
-    """The cells of a table's row."""
+    """The cells of a table's row, escaped."""
     return [cell if isinstance(cell, Text) else plain(cell) for cell in cells]
 
 
@@ -153,8 +153,7 @@ def show(content: RenderableType) -> None:
     if out.is_terminal:
         out.print(Shown(fitted(content, out.width)))
         return
-    # Padding would be in every diff of a stored answer.
-    # Rich pads every cell to its column, and the last one of a row too.
+    # Rich pads the last cell of a row, too, which would show in diffs of stored answers.
     with out.capture() as captured:
         out.print(Shown(content))
     sys.stdout.write("".join(line.rstrip() + "\n" for line in captured.get().splitlines()))
@@ -169,10 +168,10 @@ def table(*columns: str, right: Iterable[str] = (), title: str | None = None) ->
 
 
 def front_table(run: RunRecord, summary: RunSummary, top: int | None = None) -> Table:
-    """The Pareto front, one row for each member, `ranked` by the first objective: the best of it is the first row.
+    """The Pareto front, one row for each member, `ranked` by the first objective, the best first.
 
-    The objectives' columns are what the search measured; the errors of the final trainings stand beside them, by the
-    run's metric, and the accuracy where that is another. `top` leaves the members that `top_members` chooses.
+    Objectives are as measured in the search; the errors of the final trainings follow, by the run's metric, and the
+    accuracy where that is another. With `top`, only the members that `top_members` chooses.
     """
     front = top_members(run, summary.front, top)
     names = [_heading(objective) for objective in run.objectives]
@@ -184,11 +183,11 @@ def front_table(run: RunRecord, summary: RunSummary, top: int | None = None) -> 
         tests.append(test_heading(num_seeds, "accuracy"))
     content = table("id", *names, *finals, *tests, "gen.", right=(*names, "gen."))
     count = f"front of {len(summary.front)}" if len(front) == len(summary.front) else _part(len(front), summary)
-    # It is of the top rung, 0 before anybody reached that.
+    # That of the top rung, 0 while the rung is empty.
     volume = f", hypervolume {summary.hypervolume:.4f}" if summary.hypervolume else ""
     after = f"after generation {summary.generations}{volume}"
     content.title = f"{shown(run.config.dataset_name)}: {count} {after}"
-    # As exports choose: the first row is the program that `gi export` would write.
+    # In the order of exports: the first row is the program that `gi export` would write.
     for member in ranked(front, run.objectives, run.objectives[0]):
         cells = [o.text(member.values[o.key]) for o in run.objectives]
         cells += [spread_text(member.validation_errors)] if finals else []
@@ -204,7 +203,7 @@ def _part(count: int, summary: RunSummary) -> str:
 
 
 def top_members(run: RunRecord, front: Sequence[FrontMember], top: int | None) -> Sequence[FrontMember]:
-    """`top` members (all for None): the best by each objective, then those that differ most from the ones chosen."""
+    """`top` members (all for None): the best by each objective, then those that differ most from the chosen ones."""
     if top is None or top >= len(front):
         return front
     values = [[o.scaled(member.values[o.key]) for o in run.objectives] for member in front]
@@ -212,7 +211,7 @@ def top_members(run: RunRecord, front: Sequence[FrontMember], top: int | None) -
 
 
 def test_heading(num_seeds: int, what: str) -> str:
-    """The heading of a column on the test split: what is measured, in how many trainings."""
+    """The heading of a column on the test split: the figure and its number of trainings."""
     return f"test {what} ({_seeds(num_seeds)})" if num_seeds else f"test {what}"
 
 

@@ -1,6 +1,6 @@
-"""The figures of a run on their way to an experiment tracker, through the tracker's own client.
+"""Sends the figures of a run to an experiment tracker, through the tracker's own client.
 
-The clients are optional (`pip install 'gi[log]'`) and imported when they are asked for.
+The clients are optional (`pip install 'gi[log]'`) and imported when used.
 """
 
 import hashlib
@@ -19,18 +19,18 @@ TRACKERS = ("mlflow", "tensorboard")
 
 
 class Tracker(Protocol):
-    """An experiment tracker, which takes the figures of a run."""
+    """An experiment tracker, to which the figures of a run are logged."""
 
     def begin(self, opened: Opened) -> None:
-        """Starts to log a run, or goes on with one that was logged before."""
+        """Starts to log a run, or continues one that was logged before."""
         ...
 
     def log(self, figures: Mapping[str, float], step: int) -> None:
-        """Takes the figures after a generation, whose number is `step`."""
+        """Logs the figures after generation `step`."""
         ...
 
     def end(self, state: str) -> None:
-        """The run ended: "finished", "interrupted", or "failed"."""
+        """Ends the run as "finished", "interrupted" or "failed"."""
         ...
 
 
@@ -49,17 +49,17 @@ def client_tracker(name: str) -> Tracker:
 
 
 class MlflowTracker:
-    """MLflow, where MLFLOW_TRACKING_URI says, in the experiment gi or that of MLFLOW_EXPERIMENT_NAME."""
+    """MLflow at MLFLOW_TRACKING_URI, in the experiment MLFLOW_EXPERIMENT_NAME, by default gi."""
 
     def __init__(self, client: Any) -> None:
         """`client` is the module mlflow."""
         self._client = client
 
     def begin(self, opened: Opened) -> None:
-        """A run of gi is one of MLflow, however often it is resumed."""
+        """Starts a run of MLflow, or continues it where the run of gi is resumed."""
         if not os.environ.get("MLFLOW_EXPERIMENT_NAME"):
             self._client.set_experiment("gi")
-        # A digest: a path would have to be quoted in the filter.
+        # A digest, since a path would have to be quoted in the filter.
         place = f"{opened.folder.absolute()} {opened.run.started}"
         key = hashlib.sha256(place.encode("utf-8", "surrogateescape")).hexdigest()[:32]
         known = self._client.search_runs(filter_string=f"tags.gi_run = '{key}'", max_results=1, output_format="list")
@@ -70,11 +70,11 @@ class MlflowTracker:
         self._client.log_params({name: str(value) for name, value in opened.run.config.to_json().items()})
 
     def log(self, figures: Mapping[str, float], step: int) -> None:
-        """One call for all figures of a step."""
+        """Logs all figures of a step in one call."""
         self._client.log_metrics(dict(figures), step=step)
 
     def end(self, state: str) -> None:
-        """Under MLflow's names for how a run ends."""
+        """Ends the run with MLflow's name of the state."""
         self._client.end_run({"finished": "FINISHED", "interrupted": "KILLED"}.get(state, "FAILED"))
 
 
@@ -92,7 +92,7 @@ class TensorboardTracker:
         self._writer.add_text("settings", f"```json\n{json.dumps(opened.run.config.to_json(), indent=2)}\n```", 0)
 
     def log(self, figures: Mapping[str, float], step: int) -> None:
-        """A scalar for each figure; on the disk at once, for whoever looks on."""
+        """Logs a scalar for each figure, and flushes it to the disk, for viewers of a running search."""
         for name, value in figures.items():
             self._writer.add_scalar(name, value, step)
         self._writer.flush()
@@ -103,19 +103,19 @@ class TensorboardTracker:
 
 
 class Tracked:
-    """Takes a run's events as a callable, and gives their figures to a tracker; `close` it in the end.
+    """A callable that gets a run's events and logs their figures to a tracker; call `close` at the end.
 
-    A tracker that fails is reported once and not called again: a server that goes away must not cost hours of search.
+    A tracker that fails is reported once and not called again: a lost server must not cost hours of search.
     """
 
     def __init__(self, name: str, tracker: Tracker, tell: Callable[[str], None]) -> None:
-        """`tell` takes a line on what went wrong."""
+        """`tell` is called with a line on a failure of the tracker."""
         self._name, self._tracker, self._tell = name, tracker, tell
         self._config: RunConfig | None = None
         self._is_open = False
 
     def __call__(self, event: RunEvent) -> None:
-        """Logs what the event says."""
+        """Logs the figures of an event."""
         match event:
             case Opened():
                 self._config, self._is_open = event.run.config, True
@@ -130,7 +130,7 @@ class Tracked:
                 self._end(summary.state)
 
     def close(self) -> None:
-        """Ends a run that did not come to its end."""
+        """Ends a run without a `Finished` event as failed."""
         self._end("failed")
 
     def _end(self, state: str) -> None:
@@ -148,7 +148,7 @@ class Tracked:
 
 
 def generation_figures(event: GenerationEnded, config: RunConfig) -> dict[str, float]:
-    """The figures after a generation by name: those of the front, and what the search took so far."""
+    """The figures after a generation by name: the front's, and the search's cost so far."""
     volume = {"hypervolume": event.hypervolume} if event.hypervolume else {}
     best = {f"best/{config.objective(key).title}": value for key, value in event.best.items()}
     counts = {"front": event.front, "evaluations": event.evaluations, "failed": sum(event.failures.values())}
@@ -156,7 +156,7 @@ def generation_figures(event: GenerationEnded, config: RunConfig) -> dict[str, f
 
 
 def final_figures(summary: RunSummary, config: RunConfig) -> dict[str, float]:
-    """The mean errors over the final trainings of the front's best member; {} where there was none."""
+    """The mean errors over the final trainings of the front's best member; {} without a front."""
     objectives = [config.objective(key) for key in config.objectives]
     if not summary.front:
         return {}

@@ -11,7 +11,7 @@ from gi.report.table import plain, table
 
 
 def built_table(files: Sequence[Mapping[str, Any]]) -> Table:
-    """Each file with its numbers of layers and kernels, or the reason why it was refused."""
+    """Each file with its numbers of layers and kernels, or the reason of its refusal."""
     built = table("file", "layers", "kernels", "left out", "", right=("layers", "kernels", "left out"))
     for file in files:
         note = file["reason"] or ("known already" if file["known"] else "")
@@ -42,7 +42,7 @@ def info_tables(index: Mapping[str, Any]) -> Iterator[Table | str]:
 
 
 def _left_out_table(layers: Sequence[Mapping[str, str]]) -> Table:
-    """The layers that were left out, those of one file and one reason in a row."""
+    """The layers that were left out, one row for each file and reason."""
     rows: dict[tuple[str, str], list[str]] = {}
     for layer in layers:
         rows.setdefault((layer["file"], layer["reason"]), []).append(layer["layer"])
@@ -53,7 +53,7 @@ def _left_out_table(layers: Sequence[Mapping[str, str]]) -> Table:
 
 
 def _networks_table(files: Sequence[Mapping[str, Any]]) -> Table:
-    """The networks, with the operators that no channel was followed through, licence and origin."""
+    """The networks, with the operators at which tracing of channels ends, licence and origin."""
     networks = table("network", "layers", "kernels", "ends at", "licence", "origin", right=("layers", "kernels"))
     for file in files:
         networks.add_row(
@@ -63,7 +63,7 @@ def _networks_table(files: Sequence[Mapping[str, Any]]) -> Table:
     return networks
 
 
-# Only of GitHub's form: what another origin's parts mean is not known here.
+# Only for GitHub's form: the parts of other origins have no known meaning.
 def _short_origin(origin: str) -> str:
     """Repository and commit of a file on GitHub, any other origin unchanged; JSON answers hold it whole."""
     match = re.fullmatch(r"https://github\.com/([^/]+/[^/]+)/blob/([0-9a-f]{7})[0-9a-f]*/.*", origin)
@@ -88,7 +88,7 @@ def kernel_tables(answer: Mapping[str, Any]) -> Iterator[Table | str]:
 
 
 def _numbers(values: Any) -> str:
-    """A line for each row of a kernel, an empty one between the planes of one of three dimensions."""
+    """A line for each row of a kernel, and an empty line between the planes of a 3-d one."""
     if not isinstance(values[0], list):
         return "  ".join(f"{value:9.4f}" for value in values)
     between = "\n\n" if isinstance(values[0][0], list) else "\n"

@@ -1,4 +1,4 @@
-"""The display of a run that goes on: plain lines for its events, and a panel that is redrawn."""
+"""The live display of a run: plain lines for its events, and a panel that is redrawn."""
 
 from gi.report.live.lines import event_line
 from gi.report.live.panel import run_panel

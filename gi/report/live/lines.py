@@ -17,7 +17,7 @@ from gi.search.events import (
 
 
 def event_line(event: RunEvent, state: RunState) -> str:
-    """The line for an event, "" for most; `state` must have taken the event already."""
+    """The line for an event, "" for most; `state` must include the event already."""
     match event:
         case Planned():
             return _plan_text(event)
@@ -36,7 +36,7 @@ def event_line(event: RunEvent, state: RunState) -> str:
 
 
 def _plan_text(plan: Planned) -> str:
-    """The planned programs and trainings, and the wall time that they are expected to take."""
+    """The planned programs and trainings, and their estimated wall time."""
     rungs = ", ".join(f"{count} on {count_text(images)} images" for images, count in plan.rungs)
     text = f"plan: {plan.programs} programs, trainings: {rungs}; {plan.final_trainings} final trainings"
     if plan.cpu_s is None:
@@ -48,7 +48,7 @@ def _plan_text(plan: Planned) -> str:
 def _generation_text(event: GenerationEnded, state: RunState) -> str:
     left_s = state.left_s()
     rest = f", {duration_text(left_s)} left" if left_s is not None else ""
-    # Of the top rung, 0 before anybody reached it.
+    # That of the top rung, 0 while the rung is empty.
     volume = f", hypervolume {event.hypervolume:.4f}" if event.hypervolume else ""
     return (
         f"generation {event.number}/{event.generations}: "
@@ -64,7 +64,7 @@ def _best_text(best: Mapping[str, float], state: RunState) -> str:
 
 
 def finals_text(event: RetrainingStarted) -> str:
-    """Which members get final trainings, and how many."""
+    """The numbers of members and of their final trainings."""
     members = "1 member" if event.members == 1 else f"{event.members} members"
     who = f"final trainings: {members} of a front of {event.front}"
     if event.jobs == event.wanted:
@@ -73,7 +73,7 @@ def finals_text(event: RetrainingStarted) -> str:
 
 
 def waiting_text(event: Stopping) -> str:
-    """What the run waits for after Ctrl-C."""
+    """The trainings that the run waits for after Ctrl-C."""
     waiting = f"{event.running} trainings under way may end within {event.grace_s:g} s"
     return f"{waiting if event.running else 'nothing is under way'}; Ctrl-C again stops at once"
 
@@ -94,5 +94,5 @@ def _already_text(summary: RunSummary) -> str:
 
 
 def cached_text(count: int) -> str:
-    """The number of trainings whose outcomes the cache had, with its comma; "" for none."""
+    """The number of outcomes from the cache, after a comma; "" for none."""
     return f", {count} from the cache" if count else ""

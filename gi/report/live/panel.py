@@ -1,4 +1,4 @@
-"""The panel that shows a run on a terminal: built anew at every refresh, so that its clocks go on between events."""
+"""The panel that shows a run on a terminal: rebuilt at every refresh, so that its clocks go on between events."""
 
 import math
 import time
@@ -19,12 +19,12 @@ from gi.report.table import table, top_members
 
 _BAR_WIDTH = 30
 _REASONS = 3
-_OTHER_LINES = 17  # beside the rows of the front: the panel's own and what was told before it
+_OTHER_LINES = 17  # of the screen, beside the rows of the front: the panel's other rows, and the lines printed above it
 _ROWS = range(2, 9)  # of the front, the fewest and the most
 
 
 def run_panel(state: RunState, height: int = 40) -> RenderableType:
-    """The display of a run on a terminal of so many lines; it fits 60 columns."""
+    """The display of a run for a terminal of `height` lines and at least 60 columns."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold", no_wrap=True)
     grid.add_column()
@@ -68,7 +68,7 @@ def _generation_bar(state: RunState, now: float) -> Table:
 
 
 def _rungs(state: RunState) -> Iterator[tuple[str, RenderableType]]:
-    """A bar for each rung, against what was planned where that is known; none for a single one."""
+    """A bar for each rung, relative to the plan where there is one; none for a single rung."""
     rungs = state.opened.run.rungs if state.opened else ()
     if len(rungs) < 2:
         return
@@ -93,13 +93,13 @@ def _budget(state: RunState, now: float) -> Iterator[tuple[str, RenderableType]]
 
 
 def _failures_text(state: RunState) -> str:
-    told = [f"{count} {reason}" for reason, count in state.failures.most_common(_REASONS)]
+    reasons = [f"{count} {reason}" for reason, count in state.failures.most_common(_REASONS)]
     rest = sum(state.failures.values()) - sum(count for _, count in state.failures.most_common(_REASONS))
-    return shown(", ".join([*told, *([f"{rest} for other reasons"] if rest else [])]))
+    return shown(", ".join([*reasons, *([f"{rest} for other reasons"] if rest else [])]))
 
 
 def _front_table(state: RunState, height: int) -> Table:
-    """The best by each objective, and those that differ most from them, as many as there is room for."""
+    """The best by each objective, then those that differ most, as many as `height` allows."""
     titles = [objective.title for objective in state.objectives]
     front = table("id", *titles, "gen.", right=(*titles, "gen."))
     rows = min(max(height - _OTHER_LINES, _ROWS.start), _ROWS.stop - 1)
@@ -125,7 +125,7 @@ def _finals_bar(state: RunState) -> RenderableType:
 def _bar(done: float | None, total: float, label: str) -> Table:
     """A progress bar with its label; it pulses for `done` None."""
     grid = Table.grid(padding=(0, 1))
-    grid.add_column(max_width=_BAR_WIDTH)  # a narrow terminal takes from the bar, not from the words beside it
+    grid.add_column(max_width=_BAR_WIDTH)  # a narrow terminal shortens the bar, not the label
     grid.add_column(no_wrap=True)
     share = None if done is None or math.isinf(total) else max(total, 1e-9)
     grid.add_row(ProgressBar(total=share, completed=done or 0.0, pulse=share is None), Text(label))

@@ -13,8 +13,8 @@ _WIDTH = 30
 def heights(values: Sequence[float], levels: int, width: int) -> list[int]:
     """The height of each of at most `width` columns, from 0 for the least value to `levels` - 1 for the greatest.
 
-    Of more values than columns a column shows the last of its share, so that the newest one is always seen. Equal
-    values are all of the least height.
+    With more values than columns, a column shows the last of its values, so that the newest is always shown. Equal
+    values all have height 0.
     """
     columns = min(len(values), width)
     picked = [values[(column + 1) * len(values) // columns - 1] for column in range(columns)]
@@ -24,7 +24,7 @@ def heights(values: Sequence[float], levels: int, width: int) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class Sparkline:
-    """The numbers as blocks, with a label behind them; in ASCII where the terminal has no more."""
+    """The numbers as blocks, followed by a label; in ASCII on a terminal without Unicode."""
 
     values: Sequence[float]
     label: str = ""

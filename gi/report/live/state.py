@@ -23,14 +23,14 @@ from gi.search.events import (
     Varied,
 )
 
-_TELLING = 0.05  # of the planned CPU seconds: what ended before is too little to tell a pace
+_LEAST_SHARE = 0.05  # of the planned CPU seconds: less is too little to estimate the pace from
 
 
 class RunState:
-    """The figures that a display shows of a run, updated by its events."""
+    """The figures of a run that a display shows, updated by its events."""
 
     def __init__(self) -> None:
-        """Starts the clock; all else comes with the events."""
+        """Starts the clock; events set everything else."""
         self.started = self.doing_since = time.monotonic()
         self.doing = ""
         self.opened: Opened | None = None
@@ -52,16 +52,16 @@ class RunState:
         self.finals_s, self.budget_s, self.cpu_s = 0.0, math.inf, 0.0
 
     def objective(self, key: str) -> Objective:
-        """The objective of this key as the run measures it."""
+        """The objective of a key with the run's metric."""
         return self.opened.run.config.objective(key) if self.opened else OBJECTIVES[key]
 
     @property
     def objectives(self) -> Sequence[Objective]:
-        """The objectives of the run; before it is opened those that every run has."""
+        """The objectives of the run; the default ones before it is opened."""
         return self.opened.run.objectives if self.opened else [OBJECTIVES[key] for key in ("error", "params", "time")]
 
     def take(self, event: RunEvent) -> None:
-        """Changes the state by one event."""
+        """Updates the state by one event."""
         match event:
             case Doing():
                 self.doing, self.doing_since = event.what, time.monotonic()
@@ -95,7 +95,7 @@ class RunState:
                 self.stopping = None
 
     def _open(self, event: Opened) -> None:
-        """Takes up what the run did in sessions before this one."""
+        """Takes over the figures of earlier sessions."""
         self.opened, self.volumes, self.trained = event, list(event.hypervolumes), Counter(event.trained)
         self.generations, self.generation = event.run.config.generations, max(event.summary.generations, 0)
         self.total, self.from_cache = event.summary.evaluations, event.summary.from_cache
@@ -104,14 +104,14 @@ class RunState:
 
     def _count(self, outcome: Outcome) -> None:
         self.from_cache += outcome.cached
-        # Between the ends of generations, which tell what everything took: a training's own seconds.
+        # Between ends of generations, whose events have the total, the trainings' CPU seconds are added up.
         self.cpu_s += 0.0 if outcome.cached else outcome.cost.cpu_s
         if isinstance(outcome, Failed):
             self.failures[f"{outcome.stage}: {outcome.reason}"] += 1
 
     def _end(self, event: GenerationEnded) -> None:
         self.ended_at = time.monotonic()
-        if self.first_ended_at is None:  # the first one pays for what happens once: it predicts nothing
+        if self.first_ended_at is None:  # the first generation includes one-time costs: it predicts nothing
             self.first, self.first_ended_at, self.first_cpu_s = event.number, self.ended_at, event.cpu_s
         self.cpu_s = self.ended_cpu_s = event.cpu_s
         self.budget_s, self.finals_s = event.budget_cpu_s or math.inf, event.finals_cpu_s
@@ -123,10 +123,10 @@ class RunState:
     # ------------------------------------------------------------------------------------------------- time left
 
     def left_s(self) -> float | None:
-        """The expected wall seconds until the run ends, final trainings included; None while nothing tells them.
+        """The estimated wall seconds until the run ends, with final trainings; None while there is no estimate.
 
-        They follow from the trainings left in the plan, or without a plan from the generations to come, and are bounded
-        by the budget.
+        Estimated from the remaining trainings of the plan, or without a plan from the remaining generations, and
+        bounded by the budget.
         """
         now = time.monotonic()
         if self.retraining:
@@ -143,7 +143,7 @@ class RunState:
         wall_for_cpu = self._wall_for_cpu()
         if wall_for_cpu is None:
             return search_s
-        # What the budget pays for bounds the search, wherever the generations would end.
+        # The budget may end the search before its last generation.
         paid_s = (self.budget_s - self.ended_cpu_s - self.finals_s) * wall_for_cpu - (now - self.ended_at)
         return max(min(search_s, paid_s), 0.0) + self.finals_s * wall_for_cpu
 
@@ -151,17 +151,17 @@ class RunState:
         passed_s, quiet = now - self.planned_at, 1 / plan.workers
         before_s = self.opened.summary.cpu_s if self.opened else 0.0
         used_s = self.cpu_s - before_s
-        if used_s > _TELLING * planned_cpu_s:  # by then it shows how busy the machine is
+        if used_s > _LEAST_SHARE * planned_cpu_s:  # enough to measure how busy the machine is
             return self._trainings_left_s(plan) * max(passed_s / used_s, quiet)
         left_s = max(planned_cpu_s - before_s, 0.0) * quiet - passed_s
-        return left_s if left_s > 0 else None  # an estimate that is used up says nothing more
+        return left_s if left_s > 0 else None  # a run that exceeds its estimate has none left
 
     def _trainings_left_s(self, plan: Planned) -> float:
-        """The CPU seconds of the trainings that the plan still expects, at the mean price of those that ended."""
+        """The CPU seconds of the plan's remaining trainings, at the mean cost of those that ended."""
         left_s, price_s, before = 0.0, 0.0, 0
         for images, count in plan.rungs:
             known = self.prices_s.get(images, ())
-            # A rung that nobody has reached takes longer than the one below by its images.
+            # The cost on a rung without trainings follows from the rung below, by the ratio of images.
             price_s = sum(known) / len(known) if known else price_s * images / max(before, 1)
             left_s += max(count - self.trained[images], 0) * price_s
             before = images
@@ -178,11 +178,11 @@ class RunState:
         return left_s if left_s > 0 else None
 
     def retraining_s(self) -> float:
-        """The wall seconds of one final training, by those that ended; more than one go on at once."""
+        """The wall seconds for each final training that ended; several run at once."""
         return (time.monotonic() - self.retraining_at) / max(self.retrained, 1)
 
     def _wall_for_cpu(self) -> float | None:
-        """The wall seconds that a CPU second took since the first generation; None while that is unknown."""
+        """The ratio of wall to CPU seconds since the first generation ended; None while unknown."""
         if self.first_ended_at is None or self.ended_cpu_s <= self.first_cpu_s:
             return None
         return (self.ended_at - self.first_ended_at) / (self.ended_cpu_s - self.first_cpu_s)

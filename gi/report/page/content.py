@@ -19,16 +19,16 @@ _MOST_LISTED = 20  # class names, for one
 
 
 def page_content(archive: Archive) -> dict[str, Any]:
-    """Everything that the page shows. Individuals are numbers: their places in `individuals`."""
+    """Everything that the page shows. Individuals are given by their indices in `individuals`."""
     run, summary = archive.run(), run_summary(archive)
     generations, evaluations = archive.generations.all(), archive.outcomes.evaluations("validation")
-    # Last: a run that goes on adds individuals before what is told of them, so that each is found here.
+    # Read last: a running search stores an individual before its other rows, so that each of these is found here.
     place = {id_: number for number, id_ in enumerate(archive.individuals.ids())}
     parents, front = archive.individuals.parents(), [member.id for member in summary.front]
     scored = [e for e in evaluations if isinstance(e.outcome, Scored)]
     behind = with_ancestors(front, parents)
     shown = with_source(place, set(front), behind, parents)
-    told, data = diagnoses(archive, {*shown}, place), _data(archive)
+    diagnosed, data = diagnoses(archive, {*shown}, place), _data(archive)
     return {
         "title": run.config.dataset_name,
         "facts": _facts(run, summary, len(place), is_written=archive.is_written),
@@ -50,14 +50,14 @@ def page_content(archive: Archive) -> dict[str, Any]:
         "edits": {place[id_]: edits(archive, id_) for id_ in shown},
         "origins": {place[id_]: origins(archive, id_) for id_ in traced(front, parents)},
         "classes": _class_names(data),
-        "diagnoses": told,
-        "pictures": pictures(archive, told),
+        "diagnoses": diagnosed,
+        "pictures": pictures(archive, diagnosed),
         "made": _made(data, run),
     }
 
 
 def _facts(run: RunRecord, summary: RunSummary, individuals: int, *, is_written: bool) -> list[list[str]]:
-    # Who ends in order says so; a run that was killed has said nothing, and nobody writes to it.
+    # A run that ends in order records its state; a killed one has recorded none, and no process holds its lock.
     ended = summary.state in ("finished", "interrupted")
     return [
         ["state", summary.state if ended else "running" if is_written else "cut off; it can be resumed"],
@@ -89,13 +89,13 @@ def _members(run: RunRecord, front: Sequence[FrontMember], place: Mapping[str, i
 
 
 def _failed(evaluations: Sequence[Evaluation], place: Mapping[str, int]) -> dict[int, list[str]]:
-    """The failed trainings of each individual by its number, a line each."""
-    told: dict[int, list[str]] = {}
+    """The failed trainings of each individual by its index, a line each."""
+    lines: dict[int, list[str]] = {}
     for e in evaluations:
         if not isinstance(e.outcome, Scored):
             line = f"{e.outcome.stage}: {e.outcome.reason}, on {e.images:,} images. {e.outcome.detail}"
-            told.setdefault(place[e.individual], []).append(" ".join(line.split())[:_DETAIL])
-    return told
+            lines.setdefault(place[e.individual], []).append(" ".join(line.split())[:_DETAIL])
+    return lines
 
 
 def _group(group: Any) -> dict[str, Any]:
@@ -103,12 +103,12 @@ def _group(group: Any) -> dict[str, Any]:
 
 
 def _data(archive: Archive) -> Mapping[str, Any]:
-    """The run's record of its data set; {} where an earlier gi kept none."""
+    """The run's record of its data set; {} in runs of versions without one."""
     return next((e.detail for e in reversed(archive.sessions.events()) if e.kind == "data"), {})
 
 
 def _class_names(data: Mapping[str, Any]) -> list[str]:
-    """The names of the classes; [] where an earlier gi kept none."""
+    """The names of the classes; [] in runs of versions without them."""
     names = data.get("class_names")
     return [*map(str, names)] if isinstance(names, list) else []
 

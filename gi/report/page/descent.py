@@ -8,18 +8,19 @@ from gi.archive import Archive
 from gi.explain.provenance.origins import borrowed_parts, home_origin, individual_origins, origin_text, part_text
 from gi.report.program import edit_text
 
-#: Of more individuals the page has the sources of the front and its latest ancestors alone: a page is to be sent.
+#: With more individuals the page holds only the sources of the front and its latest ancestors, to keep its file small.
 MOST_SOURCES = 1000
-#: Ancestors, of all traced members together: the lines of each are compared with its parents'.
+#: The ancestors of all traced members together: the lines of each are compared with its parents'.
 MOST_TRACED = 2000
 
 
 def operators(
     archive: Archive, front: Sequence[str], behind: set[str], parents: Mapping[str, Sequence[str]]
 ) -> list[list[Any]]:
-    """For each operator: tries, accepted ones, individuals it edited, those that bred, on and behind the front.
+    """For each operator: tries, accepted tries, individuals that it edited; of these parents, members and ancestors.
 
-    A try counts for the first of its edits, an individual for each operator among its edits.
+    Members are on the front, ancestors lead to it. A try counts for its first edit's operator, an individual for each
+    operator among its edits.
     """
     edited, tried = archive.individuals.operators(), archive.individuals.tried()
     bred = {parent for pair in parents.values() for parent in pair}
@@ -31,7 +32,7 @@ def operators(
 
 
 def with_ancestors(ids: Sequence[str], parents: Mapping[str, Sequence[str]]) -> set[str]:
-    """`ids` and all that they descend from."""
+    """`ids` and all their ancestors."""
     related, waiting = set(ids), [*ids]
     while waiting:
         new = set(parents.get(waiting.pop(), ())) - related
@@ -43,7 +44,7 @@ def with_ancestors(ids: Sequence[str], parents: Mapping[str, Sequence[str]]) -> 
 def with_source(
     place: Mapping[str, int], front: set[str], behind: set[str], parents: Mapping[str, Sequence[str]]
 ) -> list[str]:
-    """The ids whose sources the page holds: all, or at most `MOST_SOURCES`, the front and its seed programs first."""
+    """The ids whose sources the page holds: all, or `MOST_SOURCES` with the front and its seed programs first."""
     if len(place) <= MOST_SOURCES:
         return [*place]
     return sorted(behind, key=lambda id_: (id_ not in front, id_ in parents, -place[id_]))[:MOST_SOURCES]
@@ -60,7 +61,7 @@ def traced(front: Sequence[str], parents: Mapping[str, Sequence[str]]) -> Iterat
 
 
 def edits(archive: Archive, id_: str) -> list[str]:
-    """The edits that made an individual (full id), a line each with its origin and licence."""
+    """The edits that made an individual (full id), one line each, with origin and licence."""
     individual = archive.individuals.by_id(id_)
     if not individual.parents and individual.origin:
         return [f"seed program of {origin_text(individual.origin, with_line=False)}"]
@@ -68,7 +69,7 @@ def edits(archive: Archive, id_: str) -> list[str]:
 
 
 def origins(archive: Archive, id_: str) -> dict[str, Any]:
-    """Where the lines of an individual come from: the file that most do, and each part from another one."""
+    """The origins of an individual's lines: the file of most lines, and each part from another file."""
     lines = individual_origins(archive, id_)
     home = home_origin(lines)
     parts = [

@@ -5,8 +5,8 @@ let content, individuals, axes, points, generations, onFront, children, rungs;
 const at = (id) => document.getElementById(id);
 const MANY = 3000; // beyond, points are drawn by WebGL where there is any: as SVG each is an element of the page
 
-function load(told) {
-  content = told;
+function load(received) {
+  content = received;
   ({ individuals, axes, points, generations } = content);
   onFront = new Set(content.front);
   children = individuals.id.map(() => []);

@@ -1,4 +1,4 @@
-"""The figures of a run as the page draws them: an axis for each measured one, and their course by generation."""
+"""The figures of a run for the page: an axis for each measured figure, and their history by generation."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from gi.core.types import Scored
 
 
 def searched_axes(run: RunRecord, scored: Sequence[Evaluation]) -> Iterator[dict[str, Any]]:
-    """The figures of the search, the run's objectives first: one training each, on the rung of the point."""
+    """The axes of the search's figures, the run's objectives first; each value is from one training."""
     objectives = [o.key for o in run.objectives]
     measured = {key for e in scored for key in _values(e)}
     for key in [*objectives, *(key for key in OBJECTIVES if key in measured and key not in objectives)]:
@@ -20,7 +20,7 @@ def searched_axes(run: RunRecord, scored: Sequence[Evaluation]) -> Iterator[dict
 
 
 def final_axes(archive: Archive, run: RunRecord, scored: Sequence[Evaluation]) -> Iterator[dict[str, Any]]:
-    """The errors of the final trainings, on either split, at the longest training of each individual that has any."""
+    """The axes of mean errors of final trainings, on both splits, at each individual's longest training."""
     finals: dict[str, list[tuple[float | None, float | None]]] = {}
     for retraining in archive.outcomes.retrainings():
         finals.setdefault(retraining.individual, []).append((retraining.validation_error, retraining.test_error))
@@ -53,7 +53,7 @@ def _axis(objective: Objective, key: str, title: str, values: list[float | None]
 
 def history(run: RunRecord, generations: Sequence[Generation], scored: Sequence[Evaluation]) -> dict[str, Any]:
     """Hypervolume and the front's best of each objective by closed generation, over the run's CPU seconds."""
-    values = {(e.individual, e.images): _values(e) for e in reversed(scored)}  # of several seeds the first one stays
+    values = {(e.individual, e.images): _values(e) for e in reversed(scored)}  # with several seeds the first one stays
     best = {o.key: [_best(o.key, g.front, g.images, values) for g in generations] for o in run.objectives}
     return {
         "number": [g.number for g in generations],
@@ -72,7 +72,7 @@ def _best(
 
 
 def number_text(count: int, noun: str) -> str:
-    """A number and what it counts: 1 seed, 3 seeds."""
+    """A count with its noun: 1 seed, 3 seeds."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
@@ -81,5 +81,5 @@ def _values(evaluation: Evaluation) -> Mapping[str, float]:
 
 
 def _rounded(value: float | None) -> float | None:
-    """Five digits: 20,000 points are to stay small."""
+    """The value with five digits, to keep 20,000 points small."""
     return None if value is None else float(f"{value:.5g}")

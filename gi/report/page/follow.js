@@ -1,4 +1,4 @@
-// While the run goes on: asks the server that this page came from what has changed, and shows it where it stands.
+// Polls the server of this page for changes of a running search, and updates the page.
 
 const EVERY_MS = 3000;
 
@@ -15,10 +15,10 @@ async function follow() {
     await new Promise((done) => setTimeout(done, EVERY_MS));
     if (document.hidden) continue;
     try {
-      const told = await changed(version);
-      if (told) {
-        version = told.version;
-        load(told);
+      const received = await changed(version);
+      if (received) {
+        version = received.version;
+        load(received);
         show();
         at("followed").textContent = `Followed: as of ${new Date().toLocaleTimeString()}.`;
       } else if (at("followed").dataset.lost) at("followed").textContent = "Followed: nothing new.";

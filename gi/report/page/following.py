@@ -1,9 +1,8 @@
-"""Serves the page of a run that goes on, to the user's own browser.
+"""Serves the page of a running search to the user's own browser.
 
-Whatever runs on this machine, and every page open in a browser on it, can send a request to a port on 127.0.0.1. So the
-path holds a token that only who reads the terminal knows; the Host header must be this server's, or a foreign name that
-was pointed at 127.0.0.1 could read the page; and what another page has the browser ask is refused. The run is only
-read.
+Every process on this machine, and every page open in a browser on it, can send a request to a port on 127.0.0.1. So the
+path holds a token that only the terminal shows; the Host header must be this server's, or a foreign name that resolves
+to 127.0.0.1 could read the page; and requests that another page makes are refused. The run is only read.
 """
 
 import hmac
@@ -28,20 +27,20 @@ from gi.report.page.writing import page_text
 
 ADDRESS = "127.0.0.1"
 _EVERY_S = 2.0
-_SHARE = 0.1  # of one core at most goes into reading a large run again and again: the search needs it more
+_SHARE = 0.1  # of one core at most is used to read a large run repeatedly: the search needs it more
 _IDLE_S = 30.0  # a browser opens connections that it may never use
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The run's content as it was last read; a browser that has this `version` is sent a later one alone."""
+    """The run's content when it was last read; a browser that has this `version` is sent only a later one."""
 
     version: int
     content: dict[str, Any]
 
 
 class Followed:
-    """A run that is read again whenever its files change. One thread refreshes, any may look at what was read."""
+    """A run that is read again when its files change. One thread calls `refresh`, any may use `reading`."""
 
     def __init__(self, folder: Path) -> None:
         """Reads the run. Raises `ArchiveError` where there is none."""
@@ -50,13 +49,13 @@ class Followed:
         self.reading = self._read(1)
 
     def refresh(self) -> None:
-        """Reads the run again if its files changed and the last time is long enough ago for what it took."""
+        """Reads the run again if its files changed and enough time passed since the last reading."""
         files = self._state()
         if files == self._files or time.monotonic() < self._due_s:
             return
         try:
             self.reading, self._files, self.lost = self._read(self.reading.version + 1), files, ""
-        except GiError as error:  # of this moment: what was read stays
+        except GiError as error:  # may be temporary: the last reading stays
             self.lost = str(error)
 
     def _read(self, version: int) -> Reading:
@@ -68,7 +67,7 @@ class Followed:
         return Reading(version, content)
 
     def _state(self) -> list[tuple[int, int]]:
-        """Time and size of the run file and of its log: one of them changes with every write."""
+        """Time and size of the run file and of its write-ahead log: one of them changes with every write."""
         path = run_file(self._folder)
         files = (path, path.with_name(f"{path.name}-wal"))
         return [(stat.st_mtime_ns, stat.st_size) for stat in (file.stat() for file in files if file.exists())]
@@ -97,7 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
         followed = self.server.followed
         if refused:
             self._answer(HTTPStatus.FORBIDDEN, "text/plain", refused)
-        # In constant time: one that ends at the first wrong character tells how much of a guess is right.
+        # In constant time: a comparison that ends at the first wrong character reveals how much of a guess is right.
         elif not hmac.compare_digest(token.encode(), self.server.token.encode()) or name not in ([""], ["content"]):
             self._answer(HTTPStatus.NOT_FOUND, "text/plain", "no such page: take the address that gi printed.")
         elif name == [""]:
@@ -112,7 +111,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _refusal(self) -> str:
         """The reason to refuse a request that neither this page nor its user sent; "" to answer it."""
         own = [f"{name}:{self.server.server_port}" for name in (ADDRESS, "localhost")]
-        # All lines of the header: of two, another reader may take the other one.
+        # All Host lines: of two, a proxy may take the other one.
         if self.headers.get_all("Host", []) not in [[host] for host in own]:
             return "this address is not this server's: take the one that gi printed."
         if self.headers.get_all("Origin", []) not in [[], *([f"http://{host}"] for host in own)]:
@@ -141,12 +140,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """The terminal shows the address, and no line for each request."""
+        """Logs no requests: the terminal shows the address alone."""
 
 
 @contextmanager
 def served(followed: Followed, port: int = 0) -> Iterator[str]:
-    """The address under which the page is served while the context lasts; port 0 is any that is free.
+    """Serves the page while the context lasts, and yields its address; port 0 takes any free one.
 
     Raises `ConfigError` for a port that is taken.
     """
@@ -167,12 +166,12 @@ def served(followed: Followed, port: int = 0) -> Iterator[str]:
 
 
 def follow(folder: Path, port: int, tell: Callable[[str], None]) -> None:
-    """Serves the page of the run in `folder` until Ctrl-C; `tell` gets its address.
+    """Serves the page of the run in `folder` until Ctrl-C; `tell` is called with its address.
 
     Raises `ArchiveError` where there is no run, `ConfigError` where Plotly is missing or the port is taken.
     """
     followed = Followed(folder)
-    page_text(followed.reading.content)  # says at once what is missing
+    page_text(followed.reading.content)  # raises at once where Plotly is missing
     with served(followed, port) as url:
         tell(url)
         try:

@@ -1,4 +1,4 @@
-// How an individual learned, and what its network gets wrong: of final trainings, which the run looks at closely.
+// The learning curves of an individual and its confusions and mistakes, from final trainings, which alone record them.
 
 const READABLE = 20; // classes: beyond, a table of all pairs is too wide to read
 
@@ -7,23 +7,23 @@ function className(number) {
 }
 
 function showLearning(individual) {
-  const told = content.diagnoses[individual];
+  const diagnosis = content.diagnoses[individual];
   const none = Object.keys(content.diagnoses).length
     ? "Only what a final training gave is kept in detail; this one has none."
     : "This run keeps no details of final trainings: it has not come to them, or an earlier gi made it.";
-  at("learning-note").textContent = told ? `Of the first final training, ${told.images.toLocaleString("en")} training samples presented, whose weights gi export writes: ` +
+  at("learning-note").textContent = diagnosis ? `Of the first final training, ${diagnosis.images.toLocaleString("en")} training samples presented, whose weights gi export writes: ` +
     "what its network answers for the validation samples." : none;
-  for (const part of ["confusion-part", "mistakes-part", "loss-plot"]) at(part).hidden = !told;
-  if (told) {
-    showConfusion(told.confusion);
-    showMistakes(told.mistakes);
+  for (const part of ["confusion-part", "mistakes-part", "loss-plot"]) at(part).hidden = !diagnosis;
+  if (diagnosis) {
+    showConfusion(diagnosis.confusion);
+    showMistakes(diagnosis.mistakes);
   }
   drawLearning(individual);
 }
 
 function drawLearning(individual) {
   if (!at("error-plot").closest("details").open) return; // a hidden plot has no width
-  const error = axes.find((axis) => axis.key === "error"), told = content.diagnoses[individual];
+  const error = axes.find((axis) => axis.key === "error"), diagnosis = content.diagnoses[individual];
   const over = { ...axisLayout("training samples presented", { figure: "count" }), rangemode: "tozero" };
   if (error) {
     const own = points.individual.flatMap((owner, p) => (owner === individual && error.values[p] !== null ? [p] : []));
@@ -32,10 +32,10 @@ function drawLearning(individual) {
       hovertemplate: "%{text}<extra></extra>", marker: { size: 9 }, line: { color: colour("--link"), dash: "dot" } }],
     over, { ...axisLayout(["each rung's own training:", error.title], { ...error, log: false }), rangemode: "tozero" });
   }
-  if (told) {
-    draw("loss-plot", told.curves.map((curve, n) => ({ type: "scatter", mode: "lines", name: `training ${n + 1}`, x: curve.map(([images]) => images), y: curve.map(([, loss]) => loss),
+  if (diagnosis) {
+    draw("loss-plot", diagnosis.curves.map((curve, n) => ({ type: "scatter", mode: "lines", name: `training ${n + 1}`, x: curve.map(([images]) => images), y: curve.map(([, loss]) => loss),
       line: { color: [colour("--accent"), colour("--link"), colour("--muted")][n % 3], dash: ["solid", "dash", "dot"][n % 3] }, hovertemplate: "%{x:.3~s} samples: %{y:.3~g}<extra></extra>" })),
-    over, axisLayout(["final trainings: training loss", `(its own loss function, ${told.curves.length} ${told.curves.length === 1 ? "seed" : "seeds"})`], { log: true, narrow: true }), LEGEND);
+    over, axisLayout(["final trainings: training loss", `(its own loss function, ${diagnosis.curves.length} ${diagnosis.curves.length === 1 ? "seed" : "seeds"})`], { log: true, narrow: true }), LEGEND);
   }
 }
 
@@ -62,9 +62,9 @@ function showConfusion(cells) {
 function showMistakes(mistakes) {
   at("mistakes").replaceChildren(...mistakes.map(([sample, label, answer, share]) => {
     const picture = content.pictures[sample];
-    const told = `${className(label)} taken for ${className(answer)}`;
+    const caption = `${className(label)} taken for ${className(answer)}`;
     return make("li", {}, picture ? make("img", { src: `data:image/png;base64,${picture}`, alt: `validation sample ${sample}`, width: 84, height: 84 }) : make("span", { class: "lacking" }, "no picture kept"),
-      make("div", {}, told), make("div", { class: "note" }, `${className(label)} by ${(100 * share).toPrecision(2)}%, sample ${sample}`));
+      make("div", {}, caption), make("div", { class: "note" }, `${className(label)} by ${(100 * share).toPrecision(2)}%, sample ${sample}`));
   }));
   if (!mistakes.length) at("mistakes").replaceChildren(make("li", {}, "None."));
 }

@@ -1,4 +1,4 @@
-"""How the final trainings of individuals went, and what their networks get wrong, as the page shows it."""
+"""Loss curves of final trainings and the misclassifications of their networks, for the page."""
 
 import base64
 from collections.abc import Collection, Mapping
@@ -11,21 +11,21 @@ _MOST_MISTAKES = 12  # of one individual, worst first
 
 
 def diagnoses(archive: Archive, shown: Collection[str], place: Mapping[str, int]) -> dict[int, dict[str, Any]]:
-    """Of each of `shown` (ids) the loss curves of all its final trainings, and what the first one's network gets wrong.
+    """For each of `shown` (ids) the loss curves of its final trainings, and the first one's confusion and mistakes.
 
-    The first is the one whose weights the run keeps.
+    The run keeps the weights of the first.
     """
-    told: dict[int, dict[str, Any]] = {}
+    diagnosed: dict[int, dict[str, Any]] = {}
     for id_, _, images, diagnosis in archive.outcomes.diagnoses():
         if id_ in shown:
             first = {"images": images, "confusion": diagnosis.confusion, "mistakes": _mistakes(diagnosis), "curves": []}
-            told.setdefault(place[id_], first)["curves"].append(diagnosis.losses)
-    return told
+            diagnosed.setdefault(place[id_], first)["curves"].append(diagnosis.losses)
+    return diagnosed
 
 
-def pictures(archive: Archive, told: Mapping[int, Mapping[str, Any]]) -> dict[int, str]:
-    """The pictures (PNG, base64) of the samples that the mistakes of `told` are, as far as the run keeps them."""
-    wrong = {mistake[0] for one in told.values() for mistake in one["mistakes"]}
+def pictures(archive: Archive, diagnosed: Mapping[int, Mapping[str, Any]]) -> dict[int, str]:
+    """The pictures (PNG, base64) of the misclassified samples of `diagnosed`, as far as the run keeps them."""
+    wrong = {mistake[0] for one in diagnosed.values() for mistake in one["mistakes"]}
     kept = archive.outcomes.pictures()
     return {sample: base64.b64encode(kept[sample]).decode() for sample in sorted(wrong & kept.keys())}
 

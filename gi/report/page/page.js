@@ -1,4 +1,4 @@
-// The page as a whole: what stands on it from the start, and what its controls do.
+// The page as a whole: its initial content and the handlers of its controls.
 
 function listen(id) {
   const plot = at(id);

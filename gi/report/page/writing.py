@@ -1,4 +1,4 @@
-"""Writes the page: the template with the run's content, its style, its program and Plotly within.
+"""Writes the page: the template with the run's content, style, scripts and Plotly inlined.
 
 All foreign text is in one JSON document, which the page's program inserts as text. The page's Content-Security-Policy
 allows only the two scripts whose digests it names, and no request (a followed page may ask its own server). It has
@@ -37,8 +37,8 @@ def write_page(archive: Archive, path: Path, *, force: bool = False) -> None:
 
 
 def page_text(content: Mapping[str, Any], *, followed: bool = False) -> str:
-    """The page with this content as HTML; a `followed` one asks the server that it came from for what has changed."""
-    # One script in which the parts see each other's functions: a page from a file may load no modules.
+    """The page with this content as HTML; a `followed` one polls its server for changes."""
+    # One script, so that the parts see each other's functions: a page from a file may load no modules.
     names = (*_PROGRAM, _FOLLOWING) if followed else _PROGRAM
     plotly, program = _plotly(), "\n".join(map(_part, names))
     parts = {
@@ -50,7 +50,7 @@ def page_text(content: Mapping[str, Any], *, followed: bool = False) -> str:
         "plotly": plotly,
         "program": program,
     }
-    # In one pass: what was put in is not looked through again.
+    # In one pass: inserted text is not searched for placeholders.
     return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _part("page.html"))
 
 
@@ -67,5 +67,5 @@ def _part(name: str) -> str:
 
 
 def _digest(script: str) -> str:
-    """A script by its digest, as Content-Security-Policy names it."""
+    """The digest of a script in the form of Content-Security-Policy."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
