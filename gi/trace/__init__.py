@@ -1,1 +1,1 @@
-"""A program run on meta tensors in a worker: what every call received, what does not fit, what it computes."""
+"""Runs a program on meta tensors in a worker: records every call, finds misfits, identifies what it computes."""

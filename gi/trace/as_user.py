@@ -1,8 +1,8 @@
-"""A file built and run as its user would: from a real file, with plain torch and its own defaults. Worker only.
+"""Builds and runs a file as a user would: from a real file, with plain torch and default arguments. Worker only.
 
-What gi prints was checked on meta tensors, with torch's compilers left out and the arguments of a call that stands
-nowhere in the text. So the printed text is run once more before it is given: the module is imported anew, its network
-built, and a batch of two images taken through it.
+The text that gi prints was checked on meta tensors, without torch's compilers, and with arguments that may not be in
+the text. So it is run once more before it is returned: the module is imported, its network built, and a batch of two
+images passed through it.
 """
 
 import contextlib
@@ -21,17 +21,17 @@ from gi.trace.program.candidate import CandidateError, blame
 
 # One image alone can pass where a batch does not: `x.view(-1)` gives the classes of one image.
 _IMAGES = 2
-# The module needs a name that pickling and dataclasses find it by again.
+# Pickling and dataclasses look the module up by this name.
 _MODULE = "model_of_user"
 _NO_MEMORY = re.compile(r"can't allocate memory|MemoryError|not enough memory")
 
 
 def handle(content: str, entries: list[str], input_shape: list[int]) -> list[str]:
-    """The error of building and running each entry, "" where it works or needs more memory than there is here."""
+    """The error of building and running each entry; "" where it works or needs more memory than the worker has."""
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         path = Path(folder, f"{_MODULE}.py")
         path.write_text(content, "utf-8")
-        # A compiler would take half a minute to show nothing that a run without it does not.
+        # Compiling would take half a minute and find no error that a run without it misses.
         with torch.compiler.set_stance("force_eager"):
             return [_error_of(path, entry, input_shape) for entry in entries]
 
@@ -49,7 +49,7 @@ def _error_of(path: Path, entry: str, input_shape: list[int]) -> str:
             with torch.no_grad():
                 output = net(torch.zeros(_IMAGES, *input_shape))
     except CandidateError as error:
-        # A network that is too large for the worker is no fault of its text.
+        # A network that is too large for the worker is no error in its text.
         return "" if _NO_MEMORY.search(error.detail) else error.detail
     shape = tuple(getattr(output, "shape", ()))
     return "" if shape[:1] == (_IMAGES,) and len(shape) == 2 else f"a batch of {_IMAGES} images gives {shape}"

@@ -1,4 +1,4 @@
-"""The check worker as the driver sees it: a text goes in, a `Trace` or a `Stopped` comes out in milliseconds."""
+"""The driver's side of the check worker: sends a text, gets a `Trace` or a `Stopped` within milliseconds."""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -20,10 +20,9 @@ class CheckWorker:
     """Runs programs on meta tensors in a confined process; the driver never imports them, nor torch.
 
     `entry` is an expression over the program's names that builds the network: "Net", "ResNet18", "VGG('VGG11')".
-    A program that crashes or does not end costs one process and is answered with `Stopped`, and so is one that the
-    `gate` refuses, which is not run at all. So does one that passes by the user's word alone: what it may leave behind
-    in its process would meet the programs after it. `with_recipe` says that a program must have a recipe that works.
-    Use as a context manager.
+    A program that crashes or does not end costs one process and gives `Stopped`; so does one that the `gate` refuses,
+    without being run. After a program that only the user's trust lets pass, the process ends, since state that it left
+    there could affect later programs. `with_recipe` requires a recipe that works. Use as a context manager.
     """
 
     def __init__(
@@ -43,15 +42,15 @@ class CheckWorker:
         self._blocks: dict[tuple[str, str], Mapping[str, Any]] = {}
 
     def __call__(self, text: str, task: Task, *, entry: str | None = None) -> Answer:
-        """What a run of the network that `entry` builds (`self.entry`) and of the recipe on meta tensors shows."""
+        """Runs the network of `entry` (default `self.entry`) and the recipe on meta tensors; answers are cached."""
         entry = self.entry if entry is None else entry
         key = (text, task, entry)
         if key not in self._answers:
             answer = self._checked(text, task, entry)
-            # A crash and a timeout may be this moment's: asked again later, the text may pass.
+            # A crash or a timeout may be temporary, so it is not cached.
             if isinstance(answer, Stopped) and answer.stage == "worker":
-                return answer  # of this moment, perhaps
-            # All at once, for simplicity: the texts that are still in use come back with their next check.
+                return answer
+            # All at once, for simplicity: texts that are still in use are added by their next check.
             if len(self._answers) >= _MAX_REMEMBERED:
                 self._answers.clear()
             self._answers[key] = answer
@@ -60,15 +59,15 @@ class CheckWorker:
     def _checked(self, text: str, task: Task, entry: str) -> Answer:
         refusal = self.gate.refusal(text, entry)
         if refusal is not None:
-            return Stopped(*stage_and_reason(refusal), refusal.line, refusal.told)
+            return Stopped(*stage_and_reason(refusal), refusal.line, refusal.description)
         try:
             return self._traced(text, task, entry)
-        # A second go would cost as long again; a crash costs milliseconds.
+        # A timeout is not repeated, since that would cost as long again; a crash costs milliseconds.
         except WorkerTimeout as error:
             return Stopped("worker", "timeout", 0, str(error))
         except WorkerDied:
             return self._traced_again(text, task, entry)
-        except WorkerError as error:  # what gi itself did not foresee costs this program, not the run
+        except WorkerError as error:  # an unforeseen error of the tracer costs this program, not the run
             return Stopped("forward", "cannot be followed", 0, str(error).partition(" failed: ")[2] or str(error))
 
     def _traced(self, text: str, task: Task, entry: str) -> Answer:
@@ -76,7 +75,7 @@ class CheckWorker:
         return answer_from_json(self._run_of(text, entry, "trace", *arguments))
 
     def _traced_again(self, text: str, task: Task, entry: str) -> Answer:
-        """A second go in a fresh process: whoever killed the first may not have been the program."""
+        """Tries again in a fresh process: the first may have been killed from outside."""
         try:
             return self._traced(text, task, entry)
         except (WorkerTimeout, WorkerDied) as error:
@@ -94,7 +93,7 @@ class CheckWorker:
         return self._counterparts.get(symbol)
 
     def block(self, source: str, name: str, calls: Sequence[object]) -> Mapping[str, Any]:
-        """What the module class `name` of a text is as a block, or {"reason", "detail"}; each is tried once."""
+        """The properties of the class `name` of a text as a block, or {"reason", "detail"}; each is tried once."""
         refusal = self.gate.refusal(source, name)
         if refusal is not None:
             return refused_class(refusal)
@@ -110,7 +109,7 @@ class CheckWorker:
         return dict(self._call("counterparts"))
 
     def _run_of(self, text: str, entry: str, verb: str, *args: Any) -> Any:
-        """What a call says that runs a program."""
+        """The answer of a call that runs a program; the process ends after a program that needed trust."""
         return self._call(verb, *args, ends=not self.gate.vouches(text, entry))
 
     def _call(self, verb: str, *args: Any, ends: bool = False) -> Any:

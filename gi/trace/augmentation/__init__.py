@@ -1,1 +1,1 @@
-"""What a recipe's augmentation does to a batch of images."""
+"""Applies a recipe's augmentation to a batch of images."""

@@ -1,4 +1,4 @@
-"""Batched forms of the transforms that change pixels where they are: colours, blur, erased patches."""
+"""Batched forms of the transforms that change pixel values: colours, blur, erased patches."""
 
 import math
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from torch.nn.functional import conv2d, pad
 from gi.trace.augmentation.draws import as_uniform, next_words, skip_words
 from gi.trace.augmentation.moved import is_v2
 
-_ERASING_TRIES = 10  # after which torchvision leaves an image as it is
+_ERASING_TRIES = 10  # after which torchvision leaves an image unchanged
 
 
 def jitter(part: Any, images: Tensor) -> Tensor:
@@ -27,9 +27,9 @@ def jitter(part: Any, images: Tensor) -> Tensor:
         for kind in asked:
             chosen = (order[:, turn] == kind).nonzero().flatten()
             if len(chosen):
-                # Each image adjusts in an order of its own, so the images that have one kind next are taken together.
+                # Each image has its own order, so the images with the same kind next are adjusted together.
                 images[chosen] = _ADJUSTMENTS[kind](images[chosen], strength[chosen, kind])
-    # One adjustment needs no order, and torchvision draws one all the same: `_orders` has skipped it.
+    # One adjustment needs no order, but torchvision draws one: `_orders` has skipped it.
     return _ADJUSTMENTS[asked[0]](images, strength[:, asked[0]]) if len(asked) == 1 else images
 
 
@@ -78,7 +78,7 @@ _ADJUSTMENTS: tuple[Callable[[Tensor, Tensor], Tensor], ...] = (
 
 
 def blur(part: Any, images: Tensor) -> Tensor:
-    """`GaussianBlur`: each image has a kernel of its own, and all are convolved at once as so many groups."""
+    """`GaussianBlur`: each image has its own kernel, and all are convolved at once as groups."""
     n, channels = images.shape[:2]
     if not images.is_floating_point() or images.device.type != "cpu":
         return torch.stack([part(image) for image in images])
@@ -97,13 +97,13 @@ def _bell(size: int, sigmas: Tensor) -> Tensor:
 
 
 def erasing(part: Any, images: Tensor) -> Tensor:
-    """`RandomErasing`: up to ten draws of a patch's area and form, then one of its place."""
+    """`RandomErasing`: up to ten draws of a patch's area and aspect ratio, then one of its position."""
     if isinstance(part.value, str) or part.value is None:
         return _erased_with_noise(part, images)
     n, channels, height, width = images.shape
     value = part.value if isinstance(part.value, (list, tuple)) else [part.value]
     if len(value) not in (1, channels):
-        part(images[0])  # raises, and says why
+        part(images[0])  # raises torchvision's own error
     patches = torch.tensor(_patches(part, n, height, width)).to(images.device)
     top, left, rows, columns = patches.T[:, :, None, None, None]
     y, x = (torch.arange(size, device=images.device) for size in (height, width))
@@ -112,8 +112,8 @@ def erasing(part: Any, images: Tensor) -> Tensor:
 
 
 def _patches(part: Any, n: int, height: int, width: int) -> list[tuple[int, int, int, int]]:
-    """Top, left, height and width of each image's patch; 0 for all where there is none."""
-    # At most so many words: how many are used shows only afterwards.
+    """Top, left, height and width of each image's patch; all 0 where there is none."""
+    # The most words that may be needed; the number used is known only afterwards.
     words = next_words(n * (3 + 2 * _ERASING_TRIES))
     low, high = torch.log(torch.tensor(part.ratio)).tolist()
     chances, areas = as_uniform(words).tolist(), as_uniform(words, *map(float, part.scale)).tolist()
@@ -135,7 +135,7 @@ def _patches(part: Any, n: int, height: int, width: int) -> list[tuple[int, int,
 
 
 def _erased_with_noise(part: Any, images: Tensor) -> Tensor:
-    """Image by image: noise is drawn between the patch's form and its place."""
+    """Erases image by image: the noise is drawn between the patch's size and its position."""
     images = images.clone()
     for image in images:
         if torch.rand(1) < part.p:

@@ -12,12 +12,12 @@ from gi.trace.augmentation.draws import as_uniform, next_words, skip_words
 
 
 def chosen_images(part: Any, images: Tensor) -> Tensor:
-    """(n,) bool: which of the images a transform with a probability is for. One call draws what n would."""
+    """(n,) bool: the images that a transform with a probability applies to. One call draws the same as n would."""
     return torch.rand(len(images)).lt(part.p).to(images.device)
 
 
 def flipped(axis: int) -> Callable[[Any, Tensor], Tensor]:
-    """The form of a flip along an axis."""
+    """The batched form of a flip along an axis."""
     return lambda part, images: torch.where(chosen_images(part, images)[:, None, None, None], images.flip(axis), images)
 
 
@@ -46,7 +46,7 @@ def _is_nearest(part: Any) -> bool:
 
 
 def _shifted(part: Any, images: Tensor, right: Tensor, down: Tensor) -> Tensor:
-    """Images moved by whole pixels, as windows of a padded batch: quicker than a grid of places, equal to it."""
+    """Images moved by whole pixels, as windows of a padded batch: the same as `grid_sample`, and faster."""
     n, channels, height, width = images.shape
     x, y = int(right.abs().max()), int(down.abs().max())
     padded = _colour(part, images).expand(n, channels, height + 2 * y, width + 2 * x).clone()
@@ -57,14 +57,14 @@ def _shifted(part: Any, images: Tensor, right: Tensor, down: Tensor) -> Tensor:
 
 
 def _colour(part: Any, images: Tensor) -> Tensor:
-    """(1, c or 1, 1, 1): what a transform fills in."""
+    """(1, c or 1, 1, 1): a transform's fill colour."""
     return torch.tensor(part.fill or 0, dtype=images.dtype, device=images.device).view(1, -1, 1, 1)
 
 
 def rotation(part: Any, images: Tensor) -> Tensor:
     """`RandomRotation`."""
     if part.expand:
-        # Images that grow by different angles are of different sizes: no batch.
+        # Images expanded for different angles have different sizes and form no batch.
         return torch.stack([part(image) for image in images])
     (angle,) = _uniform(len(images), [part.degrees])
     none = _zeros(len(images))
@@ -77,8 +77,8 @@ def _zeros(n: int) -> Tensor:
 
 
 def _uniform(n: int, limits: list[Any]) -> Iterator[Tensor]:
-    """For each pair of limits a column of n draws, drawn image by image."""
-    # All numbers of one image, then those of the next, as drawn one image after the other.
+    """For each pair of limits (n,) draws."""
+    # All numbers of one image, then those of the next, in the order of image-by-image draws.
     draws = torch.rand(n, len(limits))
     for column, (low, high) in zip(draws.T, limits, strict=True):
         yield (column * (high - low) + low).double()
@@ -107,30 +107,30 @@ def _inverse(
 
 @lru_cache(maxsize=8)
 def _pixel_places(height: int, width: int, first: float | None = None) -> Tensor:
-    """(h * w, 3): x, y and 1 of every pixel, from the centre, or with the first pixel at `first`."""
+    """(h * w, 3): x, y and 1 of every pixel, relative to the centre, or with the first pixel at `first`."""
     starts = [(1 - size) / 2 if first is None else first for size in (height, width)]
     ys, xs = (torch.arange(size) + start for size, start in zip((height, width), starts, strict=True))
     return torch.stack([xs.repeat(height), ys.repeat_interleave(width), torch.ones(height * width)]).T.contiguous()
 
 
 def _grid(images: Tensor, matrices: Tensor) -> Tensor:
-    """(n, h, w, 2): where each pixel is fetched from, as `grid_sample` takes it."""
+    """(n, h, w, 2): the source position of each pixel, as `grid_sample` takes it."""
     n, _, height, width = images.shape
     sizes = torch.tensor([0.5 * width, 0.5 * height])
-    # `grid_sample` counts from -1 to 1 over the image.
+    # The coordinates of `grid_sample` go from -1 to 1 over the image.
     return (_pixel_places(height, width) @ (matrices.float().transpose(1, 2) / sizes)).view(n, height, width, 2)
 
 
 def _resampled(part: Any, images: Tensor, grid: Tensor) -> Tensor:
-    """The images with pixels fetched from where the grid says, and the fill where that is outside."""
+    """The images with pixels from the grid's positions, and the fill colour for positions outside."""
     if not images.is_floating_point():
         return _resampled(part, images.float(), grid).round().to(images.dtype)
     mode, fill = getattr(part.interpolation, "value", part.interpolation), part.fill or 0
     is_black = not any(fill) if isinstance(fill, (tuple, list)) else not fill
-    if is_black and mode == "nearest":  # what is outside is 0 already
+    if is_black and mode == "nearest":  # pixels from outside are 0 already
         return grid_sample(images, grid.to(images.device), mode, "zeros", align_corners=False)
     channels = images.shape[1]
-    # A channel of ones moves along: where it is gone, the pixel came from outside.
+    # A channel of ones is moved, too: where it is 0, the pixel came from outside.
     padded = torch.cat([images, torch.ones_like(images[:, :1])], dim=1)
     moved = grid_sample(padded, grid.to(images.device), mode, "zeros", align_corners=False)
     pixels, inside = moved[:, :channels], moved[:, channels:]
@@ -139,7 +139,7 @@ def _resampled(part: Any, images: Tensor, grid: Tensor) -> Tensor:
 
 
 def perspective(part: Any, images: Tensor) -> Tensor:
-    """`RandomPerspective`: each corner moves inwards by whole pixels, on eight draws where the image is chosen."""
+    """`RandomPerspective`: each corner moves inwards by whole pixels, by eight draws for a chosen image."""
     height, width = images.shape[2:]
     reach = [int(part.distortion_scale * (side // 2)) + 1 for side in (width, height)]
     words, at = next_words(9 * len(images)), 0
@@ -161,14 +161,14 @@ def perspective(part: Any, images: Tensor) -> Tensor:
 
 
 def _seen(part: Any, images: Tensor, moves: Tensor, reach: list[int]) -> Tensor:
-    """The images as a perspective shows them; `moves` (n, 8) are the draws for x and y of each corner, clockwise."""
+    """The images in perspective; `moves` (n, 8) are the draws for x and y of each corner, clockwise."""
     n, _, height, width = images.shape
     far = [width - reach[0], height - reach[1]]
     starts = torch.tensor([[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]], dtype=torch.float64)
     x, y = (moves.view(n, 4, 2) + (starts > 0) * torch.tensor(far)).unbind(-1)
     one, none = torch.ones_like(x), torch.zeros_like(x)
     u, v = (column.expand(n, 4) for column in starts.T)
-    # Two equations for each corner, in torchvision's order, whose unknowns are the map's eight coefficients.
+    # Two equations for each corner, in torchvision's order; the unknowns are the map's eight coefficients.
     rows_x = torch.stack([x, y, one, none, none, none, -u * x, -u * y], dim=-1)
     rows_y = torch.stack([none, none, none, x, y, one, -v * x, -v * y], dim=-1)
     rows = torch.stack([rows_x, rows_y], dim=2).view(n, 8, 8)
@@ -181,7 +181,7 @@ def _seen(part: Any, images: Tensor, moves: Tensor, reach: list[int]) -> Tensor:
 
 
 def crop(part: Any, images: Tensor) -> Tensor:
-    """`RandomCrop`, but for one that pads where needed: that goes image by image."""
+    """`RandomCrop`; image by image with `pad_if_needed`."""
     if part.pad_if_needed:
         return torch.stack([part(image) for image in images])
     if part.padding:
@@ -189,11 +189,11 @@ def crop(part: Any, images: Tensor) -> Tensor:
     n, _, height, width = images.shape
     rows, columns = (side - size + 1 for side, size in zip((height, width), part.size, strict=True))
     if min(rows, columns) < 1:
-        part(images[0])  # raises, and says why
+        part(images[0])  # raises torchvision's own error
     if rows == columns == 1:
         return images
     free = (rows, columns)
-    drawn = [axis for axis in (0, 1) if free[axis] > 1 or not is_v2(part)]  # v2 draws nothing along a side that fits
+    drawn = [axis for axis in (0, 1) if free[axis] > 1 or not is_v2(part)]  # v2 draws nothing for a side that fits
     starts = torch.zeros(n, 2, dtype=torch.long)
     words = next_words(n * len(drawn)).view(n, len(drawn))
     skip_words(words.numel())

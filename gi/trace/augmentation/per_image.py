@@ -1,8 +1,8 @@
-"""A recipe's augmentation applied to a batch: it sees pixels from 0 to 1, and every image has its own draw.
+"""Applies a recipe's augmentation to a batch of pixels from 0 to 1, with separate draws for every image.
 
-torchvision's transforms draw once for what they are given, so they are given one image after the other. A function
-of the program's own may take a batch or an image: a few trials show which. Images are normalised afterwards, by the
-data set's figures; what only brings pixels into a form or normalises them (`ToTensor`, `Normalize`) is passed over.
+torchvision's transforms draw once for each call, so they are called image by image. A function of the program may
+take a batch or an image: a few trials show which. Images are normalised afterwards, by the data set's mean and
+deviation; transforms that only convert or normalise pixels (`ToTensor`, `Normalize`) are skipped.
 Exported files hold the text of this module, which for that reason imports nothing of gi.
 """
 
@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 Step = Callable[[Tensor], Tensor]
 
-# What brings pixels into another form would undo what the loop has done already.
-FORM_TRANSFORMS = {  # images are tensors from 0 to 1 already, and normalised later, in evaluation too
+# Images are tensors from 0 to 1 already, and are normalised later, in evaluation too: these would do it twice.
+FORM_TRANSFORMS = {
     "ToTensor", "PILToTensor", "ToImage", "ToPureTensor", "ToPILImage", "ConvertImageDtype", "ToDtype", "Normalize",
 }  # fmt: skip
 BYTE_TRANSFORMS = {
@@ -34,13 +34,13 @@ STEP_CONTAINERS = {"Compose", "Sequential", "RandomApply"}
 
 
 def augmenter(augmentation: Any, shape: tuple[int, ...], batched: Mapping[type, Any] = {}) -> Step:
-    """The function from a batch (n, c, h, w) of pixels from 0 to 1 to what `augmentation` makes of it, float32.
+    """The function from a batch (n, c, h, w) of pixels from 0 to 1 to its augmented batch, float32.
 
-    `shape` is an image's (c, h, w), which must stay. `batched` may name, for a class of transforms, a quicker function
-    of (transform, batch) that gives the same. Raises `ValueError` where the augmentation gives something else than
-    images of this shape, and whatever it raises itself.
+    `shape` is an image's (c, h, w), which must not change. `batched` may map a transform class to a faster function of
+    (transform, batch) with the same result. Raises `ValueError` where the augmentation returns other than images of
+    this shape, and the augmentation's own exceptions.
     """
-    # A trial must not move the run's random numbers: the same seed gives the same training with and without it.
+    # A trial must not advance the run's generators: the same seed gives the same training with and without it.
     with own_draws(0):
         steps = list(planned_steps(augmentation, torch.rand(4, *shape), batched))
 
@@ -51,7 +51,7 @@ def augmenter(augmentation: Any, shape: tuple[int, ...], batched: Mapping[type, 
             raise ValueError(f"the augmentation gives images of {gives}, for images of {given}")
         return changed
 
-    # Once as in training, so that a wrong shape ends the check and not the first step.
+    # One call as in training, so that a wrong shape fails here and not in the first step.
     with own_draws(0):
         augment(torch.rand(4, *shape))
     return augment
@@ -63,18 +63,18 @@ def run_steps(steps: list[Step], images: Tensor) -> Tensor:
         images = step(images)
         if not isinstance(images, Tensor):
             raise ValueError(f"the augmentation gives a {type(images).__name__}, not a batch of images")
-        # The next transform may be one for floats: bytes are its own matter alone.
+        # Back to floats, since the next transform may need them.
         images = images.float() / 255 if images.dtype == torch.uint8 else images.float()
     return images
 
 
 def planned_steps(part: Any, sample: Tensor, batched: Mapping[type, Any]) -> Iterator[Step]:
-    """Give the steps of a transform, of a container of them or of a function, tried on the batch `sample`."""
+    """Yield the steps of a transform, of a container of transforms or of a function, tried on the batch `sample`."""
     name, known = type(part).__name__, type(part).__module__.startswith(("torchvision.transforms.", "torch.nn."))
     if known and name in STEP_CONTAINERS:
         inner: list[Step] = []
         for child in part if isinstance(part, nn.Sequential) else part.transforms:
-            # Each child is tried on what those before it give, as it will be called.
+            # Each child is tried on the output of those before it, as in training.
             steps = list(planned_steps(child, run_steps(inner, sample), batched))
             inner += steps
         yield from [lambda images: some_images(part.p, inner, images)] if name == "RandomApply" else inner
@@ -106,7 +106,7 @@ def some_images(p: float, steps: list[Step], images: Tensor) -> Tensor:
 
 
 def with_bytes(step: Step, part: Any) -> Step:
-    """Give a step bytes where its transform takes nothing else, or has a colour that is meant for them (`fill=128`)."""
+    """Pass a step bytes where its transform takes only bytes, or has a colour on their scale (`fill=128`)."""
     parts = [part, *getattr(part, "transforms", [])]
     colours = [getattr(p, name, 0) for p in parts for name in ("fill", "value", "threshold")]
     flat = [c for colour in colours for c in (colour if isinstance(colour, (list, tuple)) else [colour])]
@@ -121,8 +121,8 @@ def bytes_of(images: Tensor) -> Tensor:
 
 
 def own_step(function: Any, sample: Tensor) -> Step:
-    """A function of the program's own as a step: for a batch, or one that takes or draws for a single image."""
-    # Whole batches first: they are cheaper, and a function that takes both mostly means batches.
+    """A function of the program as a step: called on the batch, or on each image where it takes or draws for one."""
+    # Whole batches first: they are cheaper, and most functions that take both are meant for batches.
     ways: list[Step] = [function, lambda images: each_image(function, images)]
     if takes_one_image(function):
         ways = ways[1:]
@@ -140,8 +140,8 @@ def own_step(function: Any, sample: Tensor) -> Step:
             raise ValueError(
                 f"{getattr(function, '__name__', type(function).__name__)} gives no batch of as many images"
             )
-        # One that keeps the shape is preferred to one that merely runs: an image function may take a batch for an image
-        # of n rows.
+        # A way that keeps the shape is preferred to one that merely runs: an image function may accept a batch as an
+        # image of n rows.
         fitting = way if fitting is None or changed.shape == sample.shape else fitting
         if changed.shape == sample.shape:
             break
@@ -160,13 +160,13 @@ def takes_one_image(function: Any) -> bool:
 
 
 def draws_once(function: Any, sample: Tensor) -> bool:
-    """Whether a function draws the same for a batch of any size, so that all images would share the draw.
+    """Whether a function makes the same draws for a batch of any size, so that all images would share them.
 
-    One that mixes the images of a batch takes the batch all the same.
+    False for a function that mixes the images of a batch.
     """
-    import numpy  # here: whoever only looks at an exported network needs none
+    import numpy  # here, so that reading an exported network does not need it
 
-    # A function that draws with a probability may draw nothing in one trial: eight seeds show it.
+    # A function that draws with a probability may draw nothing in one trial, hence eight seeds.
     for seed in range(8):
         outcomes = []
         for batch in (sample[:2], sample[[0, 2]], sample):
@@ -176,7 +176,7 @@ def draws_once(function: Any, sample: Tensor) -> bool:
                 )
         with own_draws(seed):
             untouched = (torch.rand(()).item(), python_random.random(), numpy.random.rand())
-        # The first image depends on the others: a batch is mixed on purpose.
+        # The first image depends on the others: the function mixes the batch.
         if not torch.equal(outcomes[0][0], outcomes[1][0]):
             return False
         if outcomes[0][1:] == outcomes[2][1:] != untouched:
@@ -186,7 +186,7 @@ def draws_once(function: Any, sample: Tensor) -> bool:
 
 @contextlib.contextmanager
 def own_draws(seed: int) -> Iterator[None]:
-    """Seed all generators for a trial, and put them back afterwards."""
+    """Seed all generators for a trial, and restore their states afterwards."""
     import numpy
 
     states = torch.get_rng_state(), python_random.getstate(), numpy.random.get_state()

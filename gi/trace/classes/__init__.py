@@ -1,1 +1,1 @@
-"""Module classes of other files, tried on meta tensors: which of them work as blocks."""
+"""Tries module classes of other files on meta tensors, to find those that work as blocks."""

@@ -1,14 +1,14 @@
-"""What a parameter of a module class may be given: guesses from its name, annotation, default and real calls.
+"""Guesses of the arguments of a module class, from parameter names, annotations, defaults and real calls.
 
-A guess is an expression over `channels_in`, `channels_out` and `stride`, or a literal. The likely ones come first;
-`gi.trace.classes.trial` finds by trying which ones work together.
+A guess is an expression over `channels_in`, `channels_out` and `stride`, or a literal, the likely ones first;
+`gi.trace.classes.trial` finds which ones work together.
 
 Example: `def __init__(self, inplanes, planes, stride=1)` gives `inplanes` `channels_in`, `channels_out` ...,
 `planes` the guesses `channels_out`, `channels_out // 4`, ..., and `stride` the guess `stride`. The first of each are
-tried together, then assignments of ever higher total rank.
+tried together, then assignments in order of their total rank.
 
-What it cannot do: names decide, so a width called `foo` gets the guesses of any parameter; a parameter with a default
-that sets no width or stride is left to it; relations between parameters are found by trying alone.
+Limits: names decide, so a width called `foo` gets the guesses of any parameter; a parameter with a default that sets
+no width or stride keeps the default; relations between parameters are found only by trial.
 """
 
 import inspect
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 
 UNSET = ""
-"""The parameter is left to its default."""
+"""The parameter keeps its default."""
 
 _IN = re.compile(
     r"in_?(put)?_?(channels?|planes?|chs?|features?|feats?|dims?|c|filters?|chans?|size|nc|width|embed_dim)|inp|nin|"
@@ -38,7 +38,7 @@ _MIDDLE = re.compile(
     r"w_|channels_|internal|c3|ratio_dim|code|radix).*|.*(red|_dim|_planes|_channels|_chs|_features)"
 )
 _STRIDE = re.compile(r"strides?|downsample_stride|down_?stride")
-# Narrow ones first: an inner width is mostly that of a bottleneck.
+# Narrow ones first: most inner widths are those of a bottleneck.
 _WIDTHS = ("channels_in // 4", "channels_out // 4", "channels_in", "channels_out // 2", "channels_out", "16")
 _MODULE = "nn.Conv2d(channels_in, channels_in, 3, padding=1)"
 # The first pattern that matches decides.
@@ -83,7 +83,7 @@ _RULES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"patch_?\w*|block_size|output_size|stem_size|upscale_factor|levels?|dim_index", ("2", "1", "4")),
     (r"(idx|index|layer_id|layer_idx|block_idx|i|stage)", ("0", "1")),
 )
-# The first that stands in the annotation decides, so that `List[int]` comes before `int`.
+# The first that the annotation contains decides, so that `List[int]` comes before `int`.
 _BY_ANNOTATION = (
     ("List[int]", ("[4, 4]", "[0, 0]", "[1, 2]")),
     ("bool", ("False", "True")),
@@ -92,7 +92,7 @@ _BY_ANNOTATION = (
     ("str", ()),
     ("int", ("channels_in", "channels_out", "1", "2", "4", "3", "8")),
 )
-# Where neither name nor annotation tells anything: widths, then what layers most often take.
+# Without a guess from name or annotation: widths, then the most common arguments of layers.
 _ANY = ("channels_in", "channels_out", "1", "2", "nn.ReLU", "nn.BatchNorm2d", "None", "0.1", "3")
 
 
@@ -105,11 +105,11 @@ class Parameter:
 
 
 Call = tuple[Sequence[str | None], Mapping[str, str | None]]
-"""A real call's positional and named arguments, as literals; None for what is none."""
+"""A real call's positional and named arguments, as literals; None for one that is no literal."""
 
 
 def parameters(signature: inspect.Signature, calls: Sequence[Call], extra: Sequence[str] = ()) -> list[Parameter]:
-    """The parameters to find values for: those that must be given, those that set a width or the stride, and `extra`.
+    """The parameters to find values for: required ones, those that set a width or the stride, and `extra`.
 
     `extra` are names that the class only passes on, as `kernel_size` in `def __init__(self, **kwargs)`.
     """
@@ -126,7 +126,7 @@ def parameters(signature: inspect.Signature, calls: Sequence[Call], extra: Seque
 
 
 def _is_lone(parameter: inspect.Parameter, own: Sequence[inspect.Parameter]) -> bool:
-    """Whether no other parameter is called as if it set the width of the input."""
+    """Whether no other parameter has a name for the width of the input."""
     return not any(_IN.fullmatch(p.name) for p in own if p is not parameter)
 
 
@@ -135,7 +135,7 @@ def _parameter(parameter: inspect.Parameter, seen: Sequence[str], *, lone: bool)
     by_name = _by_name(name, lone=lone)
     if required:
         annotation = _by_annotation(str(parameter.annotation))
-        # A width that real calls give is one number of one network; the guess by name fits every place.
+        # A width in real calls is a number of one network; the guess by name fits every place.
         first = [*by_name, *seen] if by_name and "channels" in by_name[0] else [*seen, *by_name]
         first = [*annotation, *first] if annotation and annotation[0].startswith("[") else first
         if by_name == _WIDTHS and annotation[:1] != ("[4, 4]",):
@@ -145,11 +145,11 @@ def _parameter(parameter: inspect.Parameter, seen: Sequence[str], *, lone: bool)
         isinstance(parameter.default, int) and not isinstance(parameter.default, bool)
     )
     if by_name and number and (_IN.fullmatch(name) or _SAME.fullmatch(name) or (_OUT.fullmatch(name))):
-        # A default of None or of a whole number stands in for a width that the caller is to give.
+        # A default of None or an integer is a placeholder for a width that callers pass.
         return Parameter(name, _distinct([*by_name[:2], UNSET]))
     if _STRIDE.fullmatch(name):
         return Parameter(name, ("stride", UNSET))
-    # Whatever else has a default is left to it: each parameter more multiplies the trials.
+    # Other parameters keep their defaults: each additional parameter multiplies the trials.
     return None
 
 
@@ -175,7 +175,7 @@ def _by_annotation(annotation: str) -> tuple[str, ...]:
 
 
 def _seen(name: str, names: Sequence[str], calls: Sequence[Call]) -> list[str]:
-    """The literals that real calls give a parameter, the most common first."""
+    """The literals that real calls pass for a parameter, the three most common first."""
     values: list[str] = []
     for positional, named in calls:
         given = {**dict(zip(names, positional, strict=False)), **named}
@@ -191,14 +191,14 @@ def _distinct(guesses: Sequence[str]) -> tuple[str, ...]:
 
 
 def assignments(parameters: Sequence[Parameter], limit: int) -> Iterator[dict[str, str]]:
-    """Guesses for all parameters together: the first of each, the same width for many, then ever less likely ones."""
+    """Guesses for all parameters together: the first of each, one width for all inner ones, then less likely ones."""
     # One generator in both places, so that the first choice is not tried twice.
     ranked = _by_rank(parameters)
     return islice(chain(islice(ranked, 1), _alike(parameters), ranked), limit)
 
 
 def _alike(parameters: Sequence[Parameter]) -> Iterator[dict[str, str]]:
-    """The first guess of each, but one width for all of three or more parameters that set inner widths."""
+    """The first guess of each, but one common width where three or more parameters set inner widths."""
     inner = {p.name for p in parameters if p.guesses == _WIDTHS}
     # Blocks of the Inception kind have half a dozen inner widths, whose combinations would use up all trials.
     if len(inner) > 2:

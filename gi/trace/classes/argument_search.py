@@ -1,4 +1,4 @@
-"""Which arguments make a module class work: guesses for all its parameters, tried together, likely ones first."""
+"""Searches for arguments that make a module class work: guesses for all its parameters, likely ones first."""
 
 import contextlib
 import re
@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 from gi.trace.classes.argument_guesses import Call, assignments, parameters
 from gi.trace.classes.probe import SAME, WIDER, Candidate, FailedTrial, channels_of
 
-# A count and no time: what a class is must not depend on the machine.
+# A count and no time, so that the answer does not depend on the machine.
 MAX_TRIES = 100
-PATIENCE = 25  # more tries for a free width, once one was found that keeps the width
+PATIENCE = 25  # further tries for a free width, once arguments were found that keep or multiply it
 _MODULES_OF_A_TRY = 25  # a larger network counts as several tries
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """Arguments that work, for which kind of input, and whether the output's width is free, kept or a multiple."""
+    """Arguments that work, their kind of input, and whether the output's width is "free", "kept" or a "multiple"."""
 
     arguments: Mapping[str, str]
     kind: str
@@ -25,12 +25,12 @@ class Way:
 
 
 def working(candidate: Candidate, calls: Sequence[Call]) -> Way:
-    """The best way that was found; `calls` are the arguments of real calls.
+    """The best working arguments; `calls` are the arguments of real calls.
 
-    Raises `FailedTrial` with what came furthest.
+    Raises `FailedTrial`, that of the try that came furthest.
     """
     extra: list[str] = []
-    # Each round adds the names that the error asks for; what is passed through three constructors is not found.
+    # Each round adds the names that the error reports; names passed on through three constructors are not found.
     for _ in range(3):
         try:
             return _search(candidate, calls, extra)
@@ -43,7 +43,7 @@ def working(candidate: Candidate, calls: Sequence[Call]) -> Way:
 
 
 def _search(candidate: Candidate, calls: Sequence[Call], extra: Sequence[str]) -> Way:
-    """The first arguments that leave the width free, else those that keep it, else those that multiply it."""
+    """The first arguments that leave the width free, else that keep it, else that multiply it."""
     furthest, kept, left = FailedTrial(-1, "cannot be built"), dict[str, Way](), MAX_TRIES
     for arguments in assignments(parameters(candidate.signature(), calls, extra), MAX_TRIES):
         try:
@@ -64,7 +64,7 @@ def _search(candidate: Candidate, calls: Sequence[Call], extra: Sequence[str]) -
 
 
 def _works(candidate: Candidate, arguments: Mapping[str, str]) -> Way:
-    # The harder question first: a class whose width is free also works where both are equal.
+    # The free width first: such a class also works where both widths are equal.
     with contextlib.suppress(FailedTrial):
         kind, shape = candidate.any_kind(arguments, WIDER)
         if channels_of(shape, kind) == WIDER.channels_out:
@@ -73,7 +73,7 @@ def _works(candidate: Candidate, arguments: Mapping[str, str]) -> Way:
     factor = channels_of(shape, kind) / SAME.channels_in
     if factor == 1:
         return Way(arguments, kind, "kept")
-    # Twice the width must give twice as much: 32 channels may become 64 by a constant of the class.
+    # Twice the width must give twice the output: 32 channels may become 64 by a constant of the class.
     more = candidate.run(arguments, replace(SAME, channels_in=64, channels_out=64), kind)
     if channels_of(more, kind) != 64 * factor:
         raise FailedTrial(

@@ -1,4 +1,4 @@
-"""Trying module classes as the driver sees it: a module's text goes in, what the class is as a block comes out."""
+"""The driver's side of trying module classes: sends a module's text, gets the class's properties as a block."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,8 +14,8 @@ _TARGET = "gi.trace.classes.trial:handle"
 class TrialWorker:
     """Tries classes in a confined process; the driver never imports them, nor torch. Use as a context manager.
 
-    A class whose text the `gate` refuses is not tried; one that passes by the user's word alone is the last of its
-    process.
+    A class whose text the `gate` refuses is not tried; after one that only the user's trust lets pass, the process
+    ends.
     """
 
     def __init__(self, *, gate: Gate = STRICT, wall_limit_s: float = 60.0, memory_mb: int = 2048) -> None:
@@ -23,7 +23,7 @@ class TrialWorker:
         self._worker = WarmWorker(_TARGET, wall_limit_s=wall_limit_s, memory_mb=memory_mb, recycle_after=200)
 
     def __call__(self, source: str, name: str, calls: Sequence[object] = ()) -> Mapping[str, Any]:
-        """What the class `name` is as a block (see `gi.trace.classes.trial`), or {"reason", "detail"}."""
+        """The properties of the class `name` as a block (`gi.trace.classes.trial`), or {"reason", "detail"}."""
         refusal = self.gate.refusal(source, name)
         if refusal is not None:
             return refused_class(refusal)
@@ -52,5 +52,5 @@ class TrialWorker:
 
 
 def refused_class(refusal: GateRefusal) -> Mapping[str, Any]:
-    """The answer for a class that was not tried: the reason names the rule of the gate."""
-    return {"reason": f"refused by the gate: {refusal.rule}", "detail": f"line {refusal.line}, {refusal.told}"}
+    """The answer for a class that the gate refuses: the reason has the rule's name."""
+    return {"reason": f"refused by the gate: {refusal.rule}", "detail": f"line {refusal.line}, {refusal.description}"}

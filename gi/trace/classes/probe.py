@@ -1,4 +1,4 @@
-"""Runs one untrusted module class on meta tensors with given arguments, and says how far it came. Only in a worker."""
+"""Runs one untrusted module class on meta tensors with given arguments. Only in a worker."""
 
 import inspect
 import sys
@@ -11,13 +11,13 @@ import torch
 from torch import nn
 
 KINDS = ("image", "features", "tokens", "channels last")
-# From 32 to 64 channels. What has more would be the largest part of any host.
+# At 32 to 64 channels. A larger block would be the largest part of any host.
 MAX_PARAMS = 1_500_000
-_BATCH = 7  # no width that people write, so that a batch is not taken for the channels of one image
+_BATCH = 7  # an unusual width, so that a batch is not taken for the channels of one image
 
 
 class FailedTrial(Exception):  # noqa: N818 (no error of ours)
-    """One try that did not work: how far it came (a rank to compare by), a short stable reason, the detail."""
+    """A failed try: `rank` orders tries by how far they came; a short stable reason; the detail."""
 
     def __init__(self, rank: int, reason: str, detail: str = "") -> None:
         super().__init__(reason)
@@ -37,7 +37,7 @@ class TrialShape:
 
     @property
     def names(self) -> dict[str, int]:
-        """What the names in a guess stand for."""
+        """The values of the names in a guess."""
         return {"channels_in": self.channels_in, "channels_out": self.channels_out, "stride": self.stride}
 
 
@@ -45,7 +45,7 @@ SAME, WIDER = TrialShape(), TrialShape(channels_out=64)
 
 
 class Candidate:
-    """The class under trial. Raises `FailedTrial` where the module does not run."""
+    """The class under trial. Raises `FailedTrial` where its module does not run."""
 
     def __init__(self, source: str, name: str) -> None:
         self.namespace = _namespace(source)
@@ -61,7 +61,7 @@ class Candidate:
             raise FailedTrial(0, "takes several inputs", ", ".join(required))
 
     def signature(self) -> inspect.Signature:
-        """The constructor's parameters. Raises `FailedTrial` where Python cannot tell."""
+        """The constructor's parameters. Raises `FailedTrial` where Python cannot inspect them."""
         try:
             return inspect.signature(self.tested)
         except (TypeError, ValueError) as error:
@@ -76,7 +76,7 @@ class Candidate:
         """The first kind of input that works, and the output's shape."""
         net, furthest = self.build(arguments, point), FailedTrial(-1, "")
         for kind in KINDS:
-            # Images first: a class for tokens refuses one by its width.
+            # Images first: a class for tokens refuses them by their width.
             try:
                 return kind, self.forward(net, point, kind)
             except FailedTrial as unfit:
@@ -88,14 +88,14 @@ class Candidate:
         return self.forward(self.build(arguments, point), point, kind)
 
     def build(self, arguments: Mapping[str, str], point: TrialShape) -> nn.Module:
-        """The network that these guesses make at a point."""
+        """The network built with these guesses at a point."""
         try:
             # The guesses are gi's own, or literals of the harvest.
             values = {n: eval(e, {"nn": nn, **point.names}) for n, e in arguments.items()}
             if any(v < 1 for n, v in values.items() if "channels" in arguments[n]):
                 raise ValueError("no channels are left")
             net: nn.Module = self.tested(**values)
-        # A class may raise what it likes, SystemExit too: a worker tries hundreds of them.
+        # A class may raise any exception, even SystemExit, and the worker goes on to others.
         except BaseException as error:
             raise FailedTrial(1, "cannot be built", error_text(error)) from None
         self.built = sum(1 for _ in net.modules())
@@ -124,11 +124,11 @@ class Candidate:
 
 
 def _namespace(source: str) -> dict[str, Any]:
-    """The globals of the class's module after it ran; the module is real to `inspect` and to `super()`."""
+    """The globals of the class's module after it ran; it is in `sys.modules`, for `inspect` and `super()`."""
     module = types.ModuleType("block")
     module.__file__ = "<block>"
     sys.modules["block"] = module
-    torch._jit_internal._overloaded_methods.clear()  # those of the last module, which was called the same
+    torch._jit_internal._overloaded_methods.clear()  # those of the last module, which had the same name
     torch._jit_internal._overloaded_method_class_fileno.clear()
     try:
         exec(compile(source, "<block>", "exec"), module.__dict__)
@@ -163,5 +163,5 @@ def channels_of(shape: tuple[int, ...], kind: str) -> int:
 
 
 def error_text(error: BaseException) -> str:
-    """What an exception of the class says."""
+    """The type and message of an exception, at most 300 characters."""
     return f"{type(error).__name__}: {error}"[:300]

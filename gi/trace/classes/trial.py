@@ -1,7 +1,7 @@
-"""What an untrusted module class is as a block: how it is built, and what sets its widths. Only in a worker.
+"""Finds the properties of an untrusted module class as a block: arguments, widths, sizes. Only in a worker.
 
-Guesses for the constructor's parameters are tried together until a network comes out that takes an image, features or
-tokens and gives the like, at several widths and sizes, with a gradient for every parameter.
+Guesses for the constructor's parameters are tried together until a network takes an image, features or tokens and
+returns the same kind, at several widths and sizes, with a gradient for every parameter.
 """
 
 import contextlib
@@ -18,11 +18,11 @@ from gi.trace.classes.argument_guesses import Call
 from gi.trace.classes.argument_search import Way, working
 from gi.trace.classes.probe import Candidate, FailedTrial, TrialShape, channels_of, error_text, shape_at
 
-# Powers of two: what groups, heads and channel shuffles ask of a width.
+# Powers of two: the divisors that groups, heads and channel shuffles need.
 _STEPS = (1, 2, 4, 8, 16, 32)
 _TOKENS = (17, 49)
-"""Other numbers of tokens that a block has to take: one with a position for each of 64 tokens fits no host."""
-# The first that all sizes pass is kept; in each row stand sizes that no larger step divides.
+"""Other numbers of tokens that a block has to accept: one with positions for exactly 64 tokens fits no host."""
+# The first row whose sizes all pass is taken; the sizes of a row have no larger step as a common divisor.
 _SIZE_STEPS: tuple[tuple[int, tuple[tuple[int, int], ...]], ...] = (
     (1, ((16, 16), (14, 14), (9, 12), (7, 7))),
     (2, ((16, 16), (14, 14), (10, 12))),
@@ -34,7 +34,7 @@ _SIZE_STEPS: tuple[tuple[int, tuple[tuple[int, int], ...]], ...] = (
 
 
 def handle(verb: str, *args: Any) -> dict[str, Any]:
-    """Answers one call of the worker: the value, and the CPU seconds that it took."""
+    """Answers one call of the worker with the value and its CPU seconds."""
     assert verb == "block", verb
     start = time.process_time()
     value = tried(*args)
@@ -42,12 +42,12 @@ def handle(verb: str, *args: Any) -> dict[str, Any]:
 
 
 def tried(source: str, name: str, calls: Sequence[Call] = ()) -> dict[str, Any]:
-    """What the class `name` of a module is as a block, or {"reason", "detail"}. Never raises for the class's fault.
+    """The properties of the class `name` as a block, or {"reason", "detail"} where it is none. Errors are caught.
 
     `calls` are arguments of real calls of the class, as literals.
     """
     quiet = contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO())
-    # A class may set the default type while it is imported, for all that follow.
+    # A class may set the default dtype while it is imported, which would affect later ones.
     dtype = torch.get_default_dtype()
     with quiet[0], quiet[1], torch.device("meta"), torch.enable_grad():
         try:
@@ -90,7 +90,7 @@ def _point(way: Way, channels: int = 32) -> TrialShape:
 
 
 def _with_stride(candidate: Candidate, way: Way) -> Way:
-    """The way with a stride that works, else without one."""
+    """The way with its stride parameter if stride 2 halves the image, else with that parameter fixed to 1."""
     name = _setter(way.arguments, "stride")
     if name is None:
         return way
@@ -99,7 +99,7 @@ def _with_stride(candidate: Candidate, way: Way) -> Way:
         shape = candidate.run(way.arguments, replace(point, stride=2), way.kind)
         if way.kind == "image" and shape[2:] == (point.height // 2, point.width // 2):
             return way
-    # One stride for all places is a block all the same.
+    # A class that works only with stride 1 is still a block.
     return replace(way, arguments={**way.arguments, name: "1"})
 
 
@@ -109,7 +109,7 @@ def _every_parameter_learns(candidate: Candidate, way: Way) -> None:
     x = torch.empty(shape_at(point, way.kind), requires_grad=True)
     named = [(n, p) for n, p in net.named_parameters() if p.requires_grad]
     try:
-        output = net(x.clone())  # it may write to what it is given
+        output = net(x.clone())  # it may change its input in place
         grads = torch.autograd.grad(output.float().sum(), [p for _, p in named], allow_unused=True) if named else ()
     except BaseException as error:
         raise FailedTrial(4, "has no gradient", error_text(error)) from None
@@ -119,7 +119,7 @@ def _every_parameter_learns(candidate: Candidate, way: Way) -> None:
 
 
 def _computes(candidate: Candidate, way: Way) -> None:
-    """One run on real numbers: the output is finite, and neither the input nor the same everywhere."""
+    """Runs it once on real numbers: the output must be finite, not constant, and not the input."""
     point = _point(way)
     with torch.device("cpu"), torch.random.fork_rng(devices=()):
         torch.manual_seed(0)
@@ -131,20 +131,20 @@ def _computes(candidate: Candidate, way: Way) -> None:
         if not bool(torch.isfinite(output).all()):
             raise FailedTrial(4, "gives no finite numbers")
         same = output.shape == x.shape and bool(torch.equal(output, x)) and not _num_params(candidate, way)
-        if float(output.std()) == 0 or same:  # a residual block whose scales start at zero is the input at first
+        if float(output.std()) == 0 or same:  # one with parameters may be the identity at first, as by zero scales
             raise FailedTrial(4, "does nothing", "the output is the input, or constant")
 
 
 def _fits_widths(candidate: Candidate, way: Way, step: int) -> bool:
     """Whether the class works for widths that are multiples of `step`."""
-    # Odd multiples, which no larger step divides, beside the widths that networks have.
+    # Odd multiples, which no larger step divides, and common widths of networks.
     widths = [step * k for k in (1, 3, 5) if step * k >= 4] + [32, 64, 96]
     points = [_point(way, width) for width in widths if not width % step]
     return all(_gives(candidate, way, point) for point in points)
 
 
 def _gives(candidate: Candidate, way: Way, point: TrialShape) -> bool:
-    """Whether the output has the width that it should have."""
+    """Whether the class runs at a point and its output has the expected width."""
     try:
         shape = candidate.run(way.arguments, point, way.kind)
     except FailedTrial:
@@ -154,8 +154,8 @@ def _gives(candidate: Candidate, way: Way, point: TrialShape) -> bool:
 
 
 def _sizes(candidate: Candidate, way: Way) -> tuple[int, int]:
-    """What an image's sides must be multiples of, and how long at least; tokens may be any number."""
-    # Positions that are counted when the class is built fit one number of tokens alone.
+    """The number that an image's sides must be multiples of, and their least length; (1, 1) for other inputs."""
+    # A class that fixes the number of positions when it is built fits one number of tokens only.
     if way.kind == "tokens" and not all(_gives(candidate, way, replace(_point(way), tokens=n)) for n in _TOKENS):
         raise FailedTrial(4, "fits one number of tokens only", way.kind)
     if way.kind in ("features", "tokens"):
@@ -168,7 +168,7 @@ def _sizes(candidate: Candidate, way: Way) -> tuple[int, int]:
 
 
 def _size_factor(candidate: Candidate, way: Way) -> float:
-    """How many times as high an image comes out."""
+    """The ratio of an image's height after and before."""
     point = _point(way)
     shape = candidate.run(way.arguments, point, way.kind)
     at = {"image": 2, "channels last": 1}.get(way.kind)
@@ -182,21 +182,21 @@ def _takes(candidate: Candidate, way: Way, height: int, width: int) -> bool:
 def _num_params(candidate: Candidate, way: Way) -> int:
     try:
         net = candidate.build(way.arguments, TrialShape(64, 64))
-    except FailedTrial:  # it only widens
+    except FailedTrial:  # a class that only widens
         net = candidate.build(way.arguments, _point(way))
     return sum(p.numel() for p in net.parameters())
 
 
 def _setter(arguments: Mapping[str, str], name: str) -> str | None:
-    """The parameter that gets a name, plain where one does."""
+    """The parameter whose guess is the name, else the first whose guess contains it; None where none does."""
     plain = (n for n, e in arguments.items() if e == name)
     return next(plain, next((n for n, e in arguments.items() if name in e), None))
 
 
 def _factor(way: Way) -> float:
-    """How many channels the output has for each in the parameter that sets them, or in the input."""
+    """The output's channels divided by the value of the parameter that sets them, or by the input's channels."""
     name = _setter(way.arguments, "channels_out")
     if way.width == "multiple" or name is None:
         return way.factor
-    # The widths that a free one was tried at: 32 channels in, 64 out.
+    # The widths at which a free one was tried: 32 channels in, 64 out.
     return 64 / float(eval(way.arguments[name], {"channels_in": 32, "channels_out": 64}))

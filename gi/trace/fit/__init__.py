@@ -1,1 +1,1 @@
-"""Why a call does not fit what it receives, and what would fit."""
+"""Why a call does not fit its input, and the change that makes it fit."""

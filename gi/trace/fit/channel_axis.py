@@ -1,10 +1,10 @@
-"""Which axis of a tensor holds its channels, followed call by call from the image on. Check worker only.
+"""Finds the axis of a tensor's channels, followed call by call from the image. Check worker only.
 
-An image holds them in axis 1, (n, c, h, w); tokens, what a dense layer and a layer norm work on, in the last,
-(n, tokens, c). A transpose, a flatten or a view moves the axis, and a function that only looks at single values keeps
-it. After a product of two tensors (attention) nothing says which axis it is: the answer is None there, and variation
-puts nothing in such a place that would have to know. Guessing from the rank alone took the attention maps
-(n, heads, tokens, tokens) for images, and the tokens for channels: three of ten edits of a mixer did not run.
+An image has them in axis 1, (n, c, h, w); tokens, the input of dense layers and layer norms, in the last, (n, tokens,
+c). A transpose, a flatten or a view moves the axis, and an elementwise function keeps it. After a product of two
+tensors (attention) the axis is unknown: the answer is None there, and variation inserts nothing that would need it.
+Guessing from the rank alone took the attention maps (n, heads, tokens, tokens) for images, and the tokens for
+channels: three of ten edits of a mixer did not run.
 """
 
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ _PRODUCTS |= {"scaled_dot_product_attention", "addmm"}
 
 
 def layer_axis(layer: nn.Module | None, rank: int) -> int | None:
-    """The axis that a layer itself takes for the channels of a tensor with `rank` axes; None where it takes any."""
+    """The axis that a layer treats as the channels of a tensor with `rank` axes; None where it may be any."""
     if isinstance(layer, nn.LayerNorm) and len(layer.normalized_shape) > 1:
         return None
     if isinstance(layer, LAST):
@@ -45,14 +45,14 @@ def layer_axis(layer: nn.Module | None, rank: int) -> int | None:
 def output_axis(
     name: str, layer: nn.Module | None, args: Sequence[Any], given: Sequence[tuple[Shape, int | None]], after: Shape
 ) -> int | None:
-    """The axis of the channels in what a call gives, of shape `after`; None where it is not known.
+    """The axis of the channels in a call's output of shape `after`; None where it is not known.
 
-    `given` are the shapes and axes of the tensors that it got, `args` its other arguments behind the first.
+    `given` are the shapes and axes of its input tensors, `args` its arguments after the first.
     """
     rank = len(after)
     if rank < 2:
         return None
-    # Features, and the image as it comes in.
+    # Features, and the input image.
     if rank == 2 or name == "input":
         return 1
     own = layer_axis(layer, rank)
@@ -69,7 +69,7 @@ def output_axis(
 
 
 def _of_function(name: str, given: Sequence[tuple[Shape, int | None]], rank: int) -> int | None:
-    """What a function of torch takes for the channels; -1 where nothing can tell, None where it takes any axis."""
+    """The axis that a function of torch treats as channels; -1 where unknown, None where it may be any."""
     if name in _LAST_FUNCTIONS:
         return rank - 1
     if name in _PRODUCTS:  # of one tensor with a weight, else of two with each other
@@ -78,7 +78,7 @@ def _of_function(name: str, given: Sequence[tuple[Shape, int | None]], rank: int
 
 
 def moved(name: str, args: Sequence[Any], rank: int) -> tuple[int, ...] | None:
-    """For each axis of the result the axis of the tensor that it was; None where the function moves none."""
+    """For each axis of the result its axis in the input; None where the function moves none."""
     if name == "permute":
         order = args[0] if len(args) == 1 and isinstance(args[0], (tuple, list)) else args
         return tuple(int(a) % rank for a in order) if len(order) == rank else None
@@ -95,15 +95,15 @@ def moved(name: str, args: Sequence[Any], rank: int) -> tuple[int, ...] | None:
 
 
 def _kept(before: Shape, axis: int, after: Shape) -> int | None:
-    """The axis after a call that changes sizes or the number of axes: the same seen from one end, where it fits."""
+    """The axis after a call that changes sizes or the number of axes: at the same place from one end, if that fits."""
     rank = len(after)
     if len(before) == rank:
         return axis
-    # Behind the axis only, as a flatten of height and width does.
-    if before[: axis + 1] == after[: axis + 1]:  # the axes behind it were laid together or apart
+    # As a flatten of height and width: only axes behind it were merged or split.
+    if before[: axis + 1] == after[: axis + 1]:
         return axis
     behind = len(before) - axis
-    if behind < rank and before[axis:] == after[-behind:]:  # those before it were
+    if behind < rank and before[axis:] == after[-behind:]:  # only those before it were
         return rank - behind
-    last = axis == len(before) - 1 and before[: rank - 1] == after[:-1]  # it was laid together with those before it
+    last = axis == len(before) - 1 and before[: rank - 1] == after[:-1]  # it was merged with those before it
     return rank - 1 if last else None

@@ -1,4 +1,4 @@
-"""How data reached a tensor, so that a misfit can be mended in the layer where it arose. Check worker only."""
+"""The calls that led to each tensor, so that a misfit can be repaired in its causing layer. Check worker only."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ _WINDOWS = (nn.MaxPool1d, nn.MaxPool2d, nn.AvgPool1d, nn.AvgPool2d)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
-    """One call that data passed: function or class, the layer (None for a function), the shapes before and after.
+    """One call on the data's path: function or class name, layer (None for a function), shapes before and after.
 
-    `site` is the program's own call; `axis` the axis of the channels in the output, None where it is not known;
-    `order` says which axis each axis was, where the call moves some; `amounts` what a pad adds, from the last axis on.
+    `site` is the call in the program; `axis` the axis of the output's channels, None where it is not known; `order` the
+    earlier axis of each axis, where the call permutes them; `amounts` those of a pad, from the last axis on.
     """
 
     name: str
@@ -39,13 +39,13 @@ class Step:
 
 
 class DataFlow:
-    """The steps of one run. Tensors are told apart by id, so the run must keep them alive."""
+    """The steps of one run. Tensors are identified by `id`, so they are kept alive."""
 
     def __init__(self, is_odd: Says = lambda _: False, is_mended: Says = lambda _: False) -> None:
-        """`is_odd` says of a layer that its width is its own number, `is_mended` that it gets another input width."""
+        """`is_odd`: whether a layer's width is used nowhere else; `is_mended`: whether its input width changes."""
         self.is_odd, self.is_mended = is_odd, is_mended
         self._steps: dict[int, Step] = {}
-        # Tensors are kept alive on purpose: an id is given again once its tensor is gone.
+        # Python reuses the id of a tensor that was freed.
         self._kept: list[torch.Tensor] = []
 
     def note(
@@ -57,7 +57,7 @@ class DataFlow:
         site: Site = NOWHERE,
         args: Sequence[Any] = (),
     ) -> None:
-        """Call `name` made `output`, one tensor or several, out of `inputs`; `args` are those behind the first."""
+        """Records that call `name` made `output`, one or several tensors, from `inputs`; `args` without the first."""
         given = list(inputs)
         parents = tuple(self._steps[id(t)] for t in given if id(t) in self._steps)
         before = tuple(given[0].shape) if given else ()
@@ -72,7 +72,7 @@ class DataFlow:
                 self._kept.append(tensor)
 
     def knows(self, output: Any) -> bool:
-        """Whether the steps to a tensor were noted already."""
+        """Whether the call that made a tensor is recorded."""
         return isinstance(output, torch.Tensor) and id(output) in self._steps
 
     def axis(self, tensor: torch.Tensor) -> int | None:
@@ -81,42 +81,42 @@ class DataFlow:
         return step.axis if step is not None else None
 
     def apart(self, tensors: Iterable[torch.Tensor]) -> list[list[Step]]:
-        """For each tensor the steps that led to it and to none of the others, latest first."""
+        """For each tensor the steps that led to it and to none of the others, the latest first."""
         ways = [list(_ancestors(self._steps.get(id(t)))) for t in tensors]
         alone = []
         for number, way in enumerate(ways):
-            # What led to both cannot be the reason why they differ.
+            # A step that led to both cannot be why they differ.
             others = {id(s) for n, other in enumerate(ways) if n != number for s in other}
             alone.append([s for s in way if id(s) not in others])
         return alone
 
     def led_to(self, tensor: torch.Tensor, other: torch.Tensor) -> bool:
-        """Whether `other` was made out of a tensor."""
+        """Whether `other` was computed from a tensor; True where that tensor's call is unknown."""
         step = self._steps.get(id(tensor))
         return step is None or any(s is step for s in _ancestors(self._steps.get(id(other))))
 
     def last_connection(self, tensor: torch.Tensor) -> nn.Module | None:
-        """The layer whose outputs are the tensor's channels: reached through layers and functions of one input."""
+        """The layer whose outputs are the tensor's channels, reached back through calls with one input."""
         step = self._steps.get(id(tensor))
         while step is not None:
             if isinstance(step.layer, (_ConvNd, nn.Linear)):
                 return step.layer
-            # A change of width in a function (a concatenation, a slice) leaves no single layer to answer for it.
+            # Where a function changes the width (a concatenation, a slice), no single layer determines it.
             if len(step.parents) != 1 or step.before[1:2] != step.after[1:2]:
                 return None
             step = step.parents[0]
         return None
 
     def step(self, tensor: torch.Tensor) -> Step | None:
-        """The call that gave a tensor, None where none was noted."""
+        """The call that made a tensor; None where none was recorded."""
         return self._steps.get(id(tensor))
 
     def width_source(self, tensor: torch.Tensor, axis: int) -> nn.Module | None:
-        """The layer whose width an axis of a tensor is, followed back through transposes and views."""
+        """The layer that determines the size of a tensor's axis, followed back through transposes and views."""
         return _width_source(self._steps.get(id(tensor)), axis)
 
     def flattened(self, tensor: torch.Tensor) -> Step | None:
-        """The step that laid the maps of an image, more than one value each, out as these features."""
+        """The step that flattened an image, with maps of more than one value, to these features; None for none."""
         step = self._steps.get(id(tensor))
         while step is not None and len(step.after) == 2:
             if len(step.before) == 4:
@@ -128,10 +128,10 @@ class DataFlow:
         return None
 
     def is_channels_last(self, tensor: torch.Tensor) -> bool:
-        """Whether an image's last dimension holds its channels: it was permuted, or a dense layer worked on it."""
+        """Whether an image's last dimension holds its channels: after a permutation, or a dense layer."""
         axis, step = self.axis(tensor), self._steps.get(id(tensor))
         if axis is not None:
-            # Where a product hid the axis, the steps themselves are read: what moved the channels last.
+            # Without a known axis, as after a product, the latest step that moved channels decides, below.
             return axis == tensor.dim() - 1
         while step is not None and len(step.after) == 4:
             if step.name in _PERMUTING or (isinstance(step.layer, (nn.Linear, nn.LayerNorm)) and step.before[1:2]):
@@ -157,7 +157,7 @@ def _width_source(step: Step | None, axis: int) -> nn.Module | None:
 
 
 def _axis_before(step: Step, axis: int) -> int | None:
-    """Which axis of a step's input an axis of its output was; None where no single one."""
+    """The axis of a step's input that became an axis of its output; None where there is no single one."""
     before, after = step.before, step.after
     if step.order is not None:
         return step.order[axis]
@@ -168,7 +168,7 @@ def _axis_before(step: Step, axis: int) -> int | None:
 
 
 def channel_pad(steps: Iterable[Step]) -> Step | None:
-    """The call of `F.pad` that gives an image its width; None where a layer does, or several images together."""
+    """The call of `F.pad` that determines an image's width; None where a layer does, or several images together."""
     for step in steps:
         if len(step.amounts) == _WITH_CHANNELS and len(step.after) == 4:
             return step
@@ -178,14 +178,14 @@ def channel_pad(steps: Iterable[Step]) -> Step | None:
 
 
 def connections(steps: Iterable[Step]) -> int:
-    """How many of the steps are convolutions or dense layers."""
+    """The number of convolutions and dense layers among the steps."""
     return sum(isinstance(s.layer, (_ConvNd, nn.Linear)) for s in steps)
 
 
 def strided(steps: Iterable[Step], factor: int) -> tuple[nn.Module, int] | None:
-    """The first convolution among the steps, rather one that sees neighbours, with its stride times `factor`."""
+    """The first convolution of the steps, preferably with a kernel above 1, and its stride times `factor`."""
     convs = [s.layer for s in steps if isinstance(s.layer, _ConvNd) and not isinstance(s.layer, _ConvTransposeNd)]
-    # A pointwise convolution with a stride drops pixels; one that sees neighbours loses less by another stride.
+    # A pointwise convolution with a stride drops pixels; a larger kernel still sees all of them.
     wide = [c for c in convs if max(c.kernel_size) > 1] or convs
     strides = {int(s) for s in wide[-1].stride} if wide else set()
     # Unequal strides along height and width have no single factor.
@@ -193,12 +193,12 @@ def strided(steps: Iterable[Step], factor: int) -> tuple[nn.Module, int] | None:
 
 
 def shrinking(steps: Iterable[Step]) -> Iterator[tuple[nn.Module, str, Any]]:
-    """Each layer that makes an image smaller (or larger) than its stride does, with the argument that would not."""
+    """Each layer that changes an image's size by more than its stride, with the argument that would avoid it."""
     for step in steps:
         layer = step.layer
         if isinstance(layer, (_ConvNd, *_WINDOWS)) and not isinstance(layer, _ConvTransposeNd):
-            # A padding of half the reach keeps the size: it is what people write, and what an edit of the kernel
-            # forgot.
+            # A padding of half the reach keeps the size: the usual one, which is wrong after an edit of the kernel
+            # alone.
             padding = _keeping(layer, step.before[2:], step.after[2:])
             if padding is not None:
                 yield layer, "padding", padding
@@ -207,7 +207,7 @@ def shrinking(steps: Iterable[Step]) -> Iterator[tuple[nn.Module, str, Any]]:
 
 
 def _keeping(layer: Any, before: tuple[int, ...], after: tuple[int, ...]) -> Any:
-    """The padding with which a window keeps the size up to its stride; None where it does, or none would."""
+    """The padding with which a window only divides the size by its stride; None where it does already or none can."""
     kernel, stride, padding = (_each(v, len(before)) for v in (layer.kernel_size, layer.stride, layer.padding))
     dilation = _each(getattr(layer, "dilation", 1), len(before))
     wanted = _kept(layer, before)
@@ -217,7 +217,7 @@ def _keeping(layer: Any, before: tuple[int, ...], after: tuple[int, ...]) -> Any
     new = tuple(r // 2 for r in reach)
     sizes = tuple((s + 2 * p - r - 1) // t + 1 for s, p, r, t in zip(before, new, reach, stride, strict=True))
     if sizes != wanted:
-        # torch takes padding="same" with a stride of 1 alone.
+        # torch allows padding="same" only with a stride of 1.
         plain = isinstance(layer, _ConvNd) and all(s == 1 for s in stride)
         return "same" if plain and layer.padding_mode == "zeros" else None
     # A pool refuses a padding of more than half its window.

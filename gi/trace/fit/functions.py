@@ -1,7 +1,7 @@
-"""What a function of torch needs its arguments to be, and what it gives once they are. Check worker only.
+"""The misfits of torch's functions with their arguments, and their outputs once repaired. Check worker only.
 
-A misfit of two feature maps is mended where it arose: a window whose padding loses the border, a gate whose last layer
-has another width; only what is left gets a projection or a pooling.
+A misfit of two feature maps is repaired at its cause, such as a window whose padding loses the border, or a gate whose
+last layer has another width; only the rest gets a projection or a pooling.
 """
 
 import math
@@ -23,14 +23,14 @@ _CONCATENATIONS = frozenset({"cat", "concat", "concatenate"})
 def function_misfits(
     name: str, args: tuple[Any, ...], kwargs: dict[str, Any], batch: int, flow: DataFlow
 ) -> list[Misfit]:
-    """What has to change before function `name` can take its arguments; nothing where it fits."""
+    """The changes needed before function `name` can take its arguments; [] where it fits."""
     if name in _CONCATENATIONS:
         return list(_concatenation(args, flow))
     if not args or not isinstance(args[0], torch.Tensor):
         return []
     x = args[0]
     if name in ("view", "reshape"):
-        # What does not fill the view comes first: a reshape could not mend it either.
+        # A wrong number of values comes first: a reshape would not fit either.
         unfilled = list(_view(x, args[1:], batch, flow))
         return unfilled or ([Misfit("reshape")] if name == "view" and _cannot_view(x, args[1:]) else [])
     # torch dispatches `F.max_pool2d` through inner functions called `fn` and `boolean_dispatch`.
@@ -44,8 +44,8 @@ def function_misfits(
 
 
 def made_to_fit(misfits: list[Misfit], func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """What the function gives once the text is mended."""
-    # Of several misfits the last says what the call gives; those before it are arguments on the way there.
+    """The function's output as it will be after the repair."""
+    # The last misfit determines the output; those before it are changed arguments of earlier layers.
     kind, name, value = misfits[-1].kind, misfits[-1].name, misfits[-1].value
     x = args[0]
     if kind == "view":
@@ -69,7 +69,7 @@ def made_to_fit(misfits: list[Misfit], func: Callable[..., Any], args: tuple[Any
 
 def like(x: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
     """A tensor of a shape that depends on `x`."""
-    # All that the following calls look at: the shape, and a gradient that reaches back to `x`.
+    # Later calls need only the shape, and a gradient that reaches back to `x`.
     return x.sum().expand(shape)
 
 
@@ -86,18 +86,18 @@ def _target(left: torch.Tensor, right: torch.Tensor, changed: str) -> torch.Tens
 
 
 def _view(x: torch.Tensor, sizes: tuple[Any, ...], batch: int, flow: DataFlow) -> Iterator[Misfit]:
-    """A view to (-1, k) or (n, k) whose k is not what the image holds, or to sizes that the features do not fill."""
+    """Views to (-1, k) or (n, k) with another number k of features, or to sizes that the features do not fill."""
     if len(sizes) == 1 and isinstance(sizes[0], (tuple, list, torch.Size)):
         sizes = tuple(sizes[0])
-    # A view whose first size is not the batch may lay images together on purpose.
+    # A view of a tensor whose first size is not the batch may merge images on purpose.
     if not all(isinstance(s, int) for s in sizes) or x.shape[:1] != (batch,):
         return
     features = math.prod(x.shape[1:])
     if len(sizes) != 2:
         yield from _filled(x, tuple(int(s) for s in sizes), batch, flow)
-    elif sizes[0] > 0 and sizes[0] % batch:  # a number of images that the text fixes: `x.view(100, -1)`
+    elif sizes[0] > 0 and sizes[0] % batch:  # a fixed number of images: `x.view(100, -1)`
         yield Misfit("view", "batch", value=(-1, features))
-    # -1 says what it means already; a number is right for one image size alone.
+    # -1 fits any size; a number fits one image size only.
     elif sizes[0] in (batch, -1) and (sizes[1] not in (features, -1)):
         if x.dim() == 4 and sizes[1] == x.shape[1]:  # one value for each channel
             yield Misfit("shrink", value=(1, int(sizes[1])))
@@ -106,9 +106,9 @@ def _view(x: torch.Tensor, sizes: tuple[Any, ...], batch: int, flow: DataFlow) -
 
 
 def _cannot_view(x: torch.Tensor, sizes: tuple[Any, ...]) -> bool:
-    """Whether the values lie so in memory that only a reshape, which may copy them, gives these sizes.
+    """Whether a view to these sizes fails by the memory layout, where a reshape, which may copy, works.
 
-    So does what a transpose or a channels-last block gives, in front of a user's `x.view(x.size(0), -1)`.
+    For example the output of a transpose or a channels-last block, before a user's `x.view(x.size(0), -1)`.
     """
     # Most tensors are contiguous, and trying costs an exception.
     if x.is_contiguous() or (len(sizes) == 1 and not isinstance(sizes[0], (int, tuple, list))):
@@ -125,10 +125,10 @@ def _cannot_view(x: torch.Tensor, sizes: tuple[Any, ...]) -> bool:
 
 
 def _filled(x: torch.Tensor, sizes: tuple[int, ...], batch: int, flow: DataFlow) -> Iterator[Misfit]:
-    """The layer that made the features gets as many as the view has room for: (n, c, 1, 1), (n, groups, c, h, w)."""
+    """Sets the width of the layer before to what the view needs: (n, c, 1, 1), (n, groups, c, h, w)."""
     if len(sizes) < 3 or sizes[0] != batch or -1 in sizes or math.prod(sizes) == x.numel():
         return
-    # Axes in front that stay as they are, then the room that the view makes out of the last one.
+    # The leading axes stay, and the view splits the last one.
     kept = x.dim() - 1
     if len(sizes) > x.dim() > 2 and sizes[:kept] == tuple(x.shape[:kept]):  # (n, tokens, heads, features of each)
         source = flow.width_source(x, kept)
@@ -144,7 +144,7 @@ def _filled(x: torch.Tensor, sizes: tuple[int, ...], batch: int, flow: DataFlow)
 
 
 def width_of(layer: nn.Module, value: int) -> Misfit:
-    """Says that a layer has to give another width."""
+    """The misfit of a layer that needs the output width `value`."""
     names = {nn.Linear: "out_features", nn.Embedding: "embedding_dim"}
     return Misfit("argument", names.get(type(layer), "out_channels"), 1, value, layer)
 
@@ -154,7 +154,7 @@ def width_of(layer: nn.Module, value: int) -> Misfit:
 
 def _pool(x: torch.Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[Misfit]:
     kernel = args[1] if len(args) > 1 else kwargs.get("kernel_size")
-    # A pool's stride is its kernel where none is given.
+    # Without a stride, a pool's is its kernel.
     stride = kwargs.get("stride", args[2] if len(args) > 2 else None) or kernel
     padding = kwargs.get("padding", args[3] if len(args) > 3 else 0)
     if kernel is None or x.dim() not in (2, 3, 4) or kwargs.get("ceil_mode"):
@@ -177,7 +177,7 @@ def _sum(left: torch.Tensor, right: torch.Tensor, in_place: bool, flow: DataFlow
     if left.dim() != right.dim() or left.dim() not in (2, 3, 4) or left.shape == right.shape:
         return
     pairs = list(zip(left.shape[1:], right.shape[1:], strict=True))
-    # Broadcasting fits them; a value that is changed in place keeps its own shape and can only be broadcast to.
+    # Broadcasting fits them; but an operand changed in place keeps its shape, and only the other can be broadcast.
     if all(a == b or (1 in (a, b) and not (in_place and a == 1)) for a, b in pairs):
         return
     padded = list(_padded(left, right, flow)) if left.dim() == 4 and left.shape[1] != right.shape[1] else []
@@ -185,7 +185,7 @@ def _sum(left: torch.Tensor, right: torch.Tensor, in_place: bool, flow: DataFlow
         yield from _features(left, right, flow)
     elif padded:
         yield from padded
-    # One map of one value a channel: a gate (squeeze and excitation), which follows the image's width.
+    # One value for each channel: a gate (squeeze and excitation), whose width follows the image's.
     elif 1 in (left.shape[2] * left.shape[3], right.shape[2] * right.shape[3]) and left.shape[1] != right.shape[1]:
         yield from _gate(left, right, flow)
     else:
@@ -194,7 +194,7 @@ def _sum(left: torch.Tensor, right: torch.Tensor, in_place: bool, flow: DataFlow
 
 def _features(left: torch.Tensor, right: torch.Tensor, flow: DataFlow) -> Iterator[Misfit]:
     residual = left.dim() == 3 and (flow.led_to(left, right) or flow.led_to(right, left))
-    mended = list(_one_axis(left, right, flow)) if residual else []  # all blocks of one width: the branch gives way
+    mended = list(_one_axis(left, right, flow)) if residual else []  # all blocks have one width: the branch changes
     if mended:
         yield from mended
     elif left.shape[:-1] == right.shape[:-1]:
@@ -205,9 +205,9 @@ def _features(left: torch.Tensor, right: torch.Tensor, flow: DataFlow) -> Iterat
 
 
 def _one_axis(left: torch.Tensor, right: torch.Tensor, flow: DataFlow) -> Iterator[Misfit]:
-    """Operands that differ in one axis only: the layer whose width it is in one of them gets the other's.
+    """Operands that differ in one axis: a layer that determines its size in one of them gets the other's size.
 
-    That is how a mixer's tokens come back: the dense layer over the tokens ends the branch that is added.
+    So a mixer's number of tokens is restored, by the dense layer over tokens at the end of the added branch.
     """
     # Shapes are aligned from the end, as broadcasting does.
     rank, shapes = max(left.dim(), right.dim()), [(1,) * 9 + tuple(t.shape) for t in (left, right)]
@@ -218,7 +218,7 @@ def _one_axis(left: torch.Tensor, right: torch.Tensor, flow: DataFlow) -> Iterat
     axis, whole = different[0], [max(pair) for pair in pairs]
     for tensor, other, own in ((right, left, 0), (left, right, 1)):
         source = flow.width_source(tensor, axis - rank + tensor.dim())
-        # What feeds both cannot be changed for one of them.
+        # A layer that feeds both cannot be changed for one of them.
         if source is not None and not flow.led_to(tensor, other):
             whole[axis] = int(pairs[axis][own])
             yield width_of(source, whole[axis])
@@ -227,10 +227,10 @@ def _one_axis(left: torch.Tensor, right: torch.Tensor, flow: DataFlow) -> Iterat
 
 
 def _padded(left: torch.Tensor, right: torch.Tensor, flow: DataFlow) -> Iterator[Misfit]:
-    """The shortcut whose width is only padding is padded to the other operand's: see `gi.source.repair.padding`.
+    """Pads a shortcut that is widened by padding to the other operand's width: see `gi.source.repair.padding`.
 
-    A projection there would make the widths of all later blocks follow the padding, which follows them. Sizes that
-    differ too are left to the next round.
+    A projection there would make the widths of all later blocks depend on the padding, which depends on them. If sizes
+    differ, too, the next round repairs these.
     """
     ways = [channel_pad(steps) for steps in flow.apart([left, right])]
     for pad, other in zip(ways, (right, left), strict=True):
@@ -242,7 +242,7 @@ def _padded(left: torch.Tensor, right: torch.Tensor, flow: DataFlow) -> Iterator
 
 
 def _gate(left: torch.Tensor, right: torch.Tensor, flow: DataFlow) -> Iterator[Misfit]:
-    """The layer that makes a gate, one value for each channel, gets the image's width."""
+    """Sets the width of the layer that makes a gate, one value for each channel, to the image's."""
     side, gate, image = ("left", left, right) if left.shape[2] * left.shape[3] == 1 else ("right", right, left)
     layer = flow.last_connection(gate)
     if layer is not None:
@@ -260,7 +260,7 @@ def _images(left: torch.Tensor, right: torch.Tensor, flow: DataFlow) -> Iterator
         yield Misfit("project", side, value=(int(source.shape[1]), int(target.shape[1]), 1))
         return
     yield from windows
-    # The larger image is brought to the smaller one's size: strides shrink, nothing grows.
+    # The larger image is reduced to the smaller one's size: strides can shrink, not grow.
     smaller_left = (left.shape[2], left.shape[3]) < (right.shape[2], right.shape[3])
     side, source, target = ("right", right, left) if smaller_left else ("left", left, right)
     stride = _stride(source, target)
@@ -271,7 +271,7 @@ def _images(left: torch.Tensor, right: torch.Tensor, flow: DataFlow) -> Iterator
         if change is not None:
             yield Misfit("stride", "stride", 3, change[1], change[0])
         yield Misfit("resize", side, value=tuple(int(s) for s in target.shape[2:]))
-    if windows:  # rather than by that: it waits until no padding can be given
+    if windows:  # padding is preferred: a resize is used only once no padding fits
         yield Misfit("becomes", value=tuple(source.shape))
 
 
@@ -284,10 +284,10 @@ def _windows(tensors: list[torch.Tensor], flow: DataFlow) -> list[Misfit]:
 
 
 def _changed(left: torch.Tensor, right: torch.Tensor, flow: DataFlow) -> tuple[str, torch.Tensor, torch.Tensor]:
-    """The operand to project, so that what follows gets the width that it got before the text was changed.
+    """The operand to project, so that the following layers get the width from before the text was changed.
 
-    That is the one whose width nobody shares; else the longer branch, unless what came in has changed, or was changed
-    on its short way by something without weights.
+    That is the one whose width no other layer has; else the longer branch, unless its input changed, or the shorter
+    one is transformed by calls without weights.
     """
     odd = [flow.is_odd(flow.last_connection(t)) for t in (left, right)]
     if odd[0] != odd[1]:
@@ -304,7 +304,7 @@ def _changed(left: torch.Tensor, right: torch.Tensor, flow: DataFlow) -> tuple[s
 
 
 def _stride(source: torch.Tensor, target: torch.Tensor) -> int:
-    """The stride of a 1x1 convolution that brings one image to the other's size; 0 where none does."""
+    """The stride of a 1x1 convolution from one image's size to the other's; 0 where none fits."""
     stride = math.ceil(source.shape[2] / target.shape[2])
     fits = all(-(-s // stride) == t for s, t in zip(source.shape[2:], target.shape[2:], strict=True))
     return stride if fits else 0
@@ -318,5 +318,5 @@ def _concatenation(args: tuple[Any, ...], flow: DataFlow) -> Iterator[Misfit]:
     yield from windows
     sizes = [tuple(int(s) for s in t.shape[2:]) for t in tensors]
     yield Misfit("resize", value=min(sizes))
-    if windows:  # rather than by that: it waits until no padding can be given
+    if windows:  # padding is preferred: a resize is used only once no padding fits
         yield Misfit("sized", value=max(sizes))

@@ -1,7 +1,7 @@
-"""What a layer or function of torch needs its input to be, and how to make it fit on the fly. Check worker only.
+"""The misfits of torch's layers with their inputs, and how to make a layer fit during the run. Check worker only.
 
-The rules read the layer that was really built and the input that really arrived, so they hold for every style of
-program. Each rule gives `Misfit`s: what is wrong, in the words of `gi.core.trace.Fix`.
+The rules compare the built layer with its actual input, so they hold for every style of program. Each rule yields
+`Misfit`s with the fields of `gi.core.trace.Fix`.
 """
 
 import math
@@ -19,17 +19,17 @@ from gi.trace.fit.plain_weights import settle_weights
 from gi.trace.fit.windows import IMAGE_ONLY, POOLS, image_misfits, window
 
 MAX_FLAT = 4096  # a feature map of more values than this is pooled before a dense layer sees it
-MAX_DENSE = 10_000_000  # and so it is before a flatten, where the dense layer behind would grow to more weights
-POOLED = 4  # to this height and width
+MAX_DENSE = 10_000_000  # before a flatten it is pooled, too, if the dense layer would grow to more weights
+POOLED = 4  # height and width after pooling
 
 
 def misfits(
     module: nn.Module, x: torch.Tensor, image: tuple[int, ...] = (), *, channels_last: bool = False
 ) -> Iterator[Misfit]:
-    """What has to change before `module` can take `x`, in order; nothing where it fits.
+    """The changes needed before `module` can take `x`, in order; none where it fits.
 
-    `image` is the shape of the image that was flattened to `x`, () where none was; `channels_last` says that the last
-    dimension of an image holds its channels.
+    `image` is the shape of the image that was flattened to `x`, () where none was; `channels_last` means that an
+    image's last dimension holds its channels.
     """
     if isinstance(module, _ConvNd):
         yield from _convolution(module, x)
@@ -52,7 +52,7 @@ def misfits(
 
 
 def applied(misfit: Misfit, module: nn.Module, x: torch.Tensor) -> torch.Tensor:
-    """Makes the layer fit, as the text will later; the input that it then gets."""
+    """Makes the layer fit, as the repaired text will; returns the input that it then gets."""
     if misfit.kind == "flatten":
         return x.flatten(1)
     if misfit.kind == "pool":
@@ -69,7 +69,7 @@ def applied(misfit: Misfit, module: nn.Module, x: torch.Tensor) -> torch.Tensor:
 
 
 def attention_width(module: nn.Module) -> int | None:
-    """The width of the tokens that a layer of attention was built for, and keeps: its heads divide it."""
+    """The token width of an attention layer, which must stay, since its heads divide it; None for other layers."""
     if isinstance(module, nn.TransformerEncoder) and len(module.layers):
         module = module.layers[0]
     if isinstance(module, nn.TransformerEncoderLayer):
@@ -78,7 +78,7 @@ def attention_width(module: nn.Module) -> int | None:
 
 
 def promised(misfit: Misfit, module: Any) -> None:
-    """Tells a layer that ran already what the text will give it; its weights stay, since data went through them."""
+    """Sets an argument of a layer that ran already to its repaired value, without changing its weights."""
     if misfit.name != "padding":
         setattr(module, misfit.name, misfit.value)
     elif isinstance(misfit.value, str) or not isinstance(module, _ConvNd):
@@ -99,8 +99,8 @@ def _channels(x: torch.Tensor) -> int:
 
 def _convolution(module: _ConvNd, x: torch.Tensor) -> Iterator[Misfit]:
     if x.dim() != len(module.kernel_size) + 2:
-        return  # a convolution of flat features: torch's own error says it best
-    channels, before = _channels(x), module.in_channels  # a misfit is applied as soon as it is given
+        return  # a convolution of flat features, for which torch's own error is clear
+    channels, before = _channels(x), module.in_channels  # read now: each misfit is applied as soon as it is yielded
     if before != channels:
         yield Misfit("argument", "in_channels", 0, channels)
         if module.groups == before and before > 1:  # depthwise stays depthwise
@@ -135,9 +135,9 @@ def _dense(module: nn.Linear, x: torch.Tensor, image: tuple[int, ...], channels_
 
 
 def pooled_before_head(image: tuple[int, ...], num_classes: int) -> Misfit | None:
-    """What gives (n, num_classes) where maps were flattened, one for each class, or what keeps a new last layer small.
+    """The pooling that gives (n, num_classes) from one map for each class, or that keeps a new last layer small.
 
-    None where a dense layer on top is small.
+    None where a dense layer after the flatten is small.
     """
     if image[1] == num_classes:
         return _pooled(image, num_classes, wanted=num_classes)
@@ -145,13 +145,13 @@ def pooled_before_head(image: tuple[int, ...], num_classes: int) -> Misfit | Non
 
 
 def _pooled(image: tuple[int, ...], most: int, wanted: int = 0) -> Misfit:
-    """The image pooled to squares before it is flattened: to `wanted` features, else to at most so many.
+    """The pooling of an image to a square before it is flattened: to `wanted` features, else to at most `most`.
 
     Its value is (height and width, number of features).
     """
     _, channels, height, width = image
     sizes = range(min(height, width), 0, -1)
-    # The width that the layer has already is kept where a pool gives it: then only the pool is new.
+    # The layer's present width is kept if some pooling gives it: then only the pool is new.
     exact = [s for s in sizes if channels * s * s == wanted]
     size = next(iter(exact or (s for s in sizes if channels * s * s <= most)), 1)
     return Misfit("shrink", value=(size, channels * size * size))
@@ -159,7 +159,7 @@ def _pooled(image: tuple[int, ...], most: int, wanted: int = 0) -> Misfit:
 
 def _batch_norm(module: Any, x: torch.Tensor) -> Iterator[Misfit]:
     dims = {"1d": (2, 3), "2d": (4,), "3d": (5,)}.get(type(module).__name__[-2:])
-    # A layer for another number of axes becomes its sibling: their settings have the same names.
+    # Replaced by the layer of the same kind for this number of axes, whose settings have the same names.
     if dims and x.dim() not in dims and x.dim() in (2, 3, 4):
         base = type(module).__name__[:-2]
         if base == "InstanceNorm" and x.dim() == 2:
@@ -175,7 +175,7 @@ def _group_norm(module: nn.GroupNorm, x: torch.Tensor) -> Iterator[Misfit]:
     if module.num_channels != channels:
         yield Misfit("argument", "num_channels", 1, channels)
     if channels % module.num_groups:
-        # The greatest number of groups that divides both: 1 always does, and would change what the layer normalises.
+        # The greatest common divisor: 1 would always fit, but changes most what the layer normalises.
         yield Misfit("argument", "num_groups", 0, math.gcd(channels, module.num_groups))
 
 
@@ -183,15 +183,15 @@ def _layer_norm(module: nn.LayerNorm, x: torch.Tensor, channels_last: bool) -> I
     count = len(module.normalized_shape)
     if tuple(module.normalized_shape) != tuple(x.shape[-count:]) or count >= x.dim():
         shape = tuple(int(n) for n in x.shape[1:])
-        # Of all axes behind the batch where it was so before.
-        if count == 1 and (channels_last or x.dim() == 3):  # of each position, or of each token
+        # All axes but the batch, as before; the last one alone for each position or token.
+        if count == 1 and (channels_last or x.dim() == 3):
             shape = shape[-1:]
         yield Misfit("argument", "normalized_shape", 0, shape if len(shape) > 1 else shape[0])
 
 
 def _rebuild(module: Any, misfit: Misfit) -> None:
-    """Sets one argument of a built layer, with the meta parameters that follow from it."""
-    # A parametrised weight would be computed over the new one.
+    """Sets one argument of a built layer, and the meta parameters that depend on it."""
+    # A parametrised weight would be computed anew over the resized one.
     settle_weights(module)
     setattr(module, misfit.name, misfit.value)
     if isinstance(module, POOLS):
@@ -216,7 +216,7 @@ def _rebuild_convolution(module: Any) -> None:
     if not isinstance(module.padding, str):
         # torch keeps this copy of the padding for its other padding modes.
         module._reversed_padding_repeated_twice = [p for p in reversed(module.padding) for _ in range(2)]
-    # The fix of `groups` may still be to come: until then any number that divides the widths.
+    # A fix of `groups` may follow: until then any number that divides the widths.
     groups = module.groups if not (module.in_channels % module.groups or module.out_channels % module.groups) else 1
     first, second = (
         (module.in_channels, module.out_channels) if module.transposed else (module.out_channels, module.in_channels)

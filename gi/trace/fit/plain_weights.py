@@ -1,8 +1,8 @@
-"""Layers whose weights are made anew before each call, or are not made yet, as plain layers. Check worker only.
+"""Turns layers with computed or uninitialised weights into plain layers. Check worker only.
 
-`weight_norm`, `spectral_norm` and the parametrizations compute a weight from other parameters; a lazy layer waits for
-its first input. Where such a layer has to change its sizes, it runs on as a plain layer of those sizes: the mended text
-builds it again with all that is around it.
+`weight_norm`, `spectral_norm` and the parametrizations compute a weight from other parameters before each call; a lazy
+layer waits for its first input. Where the sizes of such a layer have to change, it continues as a plain layer of those
+sizes: the repaired text builds the original form again.
 """
 
 from typing import Any
@@ -19,13 +19,13 @@ _WIDTHS = ("in_features", "in_channels", "num_features")
 
 
 def settle_weights(layer: Any) -> None:
-    """Each weight of a layer that others were to give becomes a parameter of its own, of the same shape."""
+    """Replaces each computed weight of a layer by a parameter of the same shape."""
     if parametrize.is_parametrized(layer):
         for name in list(layer.parametrizations):
             weight = _like(getattr(layer, name))
             del layer.parametrizations[name]
             layer._parameters[name] = weight
-        # Parametrizing gave the layer a class of its own, derived from the plain one.
+        # Parametrizing changed the layer's class to one derived from the plain class.
         layer.__class__, layer._modules = type(layer).__mro__[1], {}
     for key, hook in list(layer._forward_pre_hooks.items()):
         if isinstance(hook, (WeightNorm, SpectralNorm)):
@@ -42,18 +42,18 @@ def _like(weight: torch.Tensor) -> nn.Parameter:
 
 
 def is_lazy(layer: nn.Module) -> bool:
-    """Whether a layer waits for its first input."""
+    """Whether a layer is lazy and has not seen its first input."""
     return isinstance(layer, LazyModuleMixin) and layer.has_uninitialized_params()
 
 
 def width_name(layer: nn.Module) -> str:
-    """The parameter of a lazy layer's plain class that takes the width of its input."""
+    """The parameter of a lazy layer's plain class that sets its input width."""
     return next(name for name in _WIDTHS if hasattr(layer, name))
 
 
 def wake(layer: Any) -> None:
-    """A lazy layer becomes one of its plain class, whose sizes are still to be set."""
-    # The hooks would set sizes from the first input, on a layer that has them by then.
+    """Turns a lazy layer into one of its plain class, with sizes still to be set."""
+    # The hooks would set the sizes once more from the first input.
     layer._initialize_hook.remove()
     layer._load_hook.remove()
     layer.__class__ = layer.cls_to_become

@@ -1,10 +1,10 @@
-"""Weights that a program makes as plain tensors, `nn.Parameter(torch.zeros(1, tokens, dim))`, made to fit their data.
+"""Makes weights that a program creates as plain tensors, `nn.Parameter(torch.zeros(1, tokens, dim))`, fit their data.
 
-The call that makes a tensor is to it what a constructor is to a layer: its sizes are its arguments. So a position
-embedding that meets another number of tokens, or a weight that meets another number of features, names the size that
-has to change, and the text is mended there as it is for a layer. A tensor is known again by its memory, and the axis of
-a view by its stride: `self.weight.t()` has the axes of `self.weight` the other way round. What is computed from several
-tensors, or reshaped, is not followed. Check worker only.
+The call that makes a tensor is like the constructor of a layer, with the sizes as arguments. So for a position
+embedding with another number of tokens, or a weight with another number of features, the size to change is known, and
+the text is repaired there as for a layer. A tensor is recognised by its memory, and the axis of a view by its stride:
+`self.weight.t()` has the axes of `self.weight` in reverse order. Results computed from several tensors, or reshaped,
+are not followed. Check worker only.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,7 +22,7 @@ _SUMS = frozenset(
     | {"__imul__", "mul_", "div", "__truediv__"}
 )
 _OF_CHANNELS = {"batch_norm": (1, 2, 3, 4), "instance_norm": (1, 2, 3, 4), "group_norm": (2, 3)}
-"""Functions whose tensors at these positions hold one value for each channel."""
+"""Functions, with the positions of arguments that hold one value for each channel."""
 _OF_CHANNEL_NAMES = frozenset({"running_mean", "running_var", "weight", "bias"})
 
 
@@ -40,7 +40,7 @@ class RawTensor:
 
 
 def sizes_of(name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[int, ...]:
-    """The sizes that a call of a factory of torch gives, by position or as one tuple; () where it gives none so."""
+    """The sizes in a call of a factory of torch, given as integers or as one tuple; () for other calls."""
     if name not in FACTORIES:
         return ()
     first = args[0] if args else kwargs.get("size")
@@ -49,26 +49,26 @@ def sizes_of(name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[in
 
 
 class RawTensors:
-    """The raw tensors of one run, and what the program's functions need them to be."""
+    """The raw tensors of one run, and their misfits with the program's functions."""
 
     def __init__(self) -> None:
-        """Starts with none."""
+        """Starts without any."""
         # By memory, not by object: `nn.Parameter(t)`, views and `t.data` are other objects over the same memory.
         self._by_storage: dict[int, RawTensor] = {}
         self._kept: list[torch.Tensor] = []
 
     def made(self, raw: RawTensor) -> None:
-        """A factory was called."""
+        """Records the tensor of a factory call."""
         self._by_storage[storage_of(raw.tensor)] = raw
 
     def carried(self, inputs: Iterable[Any], output: Any) -> None:
-        """A function gave a tensor that stands for the only one among its inputs, a raw one: scaled, copied, repeated.
+        """Records an output that represents its only input tensor, a raw one: scaled, copied, repeated.
 
-        What is computed from data and a raw tensor is data.
+        A result computed from data and a raw tensor counts as data.
         """
         there = (t for t in inputs if isinstance(t, torch.Tensor) and not isinstance(t, UninitializedParameter))
         tensors = [t for t in there if t.dim()]
-        # What two tensors give is data, or, of two raw ones, no single call's: only a lone one is followed.
+        # A result of two tensors is data, or belongs to two factory calls: only a single one is followed.
         raw = self.of(tensors[0]) if len(tensors) == 1 else None
         if raw is None or not isinstance(output, torch.Tensor) or storage_of(output) in self._by_storage:
             return
@@ -83,23 +83,23 @@ class RawTensors:
         return self._by_storage.get(storage_of(value))
 
     def moved(self, raw: RawTensor, tensor: torch.Tensor) -> None:
-        """A raw tensor lies elsewhere now: its values were taken."""
+        """Records that another tensor now holds a raw tensor's values."""
         self._by_storage[storage_of(tensor)] = raw
 
     def size(self, value: torch.Tensor, axis: int) -> int | None:
-        """Which size of the raw tensor an axis of `value` shows; None where none does, or only a part of it."""
+        """The index of the raw tensor's size that an axis of `value` has; None for none, or for a part of one."""
         raw = self.of(value)
         if raw is None:
             return None
         shown, stride = int(value.shape[axis]), value.stride(axis)
         strides = raw.tensor.stride()
-        if storage_of(value) != storage_of(raw.tensor):  # a copy: laid out anew, so the axes are counted from the end
+        if storage_of(value) != storage_of(raw.tensor):  # a copy has other strides: axes are counted from the end
             number = axis - value.dim() + len(raw.sizes)
             return number if number >= 0 and raw.sizes[number] == shown else None
         return next((i for i, s in enumerate(raw.sizes) if s == shown and strides[i] == stride), None)
 
     def misfits(self, name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Iterator[tuple[Any, int, int]]:
-        """(tensor, axis, size) for each raw tensor among a function's arguments that has to have another size."""
+        """(tensor, axis, size) for each raw tensor among a function's arguments that needs another size."""
         if not any(self.of(t) is not None for t in _tensors(args, kwargs)):
             return
         for tensor, axis, size in _wanted(name, args, kwargs, self):
@@ -108,7 +108,7 @@ class RawTensors:
 
 
 def _repeats(raw: RawTensor, output: torch.Tensor) -> bool:
-    """Whether the output's last axes are the raw tensor's where those are more than 1: a class token for each image."""
+    """Whether the output's last axes equal the raw tensor's, but those of size 1: a class token for each image."""
     sizes, shape = raw.sizes, output.shape[-len(raw.sizes) :]
     return len(shape) == len(sizes) and all(size in (1, there) for size, there in zip(sizes, shape, strict=True))
 
@@ -121,7 +121,7 @@ def _tensors(args: Sequence[Any], kwargs: dict[str, Any]) -> list[torch.Tensor]:
 def _wanted(
     name: str, args: Sequence[Any], kwargs: dict[str, Any], raws: RawTensors
 ) -> Iterator[tuple[torch.Tensor, int, int]]:
-    """What a function needs of tensors beside its data."""
+    """(tensor, axis, size) that a function needs of the tensors beside its data."""
     if name in ("cat", "concat", "concatenate"):
         yield from _joined(args, kwargs, raws)
         return
@@ -145,7 +145,7 @@ def _weighted(
     bias = args[2] if len(args) > 2 else kwargs.get("bias")
     # F.conv2d(input, weight, bias, stride, padding, dilation, groups).
     groups = int(kwargs.get("groups", args[6] if len(args) > 6 else 1))
-    # A transposed convolution has its widths the other way round: it is not followed.
+    # A transposed convolution has its widths in reverse order: it is not followed.
     if not isinstance(weight, torch.Tensor) or "transpose" in name or x.dim() < 2:
         return
     if name == "linear":
@@ -159,7 +159,7 @@ def _weighted(
 def _pair(
     name: str, left: torch.Tensor, right: torch.Tensor, raws: RawTensors
 ) -> Iterator[tuple[torch.Tensor, int, int]]:
-    """A product with a weight, or two operands of which one is raw."""
+    """The sizes needed in a product with a weight, or of the raw one of two operands."""
     if name in ("matmul", "__matmul__", "mm") and left.dim() > 1 and right.dim() > 1:
         if raws.of(right) is not None:
             yield right, right.dim() - 2, int(left.shape[-1])
@@ -177,7 +177,7 @@ def _pair(
 
 
 def _joined(args: Sequence[Any], kwargs: dict[str, Any], raws: RawTensors) -> Iterator[tuple[torch.Tensor, int, int]]:
-    """A concatenation of raw tensors with data: the other axes are the data's."""
+    """The sizes needed of raw tensors in a concatenation: those of the data, except along its axis."""
     tensors = [t for t in args[0] if isinstance(t, torch.Tensor)] if args and isinstance(args[0], (tuple, list)) else []
     axis = kwargs.get("dim", args[1] if len(args) > 1 else 0)
     data = next((t for t in tensors if raws.of(t) is None), None)
@@ -190,7 +190,7 @@ def _joined(args: Sequence[Any], kwargs: dict[str, Any], raws: RawTensors) -> It
 
 
 def resized(tensor: torch.Tensor, axis: int, size: int) -> torch.Tensor:
-    """A tensor that is as long as it should be along an axis, and depends on the one that it stands for."""
+    """A tensor with the needed size along an axis, whose gradient reaches the tensor that it replaces."""
     shape = list(tensor.shape)
     shape[axis] = size
     return tensor.sum() + torch.zeros(shape, device="meta", dtype=tensor.dtype)

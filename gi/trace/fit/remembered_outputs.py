@@ -1,4 +1,4 @@
-"""What functions of torch give on meta tensors, remembered by shape. Check worker only.
+"""A cache of the outputs of torch's functions on meta tensors, by shape. Check worker only.
 
 Most of torch's kernels for meta tensors are Python: a batch norm takes a millisecond to find that its output looks like
 its input. The programs that one check worker sees are variants of each other, so nearly every call has been seen.
@@ -18,9 +18,9 @@ _SETTINGS = (int, float, str, bool, type(None), torch.dtype)
 
 @dataclass(frozen=True, slots=True)
 class _RememberedOutput:
-    """What a call gave: a new tensor of this form, or its first tensor changed in place.
+    """The output of a call: a new tensor of this form, or its first tensor changed in place.
 
-    `saved` are the tensors that its backward pass reads, by their number among the arguments; -1 is the output.
+    `saved` are the tensors that its backward pass reads, by their index among the argument tensors; -1 is the output.
     """
 
     shape: tuple[int, ...]
@@ -32,28 +32,28 @@ class _RememberedOutput:
 
 
 class Outputs:
-    """Calls functions; of one called before with arguments that look the same, only the output's form is made."""
+    """Calls functions; for a repeated call with arguments of equal form, only creates an output of the cached form."""
 
     def __init__(self) -> None:
-        """Starts with nothing remembered."""
+        """Starts with an empty cache."""
         self._seen: dict[Any, _RememberedOutput] = {}
-        # `x.size()`, `x.dim()`: nothing is saved by remembering them.
-        self._answers: set[Callable[..., Any]] = set()  # functions that give no tensor
+        # `x.size()`, `x.dim()`: a cache would not be faster.
+        self._answers: set[Callable[..., Any]] = set()  # functions that return no tensor
 
     def __call__(self, func: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> tuple[Any, list[torch.Tensor]]:
-        """What `func` gives, and which tensors a backward pass through it reads: arguments, the output.
+        """The output of `func`, and the tensors that its backward pass reads: arguments, the output.
 
-        A tensor changed in place may come back as another that looks the same. Nothing else of a call is remembered:
-        it must not matter but for its output.
+        A tensor changed in place may be returned as another object of the same form. A cached call has no other
+        effects, so only functions that matter by their output alone may be called.
         """
         if func in self._answers:
             return func(*args, **kwargs), []
         tensors: list[torch.Tensor] = []
         form = _form((args, tuple(kwargs.items())), tensors)
-        # A call without tensors makes one (`torch.zeros`): cheap, and each must be a tensor of its own.
+        # A call without tensors makes one (`torch.zeros`): cheap, and each must be a separate tensor.
         if form is None or not tensors:
             return called(func, args, kwargs), []
-        # Whether a gradient is asked for decides what the backward pass keeps.
+        # The grad mode decides what the backward pass keeps.
         key = (func, torch.is_grad_enabled(), form)
         seen = self._seen.get(key)
         if seen is None:
@@ -71,7 +71,7 @@ class Outputs:
             held.add(storage_of(tensor))
             return tensor
 
-        # autograd tells itself what it keeps: a table of functions would miss the next version's.
+        # autograd's hooks report what it keeps: a table of functions would miss those of later versions.
         with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
             output = func(*args, **kwargs)
         if not isinstance(output, (torch.Tensor, tuple, list)):
@@ -85,12 +85,12 @@ class Outputs:
 
 
 def storage_of(tensor: torch.Tensor) -> int:
-    """A number for a tensor's storage: a view has that of the tensor it shows."""
+    """A number for a tensor's storage: a view has that of its base tensor."""
     return int(tensor.untyped_storage()._cdata)
 
 
 def _form(value: Any, tensors: list[torch.Tensor]) -> Any:
-    """A hashable stand-in for arguments, equal for those that give outputs of one form; None where there is none."""
+    """A hashable form of arguments, equal for those that give outputs of equal form; None where there is none."""
     if isinstance(value, torch.Tensor):
         if not value.is_meta:
             return None
@@ -99,7 +99,7 @@ def _form(value: Any, tensors: list[torch.Tensor]) -> Any:
     if isinstance(value, (tuple, list)):
         parts = [_form(part, tensors) for part in value]
         return None if None in parts else (type(value), *parts)
-    if isinstance(value, int) and type(value) is not bool:  # an int that knows its history is an int here
+    if isinstance(value, int) and type(value) is not bool:  # a tracked int counts as an int here
         return int, int(value)
     return (type(value), value) if isinstance(value, _SETTINGS) else None
 
@@ -107,7 +107,7 @@ def _form(value: Any, tensors: list[torch.Tensor]) -> Any:
 def _seen(
     output: Any, tensors: list[torch.Tensor], before: tuple[Any, ...], saved: tuple[int, ...]
 ) -> _RememberedOutput | None:
-    """What to remember of an output: nothing of several, of one on another device, of a view, of a changed form."""
+    """The cache entry of an output; None for several outputs, another device, a view, or a form changed in place."""
     if not isinstance(output, torch.Tensor) or not output.is_meta:
         return None
     shape, stride, requires_grad = before
@@ -132,9 +132,9 @@ def _empty(seen: _RememberedOutput) -> torch.Tensor:
 
 
 class _Rebuilt(torch.autograd.Function):
-    """A tensor that was computed from others, for the autograd graph to know; never run backwards."""
+    """Makes a tensor depend on others in the autograd graph; never run backwards."""
 
     @staticmethod
     def forward(_ctx: Any, seen: _RememberedOutput, *_: torch.Tensor) -> torch.Tensor:
-        """The output's form."""
+        """An empty tensor of the output's form."""
         return _empty(seen)

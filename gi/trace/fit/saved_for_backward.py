@@ -1,8 +1,8 @@
-"""Which call overwrites what a backward pass still needs. Check worker only.
+"""Finds calls that overwrite a tensor that a backward pass still needs. Check worker only.
 
-The backward of a sigmoid reads the function's result, that of a convolution its input; where that is changed in place
-afterwards, `backward` fails. So it does where a new layer stands in front of `nn.ReLU(inplace=True)` or of `out += x`,
-or where the normalisation between two convolutions and a ReLU that works in place is gone.
+The backward of a sigmoid reads the function's result, that of a convolution its input; if that is changed in place
+afterwards, `backward` fails. This happens when a new layer precedes `nn.ReLU(inplace=True)` or `out += x`, or when the
+normalisation between a convolution and an in-place ReLU was removed.
 """
 
 from collections.abc import Callable, Iterable
@@ -20,21 +20,21 @@ _FLAGGED |= {"silu": 1, "mish": 1, "hardswish": 1, "hardsigmoid": 1, "dropout": 
 
 
 class Kept:
-    """The tensors that a backward pass reads, as the functions that need them were called."""
+    """The tensors that the backward pass of the calls so far reads."""
 
     def __init__(self) -> None:
-        """Starts with none."""
+        """Starts without any."""
         self._saved: dict[int, torch.Tensor] = {}  # by their memory, which lives as long as they do
 
     def note(self, saved: Iterable[torch.Tensor]) -> None:
-        """A function was called whose backward reads these."""
+        """Records the tensors that the backward of a call reads."""
         self._saved.update((storage_of(t), t) for t in saved if not isinstance(t, nn.Parameter))
 
     def _holds(self, value: Any) -> bool:
         return isinstance(value, torch.Tensor) and storage_of(value) in self._saved
 
     def overwriting_layer(self, layer: nn.Module, x: torch.Tensor) -> Misfit | None:
-        """What has to change where a layer works in place on what is kept."""
+        """The misfit of a layer that changes a saved tensor in place; None where it does not."""
         return Misfit("inplace") if getattr(layer, "inplace", False) is True and self._holds(x) else None
 
     def overwriting_function(self, func: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Misfit | None:
@@ -42,7 +42,7 @@ class Kept:
         if not args or not self._holds(args[0]):
             return None
         name = getattr(func, "__name__", "")
-        # By position, since most people write `F.relu(x, True)`.
+        # By position, too, as in the common `F.relu(x, True)`.
         flag = args[_FLAGGED[name]] if len(args) > _FLAGGED.get(name, len(args)) else kwargs.get("inplace", False)
         in_place = flag is True or name in _AUGMENTED or (name.endswith("_") and not name.startswith("_"))
         return Misfit("inplace") if in_place else None

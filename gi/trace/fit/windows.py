@@ -1,4 +1,4 @@
-"""Windows that move over an image, convolutions and pools, and images that they do not fit. Check worker only."""
+"""The misfits of convolutions, pools and other image layers with the sizes of images. Check worker only."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -23,7 +23,7 @@ def rank(module: nn.Module) -> int:
 
 
 def window(module: Any, x: torch.Tensor) -> Iterator[Misfit]:
-    """A kernel that is larger than its padded input gets the padding that keeps the size."""
+    """The padding that keeps the size, for a kernel that is larger than its padded input."""
     reach = [d * (k - 1) + 1 for k, d in zip(module.kernel_size, module.dilation, strict=True)]
     sizes = x.shape[2:]
     if any(r > s + 2 * int(p) for r, s, p in zip(reach, sizes, module.padding, strict=True)):
@@ -32,7 +32,7 @@ def window(module: Any, x: torch.Tensor) -> Iterator[Misfit]:
 
 
 def image_misfits(module: nn.Module, x: torch.Tensor) -> Iterator[Misfit]:
-    """A layer that works on images is left out where there is no image, or none of a size that it can take."""
+    """Removes an image layer whose input is no image or has a size that it cannot take; adapts a pool's settings."""
     if x.dim() != rank(module) or not _takes(module, x):
         yield Misfit("remove")
     elif isinstance(module, POOLS):
@@ -54,7 +54,7 @@ def small_window(
     *,
     ceil_mode: bool = False,
 ) -> Iterator[Misfit]:
-    """A pool whose kernel is larger than its padded image gets `ceil_mode`, or is removed where that cannot help."""
+    """Sets `ceil_mode` of a pool whose kernel is larger than its padded image, or removes it if that does not help."""
     sizes = [int(s) for s in x.shape[2:]]
     gaps = [s + 2 * int(p) - int(k) for s, p, k in zip(sizes, padding, kernel, strict=False)]
     if min(gaps, default=0) >= 0:
@@ -62,7 +62,7 @@ def small_window(
     rounded = all(g + int(s) - 1 >= 0 for g, s in zip(gaps, stride, strict=False))
     if rounded and ceil_mode:
         return
-    # An image of one pixel has nothing to round up to.
+    # An image of one pixel cannot be rounded up.
     if rounded and max(sizes) > 1:
         yield Misfit("argument", "ceil_mode", -1, True)
     else:

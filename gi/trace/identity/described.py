@@ -1,9 +1,9 @@
-"""What an object of a program is, as plain data: its class, its settings, the code that it runs and what that reaches.
+"""Describes an object of a program as plain data: class, settings, code, and what the code refers to.
 
-Two objects of equal description do the same. A function is told by its byte code, so that names of its own local
-variables, comments and layout do not count; with it count its defaults, what it closes over, and every global that it
-names, for the program's functions and classes again by their code. Functions and classes of libraries are told by
-their names. What cannot be seen: attributes that code computes (`getattr(module, name)`), and state outside of Python.
+Two objects with equal descriptions do the same. A function is described by its byte code, so that names of local
+variables, comments and layout do not count, with its defaults, its closure, and every global that it names; the
+program's functions and classes again by their code, those of libraries by name. Not covered: attributes with computed
+names (`getattr(module, name)`), and state outside of Python.
 """
 
 import enum
@@ -31,27 +31,27 @@ _PLAIN = (
     torch.dtype,
     torch.device,
 )
-_BOOKKEEPING = frozenset({"optimizer", "param_groups", "state", "defaults"})  # told by the recipe's digest itself
-# What Python and `typing` add to every class, some with another text in each process.
+_BOOKKEEPING = frozenset({"optimizer", "param_groups", "state", "defaults"})  # part of the recipe's digest itself
+# Attributes that Python and `typing` add to every class, some with another text in each process.
 _NO_BEHAVIOUR = frozenset({
     "__dict__", "__weakref__", "__doc__", "__module__", "__qualname__", "__annotations__", "__firstlineno__",
     "__static_attributes__", "__parameters__", "__orig_bases__",
 })  # fmt: skip
-PROGRAM = "candidate"  # what a program's module is called
+PROGRAM = "candidate"  # the name of a program's module
 
 
 def described(value: Any, known: Mapping[int, str] | None = None) -> Any:
-    """Nested lists and texts with a stable `repr`; `known` gives the descriptions of objects by their `id`."""
+    """Nested lists and texts with a stable `repr`; `known` has descriptions of objects by their `id`."""
     return _Description(known or {}).of(value)
 
 
 class _Description:
-    """One description. An object met again becomes the number of its first occurrence, so that cycles end."""
+    """One description. A repeated object becomes the number of its first occurrence, so that cycles end."""
 
     def __init__(self, known: Mapping[int, str]) -> None:
         self.known = known
         self.seen: dict[int, int] = {}
-        self.kept: list[Any] = []  # or another object could get the address of one that went
+        self.kept: list[Any] = []  # keeps objects alive, since the address of a freed one is reused
 
     def of(self, value: Any) -> Any:
         if id(value) in self.known:
@@ -90,10 +90,10 @@ class _Description:
     def _function(self, function: types.FunctionType) -> Any:
         cells = [self._cell(cell) for cell in function.__closure__ or ()]
         settings = [self.of(part) for part in (function.__defaults__, function.__kwdefaults__, function.__dict__)]
-        # A library's function is what its name says, in one environment.
+        # Within one environment, the name of a library's function identifies it.
         if function.__globals__.get("__name__") != PROGRAM:
             return [f"{function.__module__}.{function.__qualname__}", cells, settings]
-        # Only what its code names: the other globals of the module cannot reach it.
+        # Only globals that its code names: the others have no effect on it.
         names = [n for n in names_in(function.__code__) if n in function.__globals__]
         reached = [[n, self.of(function.__globals__[n])] for n in names]
         return ["function", code_text(function.__code__), cells, settings, reached]
@@ -138,14 +138,14 @@ class _Description:
 
 
 def _is_empty(name: str, value: Any) -> bool:
-    """Whether an attribute of a module is one of those that every module has and few use: hooks, submodules, ..."""
+    """Whether an attribute is an empty table or flag that every module has: hooks, submodules, ..."""
     return name.startswith("_") and (
         isinstance(value, (bool, type(None))) or (isinstance(value, (dict, set)) and not value)
     )
 
 
 def array_text(array: Any) -> Any:
-    """Shape, type and values of a tensor or an array; of one on meta, which has none, shape and type alone."""
+    """Shape, type and values of a tensor or an array; without values for one on the meta device."""
     if not isinstance(array, torch.Tensor):
         return [
             "array",
@@ -156,7 +156,7 @@ def array_text(array: Any) -> Any:
     facts = [type(array).__name__, tuple(array.shape), str(array.dtype), array.requires_grad]
     if array.is_meta or array.layout != torch.strided:
         return facts
-    # As bytes, so that -0.0 and 0.0, and the payloads of NaN, differ as their texts might not.
+    # As bytes, so that -0.0 and 0.0, and the payloads of NaN, differ, which their texts might not.
     values = array.detach().cpu().contiguous().reshape(-1)
     return [*facts, hashlib.sha256(values.view(torch.uint8).numpy().tobytes()).hexdigest()]
 
@@ -168,7 +168,7 @@ def names_in(code: types.CodeType) -> list[str]:
 
 
 def code_text(code: types.CodeType) -> Any:
-    """What code does: its instructions, constants and the names of globals and attributes."""
+    """The instructions, constants and names of globals and attributes of code."""
     # Byte code and not source: names of locals, comments and line numbers are left out.
     constants = [code_text(c) if isinstance(c, types.CodeType) else _constant(c) for c in code.co_consts]
     counts = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags)
