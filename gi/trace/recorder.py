@@ -1,7 +1,7 @@
-"""Watches one program being built and run on meta tensors: every layer built or called, every function of torch called.
+"""Records one program being built and run on meta tensors: all layers built or called, all functions of torch called.
 
-Where a layer or function does not fit its input, it is made to fit on the fly, what was wrong is noted, and the run
-goes on. Check worker only.
+Where a layer or function does not fit its input, the misfit is recorded, the layer is made to fit during the run, and
+the run goes on. Check worker only.
 """
 
 import contextlib
@@ -34,14 +34,14 @@ from gi.trace.torch_names import symbol_of
 BATCH = 3  # no common width, so that a batch dimension is not mistaken for a channel dimension
 
 _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
-_OUTPUTS = Outputs()  # of every program that this process has seen
+_OUTPUTS = Outputs()  # shared by all programs of this process
 
 
 class Recorder:
-    """What one run showed: what was built, what was used, what had to be fixed, what was computed."""
+    """The record of one run: layers built, calls made, fixes needed, and the digest of the computation."""
 
     def __init__(self, routes: Routes, num_classes: int, values: Values = Values.NONE) -> None:
-        """Takes the routes that the program's text is followed by, and what holds values while it runs."""
+        """Takes the routes of the program's numbers, and which tensors have values."""
         self.num_classes = num_classes
         self.placement = Placement(values)
         self.sites = CallSites()
@@ -55,14 +55,14 @@ class Recorder:
         self.forward_runs = False
         self._built: dict[int, tuple[Site, ...]] = {}
         self._modules: list[nn.Module] = []
-        self._forwards: dict[type, Any] = {}  # of torch's layers, by the class that defines it
+        self._forwards: dict[type, Any] = {}  # the original forward of torch's layers, by the class that defines it
         self._left_out: Any = None
-        self._depth = 0  # inside how many layers of torch's own the run is
-        self._foreign = 0  # of them, those of other packages, whose steps are followed: `einops.layers.torch.Rearrange`
+        self._depth = 0  # the number of layers of torch or other packages around the running call
+        self._foreign = 0  # those of other packages among them, which are followed: `einops.layers.torch.Rearrange`
 
     @contextlib.contextmanager
     def importing(self) -> Iterator[None]:
-        """While it lasts, layers that are built are seen; they become meta: `def __init__(self, act=nn.ReLU())`."""
+        """Records layers built on import, and moves them to meta: `def __init__(self, act=nn.ReLU())`."""
         with self._seeing_builds():
             yield
         for module in self._modules:
@@ -84,14 +84,14 @@ class Recorder:
 
     @contextlib.contextmanager
     def recording(self) -> Iterator[None]:
-        """While it lasts, what the program builds and calls is seen, and new tensors are meta tensors."""
+        """Records all that the program builds and calls; new tensors are placed by `placement`."""
         call, register = nn.Module.__call__, nn.Module.register_parameter
 
         def recorded_call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
             return self._on_call(module, call, args, kwargs)
 
         def recorded_parameter(module: nn.Module, name: str, param: nn.Parameter | None) -> None:
-            if self.forward_runs and param is not None and name not in module._parameters:  # else it is made to fit
+            if self.forward_runs and param is not None and name not in module._parameters:  # else a repair sets it
                 kind = type(module).__name__
                 said = f"forward gives a {kind} new weights, which no optimizer trains: build it in __init__"
                 raise CandidateError("forward", "builds a layer in forward", said, self.sites.innermost()[0])
@@ -109,14 +109,14 @@ class Recorder:
                 owner.forward = forward  # type: ignore[attr-defined]
 
     def empty(self, net: nn.Module) -> None:
-        """Takes the values of a network's weights from them: forward runs on meta, where nothing costs memory."""
+        """Moves a network's weights to meta, where forward costs no memory."""
         raws = [(raw, p) for p in net.parameters() if (raw := self.raw.of(p)) is not None]
         self.graph.emptied(net.parameters())
         for raw, parameter in raws:
             self.raw.moved(raw, parameter)
 
     def input(self, shape: tuple[int, ...]) -> torch.Tensor:
-        """A batch for the network; from here on it runs forward."""
+        """A batch for the network; calls from here on count as forward."""
         self.forward_runs = self.routes.over = True
         with torch._C.DisableTorchFunction():
             x = torch.empty(BATCH, *shape, device="meta")
@@ -125,7 +125,7 @@ class Recorder:
         return x
 
     def output(self, output: torch.Tensor) -> None:
-        """Notes what makes the output (n, num_classes)."""
+        """Records the misfit of an output that is not (n, num_classes). Raises `CandidateError` for other shapes."""
         if tuple(output.shape) == (BATCH, self.num_classes):
             return
         if output.shape[:1] != (BATCH,) or output.dim() not in (2, 4):
@@ -141,12 +141,12 @@ class Recorder:
         if last is not None and self._built.get(id(last)) and output.dim() == 2:
             name = "out_features" if isinstance(last, nn.Linear) else "out_channels"
             self.needs.add(Misfit("argument", name, 1, self.num_classes), NOWHERE, last)
-        self.needs.add(Misfit("head", kind, width, self.num_classes), NOWHERE, None)  # if that cannot be
+        self.needs.add(Misfit("head", kind, width, self.num_classes), NOWHERE, None)  # if no layer can change
 
     # What the hooks call ---------------------------------------------------------------------------------------------
 
     def _on_build(self, module: nn.Module) -> None:
-        if self.forward_runs:  # of no parameters, or `recorded_parameter` stops it
+        if self.forward_runs:  # a layer without parameters, since `recorded_parameter` refuses others
             return
         self._built[id(module)], frame = self.sites.running(skip=module)
         self._modules.append(module)
@@ -158,7 +158,7 @@ class Recorder:
             self.needs.own.append(module)
 
     def _watch_forward(self, kind: type) -> None:
-        """Takes `layer.forward(x)` of the program's own for `layer(x)`."""
+        """Makes a program's call `layer.forward(x)` count as `layer(x)`."""
         owner = next(c for c in kind.__mro__ if "forward" in vars(c))
         if owner is nn.Module or owner in self._forwards:
             return
@@ -199,7 +199,7 @@ class Recorder:
         return Use(symbol_of(type(module)), site, built, inputs, tuple(output.shape), params, settings, axes)
 
     def _axis(self, tensor: torch.Tensor, layer: nn.Module | None = None) -> int:
-        """The axis of the channels without the batch's, as the layer itself takes it where it does; -1 for unknown."""
+        """The axis of the channels, not counting the batch, by the layer or the data flow; -1 for unknown."""
         own = layer_axis(layer, tensor.dim())
         axis = self.flow.axis(tensor) if own is None else own
         return -1 if axis is None else axis - 1
@@ -212,17 +212,17 @@ class Recorder:
             self._depth -= torchs_own
 
     def _attended(self, module: nn.Module, args: tuple[Any, ...], site: Site) -> tuple[Any, ...]:
-        """The arguments as wide as attention was built for: the layer that made them gets that width."""
+        """The arguments with the width that attention was built for, which the layer before must give."""
         width, x = layers.attention_width(module), args[0]
         source = self.flow.width_source(x, x.dim() - 1) if width and x.shape[-1] != width else None
         if width is None or source is None:
             return args
         self.needs.add(width_of(source, width), site, source)
-        self.needs.is_closed = True  # the tokens beside, in the residual sum, keep the width that is wrong in this run
+        self.needs.is_closed = True  # tokens on the residual path keep the wrong width in this run
         return tuple(like(a, (*a.shape[:-1], width)) if isinstance(a, torch.Tensor) else a for a in args)
 
     def _fitted(self, module: nn.Module, args: tuple[Any, ...], site: Site) -> Any:
-        """The arguments after what `fitting` had to change, None where the call is to be left out."""
+        """The arguments after repair of the layer's misfits; None where the call is to be removed."""
         x = args[0]
         self.needs.used.add(id(module))
         flattened = self.flow.flattened(x) if isinstance(module, nn.Linear) else None
@@ -247,7 +247,7 @@ class Recorder:
         return (x, *args[1:])
 
     def on_start(self, func: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
-        """A function is called before forward runs: what sets values of meta tensors is noted, and not run."""
+        """Handles a function called before forward; one that sets values of meta tensors is recorded, and not run."""
         target = kwargs.get("tensor", args[0] if args else None)
         unreal = sets_values(func) and isinstance(target, torch.Tensor) and target.is_meta
         output = target if unreal else called(func, args, kwargs)
@@ -256,7 +256,7 @@ class Recorder:
         return output
 
     def _on_raw_tensor(self, func: Callable[..., Any], args: Any, kwargs: dict[str, Any], output: Any) -> None:
-        """A weight that the program makes itself is followed as a layer is, whose arguments are its sizes."""
+        """Records a weight that the program makes itself like a layer, with its sizes as arguments."""
         sizes = sizes_of(getattr(func, "__name__", ""), args, kwargs)
         if not isinstance(output, torch.Tensor) or not sizes:
             self.raw.carried((*args, *kwargs.values()), output)
@@ -267,7 +267,7 @@ class Recorder:
             self.needs.built(raw, sites, self.routes.scope(frame) if frame else None, raw.arguments)
 
     def on_function(self, func: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
-        """A function is called by the program (`outside` any layer of torch's own) or by a layer."""
+        """Handles a function called in forward, by the program (`_depth` 0) or by a layer."""
         site = NOWHERE if self._depth else self.sites.innermost()
         if not self._depth:
             args, kwargs = self._with_fitting_weights(func, site, args, kwargs)
@@ -284,14 +284,14 @@ class Recorder:
         if not self._depth:
             self._note_pad(output)
             first = output[0] if isinstance(output, (tuple, list)) and output else output
-            if data and isinstance(first, torch.Tensor):  # of several, as `chunk` gives them, the first
+            if data and isinstance(first, torch.Tensor):  # of several outputs, as of `chunk`, the first
                 inputs = tuple(tuple(t.shape) for t in data)
                 axes = (self._axis(data[0]), self._axis(first))
                 self.uses.append(Use(symbol_of(func), site, (), inputs, tuple(first.shape), axes=axes))
         return output
 
     def _note_pad(self, output: Any) -> None:
-        """An image that is padded in its channels: the names beside the call may give its width."""
+        """Records a padding of an image's channels, and the names in scope, which may express its width."""
         step, frame = self.flow.step(output), self.sites.frame()
         if step is not None and channel_pad([step]) is not None and frame is not None:
             self.needs.padded(step, scope_of(frame))
@@ -299,7 +299,7 @@ class Recorder:
     def _with_fitting_weights(
         self, func: Any, site: Site, args: Any, kwargs: dict[str, Any]
     ) -> tuple[Any, dict[str, Any]]:
-        """The arguments with each weight that the program made itself as large as the data needs it, noted."""
+        """The arguments with the program's own weights resized to fit the data; records their misfits."""
         changed: dict[int, torch.Tensor] = {}
         for tensor, axis, size in self.raw.misfits(getattr(func, "__name__", ""), args, kwargs):
             raw, number = self.raw.of(tensor), self.raw.size(tensor, axis)
@@ -312,7 +312,7 @@ class Recorder:
         return args, {name: _with(value, changed) for name, value in kwargs.items()}
 
     def _misfits(self, func: Any, site: Site, args: Any, kwargs: dict[str, Any]) -> list[Misfit]:
-        """What a function's arguments need, noted."""
+        """The misfits of a function's arguments, which are recorded."""
         misfits = function_misfits(getattr(func, "__name__", ""), args, kwargs, BATCH, self.flow)
         overwriting = self.kept.overwriting_function(func, args, kwargs)
         if overwriting is not None:
@@ -326,10 +326,10 @@ class Recorder:
                 layers.promised(misfit, misfit.layer)
         return misfits
 
-    # What is said in the end ----------------------------------------------------------------------------------------
+    # Results --------------------------------------------------------------------------------------------------------
 
     def unused(self) -> tuple[Site, ...]:
-        """Constructor sites none of whose layers was called."""
+        """The constructor sites none of whose layers was called."""
         used = {use.built[0] for use in self.uses if use.built}
         used |= {fix.built[0] for fix, _ in self.needs.fixes if fix.built}
         leaves = [m for m in self._modules if type(m).__module__ != "candidate" and not isinstance(m, _CONTAINERS)]
@@ -337,7 +337,7 @@ class Recorder:
         return tuple(sorted(sites - used))
 
     def built_counts(self) -> tuple[tuple[Site, int], ...]:
-        """How many layers each constructor site built."""
+        """The number of layers that each constructor site built."""
         counts: dict[Site, int] = {}
         for module in self._modules:
             if self._built[id(module)]:
@@ -347,7 +347,7 @@ class Recorder:
 
 
 class _Functions(TorchFunctionMode):
-    """Shows every torch function that the program calls, directly or through a layer, to the recorder."""
+    """Passes every torch function that the program calls, directly or through a layer, to the recorder."""
 
     def __init__(self, recorder: Recorder) -> None:
         super().__init__()
@@ -359,14 +359,14 @@ class _Functions(TorchFunctionMode):
 
 
 def _with(value: Any, changed: dict[int, torch.Tensor]) -> Any:
-    """An argument with the tensors that were changed in place of those that they stand for."""
+    """An argument with the resized tensors in place of the originals."""
     if isinstance(value, (tuple, list)):
         return type(value)(changed.get(id(v), v) for v in value)
     return changed.get(id(value), value)
 
 
 def _data(args: Any, kwargs: Any) -> list[torch.Tensor]:
-    """The tensors among a call's arguments that are no parameters."""
+    """The tensors among a call's arguments that are not parameters."""
     flat: list[Any] = []
     for value in (*args, *kwargs.values()):
         flat.extend(value if isinstance(value, (list, tuple)) else [value])

@@ -1,10 +1,9 @@
-"""Runs one untrusted program on meta tensors and says what every call received. Runs only in the check worker.
+"""Runs one untrusted program on meta tensors and returns its trace. Runs only in the check worker.
 
-One pass: where a layer does not fit its input, the layer is made to fit on the fly (meta tensors hold no data, so this
-costs nothing), the fix is recorded, and the run goes on. So one answer names everything that has to change in the
-text. `gi.source.repair.repair` turns the fixes into edits; a program fits as it is when a trace brings no fix. Only
-where there are fixes is the text run again to find every place that could give the values: following numbers through
-a program doubles its cost.
+One pass: where a layer does not fit its input, it is made to fit (on meta tensors this costs nothing), the
+fix is recorded, and the run goes on. So one answer has all changes that the text needs. `gi.source.repair.repair`
+turns the fixes into edits; a program without fixes fits as it is. Only with fixes is the text run again, to find every
+place that could change the values, since tracking numbers doubles the cost.
 """
 
 import ast
@@ -35,15 +34,15 @@ from gi.trace.recorder import BATCH, Recorder
 from gi.trace.torch_names import counterparts, signature
 
 MAX_MULTIPLY_ADDS = (
-    4_000_000_000  # of a batch: a larger network's numbers cost seconds, and its fingerprint does without
+    4_000_000_000  # for a batch: numbers of a larger network cost seconds, so its fingerprint is of its steps alone
 )
-MAX_WEIGHTS = 40_000_000  # each is held a few times over, and the worker's memory is limited
-MAX_VALUES = 100_000_000  # that a batch computes on its way: they are all kept for the backward pass
+MAX_WEIGHTS = 40_000_000  # each is in memory a few times, and the worker's memory is limited
+MAX_VALUES = 100_000_000  # activations of a batch, which are all kept for the backward pass
 _MAX_REMEMBERED = 20_000
 
 
 def handle(verb: str, *args: Any) -> dict[str, Any]:
-    """Answers one call of the check worker: the value, and the CPU seconds that it took."""
+    """Answers one call of the check worker with the value and its CPU seconds."""
     start = time.process_time()
     value = _VERBS[verb](*args)
     return {"value": value, "cpu_s": time.process_time() - start}
@@ -60,8 +59,8 @@ def trace(
     """The JSON form of a `Trace`, or of a `Stopped` where the program did not run to the end.
 
     `entry` is an expression that builds the network, evaluated in the program's namespace and called without
-    arguments unless it is a call itself. Without numbers, a fingerprint is that of the network's steps. Never raises
-    for the program's fault.
+    arguments unless it is a call itself. Without numbers, a fingerprint is that of the network's steps. Errors of the
+    program are not raised.
     """
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()), _torchs_own_state():
         try:
@@ -73,7 +72,7 @@ def trace(
 
 @contextlib.contextmanager
 def _torchs_own_state() -> Iterator[None]:
-    """What a program sets in torch for all of the process is set back: the next program must not see it."""
+    """Resets process-wide settings of torch that a program changed, for the next program."""
     dtype = torch.get_default_dtype()
     try:
         with torch.enable_grad():
@@ -92,7 +91,7 @@ _VERBS: dict[str, Callable[..., Any]] = {
 
 
 class _Run:
-    """One program and the shape that it has to fit."""
+    """One program, with the input shape and number of classes that it has to fit."""
 
     def __init__(self, text: str, input_shape: tuple[int, ...], num_classes: int, entry: str) -> None:
         self.text, self.input_shape, self.num_classes, self.entry = text, input_shape, num_classes, entry
@@ -112,15 +111,15 @@ class _Run:
         if seen.graph.draws_weights or leaves - {id(weight) for weight in weights(net)}:
             raise CandidateError("forward", "builds a weight in forward", "a weight is none of what the network holds")
         no_gradient = tuple(name for name, p in params if p.requires_grad and id(p) not in leaves)
-        fixes, points = seen.needs.told()
+        fixes, points = seen.needs.distinct()
         facts = [seen.graph.weight_facts(p) for _, p in params]
         elsewhere = [repr(seen.graph.weight_facts(weight)) for weight in weights(net)[len(params) :]]
         recipe = self._recipe(module, net, seen.graph.ranks) if with_recipe and not fixes else ""
         num_params = num_weights(net)  # a recipe may ask for more gradients
-        model = digest(seen.graph.digest_of(output), num_params, elsewhere)  # unused weights cost something too
+        model = digest(seen.graph.digest_of(output), num_params, elsewhere)  # unused weights count as parameters, too
         two_modes = seen.graph.drops or _knows_its_mode(self.code)
         model = digest(model, self._unseen()) if self._unseen() else model
-        if two_modes:  # its steps are those in training: only its numbers tell what it does in evaluation
+        if two_modes:  # its recorded steps are those in training: evaluation may differ
             model = digest(model, self.text)
         if with_numbers and not fixes and not no_gradient:
             model = self._meaning(seen, model, [*facts, elsewhere], num_params, two_modes)
@@ -138,7 +137,7 @@ class _Run:
         )
 
     def _with_values(self) -> tuple[types.ModuleType, nn.Module, torch.Tensor, Recorder]:
-        """What one run showed: with tensors that hold no values, or as few as the program asks for."""
+        """One recorded run, with as few tensors with values as the program needs."""
         for values in Values:
             self.values = values
             try:
@@ -152,7 +151,7 @@ class _Run:
     def _recorded(
         self, code: types.CodeType, routes: Routes
     ) -> tuple[types.ModuleType, nn.Module, torch.Tensor, Recorder]:
-        """The program's module, its network, the output for a batch, and what was seen on the way."""
+        """The program's module, its network, the output for a batch, and the record of the run."""
         seen = Recorder(routes, self.num_classes, self.values)
         with seen.importing():
             module = executed(code, {AT: routes.at, ADDED: routes.added})
@@ -164,7 +163,7 @@ class _Run:
         return module, net, output, seen
 
     def _followed(self) -> tuple[types.ModuleType, nn.Module, torch.Tensor, Recorder]:
-        """The same, with every number followed through the text."""
+        """The same, with numbers tracked through the text."""
         routes = Routes()
         return self._recorded(compiled(routes.points.followed(ast.parse(self.text))), routes)
 
@@ -185,7 +184,7 @@ class _Run:
             return recipe_digest(module.recipe, net, ranks)
 
     def _meaning(self, seen: Recorder, model: str, facts: list[Any], num_params: int, two_modes: bool) -> str:
-        """The digest of the numbers that the network gives, where they tell anything, else that of its steps."""
+        """The digest of the network's numbers where they are meaningful, else that of its steps."""
         if model not in _MEANINGS:
             if len(_MEANINGS) >= _MAX_REMEMBERED:
                 _MEANINGS.clear()
@@ -196,26 +195,26 @@ class _Run:
         graph = seen.graph
         if graph.multiply_adds > MAX_MULTIPLY_ADDS or graph.values > MAX_VALUES or num_params > MAX_WEIGHTS:
             return None
-        if self.values is Values.WEIGHTS:  # it reads how its weights start, which `numeric` leaves out
+        if self.values is Values.WEIGHTS:  # it reads initial values of its weights, which `numeric` replaces
             return None
         numbers = numeric(self.code, self.entry, self.input_shape, facts=facts, two_modes=two_modes)
         return numbers and digest(numbers, graph.invariants(), num_params, self._unseen())
 
     def _unseen(self) -> str:
-        """The text's digest for a program with a backward pass of its own: neither steps nor numbers need show that."""
+        """The text's digest for a program with a custom backward pass, which steps and numbers may not show."""
         return digest_of_text(self.text, self.entry) if _mentions(self.code, _BACKWARD) else ""
 
 
-_MEANINGS: dict[str, str] = {}  # by the digest of a network's steps: most edits that are refused give a known one
+_MEANINGS: dict[str, str] = {}  # by the digest of a network's steps: most refused edits give a known network
 
 
 def _knows_its_mode(code: types.CodeType) -> bool:
-    """Whether a program itself may do something else in evaluation, or keeps something from one batch to the next."""
+    """Whether a program may behave differently in evaluation, or keep state between batches."""
     return _mentions(code, _MODE) or _stores_in_forward(code)
 
 
 def _mentions(code: types.CodeType, names: frozenset[str]) -> bool:
-    """Whether code names one of these, or gives an argument of that name."""
+    """Whether code uses one of these names, also as the name of an argument."""
     inner = (c for c in code.co_consts if isinstance(c, types.CodeType))
     keywords = {name for c in code.co_consts if isinstance(c, tuple) for name in c}
     return bool(names & {*code.co_names, *keywords}) or any(_mentions(c, names) for c in inner)

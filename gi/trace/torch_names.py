@@ -1,4 +1,4 @@
-"""What the installed torch offers: public names, parameters, and which layer does what a function does."""
+"""The installed torch: public names, parameters, and pairs of layers and functions that do the same."""
 
 import importlib
 import inspect
@@ -30,7 +30,7 @@ def _symbol_of(target: Any) -> str:
 
 
 def signature(symbol: str) -> list[list[Any]] | None:
-    """The parameters of a symbol of torch or torchvision as [name, required]; None where Python cannot tell."""
+    """The parameters of a symbol of torch or torchvision as [name, required]; None where it cannot be inspected."""
     try:
         target = _lookup(symbol)
         target = torch._jit_internal.boolean_dispatched.get(target, {}).get("if_false", target)  # F.max_pool2d, ...
@@ -41,7 +41,7 @@ def signature(symbol: str) -> list[list[Any]] | None:
 
 
 def counterparts() -> dict[str, str]:
-    """Layer classes of torch.nn and the functions of torch.nn.functional that do the same, both ways, by name."""
+    """Layer classes of torch.nn and the functions of torch.nn.functional that do the same, in both directions."""
     functions = {
         name.replace("_", ""): f"torch.nn.functional.{name}" for name in dir(nn.functional) if name.strip("_") == name
     }

@@ -65,7 +65,7 @@ def run(connection: socket.socket) -> None:
                 "losses": list(told.losses) if request.job.split == "test" else [],
             }
     except CandidateError as error:
-        answer = {"failed": [error.stage, error.reason, error.told]}
+        answer = {"failed": [error.stage, error.reason, error.description]}
     except Exception as error:  # the worker's edge: not the candidate's fault, so it must be seen
         answer = {"failed": ["worker", type(error).__name__, str(error)]}
     if told.seeding is not UNSEEDED:

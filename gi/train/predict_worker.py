@@ -25,7 +25,7 @@ def handle(folder: str, text: str, entry: str, num_classes: int) -> str:
     try:
         outputs = _outputs(Path(folder), text, entry, images, task)
     except CandidateError as error:
-        return error.told or error.reason
+        return error.description or error.reason
     np.save(Path(folder, OUTPUTS), outputs)
     return ""
 

@@ -49,7 +49,7 @@ def _serve(connection: socket.socket, make: Callable[[ScoringRequest, socket.soc
     except PeerGoneError:
         return
     except CandidateError as error:
-        send(connection, {"failed": [error.stage, error.reason, error.told]})
+        send(connection, {"failed": [error.stage, error.reason, error.description]})
     except Exception as error:  # the worker's edge: not the candidate's fault, so it must be seen
         send(connection, {"failed": ["worker", type(error).__name__, str(error)]})
 

@@ -1,25 +1,24 @@
-"""What a program computes, as numbers: output and gradients for one fixed batch and fixed weights. Check worker only.
+"""Digests of a program's output and gradients for one fixed batch and fixed weights. Check worker only.
 
-The idea: two networks that compute the same function give the same numbers, whatever steps they take. So the program
-is built on the CPU, all of its weights are replaced by fixed noise, and it runs once forward and once backward on
-fixed noise; the size of the output and of the gradients, and their directions along fixed axes, are the digest.
-Programs that compute the same agree to about six digits, and three are kept.
+Two networks that compute the same function give the same numbers, whatever their steps. So the program is built on the
+CPU, all weights are replaced by fixed noise, and it runs once forward and once backward on fixed noise; the norms of
+output and gradients, and their projections on fixed directions, are the digest. Programs that compute the same agree to
+about six digits, and three are kept.
 
-The weights are the difficulty: equal networks must get equal noise, although their attributes have other names and
-another order. A weight is filled where it is first used, by its shape and by two digits of the data that it meets
-there. For the network of two branches `self.a(x) + self.b(x.relu())`, both `Conv2d(1, 8, 3)`:
+Equal networks must get equal noise, although their attributes may differ in name and order. So a weight is filled at
+its first use, by its shape and by two digits of the data in that call. For the network of two branches
+`self.a(x) + self.b(x.relu())`, both `Conv2d(1, 8, 3)`:
 
     self.a meets x          -> noise from hash("4.1e+02 (3, 1, 8, 8) [(8, 1, 3, 3), (8,)] 1")
     self.b meets x.relu()   -> noise from hash("2.1e+02 (3, 1, 8, 8) [(8, 1, 3, 3), (8,)] 1")
 
-so `self.b(x.relu()) + self.a(x)` gives the same numbers, and swapping which layer sees which input does not change
-them, while `self.a(x) + self.b(x)` does. How a weight starts is left out of the run and told beside the numbers, by
-the same place.
+so `self.b(x.relu()) + self.a(x)` gives the same numbers, also with the layers' inputs exchanged, while `self.a(x) +
+self.b(x)` gives others. The initialisation of a weight is not run but added to the digest, by the same place.
 
-What it cannot do: two equal layers on equal data are told apart by the order of use alone, so swapping such branches
-can be missed. Where a rounding boundary falls between two ways of summing, an equal pair is missed. What no value of
-the batch reaches (`clamp(x, 0, 500)`) does not show: `GraphDigest.invariants` holds it. Networks that draw their
-output at random, or whose activations all died, tell nothing, and keep the digest of their steps.
+Limits: two equal layers on equal data differ only in their order of use, so a swap of such branches can be missed. An
+equal pair is missed where a rounding boundary falls between two orders of summation. Limits that no value of the batch
+reaches (`clamp(x, 0, 500)`) have no effect: `GraphDigest.invariants` holds them. Networks with random output, or whose
+activations are all 0, give no meaningful numbers, and keep the digest of their steps.
 """
 
 import contextlib
@@ -38,11 +37,11 @@ from torch.overrides import TorchFunctionMode
 from gi.trace.identity.recipe_digest import digest
 from gi.trace.program.candidate import blame, build, executed
 
-BATCH = 3  # a batch norm of a 1x1 map shows nothing of a batch of two: it gives +-1
-_INPUT_SCALE = 3.0  # so that what only large values show (a ReLU6, a clamp) is shown
-_NOISE_LENGTH = 1_000_003  # a prime: a weight longer than the noise does not repeat in step with its rows
-_SMALL = 1 << 15  # weights of at most this many values: the others' gradients cost as much as all of forward
-_SAMPLE = 512  # values of the data that a weight meets, to tell the places of equal weights apart
+BATCH = 3  # a batch norm of a 1x1 map turns any batch of two into +-1
+_INPUT_SCALE = 3.0  # so that limits on large values (a ReLU6, a clamp) have an effect
+_NOISE_LENGTH = 1_000_003  # a prime, so that the noise in a longer weight does not repeat with its rows
+_SMALL = 1 << 15  # most values of a weight with gradients: those of larger ones cost as much as all of forward
+_SAMPLE = 512  # values of a call's data that distinguish the places of equal weights
 
 _INITS = frozenset({"uniform_", "normal_", "fill_", "zero_", "trunc_normal_", "exponential_", "log_normal_", "cauchy_"})
 
@@ -50,10 +49,10 @@ _INITS = frozenset({"uniform_", "normal_", "fill_", "zero_", "trunc_normal_", "e
 def numeric(
     code: types.CodeType, entry: str, input_shape: tuple[int, ...], *, facts: Sequence[Any], two_modes: bool
 ) -> str | None:
-    """The rounded numbers as text; None where they would tell nothing (not finite, or the same for every input).
+    """The rounded numbers as text; None where they are meaningless (not finite, or the same for every input).
 
-    `facts` say for each of the network's parameters, in its own order, what numbers do not: how it starts. They count
-    at the place where the parameter is used. The last one is of all weights that are no parameters.
+    `facts` describe the initialisation of each of the network's parameters, in its own order; they count at the place
+    where the parameter is used. The last one is of all weights that are no parameters.
 
     With `two_modes` the network also runs in evaluation mode. Raises `CandidateError` where the program fails on real
     tensors.
@@ -65,7 +64,7 @@ def numeric(
         with blame("forward"), fill:
             output = net(x)
         with blame("forward"):
-            # Small weights only: their gradients pass through all the layers between, and cost little.
+            # Small weights only: their gradients depend on all layers behind them, and cost little.
             weights = {id(p): p for p in net.parameters() if p.requires_grad and p.numel() <= _SMALL}
             keys = [(fill.keys[i], p) for i, p in weights.items() if i in fill.keys]
             gradients = _gradients(output, [p for _, p in keys]) if keys else []
@@ -80,12 +79,12 @@ def numeric(
             net.eval()
             with blame("forward"), torch.no_grad():
                 parts.append(_digits(net(x)))
-    return None if not _tells(output) or None in parts else " ".join(map(str, parts))
+    return None if not _is_informative(output) or None in parts else " ".join(map(str, parts))
 
 
 @contextlib.contextmanager
 def fixed_randomness() -> Iterator[None]:
-    """What a program draws while it is built and run is the same each time, and nobody else's draws move."""
+    """Makes a program's draws the same each time, and restores the states of all generators afterwards."""
     states = torch.get_rng_state(), random.getstate(), numpy.random.get_state()
     _draw_alike()
     random.seed(0)
@@ -100,23 +99,23 @@ def fixed_randomness() -> Iterator[None]:
 
 def _built(code: types.CodeType, entry: str) -> nn.Module:
     with _Uninitialised():
-        # The initialisation is left out here and told as a fact: random values would hide what is computed.
+        # Not initialised here: random values would hide what is computed. `facts` describe the initialisation.
         net = build(executed(code), entry)
     _draw_alike()
     return net.train()
 
 
 def _draw_alike() -> None:
-    """As `torch.manual_seed(0)` on the CPU; that one writes down a stack for each device that is not there yet."""
+    """The same as `torch.manual_seed(0)` on the CPU, which also records a stack for each uninitialised device."""
     torch.default_generator.manual_seed(0)
 
 
 class _Uninitialised(TorchFunctionMode):
-    """While a network is built: its weights are left zero."""
+    """While a network is built: leaves its weights at zero."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        # `torch.empty` holds what was in memory before: another value in each process.
+        # `torch.empty` returns old memory, which differs between processes.
         if func is torch.empty:
             return torch.zeros(*args, **kwargs)
         name = getattr(func, "__name__", "")
@@ -128,7 +127,7 @@ class _Uninitialised(TorchFunctionMode):
 
 
 class _Fill(TorchFunctionMode):
-    """While a network runs: every weight gets its values where it is first used."""
+    """While a network runs: fills every weight at its first use."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -143,7 +142,7 @@ class _Fill(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
     def _fill(self, weights: list[nn.Parameter], args: Any) -> None:
-        """Fills weights that are used by one call together; `args` holds the data that they meet."""
+        """Fills the weights of one call; `args` has the call's data."""
         place = f"{_met(args)}{[tuple(p.shape) for p in weights]}"
         count = self._counts[place] = self._counts.get(place, 0) + 1
         for number, weight in enumerate(weights):
@@ -163,25 +162,25 @@ def _parameters(value: Any) -> Iterator[nn.Parameter]:
 
 
 def _met(args: Any) -> str:
-    """Two digits of the data of a call: enough to tell its place, too few for rounding errors to show."""
+    """Two digits of the data of a call: enough to identify its place, too few to show rounding errors."""
     for value in args:
         if isinstance(value, torch.Tensor) and not isinstance(value, nn.Parameter) and value.is_floating_point():
-            # A sum of absolute values: its two digits move little by the order in which it was summed.
+            # A sum of absolute values: the order of summation hardly changes two digits of it.
             return f"{float(value.detach().reshape(-1)[:_SAMPLE].abs().sum()):.1e}{tuple(value.shape)}"
     return ""
 
 
 def _set(weight: nn.Parameter, key: str) -> None:
-    """Noise of the size that keeps activations as large as they were; about one half where there is no fan-in."""
+    """Sets noise of a variance that keeps the size of activations; around one half where there is no fan-in."""
     if not weight.is_floating_point():
         return
     values = _noise(key, weight.numel()).reshape(weight.shape)
     weight.data.copy_(values)
-    # As He et al. (2015) start weights in front of rectifiers.
+    # He initialisation (He et al. 2015).
     if weight.dim() > 1:
         weight.data.mul_(math.sqrt(2 / math.prod(weight.shape[1:])))
     else:
-        # Scales and biases: around one half, so that neither vanishes.
+        # Scales and biases: around one half, so that neither is near 0.
         weight.data.add_(0.5)
 
 
@@ -203,18 +202,18 @@ def _gradients(output: torch.Tensor, weights: list[nn.Parameter]) -> list[torch.
 
 
 def _digits(output: torch.Tensor) -> str | None:
-    """The size of an output and its direction along four fixed ones, to three digits; None where it is not finite."""
+    """The norm of an output and its projections on four directions, to three digits; None where not finite, or 0."""
     values = output.detach().double().reshape(-1)
     size = float(values.norm())
     if not math.isfinite(size) or not size:
         return None
-    # In double precision: what is rounded is then the network's single precision, not this sum's.
+    # In double precision, so that only the network's own rounding counts.
     along = [float(values @ _noise(f"output {n}", values.numel()).double()) for n in range(4)]
     return _rounded(size, along)
 
 
 def _gradient_digits(keys: list[str], gradients: list[torch.Tensor | None]) -> str | None:
-    """The same of all gradients together: one that is zero but for rounding errors does not show."""
+    """The same of all gradients together, so that one that is zero up to rounding has no effect."""
     # Each gradient along directions of its own key, so that the order of the weights does not count.
     squares, along = 0.0, [0.0, 0.0]
     for key, gradient in zip(keys, gradients, strict=True):
@@ -231,8 +230,8 @@ def _rounded(size: float, along: list[float]) -> str:
     return " ".join([f"{size:.2e}", *(f"{value / size:.3f}" if size else "0" for value in along)])
 
 
-def _tells(output: torch.Tensor) -> bool:
-    """Whether the output depends on the input: that of a network whose activations all died does not."""
+def _is_informative(output: torch.Tensor) -> bool:
+    """Whether the output is finite and depends on the input, as it does not if all activations are 0."""
     values = output.detach()
     # Relative to the output: a constant network differs by rounding alone.
     return bool(values.isfinite().all()) and float((values - values[:1]).abs().max()) > 1e-5 * float(values.abs().max())

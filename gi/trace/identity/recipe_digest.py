@@ -1,4 +1,4 @@
-"""How a program trains, as digests: equal for equal recipes, whatever their text looks like."""
+"""Digests of how a program trains: equal for equal recipes, whatever their text."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -10,8 +10,8 @@ from torch.overrides import TorchFunctionMode
 
 from gi.trace.identity.described import described
 
-#: Numbers of steps that a recipe is asked for: a schedule of so many steps and one that follows the training's length,
-#: or caps it (`min(500, steps // 10)`), agree at one of them and differ at another. No two have a common divisor.
+#: The numbers of steps that a recipe is called with: a schedule of fixed length and one that depends on the training's
+#: length, or is capped (`min(500, steps // 10)`), may agree at one and differ at another. No two share a divisor.
 STEPS = (61, 997, 50_021)
 
 
@@ -21,30 +21,30 @@ def digest(*parts: Any) -> str:
 
 
 def recipe_digest(recipe: Callable[[nn.Module, int], Any], net: nn.Module, ranks: Mapping[int, int]) -> str:
-    """The digest of a recipe: parts, settings and code for each of `STEPS`, and what it does to the network.
+    """The digest of a recipe: parts, settings and code for each of `STEPS`, and its changes of the network.
 
-    `ranks` gives the parameters' order of first use by their ids: names and the order of definition do not count.
+    `ranks` has the parameters' order of first use by their ids: names and the order of definition do not count.
     """
     known = {id(p): f"weight {ranks.get(id(p), -1)} {tuple(p.shape)}" for p in net.parameters()} | {id(net): "net"}
     before = repr(net)
-    told = []
+    recipes = []
     # The recipe runs three times on one network, which is cheap on meta tensors.
     for steps in STEPS:
         with _ValuesSet(net, ranks) as values_set:
             parts = recipe(net, steps)
-        told.append([_optimizer(parts[0], ranks), *(described(part, known) for part in parts[1:]), values_set.told])
+        recipes.append([_optimizer(parts[0], ranks), *(described(part, known) for part in parts[1:]), values_set.calls])
     frozen = sorted(ranks.get(id(p), -1) for p in net.parameters() if not p.requires_grad)
-    return digest(told, frozen, repr(net) if repr(net) != before else "")
+    return digest(recipes, frozen, repr(net) if repr(net) != before else "")
 
 
 def _optimizer(optimizer: torch.optim.Optimizer, ranks: Mapping[int, int]) -> Any:
-    """Class, settings and groups. Where all weights are in one group, only their shapes tell which they are."""
+    """Class, settings and groups. Where all weights are in one group, only their shapes count."""
     groups = optimizer.param_groups
     settings = [{k: described(v) for k, v in sorted(g.items()) if k != "params"} for g in groups]
     return [
         described(optimizer),
         settings,
-        # With one group the order of the weights tells nothing; with several it says which layers are in which.
+        # With one group the order of the weights has no meaning; with several, ranks identify the layers of each.
         [_weights(group["params"], ranks if len(groups) > 1 else {}) for group in groups],
     ]
 
@@ -54,11 +54,11 @@ def _weights(weights: Sequence[torch.Tensor], ranks: Mapping[int, int]) -> Any:
 
 
 class _ValuesSet(TorchFunctionMode):
-    """Notes what a recipe does to the values of weights: `nn.init.zeros_(net.head.weight)`."""
+    """Records a recipe's `calls` that set values of weights: `nn.init.zeros_(net.head.weight)`."""
 
     def __init__(self, net: nn.Module, ranks: Mapping[int, int]) -> None:
         super().__init__()
-        self.told: list[Any] = []
+        self.calls: list[Any] = []
         self._ranks = {storage(p): ranks.get(id(p), -1) for p in net.parameters()}
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -67,23 +67,23 @@ class _ValuesSet(TorchFunctionMode):
         name = getattr(func, "__name__", "")
         if isinstance(target, torch.Tensor) and storage(target) in self._ranks and is_setter(func):
             given = [described(v) for v in args[1:]], sorted((k, described(v)) for k, v in kwargs.items())
-            self.told.append([name, self._ranks[storage(target)], given])
+            self.calls.append([name, self._ranks[storage(target)], given])
         return func(*args, **kwargs)
 
 
 def is_setter(func: Callable[..., Any]) -> bool:
-    """Whether a function of torch changes its first tensor: by convention its name ends with an underscore."""
+    """Whether a function of torch changes its first tensor: by convention its name ends in an underscore."""
     name = getattr(func, "__name__", "")
     return name == "__setitem__" or (name.endswith("_") and not name.endswith(("__", "requires_grad_", "retain_grad_")))
 
 
 def storage(tensor: torch.Tensor) -> int:
-    """A number for a tensor's storage, the same for its views; meta tensors have one too, though no memory."""
+    """A number for a tensor's storage, the same for its views; also for meta tensors, which have no memory."""
     return int(tensor.untyped_storage()._cdata)
 
 
 def reached(output: torch.Tensor) -> set[int]:
-    """The ids of the parameters that a backward pass from `output` would give a gradient."""
+    """The ids of the parameters that get a gradient in a backward pass from `output`."""
     seen, stack, leaves = set[Any](), [output.grad_fn], set[int]()
     while stack:
         node = stack.pop()

@@ -1,1 +1,1 @@
-"""Numbers that remember which places of the text they came through."""
+"""Integers that record the expressions of the text that they passed through."""

@@ -1,4 +1,4 @@
-"""What a run found that has to change, with every place of the text that could give it. Check worker only."""
+"""The changes that a run needs, with every place of the text that could make them. Check worker only."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -13,12 +13,12 @@ from gi.trace.fit.raw_tensors import RawTensor
 from gi.trace.numbers.scope import Scope, numbers
 from gi.trace.numbers.tracked_int import Number, Routes, TrackedExpression, mended, route
 
-_UNTOLD = frozenset({"becomes", "sized"})  # they only say what a function gives once its neighbours are mended
+_OUTPUT_KINDS = frozenset({"becomes", "sized"})  # they only describe an output after the repair, and need no change
 _AT_SUMS = frozenset({"project", "resize"})
 
 
 class Needs:
-    """Gathers the fixes of one run, and what every layer was built with, at which place, with which names around."""
+    """Collects the fixes of one run, and the arguments, call sites and names in scope of every built layer."""
 
     def __init__(self, routes: Routes) -> None:
         self.routes = routes
@@ -31,61 +31,61 @@ class Needs:
         self.wanted: dict[tuple[int, str], Any] = {}
         self.used: set[int] = set()
         self.strides: dict[Site, list[Misfit]] = {}
-        self.is_closed = False  # what comes now may only follow from what was found: the next round shows it
+        self.is_closed = False  # later misfits may be consequences of earlier ones: the next round decides
         self.pads: list[tuple[Step, Scope | None]] = []
         self.sums: list[tuple[Site, Any, tuple[Any, ...], Misfit | None]] = []
 
     def built(
         self, layer: nn.Module | RawTensor, sites: tuple[Site, ...], scope: Scope | None, given: dict[str, Any]
     ) -> None:
-        """A layer of torch's own was built, or a raw tensor: by which calls, innermost first, and with what."""
+        """Records that a layer of torch, or a raw tensor, was built by these calls, innermost first."""
         self.layers.append(layer)
         self.sites[id(layer)], self.scopes[id(layer)], self.given[id(layer)] = sites, scope, given
 
     def add(self, misfit: Misfit, site: Site, layer: nn.Module | RawTensor | Step | None) -> None:
-        """Something does not fit: at a call, in a layer, in a raw tensor, or at the call of an earlier step."""
-        if misfit.kind in _UNTOLD or self.is_closed:
+        """Records a misfit: at a call, in a layer, in a raw tensor, or at the call of an earlier step."""
+        if misfit.kind in _OUTPUT_KINDS or self.is_closed:
             return
         if misfit.kind == "stride":
-            # A stride mends a sum only where it does so at every use: see `_take_strides`.
+            # A stride is changed only if that repairs the sum at every use: see `_take_strides`.
             self.strides.setdefault(site, []).append(misfit)
             return
         if isinstance(misfit.layer, Step):
             self.wanted[id(misfit.layer), misfit.kind] = misfit.value
             site, layer = misfit.layer.site, None
         sites = self.sites.get(id(layer), ())
-        at_call = misfit.kind == "argument" and layer is None  # of the function that is called
+        at_call = misfit.kind == "argument" and layer is None  # an argument of the called function
         built = (site,) if at_call else sites
-        # A function has no constructor: its own call is where its arguments stand.
+        # A function has no constructor: its call has the arguments.
         self.fixes.append((Fix(misfit.kind, site, built, misfit.name, misfit.position, misfit.value), layer))
         if layer is not None and misfit.kind == "argument":
             self.wanted[id(layer), misfit.name] = misfit.value
             self.used.add(id(layer))
 
     def summed(self, site: Site, owner: Any, shapes: tuple[Any, ...], misfits: Iterable[Misfit]) -> None:
-        """Operands met, in a method of `owner`."""
+        """Records the operands of a sum, in a method of `owner`, and its misfit."""
         misfit = next((m for m in misfits if m.kind in _AT_SUMS), None)
         self.sums.append((site, owner, shapes, misfit))
 
     def padded(self, step: Step, scope: Scope | None) -> None:
-        """An image was padded in its channels, with these names around."""
+        """Records a padding of an image's channels, and the names in scope."""
         self.pads.append((step, scope))
 
     def is_odd(self, layer: nn.Module | None) -> bool:
-        """Whether the width of what a layer gives is a number of its own, and no name that others share."""
+        """Whether a layer's output width is a constant that no other layer uses."""
         given = self.given.get(id(layer), {})
         width = given.get("out_channels", given.get("out_features"))
-        # Built through other calls of the program, by a constant of its own: nobody else has that width.
+        # Built through another call of the program, with a constant in it.
         return len(self.sites.get(id(layer), ())) > 1 and self.routes.is_constant(width)
 
     def is_mended(self, layer: nn.Module | None) -> bool:
-        """Whether a layer gets another width than it was built for."""
+        """Whether a layer gets another input width than it was built for."""
         return any((id(layer), name) in self.wanted for name in ("in_channels", "in_features"))
 
-    # Telling ---------------------------------------------------------------------------------------------------------
+    # Results ---------------------------------------------------------------------------------------------------------
 
-    def told(self) -> tuple[tuple[Fix, ...], tuple[ValuePlace, ...]]:
-        """The fixes, each once, and the points that they refer to."""
+    def distinct(self) -> tuple[tuple[Fix, ...], tuple[ValuePlace, ...]]:
+        """The distinct fixes, and the places that their routes refer to by index."""
         if not self.fixes:
             return (), ()
         self._take_strides()
@@ -102,20 +102,20 @@ class Needs:
         fixes: dict[Any, Fix] = {}
         for fix, layer in self.fixes:
             route_ = tuple(index(key, make) for key, make in self._route(fix, layer))
-            told = dataclasses.replace(fix, route=route_)
-            # The same place with the same need, once: a block that is built sixteen times says it sixteen times.
-            fixes.setdefault((fix.kind, fix.built[:1] or fix.site, fix.name, route_), told)
+            routed = dataclasses.replace(fix, route=route_)
+            # Once for each place and need: a block that is built sixteen times records sixteen.
+            fixes.setdefault((fix.kind, fix.built[:1] or fix.site, fix.name, route_), routed)
         return tuple(fixes.values()), tuple(points)
 
     def _take_strides(self) -> None:
-        """A stride mends a sum of two sizes if it does wherever that sum does not fit."""
+        """Adds the stride fixes of each sum that a stride repairs at every misfit."""
         for site, misfits in self.strides.items():
             if len(misfits) == sum(at == site and m is not None and m.kind == "resize" for at, _, _, m in self.sums):
                 for misfit in misfits:
                     self.add(dataclasses.replace(misfit, kind="argument"), site, misfit.layer)
 
     def _ask_evaluations(self) -> None:
-        """Tells every evaluation what the layers that got its value need."""
+        """Adds to every evaluation the values that the layers which got its value need."""
         for layer in self.layers:
             if id(layer) in self.used:
                 for name, value in self.given[id(layer)].items():
@@ -154,7 +154,7 @@ class Needs:
         )
 
     def _argument(self, fix: Fix, layer: Any) -> ValuePlace:
-        """The place of an argument in a constructor call, given or not."""
+        """The place of an argument in a constructor call, passed or not."""
         if layer is None:
             case = Case(None, (fix.value,), ())
             return ValuePlace(fix.built[0], fix.name, fix.position, (case,))
@@ -168,9 +168,9 @@ class Needs:
         return ValuePlace(fix.built[0], fix.name, fix.position, tuple(cases))
 
     def _not_given(self, call: Site, parameter: str, name: str) -> ValuePlace:
-        """The place of an argument in a call of the program's own function or class, which does not give it yet.
+        """The place of an argument that a call of the program's own function or class does not pass yet.
 
-        A layer may get the same default as several of its arguments: `padding=dilation, dilation=dilation`.
+        A layer may get one default for several of its arguments: `padding=dilation, dilation=dilation`.
         """
         cases = []
         for layer in self.layers:
@@ -188,9 +188,9 @@ class Needs:
         return outer is not None and (sites[outer[0]], outer[1]) == (call, parameter)
 
     def _sum_point(self, site: Site) -> ValuePlace:
-        """The place of a sum, with the names at the end of the constructor of the object whose sum it is.
+        """The place of a sum, with the names at the end of the constructor of the object that computes it.
 
-        Objects of the same class whose sum never runs are cases without shapes.
+        Objects of the same class that do not run their sum are cases without shapes.
         """
         here = [(owner, shapes, (m.value,) if m else ()) for at, owner, shapes, m in self.sums if at == site]
         reached, classes = {id(owner) for owner, _, _ in here}, {type(owner) for owner, _, _ in here}
@@ -199,7 +199,7 @@ class Needs:
         return ValuePlace(site, "sum", -1, tuple(cases))
 
     def _pad_point(self, site: Site) -> ValuePlace:
-        """The place of a pad: each time that it ran, the channels that came in, and those that should come out."""
+        """The place of a pad: for each run of it, the channels of the input and those needed in the output."""
         here = [(step, scope) for step, scope in self.pads if step.site == site]
         widths = [self.wanted.get((id(step), "pad"), step.after[1]) for step, _ in here]
         cases = (Case(s.before[1], (w,), *_names(scope, True)) for (s, scope), w in zip(here, widths, strict=True))
@@ -218,12 +218,12 @@ def _case(evaluation: TrackedExpression, several: bool) -> Case:
 
 
 def _names(scope: Scope | None, several: bool) -> tuple[Any, Any]:
-    """The names where an expression may be needed, as the run had them and as the mended text will."""
+    """The names for an expression, where one may be needed, with their values in the run and after the repair."""
     return (numbers(scope), numbers(scope, mended)) if several else ((), ())
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON and sets can hold it."""
+    """A value in a form for JSON and sets."""
     if isinstance(value, Number):
         return int(value)
     if isinstance(value, (list, tuple)):

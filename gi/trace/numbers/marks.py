@@ -1,6 +1,6 @@
-"""The places of a program's text that may hold a width, each marked so that a run can tell where its numbers come from.
+"""Marks the expressions of a program's text that may hold a width, so that a run records where numbers come from.
 
-Every such expression (an argument, an assigned value, an element of a list, a default) is sent through a function of
+Every such expression (an argument, an assigned value, an element of a list, a default) is passed through a function of
 `gi.trace.numbers.tracked_int`. Check worker only.
 """
 
@@ -14,7 +14,7 @@ from gi.core.trace import Site
 AT = "_gi_at"
 ADDED = "_gi_added"
 
-_NOT_FOLLOWED = frozenset({"forward", "recipe"})  # they run on data, not to build layers
+_NOT_FOLLOWED = frozenset({"forward", "recipe"})  # they build no layers
 
 Lines: TypeAlias = tuple[int, int]
 """The first and last line of a function."""
@@ -32,15 +32,15 @@ class Points:
     """The points of one program, by number."""
 
     def __init__(self) -> None:
-        """Starts with none; `followed` finds them."""
+        """Starts empty; `followed` fills it."""
         self.sites: list[Site] = []
         self.constants: set[int] = set()
         self.formulas: set[int] = set()
         self.defaults: dict[int, Default] = {}
-        self.passing: dict[Site, Lines] = {}  # calls that pass on what a function got as **kwargs, and that function
+        self.passing: dict[Site, Lines] = {}  # calls that pass on a function's **kwargs, and the function's lines
 
     def followed(self, tree: ast.Module) -> ast.Module:
-        """The program with its points marked; unchanged where it calls `type`, which tells `Number` from int."""
+        """The program with its points marked; unchanged where it calls `type`, which tells a `Number` from an int."""
         if any(
             isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == "type" for n in ast.walk(tree)
         ):
@@ -48,21 +48,21 @@ class Points:
         return _Marks(self).visit(tree)  # type: ignore[no-any-return]
 
     def marked(self, node: ast.expr, through: str = AT, *others: ast.expr) -> ast.expr:
-        """The expression as a new point, sent through a function."""
+        """The expression as a new point, passed through a function."""
         self.constants.update([len(self.sites)] if isinstance(node, ast.Constant) else [])
         self.formulas.update([len(self.sites)] if isinstance(node, ast.BinOp) else [])
         self.sites.append(_site(node))
         number = ast.copy_location(ast.Constant(len(self.sites) - 1), node)
         call = ast.Call(ast.copy_location(ast.Name(through, ast.Load()), node), [number, *others, node], [])
-        # With the text's own columns: the calls that run are told by them, also in a marked program.
+        # With the original columns, which identify the running calls in a marked program, too.
         return ast.copy_location(call, node)
 
     def not_given(self, name: str, origin: int | None, calls: Sequence[Site]) -> tuple[int, str] | None:
-        """Where argument `name` of a layer could be given: the number of the call, and the parameter's name there.
+        """The index of the call that could pass argument `name` of a layer, and the parameter's name there.
 
-        `calls` are those that built the layer, innermost first; `origin` is the point that its number comes from. That
-        is a parameter's default; or there is none, and the layer got no such argument beside the **kwargs that a
-        function passes on.
+        `calls` built the layer, innermost first; `origin` is the point that its number comes from, a parameter's
+        default. Without an origin, the argument could only be among the **kwargs that a function passes on. None where
+        no call could pass it.
         """
         called: int | None = 0
         if origin is not None:
@@ -75,14 +75,14 @@ class Points:
 
 
 def _out_of(calls: Sequence[Site], number: int, lines: Lines) -> int | None:
-    """The first call after `number` that stands outside a function of these lines, if the one before stands within."""
+    """The index after `number` of the first call outside a function of these lines that follows a call inside."""
     first, last = lines
     inside = [first <= line <= last for line, *_ in calls]
     return next((n for n in range(number + 1, len(calls)) if inside[n - 1] and not inside[n]), None)
 
 
 class _Marks(ast.NodeTransformer):
-    """Marks what may hold a width: arguments, assigned and returned values, elements, defaults."""
+    """Marks expressions that may hold a width: arguments, assigned and returned values, elements, defaults."""
 
     def __init__(self, points: Points) -> None:
         self.points = points
@@ -170,7 +170,7 @@ def _site(node: ast.expr) -> Site:
 
 
 def _loaded(target: ast.expr) -> ast.expr | None:
-    """The value of what is assigned to, where reading it twice does no harm."""
+    """The expression that reads an assignment's target, where a second reading has no side effect."""
     match target:
         case ast.Name(id=name):
             return ast.Name(name, ast.Load())
@@ -183,7 +183,7 @@ def _may_hold_a_width(node: ast.expr) -> bool:
     match node:
         case ast.Constant(value=value):
             return type(value) is int  # no bool, which is an int too
-        # What begins with a capital is a class or what it builds: a layer, and no number.
+        # A capitalised name is a class, and its call builds a layer, not a number.
         case ast.Name(id=name) | ast.Call(func=ast.Name(id=name)):
             return not name[:1].isupper()
         case ast.Attribute(attr=name) | ast.Call(func=ast.Attribute(attr=name)):

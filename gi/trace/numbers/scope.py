@@ -1,4 +1,4 @@
-"""The names that an expression could use at a place of the text, with the whole numbers they stand for there."""
+"""The names that an expression could use at a place of the text, with their integer values there."""
 
 import types
 from collections.abc import Callable, Iterator
@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from torch import nn
 
 Scope: TypeAlias = tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any]]
-"""Local names, attributes of self, layers that self holds, last elements of local lists: as they were then."""
+"""Local names, attributes of self, layers of self, last elements of local lists, at the time of the snapshot."""
 
 _WIDTHS = ("out_channels", "out_features", "num_features", "num_channels", "in_channels", "in_features")
 _MAX_NAMES = 60
@@ -18,19 +18,19 @@ def scope_of(frame: types.FrameType) -> Scope | None:
     """The names of a running function of the program, to be read later; None in the module's own frame."""
     if frame.f_code.co_name == "<module>":
         return None
-    names = dict(frame.f_locals)  # copied: the function goes on and binds them anew
+    names = dict(frame.f_locals)  # a copy: the running function rebinds them
     own = names.get("self")
     lists = {name: value[-1] for name, value in names.items() if type(value) is list and value}
     if not isinstance(own, nn.Module):
         return names, {}, {}, lists
-    layers = vars(own).get("_modules", {})  # not there yet where layers are built before super().__init__(*layers)
+    layers = vars(own).get("_modules", {})  # missing where layers are built before super().__init__(*layers)
     return names, dict(vars(own)), dict(layers), lists
 
 
 def numbers(scope: Scope | None, read: Callable[[int], int] = int) -> tuple[tuple[str, int], ...]:
-    """Each readable expression for a whole number in a scope, simplest first, with its number as `read`.
+    """Each simple expression for an integer in a scope, simplest first, with its value as `read` gives it.
 
-    A layer's widths are read when this is asked: after the run, they are those that the mended text will give.
+    A layer's widths are read at the time of this call: after the run they are those of the repaired text.
     """
     if scope is None:
         return ()
@@ -53,7 +53,7 @@ def _all(
             yield from _of_layer(name, value)
         elif isinstance(value, (list, tuple)) and 0 < len(value) <= _FEW:
             yield from ((f"{name}[{i}]", v) for i, v in enumerate(value))
-    for name, value in reversed(layers.items()):  # the layer built last is the nearest to what comes now
+    for name, value in reversed(layers.items()):  # the layer built last is the nearest to the next one
         yield from _of_layer(f"self.{name}", value)
     for name, value in lists.items():
         yield from _of_layer(f"{name}[-1]", value)
@@ -61,7 +61,7 @@ def _all(
 
 def _of_class(name: str, kind: type) -> Iterator[tuple[str, Any]]:
     for base in reversed(kind.__mro__):
-        if base.__module__ == "candidate":  # the program's own attributes, none of torch's
+        if base.__module__ == "candidate":  # the program's attributes, not torch's
             yield from ((f"{name}.{n}", v) for n, v in vars(base).items() if n[:1] != "_")
 
 

@@ -1,16 +1,16 @@
-"""Where a program's whole numbers come from: each remembers the expressions of the text that it passed through.
+"""Tracks a program's integers: each records the expressions of the text that it passed through.
 
 The text runs with every expression that may hold a width (an argument, an assigned value, an element of a list, a
-default) sent through `Routes.at`, which gives an int that knows where it was evaluated, with the names in scope there,
-and where it was before. So a layer that needs another width names every place of the text that could give it, however
-the number came there: through a loop over a list, a helper method, an attribute.
+default) passed through `Routes.at`, which returns an int with its place of evaluation, the names in scope there, and
+its earlier evaluations. So for a layer that needs another width, every place of the text that could change it is known,
+whatever the number passed through: a loop over a list, a helper method, an attribute.
 
 Example: in `def block(n): return nn.Conv2d(3, n, 3)` and `block(16)`, the 16 is evaluated as the argument of `block`
 and then as the argument `n` of `nn.Conv2d`. A convolution that needs 24 outputs therefore has the route (`n`, `16`),
-innermost first: repair writes 24 for the literal, and every other call of `block` stays as it is.
+innermost first: repair writes 24 for the literal, and other calls of `block` do not change.
 
-What it cannot do: arithmetic gives plain ints, so the 16 in `2 * 16` is not followed past the product, whose place is
-`2 * 16` itself; numbers that pass through torch, numpy, text or a bool are lost; `forward` is not followed. After
+Limits: arithmetic gives plain ints, so the 16 in `2 * 16` is not followed past the product, whose place is `2 * 16`
+itself; numbers that pass through torch, numpy, text or a bool are lost; `forward` is not followed. After
 `MAX_EVALUATIONS` evaluations numbers stay plain. Check worker only.
 """
 
@@ -32,9 +32,9 @@ MAX_EVALUATIONS = 20_000
 
 @dataclass(slots=True)
 class TrackedExpression:
-    """One time that an expression gave a whole number; `wanted` gathers what the layers that got it need it to be.
+    """One evaluation of an expression to an integer; `wanted` collects the values that layers with it need.
 
-    With a `base` the layers got the sum of both: `width += growth`. `derives` says that other numbers were computed
+    With a `base` the layers got the sum of both: `width += growth`. `derives` is True if other numbers were computed
     from it.
     """
 
@@ -47,13 +47,13 @@ class TrackedExpression:
     derives: bool = False
 
     def mended(self) -> set[Any]:
-        """What the expression itself should give."""
+        """The values that the expression itself should have, without the base."""
         base = self.base
         return self.wanted if base is None else {w - mended(base) for w in self.wanted if isinstance(w, int)}
 
 
 class Number(int):
-    """An int that knows its latest evaluation, and so all earlier ones. Arithmetic with it gives plain ints."""
+    """An int with its latest evaluation, which links to earlier ones. Arithmetic with it gives plain ints."""
 
     at: TrackedExpression
 
@@ -73,7 +73,7 @@ class Number(int):
         return self._derived(int.__radd__(self, other))
 
     def _derived(self, value: Any) -> Any:
-        self.at.derives |= sys._getframe(2).f_code.co_filename == CANDIDATE  # torch's own arithmetic does not count
+        self.at.derives |= sys._getframe(2).f_code.co_filename == CANDIDATE  # torch's arithmetic does not count
         return value
 
     def __copy__(self) -> "Number":
@@ -83,12 +83,12 @@ class Number(int):
         return self
 
     def __reduce__(self) -> tuple[type[int], tuple[int]]:
-        # A network that is pickled or sent away must not need this class to be read.
+        # A pickled network must be readable without this class.
         return int, (int(self),)
 
 
 class Routes:
-    """The points of one program, and every evaluation of each while its network was built."""
+    """The points of one program, and their evaluations while its network was built."""
 
     def __init__(self) -> None:
         self.points = Points()
@@ -98,14 +98,14 @@ class Routes:
         self.over = False
 
     def not_given(self, name: str, value: Any, calls: Sequence[Site]) -> tuple[int, str] | None:
-        """Where argument `name` of a layer, which has `value`, could be given: see `Points.not_given`."""
+        """The call that could pass argument `name` of a layer, which has `value`: see `Points.not_given`."""
         way = route(value)
         return self.points.not_given(name, way[-1].point if way else None, calls)
 
     def at(self, point: int, value: Any) -> Any:
         """The value, as a `Number` where it is an int (and no bool) and the network is being built."""
         kind = type(value)
-        if (kind is not int and kind is not Number) or self.over or self.count > MAX_EVALUATIONS:  # a bool stays itself
+        if (kind is not int and kind is not Number) or self.over or self.count > MAX_EVALUATIONS:  # a bool stays a bool
             return value
         self.count += 1
         number = Number(value)
@@ -115,7 +115,7 @@ class Routes:
         return number
 
     def added(self, point: int, base: Any, value: Any) -> Any:
-        """The sum, as a `Number` that the second summand could change."""
+        """The sum as a `Number` whose place is the second summand."""
         total = operator.iadd(base, value)  # type: ignore[no-untyped-call] # lists grow in place
         if self.over or not all(type(v) in (int, Number) for v in (base, value)):
             return total
@@ -125,11 +125,11 @@ class Routes:
         return number
 
     def is_constant(self, value: Any) -> bool:
-        """Whether a number stands as such where it is given."""
+        """Whether a number was last evaluated from a literal."""
         return type(value) is Number and value.at.point in self.points.constants
 
     def scope(self, frame: types.FrameType) -> Scope | None:
-        """The names in a frame; those of a constructor are kept as the latest for the object that it makes."""
+        """The names in a frame; for a constructor's frame, also kept as the latest of its object."""
         scope = scope_of(frame)
         if scope is not None and frame.f_code.co_name == "__init__" and "self" in scope[0]:
             self.constructors[id(scope[0]["self"])] = scope[0]
@@ -137,7 +137,7 @@ class Routes:
 
 
 def route(value: Any) -> list[TrackedExpression]:
-    """The evaluations that a number passed through, latest first."""
+    """The evaluations that a number passed through, the latest first."""
     evaluations, at = [], value.at if type(value) is Number else None
     while at is not None:
         evaluations.append(at)
@@ -146,14 +146,14 @@ def route(value: Any) -> list[TrackedExpression]:
 
 
 def mended(value: int) -> int:
-    """The number after the text is mended: what the layers that got it need, if they agree."""
+    """The number after the repair: the value that the layers with it need, if they agree, else itself."""
     wanted = value.at.wanted if type(value) is Number else set[Any]()
     agreed = next(iter(wanted)) if len(wanted) == 1 else None
     return agreed if type(agreed) is int else int(value)
 
 
 def constructor_values(module: Any) -> dict[str, Any]:
-    """The values that a layer of torch's own is being built with, by parameter name; {} outside its constructor."""
+    """The arguments of a layer of torch that is being built, by parameter name; {} outside its constructor."""
     own = getattr(type(module).__init__, "__code__", None)
     frame: types.FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code is not own:

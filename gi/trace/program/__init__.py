@@ -1,1 +1,1 @@
-"""A text loaded and run as a program: the network, its recipe, the calls in its text."""
+"""Loads and runs a text as a program: its network, its recipe, the calls in its text."""

@@ -1,6 +1,6 @@
-"""A program's text to its module and its network, in the check worker and where it trains.
+"""Turns a program's text into its module and its network, in the check worker and for training.
 
-What the program does wrong becomes a `CandidateError`, by the same rules in both.
+Errors of the program become `CandidateError`s, by the same rules in both.
 """
 
 import ast
@@ -22,12 +22,12 @@ from gi.trace.program.compilers import leave_out_compilers, show_source
 from gi.trace.program.placement import AbsentDeviceError
 
 OUT_OF_MEMORY = "out of memory"
-MAX_PARAMS = 256_000_000  # with gradients and two moments of each, 4 GiB: what a training has by default
+MAX_PARAMS = 256_000_000  # with gradients and two moments of each 4 GiB, the default memory limit of a training
 _DETAIL_LENGTH = 500
 
 
 class CandidateError(Exception):
-    """The candidate failed: `stage`, a short stable `reason`, what it said, and the line of its text, 0 for none."""
+    """A failure of the candidate: `stage`, a short stable `reason`, the detail, and its line, 0 where unknown."""
 
     def __init__(self, stage: Stage, reason: str, detail: str = "", line: int = 0) -> None:
         super().__init__(stage, reason, detail, line)
@@ -38,34 +38,34 @@ class CandidateError(Exception):
 
     @property
     def record(self) -> Stopped:
-        """The failure as the check worker answers it."""
+        """The failure as the check worker's answer."""
         return Stopped(self.stage, self.reason, self.line, self.detail)
 
     @property
-    def told(self) -> str:
-        """What it said and where, in one text."""
+    def description(self) -> str:
+        """The detail with the line, in one text."""
         return f"{self.detail} (line {self.line})" if self.line else self.detail
 
 
 @contextlib.contextmanager
 def blame(stage: Stage) -> Iterator[None]:
-    """Turns whatever the candidate raises in this stage into a `CandidateError` with its innermost line."""
+    """Turns any exception of the candidate in this stage into a `CandidateError` with its innermost line."""
     try:
         yield
     except CandidateError:
         raise
     except RecursionError:
         raise CandidateError(stage, "recursion", "recursion without end") from None
-    except BaseException as error:  # the worker's edge; a candidate may raise SystemExit or KeyboardInterrupt too
+    except BaseException as error:  # the worker's edge: a candidate may raise SystemExit or KeyboardInterrupt, too
         raise CandidateError(stage, _reason(error), _error_text(error), line_of(error)) from error
 
 
 def compiled(text: str | ast.Module) -> CodeType:
-    """The code of a program, whose frames `gi.trace.program.call_sites` knows by their file name."""
+    """The code of a program, with the file name by which `gi.trace.program.call_sites` finds its frames."""
     if isinstance(text, str):
         show_source(text, CANDIDATE)
     try:
-        return compile(text, CANDIDATE, "exec", dont_inherit=True)  # of this file's own future imports
+        return compile(text, CANDIDATE, "exec", dont_inherit=True)  # not this file's future imports
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise CandidateError("parse", "syntax error", str(error), getattr(error, "lineno", 0) or 0) from None
 
@@ -76,12 +76,12 @@ def load(text: str) -> ModuleType:
 
 
 def executed(code: CodeType, given: Mapping[str, Any] | None = None) -> ModuleType:
-    """The module that code makes, among `given` names. It is real to `inspect`, `super()`, dataclasses and pickling."""
+    """The module of executed code, with `given` names; in `sys.modules`, for `inspect`, dataclasses and pickling."""
     module = ModuleType("candidate")
     module.__file__ = CANDIDATE
     sys.modules["candidate"] = module
     module.__dict__.update(given or {})
-    torch._jit_internal._overloaded_methods.clear()  # those of the last program, whose module was called the same
+    torch._jit_internal._overloaded_methods.clear()  # those of the last program, whose module had the same name
     torch._jit_internal._overloaded_method_class_fileno.clear()
     leave_out_compilers()
     with blame("build"):
@@ -90,7 +90,7 @@ def executed(code: CodeType, given: Mapping[str, Any] | None = None) -> ModuleTy
 
 
 def build(module: ModuleType, entry: str = "Net") -> nn.Module:
-    """The network that `entry` builds among the program's names."""
+    """The network that `entry`, evaluated in the program's namespace, builds."""
     with blame("build"):
         net = eval(entry_call(entry), module.__dict__)
     if not isinstance(net, nn.Module):
@@ -112,7 +112,7 @@ def check_output(output: Any, samples: int, task: Task, stage: Stage = "forward"
 
 
 def _reason(error: BaseException) -> str:
-    """A stable word or two for what went wrong."""
+    """A short stable name for the kind of error."""
     if isinstance(error, AbsentDeviceError):
         return "device"
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _is_allocation(str(error))):
@@ -139,7 +139,7 @@ def _is_allocation(message: str) -> bool:
 
 
 def _error_text(error: BaseException) -> str:
-    """The class and the message of an error. One of the program's own making may fail to print itself."""
+    """The class and message of an error; the class alone for a program's exception whose `__str__` fails."""
     if isinstance(error, AbsentDeviceError):
         return str(error)[:_DETAIL_LENGTH]
     try:

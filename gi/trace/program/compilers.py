@@ -1,9 +1,9 @@
-"""Torch's compilers, left out while gi runs a program: they change how fast it is, not what it computes.
+"""Disables torch's compilers while gi runs a program: they change its speed, not what it computes.
 
-`@torch.compile` calls a C++ compiler for seconds at the first batch, which no short training pays back, and calls that
-`torch.jit.script` or `trace` compiled cannot be watched. So in gi's workers each gives its function or module back as
-it is. What `torch.jit.script` is given is still compiled once, so that a text which it refuses fails here and not at
-whoever runs the exported file.
+`@torch.compile` calls a C++ compiler for seconds at the first batch, which no short training regains, and code compiled
+by `torch.jit.script` or `trace` cannot be recorded. So in gi's workers each returns its function or module unchanged. A
+function for `torch.jit.script` is still compiled once, so that one which it refuses fails here and not in the exported
+file.
 """
 
 import linecache
@@ -13,28 +13,28 @@ from typing import Any
 
 import torch
 
-_SCRIPT = torch.jit.script  # torch's own, taken before a stand-in has its name
+_SCRIPT = torch.jit.script  # the original, saved before it is replaced
 _SAID_LENGTH = 200
 
 
 def leave_out_compilers() -> None:
-    """From now on torch's compilers in this process give back what they get."""
+    """Replaces torch's compilers in this process by functions that return their argument."""
     for owner, name, stand_in in _STAND_INS:
         setattr(owner, name, stand_in)
 
 
 def show_source(text: str, file_name: str) -> None:
-    """Lets `inspect` find the text of a program that stands in no file: scripting reads the source of a function."""
+    """Lets `inspect` find a program's source, which is in no file: scripting reads the source of a function."""
     linecache.cache[file_name] = (len(text), None, text.splitlines(keepends=True), file_name)
 
 
 def _as_it_is(target: Any = None, *_: Any, **__: Any) -> Any:
-    """`compile(f)`, or the decorator that `compile(mode=...)` gives."""
+    """Stands in for `compile(f)`, and for the decorator that `compile(mode=...)` returns."""
     return _as_it_is if target is None else target
 
 
 def _scripted(target: Any, *args: Any, **kwargs: Any) -> Any:
-    """The function or module itself; a function once torch has shown that it can compile it."""
+    """The function or module itself; a function is compiled once as a check."""
     if callable(target) and not isinstance(target, (type, torch.nn.Module)):
         _compile(target, args, kwargs)
     return target

@@ -1,10 +1,10 @@
-"""Where the tensors that a program makes lie while it is checked: on meta, where they cost nothing, or with values.
+"""Puts the tensors that a checked program makes on the meta device, where they cost nothing, or on the CPU.
 
-On meta a tensor has a shape and no numbers. That is enough for most programs; one that asks for a number
-(`[r.item() for r in torch.linspace(0, rate, depth)]`, a least squares fit, a comparison) stops, and is run again with
-the next `Values`: first what its own text computes is real, then the weights of torch's layers are too. What is too
-large stays on meta, so that a huge network is still checked in milliseconds. A device that the text names (`device=`,
-`.to(device)`) is replaced alike; one that this machine lacks is an error.
+On meta a tensor has a shape and no values. That is enough for most programs; one that reads a value (`[r.item() for r
+in torch.linspace(0, rate, depth)]`, a least squares fit, a comparison) fails, and is run again with the next `Values`:
+first the tensors that its own text makes have values, then the weights of torch's layers, too. Large tensors stay on
+meta, so that a huge network is still checked in milliseconds. A device that the text names (`device=`, `.to(device)`)
+is replaced, too; one that this machine lacks is an error.
 """
 
 import enum
@@ -17,7 +17,7 @@ from torch import nn
 from torch.utils._device import _device_constructors
 
 MAX_CONSTANT = 1 << 20  # values of one tensor that a program's text makes: tables of positions, rates, masks
-MAX_WEIGHTS = 1 << 24  # values of all weights together: to draw them takes a tenth of a second
+MAX_WEIGHTS = 1 << 24  # values of all weights together: drawing them takes a tenth of a second
 
 _CONSTRUCTORS = _device_constructors()
 _MOVING = frozenset({"to", "cpu", "cuda", "type"})
@@ -27,11 +27,11 @@ _Call: TypeAlias = tuple[Callable[..., Any], Any, dict[str, Any]]
 
 
 class AbsentDeviceError(RuntimeError):
-    """A program asks for a device by name that this machine lacks."""
+    """A program names a device that this machine lacks."""
 
 
 class Values(enum.IntEnum):
-    """What holds values while a program is built and run: nothing, what its own text computes, weights too."""
+    """Which tensors have values: none, those that the text itself makes, or the weights of layers, too."""
 
     NONE = 0
     CONSTANTS = 1
@@ -39,14 +39,14 @@ class Values(enum.IntEnum):
 
 
 class Placement:
-    """Puts the tensors of one program where its `Values` say."""
+    """Chooses the device of one program's tensors by its `Values`."""
 
     def __init__(self, values: Values) -> None:
         self.values = values
         self._weights_left = MAX_WEIGHTS if values is Values.WEIGHTS else 0
 
     def call(self, func: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> _Call:
-        """A call as it has to be for its result to lie where it should. Ask from `__torch_function__` directly.
+        """The call, changed so that its result has the right device. Only for use directly in `__torch_function__`.
 
         Raises `AbsentDeviceError`.
         """
@@ -62,18 +62,18 @@ class Placement:
 
     def _placed(self, func: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
         on_meta = {**kwargs, "device": "meta"}
-        on_meta.pop("generator", None)  # that of the CPU draws nothing on meta
+        on_meta.pop("generator", None)  # a CPU generator is not allowed on meta
         if self.values is Values.NONE:
             return on_meta
         count = int(func(*args, **on_meta).numel())
-        if sys._getframe(3).f_globals.get("__name__", "").startswith(_LAYERS):  # whoever called the constructor
+        if sys._getframe(3).f_globals.get("__name__", "").startswith(_LAYERS):  # the caller of the tensor's constructor
             self._weights_left -= count
             return {**kwargs, "device": "cpu"} if self._weights_left >= 0 else on_meta
         return {**kwargs, "device": "cpu"} if count <= MAX_CONSTANT else on_meta
 
 
 def called(func: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
-    """What a call gives; where it fails for some of its tensors being on meta and some not, what it gives on meta."""
+    """The result of a call; if it fails because only some of its tensors are on meta, the result on meta."""
     try:
         return func(*args, **kwargs)
     except (RuntimeError, NotImplementedError, ValueError, TypeError):
@@ -84,9 +84,9 @@ def called(func: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
 
 
 def _together(args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """The arguments of a call on meta where some of them hold values and some do not; the same where all agree.
+    """The arguments moved to meta where only some of the tensors are there; unchanged where all agree.
 
-    What the call writes to goes to meta itself, so that all who hold it see that.
+    A first tensor, which the call may write to, is moved in place, so that all references see it.
     """
     tensors = list(tensors_in((args, kwargs)))
     if len({t.is_meta for t in tensors}) < 2:
@@ -97,7 +97,7 @@ def _together(args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
 
 
 def to_meta(tensors: Iterable[torch.Tensor]) -> None:
-    """Takes their values from tensors; each stays the object that it is, so that all who hold it see the same."""
+    """Moves tensors to meta in place: each stays the same object, so that all references see it."""
     for tensor in tensors:
         if not tensor.is_meta:
             empty = torch.empty_like(tensor, device="meta", requires_grad=tensor.requires_grad)
@@ -106,7 +106,7 @@ def to_meta(tensors: Iterable[torch.Tensor]) -> None:
 
 
 def _staying(func: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> _Call:
-    """A move of a tensor without the device that it names: its other wishes are left, its own dtype where none is."""
+    """A call that moves a tensor, without the named device: other arguments stay, or else the tensor's own dtype."""
     name, x, wishes = func.__name__, args[0], args[1:]
     if name == "type":
         return (func, args, kwargs) if not wishes else (torch.Tensor.to, (x, _dtype(wishes[0])), {})
@@ -120,7 +120,7 @@ def _staying(func: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> _Ca
 
 
 def _dtype(kind: Any) -> Any:
-    """The dtype of `torch.FloatTensor`, or of its name."""
+    """The dtype of a tensor type such as `torch.FloatTensor`, given as class or name."""
     if isinstance(kind, str):
         _refuse_absent("cuda" if ".cuda." in kind else None)
         kind = getattr(torch, kind.rpartition(".")[2])
@@ -134,7 +134,7 @@ def _refuse_absent(device: Any) -> None:
         return
     kind = "cuda" if type(device) is int else torch.device(device).type
     if kind not in ("cpu", "meta") and not (kind == "cuda" and torch.cuda.is_available()):
-        raise AbsentDeviceError(f"it asks for the device {kind!r} by name, which is not here")
+        raise AbsentDeviceError(f"it asks for the device {kind!r} by name, which this machine lacks")
 
 
 def _on_meta(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What a program's `recipe(net, steps)` gives, checked by the same rules in the check worker and where it trains."""
+"""Calls a program's `recipe(net, steps)` and checks its result, in the check worker and for training."""
 
 import inspect
 from collections.abc import Callable
@@ -18,16 +18,16 @@ CHECK_STEPS = 60
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What a program's `recipe(net, steps)` returns."""
+    """The parts that a program's `recipe(net, steps)` returns."""
 
     optimizer: torch.optim.Optimizer
     scheduler: Any
     loss: Callable[[Tensor, Tensor], Tensor]
-    augmentation: Callable[[Tensor], Tensor] | None  # of a batch of pixels from 0 to 1, each image with its own draw
+    augmentation: Callable[[Tensor], Tensor] | None  # for a batch of pixels from 0 to 1, with draws for each image
 
 
 def make_recipe(module: ModuleType, net: nn.Module, steps: int, image_shape: tuple[int, ...]) -> Recipe:
-    """What `recipe(net, steps)` of the program returns, checked; `image_shape` (c, h, w) is what it trains on."""
+    """The checked result of the program's `recipe(net, steps)`, for images of shape (c, h, w)."""
     if not hasattr(module, "recipe"):
         raise CandidateError("recipe", "no recipe", "the program defines no recipe(net, steps)")
     with blame("recipe"):
@@ -48,7 +48,7 @@ def make_recipe(module: ModuleType, net: nn.Module, steps: int, image_shape: tup
 
 
 def _fitted_augmentation(augmentation: Any, image_shape: tuple[int, ...]) -> Callable[[Tensor], Tensor]:
-    """What a recipe's augmentation does to a batch of pixels. Raises `CandidateError` where that is not its images."""
+    """A recipe's augmentation for batches. Raises `CandidateError` where it does not return images of the shape."""
     with blame("recipe"):
         try:
             return augmenter(augmentation, image_shape, batched_forms())
@@ -59,7 +59,7 @@ def _fitted_augmentation(augmentation: Any, image_shape: tuple[int, ...]) -> Cal
 def try_recipe(
     module: ModuleType, net: nn.Module, input_shape: tuple[int, ...], num_classes: int, *, batch: int
 ) -> None:
-    """Runs a program's recipe for one step of `net`, which is on meta. Raises `CandidateError`."""
+    """Checks a program's recipe, its loss and its scheduler with `net` on meta. Raises `CandidateError`."""
     recipe = make_recipe(module, net, CHECK_STEPS, input_shape)
     with blame("recipe"):
         _loss_fits(recipe.loss, batch, num_classes)
@@ -68,7 +68,7 @@ def try_recipe(
             raise CandidateError("recipe", "parameters left out", "the optimizer does not hold every parameter")
         scheduler = recipe.scheduler
         for _ in range(2 if scheduler is not None else 0):
-            # ReduceLROnPlateau wants the figure that it watches.
+            # ReduceLROnPlateau needs the metric that it monitors.
             scheduler.step(1.0) if "metrics" in inspect.signature(scheduler.step).parameters else scheduler.step()
 
 
@@ -82,7 +82,7 @@ def _loss_fits(loss: Any, batch: int, num_classes: int) -> None:
 
 
 def _loss_of(loss: Any, batch: int, num_classes: int) -> Any:
-    """The loss of some logits: on real ones, as its own weights are, else on meta, as the network's weights are."""
+    """The loss of some logits: on the CPU, like class weights of the loss, else on meta, like the network's."""
     try:
         logits = torch.zeros(batch, num_classes, requires_grad=True)
         return loss(logits, torch.zeros(batch, dtype=torch.long))

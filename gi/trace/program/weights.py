@@ -1,4 +1,4 @@
-"""The weights of a network, wherever it keeps them. Exported files may hold the text of this module."""
+"""The weights of a network, wherever it stores them. Exported files may contain the text of this module."""
 
 from collections.abc import Iterator
 from types import ModuleType
@@ -8,15 +8,15 @@ from torch import Tensor, nn
 
 
 def num_weights(net: nn.Module) -> int:
-    """The number of values that a training sets: parameters, and tensors elsewhere that want a gradient, each once.
+    """The number of trained values: parameters, and other tensors that require a gradient, each counted once.
 
-    A network may keep them as plain tensors, as buffers, or in lists and dicts. Running statistics want no gradient.
+    A network may store them as plain tensors, as buffers, or in lists and dicts. Running statistics do not count.
     """
     return sum(weight.numel() for weight in weights(net))
 
 
 def weights(net: nn.Module) -> list[Tensor]:
-    """The network's own parameters in their order, then what else it holds that wants a gradient."""
+    """The network's parameters in their order, then other tensors that it holds and that require a gradient."""
     own = {id(p): p for p in net.parameters()}
     others = {
         id(t): t for t in held_tensors(net, set()) if t.is_leaf and (t.requires_grad or isinstance(t, nn.Parameter))
@@ -25,7 +25,7 @@ def weights(net: nn.Module) -> list[Tensor]:
 
 
 def held_tensors(value: Any, seen: set[int]) -> Iterator[Tensor]:
-    """Give every tensor that an object reaches by its attributes and their elements."""
+    """Yield every tensor among an object's attributes and their elements, recursively."""
     if id(value) in seen or value is None or isinstance(value, (ModuleType, type, str, bytes, int, float)):
         return
     seen.add(id(value))

@@ -129,7 +129,7 @@ def test_a_device_that_is_not_here_is_named_in_the_reason(check, line):
     answer = check(program(LINEAR, f"{line}\n{FORWARD}"), SMALL)
     assert isinstance(answer, Stopped)
     assert (answer.reason, answer.line) == ("device", 12)
-    assert answer.detail == "it asks for the device 'cuda' by name, which is not here"
+    assert answer.detail == "it asks for the device 'cuda' by name, which this machine lacks"
 
 
 def test_a_default_device_ends_with_its_program(check):
