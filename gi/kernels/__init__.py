@@ -1,1 +1,1 @@
-"""The weight-search index: ONNX networks taken apart to single convolution kernels, with who feeds whom."""
+"""The weight-search index: the convolution kernels of ONNX networks, and which kernels feed which."""

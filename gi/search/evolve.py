@@ -42,7 +42,7 @@ def evolve(
     # First: data, workers and probes would take seconds for a folder that cannot take the run.
     refuse_unfit(out)
     clock = clock or CpuClock()
-    notify = on_event or _nobody
+    notify = on_event or _ignore
     notify(Doing("starting the workers"))
     with parts(config, workers=workers or default_workers(), cost_model=cost_model) as run_parts:
         notify(Doing("trying the seed programs"))
@@ -83,11 +83,11 @@ def resume(
         config = _extended(archive, generations, budget_cpu_s, time_s)
         if _is_finished(archive, config):  # no worker is started: that alone takes seconds of a budget
             summary = run_summary(archive)
-            (on_event or _nobody)(Finished(summary, already=True))
+            (on_event or _ignore)(Finished(summary, already=True))
             return summary
     with Archive.resume(folder, command=command) as archive:
         archive.set_config(config)
-        (on_event or _nobody)(Doing("starting the workers"))
+        (on_event or _ignore)(Doing("starting the workers"))
         with parts(config, workers=workers or default_workers(), cost_model=cost_model) as run_parts:
             return _driven(archive, run_parts, clock, on_event)
 
@@ -122,7 +122,7 @@ def _extended(archive: Archive, generations: int | None, budget_cpu_s: float | N
 
 def _driven(archive: Archive, parts: Parts, clock: Clock, on_event: OnEvent | None) -> RunSummary:
     """Runs the search until it ends or the user stops it."""
-    notify = on_event or _nobody
+    notify = on_event or _ignore
     # Ctrl-C may come before the search exists: restoring a long run takes a while.
     searches: list[Search] = []
 
@@ -173,7 +173,7 @@ def _record_stock(archive: Archive, digest: str, notify: OnEvent) -> None:
         notify(StockChanged(before, digest))
 
 
-def _nobody(_: RunEvent) -> None:
+def _ignore(_: RunEvent) -> None:
     """Discards an event: the default of `on_event`."""
 
 

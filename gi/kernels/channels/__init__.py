@@ -1,1 +1,1 @@
-"""Which channels of one convolution are which channels of another, through whatever lies between."""
+"""Traces output channels of convolutions to input channels of others, through the operators between them."""

@@ -1,4 +1,4 @@
-"""How many channels a value must have, told by what reads it: for values whose own operators do not tell."""
+"""The number of channels that the readers of a value require, for values of otherwise unknown shape."""
 
 from collections.abc import Mapping
 
@@ -12,23 +12,23 @@ _KEEP_CHANNELS = SAME | {
 
 
 def expected_channels(graph: OnnxGraph) -> Mapping[str, tuple[int, int]]:
-    """The number of axes and of channels that convolutions ask of values, also through operators that keep both."""
+    """(axes, channels) that convolutions require of values, also through operators that keep both."""
     expected: dict[str, tuple[int, int]] = {}
-    # Backwards: what a reader asks of its input holds for whatever makes it.
+    # Backwards: a reader's requirement passes to the operator that makes its input.
     for operator in reversed(graph.operators):
         if not operator.inputs:
             continue
         if is_convolution(operator):
-            asked = _asked(operator, graph)
-            if asked is not None:
-                expected[operator.inputs[0]] = asked
+            required = _required(operator, graph)
+            if required is not None:
+                expected[operator.inputs[0]] = required
         elif operator.type in _KEEP_CHANNELS and operator.outputs and operator.outputs[0] in expected:
             expected.setdefault(operator.inputs[0], expected[operator.outputs[0]])
     return expected
 
 
-def _asked(operator: Operator, graph: OnnxGraph) -> tuple[int, int] | None:
-    place = 3 if operator.type == "QLinearConv" else 1  # behind the scale and the zero point of its input
+def _required(operator: Operator, graph: OnnxGraph) -> tuple[int, int] | None:
+    place = 3 if operator.type == "QLinearConv" else 1  # after the scale and the zero point of its input
     stored = graph.stored.get(operator.inputs[place]) if len(operator.inputs) > place else None
     if stored is None or len(stored.dims) < 3:
         return None

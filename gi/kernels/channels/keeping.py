@@ -1,4 +1,4 @@
-"""What operators do to the channels of a value: one rule for each family of operators that channels pass."""
+"""Rules for operators that pass channels on: one for each family of operators."""
 
 from collections.abc import Callable, Sequence
 
@@ -7,7 +7,7 @@ import numpy as np
 from gi.kernels.channels.places import padded_places, resized_places, window_places
 from gi.kernels.channels.producers import (
     LARGEST_PLANES,
-    NOBODY,
+    NO_PRODUCER,
     OPAQUE,
     ChannelFlow,
     Shape,
@@ -28,25 +28,25 @@ _LARGEST_PAD = 1 << 16
 
 
 def as_flow(value: Value) -> ChannelFlow | None:
-    """The value as a flow; a constant is one without producers. None for what is opaque or left out."""
+    """The value as a flow; a constant is a flow without producers. None for an opaque or omitted value."""
     if isinstance(value, ChannelFlow):
         return value
     return ChannelFlow(value.shape) if isinstance(value, np.ndarray) else None
 
 
 def same(_: Operator, given: Sequence[Value]) -> Value:
-    """Activations, normalisations, casts: each place stays what it was."""
+    """Activations, normalisations, casts: the producers do not change."""
     return as_flow(given[0]) or OPAQUE
 
 
 def pooled(operator: Operator, given: Sequence[Value]) -> Value:
-    """Pools with a window, wherever the channels lie: each new place has the producers of its window."""
+    """Pools with a window, whatever axis the channels are on: each new place has the producers of its window."""
     flow = as_flow(given[0])
     if flow is None or len(flow.shape) < 3:
         return OPAQUE
     kernel = operator.ints("kernel_shape") or (1,) * (len(flow.shape) - 2)
     shape = (*flow.shape[:2], *window_sizes(operator, flow.shape[2:], kernel))
-    # Exactly while it is small; else each channel keeps its producers, wherever they lie in it.
+    # Exact while it is small; else each channel keeps its producers, without their places in it.
     try:
         planes = list(flow.planes)
         for axis in _changing(flow, range(2, len(shape))):
@@ -59,7 +59,7 @@ def pooled(operator: Operator, given: Sequence[Value]) -> Value:
 def _windows(
     operator: Operator, plane: Array, before: Shape, after: Shape, axis: int, kernel: Sequence[int]
 ) -> list[Array]:
-    """What a plane becomes under windows along one axis. Raises `TooLargeError`."""
+    """The planes after windows along one axis. Raises `TooLargeError`."""
     size, new_size = before[axis], after[axis]
     if size is None or new_size is None or plane.size * kernel[axis - 2] > LARGEST_PLANES:
         raise TooLargeError("windows over a value that is too large")
@@ -69,7 +69,7 @@ def _windows(
 
 
 def pooled_to_one(_: Operator, given: Sequence[Value]) -> Value:
-    """Pools over all axes but the first two."""
+    """Global pools: over all axes but the first two."""
     flow = as_flow(given[0])
     if flow is None or len(flow.shape) < 3:
         return OPAQUE
@@ -78,7 +78,7 @@ def pooled_to_one(_: Operator, given: Sequence[Value]) -> Value:
 
 
 def pooled_to_size(operator: Operator, given: Sequence[Value]) -> Value:
-    """An adaptive pool, which is told what it makes."""
+    """An adaptive pool, whose output sizes are an attribute."""
     flow, sizes = as_flow(given[0]), operator.ints("sizes")
     if flow is None or len(flow.shape) < 3:
         return OPAQUE
@@ -87,13 +87,13 @@ def pooled_to_size(operator: Operator, given: Sequence[Value]) -> Value:
 
 
 def resized(operator: Operator, given: Sequence[Value]) -> Value:
-    """Resize and Upsample: within the channel, or along an axis that channels lie on."""
+    """Resize and Upsample: within channels, or along the axis of channels."""
     flow = as_flow(given[0])
     if flow is None or len(flow.shape) < 3:
         return OPAQUE
     shape = resized_shape(operator, flow.shape, given)
     changing = [axis for axis in _changing(flow, range(len(shape))) if shape[axis] != flow.shape[axis]]
-    # The usual case: channels along axis 1, resized in height and width alone.
+    # The usual case: channels on axis 1, resized in height and width only.
     if all(axis > 1 for axis in changing) and flow.changes_along(1):
         return ChannelFlow(shape, _within_channels(flow).planes if changing else flow.planes)
     planes = list(flow.planes)
@@ -108,7 +108,7 @@ def resized(operator: Operator, given: Sequence[Value]) -> Value:
 
 
 def sampled(_: Operator, given: Sequence[Value]) -> Value:
-    """GridSample: each channel looked up at the places of the grid."""
+    """GridSample: each channel sampled at the positions of the grid."""
     flow, grid = as_flow(given[0]), as_flow(given[1])
     if flow is None or grid is None or len(flow.shape) != len(grid.shape):
         return OPAQUE
@@ -118,27 +118,27 @@ def sampled(_: Operator, given: Sequence[Value]) -> Value:
 def joined(operator: Operator, given: Sequence[Value]) -> Value:
     """Add, Mul and the like: each place has the producers of all operands, broadcast as numpy does.
 
-    Of an opaque operand nothing is known; the others feed the result all the same. It is taken to have no more axes
-    than they, and may have made any size of 1 larger.
+    An opaque operand has unknown producers; those of the others are kept. It is assumed to have no more axes than the
+    others, and may broadcast any size of 1.
     """
     flows = [as_flow(value) for value in given if value is not None]
     known = [flow for flow in flows if flow is not None]
-    # Nothing is lost that was followed: the opaque operand alone could bring producers.
+    # Only the opaque operand could have producers, so none are lost.
     if len(known) < len(flows) and not any(flow.planes for flow in known):
         return OPAQUE
     if operator.opset < 7 and operator.int("axis", -1) > 0 and len(known) == 2:
-        known[1] = _from_axis(known[1], operator.int("axis"), len(known[0].shape))  # where the second one goes
+        known[1] = _from_axis(known[1], operator.int("axis"), len(known[0].shape))  # the attribute of old opsets
     axes = max(len(flow.shape) for flow in known)
     aligned = [_with_axes(flow, axes) for flow in known]
     shape = tuple(_broadcast_size([flow.shape[axis] for flow in aligned]) for axis in range(axes))
     if len(known) < len(flows):
-        # The opaque operand may have made any size of 1 larger.
+        # The opaque operand may broadcast any size of 1.
         shape = (*shape[:1], *(None if size == 1 else size for size in shape[1:]))
     return flow_of(shape, [plane for flow in aligned for plane in flow.planes])
 
 
 def broadcast(_: Operator, given: Sequence[Value]) -> Value:
-    """Expand: as the joining of the value with ones of the new shape."""
+    """Expand: as `joined` with ones of the new shape."""
     flow, wanted = as_flow(given[0]), given[1] if len(given) > 1 else None
     if flow is None or not isinstance(wanted, np.ndarray) or wanted.size > 8:
         return OPAQUE
@@ -159,7 +159,7 @@ def concatenated(operator: Operator, given: Sequence[Value]) -> Value:
     axis = operator.int("axis", 1) % max(axes, 1)
     sizes = [flow.shape[axis] for flow in known]
     shape = tuple(_broadcast_size([flow.shape[at] for flow in known]) for at in range(axes))
-    # Behind a part of unknown size no place of the result is known.
+    # The places after a part of unknown size are unknown.
     if any(size is None for size in sizes):
         return ChannelFlow(_with(shape, axis, None)) if not any(flow.planes for flow in known) else OPAQUE
     total = sum(size or 0 for size in sizes)
@@ -171,7 +171,7 @@ def concatenated(operator: Operator, given: Sequence[Value]) -> Value:
 
 
 def padded(operator: Operator, given: Sequence[Value]) -> Value:
-    """Pad: new places have no producer, or those of the places that they repeat; negative pads cut."""
+    """Pad: new places have no producer, or those of the places that they repeat; negative pads crop."""
     flow = as_flow(given[0])
     around = _pads(operator, given, len(flow.shape)) if flow is not None else None
     if flow is None or around is None:
@@ -180,8 +180,7 @@ def padded(operator: Operator, given: Sequence[Value]) -> Value:
     for axis, (before, after) in around.items():
         size = flow.shape[axis]
         shape[axis] = None if size is None else size + before + after
-        # Elsewhere producers do not change along the axis, and padding changes nothing that counts.
-        # Along other axes all places have the same producers, and padding adds places without any.
+        # Along other axes all places have the same producers, and the few places that padding adds do not matter.
         if planes and (axis == 1 or flow.changes_along(axis)) and (before or after):
             places = None if size is None else padded_places(size, before, after, operator.text("mode", "constant"))
             if places is None or size is None:
@@ -191,7 +190,7 @@ def padded(operator: Operator, given: Sequence[Value]) -> Value:
 
 
 def _pads(operator: Operator, given: Sequence[Value], axes: int) -> dict[int, tuple[int, int]] | None:
-    """The pads before and after each axis that has some; None where they are not known or do not fit."""
+    """The pads before and after each padded axis; None where they are unknown or do not fit."""
     pads = operator.ints("pads") or operator.ints("paddings")
     over: Sequence[int] = range(axes)
     if len(given) > 1:
@@ -208,12 +207,12 @@ def _pads(operator: Operator, given: Sequence[Value], axes: int) -> dict[int, tu
 
 
 def tiled(_: Operator, given: Sequence[Value]) -> Value:
-    """Tile: copies beside each other."""
+    """Tile: repeats along each axis."""
     flow, repeats = as_flow(given[0]), given[1] if len(given) > 1 else None
     if flow is None or not isinstance(repeats, np.ndarray) or repeats.size != len(flow.shape):
         return OPAQUE
     times = [int(count) for count in repeats.reshape(-1)]
-    # A file could ask for any number of copies.
+    # A file could contain any number of repeats.
     if any(not 0 < count <= 1 << 12 for count in times):
         return OPAQUE
     shape = tuple(None if size is None else size * count for size, count in zip(flow.shape, times, strict=True))
@@ -229,31 +228,31 @@ def _changing(flow: ChannelFlow, axes: Sequence[int]) -> list[int]:
 
 
 def _within_channels(flow: ChannelFlow) -> ChannelFlow:
-    """Each channel's producers wherever in the channel. Raises `TooLargeError` where channels lie on another axis."""
+    """Each channel with all its producers at every place. Raises `TooLargeError` for channels on another axis."""
     if _changing(flow, range(2, len(flow.shape))) and not flow.changes_along(1):
         raise TooLargeError("channels that lie on another axis")
     return spread_evenly(flow)
 
 
 def _from_axis(flow: ChannelFlow, axis: int, axes: int) -> ChannelFlow:
-    """The flow with its first axis at `axis` of a value with `axes` axes."""
+    """The flow with axes of size 1 appended, so that its first axis aligns with axis `axis` of `axes`."""
     behind = max(0, axes - axis - len(flow.shape))
     planes = tuple(plane.reshape(*plane.shape, *(1,) * behind) for plane in flow.planes)
     return ChannelFlow((*flow.shape, *(1,) * behind), planes)
 
 
 def _with_axes(flow: ChannelFlow, axes: int) -> ChannelFlow:
-    """The flow with axes of size 1 in front, up to this many."""
+    """The flow with axes of size 1 prepended, up to `axes` axes."""
     more = (1,) * (axes - len(flow.shape))
     return ChannelFlow((*more, *flow.shape), tuple(plane.reshape(*more, *plane.shape) for plane in flow.planes))
 
 
 def _broadcast_size(sizes: Sequence[int | None]) -> int | None:
-    """The size that these broadcast to; None where they do not agree, since sizes may have been guessed."""
+    """The size that these broadcast to; None where they differ, since sizes may be guesses."""
     known = {size for size in sizes if size not in (None, 1)}
     if len(known) == 1:
         return known.pop()
-    # Sizes that were guessed may disagree: then neither is believed.
+    # Guessed sizes may differ: then the size is unknown.
     return None if known or None in sizes else 1
 
 
@@ -262,11 +261,11 @@ def _with(shape: Shape, axis: int, size: int | None) -> Shape:
 
 
 def _beside(parts: Sequence[tuple[Array | None, Shape]], axis: int) -> Array:
-    """One plane of several along `axis`; None stands for no producers."""
+    """The concatenation of planes along `axis`; None is a plane without producers."""
     axes = len(parts[0][1])
     others = [max(1 if plane is None else plane.shape[at] for plane, _ in parts) for at in range(axes)]
     whole = []
     for plane, shape in parts:
-        start = np.full((1,) * axes, NOBODY, np.int64) if plane is None else plane
+        start = np.full((1,) * axes, NO_PRODUCER, np.int64) if plane is None else plane
         whole.append(expanded(start, _with(tuple(others), axis, shape[axis])))
     return np.concatenate(whole, axis)

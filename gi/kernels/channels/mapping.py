@@ -1,4 +1,4 @@
-"""Which channels feed which: channel numbers sent through a graph, read off at each convolution as segments."""
+"""Maps channels to channels: channel numbers pass through a graph, and are read at each convolution as segments."""
 
 from collections import ChainMap
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +11,7 @@ from gi.kernels.channels.branches import either, equal
 from gi.kernels.channels.expected import expected_channels
 from gi.kernels.channels.moving import moved, scattered
 from gi.kernels.channels.producers import (
-    NOBODY,
+    NO_PRODUCER,
     OPAQUE,
     THROUGH,
     ChannelFlow,
@@ -32,14 +32,14 @@ from gi.kernels.onnx.graphs import OnnxGraph, Operator
 from gi.kernels.onnx.tensors import TensorError
 from gi.kernels.records import Ints, Layer, Segment
 
-#: What an input's unknown spatial sizes are taken for: any network's strides divide it.
+#: The assumed spatial size of an input of unknown size: the strides of common networks divide it.
 _ANY_SIZE = 256
 _MOST_ROUNDS = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """A convolution of the graph and the layer that it became."""
+    """A convolution of the graph and its layer in the index."""
 
     operator: Operator
     layer: Layer
@@ -47,7 +47,7 @@ class Mapped:
 
 @dataclass(frozen=True, slots=True)
 class ChannelMap:
-    """Which channels feed which, in the order of the layers, and the operators that some channel ended at."""
+    """The segments in the order of the layers, and the operators at which tracing of some channel ended."""
 
     segments: list[Segment]
     ends: tuple[Operator, ...]
@@ -56,7 +56,7 @@ class ChannelMap:
 def map_channels(graph: OnnxGraph, mapped: Sequence[Mapped]) -> ChannelMap:
     """The segments of these layers, which may lie in subgraphs.
 
-    Sizes that the file leaves open are taken for 1 (batch) and 256 (height, width), or for what a literal shape asks.
+    Sizes that the file leaves open are assumed to be 1 (batch) and 256 (height, width), or what a literal shape needs.
     """
     tracer = _Tracer(mapped)
     tracer.enter(graph, {})
@@ -66,7 +66,7 @@ def map_channels(graph: OnnxGraph, mapped: Sequence[Mapped]) -> ChannelMap:
 class _Tracer:
     def __init__(self, mapped: Sequence[Mapped]) -> None:
         self.ends: dict[int, Operator] = {}
-        # By identity: two nodes of a file may be equal in all that they say.
+        # By identity: two nodes of a file may have equal contents.
         self._layers = {id(each.operator): at for at, each in enumerate(mapped)}
         self._mapped = [each.layer for each in mapped]
         self._counts: Ints = np.array([layer.out_channels for layer in self._mapped], np.int64)
@@ -78,24 +78,24 @@ class _Tracer:
         self._values: ChainMap[str, Value] = ChainMap()
 
     def segments(self) -> list[Segment]:
-        """What was read at each convolution, in the order of the layers."""
+        """The segments read at each convolution, in the order of the layers."""
         order = sorted(self._read, key=lambda at: self._mapped[at].id)
         return [segment for at in order for segment in self._segments_of(at)]
 
     def _segments_of(self, at: int) -> list[Segment]:
         # Row and number in one integer, for `np.unique`: a marked number is below 2 * THROUGH.
         keys = [rows * (2 * THROUGH) + numbers for rows, numbers in self._read[at]]
-        every = keys[0] if len(keys) == 1 else np.unique(np.concatenate(keys))  # more than once in a loop's body
+        every = keys[0] if len(keys) == 1 else np.unique(np.concatenate(keys))  # a loop's body is read repeatedly
         rows, numbers = every // (2 * THROUGH), every % (2 * THROUGH)
         return segments(self._mapped[at].id, rows, numbers, self._firsts, self._ids)
 
     def enter(self, graph: OnnxGraph, given: Mapping[str, Value]) -> list[Value]:
-        """Follows a graph with these inputs; what it gives. Inputs that are not given are the network's own."""
+        """Traces a graph with the `given` inputs, and returns its outputs. Others are inputs of the network."""
         around = self._graph, self._expected, self._values
-        # A subgraph sees the values around it, and takes its own with it: two branches may use the same names.
+        # A subgraph sees the outer values, and its own are dropped after it: two branches may use the same names.
         self._graph, self._expected, self._values = graph, expected_channels(graph), self._values.new_child()
-        for name, told in graph.inputs.items():
-            self._values[name] = given[name] if name in given else self._shaped_like(told.shape, name)
+        for name, declared in graph.inputs.items():
+            self._values[name] = given[name] if name in given else self._shaped_like(declared.shape, name)
         for operator in graph.operators:
             self._run(operator)
         results = [self._value(name) for name in graph.outputs]
@@ -103,16 +103,16 @@ class _Tracer:
         return results
 
     def _run(self, operator: Operator) -> None:
-        """Finds what an operator makes."""
+        """Computes the results of an operator."""
         given = [self._value(name) for name in operator.inputs]
         try:
             results = self._results(operator, given)
-        # An operator that fits no rule ends its channels, not the reading of the file: others lead on.
+        # An operator that fits no rule ends its channels, but not the tracing of the file.
         except (NotEvaluatedError, TooLargeError, ValueError, IndexError, KeyError, OverflowError, MemoryError):
             results = []
         results = self._filled(operator, given, results)
         self._values.update(zip(operator.outputs, results, strict=False))
-        is_shape = bool(results) and isinstance(results[0], np.ndarray)  # of a value, which is no end of its channels
+        is_shape = bool(results) and isinstance(results[0], np.ndarray)  # reading a shape ends no channels
         if _has_producers(given) and not _has_producers(results) and not is_convolution(operator) and not is_shape:
             self._end(operator)
 
@@ -120,7 +120,7 @@ class _Tracer:
         self.ends[id(operator)] = operator
 
     def _filled(self, operator: Operator, given: Sequence[Value], results: Sequence[Value]) -> list[Value]:
-        """The results with those that are not known replaced by flows of their shapes, where something tells them."""
+        """The results, with unknown ones replaced by flows of their shapes where these can be inferred."""
         missing = len(operator.outputs) - len(results)
         results = [*results, *[OPAQUE] * missing]
         if not any(value is OPAQUE for value in results):
@@ -134,7 +134,7 @@ class _Tracer:
         return results
 
     def _shaped_like(self, shape: Sequence[int | None] | None, name: str) -> Value:
-        """A value without producers, its shape from the file or from what reads it."""
+        """A value without producers, with the shape from the file or from its readers."""
         if shape is not None:
             return ChannelFlow(tuple(size or (1 if axis == 0 else _ANY_SIZE) for axis, size in enumerate(shape)))
         if name not in self._expected:
@@ -152,7 +152,7 @@ class _Tracer:
     def _constant(self, name: str) -> Value:
         stored = self._graph.stored[name]
         try:
-            if stored.num_elements <= LARGEST_CONSTANT:  # a larger one is a weight, of which no rule wants the values
+            if stored.num_elements <= LARGEST_CONSTANT:  # a larger one is a weight, whose values no rule needs
                 return stored.array()
         except TensorError:
             return OPAQUE
@@ -164,7 +164,7 @@ class _Tracer:
             return []
         if is_convolution(operator):
             return [self._convolved(operator, given)]
-        if kind == "Shape":  # before folding: the shape of a value is known where the value is not
+        if kind == "Shape":  # before folding: the shape of a value may be known where the value is not
             return [_shape(operator, given[0])]
         if kind in FOLDED and all(value is None or isinstance(value, np.ndarray) for value in given):
             return list(fold(operator, given))  # type: ignore[arg-type]
@@ -183,9 +183,9 @@ class _Tracer:
         return [_quantized(operator, given)] if kind.startswith("QLinear") else []
 
     def _unless_mixed(self, operator: Operator, given: Sequence[Value], result: Value) -> Value:
-        """The result of a rule, without producers where a place has all channels of a layer of several."""
+        """The result of a rule, without producers if a merging operator mixes all channels of a layer."""
         if any(_has_producers([other]) for other in given[1:]) and RULES[operator.type] in _FIRST_ONLY:
-            self._end(operator)  # what a second operand brings, such as a computed grid, is not followed
+            self._end(operator)  # channels of a second operand, such as a computed grid, are not followed
         if not isinstance(result, ChannelFlow) or operator.type not in MERGING or len(result.planes) < 2:
             return result
         depth = len(result.planes) - (len(given[0].planes) if isinstance(given[0], ChannelFlow) else 0)
@@ -195,9 +195,9 @@ class _Tracer:
         axes = len(flow.shape)
         full = np.broadcast_shapes(*(plane.shape for plane in flow.planes)) if axes else ()
         numbers = np.stack([np.broadcast_to(plane, full).reshape(-1) for plane in flow.planes])
-        # Sorted over the planes, so that a producer which several planes name at one place counts once.
-        numbers = np.sort(np.where(numbers == NOBODY, NOBODY, numbers % THROUGH), axis=0)
-        new = np.concatenate([np.ones_like(numbers[:1], bool), numbers[1:] != numbers[:-1]]) & (numbers != NOBODY)
+        # Sorted over the planes, so that a producer in several planes counts once at a place.
+        numbers = np.sort(np.where(numbers == NO_PRODUCER, NO_PRODUCER, numbers % THROUGH), axis=0)
+        new = np.concatenate([np.ones_like(numbers[:1], bool), numbers[1:] != numbers[:-1]]) & (numbers != NO_PRODUCER)
         layer = np.searchsorted(self._firsts, numbers, side="right") - 1
         places = np.broadcast_to(np.arange(numbers.shape[1]), numbers.shape)
         keys, counts = np.unique((places * len(self._firsts) + layer)[new], return_counts=True)
@@ -205,7 +205,7 @@ class _Tracer:
         return bool(((counts == whole) & (whole > 1)).any())
 
     def _convolved(self, operator: Operator, given: Sequence[Value]) -> Value:
-        """What a convolution makes: its own channels, none where it is not in the index, and what passes through it."""
+        """The output of a convolution: its own channels if the index has it, and those that pass a depthwise one."""
         at = self._layers.get(id(operator))
         layer = None if at is None else self._mapped[at]
         weight = _shape_of(given[3 if operator.type == "QLinearConv" else 1])
@@ -223,7 +223,7 @@ class _Tracer:
             shape = (flow.shape[0], sides.out, *sizes(operator, flow.shape[2:], sides.kernel))
         elif _has_producers([flow]):
             self._end(operator)
-        # A convolution that the index refused has no channels to give, but a shape: what lies behind it is followed.
+        # A convolution that the index refused has no channels, but a shape, so that later ones are followed.
         own = []
         if at is not None:
             self._read.setdefault(at, []).append((rows, numbers))
@@ -232,7 +232,7 @@ class _Tracer:
         return flow_of(shape, [*own, *passing])
 
     def _with_expected_size(self, operator: Operator, given: Sequence[Value]) -> list[Value]:
-        """Operands of a Concat, one of unknown size with the size that is left of what is expected of the result."""
+        """The operands of a Concat; one of unknown size gets the rest of the result's expected size."""
         flows = [keeping.as_flow(value) for value in given]
         known = [flow for flow in flows if flow is not None and flow.shape[1:2] != (None,)]
         axes, channels = self._expected.get(operator.outputs[0], (0, 0))
@@ -247,7 +247,7 @@ class _Tracer:
         return [*given[:at], ChannelFlow(shape, planes), *given[at + 1 :]]
 
     def _branched(self, operator: Operator, given: Sequence[Value]) -> list[Value]:
-        """If: either branch's results, both where only a run tells which."""
+        """If: the results of one branch, or of both where the condition is not constant."""
         branches = [operator.bodies[name] for name in ("then_branch", "else_branch") if name in operator.bodies]
         if isinstance(given[0], np.ndarray) and len(branches) == 2:
             branches = branches[:1] if given[0].all() else branches[1:]
@@ -255,31 +255,31 @@ class _Tracer:
         return [either(values) for values in zip(*results, strict=True)]
 
     def _repeated(self, operator: Operator, given: Sequence[Value]) -> list[Value]:
-        """Loop: its body until nothing new feeds what it hands on. Scan and others: only what the body captures."""
+        """Loop: its body, until its carried values do not change. Scan and others: only captured values."""
         bodies = list(operator.bodies.values())
         names = list(bodies[0].inputs)
         if operator.type != "Loop" or len(bodies) != 1 or len(given) != len(names):
             for body in bodies:
                 self.enter(body, dict.fromkeys(body.inputs, OPAQUE))
             return []
-        # ONNX's Loop is given the number of rounds and a condition first, its body the round and the condition, and the
-        # body gives the condition back.
-        handed = list(given[2:])
+        # The first inputs of ONNX's Loop are the number of rounds and a condition, those of its body the round and the
+        # condition, and the body's first output is the condition.
+        carried = list(given[2:])
         for _ in range(_MOST_ROUNDS):
-            results = self.enter(bodies[0], dict(zip(names, [OPAQUE, OPAQUE, *handed], strict=True)))
-            new = [either(pair) for pair in zip(handed, results[1:], strict=False)]
-            if all(map(equal, handed, new)):
-                return [*handed, *[OPAQUE] * (len(operator.outputs) - len(handed))]
-            handed = new
+            results = self.enter(bodies[0], dict(zip(names, [OPAQUE, OPAQUE, *carried], strict=True)))
+            new = [either(pair) for pair in zip(carried, results[1:], strict=False)]
+            if all(map(equal, carried, new)):
+                return [*carried, *[OPAQUE] * (len(operator.outputs) - len(carried))]
+            carried = new
         return []
 
 
-#: Rules that look at their first operand alone.
+#: Rules that use only their first operand.
 _FIRST_ONLY = (keeping.same, keeping.sampled, keeping.pooled)
 
 
 def _quantized(operator: Operator, given: Sequence[Value]) -> Value:
-    """Operators of quantised values: each operand is followed by its scale and its zero point."""
+    """Operators on quantised values, whose inputs are each operand with its scale and zero point."""
     if operator.type in ("QLinearAdd", "QLinearMul"):
         return keeping.joined(operator, [given[0], given[3]])
     if operator.type == "QLinearConcat":

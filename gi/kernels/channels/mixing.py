@@ -1,4 +1,4 @@
-"""Operators that put channels together: reductions and running sums, and products, of which only the shape is known."""
+"""Rules for operators that mix channels: reductions, cumulative sums, and products, which keep only the shape."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ _LONGEST_SUM = 1 << 10
 
 
 def reduced(operator: Operator, given: Sequence[Value]) -> Value:
-    """ReduceMean and the like: each place has the producers of all places that it was made of, whatever the axes."""
+    """ReduceMean and the like: each place has the producers of all places reduced to it."""
     flow = as_flow(given[0])
     axes = _axes(operator, given)
     if flow is None or axes is None:
@@ -20,7 +20,7 @@ def reduced(operator: Operator, given: Sequence[Value]) -> Value:
     count = len(flow.shape)
     if not axes and operator.int("noop_with_empty_axes"):
         return flow
-    # ONNX reads no axes as all of them, unless `noop_with_empty_axes` is set.
+    # In ONNX no axes mean all axes, unless `noop_with_empty_axes` is set.
     over = sorted({axis % count for axis in axes}) if axes and count else list(range(count))
     planes = merged(flow, over).planes
     if operator.int("keepdims", 1):
@@ -30,7 +30,7 @@ def reduced(operator: Operator, given: Sequence[Value]) -> Value:
 
 
 def _axes(operator: Operator, given: Sequence[Value]) -> tuple[int, ...] | None:
-    """The axes of a reduction, from its attribute or its input; None where only a run would tell."""
+    """The axes of a reduction, from its attribute or a constant input; None where they are computed."""
     if len(given) < 2 or given[1] is None:
         return operator.ints("axes")
     return tuple(int(axis) for axis in given[1].reshape(-1)) if isinstance(given[1], np.ndarray) else None
@@ -49,7 +49,7 @@ def indexed(operator: Operator, given: Sequence[Value]) -> Value:
 
 
 def summed_up(operator: Operator, given: Sequence[Value]) -> Value:
-    """CumSum: each place has the producers of those before it along the axis, or behind it."""
+    """CumSum: each place has the producers of the places before it along the axis, or after it in reverse."""
     flow, wanted = as_flow(given[0]), given[1] if len(given) > 1 else None
     if flow is None or not isinstance(wanted, np.ndarray) or wanted.size != 1:
         return OPAQUE
@@ -57,7 +57,7 @@ def summed_up(operator: Operator, given: Sequence[Value]) -> Value:
     size = flow.shape[axis]
     if not flow.changes_along(axis):
         return flow
-    if size is None or size > _LONGEST_SUM:  # a plane for each place, each as long as the axis
+    if size is None or size > _LONGEST_SUM:  # there is a plane for each place, each as long as the axis
         return OPAQUE
     back = -1 if operator.int("reverse") else 1
     steps = range(operator.int("exclusive"), size)
@@ -73,14 +73,14 @@ def normalized_along(operator: Operator, given: Sequence[Value]) -> Value:
     if flow is None or not flow.shape:
         return OPAQUE
     count = len(flow.shape)
-    one_axis = operator.opset >= 13 or operator.type == "LpNormalization"  # before, all axes from there on
+    one_axis = operator.opset >= 13 or operator.type == "LpNormalization"  # earlier, all axes from `axis` on
     axis = operator.int("axis", -1 if one_axis else 1) % count
     axes = (axis,) if one_axis else range(axis, count)
     return merged(flow, axes)
 
 
 def multiplied(_: Operator, given: Sequence[Value]) -> Value:
-    """MatMul: what comes out has every channel in it."""
+    """MatMul: each output mixes all channels, so no producers are kept."""
     first, second = as_flow(given[0]), as_flow(given[1])
     if first is None or second is None or min(len(first.shape), len(second.shape)) < 2:
         return OPAQUE

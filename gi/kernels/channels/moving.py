@@ -1,4 +1,4 @@
-"""Operators that only move values, evaluated on channel numbers by onnx's reference."""
+"""Operators that only move values, evaluated on channel numbers by ONNX's reference implementation."""
 
 import math
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from onnx import NodeProto
 
 from gi.kernels.channels.keeping import as_flow
 from gi.kernels.channels.producers import (
-    NOBODY,
+    NO_PRODUCER,
     OPAQUE,
     ChannelFlow,
     Shape,
@@ -24,11 +24,11 @@ from gi.kernels.records import Ints
 
 _LARGEST_MOVED = 1 << 23
 _VIEWS = ("Transpose", "Slice", "Split")
-_OPEN_SIZES = ("Transpose", "Slice", "Split", "Squeeze", "Unsqueeze")  # those that leave the other sizes alone
+_OPEN_SIZES = ("Transpose", "Slice", "Split", "Squeeze", "Unsqueeze")  # these work with unknown sizes
 
 
 def moved(operator: Operator, given: Sequence[Value]) -> list[Value]:
-    """Reshape, Transpose, Gather and the like. Raises `NotEvaluatedError`, `TooLargeError` where they do not fit."""
+    """Reshape, Transpose, Gather and the like. Raises `NotEvaluatedError`, `TooLargeError`."""
     flow = as_flow(given[0])
     others = _arrays(given[1:])
     if flow is None or others is None:
@@ -37,21 +37,21 @@ def moved(operator: Operator, given: Sequence[Value]) -> list[Value]:
         flow = _settled(flow, _wanted(operator, others))
     if None in flow.shape and operator.type not in _OPEN_SIZES:
         return [OPAQUE]
-    results = [_of_plane(operator, plane, flow.shape, others) for plane in (*flow.planes, _nobody(flow))]
+    results = [_of_plane(operator, plane, flow.shape, others) for plane in (*flow.planes, _empty_plane(flow))]
     shapes = [_reopened(result.shape, operator, flow.shape) for result in results[-1]]
     return [flow_of(shape, [planes[at] for planes in results[:-1]]) for at, shape in enumerate(shapes)]
 
 
 def scattered(operator: Operator, given: Sequence[Value]) -> list[Value]:
-    """ScatterND and ScatterElements: the places written over have the producers of what is written there."""
+    """ScatterND and ScatterElements: overwritten places have the producers of the updates."""
     flow, updates = as_flow(given[0]), as_flow(given[2])
     if flow is None or updates is None or not isinstance(given[1], np.ndarray) or None in (*flow.shape, *updates.shape):
         return [OPAQUE]
-    erased = np.full((1,) * len(updates.shape), NOBODY, np.int64)
+    erased = np.full((1,) * len(updates.shape), NO_PRODUCER, np.int64)
     planes = list(flow.planes)
-    if operator.text("reduction", "none") == "none":  # else the old values stay, as parts of the new ones
+    if operator.text("reduction", "none") == "none":  # else the old values are part of the new ones
         planes = [_written(operator, flow, plane, given[1], updates, erased) for plane in planes]
-    planes += [_written(operator, flow, _nobody(flow), given[1], updates, plane) for plane in updates.planes]
+    planes += [_written(operator, flow, _empty_plane(flow), given[1], updates, plane) for plane in updates.planes]
     return [flow_of(flow.shape, planes)]
 
 
@@ -61,7 +61,7 @@ def _written(
     full = expanded(plane, flow.shape)
     if full.size > _LARGEST_MOVED:
         raise TooLargeError("a value too large to write into")
-    # Numbers of channels are written over each other: added up they would be other channels.
+    # Without the reduction: sums of channel numbers would be numbers of other channels.
     kept = [attribute for attribute in operator.node.attribute if attribute.name != "reduction"]
     node = NodeProto(op_type=operator.type, input=operator.inputs, output=operator.outputs, attribute=kept)
     (result,) = evaluate(
@@ -71,20 +71,20 @@ def _written(
 
 
 def _arrays(values: Sequence[Value]) -> list[Array | None] | None:
-    """The values where all of them are constants or left out."""
+    """The values if all of them are constants or omitted, else None."""
     arrays = [value for value in values if value is None or isinstance(value, np.ndarray)]
     return arrays if len(arrays) == len(values) else None
 
 
 def _wanted(operator: Operator, others: Sequence[Array | None]) -> tuple[int, ...]:
-    told = others[0] if others else None
-    return operator.ints("shape") if told is None else tuple(int(size) for size in told.reshape(-1))
+    sizes = others[0] if others else None
+    return operator.ints("shape") if sizes is None else tuple(int(size) for size in sizes.reshape(-1))
 
 
 def _settled(flow: ChannelFlow, wanted: Sequence[int]) -> ChannelFlow:
-    """The flow with spatial sizes that fit a literal new shape: sizes that the file leaves open were only guessed.
+    """The flow with spatial sizes that fit a literal new shape, since sizes that the file leaves open are guesses.
 
-    Along axes where producers do not change, only the product of the sizes counts for what is moved where.
+    Along axes where producers do not change, only the product of the sizes matters.
     """
     free = [axis for axis in range(2, len(flow.shape)) if not flow.changes_along(axis)]
     total = math.prod(wanted)
@@ -101,18 +101,18 @@ def _settled(flow: ChannelFlow, wanted: Sequence[int]) -> ChannelFlow:
 
 def _of_plane(operator: Operator, plane: Ints, shape: Shape, others: Sequence[Array | None]) -> list[Ints]:
     full = expanded(plane, shape)
-    if full.size > _LARGEST_MOVED and plane.size > 1 and operator.type not in _VIEWS:  # numpy gives views of any size
-        raise TooLargeError("a value too large to move about")
+    if full.size > _LARGEST_MOVED and plane.size > 1 and operator.type not in _VIEWS:  # views need no memory
+        raise TooLargeError("a value too large to move")
     return evaluate(operator, [full, *others])
 
 
-def _nobody(flow: ChannelFlow) -> Ints:
-    """A plane without producers, sent along to learn the new shape."""
-    return np.full((1,) * len(flow.shape), NOBODY, np.int64)
+def _empty_plane(flow: ChannelFlow) -> Ints:
+    """A plane without producers, which is evaluated for the new shape."""
+    return np.full((1,) * len(flow.shape), NO_PRODUCER, np.int64)
 
 
 def _reopened(new_shape: tuple[int, ...], operator: Operator, before: Shape) -> Shape:
-    """The new shape with sizes that were unknown before, and stood in as 1, unknown again."""
+    """The new shape with the sizes that were unknown before, which were evaluated as 1, set to None."""
     if None not in before:
         return new_shape
     if operator.type == "Transpose":

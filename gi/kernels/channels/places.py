@@ -1,6 +1,6 @@
-"""Which places along one axis feed each new place: of windows, pads and resizes, as arrays of indices.
+"""The places along one axis that feed each new place, for windows, pads and resizes, as arrays of indices.
 
-Each array has one index for each new place, -1 where there is none; several arrays stand for several places at once.
+Each array has one index for each new place, -1 for none; several arrays are several places for each.
 """
 
 import numpy as np
@@ -15,14 +15,14 @@ _PAD_MODES = ("reflect", "edge", "wrap")
 
 
 def window_places(size: int, new_size: int, kernel: int, stride: int, dilation: int, before: int) -> list[Ints]:
-    """One array for each place of a window of `kernel` places; `before` is the pad in front."""
+    """One array for each place of a window of `kernel` places; `before` is the leading pad."""
     starts = np.arange(new_size) * stride - before
     inner = [starts + tap * dilation for tap in range(kernel)]
     return [np.where((places >= 0) & (places < size), places, NOWHERE) for places in inner]
 
 
 def padded_places(size: int, before: int, after: int, mode: str) -> Ints | None:
-    """The places of a padded axis; negative pads cut. None for a mode that there is not."""
+    """The places of a padded axis; negative pads crop. None for an unknown mode."""
     kept = np.arange(max(0, -before), size - max(0, -after))
     around = (max(0, before), max(0, after))
     if mode == "constant":
@@ -31,25 +31,25 @@ def padded_places(size: int, before: int, after: int, mode: str) -> Ints | None:
 
 
 def resized_places(operator: Operator, size: int, new_size: int, scale: float) -> list[Ints] | None:
-    """The places that a nearest or linear resize looks at; None for other modes."""
+    """The places that a nearest or linear resize reads; None for other modes."""
     mode = operator.text("mode", "nearest")
     where = _original(operator, size, new_size, scale)
-    if where is None or operator.int("antialias"):  # a filter then looks at more places than two
+    if where is None or operator.int("antialias"):  # its filter reads more than two places
         return None
     if mode == "nearest":
         return [np.clip(_rounded(operator, where), 0, size - 1)]
     if mode != "linear":
         return None
     low = np.floor(where)
-    taps = [low, np.where(where > low, low + 1, low)]  # what lies on a place has nothing of the next one
+    taps = [low, np.where(where > low, low + 1, low)]  # exactly at a place, the next one has no weight
     return [np.clip(tap, 0, size - 1).astype(np.int64) for tap in taps]
 
 
 def _original(operator: Operator, size: int, new_size: int, scale: float) -> Reals | None:
-    """Where each new place lies on the old axis."""
+    """The coordinate of each new place on the old axis; None for an unknown transformation."""
     at = np.arange(new_size, dtype=np.float64)
     form = operator.text("coordinate_transformation_mode", "half_pixel")
-    # Before opset 11 ONNX had no attribute for this, and one formula.
+    # Before opset 11 ONNX had one formula and no attribute for it.
     if operator.type == "Upsample" or operator.opset < 11 or form == "asymmetric":
         return at / scale
     if form == "align_corners":

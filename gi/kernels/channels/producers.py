@@ -1,4 +1,4 @@
-"""Where the channels of a value come from: numbers of producing channels, in arrays as small as they can be."""
+"""The producers of a value's channels: numbers of producing channels, in arrays of minimal size."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -10,9 +10,9 @@ import numpy as np
 from gi.kernels.onnx.tensors import Array
 from gi.kernels.records import Ints
 
-#: Set in the number of a channel that came through a depthwise convolution.
+#: The bit that marks the number of a channel that passed a depthwise convolution.
 THROUGH: Final = 1 << 40
-NOBODY: Final = -1
+NO_PRODUCER: Final = -1
 LARGEST_PLANES: Final = 1 << 21
 _LARGEST_EXPANSION: Final = 1 << 24
 
@@ -20,23 +20,23 @@ Shape = tuple[int | None, ...]
 
 
 class Opaque:
-    """What is known of a value behind an operator that no channel is followed through: nothing."""
+    """The type of `OPAQUE`, a value of which nothing is known."""
 
 
 OPAQUE: Final = Opaque()
 
 
 class TooLargeError(ValueError):
-    """A value whose channels would need more memory than any real network's."""
+    """A value whose planes would exceed the memory limit, which no real network reaches."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ChannelFlow:
     """A value that depends on the network's input.
 
-    `shape` is its shape, None for unknown sizes. Each plane has as many axes, of the full size or of size 1 where it
-    does not change, and holds the number of a producing channel at each place, or `NOBODY`; the producers of a place
-    are those of all planes.
+    `shape` has None for unknown sizes. Each plane has as many axes, of the full size or of size 1 where it does not
+    change, and holds the number of a producing channel at each place, or `NO_PRODUCER`; the producers of a place are
+    those of all planes.
     """
 
     shape: Shape
@@ -51,20 +51,20 @@ Value = Array | ChannelFlow | Opaque | None
 
 
 def flow_of(shape: Shape, planes: Sequence[Ints]) -> ChannelFlow:
-    """A flow whose planes are compressed, each once. Raises `TooLargeError`."""
+    """A flow with compressed planes, without duplicates. Raises `TooLargeError`."""
     small = [compressed(plane) for plane in planes]
-    kept = {(plane.shape, plane.tobytes()): plane for plane in small if (plane != NOBODY).any()}
+    kept = {(plane.shape, plane.tobytes()): plane for plane in small if (plane != NO_PRODUCER).any()}
     if sum(plane.size for plane in kept.values()) > LARGEST_PLANES:
         raise TooLargeError(f"more than {LARGEST_PLANES} channel numbers in one value")
     return ChannelFlow(shape, tuple(kept.values()))
 
 
 def compressed(plane: Ints) -> Ints:
-    """The plane with each axis along which it does not change cut to size 1."""
+    """The plane with each axis along which it is constant reduced to size 1."""
     for axis, size in enumerate(plane.shape):
         if size > 1:
             first = plane[(slice(None),) * axis + (slice(0, 1),)]
-            if plane.strides[axis] == 0 or (plane == first).all():  # stride 0: a broadcast view, equal without a look
+            if plane.strides[axis] == 0 or (plane == first).all():  # stride 0 is a broadcast view, and constant
                 plane = first
     return plane
 
@@ -83,21 +83,21 @@ def channel_numbers(shape: Shape, first: int, count: int) -> Ints:
 
 
 def pairs(flow: ChannelFlow) -> tuple[Ints, Ints]:
-    """Each channel (axis 1) with each of its producers, wherever in the channel: both (n,), in ascending order."""
+    """The pairs of channel (axis 1) and producer, at any place in the channel: both (n,), in ascending order."""
     count = flow.shape[1] or 0
     keys = []
     for plane in flow.planes:
         rows = np.moveaxis(plane, 1, 0).reshape(plane.shape[1], -1)
         rows = np.broadcast_to(rows, (count, rows.shape[1]))
         channels = np.broadcast_to(np.arange(count)[:, None], rows.shape)
-        there = rows != NOBODY
+        there = rows != NO_PRODUCER
         keys.append(channels[there] * (2 * THROUGH) + rows[there])
     unique_keys = np.unique(np.concatenate(keys)) if keys else np.zeros(0, np.int64)
     return unique_keys // (2 * THROUGH), unique_keys % (2 * THROUGH)
 
 
 def spread_evenly(flow: ChannelFlow) -> ChannelFlow:
-    """The same with each channel's producers the same everywhere in the channel, as after pooling."""
+    """The flow with all producers of a channel at every place of it, as after pooling."""
     if not any(size > 1 for plane in flow.planes for axis, size in enumerate(plane.shape) if axis != 1):
         return flow
     rows, numbers = pairs(flow)
@@ -105,7 +105,7 @@ def spread_evenly(flow: ChannelFlow) -> ChannelFlow:
 
 
 def merged(flow: ChannelFlow, axes: Iterable[int]) -> ChannelFlow:
-    """The same with the producers along `axes` put together: each place has those of all places along them.
+    """The flow with producers merged along `axes`: each place has those of all places along them.
 
     Sizes stay; along these axes the planes have size 1. Raises `TooLargeError`.
     """
@@ -124,33 +124,33 @@ def _merged_plane(plane: Ints, axes: Sequence[int]) -> list[Ints]:
     kept = tuple(1 if axis in moving else size for axis, size in enumerate(plane.shape))
     rows = np.moveaxis(plane, moving, range(-len(moving), 0)).reshape(math.prod(kept), -1)
     rows = np.sort(rows, axis=1)
-    rows[:, 1:][rows[:, 1:] == rows[:, :-1]] = NOBODY
-    rows = -np.sort(-rows, axis=1)  # nobody comes last
-    return [column.reshape(kept) for column in rows.T if (column != NOBODY).any()]
+    rows[:, 1:][rows[:, 1:] == rows[:, :-1]] = NO_PRODUCER
+    rows = -np.sort(-rows, axis=1)  # `NO_PRODUCER` comes last
+    return [column.reshape(kept) for column in rows.T if (column != NO_PRODUCER).any()]
 
 
 def taken(plane: Ints, axis: int, places: Ints, size: int) -> Ints:
-    """What stands at `places` along an axis of `size`; outside of it nobody. Raises `TooLargeError`."""
+    """The plane's values at `places` along an axis of `size`; `NO_PRODUCER` outside. Raises `TooLargeError`."""
     whole = [size if at == axis else side for at, side in enumerate(plane.shape)]
     if math.prod(whole) > _LARGEST_EXPANSION or plane.size // plane.shape[axis] * len(places) > _LARGEST_EXPANSION:
         raise TooLargeError(f"a value of shape {whole}")
-    # Taken from place 0 first and erased afterwards: -1 would take the last place.
+    # Outside places read place 0 and are erased afterwards: index -1 would read the last place.
     inside = (places >= 0) & (places < size)
     moved = np.moveaxis(np.take(np.broadcast_to(plane, whole), np.where(inside, places, 0), axis), axis, -1)
-    return np.moveaxis(np.where(inside, moved, NOBODY), -1, axis)
+    return np.moveaxis(np.where(inside, moved, NO_PRODUCER), -1, axis)
 
 
 def planes_of(rows: Ints, numbers: Ints, shape: Shape) -> tuple[Ints, ...]:
-    """Planes that hold these pairs of channel and producer, which are in ascending order."""
+    """Planes with these pairs of channel and producer, which are in ascending order."""
     rank = ranks(rows)
     count = shape[1] or 0
-    planes = np.full((int(rank.max(initial=-1)) + 1, count), NOBODY, np.int64)
+    planes = np.full((int(rank.max(initial=-1)) + 1, count), NO_PRODUCER, np.int64)
     planes[rank, rows] = numbers
     return tuple(plane.reshape([count if axis == 1 else 1 for axis in range(len(shape))]) for plane in planes)
 
 
 def ranks(keys: Ints) -> Ints:
-    """The place of each element among its equals; equal keys stand together."""
+    """The index of each element among its equals; equal keys must be adjacent."""
     starts = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]]) if len(keys) else np.zeros(0, np.int64)
     lengths = np.diff(np.r_[starts, len(keys)])
     return np.arange(len(keys)) - np.repeat(starts, lengths)

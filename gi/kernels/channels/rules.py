@@ -1,4 +1,4 @@
-"""Which operator follows which rule: one table for the families that keep channels, move them or put them together."""
+"""The table of rules by operator type: families that keep channels, move them or mix them."""
 
 from collections.abc import Mapping
 
@@ -25,7 +25,7 @@ REDUCTIONS = {
 _POOLS = ("MaxPool", "AveragePool", "LpPool", "QLinearAveragePool")
 _WHOLE_POOLS = ("GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool", "QLinearGlobalAveragePool")
 _ALONG_AN_AXIS = ("Softmax", "LogSoftmax", "Hardmax", "LpNormalization")
-#: Operators that may put all channels of a layer together, which ends them.
+#: Operators that may mix all channels of a layer, at which tracing ends.
 MERGING = REDUCTIONS | {"ArgMax", "ArgMin", "AdaptivePool", *_POOLS, *_WHOLE_POOLS, *_ALONG_AN_AXIS}
 SAME = frozenset(_SAME)
 
@@ -50,11 +50,11 @@ RULES: Mapping[str, keeping.Rule] = (
         "Gemm": mixing.affine,
     }
 )
-#: Operators that move values and change none, evaluated on channel numbers in place of values.
+#: Operators that only move values, evaluated on channel numbers in place of values.
 MOVING = {
     "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Slice", "Split", "Gather", "GatherND", "GatherElements",
     "DepthToSpace", "SpaceToDepth", "Compress", "ReverseSequence",
 }  # fmt: skip
-#: Operators that write some values over others, at constant places.
+#: Operators that overwrite values at constant places.
 SCATTERING = {"ScatterND", "ScatterElements", "Scatter"}
 DOMAINS = {"", "com.microsoft", "gi"}  # gi: what `gi.jobs.index.tracing` writes

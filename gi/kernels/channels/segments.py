@@ -1,4 +1,4 @@
-"""Pairs of input channel and producing channel as the few segments that say the same."""
+"""Encodes pairs of input channel and producing channel as few segments."""
 
 import numpy as np
 
@@ -35,7 +35,7 @@ Run = tuple[int, int, int, int, int]
 
 
 def _shortest(rows: Ints, channels: Ints) -> list[Run]:
-    """The runs of (row, channel) pairs in order of row or of channel, whichever are fewer: a shuffle interleaves."""
+    """Runs of (row, channel) pairs in order of rows or of channels, whichever gives fewer, as for a channel shuffle."""
     by_row = _runs(rows, channels)
     if len(by_row) <= 1:
         return by_row
@@ -45,14 +45,14 @@ def _shortest(rows: Ints, channels: Ints) -> list[Run]:
 
 
 def _runs(rows: Ints, channels: Ints) -> list[Run]:
-    """Runs along which row and channel both go up by a fixed step."""
+    """Maximal runs with constant steps of row and channel."""
     steps = list(zip(np.diff(rows).tolist(), np.diff(channels).tolist(), strict=True))
     starts = list(zip(rows.tolist(), channels.tolist(), strict=True))
     runs: list[Run] = []
     at = 0
     while at < len(starts):
         end = at
-        while end < len(steps) and steps[end] == steps[at] and steps[at][0] > 0:  # in order of channel rows may fall
+        while end < len(steps) and steps[end] == steps[at] and steps[at][0] > 0:  # ordered by channel, rows may fall
             end += 1
         step, stride = steps[at] if end > at else (1, 1)
         runs.append((starts[at][0], end - at + 1, step, starts[at][1], stride))

@@ -1,4 +1,4 @@
-"""What a convolution reads and makes, and what passes through it."""
+"""The input and output widths of a convolution, and the channels that pass through a depthwise one."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from gi.kernels.records import Ints, Layer
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """What a convolution reads and makes, whether or not the index has it."""
+    """Output channels, input channels and kernel of a convolution, whether or not the index has it."""
 
     out: int
     into: int
@@ -37,7 +37,7 @@ class Sides:
 
 
 def let_through(sides: Sides, rows: Ints, numbers: Ints, shape: Shape) -> tuple[Ints, ...]:
-    """What a depthwise convolution lets pass: channel c feeds its `out / in` output channels."""
+    """The planes of channels that pass a depthwise convolution: channel c feeds its `out / in` output channels."""
     if not len(rows):
         return ()
     times = sides.out // sides.into

@@ -1,4 +1,4 @@
-"""The sizes that convolutions, pools and resizes give to what they make."""
+"""The output sizes of convolutions, pools and resizes."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def window_sizes(operator: Operator, sizes: Shape, kernel: Sequence[int]) -> Shape:
-    """What a convolution or a pool with this kernel makes of these spatial sizes, None where that is not known."""
+    """The spatial sizes after a convolution or a pool with this kernel; None where unknown."""
     axes = len(kernel)
     strides, dilations = _each(operator, "strides", axes), _each(operator, "dilations", axes)
     pads = _pads(operator, axes)
@@ -34,11 +34,11 @@ def _window(size: int | None, kernel: int, stride: int, dilation: int, pad: int,
 
 
 def transposed_sizes(operator: Operator, sizes: Shape, kernel: Sequence[int]) -> Shape:
-    """What a transposed convolution makes of these spatial sizes."""
+    """The spatial sizes after a transposed convolution."""
     axes = len(kernel)
-    told = operator.ints("output_shape")
-    if len(told) >= axes:
-        return tuple(told[-axes:])
+    declared = operator.ints("output_shape")
+    if len(declared) >= axes:
+        return tuple(declared[-axes:])
     strides, dilations = _each(operator, "strides", axes), _each(operator, "dilations", axes)
     more = operator.ints("output_padding") or (0,) * axes
     pads = _pads(operator, axes)
@@ -53,20 +53,20 @@ def transposed_sizes(operator: Operator, sizes: Shape, kernel: Sequence[int]) ->
 
 
 def window_of(operator: Operator, at: int, size: int, new_size: int, kernel: Sequence[int]) -> tuple[int, int, int]:
-    """The stride, the dilation and the pad in front of a pool's window along its axis number `at`."""
+    """Stride, dilation and leading pad of a pool's window along its spatial axis `at`."""
     axes = len(kernel)
     stride, dilation = _each(operator, "strides", axes)[at], _each(operator, "dilations", axes)[at]
     pads = _pads(operator, axes)
     auto = operator.text("auto_pad", "NOTSET")
     if auto.startswith("SAME"):
         more = max(0, (new_size - 1) * stride + dilation * (kernel[at] - 1) + 1 - size)
-        # Of an odd number of pads the one more goes where the name says, behind with SAME_UPPER.
+        # The extra one of an odd number of pads goes to the end with SAME_UPPER, else to the beginning.
         return stride, dilation, more // 2 if auto == "SAME_UPPER" else more - more // 2
     return stride, dilation, 0 if auto == "VALID" else pads[at]
 
 
 def resized_shape(operator: Operator, shape: Shape, given: Sequence[Value]) -> Shape:
-    """The shape after Resize or Upsample; sizes that only a run would tell are None."""
+    """The shape after Resize or Upsample; computed sizes are None."""
     factors = resize_factors(operator, len(shape), given)
     sizes = _resize_sizes(operator, len(shape), given)
     new_shape: list[int | None] = [size if at < 2 else None for at, size in enumerate(shape)]
@@ -82,8 +82,8 @@ def resized_shape(operator: Operator, shape: Shape, given: Sequence[Value]) -> S
 
 
 def resize_factors(operator: Operator, axes: int, given: Sequence[Value]) -> dict[int, float]:
-    """By how much a Resize or Upsample grows each axis, as far as the file tells."""
-    # Since opset 11 a Resize has its region of interest before the scales.
+    """The scale factors of a Resize or Upsample by axis, if constant."""
+    # Since opset 11 a Resize has the region of interest before the scales.
     place = 2 if len(given) > 2 else 1
     scales = given[place] if len(given) > place else None
     factors = tuple(operator.attributes["scales"].floats) if "scales" in operator.attributes else ()
@@ -97,18 +97,18 @@ def _resize_sizes(operator: Operator, axes: int, given: Sequence[Value]) -> dict
     if not isinstance(sizes, np.ndarray) or not sizes.size:
         return {}
     stretched = operator.text("keep_aspect_ratio_policy", "stretch") == "stretch"  # else the sizes are bounds
-    told = _by_axis(operator, axes, tuple(map(int, sizes.reshape(-1))))
-    return {axis: size if stretched else None for axis, size in told.items()}
+    by_axis = _by_axis(operator, axes, tuple(map(int, sizes.reshape(-1))))
+    return {axis: size if stretched else None for axis, size in by_axis.items()}
 
 
 def _by_axis(operator: Operator, axes: int, values: Sequence[T]) -> dict[int, T]:
-    """The values by the axes that they are for; empty where their number does not fit."""
+    """The values by their axes; empty where their number does not fit."""
     over = [axis % axes for axis in operator.ints("axes")] or list(range(axes))
     return dict(zip(over, values, strict=True)) if len(over) == len(values) else {}
 
 
 def _pads(operator: Operator, axes: int) -> tuple[int, ...]:
-    """The pads in front of each axis, then those behind; of a number that does not fit none."""
+    """The leading pads of all axes, then the trailing ones; zeros where their number does not fit."""
     pads = operator.ints("pads")
     return pads if len(pads) == 2 * axes else (0,) * 2 * axes
 

@@ -1,1 +1,1 @@
-"""A connected part of a trained network as the start of a new one."""
+"""Connected parts of trained networks as initial weights of new ones."""

@@ -1,4 +1,4 @@
-"""Donors: networks of an index as chains of whole convolutions, each knowing which channels feed it."""
+"""Donors: networks of an index as convolutions with the sources of their input channels."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,14 +11,14 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 IMAGE = -1  # the source of channels that come from the network's input
-OPAQUE = -2  # the source of channels that come from an operator which nobody sees through
+OPAQUE = -2  # the source of channels from an operator that cannot be traced
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Input channels `start` to `start + length` of a layer are the channels from `source_start` on of `source`.
+    """Input channels from `start` on, `length` of them, are the channels of `source` from `source_start` on.
 
-    `source` is a layer's id, `IMAGE` or `OPAQUE`; each next input channel is `step` source channels further.
+    `source` is a layer's id, `IMAGE` or `OPAQUE`; consecutive input channels are `step` source channels apart.
     """
 
     start: int
@@ -30,7 +30,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DonorBatchNorm:
-    """A BatchNormalization that follows a convolution: four (out,) arrays and the epsilon."""
+    """A BatchNormalization after a convolution: four (out,) arrays and the epsilon."""
 
     scale: Floats
     shift: Floats
@@ -40,13 +40,13 @@ class DonorBatchNorm:
 
     @property
     def factor(self) -> Floats:
-        """What the normalisation multiplies each channel with, in evaluation."""
+        """The factor of each channel in evaluation, (out,)."""
         return np.asarray(self.scale / np.sqrt(self.variance + self.epsilon), dtype=np.float32)
 
 
 @dataclass(frozen=True, eq=False)
 class DonorLayer:
-    """One convolution: `weight` is (out, in / groups, kh, kw), `links` say where its input channels come from."""
+    """One convolution: `weight` is (out, in / groups, kh, kw), `links` are the sources of its input channels."""
 
     id: int
     name: str
@@ -69,7 +69,7 @@ class DonorLayer:
 
     @property
     def depthwise(self) -> bool:
-        """Whether each channel has a kernel of its own and nothing else."""
+        """Whether each channel has exactly one kernel."""
         return self.groups > 1 and self.weight.shape[1] == 1 and self.groups == self.width
 
     @cached_property
@@ -78,17 +78,17 @@ class DonorLayer:
         return frozenset(link.source for link in self.links)
 
     def inputs_from(self, source: int, channels: Ints) -> Ints:
-        """The input channel of this layer that each of the source's `channels` arrives at, -1 where none."""
+        """The input channel of this layer that each of the source's `channels` feeds, -1 for none."""
         position: dict[int, int] = {}
         for link in self.links:
             if link.source == source:
                 for n in range(link.length):
-                    # A channel that is read twice has one place: that of the first link.
+                    # For a channel that is read twice, the first link counts.
                     position.setdefault(link.source_start + n * link.step, link.start + n)
         return np.array([position.get(int(channel), -1) for channel in channels], dtype=np.int64)
 
     def folded(self) -> tuple[Floats, Floats]:
-        """Weight and bias of the convolution that alone does what it and its normalisation do in evaluation."""
+        """Weight and bias of one convolution equal to the convolution with its normalisation in evaluation."""
         bias = np.zeros(self.width, np.float32) if self.bias is None else self.bias
         if self.norm is None:
             return self.weight, bias
@@ -106,7 +106,7 @@ class DonorNetwork:
     by_id: dict[int, DonorLayer] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "by_id", {layer.id: layer for layer in self.layers})  # frozen for everybody else
+        object.__setattr__(self, "by_id", {layer.id: layer for layer in self.layers})  # set once: the class is frozen
 
     def consumers(self, id_: int) -> Iterator[DonorLayer]:
         """The layers that the layer `id_` feeds."""
@@ -114,7 +114,7 @@ class DonorNetwork:
 
 
 def chain(name: str, layers: Iterable[DonorLayer]) -> DonorNetwork:
-    """A donor each of whose layers is fed by the whole of the one before; the first by the image."""
+    """A donor whose layers are each fed by all channels of the previous one, the first by the image."""
     linked: list[DonorLayer] = []
     for layer in layers:
         source = linked[-1].id if linked else IMAGE
@@ -125,5 +125,5 @@ def chain(name: str, layers: Iterable[DonorLayer]) -> DonorNetwork:
 
 
 def usable(donors: Sequence[DonorNetwork]) -> tuple[DonorNetwork, ...]:
-    """The donors that have a layer fed by the image: without one no chain of theirs can start."""
+    """The donors with a layer fed by the image, where every chain starts."""
     return tuple(d for d in donors if any(IMAGE in layer.sources for layer in d.layers))

@@ -1,4 +1,4 @@
-"""The donors of an index: its networks with whole weights and the links between their layers."""
+"""The donors of an index: its networks with weights and the links between their layers."""
 
 import hashlib
 from collections.abc import Iterator
@@ -22,14 +22,14 @@ def donors(index: Index) -> Iterator[DonorNetwork]:
 
 
 def index_pack(index: Index, folder: Path) -> Path:
-    """The pack of an index's donors in `folder`, written where there is none of just these networks.
+    """The pack of an index's donors in `folder`, written if there is none of exactly these networks.
 
     Raises `WeightsError` for an index without a network that a training could start from.
     """
     contents = "\n".join(index.column("networks", "content"))
     path = folder / f"{hashlib.sha256(contents.encode()).hexdigest()[:16]}.pack"
     if not path.exists() and not write_pack(list(donors(index)), path):
-        path.unlink()  # an empty pack would be taken for a good one next time
+        path.unlink()  # an empty pack would be reused next time
         raise WeightsError(
             f"no network of the index {index.folder} can start a training: none has a 2-D convolution that reads the "
             "image. Add networks with `gi index build`, or leave --index out."
@@ -39,7 +39,7 @@ def index_pack(index: Index, folder: Path) -> Path:
 
 def _donor(index: Index, network: Network, segments: dict[int, list[Link]]) -> DonorNetwork:
     layers = [index.layer(int(id_)) for id_ in index.layer_ids(network.id)]
-    # The index keeps no inputs of networks: what the first convolution reads is taken for the image.
+    # The index does not store inputs of networks: that of the first convolution is assumed to be the image.
     image = layers[0].reads if layers else ""
     flat = [x for x in layers if len(x.shape) == 2 and x.scaled and x.kind != "transposed"]
     donor_layers = tuple(_layer(index, layer, segments.get(layer.id, []), layer.reads == image) for layer in flat)
@@ -63,10 +63,10 @@ def _layer(index: Index, layer: Layer, links: list[Link], reads_image: bool) -> 
 
 
 def _segments(index: Index) -> dict[int, list[Link]]:
-    """The direct links of every layer, one input channel after another where a segment leaves gaps."""
+    """The direct links of every layer, one for each input channel where a segment has gaps."""
     links_of: dict[int, list[Link]] = {}
     for row in index.segments.to_pylist():
-        # What a depthwise layer lets pass arrives through that layer, which has links of its own.
+        # Channels that pass a depthwise layer are linked through that layer, which has its own links.
         if row["through"]:
             continue
         links = links_of.setdefault(row["layer"], [])

@@ -1,4 +1,4 @@
-"""Finds the donors' layers that can stand in for a target's: same kernels and strides, fed by each other alike."""
+"""Matches donor layers to target layers: similar kernels and strides, with the same connections."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from gi.kernels.donors.donors import IMAGE, DonorLayer, DonorNetwork
 from gi.kernels.donors.target import IMAGE_NUMBER, Target, TargetLayer
 
-_MOST_VISITS = 4000  # of the search in one donor: real networks need tens
+_MOST_VISITS = 4000  # of the search in one donor; real networks need some tens
 _STRIDE_PENALTY = 0.5
-_IMAGE_CHANNELS = (1, 3)  # of an image; a donor that reads 16 has seen something else
+_IMAGE_CHANNELS = (1, 3)  # of an image; a donor with 16 was trained on other data
 _EMBEDDED_PENALTY = 0.25  # a 3x3 kernel in the middle of a 5x5 one
 
 
 @dataclass(frozen=True, eq=False)
 class Match:
-    """A donor, and which of its layers stands in for each target layer (by number); the others have none.
+    """A donor, and its layer for each matched target layer, by number.
 
-    `score` counts the layers, less what their strides and kernel sizes differ and what their widths lack.
+    `score` is the number of layers, less penalties for different strides, kernel sizes and smaller widths.
     """
 
     donor: DonorNetwork
@@ -25,10 +25,10 @@ class Match:
 
 
 def matches(target: Target, donors: Sequence[DonorNetwork]) -> list[Match]:
-    """The best chain of each donor that has one, best first; ties keep the donors' order.
+    """The best match of each donor that has one, the best first; ties keep the donors' order.
 
-    A chain starts at the image and is closed: a target layer has a stand-in only where everything that feeds it has
-    one, and the stand-ins feed each other in the same way.
+    A match starts at the image and is closed: a target layer has a stand-in only if all layers that feed it have one,
+    and these feed the stand-in.
     """
     best = [match for donor in donors if (match := _best(target, donor)) is not None]
     return sorted(best, key=lambda match: -match.score)
@@ -41,7 +41,7 @@ def _best(target: Target, donor: DonorNetwork) -> Match | None:
 
 
 class _Search:
-    """Depth first over the target's layers, in order; keeps the best assignment seen."""
+    """A depth-first search over the target's layers in order; keeps the best assignment."""
 
     def __init__(self, target: Target, donor: DonorNetwork) -> None:
         self.target, self.donor = target, donor
@@ -50,11 +50,11 @@ class _Search:
         self.visits = 0
 
     def extend(self, position: int, layers: dict[int, DonorLayer], score: float) -> None:
-        """Tries every stand-in for the layer at `position`, and none."""
+        """Tries every stand-in for the layer at `position`, and leaving it out."""
         if score > self.score:
             self.score, self.layers = score, dict(layers)
         left = len(self.target.layers) - position
-        # No layer is worth more than 1: what cannot beat the best any more is left.
+        # Prunes: each layer adds at most 1 to the score.
         if not left or score + left <= self.score or self.visits > _MOST_VISITS:
             return
         self.visits += 1
@@ -64,7 +64,7 @@ class _Search:
         self.extend(position + 1, layers, score)
 
     def stand_ins(self, layer: TargetLayer, layers: dict[int, DonorLayer]) -> Iterator[tuple[DonorLayer, float]]:
-        """The layers that can stand in for `layer` after `layers`, with what each is worth, best first."""
+        """The donor layers that can replace `layer` after `layers`, with their scores, the best first."""
         fed_by = self._fed_by(layer, layers)
         if fed_by is None:
             return iter(())
@@ -82,7 +82,7 @@ class _Search:
         return iter(sorted(fit, key=lambda pair: -pair[1]))
 
     def _fed_by(self, layer: TargetLayer, layers: dict[int, DonorLayer]) -> frozenset[int] | None:
-        """The donor's layers that have to feed a stand-in; None where one of them is missing."""
+        """The ids of the donor's layers that have to feed a stand-in; None where a source has no stand-in."""
         ids = set()
         for number in layer.sources:
             if number == IMAGE_NUMBER:
@@ -94,13 +94,13 @@ class _Search:
         return frozenset(ids)
 
     def _tied_width(self, layer: TargetLayer, layers: dict[int, DonorLayer]) -> int | None:
-        """The width of the stand-ins that already carry the channels which this layer's are added to."""
+        """The width of stand-ins already chosen in the layer's tie group; None for none."""
         root = self.target.ties[layer.number]
         return next((each.width for number, each in layers.items() if self.target.ties[number] == root), None)
 
 
 def likeness(layer: TargetLayer, candidate: DonorLayer) -> float:
-    """What a donor's layer is worth in a target layer's place: at most 1, 0 where it cannot stand there."""
+    """The score of a donor's layer in a target layer's place, at most 1; 0 where it does not fit."""
     if layer.depthwise != candidate.depthwise or (not layer.depthwise and (layer.groups > 1 or candidate.groups > 1)):
         return 0.0
     worth = 0.5 + 0.5 * min(1.0, candidate.width / layer.width)
@@ -112,5 +112,5 @@ def likeness(layer: TargetLayer, candidate: DonorLayer) -> float:
 
 
 def embeds(small: Sequence[int], large: Sequence[int]) -> bool:
-    """Whether a kernel of one size can stand in the middle of a larger one: both odd, and more than a single point."""
+    """Whether a kernel fits centred in a larger one: their sizes differ by even numbers, and the small one is not 1."""
     return all(1 < s <= b and (b - s) % 2 == 0 for s, b in zip(small, large, strict=True))

@@ -1,6 +1,6 @@
-"""A pack of donors: one file that a worker maps into its memory in a millisecond, without Parquet.
+"""A pack of donors: one file that a worker maps into memory in a millisecond, without Parquet.
 
-Eight bytes tell the length of a JSON header; the float32 values of all layers follow it, one array after another.
+Eight bytes hold the length of a JSON header; the float32 arrays of all layers follow it.
 """
 
 import json
@@ -14,12 +14,12 @@ from gi.core.errors import WeightsError
 from gi.core.files import write_whole
 from gi.kernels.donors.donors import DonorBatchNorm, DonorLayer, DonorNetwork, Floats, Link
 
-PACK_BYTES = 64 << 20  # of weights in a pack; the smallest networks come first, as targets are small
+PACK_BYTES = 64 << 20  # of weights in a pack; the smallest networks come first, since targets are small
 _ALIGNED = 64
 
 
 def write_pack(chosen: Sequence[DonorNetwork], path: Path, *, most_bytes: int = PACK_BYTES) -> int:
-    """Writes the smallest of the donors, up to `most_bytes` of weights, and returns how many. Never half a file."""
+    """Writes the smallest donors, up to `most_bytes` of weights, and returns their number; atomic."""
     kept = _smallest(chosen, most_bytes)
     arrays: list[Floats] = []
     records = [_record(donor, arrays) for donor in kept]
@@ -44,7 +44,7 @@ def read_pack(path: Path) -> tuple[DonorNetwork, ...]:
             length = int.from_bytes(file.read(8), "little")
             header = json.loads(file.read(length))
         values = np.zeros(0, np.float32)
-        if header["values"]:  # numpy maps no file of zero values
+        if header["values"]:  # numpy cannot map zero values
             values = np.memmap(path, "<f4", "r", offset=8 + length, shape=(header["values"],))
         return tuple(_donor(record, values) for record in header["donors"])
     except (OSError, ValueError, KeyError, TypeError, OverflowError, MemoryError) as error:
@@ -54,12 +54,12 @@ def read_pack(path: Path) -> tuple[DonorNetwork, ...]:
 
 
 def _smallest(chosen: Sequence[DonorNetwork], most_bytes: int) -> list[DonorNetwork]:
-    """The smallest donors that fit together, in their old order."""
+    """The smallest donors that fit into `most_bytes` together, in their original order."""
     sizes = [sum(layer.weight.nbytes for layer in donor.layers) for donor in chosen]
     kept, used = [], 0
     for n in np.argsort(sizes, kind="stable"):
         used += sizes[n]
-        if used <= most_bytes:  # sizes ascend: after one that does not fit, none does
+        if used <= most_bytes:  # sizes ascend: after one that does not fit, no other does
             kept.append(int(n))
     return [chosen[n] for n in sorted(kept)]
 

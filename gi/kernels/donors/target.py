@@ -1,4 +1,4 @@
-"""What has to be filled: the convolutions of a network that is to be seeded, as plain records without torch."""
+"""The convolutions of a network that is to be seeded, as plain records without torch."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from gi.kernels.donors.donors import Ints
 
-IMAGE_NUMBER = 0  # the number that stands for the network's input among the sources of a target layer
+IMAGE_NUMBER = 0  # the network's input among the sources of a target layer
 
 
 @dataclass(frozen=True, eq=False)
@@ -14,8 +14,8 @@ class TargetLayer:
     """One 2-D convolution of the target, `number` counting from 1 in order of execution.
 
     `shape` is (out, in / groups, kh, kw). `source_layers` and `source_channels` are (k, in): the up to k sources of
-    each input channel (their sum arrives there), as the number of a layer, `IMAGE_NUMBER`, or -1 where an operator
-    hides it. `norm` names the BatchNorm that follows, "" where there is none; `bias` says whether it has one.
+    each input channel, which is their sum, as the number of a layer, `IMAGE_NUMBER`, or -1 where unknown. `norm` is the
+    name of the BatchNorm that follows, "" for none; `bias` is whether the layer has one.
     """
 
     number: int
@@ -35,21 +35,21 @@ class TargetLayer:
 
     @property
     def depthwise(self) -> bool:
-        """Whether each channel has a kernel of its own and nothing else."""
+        """Whether each channel has exactly one kernel."""
         return self.groups > 1 and self.shape[1] == 1 and self.groups == self.shape[0]
 
     @property
     def sources(self) -> tuple[int, ...]:
-        """The numbers of the layers that feed it, in ascending order; -1 among them where one is hidden."""
+        """The numbers of the layers that feed it, in ascending order, with -1 for an unknown one."""
         return tuple(int(number) for number in np.unique(self.source_layers))
 
 
 @dataclass(frozen=True)
 class Target:
-    """The network to fill: its convolutions, and which of them carry the same channels.
+    """The network to fill: its convolutions, and the groups that share channels.
 
-    `ties` maps each layer's number to the least number of those whose outputs are added to its own, or pass through it
-    channel by channel: all of them must be given the same of a donor's channels.
+    `ties` maps each layer's number to the least number of its group: layers whose outputs are added, or that pass each
+    other's channels on one by one. All of a group must get the same of a donor's channels.
     """
 
     layers: tuple[TargetLayer, ...]
@@ -62,7 +62,7 @@ class Target:
 
 
 def joined(numbers: range, pairs: list[tuple[int, int]]) -> dict[int, int]:
-    """The least member of each number's group, where the two of each pair belong to one group."""
+    """The least member of each number's group, where the two numbers of each pair are in one group."""
     root = {number: number for number in numbers}
 
     def find(number: int) -> int:

@@ -1,4 +1,4 @@
-"""Which of a donor's channels go where in a target, and the pieces of weight that follow from it. No torch."""
+"""Assigns donor channels to target channels, and cuts the weights accordingly. No torch."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ MOST_SHARES = 8  # parts of a target that is wider than its donors
 
 @dataclass(frozen=True, eq=False)
 class Share:
-    """One donor's part of the target: for each layer's number the donor channel of each target channel, -1 for none."""
+    """One donor's part of the target: by layer number, the donor channel of each target channel, -1 for none."""
 
     match: Match
     channels: dict[int, Ints]
@@ -25,7 +25,7 @@ class Share:
 class LayerPiece:
     """One donor's piece of one target layer: `rows` x `columns` of its weight are `donor_rows` x `donor_columns`.
 
-    `dropped` says whether the donor's layer has input channels that found no place.
+    `dropped` is whether the donor's layer has input channels without a place in the target.
     """
 
     number: int
@@ -38,11 +38,11 @@ class LayerPiece:
 
     @property
     def dropped(self) -> bool:
-        """Whether the donor's layer had inputs that did not come along."""
+        """Whether some input channels of the donor's layer were not transplanted."""
         return not self.layer.depthwise and len(self.columns) < self.layer.num_inputs
 
     def weight(self, size: tuple[int, int]) -> Floats:
-        """(rows, columns, *size): the donor's kernels, in the middle of larger ones where need be."""
+        """(rows, columns, *size): the donor's kernels, zero-padded to `size`."""
         chosen = self.layer.weight[self.donor_rows]
         taken = chosen if self.layer.depthwise else chosen[:, self.donor_columns]
         margins = [(0, 0), (0, 0), *(((s - k) // 2,) * 2 for s, k in zip(size, taken.shape[2:], strict=True))]
@@ -50,9 +50,9 @@ class LayerPiece:
 
 
 def adapted(match: Match, image_channels: int) -> Match:
-    """The match with every stand-in that reads the image made to read as many channels as the target's image has.
+    """The match with stand-ins that read the image adapted to the target's number of image channels.
 
-    Grey takes the sum over the donor's channels, colour an equal part of each of the donor's grey.
+    A grey image gets the sum over the donor's channels, each channel of a colour image an equal part of it.
     """
     layers = {number: _reading(layer, image_channels) for number, layer in match.layers.items()}
     return replace(match, layers=layers)
@@ -67,11 +67,11 @@ def _reading(layer: DonorLayer, channels: int) -> DonorLayer:
 
 
 def shares(target: Target, matches: Sequence[Match], activity: Sequence[Mapping[int, Floats]]) -> list[Share]:
-    """Divides the target's channels among the donors of `matches` and chooses which of theirs come along.
+    """Divides the target's channels among the donors of `matches`, and chooses the donors' channels.
 
-    One donor fills a target that is not wider; of a wider one each donor fills a part, connected in itself, and where
-    the donors do not reach they are taken again. `activity` has, for each match, the deviation of each output channel
-    by number, where it was measured.
+    One donor fills a target that is not wider; in a wider one each donor fills a connected part, and donors are reused
+    if there are more parts. `activity` has, for each match, the deviations of output channels by layer number, where
+    measured.
     """
     parts = num_parts(target, matches[0])
     places = {root: np.array_split(np.arange(_width(target, root)), parts) for root in set(target.ties.values())}
@@ -90,7 +90,7 @@ def shares(target: Target, matches: Sequence[Match], activity: Sequence[Mapping[
 
 
 def num_parts(target: Target, match: Match) -> int:
-    """How many donors of the widths of this match the target takes, by the layer that is widest beside its own."""
+    """The number of donors with the widths of this match that the target takes, by the largest ratio of widths."""
     ratios = [target.layers[number - 1].width / layer.width for number, layer in match.layers.items()]
     return min(MOST_SHARES, max(map(ceil, ratios)))
 
@@ -102,10 +102,10 @@ def _width(target: Target, number: int) -> int:
 def most_important(
     target: Target, match: Match, sizes: Mapping[int, int], activity: Mapping[int, Floats]
 ) -> dict[int, Ints]:
-    """The donor's channels to keep in each layer, ascending; `sizes` says how many by tie group.
+    """The donor's channels to keep in each layer, ascending; `sizes` has their number by tie group.
 
-    From the last layer to the first, so that a channel counts by what the channels kept after it read from it: its
-    deviation times the norm of the weights that read it.
+    From the last layer to the first, so that a channel is weighted by the kept channels that read it: its deviation
+    times the norm of the weights that read it.
     """
     kept: dict[int, Ints] = {}
     groups: dict[int, list[int]] = {}
@@ -123,21 +123,21 @@ def _worth(
 ) -> Floats:
     layer = match.layers[number]
     inside = [(match.layers[c.number], kept.get(c.number)) for c in target.consumers(number) if c.number in kept]
-    # Where nothing that is kept reads a layer, all of its readers in the donor count.
+    # If no kept layer reads it, all its readers in the donor count.
     readers = inside or [(reader, None) for reader in match.donor.consumers(layer.id)]
     squares = np.zeros(layer.width, np.float32)
     for reader, rows in readers:
         if not reader.depthwise:
             squares += _read_squares(reader, rows, layer)
     reading = np.sqrt(squares) if squares.any() else np.ones(layer.width)
-    # What was not measured is taken to deviate as its weights' norm.
+    # Without a measurement, the norm of the channel's weights is used.
     deviation = activity.get(number)
     return np.asarray(reading * (np.linalg.norm(layer.weight.reshape(layer.width, -1), axis=1)
                                  if deviation is None else deviation))  # fmt: skip
 
 
 def _read_squares(reader: DonorLayer, rows: Ints | None, layer: DonorLayer) -> Floats:
-    """The squared norm of what `reader` reads from each output channel of `layer`."""
+    """The squared norm of the weights with which `reader` reads each output channel of `layer`, (out,)."""
     weight = reader.weight if rows is None else reader.weight[rows]
     columns = reader.inputs_from(layer.id, np.arange(layer.width))
     squares = np.zeros(layer.width, np.float32)
@@ -147,7 +147,7 @@ def _read_squares(reader: DonorLayer, rows: Ints | None, layer: DonorLayer) -> F
 
 
 def blocks(target: Target, share: Share) -> list[LayerPiece]:
-    """The pieces of weight that a share puts into the target, in the order of its layers."""
+    """The weight pieces of a share, in the order of the target's layers."""
     pieces = []
     for layer in target.layers:
         if layer.number in share.match.layers:
@@ -161,12 +161,12 @@ def blocks(target: Target, share: Share) -> list[LayerPiece]:
 
 
 def _arriving(layer: TargetLayer, stand_in: DonorLayer, share: Share) -> Ints:
-    """For each input channel of a target layer the input channel of its stand-in that it is, -1 for none."""
+    """For each input channel of a target layer the matching input channel of its stand-in, -1 for none."""
     arrives = np.full(layer.source_layers.shape[1], -1, np.int64)
     for numbers, channels in zip(layer.source_layers, layer.source_channels, strict=True):
         for number in np.unique(numbers):
-            # Of a sum, the first source wins: one input channel of the stand-in goes to each of the
-            # target's.
+            # The first source of a sum wins: each input channel of the target takes one of the
+            # stand-in's.
             here = np.flatnonzero((numbers == number) & (arrives < 0))
             if number == IMAGE_NUMBER:
                 arrives[here] = stand_in.inputs_from(IMAGE, channels[here])

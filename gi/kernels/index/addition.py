@@ -1,4 +1,4 @@
-"""One model file on its way into an index: its layers, its segments, and the row that ends it."""
+"""The addition of one model file to an index: its layers, its segments, and its row."""
 
 import hashlib
 from collections import Counter
@@ -15,20 +15,20 @@ from gi.kernels.onnx.reading import Model, ModelError, read_model
 from gi.kernels.onnx.tensors import TensorError
 from gi.kernels.records import Layer, LayerRefusal, Network
 
-#: How many bytes of weights a file may stand for, for each of its own: shared and sparse weights are legal. A byte of
-#: external data stands for one.
+#: The most bytes of weights for each byte of the file: shared and sparse weights are legal. A byte of external data
+#: counts as one.
 _MOST_TIMES_ITS_SIZE = 64
 _MOST_BYTES_ANYWAY = 256 << 20
-_HELD_BYTES = 128 << 20  # of mapped external data
+_HELD_BYTES = 128 << 20  # of mapped external data, after which it is released
 
 
 @dataclass(frozen=True, slots=True)
 class IndexSource:
-    """A model file to take in, and what is known about it: where it comes from, and under which licence.
+    """A model file to add, with its origin and licence.
 
-    With `prepare`, which may raise `GiError`, the file is made only when it is needed; `content` then tells beforehand
-    whether the index has it. `trained` says that somebody trained it, however freshly drawn its weights may look: a
-    short training leaves a first layer nearly as it was.
+    `prepare`, which may raise `GiError`, makes the file only when it is needed; `content` then identifies it
+    beforehand. `trained` skips the check for untrained layers: a short training leaves a first layer nearly as it was
+    drawn.
     """
 
     path: Path
@@ -42,7 +42,7 @@ class IndexSource:
 
 
 class Addition:
-    """One network on its way into the index."""
+    """The addition of one network to the index."""
 
     def __init__(self, store: Store, source: IndexSource, content: str, keep_untrained: bool) -> None:
         self._store = store
@@ -59,7 +59,7 @@ class Addition:
         self._opaque: Counter[str] = Counter()
 
     def run(self) -> Network:
-        """Adds the network's layers and segments; the row that is still to be added. Raises `ModelError`."""
+        """Adds the network's layers and segments; returns its row, which is not yet added. Raises `ModelError`."""
         try:
             model = read_model(self._source.path)
         except OSError as error:
@@ -68,7 +68,7 @@ class Addition:
         if mapped:
             channels = map_channels(model.graph, mapped)
             self._store.add_rows("segments", channels.segments)
-            # Cut: a file may call its operators anything.
+            # Cut, since a file may contain arbitrary operator names.
             self._opaque.update(operator.type[:40] for operator in channels.ends)
         self._store.add_rows("refused", self._refusals)
         return self._row(model)
@@ -82,7 +82,7 @@ class Addition:
                 yield Mapped(read.operator, layer)
 
     def _count(self, conv: Convolution | Unreadable, model: Model) -> None:
-        """Raises `ModelError` where the weights so far are more than the files can stand for."""
+        """Adds up the bytes of weights. Raises `ModelError` where they exceed the limit for the file's size."""
         read = 0 if isinstance(conv, Unreadable) else conv.weight.nbytes
         if (self._bytes + read) // _HELD_BYTES > self._bytes // _HELD_BYTES:
             model.reader.let_go()
@@ -91,7 +91,7 @@ class Addition:
             raise ModelError(f"its weights are more than {_MOST_TIMES_ITS_SIZE} times as large as the file: refused")
 
     def _add_layer(self, conv: Convolution | Unreadable) -> Layer | None:
-        """The layer that was added, None where it was refused."""
+        """Adds a layer; None where it is refused."""
         self._position += 1  # a refused layer counts: the position is that in the file
         if isinstance(conv, Unreadable):
             self._refusals.append(LayerRefusal(self._id, conv.name, conv.reason))
@@ -126,7 +126,7 @@ class Addition:
         )  # fmt: skip
 
     def _whole_content(self, model: Model) -> str:
-        """The content of the file, and of its layers where their data lies in other files."""
+        """The digest of the file, including its layers where their data is in other files."""
         if not any(stored.is_external for stored in model.graph.stored.values()):
             return self._content
         return hashlib.sha256(" ".join([self._content, *self._contents]).encode()).hexdigest()

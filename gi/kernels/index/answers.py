@@ -1,4 +1,4 @@
-"""What `gi index info` and `gi index query` answer, as JSON objects."""
+"""The answers of `gi index info` and `gi index query`, as JSON objects."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,10 +12,10 @@ from gi.kernels.records import Floats, Ints, shape_name
 
 
 def info(index: Index) -> dict[str, Any]:
-    """What an index holds."""
+    """The contents of an index: counts, shapes, licences, files."""
     rows = index.networks.to_pylist()
     taken = {(row["name"], row["origin"]) for row in rows if not row["reason"]}
-    # What was refused once, for want of a connection say, and taken later is no refusal any more.
+    # A file that was refused once, as for lack of a connection, and added later does not count as refused.
     networks = [row for row in rows if not row["reason"] or (row["name"], row["origin"]) not in taken]
     refused = sum(1 for row in networks if row["reason"])
     return {
@@ -38,7 +38,7 @@ def info(index: Index) -> dict[str, Any]:
 
 
 def _left_out(index: Index, networks: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """Every layer of these networks that the index has not, with the reason."""
+    """Every refused layer of these networks, with the reason."""
     names = {row["id"]: row["name"] for row in networks}
     return [
         {"file": names[row["network"]], "layer": row["layer"], "reason": row["reason"]}
@@ -48,9 +48,9 @@ def _left_out(index: Index, networks: Sequence[Mapping[str, Any]]) -> list[dict[
 
 
 def kernel_answer(index: Index, kernel: int, *, limit: int, nearest: int, through: bool = True) -> dict[str, Any]:
-    """One kernel: where it stands, its numbers, children, parents, nearest others, and the filters that read it.
+    """One kernel: its place, values, children, parents, nearest others, and the filters that read it.
 
-    Lists are cut at `limit`, their whole lengths stand beside them. Raises `WeightsError` for an id that there is not.
+    Lists are cut at `limit`, with their whole lengths beside them. Raises `WeightsError` for an unknown id.
     """
     layer, out, channel = index.kinship.channels(kernel)
     children, parents = index.kinship.children(kernel, through=through), index.kinship.parents(kernel, through=through)
@@ -67,9 +67,9 @@ def kernel_answer(index: Index, kernel: int, *, limit: int, nearest: int, throug
 
 
 def nearest_to(index: Index, values: Floats, count: int, *, but: int | None = None) -> list[dict[str, Any]]:
-    """The nearest stored kernels to these numbers, the row of kernel `but` aside, each with its place; none to zeros.
+    """The nearest stored kernels to these values, without kernel `but`, each with its place; none for zeros.
 
-    How near is "similarity", the cosine of both; for 1x1 kernels, which are numbers, "difference".
+    The measure is "similarity", the cosine; for 1x1 kernels, which are numbers, "difference".
     """
     if not count:
         return []
@@ -78,11 +78,11 @@ def nearest_to(index: Index, values: Floats, count: int, *, but: int | None = No
         raise WeightsError(f"the index has no kernels of shape {shape_name(values.shape)}: it has {known}.")
     if values.size > 1 and not values.any():
         if but is None:
-            raise WeightsError("the values are all zero: a kernel is as near as its direction, and this one has none.")
+            raise WeightsError("the values are all zero: kernels are compared by direction, and zeros have none.")
         return []
     rows, near = Nearest(index, values.shape).search(values[None], count + 1)  # one more, since the kernel finds itself
     own = -1 if but is None else int(index.rows.of(np.array([but]))[0])
-    # faiss fills up with -1 where its lists hold fewer.
+    # faiss returns -1 where its lists hold fewer.
     kept = [(int(row), float(score)) for row, score in zip(rows[0], near[0], strict=True) if row not in (own, -1)]
     measure = "difference" if values.size == 1 else "similarity"
     ids = index.rows.ids(values.shape, np.array([row for row, _ in kept], np.int64)).tolist()
@@ -95,8 +95,8 @@ def nearest_to(index: Index, values: Floats, count: int, *, but: int | None = No
 def next_filters(index: Index, layer: int, out: int, *, limit: int, through: bool = True) -> list[dict[str, Any]]:
     """The layers that read an output channel, each with its filters' input maps: which channels of which layers.
 
-    `maps` tell for each run of input channels the layer and the channels that feed it; every filter of the layer reads
-    the same maps, those of its group where there are groups.
+    `maps` has for each run of input channels the layer and the channels that feed it; all filters of a layer, or of a
+    group, read the same maps.
     """
     consumers = list(dict.fromkeys(index.kinship.consumers(layer, out, through=through)))
     segments = index.column("segments", "layer")
@@ -117,7 +117,7 @@ def next_filters(index: Index, layer: int, out: int, *, limit: int, through: boo
 
 
 def values_of(text: str, shape: str | None) -> Floats:
-    """The kernel that "1,0,-1,..." stands for; square unless `shape` ("3x3") says otherwise. Raises `WeightsError`."""
+    """The kernel from a text such as "1,0,-1,..."; square unless `shape` is given ("3x5"). Raises `WeightsError`."""
     try:
         # With ";" as well, as `gi index export` writes them.
         values = np.array([float(part) for part in text.replace(";", ",").split(",")])

@@ -1,4 +1,4 @@
-"""Model files into an index: one row for each, with its layers or with the reason why there are none."""
+"""Adds model files to an index: one row for each, with its layers or the reason of its refusal."""
 
 import hashlib
 from collections.abc import Callable, Iterable
@@ -18,7 +18,7 @@ __all__ = ["Built", "Taken", "build", "file_content"]
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What became of a source: `network` as it stands in the index; `known` where it stood there before."""
+    """The result for a source: its new `network` row, or None; `known` if the index had it before."""
 
     source: IndexSource
     network: Network | None
@@ -28,7 +28,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What an addition did, and what the index holds after it."""
+    """The results of an addition, and the state of the index after it."""
 
     taken: tuple[Taken, ...]
     state: State
@@ -41,10 +41,10 @@ def build(
     keep_untrained: bool = False,
     on_progress: Callable[[IndexSource], None] = lambda _: None,
 ) -> Built:
-    """Adds model files to the index in `folder`, made where there is none; one that it has already is left as it is.
+    """Adds model files to the index in `folder`, made where there is none; known files are skipped.
 
-    A file that cannot be read is a row with the reason; the others go on. Raises `WeightsError` where the folder cannot
-    be used, `RunError` where the disk is full: what was committed before stays.
+    A file that cannot be read becomes a row with the reason, and the others go on. Raises `WeightsError` where the
+    folder cannot be used, `RunError` where the disk is full: earlier commits stay.
     """
     taken = []
     with opened(folder) as store:
@@ -66,7 +66,7 @@ def _take(store: Store, source: IndexSource, keep_untrained: bool) -> Taken:
         if source.prepare is not None:
             source.prepare()
         network = Addition(store, source, content, keep_untrained).run()
-        # Asked again: a file with data beside it has its whole content only when it was read.
+        # Checked again: the digest of a file with external data is complete only after reading it.
         if not store.knows(network.content, network.reason):
             store.add_network(network)
             return Taken(source, network, reason=network.reason)
@@ -74,17 +74,17 @@ def _take(store: Store, source: IndexSource, keep_untrained: bool) -> Taken:
         return Taken(source, None, known=True, reason=network.reason)
     except (ModelError, TensorError, GiError) as error:
         reason = plain(str(error))
-    except OSError:  # not of the model, whose are told as `ModelError`, but of the index
+    except OSError:  # an error of the index: those of the model are `ModelError`s
         store.back_to(mark)
         raise
-    except Exception as error:  # a hostile file must not stop the others, whatever it found
+    except Exception as error:  # a hostile file must not stop the others, whatever it raises
         reason = plain(f"cannot be read: {type(error).__name__} {str(error)[:80]}")
     store.back_to(mark)
     return _refused(store, source, content, reason)
 
 
 def file_content(path: Path) -> str:
-    """The SHA-256 of a file. Raises `OSError`, `ValueError` for what is no regular file."""
+    """The SHA-256 of a file. Raises `OSError`, and `ValueError` for other than a regular file."""
     if not path.is_file():
         raise ValueError("no regular file" if path.exists() else "there is no such file")
     with path.open("rb") as file:
@@ -92,7 +92,7 @@ def file_content(path: Path) -> str:
 
 
 def _refused(store: Store, source: IndexSource, content: str, reason: str) -> Taken:
-    """The row of a file that gave nothing, unless it stands there already."""
+    """Adds the row of a refused file, unless the index has it already."""
     if store.knows(content, reason):
         return Taken(source, None, known=True, reason=reason)
     network = Network(

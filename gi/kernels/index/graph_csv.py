@@ -1,4 +1,4 @@
-"""A part of an index as CSV files that graph databases import in bulk."""
+"""Exports a part of an index as CSV files for bulk import into graph databases."""
 
 import csv
 from collections.abc import Iterator, Sequence
@@ -49,7 +49,7 @@ neo4j-admin database import full \\
 
 @dataclass(frozen=True, slots=True)
 class CsvCounts:
-    """How much was written."""
+    """The numbers of written rows."""
 
     networks: int
     layers: int
@@ -62,15 +62,15 @@ def export_csv(
 ) -> CsvCounts:
     """Writes networks, layers, kernels and child edges of a part of the index; load.cypher and import.sh load them.
 
-    `networks` are parts of names, all without; `layers` cuts each network after its first so many; `kernels` samples
-    each layer evenly down to so many. Raises `WeightsError` where that is nothing, or more than 20 million edges.
+    `networks` are parts of names, by default all; `layers` is the number of first layers of each network; `kernels` is
+    the size of an even sample of each layer. Raises `WeightsError` for no kernels or more than 20 million edges.
     """
     chosen = [index.layer(layer) for layer in _chosen(index, networks, layers)]
     sampled = {layer.id: _sample(layer, kernels) for layer in chosen}
     ids = np.sort(np.concatenate(list(sampled.values()))) if chosen else np.zeros(0, np.int64)
     if not len(ids):
         raise WeightsError(f"no network has {' or '.join(networks) or 'a kernel'}: `gi index info` lists the names.")
-    # Counted before anything is written, so that a refusal leaves no half of an export.
+    # Counted before writing, so that a refusal leaves no partial export.
     num_edges = sum(len(parents) * len(children) for parents, children in _edges(index, chosen, sampled, ids))
     if num_edges > LARGEST_EDGES:
         raise WeightsError(
@@ -88,7 +88,7 @@ def export_csv(
     pairs = ([p, c] for parents, children in edges for p in parents.tolist() for c in children.tolist())
     _write(folder, "children", pairs)
     files = {name: cypher_string((folder.resolve() / f"{name}.csv").as_posix()) for name in _NEO4J_HEADERS}
-    # The scripts come last: one that is there has all the files that it loads.
+    # The scripts come last, so that the files which they load exist.
     write_whole(folder / "load.cypher", _LADYBUG.format(**files).encode())
     write_whole(folder / "import.sh", _NEO4J.encode())
     return CsvCounts(len(of), len(chosen), len(ids), num_edges)
@@ -101,7 +101,7 @@ def _chosen(index: Index, networks: Sequence[str], layers: int | None) -> Iterat
 
 
 def _sample(layer: Layer, most: int | None) -> Ints:
-    """Evenly spaced kernels of a layer; the step shares no factor with a row, so that all channels occur."""
+    """Evenly spaced kernels of a layer; the step is coprime to the row length, so that all channels occur."""
     step = max(1, -(-layer.num_kernels // most)) if most else 1
     width = layer.in_channels // layer.groups
     while step > 1 and np.gcd(step, width) > 1:
@@ -110,7 +110,7 @@ def _sample(layer: Layer, most: int | None) -> Ints:
 
 
 def _edges(index: Index, chosen: Sequence[Layer], sampled: dict[int, Ints], ids: Ints) -> Iterator[tuple[Ints, Ints]]:
-    """Kernels that read one input channel with the kernels that make it; each of the first has all of the second."""
+    """(parents, children): the kernels that read one input channel, and those that make it; each pair is an edge."""
     for layer in chosen:
         members = sampled[layer.id]
         width = layer.in_channels // layer.groups
@@ -144,6 +144,6 @@ def _write_csv(path: Path, rows: Iterator[Sequence[object]]) -> None:
     def content(file: BinaryIO) -> None:
         text = TextIOWrapper(file, "utf-8", newline="")
         csv.writer(text).writerows(rows)
-        text.detach()  # flushes, and leaves the file open to whoever opened it
+        text.detach()  # flushes, and leaves the file open for its owner
 
     write_whole(path, content)

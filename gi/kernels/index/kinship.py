@@ -1,4 +1,4 @@
-"""Children and parents of a kernel, computed from segments: no edge is stored."""
+"""Children and parents of a kernel, computed from segments: no edges are stored."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _NONE = np.zeros(0, np.int64)
 
 @dataclass(frozen=True, slots=True)
 class _Runs:
-    """The segments of one layer, a column each, so that one comparison looks at all of them."""
+    """The segments of one layer as columns, so that one comparison covers all of them."""
 
     other: Ints
     start: Ints
@@ -25,7 +25,7 @@ class _Runs:
 
 
 class Kinship:
-    """Answers for one index; `layers` and `segments` are columns by name, as int64."""
+    """The kinship of one index; `layers` and `segments` are columns by name, as int64."""
 
     def __init__(self, layers: Mapping[str, Ints], segments: Mapping[str, Ints], num_kernels: int) -> None:
         self.base = layers["base"]
@@ -40,12 +40,12 @@ class Kinship:
         self._by_source = _grouped(segments["source"], len(self.base))
 
     def layer_of(self, kernel: int) -> int:
-        """The layer of a kernel id. Raises `WeightsError` for an id that there is not."""
+        """The layer of a kernel id. Raises `WeightsError` for an unknown id."""
         if not self._num_kernels:
             raise WeightsError("the index holds no kernels: add networks by `gi index build`.")
         if not 0 <= kernel < self._num_kernels:
             raise WeightsError(f"kernel {kernel} is not in the index: ids run from 0 to {self._num_kernels - 1}.")
-        # A layer's ids follow each other, so its base is the last one that is not beyond the kernel's.
+        # The ids of a layer are consecutive, so its base is the last one at or below the kernel's id.
         return int(np.searchsorted(self.base, kernel, side="right")) - 1
 
     def channels(self, kernel: int) -> tuple[int, int, int]:
@@ -53,8 +53,8 @@ class Kinship:
         layer = self.layer_of(kernel)
         width = int(self._width[layer])
         out, inside = divmod(kernel - int(self.base[layer]), width)
-        # A row of a grouped layer holds in / groups kernels: its group says which channels of the whole layer
-        # they read.
+        # A row of a grouped layer holds in / groups kernels: its group determines which channels of the whole
+        # layer they read.
         return layer, out, out // int(self._group_rows[layer]) * width + inside
 
     def children(self, kernel: int, *, through: bool = True) -> Ints:
@@ -102,16 +102,16 @@ class Kinship:
 
 
 def _matches(runs: _Runs, channel: int, through: bool) -> list[tuple[int, int]]:
-    """The other side's (layer, channel) for each place of the runs that names this channel."""
+    """The other side's (layer, channel) for each place of the runs with this channel."""
     ahead = channel - runs.start
-    # With step 0 one channel stands at every place of a run: 1 keeps the division defined, and the loop below
-    # sorts it out.
+    # With step 0 all places of a run have one channel: 1 keeps the division defined, and the loop below handles
+    # that case.
     moving = np.maximum(np.abs(runs.step), 1) * np.where(runs.step < 0, -1, 1)
     place, rest = np.divmod(ahead, moving)
     hit = (rest == 0) & (place >= 0) & (place < runs.length)
     if not through:
         hit &= runs.through == 0
-    # An ordered set: several runs may name the same pair.
+    # An ordered set: several runs may have the same pair.
     matches: dict[tuple[int, int], None] = {}
     for run in np.flatnonzero(hit):
         other, start, step = int(runs.other[run]), int(runs.other_start[run]), int(runs.other_step[run])
@@ -123,7 +123,7 @@ def _matches(runs: _Runs, channel: int, through: bool) -> list[tuple[int, int]]:
 
 
 def _grouped(keys: Ints, count: int) -> tuple[Ints, Ints]:
-    """The rows sorted by key, and where each key's rows begin: key k has `order[bounds[k]:bounds[k + 1]]`."""
+    """The rows sorted by key, and bounds: the rows of key k are `order[bounds[k]:bounds[k + 1]]`."""
     order = np.argsort(keys, kind="stable")
     return order, np.searchsorted(keys[order], np.arange(count + 1))
 

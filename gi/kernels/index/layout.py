@@ -1,4 +1,4 @@
-"""The folder of an index: its files, and the one small file that says how much of each is valid."""
+"""The folder of an index: its files, and the state file with the valid length of each."""
 
 import dataclasses
 import json
@@ -19,7 +19,7 @@ _LOCK = "index.lock"
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a finished addition left: readers look at no more than this, writers go on from here."""
+    """The valid lengths after a finished addition: readers ignore anything beyond, writers append there."""
 
     version: int = VERSION
     num_networks: int = 0
@@ -31,17 +31,17 @@ class State:
 
 
 def kernel_file(folder: Path, shape: str) -> Path:
-    """The kernels of one shape, float32, one after the other."""
+    """The file of the kernels of one shape, float32."""
     return folder / "kernels" / f"{shape}.f32"
 
 
 def vector_file(folder: Path) -> Path:
-    """Biases and normalisation statistics, float32."""
+    """The file of biases and normalisation statistics, float32."""
     return folder / "vectors.f32"
 
 
 def part_file(folder: Path, table: str, part: str) -> Path:
-    """One part of a table; a table is the folder of its parts."""
+    """The file of one part of a table; a table is the folder of its parts."""
     return folder / table / f"{part}.parquet"
 
 
@@ -51,7 +51,7 @@ def has_state(folder: Path) -> bool:
 
 
 def read_state(folder: Path) -> State:
-    """What the index in `folder` holds. Raises `WeightsError` where there is none, or one of another version."""
+    """The state of the index in `folder`. Raises `WeightsError` where there is none, or one of another version."""
     try:
         stored = json.loads((folder / _STATE).read_text("utf-8"))
         version = stored["version"]
@@ -70,14 +70,14 @@ def read_state(folder: Path) -> State:
 
 
 def write_state(folder: Path, state: State) -> None:
-    """Makes an addition count, whole or not at all."""
+    """Commits an addition atomically."""
     write_whole(folder / _STATE, json.dumps(dataclasses.asdict(state)).encode())
 
 
 def make_folder(folder: Path) -> None:
     """Makes the folder of a new index. Raises `WeightsError` where it cannot be made, or holds other files."""
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    if names - {_LOCK} and not names & {_STATE, "kernels"}:  # kernels/ alone: the first build was killed
+    if names - {_LOCK} and not names & {_STATE, "kernels"}:  # kernels/ alone is left by a killed first build
         raise WeightsError(f"{folder} holds other files and no index: pass a new folder as --index.")
     try:
         for name in ("kernels", *TABLES):
@@ -87,5 +87,5 @@ def make_folder(folder: Path) -> None:
 
 
 def lock(folder: Path) -> sqlite3.Connection:
-    """Holds the index for writing until the answer is closed. Raises `WeightsError` where another process holds it."""
+    """Locks the index for writing until the result is closed. Raises `WeightsError` where another process has it."""
     return hold_or_refuse(folder / _LOCK, WeightsError, in_use="being built by another gi", option="--index")

@@ -1,4 +1,4 @@
-"""Nearest kernels: by direction, so that scale does not count; numbers (1x1 kernels) by value."""
+"""Nearest kernels by direction, independent of scale; 1x1 kernels, which are numbers, by value."""
 
 import contextlib
 import importlib.util
@@ -19,10 +19,10 @@ _TRAINED_FOR_EACH = 40  # faiss warns on stderr below 39
 
 
 class Nearest:
-    """Searches the stored kernels of one shape: with faiss's inverted lists where it is installed and they pay.
+    """Searches the stored kernels of one shape: with faiss's inverted lists where installed and worthwhile.
 
-    The lists are kept beside the index, and made again when it has grown. Without faiss, or with `exact`, every kernel
-    is compared.
+    The lists are stored beside the index, and made again when it has grown. Without faiss, or with `exact`, every
+    kernel is compared.
     """
 
     def __init__(self, index: Index, shape: tuple[int, ...], *, exact: bool = False) -> None:
@@ -32,9 +32,9 @@ class Nearest:
         self.inverted: Any = _kept(path, self._kernels) if path else None
 
     def search(self, kernels: Floats, count: int) -> tuple[Ints, Floats]:
-        """The rows of the `count` nearest kernels to each of `kernels` (n, *shape), nearest first, and how near.
+        """The rows of the `count` nearest kernels to each of `kernels` (n, *shape), nearest first, and their scores.
 
-        How near is the cosine, or for 1x1 kernels the difference. Both (n, count).
+        The score is the cosine, or for 1x1 kernels the difference. Both (n, count).
         """
         count = min(count, len(self._kernels))
         wanted = np.asarray(kernels, np.float32).reshape(len(kernels), -1)
@@ -47,14 +47,14 @@ class Nearest:
         return rows, cosines
 
     def _compared(self, wanted: Floats, count: int) -> tuple[Ints, Floats]:
-        """Every stored kernel compared, a chunk at a time."""
+        """The exact search over all stored kernels, a chunk at a time."""
         rows: Ints = np.zeros((len(wanted), 0), np.int64)
         scores: Floats = np.zeros((len(wanted), 0), np.float32)
         size = max(count, _COMPARED_AT_ONCE // len(wanted))
         for start in range(0, len(self._kernels), size):
             chunk = self._kernels[start : start + size].reshape(-1, wanted.shape[1])
             near = -np.abs(wanted - chunk.T) if self._is_number else wanted @ unit(chunk).T
-            # A partition needs more columns than it picks.
+            # `argpartition` needs more columns than it selects.
             best = np.argsort(-near, axis=1, kind="stable")[:, :count] if len(chunk) <= count else _top(near, count)
             rows = np.hstack([rows, best + start])
             scores = np.hstack([scores, np.take_along_axis(near, best, 1)])
@@ -64,13 +64,13 @@ class Nearest:
 
 
 def num_unlisted(index: Index, shape: tuple[int, ...]) -> int:
-    """How many kernels the first search of a shape makes lists of, which takes a second for each million; else 0."""
+    """The number of kernels for which a search must first make lists, a second for each million; 0 for none."""
     path = _lists_file(index, shape)
     return index.shapes[shape] if path and not path.is_file() else 0
 
 
 def _lists_file(index: Index, shape: tuple[int, ...]) -> Path | None:
-    """Where the inverted lists of a shape are kept, None where they do not pay or cannot be made."""
+    """The file of the inverted lists of a shape; None where they are not worthwhile or faiss is missing."""
     count = index.shapes.get(shape, 0)
     if int(np.prod(shape)) == 1 or count < _SMALLEST_INVERTED or not importlib.util.find_spec("faiss"):
         return None
@@ -95,7 +95,7 @@ def _kept(path: Path, kernels: Floats) -> Any:
     if path.is_file():
         return _ready(faiss.read_index(str(path), faiss.IO_FLAG_MMAP))
     lists = _inverted(kernels)
-    with contextlib.suppress(OSError, RuntimeError):  # an index that cannot be written is searched all the same
+    with contextlib.suppress(OSError, RuntimeError):  # a read-only index can still be searched
         path.parent.mkdir(exist_ok=True)
         for old in path.parent.glob(f"{path.name.partition('-')[0]}-*"):  # lists of the index before it grew
             old.unlink()
@@ -107,7 +107,7 @@ def _inverted(kernels: Floats) -> Any:
     import faiss
 
     size = int(np.prod(kernels.shape[1:]))
-    # About the root of their number, which balances choosing lists against searching them (faiss's guideline).
+    # About the square root of their number, which balances choosing and searching lists (faiss's guideline).
     num_lists = 1 << int(np.log2(np.sqrt(len(kernels))))
     lists = faiss.IndexIVFFlat(faiss.IndexFlatIP(size), size, num_lists, faiss.METRIC_INNER_PRODUCT)
     sample = kernels[:: max(1, len(kernels) // (_TRAINED_FOR_EACH * num_lists))].reshape(-1, size)

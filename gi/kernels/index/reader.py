@@ -1,4 +1,4 @@
-"""The index as its readers see it: tables, kernels by shape, weights by layer; kinship and rows by arithmetic."""
+"""The index for reading: tables, kernels by shape, weights by layer; kinship and rows are computed."""
 
 from functools import cached_property
 from pathlib import Path
@@ -15,15 +15,15 @@ from gi.kernels.records import Floats, Ints, Layer, Network, shape_of
 
 
 class Index:
-    """An index opened for reading: a snapshot of the last finished addition.
+    """An index opened for reading: a snapshot of the last commit.
 
-    `networks`, `layers`, `segments` and `refused` are pyarrow tables, read when first asked for; kernels and weights
-    are views of mapped arrays. `kinship` answers who feeds whom, `rows` which stored kernel an id stands for.
+    `networks`, `layers`, `segments` and `refused` are pyarrow tables, read on first use; kernels and weights are views
+    of mapped arrays. `kinship` has children and parents, `rows` the stored kernel of an id.
     """
 
     def __init__(self, folder: Path, state: State) -> None:
         self.folder = folder
-        # Read once: what a writer adds from now on lies behind the counts of this state.
+        # Read once: what a writer adds later lies beyond the counts of this state.
         self._state = state
         self._tables = Tables(folder, state.parts)
         self._arrays = Arrays(folder, state)
@@ -35,7 +35,7 @@ class Index:
 
     @property
     def networks(self) -> pa.Table:
-        """One row for each file that was read; `reason` says why a file was refused, "" where it was not."""
+        """One row for each file that was read; `reason` is that of a refusal, else ""."""
         return self._tables["networks"]
 
     @property
@@ -45,7 +45,7 @@ class Index:
 
     @property
     def segments(self) -> pa.Table:
-        """Which input channels are which output channels, in the order of `layer`."""
+        """The runs of input channels with the output channels that feed them, in the order of `layer`."""
         return self._tables["segments"]
 
     @property
@@ -68,17 +68,17 @@ class Index:
 
     @property
     def num_kernels(self) -> int:
-        """How many kernel ids there are; equal layers count each time."""
+        """The number of kernel ids; equal layers count each time."""
         return self._state.num_kernels
 
     @property
     def shapes(self) -> dict[tuple[int, ...], int]:
-        """Each kernel shape with how many kernels are stored, equal layers counted once; the most frequent first."""
+        """The number of stored kernels by shape, equal layers counted once; the most frequent first."""
         counts = sorted(self._state.stored.items(), key=lambda item: (-item[1], item[0]))
         return {shape_of(name): count for name, count in counts if count}
 
     def column(self, table: str, name: str) -> Any:
-        """A column as a numpy array, kept: `column("layers", "base")`."""
+        """A column as a cached numpy array: `column("layers", "base")`."""
         return self._tables.column(table, name)
 
     def network(self, id_: int) -> Network:
@@ -87,7 +87,7 @@ class Index:
 
     def layer(self, id_: int) -> Layer:
         """One layer as a record."""
-        # Rows lie in the order of their ids, so a slice is a look-up.
+        # Rows are in the order of their ids, so a slice is a look-up.
         row = self.layers.slice(id_, 1).to_pylist()[0]
         values: dict[str, Any] = {n: tuple(value) if isinstance(value, list) else value for n, value in row.items()}
         return Layer(**values)
@@ -101,7 +101,7 @@ class Index:
         return self._arrays.kernels(shape)
 
     def kernel(self, id_: int) -> Floats:
-        """One kernel, (*shape). Raises `WeightsError` for an id that there is not."""
+        """One kernel, (*shape). Raises `WeightsError` for an unknown id."""
         shape = tuple(self.column("layers", "shape")[self.kinship.layer_of(id_)])
         kernel: Floats = self.kernels(shape)[self.rows.of(np.array([id_]))[0]]
         return kernel

@@ -1,4 +1,4 @@
-"""The tables of an index, read from their parts when first asked for, and its mapped arrays."""
+"""The tables of an index, read from their parts on first use, and its mapped arrays."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from gi.kernels.records import TABLES, Floats, shape_name
 
 
 class Tables:
-    """The pyarrow tables of one snapshot, and their columns as numpy arrays; both are kept once they were read."""
+    """The pyarrow tables of one snapshot, and their columns as numpy arrays, both cached."""
 
     def __init__(self, folder: Path, parts: tuple[str, ...]) -> None:
         self._folder = folder
@@ -25,7 +25,7 @@ class Tables:
         """A table by its name. Raises `WeightsError` where a part is missing or damaged."""
         if name not in self._tables:
             parts = [self._part(part_file(self._folder, name, part)) for part in self._parts]
-            # The empty table gives an index without parts its columns.
+            # The empty table provides the columns of an index without parts.
             self._tables[name] = pa.concat_tables([TABLES[name].empty_table(), *parts]).combine_chunks()
         return self._tables[name]
 
@@ -43,7 +43,7 @@ class Tables:
 
 
 class Arrays:
-    """The mapped numbers of one snapshot: kernels by shape, biases and statistics in one long vector."""
+    """The mapped arrays of one snapshot: kernels by shape, and one vector of biases and statistics."""
 
     def __init__(self, folder: Path, state: State) -> None:
         self._folder = folder
@@ -56,7 +56,7 @@ class Arrays:
         return self._mapped(kernel_file(self._folder, name), (self._state.stored.get(name, 0), *shape))
 
     def vector(self, start: int, length: int) -> Floats:
-        """A piece of the long vector."""
+        """A slice of the vector."""
         return self._mapped(vector_file(self._folder), (self._state.num_vector_values,))[start : start + length]
 
     def _mapped(self, path: Path, shape: tuple[int, ...]) -> Floats:
@@ -64,7 +64,7 @@ class Arrays:
             return np.zeros(shape, np.float32)
         if path not in self._maps:
             try:
-                # As long as the state says, not as the file is: a writer may be adding to it.
+                # The length is the state's, not the file's: a writer may be appending to it.
                 self._maps[path] = np.memmap(path, np.float32, "r", shape=shape)
             except (OSError, ValueError) as error:
                 raise _damaged(path, self._folder, error) from error

@@ -1,4 +1,4 @@
-"""Whether a layer's weights were trained, told from how they are distributed."""
+"""Whether a layer's weights were trained, judged by their distribution."""
 
 from dataclasses import dataclass
 
@@ -23,9 +23,9 @@ class Statistics:
 
     @property
     def untrained(self) -> str:
-        """Why these weights count as untrained, "" where they do not.
+        """The reason why these weights count as untrained, "" where they do not.
 
-        Uniform and uncorrelated, as they were drawn. Too few weights cannot tell, and count as trained.
+        That is uniform and uncorrelated, as after initialisation. Too few weights to decide count as trained.
         """
         if np.isnan(self.kurtosis):
             return "all its weights are equal"
@@ -41,7 +41,7 @@ def statistics(weight: Floats) -> Statistics:
     kernels = weight.reshape(-1, *weight.shape[2:])
     step = max(1, weight.size // _LARGEST_SAMPLE)
     sample = kernels[::step].astype(np.float64)
-    # To a scale of 1: whether all are equal is then asked relative to their size.
+    # Scaled to 1, so that the check for equal weights is relative to their size.
     sample /= np.abs(sample).max() or 1
     sample -= sample.mean()
     variance = float((sample**2).mean())
@@ -60,5 +60,5 @@ def _neighbour_products(sample: "np.ndarray[tuple[int, ...], np.dtype[np.float64
 
 
 def _near(count: int, systematic: float) -> float:
-    """How far a sample of this size may lie from what it was drawn from: three standard errors and a margin."""
+    """The tolerance for a statistic of a sample of this size: three standard errors and a margin."""
     return float(systematic + 3 / np.sqrt(count))

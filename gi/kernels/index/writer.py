@@ -1,4 +1,4 @@
-"""The one writer of an index: appends kernels and rows, and makes them count network by network or not at all."""
+"""The writer of an index: appends kernels and rows, and commits them by whole networks."""
 
 import contextlib
 import dataclasses
@@ -32,13 +32,13 @@ _COMMIT_BYTES = 256 << 20
 
 
 class Store:
-    """An index opened for writing, held alone. Use `opened`."""
+    """An index opened for writing, under its lock. Use `opened`."""
 
     def __init__(self, folder: Path, state: State) -> None:
         self.folder = folder
         self.state = state
-        self._rows: dict[str, list[Any]] = {name: [] for name in TABLES}  # of the network on its way
-        self._tables: dict[str, list[pa.Table]] = {name: [] for name in TABLES}  # of those not committed
+        self._rows: dict[str, list[Any]] = {name: [] for name in TABLES}  # of the network being added
+        self._tables: dict[str, list[pa.Table]] = {name: [] for name in TABLES}  # of networks not yet committed
         self._files: dict[Path, IO[bytes]] = {}
         self._pending_bytes = 0
         self._known_layers, self._known_networks = _known(folder) if state.parts else ({}, set())
@@ -49,7 +49,7 @@ class Store:
         return (content, reason) in self._known_networks
 
     def add_weight(self, weight: Floats) -> dict[str, Any]:
-        """Stores a weight (out, in / groups, *kernel) unless an equal one is there; the columns that say where."""
+        """Stores a weight (out, in / groups, *kernel) unless an equal one is stored; returns its columns."""
         name = shape_name(weight.shape[2:])
         content = f"{shape_name(weight.shape)}:{hashlib.sha256(weight.data).hexdigest()}"
         known = self._known_layers.get(content)
@@ -64,7 +64,7 @@ class Store:
         return {"base": base, "row": row, "content": content, "copy": known is not None}
 
     def add_vector(self, values: Floats | None) -> int:
-        """Stores biases or statistics; their place, -1 for None."""
+        """Stores biases or statistics; returns their offset, -1 for None."""
         if values is None:
             return -1
         place = self.state.num_vector_values
@@ -82,9 +82,9 @@ class Store:
         self._rows[table] += rows
 
     def add_network(self, network: Network) -> None:
-        """Adds the row that ends a network; what was added for it may now be committed.
+        """Adds the row of a network, which completes it; its additions may now be committed.
 
-        Raises `pyarrow.ArrowException` for a value that no column can hold; nothing has changed then.
+        Raises `pyarrow.ArrowException` for a value that does not fit its column, without any change.
         """
         rows = {**self._rows, "networks": [network]}
         tables = {name: pa.Table.from_pylist([_as_row(row) for row in rows[name]], TABLES[name]) for name in TABLES}
@@ -97,23 +97,23 @@ class Store:
             self.commit()
 
     def mark(self) -> "_Mark":
-        """Where the index stands; `back_to` undoes what was added since."""
+        """The current state, for `back_to`."""
         return _Mark(self.state, len(self._known_layers))
 
     def back_to(self, mark: "_Mark") -> None:
-        """Forgets what was added since the mark, which must be the end of a network."""
+        """Undoes all additions since the mark, which must be at the end of a network."""
         self.state = mark.state
         for rows in self._rows.values():
             rows.clear()
         while len(self._known_layers) > mark.num_known:
-            self._known_layers.popitem()  # the newest first
+            self._known_layers.popitem()  # removes the newest
         self._trim()
 
     def commit(self) -> None:
-        """Makes everything that was added count; readers that open the index from now on see it."""
+        """Commits all complete networks; readers that open the index afterwards see them."""
         if not self._tables["networks"]:
             return
-        # Arrays, then tables, then the state: after a crash the state names nothing that is not there.
+        # Arrays, then tables, then the state: after a crash the state refers only to existing data.
         for file in self._files.values():
             file.flush()
         part = f"{self.state.num_networks:08d}-{self.state.num_layers:08d}"
@@ -127,7 +127,7 @@ class Store:
             self._merge()
 
     def _merge(self) -> None:
-        """Makes one part of all: many small additions would make many small files."""
+        """Merges all parts into one: many small additions would make many small files."""
         part = f"{self.state.parts[-1]}-merged"
         index = Index(self.folder, self.state)
         for name in TABLES:
@@ -137,7 +137,7 @@ class Store:
         self._drop_unlisted()
 
     def close(self) -> None:
-        """Lets go of the files; what was not committed does not count."""
+        """Closes the files; uncommitted additions are lost."""
         for file in self._files.values():
             with contextlib.suppress(OSError):
                 file.close()
@@ -152,8 +152,8 @@ class Store:
         self._pending_bytes += values.nbytes
 
     def _trim(self) -> None:
-        """Cuts off what a killed or undone addition has left behind."""
-        # Closed before the cut: what they still buffer would be written behind it.
+        """Truncates the files to the state's lengths, after a killed or undone addition."""
+        # Closed first: buffered data would be written after the truncation.
         for file in self._files.values():
             file.close()
         self._files.clear()
@@ -181,7 +181,7 @@ class _Mark:
 
 @contextlib.contextmanager
 def opened(folder: Path) -> Iterator[Store]:
-    """The index in `folder`, made where there is none, for writing alone; commits at the end.
+    """Opens the index in `folder`, made where there is none, for exclusive writing; commits at the end.
 
     Raises `WeightsError` where another process writes it, or where it is of another version, `RunError` where the disk
     is full.
@@ -202,7 +202,7 @@ def opened(folder: Path) -> Iterator[Store]:
 
 
 def _known(folder: Path) -> tuple[dict[str, int], set[tuple[str, str]]]:
-    """The row of each layer's content; each network's content and the reason why it was refused, if it was."""
+    """The row of each layer by content; and (content, reason of refusal) of all networks."""
     index = Index.open(folder)
     layers = dict(zip(index.layers["content"].to_pylist(), index.layers["row"].to_pylist(), strict=True))
     networks = zip(index.networks["content"].to_pylist(), index.networks["reason"].to_pylist(), strict=True)

@@ -1,1 +1,1 @@
-"""Classes of kernels, the classifier from children to the parent's class, the gallery."""
+"""Classes of kernels, the classifier of a parent's class from its children, the gallery."""

@@ -1,4 +1,4 @@
-"""What mining an index for one kernel shape gives, kept beside the index: vocabulary, classes, classifier."""
+"""The results of mining an index for one kernel shape, stored beside it: vocabulary, classes, classifier."""
 
 import contextlib
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ from gi.kernels.mining.classifier import DEPTHS, ClassAccuracy, Predictor, fit, 
 from gi.kernels.mining.trees import Forest, ParentPositions, Vocabulary, vocabulary
 from gi.kernels.records import Floats, shape_name
 
-FORMAT = 2  # 2: kernels of zeros are of no class
+FORMAT = 2  # 2: kernels of zeros have no class
 _CLASS_FIELDS = ("centres", "counts", "scales", "inertia")
 
 
 @dataclass(frozen=True, eq=False)
 class Mined:
-    """The classifier of one shape and depth with the words that it reads."""
+    """The classifier of one shape and depth, with its vocabulary."""
 
     shape: tuple[int, ...]
     depth: int
@@ -34,13 +34,13 @@ class Mined:
         return self.words.classes[self.shape]
 
     def probabilities(self, index: Index, layer: int, channel: int) -> Floats:
-        """(k,) for the parents that read an input channel of a layer."""
+        """(k,) class probabilities of the parents that read an input channel of a layer."""
         features = Forest(index, self.words).features(layer, depth=self.depth)
         probabilities: Floats = self.predictor.probabilities(features[channel : channel + 1])[0]
         return probabilities
 
     def probabilities_of(self, children: Floats) -> Floats:
-        """(k,) for the parents of these (n, *shape) kernels, whose own children are not known.
+        """(k,) class probabilities of the parents of these (n, *shape) kernels, without the children's children.
 
         Raises `WeightsError` for a shape that the index does not have.
         """
@@ -52,7 +52,7 @@ class Mined:
             )
         counts = self.words.counts(children)
         features = np.zeros((1, (self.depth - 1) * self.words.size), np.float32)
-        features[0, : self.words.size] = counts  # the deeper words stay 0: nobody knows the children's children
+        features[0, : self.words.size] = counts  # words of the children's children, which are unknown, stay 0
         probabilities: Floats = self.predictor.probabilities(features)[0]
         return probabilities
 
@@ -60,9 +60,9 @@ class Mined:
 def mine(
     index: Index, shape: tuple[int, ...], *, depth: int = 2, k: int = DEFAULT_K, seed: int = 0, keep: bool = True
 ) -> Mined:
-    """The classifier for parents of `shape`, read from beside the index or made, and kept there where that is allowed.
+    """The classifier for parents of `shape`, read from beside the index or made, and stored there if possible.
 
-    Raises `WeightsError` for a depth that there is not and where the index has too little.
+    Raises `WeightsError` for another depth than 2 or 3 and for too few kernels in the index.
     """
     _check(depth)
     path = index.folder / "mined" / f"{FORMAT}-{shape_name(shape)}-{depth}-{k}-{seed}-{index.num_kernels}.npz"
@@ -78,7 +78,7 @@ def mine(
 def held_out_scores(
     index: Index, shape: tuple[int, ...], *, depth: int = 2, k: int = DEFAULT_K, seed: int = 0
 ) -> ClassAccuracy:
-    """How well the classifier does on networks that it has not seen."""
+    """The accuracy of the classifier on held-out networks."""
     _check(depth)
     words = vocabulary(index, shape, k=k, seed=seed)
     return scores(_sites(index, words, shape, depth), seed=seed)
@@ -86,7 +86,7 @@ def held_out_scores(
 
 def _check(depth: int) -> None:
     if depth not in DEPTHS:
-        raise WeightsError(f"depth is {depth}: trees are 2 deep (children) or 3 (their children too).")
+        raise WeightsError(f"depth is {depth}: trees are 2 deep (children) or 3 (with their children).")
 
 
 def _sites(index: Index, words: Vocabulary, shape: tuple[int, ...], depth: int) -> ParentPositions:
@@ -103,13 +103,13 @@ def _write(mined: Mined, path: Path) -> None:
     arrays: dict[str, Any] = {"weights": mined.predictor.weights, "offsets": mined.predictor.offsets}
     for shape, classes in mined.words.classes.items():
         arrays |= {f"{shape_name(shape)}/{field}": getattr(classes, field) for field in _CLASS_FIELDS}
-    with contextlib.suppress(OSError):  # an index that cannot be written to is mined anew each time
+    with contextlib.suppress(OSError):  # a read-only index is mined again each time
         path.parent.mkdir(exist_ok=True)
         write_whole(path, lambda file: np.savez(file, **arrays))
 
 
 def _read(path: Path, shape: tuple[int, ...], depth: int) -> Mined | None:
-    """What `_write` wrote; None where the file is damaged."""
+    """Reads the file of `_write`; None where it is damaged."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
             names = dict.fromkeys(name.partition("/")[0] for name in arrays.files if "/" in name)
