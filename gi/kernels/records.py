@@ -1,4 +1,4 @@
-"""What an index holds: networks, layers, segments and refusals, as frozen records and as Parquet columns."""
+"""The records of an index: networks, layers, segments and refusals, as frozen records and as Parquet columns."""
 
 from dataclasses import dataclass
 
@@ -14,13 +14,13 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One convolution of a network, its weight (out, in / groups, *kernel).
+    """One convolution of a network, with a weight (out, in / groups, *kernel).
 
-    `base` is the id of its first kernel: kernel (o, i) is `base + o * (in_channels // groups) + i`. `row` is the place
+    `base` is the id of its first kernel: kernel (o, i) is `base + o * (in_channels // groups) + i`. `row` is the index
     of its first kernel in the array of its shape, shared by layers of equal weights (`content`); `copy` marks all but
     the first of those. `kind` is "conv", "transposed" (stored as (out, in), not flipped) or "depthwise"; `scaled` is
-    False for integer weights whose scale the file does not tell. `position` counts within the network, in the order of
-    execution; `reads` and `writes` are the names of its input and its output in the file.
+    False for integer weights of unknown scale. `position` counts within the network, in the order of execution; `reads`
+    and `writes` are the names of its input and output in the file.
     """
 
     id: int
@@ -51,16 +51,16 @@ class Layer:
 
     @property
     def num_kernels(self) -> int:
-        """How many kernels it has: out channels times in channels of one group."""
+        """The number of kernels: output channels times input channels of one group."""
         return self.out_channels * (self.in_channels // self.groups)
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """One network, or why there is none: `reason` is "" for what is in the index.
+    """One network, or a refused file: `reason` is "" for a network in the index.
 
-    `opaque` tells the operators that no channel was followed through, as "Gemm 1, Softmax 2"; `opset` is 0 where the
-    file does not tell.
+    `opaque` counts the operators at which tracing of channels ended, as "Gemm 1, Softmax 2"; `opset` is 0 where
+    the file does not declare it.
     """
 
     id: int
@@ -83,8 +83,8 @@ class Segment:
     """A run of input channels of a layer that are output channels of another.
 
     Input channel `start + k * step` of `layer` is fed by output channel `source_start + k * stride` of `source`, for k
-    in 0 .. length - 1. Stride 0: one channel feeds them all (a gate). `through` marks what a depthwise convolution in
-    between lets pass.
+    in 0 .. length - 1. Stride 0: one channel feeds them all (a gate). `through` marks channels that pass a depthwise
+    convolution in between.
     """
 
     layer: int
@@ -99,7 +99,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class LayerRefusal:
-    """A layer that was left out of the index, and why."""
+    """A layer that was left out of the index, with the reason."""
 
     network: int
     layer: str
@@ -134,9 +134,9 @@ TABLES = {"networks": NETWORKS, "layers": LAYERS, "segments": SEGMENTS, "refused
 
 
 def plain(text: str | bytes) -> str:
-    """A text from a file as one line that any table can hold; protobuf gives bytes for what is no UTF-8.
+    """A text from a file as one line of valid UTF-8; protobuf returns bytes for invalid UTF-8.
 
-    Control characters are spelled out: a layer's name may be a terminal's commands.
+    Control characters are escaped, since a layer's name may contain terminal commands.
     """
     raw = text if isinstance(text, bytes) else text.encode("utf-8", "replace")
     return shown(" ".join(raw.decode("utf-8", "replace").split()))

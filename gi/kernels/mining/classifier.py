@@ -1,4 +1,4 @@
-"""The linear classifier from a kernel's children to its class: its answers, and its scores on other networks."""
+"""The linear classifier of a kernel's class from its children, and its scores on held-out networks."""
 
 import warnings
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from gi.kernels.mining.trees import ParentPositions
 from gi.kernels.records import Floats, Ints, shape_name
 
 DEPTHS = (2, 3)
-_MOST_ROWS = 6_000  # that the classifier learns from; parents are drawn from the sites
+_MOST_ROWS = 6_000  # of training data, parents drawn from the sites
 _FOLDS = 5
 _ITERATIONS = 40
 
@@ -26,8 +26,8 @@ class Predictor:
     offsets: Floats
 
     def probabilities(self, features: Floats) -> Floats:
-        """(n, k) probabilities of each class for (n, features)."""
-        # Roots of shares, as in a Hellinger kernel: frequent words do not drown the rare ones.
+        """(n, k) class probabilities for (n, features)."""
+        # Square roots of shares, as in a Hellinger kernel, so that frequent words do not dominate.
         scores = np.sqrt(features) @ self.weights + self.offsets
         scores = np.exp(scores - scores.max(axis=1, keepdims=True))
         return np.asarray(scores / scores.sum(axis=1, keepdims=True), np.float32)
@@ -35,9 +35,10 @@ class Predictor:
 
 @dataclass(frozen=True, slots=True)
 class ClassAccuracy:
-    """How often parents of held-out networks have the class predicted first, or one of the first five.
+    """Top-1 and top-5 accuracy of the predicted classes of parents in held-out networks.
 
-    Beside it the class that is most frequent in the training networks, and in `log_loss` (nats) their frequencies.
+    `majority_*` predict the most frequent classes of the training networks; log losses are in nats, `prior_log_loss` is
+    that of their frequencies.
     """
 
     parents: int
@@ -63,15 +64,15 @@ def fit(sites: ParentPositions, *, seed: int = 0) -> Predictor:
         )
     rows, labels = _drawn(sites, seed)
     model = LogisticRegression(C=0.3, max_iter=_ITERATIONS)
-    # More threads make a fit of this size eight times as dear, and no shorter.
+    # More threads take eight times the CPU time for a fit of this size, and no less wall time.
     with warnings.catch_warnings(), threadpool_limits(1):
-        warnings.simplefilter("ignore")  # an unfinished fit is one too: its scores on other networks tell
+        warnings.simplefilter("ignore")  # a fit that has not converged is usable: scores on other networks show it
         model.fit(np.sqrt(sites.features[rows]), labels)
     k = sites.parents.shape[1]
     weights = np.zeros((sites.features.shape[1], k), np.float32)
-    offsets = np.full(k, -20.0, np.float32)  # a class that was never seen
+    offsets = np.full(k, -20.0, np.float32)  # for classes without training data
     coefficients, intercepts = model.coef_, model.intercept_
-    if len(model.classes_) == 2:  # scikit-learn keeps the second class's alone
+    if len(model.classes_) == 2:  # scikit-learn returns only the second class's
         coefficients = np.concatenate([-coefficients, coefficients]) / 2
         intercepts = np.concatenate([-intercepts, intercepts]) / 2
     weights[:, model.classes_], offsets[model.classes_] = coefficients.T, intercepts
@@ -79,7 +80,7 @@ def fit(sites: ParentPositions, *, seed: int = 0) -> Predictor:
 
 
 def scores(sites: ParentPositions, *, seed: int = 0) -> ClassAccuracy:
-    """The scores on networks that the classifier has not seen. Raises `WeightsError` for fewer than two networks."""
+    """Cross-validated scores on held-out networks. Raises `WeightsError` for fewer than two networks."""
     groups = np.unique(sites.groups)
     if len(groups) < 2:
         raise WeightsError(
@@ -95,7 +96,7 @@ def scores(sites: ParentPositions, *, seed: int = 0) -> ClassAccuracy:
 
 
 def _fold_totals(train: ParentPositions, test: ParentPositions, seed: int) -> Floats:
-    """Sums over the parents of `test`: top-1, top-5 of the classifier and of the majority, both log losses."""
+    """Sums over the parents of `test`: top-1 and top-5 hits of classifier and majority, and both log losses."""
     predicted = fit(train, seed=seed).probabilities(test.features)
     frequency = train.parents.sum(axis=0) + 0.5
     prior = np.broadcast_to(frequency / frequency.sum(), predicted.shape)
@@ -109,7 +110,7 @@ def _fold_totals(train: ParentPositions, test: ParentPositions, seed: int) -> Fl
 
 
 def most_likely(classes: KernelClasses, probabilities: Floats, count: int) -> Floats:
-    """(n, count, *shape): the centre of the most likely class, `count` times: all parents of a site get the same."""
+    """(n, count, *shape): the centre of the most likely class, repeated `count` times."""
     best = probabilities.argmax(axis=1)
     return np.repeat(_scaled(classes, best)[:, None], count, axis=1)
 
@@ -123,7 +124,7 @@ def sampled(classes: KernelClasses, probabilities: Floats, count: int, rng: np.r
 
 
 def answer(classes: KernelClasses, probabilities: Floats, *, top: int) -> list[Mapping[str, object]]:
-    """The `top` likeliest classes of one site, as JSON objects."""
+    """The `top` most likely classes of one site, as JSON objects."""
     order = np.argsort(-probabilities, kind="stable")[:top]
     return [
         {
@@ -143,7 +144,7 @@ def _scaled(classes: KernelClasses, labels: Ints) -> Floats:
 
 
 def _drawn(sites: ParentPositions, seed: int) -> tuple[Ints, Ints]:
-    """The site and the class of parents drawn evenly from all, (n,) each; every class there is at least once."""
+    """Site and class of uniformly drawn parents, (n,) each; every present class occurs at least once."""
     site, label = np.nonzero(sites.parents)
     counts = sites.parents[site, label]
     rng = np.random.default_rng(seed)

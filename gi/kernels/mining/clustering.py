@@ -1,4 +1,4 @@
-"""Ways to divide vectors into classes, behind one Protocol, so that they can be compared."""
+"""Clustering algorithms behind one Protocol, so that they can be compared."""
 
 import importlib.util
 import warnings
@@ -24,18 +24,18 @@ class Clusters:
 
 
 class Clusterer(Protocol):
-    """Divides vectors into classes."""
+    """Clusters vectors."""
 
     def __call__(self, vectors: Floats, k: int, *, seed: int) -> Clusters:
-        """At most `k` classes of the (n, d) vectors, each vector its own where there are no more than `k`.
+        """At most `k` clusters of the (n, d) vectors, each vector its own where there are at most `k`.
 
-        The same for the same seed.
+        Deterministic for a seed.
         """
         ...
 
 
 def faiss_kmeans(vectors: Floats, k: int, *, seed: int) -> Clusters:
-    """K-Means by faiss, with its defaults: it draws at most 256 vectors a class."""
+    """K-Means by faiss, with its defaults: it samples at most 256 vectors for each class."""
     import faiss
 
     if len(vectors) <= k:
@@ -54,7 +54,7 @@ def minibatch_kmeans(vectors: Floats, k: int, *, seed: int) -> Clusters:
 
 
 def bisecting_kmeans(vectors: Floats, k: int, *, seed: int) -> Clusters:
-    """Divides the class of the largest inertia in two until there are `k` (scikit-learn's BisectingKMeans)."""
+    """Splits the cluster of largest inertia until there are `k` (scikit-learn's BisectingKMeans)."""
     from sklearn.cluster import BisectingKMeans
 
     return _fitted(BisectingKMeans(k, random_state=seed % 2**32, n_init=1, max_iter=_ITERATIONS), vectors, k)
@@ -68,7 +68,7 @@ CLUSTERERS: Mapping[str, Clusterer] = {
 
 
 def clusterer(name: str = "") -> Clusterer:
-    """The clusterer of this name; without one faiss where it is installed, scikit-learn's otherwise."""
+    """The clusterer of this name; by default faiss where installed, else scikit-learn's."""
     has_faiss = importlib.util.find_spec("faiss") is not None
     chosen = name or ("faiss" if has_faiss else "minibatch")
     if chosen not in CLUSTERERS:
@@ -84,19 +84,19 @@ def assigned(vectors: Floats, centres: Floats) -> tuple[Ints, Floats]:
     squares = (centres**2).sum(axis=1)
     for start in range(0, len(vectors), _CHUNK):
         part = np.asarray(vectors[start : start + _CHUNK], np.float32)
-        # Without the vectors' own squares, which are the same for every centre.
+        # Without the vectors' squared norms, which are the same for every centre.
         gaps = squares - 2 * part @ centres.T
         nearest = gaps.argmin(axis=1)
         labels[start : start + _CHUNK] = nearest
         distances[start : start + _CHUNK] = gaps[np.arange(len(part)), nearest] + (part**2).sum(axis=1)
-    return labels, np.maximum(distances, 0)  # rounding may leave a little less
+    return labels, np.maximum(distances, 0)  # rounding may give negative values
 
 
 def _fitted(means: Any, vectors: Floats, k: int) -> Clusters:
-    if len(vectors) <= k:  # scikit-learn refuses fewer, and its small batches miss some of just as many
+    if len(vectors) <= k:  # scikit-learn refuses fewer, and with exactly k its mini-batches miss some
         return _own_centres(vectors)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # fewer distinct vectors than classes is no fault
+        warnings.simplefilter("ignore")  # fewer distinct vectors than classes are allowed
         means.fit(vectors)
     return _clusters(np.asarray(means.cluster_centers_, np.float32), vectors)
 

@@ -1,4 +1,4 @@
-"""The standard kernels of an index: each class of a shape with its frequency, networks and nearest real kernels."""
+"""The standard kernels of an index: classes of a shape with frequency, networks and nearest real kernels."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,17 +10,17 @@ from gi.kernels.mining.classes import NO_CLASS, KernelClasses, directions, kerne
 from gi.kernels.records import Floats, Ints, shape_name
 
 _NEAREST = 4
-_NAMED = 3  # networks that a class names
-_LOOKED_AT = 200  # of the nearest, for some that differ: a ternary network has the same kernel many times
+_NAMED = 3  # networks that are listed for a class
+_LOOKED_AT = 200  # nearest kernels, among which some differ: a ternary network has the same kernel many times
 _CHUNK = 1 << 18
 
 
 @dataclass(frozen=True, eq=False)
 class Exhibit:
-    """One class: its number, centre, share of all stored kernels of the shape that are not zero, and where they are.
+    """One class: its number, centre, share of all stored non-zero kernels of the shape, networks and nearest kernels.
 
-    `networks` are the names of those with the most of it, each with its share of the class; `nearest` (n, *shape) are
-    the real kernels nearest to the centre, no two of one direction.
+    `networks` are the names of those with the most kernels of it, and their shares of the class; `nearest` (n, *shape)
+    are the real kernels nearest to the centre, with different directions.
     """
 
     number: int
@@ -33,7 +33,7 @@ class Exhibit:
 
 @dataclass(frozen=True, eq=False)
 class Room:
-    """The classes of one shape, the most frequent first; `num_zeros` of its `num_kernels` are in none of them."""
+    """The classes of one shape, the most frequent first; `num_zeros` of its `num_kernels` have no class."""
 
     shape: tuple[int, ...]
     exhibits: tuple[Exhibit, ...]
@@ -42,7 +42,7 @@ class Room:
 
     @property
     def heading(self) -> str:
-        """What the room shows, in a line."""
+        """A one-line summary."""
         zeros = f"; {self.num_zeros:,} more are zero" if self.num_zeros else ""
         counted = self.num_kernels - self.num_zeros
         return f"{shape_name(self.shape)}: {len(self.exhibits)} classes of {counted:,} kernels{zeros}"
@@ -64,7 +64,7 @@ def room_of(index: Index, shape: tuple[int, ...], *, k: int, seed: int = 0) -> R
                 _most_frequent(index, owners[rows]), np.array(index.kernels(shape)[near]), index.rows.ids(shape, near),
             )
         )  # fmt: skip
-    # Again: classes are numbered by their counts in a sample, shares are those of all kernels.
+    # Sorted again: classes are numbered by their counts in a sample, but shares are of all kernels.
     exhibits.sort(key=lambda exhibit: -exhibit.share)
     return Room(shape, tuple(exhibits), len(labels), num_zeros)
 
@@ -97,7 +97,7 @@ def _labelled(index: Index, classes: KernelClasses) -> tuple[Ints, Floats]:
 
 
 def _distinct(index: Index, shape: tuple[int, ...], rows: Ints) -> Ints:
-    """The first of these rows that differ in direction."""
+    """The first of these rows with different directions."""
     if not len(rows):
         return rows
     rounded = np.round(directions(np.array(index.kernels(shape)[rows])), 3)

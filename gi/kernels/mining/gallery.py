@@ -1,4 +1,4 @@
-"""The gallery of an index's standard kernels: a picture, or a page that holds its own pictures."""
+"""The gallery of an index's standard kernels: a picture, or an HTML page with inlined pictures."""
 
 import base64
 import io
@@ -20,12 +20,12 @@ from gi.kernels.records import Floats
 def write_gallery(
     index: Index, out: Path, *, shapes: Sequence[tuple[int, ...]], k: int, seed: int = 0
 ) -> tuple[Room, ...]:
-    """Writes the gallery to a .png or .html file and returns what it shows. Raises `WeightsError`.
+    """Writes the gallery to a .png or .html file and returns its rooms. Raises `WeightsError`.
 
-    Without `shapes` it shows the 2-D shape of which there are most kernels, 1x1 aside.
+    Without `shapes` it shows the most frequent 2-D shape other than 1x1.
     """
     if out.suffix not in (".png", ".html"):
-        raise WeightsError(f"{out} is neither .png nor .html: name the file after the form that you want.")
+        raise WeightsError(f"{out} is neither .png nor .html: the suffix chooses the format.")
     wanted = list(shapes) or list(minable_shapes(index))[:1]
     if not wanted:
         raise WeightsError("the index has no 2-D kernels larger than 1x1: there is nothing to show.")
@@ -60,12 +60,12 @@ def _card(exhibit: Exhibit) -> str:
 
 
 def _image(kernel: Floats, size: int) -> str:
-    """An image element that holds its own pixels, at most `size` wide and high."""
+    """An image element with inlined pixels, at most `size` wide and high."""
     from PIL import Image
 
     pixels = (tile(kernel) * 255).astype(np.uint8)
     buffer = io.BytesIO()
-    # One pixel for each weight: the page enlarges them without smoothing (`image-rendering: pixelated`).
+    # One pixel for each weight: the page scales them without smoothing (`image-rendering: pixelated`).
     Image.fromarray(pixels).save(buffer, "PNG")
     data = base64.b64encode(buffer.getvalue()).decode()
     height, width = (max(1, round(size * side / max(kernel.shape))) for side in kernel.shape)
@@ -78,5 +78,5 @@ _HEAD = """<!doctype html><html lang=en><meta charset=utf-8><title>{title}</titl
 .room{{display:grid;grid-template-columns:repeat(auto-fill,minmax(330px,1fr));gap:12px}}
 section{{display:flex;gap:10px;align-items:flex-start}} p{{margin:2px 0;font-size:12px;color:#444}}
 .near{{display:flex;gap:4px}} figure{{margin:0}} figcaption{{font-size:9px;color:#666}}</style><body>
-<h1>{title}</h1><p>{legend} Below the small ones stand their numbers, which <code>gi index query</code> takes; hold the
-pointer over a kernel for its values.</p>"""
+<h1>{title}</h1><p>{legend} The ids below the small ones are for <code>gi index query</code>; hover over a kernel for
+its values.</p>"""

@@ -1,4 +1,4 @@
-"""The standard kernels as one picture: every tile in one array of pixels, with texts over it."""
+"""The standard kernels as one picture: all tiles in one array of pixels, with texts drawn over it."""
 
 import io
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ LEGEND = (
     "Small: the real kernels nearest to it. Red is positive, blue negative, each kernel on its own scale."
 )
 _COLUMNS = 4
-_MARGIN, _TITLE, _HEADING = 16, 56, 30  # pixels, like all below
+_MARGIN, _TITLE, _HEADING = 16, 56, 30  # in pixels, like the following
 _CELL_WIDTH, _CELL_HEIGHT = 262, 86
 _CENTRE, _SMALL, _GAP = 66, 27, 6
 _LONGEST_NAME = 26
@@ -51,13 +51,13 @@ def poster(rooms: Sequence[Room], title: str) -> bytes:
 
 
 def tile(kernel: Floats) -> Floats:
-    """(h, w, 3) colours of 0..1: red above zero, blue below, white at it."""
+    """(h, w, 3) colours of 0..1: red for positive, blue for negative values, white for zero."""
     level = np.clip(kernel / max(float(np.abs(kernel).max()), 1e-9), -1, 1)
     return np.stack([1 - np.maximum(-level, 0), 1 - np.abs(level), 1 - np.maximum(level, 0)], axis=-1)
 
 
 def _hung(canvas: Floats, exhibit: Exhibit, left: int, top: int) -> Iterator[_Text]:
-    """Draws one class; the texts that stand beside it."""
+    """Draws one class, and yields its texts."""
     _paste(canvas, exhibit.centre, left, top, _CENTRE)
     right = left + _CENTRE + _GAP
     for n, kernel in enumerate(exhibit.nearest):
@@ -68,7 +68,7 @@ def _hung(canvas: Floats, exhibit: Exhibit, left: int, top: int) -> Iterator[_Te
 
 
 def _paste(canvas: Floats, kernel: Floats, left: int, top: int, side: int) -> None:
-    """Draws a kernel into a square of `side`, its own proportions kept, with a frame."""
+    """Draws a kernel into a square of `side`, keeping its proportions, with a frame."""
     height, width = (max(1, round(side * size / max(kernel.shape))) for size in kernel.shape)
     rows, columns = (np.arange(size) * of // size for size, of in zip((height, width), kernel.shape, strict=True))
     canvas[top - 1 : top + height + 1, left - 1 : left + width + 1] = 0.6
@@ -89,7 +89,7 @@ def _rendered(canvas: Floats, texts: Sequence[_Text]) -> bytes:
     for each in texts:
         figure.text(
             each.left / width, 1 - each.top / height, each.text, fontsize=each.size * _POINTS, weight=each.weight,
-            color=each.colour, va="top", parse_math=False,  # a "$" in a file's name begins no formula
+            color=each.colour, va="top", parse_math=False,  # a "$" in a file name must not start a formula
         )  # fmt: skip
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")

@@ -1,8 +1,8 @@
-"""Convolution trees: what feeds a parent kernel, two or three layers deep, as counts of kernel classes.
+"""Convolution trees: the kernels that feed a parent, two or three layers deep, as counts of kernel classes.
 
 All parents (o, i) of one layer with the same input channel i have the same children, so a tree is a *site*: a layer
-and an input channel. Its features tell the classes of the children, and for depth 3 those of the children's children,
-each kernel with the weight of its norm.
+and an input channel. Its features are the shares of the classes of the children, and for depth 3 of the children's
+children, weighted by the kernels' norms.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,14 +15,14 @@ from gi.kernels.index.reader import Index
 from gi.kernels.mining.classes import DEFAULT_K, NO_CLASS, KernelClasses, kernel_classes, minable_shapes
 from gi.kernels.records import Floats, Ints, Layer
 
-POINT = (1, 1)  # a 1x1 kernel is a number: its words are steps of that number over its layer's root mean square
+POINT = (1, 1)  # a 1x1 kernel is a number: its words are intervals of that number over its layer's root mean square
 _STEPS = np.array([-1.5, -0.7, -0.2, 0.0, 0.2, 0.7, 1.5], np.float32)
-_FEW = 16  # classes of the shapes that are not asked about
+_FEW = 16  # classes of the other shapes
 
 
 @dataclass(frozen=True, eq=False)
 class Vocabulary:
-    """The words that kernels are counted by: the classes of each shape, one shape after another, and steps for 1x1."""
+    """The words for counting kernels: the classes of each shape in turn, and intervals for 1x1."""
 
     classes: Mapping[tuple[int, ...], KernelClasses]
 
@@ -36,7 +36,7 @@ class Vocabulary:
 
     @cached_property
     def size(self) -> int:
-        """How many words there are."""
+        """The number of words."""
         return self.places[POINT] + len(_STEPS) + 1
 
     def words(self, kernels: Floats) -> Ints | None:
@@ -48,7 +48,7 @@ class Vocabulary:
             return np.asarray(self.places[POINT] + np.searchsorted(_STEPS, numbers / scale))
         if shape not in self.classes:
             return None
-        return self.places[shape] + np.maximum(self.classes[shape].labels(kernels), 0)  # zeros weigh nothing
+        return self.places[shape] + np.maximum(self.classes[shape].labels(kernels), 0)  # zeros have weight 0
 
     def counts(self, kernels: Floats) -> Floats:
         """(size,): the share of each word among the (n, *shape) kernels, weighted by their norms."""
@@ -68,7 +68,7 @@ class Vocabulary:
 
 
 def vocabulary(index: Index, shape: tuple[int, ...], *, k: int = DEFAULT_K, seed: int = 0) -> Vocabulary:
-    """The words to ask about parents of `shape` with: `k` classes of that shape, a few of every other."""
+    """The vocabulary for parents of `shape`: `k` classes of that shape, a few of every other."""
     others = [other for other in minable_shapes(index) if other != shape]
     classes = {shape: kernel_classes(index, shape, k=k, seed=seed)}
     return Vocabulary(classes | {other: kernel_classes(index, other, k=min(k, _FEW), seed=seed) for other in others})
@@ -76,11 +76,11 @@ def vocabulary(index: Index, shape: tuple[int, ...], *, k: int = DEFAULT_K, seed
 
 @dataclass(frozen=True, eq=False)
 class ParentPositions:
-    """Trees with the parents at their top.
+    """Trees with their parents.
 
-    `features` (n, depth - 1 times the words), `parents` (n, k) how many parents of each class stand at each site,
+    `features` (n, depth - 1 times the words), `parents` (n, k) the number of parents of each class at each site,
     `layers`, `channels` and `groups` (n,); sites of one group share a network or a layer's weights, so that they must
-    not be divided between training and testing.
+    not be split between training and testing.
     """
 
     features: Floats
@@ -99,7 +99,7 @@ class Forest:
         self._fed: dict[int, Floats] = {}
 
     def sites(self, shape: tuple[int, ...], *, depth: int, layers: Sequence[int] | None = None) -> ParentPositions:
-        """The sites of every layer of `shape` (or of these layers) that something feeds; a copied layer counts once."""
+        """The sites with children of all layers (or `layers`) with this shape; a copied layer counts once."""
         index = self._index
         chosen = [int(each) for each in (np.arange(index.layers.num_rows) if layers is None else layers)]
         candidates = [index.layer(each) for each in chosen]
@@ -114,7 +114,7 @@ class Forest:
         return ParentPositions(features, parents, numbers, channels, groups[networks])
 
     def features(self, layer: int, *, depth: int) -> Floats:
-        """(in, (depth - 1) * words): the features of each input channel of a layer; zeros where nothing feeds it."""
+        """(in, (depth - 1) * words): the features of each input channel of a layer; zeros without children."""
         parts = [self._inputs(layer, self._own_rows)]
         if depth > 2:
             parts.append(self._inputs(layer, self._fed_rows))
@@ -126,7 +126,7 @@ class Forest:
         return features[channels], self._parents(layer)[channels], channels
 
     def _parents(self, layer: Layer) -> Ints:
-        """(in, k): how many kernels of each class read each input channel; kernels of zeros count nowhere."""
+        """(in, k): the number of kernels of each class that read each input channel, without kernels of zeros."""
         classes = self._words.classes[layer.shape]
         weight = self._index.weight(layer.id)
         labels = classes.labels(weight.reshape(-1, *layer.shape)).reshape(weight.shape[:2])
@@ -156,7 +156,7 @@ class Forest:
         return self._rows[layer]
 
     def _fed_rows(self, layer: int) -> Floats:
-        """(out, words) of the kernels that feed a layer's, weighted by what each output channel reads from them."""
+        """(out, words) of the kernels that feed a layer, weighted by the norms with which each output reads them."""
         if layer not in self._fed:
             weight = self._index.weight(layer)
             norms = np.sqrt((np.asarray(weight).reshape(*weight.shape[:2], -1) ** 2).sum(axis=2))
@@ -175,7 +175,7 @@ def network_groups(index: Index) -> Ints:
     first: dict[str, int] = {}
     for network, content in zip(networks, contents, strict=True):
         other = first.setdefault(content, int(network))
-        # Renaming the higher number joins both groups, whatever was joined before.
+        # Renaming the higher number merges both groups, also after earlier merges.
         low, high = sorted((int(group[other]), int(group[network])))
         group[group == high] = low
     return group

@@ -1,1 +1,1 @@
-"""ONNX files read without checker or runtime: weights, folded constants, convolutions."""
+"""Reads ONNX files without checker or runtime: weights, folded constants, convolutions."""

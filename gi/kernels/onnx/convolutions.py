@@ -1,4 +1,4 @@
-"""The convolutions of a graph: weights as (out, in / groups, *kernel), biases and normalisation beside them."""
+"""The convolutions of a graph: weights as (out, in / groups, *kernel), biases and normalisations."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ ACTIVATIONS = {
     "Relu", "LeakyRelu", "PRelu", "Sigmoid", "Tanh", "Elu", "Selu", "Celu", "Clip", "HardSigmoid", "HardSwish",
     "Softplus", "Softsign", "Mish", "Gelu", "ThresholdedRelu", "Swish",
 }  # fmt: skip
-# What real files give lies far below; a hostile one would make sizes that overflow.
+# Real files are far below; a hostile one would cause sizes that overflow.
 _LARGEST_STEP = 1 << 16
 _DOMAINS = {"", "ai.onnx", "com.microsoft"}
 
@@ -31,7 +31,7 @@ class BatchNormConstants:
 
 @dataclass(frozen=True, slots=True)
 class Convolution:
-    """One convolution as the file has it; `kind` as in `gi.kernels.records.Layer`."""
+    """One convolution of a file; `kind` as in `gi.kernels.records.Layer`."""
 
     name: str
     operator: Operator
@@ -45,11 +45,11 @@ class Convolution:
 
     @property
     def in_channels(self) -> int:
-        """The input channels of all groups together."""
+        """The number of input channels over all groups."""
         return int(self.weight.shape[1]) * self.groups
 
     def sizes(self, name: str) -> tuple[int, ...]:
-        """Strides or dilations, one for each axis of the kernel, ones where the file has none."""
+        """Strides or dilations, one for each axis of the kernel; ones where the file has none."""
         sizes = self.operator.ints(name)
         axes = self.weight.ndim - 2
         return sizes if len(sizes) == axes else (1,) * axes
@@ -57,7 +57,7 @@ class Convolution:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A convolution without usable weights, and why."""
+    """A convolution without usable weights, with the reason."""
 
     name: str
     operator: Operator
@@ -65,13 +65,13 @@ class Unreadable:
 
 
 def is_convolution(operator: Operator) -> bool:
-    """Whether an operator is one of those whose weights are taken."""
+    """Whether an operator is a convolution."""
     return operator.type in CONVOLUTIONS and operator.node.domain in _DOMAINS
 
 
 def convolutions(graph: OnnxGraph) -> Iterator[Convolution | Unreadable]:
-    """Every convolution of a graph, its subgraphs aside, in the order of the file; one at a time is in memory."""
-    # One at a time, as a network's weights may not fit into memory together.
+    """Every convolution of a graph without its subgraphs, in the order of the file."""
+    # Lazily, one at a time: all weights of a network may not fit into memory.
     finder = _Finder(graph)
     for number, operator in enumerate(graph.operators):
         if is_convolution(operator):
@@ -95,13 +95,13 @@ class _Finder:
             weight = _oriented(weight, groups, transposed=operator.type == "ConvTranspose")
             bias, after = self._bias(operator, len(weight), weight.ndim - 2, scaled=scaled)
             norm, after = self._norm(after, len(weight))
-        # One unreadable convolution costs itself alone: the rest of the file goes into the index.
+        # An unreadable convolution is refused alone: the rest of the file goes into the index.
         except TensorError as error:
             return Unreadable(name, operator, str(error))
         activation = self._sole_reader(after)
         acts = activation.type if activation is not None and activation.type in ACTIVATIONS else ""
         kind = "transposed" if operator.type == "ConvTranspose" else "conv"
-        # Depthwise by its weight and not by an attribute of the writer's: one input channel for each group.
+        # Depthwise is decided by the weight, not by an attribute: one input channel for each group.
         if groups > 1 and weight.shape[1] == 1 and kind == "conv":
             kind = "depthwise"
         return Convolution(
@@ -109,7 +109,7 @@ class _Finder:
         )
 
     def _weight(self, operator: Operator) -> tuple[Array, bool]:
-        """The weight as real numbers, and whether its scale is known. Raises `TensorError` where the file has none."""
+        """The weight as real numbers, and whether its scale is known. Raises `TensorError` without a weight."""
         quantized = operator.type == "QLinearConv"
         values = self._needed(operator, 3 if quantized else 1)
         if quantized:
@@ -118,7 +118,7 @@ class _Finder:
             scale = self._scale_after(operator)
             one = np.ones((), np.float32)
             return dequantized(values, one if scale is None else scale, self._input(operator, 3), 0), scale is not None
-        # Integers without a scale keep their directions, and are marked, since nothing tells how large they are.
+        # Integers without a scale still have directions; they are marked, since their magnitude is unknown.
         is_integer = values.dtype.kind in "iub" or self._constants.is_bare_integer(operator.inputs[1])
         return values, not is_integer
 
@@ -128,7 +128,7 @@ class _Finder:
         return self._constants.known(operator.inputs[place])
 
     def _scale_after(self, operator: Operator) -> Array | None:
-        """The scale that the result of an integer convolution is multiplied with: Cast, then Mul of both scales."""
+        """The scale of an integer convolution's result, from the Mul after it; None without one."""
         # The pattern of dynamic quantisation: ConvInteger, Cast, then Mul by the product of both scales.
         after = self._sole_reader(operator.outputs[0])
         while after is not None and after.type in ("Cast", "Identity"):
@@ -146,7 +146,7 @@ class _Finder:
         return None
 
     def _bias(self, operator: Operator, out: int, axes: int, *, scaled: bool) -> tuple[Floats | None, str]:
-        """The bias, also one that is added afterwards, and the name of the value after it."""
+        """The bias, which may be a later Add, and the name of the value after it."""
         output = operator.outputs[0] if operator.outputs else ""
         place = 8 if operator.type == "QLinearConv" else 2
         if operator.type != "ConvInteger" and len(operator.inputs) > place and operator.inputs[place]:
@@ -154,7 +154,7 @@ class _Finder:
             if values is not None and operator.type == "QLinearConv":
                 values = self._rescaled(operator, values)
             return (None if values is None else _vector(values, out, "bias")), output
-        # A bias that is added behind the convolution is its own all the same.
+        # A bias added after the convolution counts as its bias.
         adder = self._sole_reader(output)
         if scaled and adder is not None and adder.type == "Add" and len(adder.inputs) == 2:
             added = self._small(adder.inputs[0] if adder.inputs[1] == output else adder.inputs[1], out)
@@ -167,14 +167,14 @@ class _Finder:
         return None if ours is None or weights is None else np.asarray(bias.astype(np.float32) * ours * weights)
 
     def _small(self, name: str, out: int) -> Array | None:
-        """A constant with as many values as there are channels, None for anything else."""
+        """A constant with `out` values; None for anything else."""
         try:
             values = self._constants.array(name)
         except TensorError:
             return None
         return values if values is not None and values.size == out else None
 
-    # Kept apart from the weight: it is folded in only where a target has none of its own.
+    # Separate from the weight: it is folded in only where the target has no normalisation.
     def _norm(self, value: str, out: int) -> tuple[BatchNormConstants | None, str]:
         after = self._sole_reader(value)
         if after is None or after.type != "BatchNormalization" or len(after.inputs) < 5:
@@ -191,7 +191,7 @@ class _Finder:
         return self._constants.array(operator.inputs[place])
 
     def _sole_reader(self, value: str) -> Operator | None:
-        # With two readers the value between is used elsewhere, and what follows is not the convolution's own.
+        # With two readers the value is also used elsewhere, so the next operator does not belong to the convolution.
         readers = self._readers.get(value, [])
         return readers[0] if len(readers) == 1 and readers[0].outputs else None
 
@@ -200,31 +200,31 @@ def _refuse_senseless(operator: Operator) -> None:
     for name in ("strides", "dilations", "pads"):
         sizes = operator.ints(name)
         if len(sizes) > 6 or any(not -_LARGEST_STEP <= size <= _LARGEST_STEP for size in sizes):
-            raise TensorError(f"{name} of {list(sizes)[:6]}: no convolution has such")
+            raise TensorError(f"{name} of {list(sizes)[:6]}: out of range for a convolution")
 
 
 def _along_channels(adder: Operator, added: Array, out: int, axes: int) -> bool:
-    """Whether what is added has one value for each channel; before opset 7 an attribute said along which axis."""
+    """Whether the added value has one number for each channel; before opset 7 an attribute set its axis."""
     if "axis" in adder.attributes:
         return adder.int("axis") == 1 and added.ndim == 1
     return added.ndim > axes and added.shape[-axes - 1] == out
 
 
 def _oriented(weight: Array, groups: int, *, transposed: bool) -> Floats:
-    """The weight as float32 (out, in / groups, *kernel). Raises `TensorError` for what no convolution has."""
+    """The weight as float32 (out, in / groups, *kernel). Raises `TensorError` for an invalid one."""
     if not 3 <= weight.ndim <= 5 or not weight.size:
         raise TensorError(f"a weight of shape {list(weight.shape)}: it must have 3 to 5 axes, none of them empty")
     if weight.dtype.kind not in "fiubV":
         raise TensorError(f"a weight of {weight.dtype}: no real numbers")
     if groups < 1 or len(weight) % groups:
         raise TensorError(f"{groups} groups do not divide {len(weight)} channels")
-    # ONNX lays a transposed weight out as (in, out / groups, ...): turned within each group.
+    # ONNX stores a transposed convolution's weight as (in, out / groups, ...): transposed within each group.
     if transposed:
         parts = weight.reshape(groups, -1, *weight.shape[1:]).swapaxes(1, 2)
         weight = parts.reshape(groups * weight.shape[1], -1, *weight.shape[2:])
     with np.errstate(all="ignore"):
         real: Floats = np.ascontiguousarray(weight, np.float32)
-        total = real.sum(dtype=np.float64)  # finite where every number is: float32 cannot overflow a double's range
+        total = real.sum(dtype=np.float64)  # finite if all numbers are: a sum of float32 cannot overflow a double
     if not np.isfinite(total):
         raise TensorError(_why_not_finite(weight))
     return real
@@ -232,7 +232,7 @@ def _oriented(weight: Array, groups: int, *, transposed: bool) -> Floats:
 
 def _why_not_finite(weight: Array) -> str:
     largest = np.abs(weight.astype(np.float64)).max()
-    if np.isfinite(largest):  # of a network in double precision
+    if np.isfinite(largest):  # a network in double precision
         return f"weights up to {largest:.3g}: beyond float32, in which an index holds them"
     return "non-finite values among its weights"
 

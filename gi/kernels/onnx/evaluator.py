@@ -1,7 +1,7 @@
-"""Operators evaluated on arrays by onnx's own reference, within limits that hostile files cannot pass.
+"""Evaluates operators on arrays with ONNX's reference implementation, within limits against hostile files.
 
-An operator's result is bounded before it is computed: by what is known of its kind, or by ONNX's shape inference. What
-the reference computes in Python, element by element, gets a bound a thousand times as small.
+An operator's result size is bounded before it is computed: by a rule for its type, or by ONNX's shape inference. For
+operators that the reference computes in Python, element by element, the bound is a thousand times smaller.
 """
 
 import math
@@ -15,7 +15,7 @@ from onnx.helper import make_opsetid, make_tensor_type_proto, np_dtype_to_tensor
 from gi.kernels.onnx.graphs import Operator
 from gi.kernels.onnx.tensors import Array
 
-# Shapes, indices and small tables lie below; of what is larger the mapping keeps the shape alone.
+# Shapes, indices and small tables are smaller; of larger values the mapping keeps only the shape.
 LARGEST_CONSTANT = 1 << 16
 _BROADCASTING = {
     "Add", "Sub", "Mul", "Div", "Mod", "Min", "Max", "Equal", "Greater", "Less", "And", "Or", "Where", "Pow",
@@ -27,7 +27,7 @@ _SAME_SIZE = {
     "Round", "Concat", "Gather", "Range", "ConstantOfShape", "Reciprocal", "Sign", "Expand", "Tile",
 }  # fmt: skip
 FOLDED = _BROADCASTING | _SAME_SIZE
-#: What the reference computes with whole arrays; anything else it may go through element by element.
+#: Operators that the reference computes with whole arrays; others may loop over elements.
 _WHOLE_ARRAYS = FOLDED | {
     "Acos", "ArgMax", "ArgMin", "Asin", "Atan", "BatchNormalization", "BitShift", "Celu", "Clip", "Cos", "Cosh",
     "CumSum", "DepthToSpace", "Einsum", "Elu", "Erf", "Exp", "EyeLike", "Gelu", "Gemm", "GroupNormalization",
@@ -37,20 +37,20 @@ _WHOLE_ARRAYS = FOLDED | {
     "Sigmoid", "Sin", "Sinh", "Softmax", "Softplus", "Softsign", "SpaceToDepth", "Sum", "Swish", "Tan", "Tanh",
     "ThresholdedRelu", "Trilu", "Xor",
 }  # fmt: skip
-# Measured in elements of a plain array operation, as the bounds of folding are.
+# Measured in elements of a plain array operation, like the bounds of folding.
 _TIMES_AS_SLOW = 1000
 _MULTIPLIED_AT_ONCE = 16  # multiplications in the time of one element
-_UNSIZED = {"NonZero", "Compress", "Unique"}  # results whose sizes depend on values, never larger than what goes in
+_UNSIZED = {"NonZero", "Compress", "Unique"}  # their result sizes depend on values, and are at most the input's
 _DRAWN = {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
 _SMALL = 1 << 10
 
 
 class NotEvaluatedError(ValueError):
-    """An operator that cannot be evaluated here: unfit operands, or a result past the limit."""
+    """An operator that cannot be evaluated: unfit operands, or a result beyond the limit."""
 
 
 def is_drawn(operator: Operator) -> bool:
-    """Whether an operator draws random numbers, so that no two runs give the same."""
+    """Whether an operator draws random numbers."""
     return operator.type in _DRAWN or (operator.type == "Dropout" and len(operator.inputs) > 2)
 
 
@@ -68,38 +68,38 @@ def fold(
 
 
 def cost(operator: Operator, operands: Sequence[Array | None]) -> float:
-    """About how long an operator takes on these operands, in elements of a plain array operation.
+    """The estimated cost of an operator on these operands, in elements of a plain array operation.
 
-    Raises `NotEvaluatedError` where nothing bounds what it makes.
+    Raises `NotEvaluatedError` where its result size has no bound.
     """
     there = [value for value in operands if value is not None]
     size = float(sum(value.size for value in there))
     shapes = result_shapes(operator, operands)
-    # By inference where it tells every size; the rest is bounded by what is known of the kind.
+    # By shape inference where that gives every size, else by the rule for the type.
     if all(shape is not None and None not in shape for shape in shapes):
         size += sum(math.prod(float(side or 0) for side in shape or ()) for shape in shapes)
     elif operator.type in FOLDED:
         size += _bound(operator, operands)
     elif operator.type not in _UNSIZED:
-        raise NotEvaluatedError("nothing tells how large its result is")
+        raise NotEvaluatedError("the size of its result is unknown")
     size += _multiplications(operator, there, shapes) / _MULTIPLIED_AT_ONCE
     return size if operator.type in _WHOLE_ARRAYS else size * _TIMES_AS_SLOW
 
 
 def evaluate(operator: Operator, operands: Sequence[Array | None]) -> list[Array]:
-    """The results of an operator whose limits were looked at. Raises `NotEvaluatedError`."""
+    """The results of an operator, whose limits the caller has checked. Raises `NotEvaluatedError`."""
     from onnx.reference import ReferenceEvaluator
 
-    # A node could name thousands of outputs, or a tensor in any file of the machine.
+    # A node could have thousands of outputs, or refer to a tensor in any file of the machine.
     if operator.int("num_outputs") > 4096 or any(_leads_outside(a) for a in operator.node.attribute):
         raise NotEvaluatedError(operator.type)
     given = dict(zip(operator.inputs, operands, strict=False))
     feeds = {name: value for name, value in given.items() if name and value is not None}
     try:
         with np.errstate(all="ignore"):
-            # Alone in a graph with its own operator set: rules of one operator differ between versions.
+            # In a graph with its own operator set, since the rules of an operator differ between versions.
             results = ReferenceEvaluator(_graph(operator, feeds), opsets={"": max(operator.opset, 1)}).run(None, feeds)
-    except Exception as error:  # the reference raises whatever its operator meets in a broken file
+    except Exception as error:  # the reference may raise any exception for a broken file
         raise NotEvaluatedError(f"{operator.type}: {error}") from error
     return [np.asarray(value) for value in results]
 
@@ -108,9 +108,9 @@ Sizes = tuple[int | None, ...]
 
 
 def result_shapes(operator: Operator, operands: Sequence[Array | Sizes | None]) -> list[Sizes | None]:
-    """The shapes of an operator's results by ONNX's shape inference, from arrays or from shapes of real numbers.
+    """The shapes of an operator's results by ONNX's shape inference, from arrays or from shapes of float tensors.
 
-    None for a result, or a size of it, that inference does not tell; for all of them where it fails.
+    None for a result, or a size of it, that inference does not give; for all of them where it fails.
     """
     unknown: list[Sizes | None] = [None] * len(operator.outputs)
     types: dict[str, TypeProto] = {}
@@ -122,7 +122,7 @@ def result_shapes(operator: Operator, operands: Sequence[Array | Sizes | None]) 
             types[name] = make_tensor_type_proto(TensorProto.FLOAT, operand)
             continue
         types[name] = make_tensor_type_proto(np_dtype_to_tensor_dtype(operand.dtype), operand.shape)
-        # Only values that may be shapes: inference reads these, and copying weights would cost more than it tells.
+        # Only small values, which may be shapes that inference reads; copying weights would be too slow.
         if operand.size <= _SMALL:
             data[name] = onnx.numpy_helper.from_array(np.ascontiguousarray(operand), name)
     version = max(operator.opset, 1)
@@ -131,7 +131,7 @@ def result_shapes(operator: Operator, operands: Sequence[Array | Sizes | None]) 
         inferred = onnx.shape_inference.infer_node_outputs(
             schema, operator.node, types, data, opset_imports=[make_opsetid("", version)]
         )
-    except Exception:  # inference raises errors of its own for nodes that do not fit
+    except Exception:  # inference has its own exceptions for invalid nodes
         return unknown
     return [_sizes(inferred.get(name)) for name in operator.outputs]
 
@@ -143,12 +143,12 @@ def _sizes(kind: TypeProto | None) -> Sizes | None:
 
 
 def _multiplications(operator: Operator, there: Sequence[Array], shapes: Sequence[Sizes | None]) -> float:
-    """How many multiplications a product takes, 0 for other operators."""
+    """The number of multiplications of a product; 0 for other operators."""
     num_results = math.prod(float(size or 1) for size in shapes[0] or ()) if shapes else 0.0
     if operator.type in ("MatMul", "Gemm"):
         return num_results * max((size for value in there for size in value.shape[-2:]), default=1)
-    # einsum goes through every combination of indices where it cannot use a matrix product.
-    if operator.type == "Einsum":  # numpy goes through every combination of indices
+    # numpy's einsum loops over every combination of indices where it cannot use a matrix product.
+    if operator.type == "Einsum":
         sides: dict[str, int] = {}
         for labels, value in zip(operator.text("equation").split("->")[0].split(","), there, strict=False):
             sides |= zip(labels.strip(), value.shape, strict=False)
@@ -159,7 +159,7 @@ def _multiplications(operator: Operator, there: Sequence[Array], shapes: Sequenc
 
 
 def _graph(operator: Operator, given: Iterable[str]) -> onnx.GraphProto:
-    """The operator as a graph of its own: of a bare node the evaluator takes the newest version there is."""
+    """A graph with only this operator: for a bare node the evaluator would use the newest operator version."""
     graph = onnx.GraphProto(node=[operator.node])
     graph.input.extend(onnx.ValueInfoProto(name=name) for name in given)
     graph.output.extend(onnx.ValueInfoProto(name=name) for name in operator.outputs if name)
@@ -167,13 +167,13 @@ def _graph(operator: Operator, given: Iterable[str]) -> onnx.GraphProto:
 
 
 def _leads_outside(attribute: onnx.AttributeProto) -> bool:
-    """Whether an attribute is a tensor in another file, which the evaluator would open wherever it lies."""
+    """Whether an attribute is a tensor in another file, which the evaluator would open anywhere on the machine."""
     tensors = [attribute.t, *attribute.tensors, attribute.sparse_tensor.values, attribute.sparse_tensor.indices]
     return any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in tensors)
 
 
 def _bound(operator: Operator, operands: Sequence[Array | None]) -> float:
-    """No fewer elements than the operator's result has. Raises `NotEvaluatedError`."""
+    """An upper bound of the operator's result size in elements. Raises `NotEvaluatedError`."""
     there = [value for value in operands if value is not None]
     try:
         size = _RESULT_SIZES.get(operator.type, _sum_of_sizes)

@@ -1,8 +1,8 @@
-"""Weights that reach their operator through others: any operator that always gives the same is computed on constants.
+"""Computes weights that pass through operators: every deterministic operator on constants is folded.
 
-A weight's path is walked backwards from the convolution to stored tensors, then computed forwards: what trained
-networks use most by numpy views, the rest by onnx's reference within a bound on its size and time. Where the path meets
-an input, a random draw or an operator that nothing here computes, the reason names it.
+A weight's path is followed backwards from the convolution to stored tensors, then computed forwards: the most frequent
+operators of trained networks by numpy views, others by ONNX's reference within bounds on size and time. Where the path
+contains an input, a random draw or an unsupported operator, the reason names it.
 """
 
 from collections.abc import Mapping
@@ -17,25 +17,25 @@ from gi.kernels.onnx.tensors import Array, TensorError
 from gi.kernels.onnx.weight_rules import WEIGHT_RULES
 from gi.kernels.records import plain
 
-# A file whose weights unfold from small constants could ask for any amount.
+# The constants of a small file could expand to any size.
 _MOST_COMPUTED = 1 << 30  # elements, for one graph
 _DEAREST_OPERATOR = 1 << 27
-# A chain as long as a file likes would be walked for each weight.
+# A file could have a chain of any length, which is followed for each weight.
 _LONGEST_PATH = 20_000
-_LEAST_SPENT = 1 << 14  # what calling the reference costs, however small its operands
+_LEAST_SPENT = 1 << 14  # the cost of a call of the reference on small operands
 _DOMAINS = {"", "com.microsoft"}
 _INTEGERS = {int(getattr(TensorProto, name)) for name in ("UINT8", "INT8", "UINT16", "INT16", "INT32", "INT64", "BOOL")}
-#: Operators that move or cast values and scale none.
+#: Operators that move or cast values, and do not scale them.
 _MOVES = {"Identity", "Cast", "CastLike", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Slice"}
 _BOOL_RESULTS = {"Equal", "Greater", "Less", "GreaterOrEqual", "LessOrEqual", "Not", "And", "Or", "Xor", "IsNaN"}
 
 
 class NotConstantError(TensorError):
-    """A value that the file alone does not tell, with the reason."""
+    """A value that does not follow from the file alone, with the reason."""
 
 
 class Constants:
-    """What the values of a graph are, where the file alone tells."""
+    """The values of a graph that follow from the file alone."""
 
     def __init__(self, graph: OnnxGraph, left: float = 0.0) -> None:
         self._graph = graph
@@ -45,31 +45,31 @@ class Constants:
         self._reasons: dict[str, str] = {}
 
     def maker(self, name: str) -> Operator | None:
-        """The operator that makes a value, None for inputs and stored tensors."""
+        """The operator that makes a value; None for inputs and stored tensors."""
         return self._makers.get(name)
 
     def array(self, name: str) -> Array | None:
-        """The value called `name`, None where it depends on the input. Raises `TensorError`."""
+        """The value called `name`; None where it is no constant. Raises `TensorError`."""
         try:
             return self.known(name)
         except NotConstantError:
             return None
 
     def known(self, name: str) -> Array:
-        """The value called `name`. Raises `NotConstantError` with the reason, `TensorError` for what does not fit."""
+        """The value called `name`. Raises `NotConstantError` with the reason, `TensorError` for invalid data."""
         if name in self._stored:
             return self._stored[name].array()
-        # Only this path is held: what is computed for one weight is dropped before the next.
+        # Intermediate values are dropped after each weight.
         known: dict[str, Array] = {}
         for maker in self._path(name):
             operands = [self._operand(maker, given, known) for given in maker.inputs]
             known.update(zip(maker.outputs, self._results(maker, operands), strict=False))
         if name not in known:
-            raise NotConstantError(f"weights that {_called(self._makers[name])} does not give")
+            raise NotConstantError(f"weights that {_called(self._makers[name])} does not return")
         return known[name]
 
     def is_bare_integer(self, name: str) -> bool:
-        """Whether a value is stored integers that were moved about or cast alone: nothing tells their scale."""
+        """Whether a value is stored integers that are only moved or cast, so that their scale is unknown."""
         # Without recursion: a chain of operators may be longer than Python's stack.
         for _ in range(_LONGEST_PATH):
             maker = self._makers.get(name)
@@ -85,16 +85,16 @@ class Constants:
             return known[name]
         if name in self._stored:
             return self._stored[name].array()
-        if maker.type == "CastLike":  # of the second one only the type counts
+        if maker.type == "CastLike":  # only the type of the second operand counts
             return np.zeros((), tensor_dtype_to_np_dtype(self._element_type(name)))
-        raise NotConstantError(f"weights that {_called(maker)} makes of itself")
+        raise NotConstantError(f"weights that {_called(maker)} computes from its own output")
 
     def _path(self, name: str) -> list[Operator]:
-        """The operators behind a value in the order in which they run. Raises `NotConstantError`."""
+        """The operators that compute a value, in the order of execution. Raises `NotConstantError`."""
         path: list[Operator] = []
         entered: set[int] = set()
-        # In depth first, so that operands stand in front of what reads them.
-        stack: list[tuple[str, Operator | None]] = [(name, None)]  # an operator is there to be left, behind its inputs
+        # Depth first, so that operands precede their readers.
+        stack: list[tuple[str, Operator | None]] = [(name, None)]  # an operator entry is appended after its inputs
         while stack:
             value, left = stack.pop()
             if left is not None:
@@ -109,16 +109,16 @@ class Constants:
             if len(entered) > _LONGEST_PATH:
                 raise NotConstantError(f"weights behind more than {_LONGEST_PATH} operators")
             stack.append(("", maker))
-            # CastLike reads the type of its second input alone, which may be the network's own.
+            # CastLike reads only the type of its second input, which may depend on the network's input.
             needed = maker.inputs[:1] if maker.type == "CastLike" else maker.inputs
             stack += [(given, None) for given in reversed(needed) if given]
         return path
 
     def _maker_of(self, value: str, wanted: str) -> Operator:
-        """The operator that makes a value. Raises `NotConstantError` where no file could tell what it makes."""
+        """The operator that makes a value. Raises `NotConstantError` where it cannot be constant."""
         reason = self._reasons.get(value)
         maker = self._makers.get(value)
-        # Kept, since the same value is asked for by many weights.
+        # Cached, since many weights depend on the same value.
         if reason is None:
             reason = self._why_not(value, maker)
             self._reasons[value] = reason
@@ -133,7 +133,7 @@ class Constants:
             return f"none are stored, {plain(value)[:60]!r} is an input"
         if is_drawn(maker):
             return f"{_called(maker)} draws other ones at each run"
-        # com.microsoft's operators are known by name alone: those that have a rule are taken.
+        # Of com.microsoft's operators only those with a rule are supported.
         if maker.node.domain not in _DOMAINS or (maker.node.domain and maker.type not in WEIGHT_RULES):
             return f"{_called(maker)} of {plain(maker.node.domain)[:60]} is none of ONNX's own operators"
         return f"{_called(maker)} is not followed" if maker.bodies and maker.type != "If" else ""
@@ -141,7 +141,7 @@ class Constants:
     def _results(self, maker: Operator, operands: list[Array | None]) -> list[Array]:
         try:
             if maker.bodies:
-                # The branch gets what is left and gives the rest back: nesting cannot multiply the bound.
+                # The branch shares the remaining bound, so that nesting cannot multiply it.
                 body = Constants(maker.bodies["then_branch" if operands[0] else "else_branch"], self._left)
                 results = [body.known(name) for name in body._graph.outputs]
                 self._left = body._left
@@ -167,8 +167,8 @@ class Constants:
             raise TensorError(f"more than {_MOST_COMPUTED} numbers computed from its constants: refused")
 
     def _element_type(self, name: str) -> int:
-        """The element type of a value, real numbers where the operators on its way do not tell another."""
-        # The chain may run in a circle in a broken file, hence the bound.
+        """The element type of a value, followed back through operators; float where they do not set another."""
+        # The chain may be a cycle in a broken file, hence the bound.
         for _ in range(_LONGEST_PATH):
             if name in self._stored:
                 return self._stored[name].element_type

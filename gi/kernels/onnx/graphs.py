@@ -17,10 +17,10 @@ from gi.kernels.records import plain
 
 @dataclass(eq=False)
 class Operator:
-    """One node: `inputs` and `outputs` are value names, "" for what is left out.
+    """One node: `inputs` and `outputs` are value names, "" for omitted ones.
 
-    `opset` is the version of the standard operator set whose rules it follows: a function has its own. `bodies` are
-    its subgraphs by the attributes that hold them.
+    `opset` is the version of the standard operator set that applies: a function has its own. `bodies` are its subgraphs
+    by attribute name.
     """
 
     node: NodeProto
@@ -30,26 +30,26 @@ class Operator:
     @cached_property
     def type(self) -> str:
         """Its operator type."""
-        return plain(self.node.op_type)  # protobuf gives bytes for what is no UTF-8
+        return plain(self.node.op_type)  # protobuf returns bytes for invalid UTF-8
 
     @property
     def name(self) -> str:
-        """Its name, or that of the first value that it makes; "" where it has neither."""
+        """Its name, or that of its first output; "" where it has neither."""
         return plain(self.node.name or (self.node.output or [""])[0])
 
     @cached_property
     def inputs(self) -> tuple[str, ...]:
-        """The names of what it reads."""
+        """The names of its inputs."""
         return tuple(self.node.input)
 
     @cached_property
     def outputs(self) -> tuple[str, ...]:
-        """The names of what it makes."""
+        """The names of its outputs."""
         return tuple(self.node.output)
 
     @cached_property
     def reads(self) -> frozenset[str]:
-        """The names of what it reads, what its subgraphs capture included."""
+        """The names of its inputs and of values that its subgraphs capture."""
         captured = (name for body in self.bodies.values() for name in body.captured)
         return frozenset(filter(None, (*self.inputs, *captured)))
 
@@ -59,29 +59,29 @@ class Operator:
         return {attribute.name: attribute for attribute in self.node.attribute}
 
     def ints(self, name: str) -> tuple[int, ...]:
-        """A list of integers among its attributes, empty where there is none."""
+        """The attribute as a list of integers; empty without one."""
         attribute = self.attributes.get(name)
         return tuple(attribute.ints) if attribute is not None else ()
 
     def int(self, name: str, default: int = 0) -> "int":
-        """An integer among its attributes."""
+        """The attribute as an integer."""
         attribute = self.attributes.get(name)
         return default if attribute is None else int(attribute.i)
 
     def float(self, name: str, default: float) -> "float":
-        """A real number among its attributes."""
+        """The attribute as a float."""
         attribute = self.attributes.get(name)
         return default if attribute is None else float(attribute.f)
 
     def text(self, name: str, default: str = "") -> str:
-        """A string among its attributes."""
+        """The attribute as a string."""
         attribute = self.attributes.get(name)
         return default if attribute is None else bytes(attribute.s).decode("utf-8", "replace")
 
 
 @dataclass(frozen=True, slots=True)
 class GraphInput:
-    """What a graph is given: its shape, None for unknown sizes or an unknown rank, and ONNX's number of its type."""
+    """An input of a graph: its shape, None for unknown sizes or an unknown rank, and ONNX's number of its type."""
 
     shape: tuple[int | None, ...] | None
     element_type: int
@@ -89,9 +89,9 @@ class GraphInput:
 
 @dataclass(eq=False)
 class OnnxGraph:
-    """A graph or subgraph, its operators in an order in which they can run.
+    """A graph or subgraph, its operators in a valid order of execution.
 
-    `stored` also has what the graphs around it store; `outer` is the graph whose values it may capture.
+    `stored` includes the stored tensors of enclosing graphs; `outer` is the graph whose values it may capture.
     """
 
     operators: list[Operator]
@@ -108,13 +108,13 @@ class OnnxGraph:
 
     @cached_property
     def makers(self) -> ChainMap[str, Operator]:
-        """The operator that makes each value, those of the graphs around it included."""
+        """The operator that makes each value, including those of enclosing graphs."""
         outside = self.outer.makers.maps if self.outer is not None else []
         return ChainMap({name: operator for operator in self.operators for name in operator.outputs}, *outside)
 
     @cached_property
     def captured(self) -> frozenset[str]:
-        """The names that it reads and does not make: values of the graphs around it, or stored ones."""
+        """The names that it reads and does not make: values of enclosing graphs, or stored ones."""
         own = {name for operator in self.operators for name in operator.outputs} | self.inputs.keys()
         read = {name for operator in self.operators for name in operator.reads} | set(self.outputs)
         return frozenset(read - own)
@@ -122,7 +122,7 @@ class OnnxGraph:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A tensor that the file holds, read when asked for."""
+    """A tensor in the file, read on demand."""
 
     reader: Reader
     tensor: Any
@@ -137,7 +137,7 @@ class Stored:
 
     @property
     def is_external(self) -> bool:
-        """Whether its data lies in another file."""
+        """Whether its data is in another file."""
         return isinstance(self.tensor, onnx.TensorProto) and self.tensor.data_location == onnx.TensorProto.EXTERNAL
 
     @property
@@ -151,11 +151,11 @@ class Stored:
 
     @property
     def dims(self) -> tuple[int, ...]:
-        """Its dimensions, as the file tells them."""
+        """Its dimensions as declared in the file."""
         dims = self.tensor.shape if isinstance(self.tensor, np.ndarray | np.generic) else self.tensor.dims
         return tuple(int(size) for size in dims)
 
     @property
     def num_elements(self) -> int:
-        """How many elements its dimensions stand for."""
+        """The number of elements by its dimensions."""
         return math.prod(self.dims)

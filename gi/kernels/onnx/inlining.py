@@ -1,4 +1,4 @@
-"""A model's own functions put in place of the operators that call them."""
+"""Inlines a model's functions at the operators that call them."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -7,11 +7,11 @@ from onnx import AttributeProto, FunctionProto, GraphProto, NodeProto
 
 from gi.kernels.records import plain
 
-# Calls may nest as deep as a file likes.
+# A file may nest calls to any depth.
 _DEEPEST = 24
 STANDARD = ("", "ai.onnx")
 
-#: Functions by domain, name and overload: two overloads of one name have other bodies, and other weights in them.
+#: Functions by domain, name and overload: overloads of one name have different bodies and weights.
 Functions = Mapping[tuple[str, str, str], FunctionProto]
 
 
@@ -21,19 +21,19 @@ def functions_of(protos: Iterable[FunctionProto]) -> Functions:
 
 
 def standard_opset(imports: Iterable["object"], default: int) -> int:
-    """The version of the standard operator set among these imports, `default` where there is none."""
+    """The version of the standard operator set among these imports, `default` without one."""
     return max((int(o.version) for o in imports if o.domain in STANDARD), default=default)  # type: ignore[attr-defined]
 
 
 def inlined(
     nodes: Iterable[NodeProto], functions: Functions, opset: int, prefix: str = "", depth: int = 0
 ) -> Iterator[tuple[NodeProto, int]]:
-    """The nodes with calls replaced by what they call, each with the operator set of the text that it stands in.
+    """The nodes with calls replaced by function bodies, each with the operator set that applies to it.
 
-    Lazily: a function may stand for any number of nodes. Calls more than 24 deep stay as they are; they end the graph
-    like any unknown operator.
+    Lazy, since a function may expand to any number of nodes. Calls more than 24 deep stay; they end tracing like any
+    unknown operator.
     """
-    # Before any node is built: two functions that call each other would otherwise unfold without end.
+    # The depth is limited before expansion: two functions that call each other would expand endlessly.
     for number, node in enumerate(nodes):
         called = functions.get((node.domain, node.op_type, node.overload)) if functions else None
         if called is None or depth >= _DEEPEST:
@@ -46,7 +46,7 @@ def inlined(
 
 @dataclass(frozen=True, slots=True)
 class _Names:
-    """What the names inside a function are called outside it."""
+    """The outer names of the names inside a function."""
 
     given: Mapping[str, str]
     prefix: str
@@ -56,14 +56,14 @@ class _Names:
 
 
 class _Call:
-    """One call of a function: its body with the names and attributes that the call gives."""
+    """One call of a function: its body with the names and attributes of the call."""
 
     def __init__(self, call: NodeProto, called: FunctionProto, prefix: str) -> None:
         names = dict(zip(called.output, call.output, strict=False))
-        # Inputs that the call leaves out are "" inside as well, which every rule knows.
+        # Inputs that the call omits are "" inside, too, which every rule handles.
         names |= {name: call.input[at] if at < len(call.input) else "" for at, name in enumerate(called.input)}
         self._names = _Names(names, prefix)
-        # The call's own attributes win over the function's defaults.
+        # The call's attributes override the function's defaults.
         self._given = {a.name: a for a in called.attribute_proto} | {a.name: a for a in call.attribute}
         self._called = called
 
@@ -73,7 +73,7 @@ class _Call:
     def _node(self, node: NodeProto) -> NodeProto:
         names = self._names
         inner = NodeProto(op_type=node.op_type, domain=node.domain, overload=node.overload)
-        # Names get the call's place in front: two calls of one function hold different values.
+        # Names are prefixed by the call's place: two calls of one function have different values.
         inner.name = names.prefix + plain(node.name) if node.name else ""
         inner.input.extend(map(names, node.input))
         inner.output.extend(map(names, node.output))
@@ -81,7 +81,7 @@ class _Call:
         return inner
 
     def _attribute(self, attribute: AttributeProto) -> AttributeProto | None:
-        """The attribute, or what the call gives in its place; None where a call leaves it out."""
+        """The attribute, or the call's value for a reference; None where the call omits it."""
         if attribute.ref_attr_name:
             if attribute.ref_attr_name not in self._given:
                 return None
@@ -98,7 +98,7 @@ class _Call:
         return inner
 
     def _graph(self, graph: GraphProto) -> GraphProto:
-        """A subgraph whose names are the call's own: it may capture values of the function around it."""
+        """A subgraph with the call's names, since it may capture values of the enclosing function."""
         inner = GraphProto(name=graph.name)
         inner.node.extend(map(self._node, graph.node))
         for field in ("input", "output", "initializer"):

@@ -1,4 +1,4 @@
-"""Operators in an order in which they can run: ONNX asks for it, and not every writer keeps to it."""
+"""Sorts operators topologically: ONNX requires that order, but not every writer keeps it."""
 
 import heapq
 from collections.abc import Sequence
@@ -7,13 +7,13 @@ from gi.kernels.onnx.graphs import Operator
 
 
 def in_order(operators: Sequence[Operator]) -> list[Operator]:
-    """The operators, each behind what makes its inputs, else as they stand; those of a cycle come last."""
+    """The operators in topological order, otherwise in their own; those of a cycle come last."""
     makers = {name: at for at, operator in enumerate(operators) for name in operator.outputs if name}
     needs = [{makers[name] for name in operator.reads if name in makers} for operator in operators]
-    # An operator that reads its own output is broken by itself, and is no cycle of others.
+    # An operator that reads its own output does not count as a cycle.
     for at, needed in enumerate(needs):
         needed.discard(at)
-    # ONNX asks for this order, and nearly every file has it.
+    # Nearly every file is in order already.
     if all(max(needed, default=-1) < at for at, needed in enumerate(needs)):
         return list(operators)
     readers: dict[int, list[int]] = {}
@@ -29,6 +29,6 @@ def in_order(operators: Sequence[Operator]) -> list[Operator]:
             needs[reader].discard(at)
             if not needs[reader]:
                 heapq.heappush(ready, reader)
-    # What stands in a cycle can never run: last, where it harms nothing.
+    # Operators in a cycle can never run; at the end they do not affect others.
     left = sorted(set(range(len(operators))) - set(order))
     return [operators[at] for at in (*order, *left)]

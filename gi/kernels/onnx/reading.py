@@ -1,4 +1,4 @@
-"""A model file read into records, without checker or runtime: its weights stay on disk until they are asked for."""
+"""Reads a model file into records, without checker or runtime: weights stay on disk until they are used."""
 
 import mmap
 from collections import ChainMap
@@ -23,7 +23,7 @@ from gi.kernels.records import plain
 MOST_OPERATORS = 50_000
 _FORMATS = (
     (0, b"version https://git-lfs", "a git-LFS pointer, not the model: fetch it with `git lfs pull`"),
-    # What people mistake for a model: each told by its first bytes, with what to do.
+    # Other files that users pass, recognised by their first bytes, with advice.
     (0, b"PK\x03\x04", "a zip archive (a PyTorch checkpoint?), not an ONNX model: pass it with --model"),
     (0, b"\x89HDF", "an HDF5 file, not an ONNX model"),
     (0, b"\x80\x02", "a Python pickle (an old PyTorch checkpoint?), not an ONNX model: pass it with --model"),
@@ -37,12 +37,12 @@ _FORMATS = (
 
 
 class ModelError(ValueError):
-    """A file that is no ONNX model, with the reason."""
+    """A file that is not a usable ONNX model, with the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One file, read; `opset` is 0 where the file does not tell."""
+    """The contents of one file; `opset` is 0 where the file does not declare it."""
 
     graph: OnnxGraph
     producer: str
@@ -62,7 +62,7 @@ def read_model(path: Path) -> Model:
         raise ModelError("not an ONNX model: it has no graph")
     opset = standard_opset(proto.opset_import, 0)
     reader = Reader(path.parent, bulk)
-    # A file that names no operator set is read by that of its format's release.
+    # A file without an operator set uses that of its format's release.
     reading = _Reading(reader, functions_of(proto.functions), opset or _opset_of_format(proto.ir_version))
     graph = reading.graph(proto.graph, None, "")
     producer = f"{plain(proto.producer_name)[:60]} {plain(proto.producer_version)[:30]}".strip()
@@ -70,7 +70,7 @@ def read_model(path: Path) -> Model:
 
 
 def _opset_of_format(ir_version: int) -> int:
-    """The operator set of the release that brought this file format, for files that name none; 1 before they had to."""
+    """The operator set of the release that introduced this file format; 1 for formats before operator sets."""
     releases = [row for row in VERSION_TABLE if row[1] == ir_version]
     return int(releases[0][2]) if releases and ir_version >= 3 else 1
 
@@ -88,7 +88,7 @@ def _bytes_of(path: Path) -> memoryview:
 
 
 class _Reading:
-    """What all graphs of one file share, and how many operators they may have together."""
+    """The shared state of all graphs of one file, with their common bound on operators."""
 
     def __init__(self, reader: Reader, functions: Functions, opset: int) -> None:
         self._reader = reader
@@ -96,7 +96,7 @@ class _Reading:
         self._opset = opset
         self._left = MOST_OPERATORS
 
-    # Subgraphs share the bound on operators with the graph around them.
+    # Subgraphs share the bound on operators with the enclosing graph.
     def graph(self, proto: GraphProto, outer: OnnxGraph | None, prefix: str, opset: int = 0) -> OnnxGraph:
         """A graph with its subgraphs; values of `outer` may be captured."""
         stored: ChainMap[str, Stored] = outer.stored.new_child() if outer is not None else ChainMap()
@@ -105,7 +105,7 @@ class _Reading:
         outputs = tuple(value.name for value in proto.output)
         graph = OnnxGraph([], stored, _inputs(proto), outputs, prefix, outer)
         operators = list(self._operators(proto.node, stored, opset or self._opset))
-        # Bodies come last: a Constant that a subgraph captures may stand behind the operator that holds it.
+        # Bodies come last: a Constant that a subgraph captures may come after the operator of the subgraph.
         for operator in operators:
             operator.bodies = dict(self._bodies(operator, graph, prefix))
         graph.operators += in_order(operators)
@@ -115,14 +115,14 @@ class _Reading:
         self, nodes: Iterable[NodeProto], stored: MutableMapping[str, Stored], opset: int
     ) -> Iterator[Operator]:
         for node, version in inlined(nodes, self._functions, opset):
-            if node.domain == "ai.onnx":  # the long name of the standard domain, which not every reader knows
+            if node.domain == "ai.onnx":  # the long name of the standard domain
                 node.domain = ""
             operator = Operator(node, version)
             constant = _constant(operator, self._reader) if operator.type == "Constant" else None
             if constant is not None and node.output:
                 stored[node.output[0]] = constant
                 continue
-            # Counted after inlining, as a small file may unfold into any number.
+            # Counted after inlining, since a small file may expand to any number.
             self._left -= 1
             if self._left < 0:
                 raise ModelError(f"more than {MOST_OPERATORS} operators: refused")
@@ -142,7 +142,7 @@ def _inputs(proto: GraphProto) -> Mapping[str, GraphInput]:
     own = {tensor.name for tensor in proto.initializer} | {tensor.values.name for tensor in proto.sparse_initializer}
     inputs = {}
     for value in proto.input:
-        if value.name in own:  # up to IR version 3 initialisers are listed as inputs too
+        if value.name in own:  # up to IR version 3 initialisers are also listed as inputs
             continue
         kind = value.type.tensor_type
         shape = tuple(map(_dim, kind.shape.dim)) if kind.HasField("shape") else None
@@ -151,12 +151,12 @@ def _inputs(proto: GraphProto) -> Mapping[str, GraphInput]:
 
 
 def _dim(dim: Any) -> int | None:
-    # A size beyond a million is no image's: taken for unknown.
+    # A size beyond a million is implausible for an image, and counts as unknown.
     return int(dim.dim_value) if dim.HasField("dim_value") and 0 < dim.dim_value < 1 << 20 else None
 
 
 def _constant(operator: Operator, reader: Reader) -> Stored | None:
-    """What a Constant node holds, None where that is no number."""
+    """The value of a Constant node; None where it is not numeric."""
     for name, attribute in operator.attributes.items():
         if name == "value":
             return Stored(reader, attribute.t)

@@ -15,7 +15,7 @@ from onnx.helper import tensor_dtype_to_np_dtype
 from gi.kernels.onnx.wire import Bulk
 
 Array = np.ndarray[Any, Any]
-# No convolution comes near it.
+# Far above the weight of any convolution.
 LARGEST_ELEMENTS = 1 << 30
 _PACKED = {"INT4", "UINT4", "FLOAT4E2M1", "INT2", "UINT2"}
 
@@ -26,7 +26,7 @@ class TensorError(ValueError):
 
 @dataclass(slots=True)
 class Reader:
-    """Reads the tensors of one model file; `folder` is where its external data must lie."""
+    """Reads the tensors of one model file; its external data must be inside `folder`."""
 
     folder: Path
     bulk: Bulk
@@ -37,15 +37,15 @@ class Reader:
         """The size of the external data files that were opened so far."""
         return sum(map(len, self._external.values()))
 
-    # A model with external data of many gigabytes would otherwise stay in memory until the build ends.
+    # Otherwise many gigabytes of external data would stay in memory until the build ends.
     def let_go(self) -> None:
-        """Takes external data out of this process's memory; what is asked for again is read again."""
+        """Releases the memory of external data; later accesses read it again."""
         for data in self._external.values():
             if isinstance(data.obj, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
                 data.obj.madvise(mmap.MADV_DONTNEED)
 
     def array(self, tensor: TensorProto) -> Array:
-        """The values of a stored tensor, a view of the file where that is possible. Raises `TensorError`."""
+        """The values of a stored tensor, if possible a view of the file. Raises `TensorError`."""
         dims = checked_dims(tensor.dims)
         kind = element_type(tensor)
         if tensor.data_location == TensorProto.EXTERNAL:
@@ -55,11 +55,11 @@ class Reader:
         return _from_typed(tensor, dims)
 
     def sparse(self, tensor: onnx.SparseTensorProto) -> Array:
-        """A sparse tensor filled up with zeros. Raises `TensorError`."""
+        """A sparse tensor as a dense array. Raises `TensorError`."""
         dims = checked_dims(tensor.dims)
         values, places = self.array(tensor.values).reshape(-1), self.array(tensor.indices).astype(np.int64)
         size = math.prod(dims)
-        # A sparse tensor of a few bytes may name any size.
+        # A sparse tensor of a few bytes may declare any size.
         if size > 64 * max(4096, values.size):
             raise TensorError(f"sparse of {size} elements with {values.size} values: more than 64 to one is refused")
         if places.ndim == 2 and places.shape == (values.size, len(dims)):
@@ -73,7 +73,7 @@ class Reader:
         return full.reshape(dims)
 
     def _from_raw(self, tensor: TensorProto, kind: str, dims: tuple[int, ...], data: memoryview) -> Array:
-        # onnx itself takes elements of less than a byte apart.
+        # onnx unpacks elements of less than a byte.
         if kind in _PACKED:
             return _from_packed(tensor, dims, data)
         dtype = np.dtype(tensor_dtype_to_np_dtype(tensor.data_type))
@@ -99,7 +99,7 @@ class Reader:
 
 
 def checked_dims(dims: Any) -> tuple[int, ...]:
-    """The dimensions of a stored tensor. Raises `TensorError` for what no file could hold."""
+    """The dimensions of a stored tensor. Raises `TensorError` for negative or too large ones."""
     sizes = tuple(int(size) for size in dims)
     if (
         any(not 0 <= size <= LARGEST_ELEMENTS for size in sizes)
@@ -111,7 +111,7 @@ def checked_dims(dims: Any) -> tuple[int, ...]:
 
 
 def element_type(tensor: TensorProto) -> str:
-    """The name of a tensor's element type. Raises `TensorError` for what is no number."""
+    """The name of a tensor's element type. Raises `TensorError` for a type that is not numeric."""
     name = (
         TensorProto.DataType.keys()[tensor.data_type]
         if 0 <= tensor.data_type < len(TensorProto.DataType.keys())
@@ -125,7 +125,7 @@ def element_type(tensor: TensorProto) -> str:
 def external_path(folder: Path, location: str) -> Path:
     """The external data file of a model in `folder`. Raises `TensorError` for one outside it."""
     root = folder.resolve()
-    # Both, since the text may be innocent and a link in the folder not.
+    # The path and its target are checked: a harmless path may be a link to a file elsewhere.
     if not location or "\0" in location or Path(location).is_absolute() or ".." in Path(location).parts:
         raise TensorError(f"external data {location[:80]!r} is no path inside the model's folder: refused")
     path = root / location
@@ -136,7 +136,7 @@ def external_path(folder: Path, location: str) -> Path:
         raise TensorError(f"external data {location[:80]!r} is missing") from None
     if not target.is_relative_to(root):
         raise TensorError(f"external data {location[:80]!r} leads out of the model's folder: refused")
-    # A pipe would block the build, a device may never end.
+    # A pipe would block the build, and a device may have no end.
     if not regular:
         raise TensorError(f"external data {location[:80]!r} is no regular file")
     return target
@@ -156,7 +156,7 @@ def _entry(entries: dict[str, str], name: str, default: int) -> int:
     text = entries.get(name, "")
     if not text:
         return default
-    # int() would take digits of other scripts, and "1_0".
+    # int() would accept digits of other scripts, and "1_0".
     if not text.isascii() or not text.isdigit() or len(text) > 18:
         raise TensorError(f"external data has the {name} {text[:40]!r}, which is no number of bytes")
     return int(text)
@@ -169,14 +169,14 @@ def _from_typed(tensor: TensorProto, dims: tuple[int, ...]) -> Array:
     wanted: int = math.prod(dims)
     if wanted and not stored:
         raise TensorError("an initialiser without its data")
-    # Up to eight short elements lie in one stored integer.
+    # One stored integer holds up to eight short elements.
     if wanted > 8 * stored:
         raise TensorError(f"{stored} values where its dimensions {list(dims)} need {wanted}")
     return _converted(tensor)
 
 
 def _from_packed(tensor: TensorProto, dims: tuple[int, ...], data: memoryview) -> Array:
-    """Elements of less than a byte, which onnx itself takes apart."""
+    """Elements of less than a byte, unpacked by onnx."""
     if not math.prod(dims) <= 4 * len(data) <= 8 * math.prod(dims) + 8:
         raise TensorError(f"{len(data)} bytes of data where its dimensions {list(dims)} need fewer or more")
     whole = TensorProto(dims=dims, data_type=tensor.data_type, raw_data=bytes(data))

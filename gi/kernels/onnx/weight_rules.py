@@ -1,7 +1,7 @@
-"""What weights go through in files of trained networks, as numpy views and arithmetic: no limit but memory's.
+"""The operators most common on the path of weights, as numpy views and arithmetic, limited only by memory.
 
-Quantised weights, moved, cast and scaled ones are as large as a network's largest layer, where onnx's reference would
-copy each of them several times.
+Weights that are quantised, moved, cast or scaled are as large as a network's largest layer, and ONNX's reference would
+copy them several times.
 """
 
 import math
@@ -15,13 +15,13 @@ from onnx.helper import tensor_dtype_to_np_dtype
 from gi.kernels.onnx.graphs import Operator
 from gi.kernels.onnx.tensors import LARGEST_ELEMENTS, Array, TensorError
 
-# Below it a constant may grow by broadcasting, as small tables do.
+# Up to this size a constant may grow by broadcasting, as small tables do.
 _GROWN_ANYWAY = 1 << 22
 _SHORT_INTEGERS = {"int4": (-8, 7), "uint4": (0, 15), "int2": (-2, 1), "uint2": (0, 3)}
 
 
 def dequantized(values: Array, scale: Array, zero: Array | None, axis: int, block: int = 0) -> Array:
-    """What quantised values stand for; `scale` is one number, one for each index of `axis`, or in blocks along it."""
+    """The real values of quantised ones; `scale` is one number, one for each index of `axis`, or in blocks along it."""
     real = values.astype(np.float32)
     if zero is not None:
         real = real - _spread(zero, values.shape, axis, block)
@@ -29,11 +29,11 @@ def dequantized(values: Array, scale: Array, zero: Array | None, axis: int, bloc
 
 
 def _spread(given: Array, shape: tuple[int, ...], axis: int, block: int) -> Array:
-    """One number for all, for each index of `axis` or for blocks along it, as float32 that broadcasts to `shape`."""
+    """Numbers for the whole, for each index of `axis` or for blocks along it, as float32 that broadcasts to `shape`."""
     given = given.astype(np.float32)
     if given.size <= 1:
         return given.reshape(())
-    # The last block may be cut short by the axis.
+    # The last block may be shorter than the others.
     if given.ndim > 1 and block:
         return np.repeat(given, block, axis)[tuple(map(slice, shape))]
     return given.reshape([given.size if at == axis % len(shape) else 1 for at in range(len(shape))])
@@ -45,8 +45,8 @@ def _dequantize(op: Operator, values: Array, scale: Array, zero: Array | None = 
 
 def _quantize(op: Operator, values: Array, scale: Array, zero: Array | None = None) -> Array:
     """Quantised values, in the zero point's type, else in `output_dtype` (opset 21), else as unsigned bytes."""
-    told = op.int("output_dtype")
-    kind = zero.dtype if zero is not None else np.dtype(tensor_dtype_to_np_dtype(told) if told else np.uint8)
+    dtype = op.int("output_dtype")
+    kind = zero.dtype if zero is not None else np.dtype(tensor_dtype_to_np_dtype(dtype) if dtype else np.uint8)
     lowest, highest = _limits(kind)
     axis, block = op.int("axis", 1), op.int("block_size")
     steps = np.rint(values.astype(np.float32) / _spread(scale, values.shape, axis, block))
@@ -56,8 +56,8 @@ def _quantize(op: Operator, values: Array, scale: Array, zero: Array | None = No
 
 
 def _limits(kind: "np.dtype[Any]") -> tuple[int, int]:
-    """The least and the greatest integer of a type. Raises `TensorError` for what holds no integers."""
-    if kind.name in _SHORT_INTEGERS:  # numpy knows none below a byte
+    """The least and the greatest integer of a type. Raises `TensorError` for other than integers."""
+    if kind.name in _SHORT_INTEGERS:  # numpy has no info on types below a byte
         return _SHORT_INTEGERS[kind.name]
     if kind.kind not in "iu":
         raise TensorError(f"QuantizeLinear to {kind} is not followed: only to integers")
@@ -71,7 +71,7 @@ def _transpose(op: Operator, values: Array) -> Array:
 
 def _reshape(op: Operator, values: Array, shape: Array | None = None) -> Array:
     wanted = op.ints("shape") if shape is None else tuple(map(int, shape.reshape(-1)))
-    # A 0 copies the size from the input, unless the operator says that it means zero.
+    # A 0 copies the size from the input, unless `allowzero` is set.
     if not op.int("allowzero"):
         wanted = tuple(values.shape[at] if size == 0 else size for at, size in enumerate(wanted))
     return values.reshape(wanted)
@@ -94,7 +94,7 @@ def _arithmetic(function: Callable[..., Any]) -> Callable[..., Array]:
         if math.prod(map(float, np.broadcast_shapes(first.shape, second.shape))) > min(
             LARGEST_ELEMENTS, max(_GROWN_ANYWAY, 4 * max(first.size, second.size))
         ):
-            raise TensorError("constants that grow when they meet: refused")
+            raise TensorError("constants that broadcasting enlarges more than four times: refused")
         with np.errstate(all="ignore"):
             return np.asarray(function(first, second))
 
@@ -102,7 +102,7 @@ def _arithmetic(function: Callable[..., Any]) -> Callable[..., Array]:
 
 
 def _divided(first: Array, second: Array) -> Array:
-    """As ONNX divides: integers towards zero."""
+    """ONNX's division, which rounds integers towards zero."""
     if first.dtype.kind not in "iu":
         return np.asarray(np.divide(first, second))
     # numpy rounds down; -7 / 2 is -3 in ONNX.
@@ -121,7 +121,7 @@ def _as_type(values: Array, kind: "np.dtype[Any]") -> Array:
 
 
 def _padded(op: Operator, values: Array, *given: Array | None) -> Array:
-    """Pad, where negative pads cut, which onnx's reference does not do."""
+    """Pad with negative pads as cropping, which ONNX's reference does not support."""
     pads, value, axes = (*given, None, None, None)[:3]
     sizes = op.ints("pads") if pads is None else tuple(map(int, pads.reshape(-1)))
     over = range(values.ndim) if axes is None else [int(axis) % values.ndim for axis in axes.reshape(-1)]
@@ -133,7 +133,7 @@ def _padded(op: Operator, values: Array, *given: Array | None) -> Array:
     if math.prod(float(side + max(0, a) + max(0, b)) for side, (a, b) in zip(values.shape, pairs, strict=True)) > max(
         _GROWN_ANYWAY, 4 * values.size
     ):
-        raise TensorError("constants that grow by pads: refused")
+        raise TensorError("constants that padding enlarges more than four times: refused")
     kept = tuple(slice(max(0, -a), size - max(0, -b)) for size, (a, b) in zip(values.shape, pairs, strict=True))
     outside = [(max(0, a), max(0, b)) for a, b in pairs]
     if mode != "constant":
@@ -143,7 +143,7 @@ def _padded(op: Operator, values: Array, *given: Array | None) -> Array:
 
 
 def _summed_up(op: Operator, values: Array, axis: Array) -> Array:
-    """CumSum; its axis may stand in a list of one, which onnx's reference does not take."""
+    """CumSum; its axis may be a list of one, which ONNX's reference does not support."""
     along = int(axis.reshape(()))
     turned = np.flip(values, along) if op.int("reverse") else values
     sums = np.cumsum(turned, along, dtype=values.dtype)

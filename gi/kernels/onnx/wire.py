@@ -1,21 +1,21 @@
-"""A model file's bulk told apart from its description: weights are never copied, hostile sizes never believed.
+"""Separates a model file's tensor data from its description: no weights are copied, no declared size is trusted.
 
-Protobuf parsers hold a message about 80 times as large as its smallest encoding, and copy every weight. So the wire
-format is walked once over the mapped file: large tensor data is replaced by tokens, and only what is left, which has a
-limit, is parsed.
+Protobuf parsers need about 80 times the memory of a message's smallest encoding, and copy every weight. So the wire
+format is scanned once over the mapped file: large tensor data is replaced by tokens, and only the rest, which has a
+size limit, is parsed.
 """
 
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-# Smaller data stays where it is: the limit of the description bounds it.
+# Smaller data stays in the description, whose limit bounds it.
 SMALLEST_BULK = 2048
-# The parser needs up to 80 times a message's size: 1.3 GB at the most.
+# The parser needs up to 80 times a message's size: at most 1.3 GB.
 LARGEST_DESCRIPTION = 16 << 20
 _DEEPEST = 60
 
-# Message kinds with the fields worth walking into: field number -> kind.
+# Message kinds with the fields that are scanned recursively: field number -> kind.
 _MODEL, _GRAPH, _NODE, _ATTRIBUTE, _TENSOR, _SPARSE, _FUNCTION, _OTHER = range(8)
 _FIELDS: dict[int, dict[int, int]] = {
     _MODEL: {7: _GRAPH, 25: _FUNCTION},
@@ -25,7 +25,7 @@ _FIELDS: dict[int, dict[int, int]] = {
     _SPARSE: {1: _TENSOR, 2: _TENSOR},
     _FUNCTION: {7: _NODE},
 }
-# Documentation, metadata and inferred types: never needed, now and then large.
+# Documentation, metadata and inferred types: never needed, sometimes large.
 _SKIPPED: dict[int, frozenset[int]] = {
     _MODEL: frozenset({6, 14, 20}),
     _GRAPH: frozenset({10, 13, 14, 16}),
@@ -37,7 +37,7 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
 class WireError(ValueError):
-    """Bytes that are no protobuf message, or a description past its limit."""
+    """Bytes that are no protobuf message, or a description beyond its limit."""
 
 
 @dataclass(slots=True)
@@ -48,19 +48,19 @@ class Bulk:
     by_token: dict[bytes, memoryview] = field(default_factory=dict)
 
     def keep(self, data: memoryview) -> bytes:
-        """The token that stands for these bytes; nobody who wrote the file can know it."""
-        # Random, so that no file can hold bytes that pass for a token of its own.
+        """Keeps these bytes, and returns their token."""
+        # Random, so that no file can contain bytes that equal a token.
         token = self.nonce + len(self.by_token).to_bytes(8, "little")
         self.by_token[token] = data
         return token
 
     def resolve(self, data: bytes) -> memoryview:
-        """The bytes that a tensor's data stands for."""
+        """The kept bytes of a token; other data unchanged."""
         return self.by_token.get(data) or memoryview(data)
 
 
 def description(data: memoryview) -> tuple[bytes, Bulk]:
-    """The model without its bulk, as protobuf bytes, and the bulk. Raises `WireError`."""
+    """The model without its large tensor data, as protobuf bytes, and that data. Raises `WireError`."""
     walker = _Walker(data)
     return b"".join(walker.message(0, len(data), _MODEL, 0)), walker.bulk
 
@@ -72,11 +72,11 @@ class _Walker:
         self.bulk = Bulk()
 
     def message(self, start: int, end: int, kind: int, depth: int) -> Iterator[bytes]:
-        """The message's bytes in parts, its bulk replaced."""
+        """The message's bytes in parts, with large tensor data replaced."""
         if depth > _DEEPEST:
             raise WireError(f"messages nested more than {_DEEPEST} deep")
         inner, skipped = _FIELDS.get(kind, {}), _SKIPPED.get(kind, frozenset())
-        # What stays is copied in stretches, up to where a large field stands.
+        # Copied in pieces between large fields.
         at = kept = start
         while at < end:
             head = at
@@ -92,22 +92,22 @@ class _Walker:
         yield self._copied(kept, end)
 
     def _replaced(self, body: int, end: int, kind: int, number: int, inner: dict[int, int], depth: int) -> bytes | None:
-        """What takes the place of a large field; None where it stays as it is."""
-        if kind == _TENSOR and number in (_RAW_DATA, _FLOAT_DATA):  # packed floats are laid out like raw data
+        """The replacement of a large field; None where it stays."""
+        if kind == _TENSOR and number in (_RAW_DATA, _FLOAT_DATA):  # packed floats have the layout of raw data
             return _encoded(_RAW_DATA, self.bulk.keep(self._data[body:end]))
         if number in inner:
             return _encoded(number, b"".join(self.message(body, end, inner[number], depth + 1)))
         return None
 
     def _copied(self, start: int, end: int) -> bytes:
-        # Counted while copying: the size that the file claims is not believed.
+        # Counted while copying, since declared sizes are not trusted.
         self._size += end - start
         if self._size > LARGEST_DESCRIPTION:
             raise WireError(f"its description without weights is larger than {LARGEST_DESCRIPTION >> 20} MB")
         return bytes(self._data[start:end])
 
     def _field(self, at: int, end: int) -> tuple[int, int, int, int]:
-        """A field's number, its wire type, where its body starts and where it ends."""
+        """A field's number, its wire type, and the start and end of its body."""
         tag, at = self._varint(at, end)
         number, wire = tag >> 3, tag & 7
         if not number:
@@ -128,7 +128,7 @@ class _Walker:
 
     def _varint(self, at: int, end: int) -> tuple[int, int]:
         value = shift = 0
-        # Ten bytes hold 64 bits: a longer number is an attack or damage.
+        # Ten bytes hold 64 bits: a longer number is invalid.
         while at < end and shift < 70:
             byte = self._data[at]
             value |= (byte & 127) << shift

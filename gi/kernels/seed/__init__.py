@@ -1,1 +1,1 @@
-"""Weights of an index written into a network: whole parts, widened, compensated, layer by layer."""
+"""Writes weights of an index into a network: connected parts, compensated for missing inputs, layer by layer."""

@@ -1,4 +1,4 @@
-"""Makes up for the inputs that a part of a layer has lost, by least squares against what the whole layer gives."""
+"""Compensates for missing inputs of a part of a layer, by least squares against the whole layer's output."""
 
 from math import ceil
 
@@ -8,17 +8,17 @@ from torch.nn import functional
 
 _MOST_POSITIONS = 600  # twice as many choose no better weights and cost twice the time
 _LEAST_IMAGES = 8
-_MOST_UNKNOWNS = 1000  # beyond it the solution costs more than it gains: then only the mean is made up for
+_MOST_UNKNOWNS = 1000  # beyond it the solution costs more than it gains: only the mean is compensated
 _SHRINKAGE = 0.03  # of the change, relative to the inputs' mean square: the donor's own weights are a good guess
 
 
 def compensated(
     weight: Tensor, bias: Tensor, inputs: Tensor, wanted: Tensor, module: nn.Conv2d
 ) -> tuple[Tensor, Tensor]:
-    """Weight (r, c, kh, kw) and bias (r,) changed so that the part gives what the whole gave, as nearly as it can.
+    """Weight (r, c, kh, kw) and bias (r,) changed so that the part approximates the whole layer's output.
 
-    `inputs` (n, c, h, w) are the channels that came along, `wanted` (n, r, h', w') the outputs of the whole layer. The
-    change is the solution of a ridge regression on positions of several images, as in ThiNet (arXiv 1707.06342).
+    `inputs` (n, c, h, w) are the kept channels, `wanted` (n, r, h', w') the outputs of the whole layer. The change is
+    the solution of a ridge regression on positions of several images, as in ThiNet (arXiv 1707.06342).
     """
     unknowns = weight[0].numel()
     if unknowns > _MOST_UNKNOWNS or isinstance(module.padding, str) or module.dilation != (1, 1):
@@ -35,9 +35,9 @@ def compensated(
 
 
 def _positions(inputs: Tensor, wanted: Tensor, module: nn.Conv2d) -> tuple[Tensor, Tensor]:
-    """(p, c * kh * kw) patches of the inputs and the (p, r) outputs that are wanted there.
+    """(p, c * kh * kw) patches of the inputs and the (p, r) wanted outputs there.
 
-    All places of as few images as give twice the number, then every other one: taking places out of all images costs
+    All positions of a few images, with about twice the number, then every n-th: positions of all images would cost
     several times as much.
     """
     places = wanted.shape[2] * wanted.shape[3]

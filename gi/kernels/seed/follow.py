@@ -1,8 +1,8 @@
-"""Follows the channels of a running network: which convolution's output channel each channel of a tensor is.
+"""Tracks channels in a running network: the convolution and output channel of each channel of a tensor.
 
-Every tensor carries label tensors of its own shape. Operators that only move values (views, permutations, splits,
-concatenations) move the labels by themselves, so channel shuffles come out right; what works channel by channel hands
-them on; a sum has the labels of both sides; all else ends them.
+Every tensor has label tensors of its own shape. Operators that only move values (views, permutations, splits,
+concatenations) are applied to the labels, too, so channel shuffles are covered; channelwise operators pass them on; a
+sum has the labels of both operands; all others end them.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-BASE = 1 << 20  # a label is number * BASE + channel; the image has the number 0
+BASE = 1 << 20  # a label is number * BASE + channel; the image's number is 0
 HIDDEN = -1
 _MOST_SOURCES = 8
 _MOVES = frozenset(
@@ -31,16 +31,16 @@ _NORM_PARAMETERS = ("input", "running_mean", "running_var", "weight", "bias", "t
 
 
 class Follow(TorchFunctionMode):
-    """While it lasts, labels follow the data; `convolve` and `normalise` are asked for what these two give."""
+    """While active, labels follow the data; subclasses implement `convolve` and `normalise`."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.added: list[tuple[int, int]] = []  # numbers of layers whose outputs met in a sum
+        self.added: list[tuple[int, int]] = []  # numbers of layers whose outputs are added
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        """Runs the function and labels what it gives."""
+        """Runs the function and labels its output."""
         name, kwargs = getattr(func, "__name__", ""), kwargs or {}
         if name == "conv2d":
             return self.convolve(bound(_CONV_PARAMETERS, args, kwargs))
@@ -51,15 +51,15 @@ class Follow(TorchFunctionMode):
         return output
 
     def run(self, func: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: Any) -> Any:  # noqa: ARG002
-        """What the function gives; a subclass may change it."""
+        """The function's output; a subclass may change it."""
         return func(*args, **kwargs)
 
     def convolve(self, arguments: dict[str, Any]) -> Tensor:
-        """What a convolution gives."""
+        """The output of a convolution."""
         raise NotImplementedError
 
     def normalise(self, arguments: dict[str, Any]) -> Tensor:
-        """What a batch normalisation gives."""
+        """The output of a batch normalisation."""
         raise NotImplementedError
 
     def pass_on(self, func: Callable[..., Any], name: str, args: Any, kwargs: Any, output: Any) -> None:
@@ -78,7 +78,7 @@ class Follow(TorchFunctionMode):
 
     def _move(self, func: Callable[..., Any], args: Any, kwargs: Any, output: Any) -> None:
         depth = max((len(labels_of(t)) for t in _tensors(args)), default=0)
-        # The same function on the labels: whatever it does with places it does with their labels too.
+        # The same function on the labels, which moves them like the values.
         moved = [func(*_swapped(args, k), **kwargs) for k in range(depth)]
         if isinstance(output, Tensor):
             set_labels(output, [m for m in moved if isinstance(m, Tensor)])
@@ -105,22 +105,22 @@ def fresh_labels(output: Tensor, number: int) -> list[Tensor]:
 
 
 def labels_of(tensor: Tensor) -> list[Tensor]:
-    """The labels that a tensor carries; none where nobody knows."""
+    """The labels of a tensor; [] where unknown."""
     return getattr(tensor, "_gi_labels", [])
 
 
 def set_labels(tensor: Tensor, labels: list[Tensor]) -> None:
-    """Has a tensor carry labels of its own shape."""
+    """Sets the labels of a tensor, of its own shape."""
     tensor._gi_labels = labels[:_MOST_SOURCES]  # type: ignore[attr-defined]
 
 
 def linear_in(tensor: Tensor) -> int:
-    """The number of the convolution that gave this tensor with nothing but pooling since; 0 where none did."""
+    """The number of the convolution that gave this tensor, with at most pooling or dropout in between; 0 for none."""
     return getattr(tensor, "_gi_linear", 0)
 
 
 def set_linear(tensor: Tensor, number: int) -> None:
-    """Notes that the tensor is what the convolution `number` gave."""
+    """Marks the tensor as the output of the convolution `number`."""
     tensor._gi_linear = number  # type: ignore[attr-defined]
 
 
@@ -132,7 +132,7 @@ def channel_labels(tensor: Tensor) -> Tensor:
 
 
 def whole(tensor: Tensor) -> list[int]:
-    """The numbers of the layers that the tensor's channels are, each whole and in order."""
+    """The numbers of the layers whose channels, all and in order, are the tensor's channels."""
     numbers = []
     for row in channel_labels(tensor):
         number = int(row[0]) // BASE
@@ -142,13 +142,13 @@ def whole(tensor: Tensor) -> list[int]:
 
 
 def _handed_on(name: str, inputs: list[Tensor], output: Tensor) -> list[Tensor]:
-    """The labels of what works channel by channel: those of the arguments that have as many channels."""
+    """The labels after a channelwise operator: those of the arguments with as many channels."""
     if output.dim() not in (2, 4) or not inputs:
         return []
     same = [t for t in inputs if t.dim() == output.dim() and t.shape[1] == output.shape[1]]
     if output.dim() == 2:
         return labels_of(same[0]) if same and name != "linear" and same[0].shape == output.shape else []
-    if name not in _JOINS and same:  # a gate has one value a channel: the larger side is the data
+    if name not in _JOINS and same:  # a gate has one value for each channel: the larger operand is the data
         same = [max(same, key=lambda t: t.shape[2] * t.shape[3])]
     rows = {tuple(each[0, :, 0, 0].tolist()): each for t in same for each in labels_of(t)}
     return [each[:1, :, :1, :1].expand(output.shape) for each in rows.values()]
@@ -161,7 +161,7 @@ def _tensors(args: Any) -> list[Tensor]:
 
 
 def _swapped(args: Any, k: int) -> Any:
-    """The arguments with each tensor's k-th labels in its place; a tensor with fewer gives its first ones again."""
+    """The arguments with each tensor replaced by its k-th labels; by its first ones where it has fewer."""
     if isinstance(args, Tensor):
         labels = labels_of(args)
         if not labels:

@@ -1,9 +1,9 @@
-"""Grows the convolutions of a network from the bottom up: each layer is the best of dozens that the index suggests.
+"""Grows the convolutions of a network from the bottom up: each layer is the best of dozens of suggestions.
 
-A candidate is judged with everything below it fixed: its features, pooled to 4x4, and a linear readout that ridge
-regression solves in closed form. Suggestions for the first layer are childless kernel sets, for the others draws from
-the classifier's probabilities, and where the layers below came from one donor, the filters which read them there.
-What this finds has to beat the connected part of each donor that fits as a whole (`gi.kernels.seed.seed`).
+A candidate is judged with all layers below it fixed, by a linear readout of its features, pooled to 4x4, which ridge
+regression solves in closed form. Suggestions for the first layer are first layers of donors, for the others draws from
+the classifier's probabilities, and where the layers below came from one donor, the filters that read them there. The
+result has to beat the connected part of each donor that fits as a whole (`gi.kernels.seed.seed`).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -26,11 +26,11 @@ _TEMPERATURES = (1.0, 2.0, 4.0, 8.0, 16.0)
 
 @dataclass(frozen=True, eq=False)
 class Suggestion:
-    """One candidate for a layer: weight (out, in, 3, 3), bias (out,), and where it comes from.
+    """One candidate for a layer: weight (out, in, 3, 3), bias (out,), and its origin.
 
     `how` is "childless set", "drawn classes", "connected" or, in a network that one donor fills, "chain"; `network` and
-    `donor_layer` name the donor, "" for classes of the whole index. `donor`, `layer` and `channels` say how to go on in
-    that donor.
+    `donor_layer` are names, "" for classes of the whole index. `donor`, `layer` and `channels` are the part of the
+    donor that the next layer can continue.
     """
 
     weight: Tensor
@@ -45,7 +45,7 @@ class Suggestion:
 
 @dataclass(frozen=True, eq=False)
 class Grown:
-    """A network so far: its layers, the pooled-by-two features of the probe after them, and their readout's error."""
+    """A network so far: its layers, the probe's features after them, pooled by two, and their readout's error."""
 
     layers: tuple[Suggestion, ...]
     features: Tensor
@@ -55,14 +55,14 @@ class Grown:
 
 @dataclass(slots=True)
 class Tally:
-    """What the search tried: (layer, how, held-out error) of every candidate."""
+    """The tried candidates: (layer, how, held-out error) of each."""
 
     rows: list[tuple[int, str, float]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, eq=False)
 class Probe:
-    """The images that candidates are judged on, the first `num_train` to solve the readout, the others to score it."""
+    """The images for judging candidates: the first `num_train` fit the readout, the others score it."""
 
     images: Tensor
     labels: Tensor
@@ -81,9 +81,10 @@ def grown(
     beam: int = 2,
     suggest: Callable[[int], bool] = lambda _: True,
 ) -> tuple[Grown, Tally]:
-    """The best network of `len(widths)` layers, each followed by a ReLU and all but the last by pooling.
+    """The best network of `len(widths)` layers, each followed by a ReLU, and by pooling while the image is large.
 
-    `beam` prefixes are kept after each layer, no two from one donor; `suggest` is asked before each layer.
+    `beam` prefixes are kept after each layer, no two from one donor; `suggest` is called before each layer, and False
+    ends the search.
     """
     tally = Tally()
     prefixes = [Grown((), probe.images)]
@@ -101,13 +102,13 @@ def grown(
 
 
 def readout(features: Tensor, probe: Probe) -> tuple[Tensor, Tensor, float]:
-    """Weight (classes, features), bias and held-out error of the readout that ridge regression gives."""
+    """Weight (classes, features), bias and held-out error of the readout, by ridge regression."""
     x, n = features, probe.num_train
     mean = x[:n].mean(dim=0)
     targets = functional.one_hot(probe.labels[:n], probe.num_classes).float()
     level = targets.mean(dim=0)
     centred = x[:n] - mean
-    if n <= x.shape[1]:  # the dual is the smaller system
+    if n <= x.shape[1]:  # the dual system is smaller
         gram = centred @ centred.T
         gram.diagonal().add_(_SHRINKAGE * gram.diagonal().mean() * 10 + 1e-6)
         weight = (centred.T @ torch.linalg.solve(gram, targets - level)).T
@@ -121,19 +122,19 @@ def readout(features: Tensor, probe: Probe) -> tuple[Tensor, Tensor, float]:
 
 
 def sharpened(weight: Tensor, bias: Tensor, features: Tensor, probe: Probe) -> tuple[Tensor, Tensor]:
-    """The readout times the factor whose softmax fits the held-out labels best: ridge gives shares, not logits."""
+    """The readout times the factor with the least held-out cross entropy: ridge regression does not give logits."""
     logits, labels = features[probe.num_train :] @ weight.T + bias, probe.labels[probe.num_train :]
     best = min(_TEMPERATURES, key=lambda t: float(functional.cross_entropy(logits * t, labels)))
     return weight * best, bias * best
 
 
 def pooled(features: Tensor) -> Tensor:
-    """(n, c * 16): the thick pooling before the linear layer."""
+    """(n, c * 16): the features pooled to 4x4 for the linear layer."""
     return functional.adaptive_avg_pool2d(features, POOLED).flatten(1)
 
 
 def _best(tried: Sequence[Grown], beam: int) -> list[Grown]:
-    """The prefixes of least error, at most `beam`, whose last layers come from different networks."""
+    """At most `beam` prefixes of least error, whose last layers are from different networks."""
     kept: dict[str, Grown] = {}
     for each in sorted(tried, key=lambda grown: grown.error):
         kept.setdefault(each.layers[-1].network, each)
@@ -141,7 +142,7 @@ def _best(tried: Sequence[Grown], beam: int) -> list[Grown]:
 
 
 def whole(layers: Sequence[Suggestion], probe: Probe) -> Grown:
-    """The network of these layers, judged as it is."""
+    """The network of these layers, judged without changes."""
     features = probe.images
     for layer in layers[:-1]:
         features = _smaller(_output(features, layer))
@@ -155,7 +156,7 @@ def _judged(prefix: Grown, suggestion: Suggestion, probe: Probe) -> Grown:
 
 
 def _output(features: Tensor, layer: Suggestion) -> Tensor:
-    """The layer's output after its ReLU, channels last: so it is three times as fast, and its pooling ten times."""
+    """The layer's output after its ReLU, channels last: three times as fast, and its pooling ten times."""
     weight = layer.weight.contiguous(memory_format=torch.channels_last)
     output = functional.conv2d(features, weight, layer.bias, padding=1).relu_()
     return output.contiguous(memory_format=torch.channels_last)
@@ -168,7 +169,7 @@ def _smaller(output: Tensor) -> Tensor:
 def _suggestions(
     prefix: Grown, donors: Sequence[DonorNetwork], mined: Mined, width: int, count: int, rng: np.random.Generator
 ) -> Iterator[Suggestion]:
-    """At most `count` suggestions: a third of them connected where the last layer's donor goes on."""
+    """At most `count` suggestions, up to a third of them connected in the last layer's donor."""
     if not prefix.layers:
         yield from _childless(donors, prefix.features.shape[1], width, count, rng)
         return
@@ -181,7 +182,7 @@ def _suggestions(
 def _childless(
     donors: Sequence[DonorNetwork], image_channels: int, width: int, count: int, rng: np.random.Generator
 ) -> Iterator[Suggestion]:
-    """First layers of donors, each once before any comes a second time, other channels then."""
+    """First layers of donors in turn, with other channels in each round."""
     stems = [(d, x) for d in donors for x in d.layers if x.sources == {IMAGE} and _fits(x)]
     for n in range(count if stems else 0):
         donor, layer = stems[n % len(stems)]
@@ -189,14 +190,14 @@ def _childless(
 
 
 def _connected(last: Suggestion, width: int, count: int, rng: np.random.Generator) -> Iterator[Suggestion]:
-    """The filters that read the last layer in its donor, cut to the channels that came along."""
+    """The filters that read the last layer in its donor, restricted to its chosen channels."""
     if last.donor is None or last.layer is None or last.channels is None:
         return
     readers = [reader for reader in last.donor.consumers(last.layer.id) if _fits(reader)]
     for n in range(count if readers else 0):
         reader = readers[n % len(readers)]
         columns = reader.inputs_from(last.layer.id, last.channels.numpy())
-        # A filter that reads a channel which stayed behind would give something else here.
+        # Skipped if it does not read one of these channels.
         if (columns < 0).any():
             continue
         yield _taken(last.donor, reader, reader.weight[:, columns], width, rng, "connected")
@@ -216,7 +217,7 @@ def _taken(
     *,
     image_channels: int | None = None,
 ) -> Suggestion:
-    """`width` channels of a layer, those of large norm the likelier; again and again where it is narrower."""
+    """`width` channels of a layer, drawn with large norms preferred; repeated where the layer is narrower."""
     norms = np.linalg.norm(weight.reshape(len(weight), -1), axis=1) + 1e-9
     rounds = [rng.choice(len(weight), len(weight), replace=False, p=norms / norms.sum())]
     rounds += [rng.permutation(len(weight)) for _ in range(width // len(weight))]
@@ -234,7 +235,7 @@ def _taken(
 
 
 def _drawn(last: Suggestion, mined: Mined, width: int, rng: np.random.Generator) -> Suggestion:
-    """Kernels drawn from the classes that the classifier expects above the kernels of each channel below."""
+    """Kernels drawn from the classifier's probabilities for the parents of each channel below."""
     rows = np.stack([mined.words.counts(kernels) for kernels in last.weight.numpy()])
     features = np.zeros((len(rows), (mined.depth - 1) * mined.words.size), np.float32)
     features[:, : mined.words.size] = rows
@@ -244,10 +245,10 @@ def _drawn(last: Suggestion, mined: Mined, width: int, rng: np.random.Generator)
 
 
 def _fitted(suggestion: Suggestion, features: Tensor) -> Suggestion:
-    """The suggestion at the scale of the data: its outputs of deviation 1 on a few images, the bias in step (LSUV)."""
+    """The suggestion scaled to outputs of deviation 1 on a few images, with its bias (LSUV)."""
     output = functional.conv2d(features[:32], suggestion.weight, suggestion.bias, padding=1)
     factor = 1 / float(output.std().clamp_min(1e-6))
     bias = suggestion.bias * factor
-    if suggestion.how == "drawn classes":  # centred: classes know no bias
+    if suggestion.how == "drawn classes":  # centred, since classes have no bias
         bias = -(output * factor).mean(dim=(0, 2, 3))
     return replace(suggestion, weight=suggestion.weight * factor, bias=bias)

@@ -1,7 +1,7 @@
-"""Starts a torch network from donors: a connected part of each, its scale and biases kept, dropped inputs made up for.
+"""Initialises a torch network from donors: connected parts with their scales and biases, compensated for lost inputs.
 
-What transfers is how kernels are connected, not the single kernel: so whole chains of layers come from one donor.
-Runs in the worker, on the network that is about to be trained.
+The connections of kernels transfer, not single kernels: so whole chains of layers come from one donor. Runs in the
+worker, on the network to be trained.
 """
 
 import copy
@@ -21,7 +21,7 @@ from gi.kernels.seed.trace import quiet, traced
 from gi.kernels.seed.widened import Stand, activities, widened
 
 _MOST_DONORS = 4
-_LOUDEST = 0.3  # deviation of the outputs of a network whose last layer is untrained
+_LARGEST_DEVIATION = 0.3  # of the outputs of a network whose last layer is untrained
 ConvolutionHook = Callable[[nn.Conv2d, tuple[Tensor, ...]], None]
 Rows = tuple[SeededLayer, ...]
 NormHook = Callable[[nn.BatchNorm2d, tuple[Tensor, ...]], None]
@@ -29,7 +29,7 @@ NormHook = Callable[[nn.BatchNorm2d, tuple[Tensor, ...]], None]
 
 @dataclass(slots=True)
 class _Filling:
-    """What is to be written into one layer: its blocks, each with what the donor's full width gives."""
+    """The pieces to write into one layer, each with the donor's run at full width."""
 
     layer: TargetLayer
     pieces: list[tuple[LayerPiece, Stand | None]]
@@ -38,10 +38,10 @@ class _Filling:
 def seed(
     model: nn.Module, donors: Sequence[DonorNetwork], probe: Tensor, *, kept: Collection[str] = ()
 ) -> tuple[SeededLayer, ...]:
-    """Fills the convolutions of `model` from the donors that fit it best and says which came from where.
+    """Fills the convolutions of `model` from the donors that match best, and returns the filled layers.
 
-    `probe` is a batch of the data, (n, c, h, w), normalised as in training. What no donor fits keeps its values, and
-    so do the modules named in `kept`: the answer is empty where nothing is filled.
+    `probe` is a batch of the data, (n, c, h, w), normalised as in training. Layers without a match keep their values,
+    as do the modules named in `kept`; () where nothing is filled.
     """
     target = traced(model, probe)
     best = [adapted(match, target.image_channels) for match in matches(target, donors)[:_MOST_DONORS]]
@@ -51,9 +51,9 @@ def seed(
 def filled(
     model: nn.Module, donors: Sequence[DonorNetwork], probe: Tensor, most: int
 ) -> Iterator[tuple[nn.Module, Rows]]:
-    """Copies of `model`, each with every convolution filled, one for each of the `most` donors that fit it best.
+    """Copies of `model` with every convolution filled, one for each of the `most` donors that match best.
 
-    A donor that leaves a convolution without a stand-in gives none. `probe` as for `seed`.
+    Skips donors without a stand-in for some convolution. `probe` as for `seed`.
     """
     target = traced(model, probe)
     for match in matches(target, donors)[:most]:
@@ -71,7 +71,7 @@ def transplanted(
     compensate: bool = True,
     kept: Collection[str] = (),
 ) -> tuple[SeededLayer, ...]:
-    """Fills the convolutions of `model` from these matches, the best first; the modules `kept` stay as they are."""
+    """Fills the convolutions of `model` from these matches, the best first; modules in `kept` do not change."""
     layers = chosen[0].layers.keys()
     alike = [match for match in chosen if match.layers.keys() == layers][: num_parts(target, chosen[0])]
     stands = [widened(model, target, match, probe) for match in alike]
@@ -84,13 +84,13 @@ def transplanted(
                 fillings[block.number].pieces.append((block, seen.get(block.number)))
     filled = [filling for filling in fillings.values() if filling.pieces]
     output = _write(model, filled, probe, compensate=compensate)
-    if not kept:  # layers that were trained already may be as loud as they are
+    if not kept:  # layers that were trained already are not rescaled
         _calm(model, target, filled, output)
     return tuple(row for filling in filled for row in _rows(filling, alone=len(filled) == 1 and not kept))
 
 
 def _filling(layer: TargetLayer, kept: Collection[str]) -> _Filling:
-    """Nothing to write yet; a normalisation that is kept is none to set up."""
+    """An empty filling; without a normalisation that is kept."""
     return _Filling(replace(layer, norm="") if layer.norm in kept else layer, [])
 
 
@@ -108,26 +108,26 @@ def _rows(filling: _Filling, *, alone: bool) -> list[SeededLayer]:
 
 
 def _calm(model: nn.Module, target: Target, fillings: list[_Filling], output: Tensor) -> None:
-    """Scales the last filled layers down where the model's output is too loud for layers after them that know nothing.
+    """Scales the last filled layers down where the deviation of the model's output is too large.
 
-    A trained network's last features are large; an untrained dense layer on top of them starts far off, and its first
-    hundred steps go into coming back.
+    A trained network's last features are large: an untrained dense layer on them starts with a large loss, and needs a
+    hundred steps to recover.
     """
-    loudness = float(output.std()) if isinstance(output, Tensor) else 0.0
-    if not loudness > _LOUDEST:
+    deviation = float(output.std()) if isinstance(output, Tensor) else 0.0
+    if not deviation > _LARGEST_DEVIATION:
         return
     filled = {filling.layer.number for filling in fillings}
     for filling in fillings:
         if not any(reader.number in filled for reader in target.consumers(filling.layer.number)):
             module = model.get_submodule(filling.layer.norm or filling.layer.name)
             for parameter in module.parameters():
-                parameter.data *= _LOUDEST / loudness
+                parameter.data *= _LARGEST_DEVIATION / deviation
 
 
 def _write(model: nn.Module, fillings: list[_Filling], probe: Tensor, *, compensate: bool) -> Tensor:
-    """Writes all layers in one run of the model, so that each sees the data as the layers written before it give it.
+    """Writes all layers in one run of the model, so that each is written with the inputs of the filled layers before.
 
-    Returns what the model gives for the probe then.
+    Returns the model's output for the probe.
     """
     modules = dict(model.named_modules())
     hooks = []
@@ -154,7 +154,7 @@ def _convolution_hook(filling: _Filling, compensate: bool) -> ConvolutionHook:
             if compensate and stand is not None and block.dropped:
                 wanted = stand.output[:, torch.from_numpy(block.donor_rows)]
                 weight, bias = compensated(weight, bias, inputs[0][:, columns], wanted, module)
-            # Inputs that no channel of the donor goes to are not read.
+            # The weights of inputs without a donor channel are 0.
             module.weight.data[rows] = 0.0
             if block.layer.depthwise:
                 module.weight.data[rows] = weight
@@ -167,7 +167,7 @@ def _convolution_hook(filling: _Filling, compensate: bool) -> ConvolutionHook:
 
 
 def _piece(block: LayerPiece, stand: Stand | None, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Weight and bias of a block, with what the run at full width folded in."""
+    """Weight and bias of a block, with the changes of the run at full width."""
     donor_rows = torch.from_numpy(block.donor_rows)
     if stand is None:
         bias = torch.zeros(len(block.rows))
@@ -181,7 +181,7 @@ def _piece(block: LayerPiece, stand: Stand | None, size: tuple[int, int]) -> tup
 
 
 def _norm_hook(filling: _Filling) -> NormHook:
-    """Sets a normalisation up as the donor's; one that the donor does not have is made to change nothing at first."""
+    """Sets a normalisation to the donor's; without one in the donor, to the identity on the probe."""
 
     def write(module: nn.BatchNorm2d, inputs: tuple[Tensor, ...]) -> None:
         x = inputs[0]
@@ -195,8 +195,8 @@ def _norm_hook(filling: _Filling) -> NormHook:
                 module.weight.data[rows] = torch.from_numpy(norm.scale[block.donor_rows].copy())
                 module.bias.data[rows] = torch.from_numpy(norm.shift[block.donor_rows].copy())
             else:
-                # Scale and shift of the probe's own statistics: the normalisation gives back what it
-                # gets.
+                # Scale and shift are the probe's own statistics, so that the normalisation is the identity
+                # there.
                 module.weight.data[rows] = (variance[rows] + module.eps).sqrt()
                 module.bias.data[rows] = mean[rows]
 

@@ -1,4 +1,4 @@
-"""One run of a torch network that shows its convolutions and which channels feed them."""
+"""Records the convolutions of a torch network, and the channels that feed them, in one run."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,11 +21,11 @@ from gi.kernels.seed.follow import (
     whole,
 )
 
-_FEW = 2  # samples are enough to see shapes and channels
+_FEW = 2  # samples are enough for shapes and channels
 
 
 def traced(model: nn.Module, images: Tensor) -> Target:
-    """The convolutions of `model`, seen on the first two of `images` (n, c, h, w); the model stays as it was."""
+    """The convolutions of `model`, recorded on the first two of `images` (n, c, h, w); the model does not change."""
     run = _Trace(model)
     sample = images[:_FEW].clone()
     set_labels(sample, fresh_labels(sample, IMAGE_NUMBER))
@@ -39,7 +39,7 @@ def traced(model: nn.Module, images: Tensor) -> Target:
 
 @contextmanager
 def quiet(model: nn.Module) -> Iterator[None]:
-    """While it lasts the model is in evaluation and needs no gradient; then every module is as before."""
+    """A context with the model in evaluation mode and without gradients; afterwards all modes are restored."""
     before = {module: module.training for module in model.modules()}
     model.eval()
     try:
@@ -53,7 +53,7 @@ def quiet(model: nn.Module) -> Iterator[None]:
 class _Trace(Follow):
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
-        # `conv2d` is handed the weight and not its module: the tensor's identity tells whose it is.
+        # `conv2d` gets the weight and not its module: the tensor's identity identifies the module.
         self.names = {id(m.weight): name for name, m in model.named_modules() if isinstance(m, nn.Conv2d)}
         self.norms = {id(m.weight): name for name, m in model.named_modules() if isinstance(m, nn.BatchNorm2d)}
         self.layers: list[TargetLayer] = []
@@ -61,7 +61,7 @@ class _Trace(Follow):
     def convolve(self, arguments: dict[str, Any]) -> Tensor:
         output = torch.conv2d(**arguments)
         name = self.names.get(id(arguments["weight"]))
-        # A module that runs twice has one weight to fill: its first run says what feeds it.
+        # A module that runs twice has one weight to fill: its first run defines its sources.
         if name is not None and all(layer.name != name for layer in self.layers):
             self.layers.append(self._layer(name, arguments))
             set_labels(output, fresh_labels(output, len(self.layers)))
@@ -89,7 +89,7 @@ class _Trace(Follow):
         set_labels(output, labels_of(x))
         name = self.norms.get(id(arguments.get("weight")), "")
         number = linear_in(x)
-        # A normalisation of anything more, or in another order, is not that convolution's alone.
+        # Only a normalisation of exactly this convolution's channels, in order, belongs to it.
         if name and number and whole(x) == [number]:
             layer = self.layers[number - 1]
             fields = {f: getattr(layer, f) for f in TargetLayer.__dataclass_fields__}

@@ -1,4 +1,4 @@
-"""Runs a target with a donor's full width in place of its own convolutions, to see what the donor does to the data."""
+"""Runs a target with the donor's convolutions at full width in place of its own, for their outputs on the data."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,19 +23,19 @@ from gi.kernels.seed.follow import (
 )
 from gi.kernels.seed.trace import quiet
 
-_LEAST_DEVIATION, _MOST_DEVIATION = 0.25, 4.0  # of a layer's outputs; beyond it the donor's scale is not this data's
+_LEAST_DEVIATION, _MOST_DEVIATION = 0.25, 4.0  # of a layer's outputs; beyond, donor and data have different scales
 
 
-class _Done(Exception):  # noqa: N818 (the run has seen what it can)
+class _Done(Exception):  # noqa: N818 (the run cannot go further)
     pass
 
 
 @dataclass(slots=True)
 class Stand:
-    """What a stand-in does to the data, all its channels: `weight`, `bias` as used, and its `output` (n, m, h, w).
+    """A stand-in at full width on the data: `weight`, `bias` as used, and its `output` (n, m, h, w).
 
-    `scaled` says that weight and bias were divided by the output's deviation (LSUV, arXiv 1511.06422), since donor and
-    data do not share a scale. `activity` is the deviation of each channel after its normalisation and a ReLU.
+    `scaled` is True if weight and bias were divided by the output's deviation (LSUV, arXiv 1511.06422), since donor and
+    data have different scales. `activity` is the deviation of each channel after its normalisation and a ReLU.
     """
 
     weight: Tensor
@@ -46,9 +46,9 @@ class Stand:
 
 
 def widened(model: nn.Module, target: Target, match: Match, images: Tensor) -> dict[int, Stand]:
-    """What each stand-in of a match gives for `images` (n, c, h, w), by the number of the target layer.
+    """The stand-ins of a match, run on `images` (n, c, h, w), by the number of the target layer.
 
-    Ends where the target does something that fits its own width only; the layers after that are not in the answer.
+    Ends at an operation that fits the target's own width only; later layers are missing.
     """
     run = _Widened(model, target, match)
     x = images.clone()
@@ -71,7 +71,7 @@ class _Widened(Follow):
         super().__init__()
         numbers = {layer.name: layer.number for layer in target.layers}
         modules = dict(model.named_modules())
-        # As in a trace: the function sees weights, not modules.
+        # As in a trace: functions get weights, not modules.
         self.numbers = {id(modules[name].weight): number for name, number in numbers.items()}
         self.norm_numbers = {id(modules[x.norm].weight): x.number for x in target.layers if x.norm}
         self.target, self.match = target, match
@@ -80,7 +80,7 @@ class _Widened(Follow):
     def convolve(self, arguments: dict[str, Any]) -> Tensor:
         number = self.numbers.get(id(arguments["weight"]), 0)
         layer = self.match.layers.get(number)
-        # Without a stand-in nothing behind has the data that the donor would see.
+        # Without a stand-in, later layers would not get the donor's data.
         if layer is None or number in self.stands:
             raise _Done
         weight, bias = _tensor(layer.weight), torch.zeros(layer.width)
@@ -89,7 +89,7 @@ class _Widened(Follow):
         weight = self._embedded(weight, arguments["weight"].shape[2:])
         places = {name: arguments[name] for name in ("stride", "padding", "dilation") if name in arguments}
         x = self._arranged(layer, arguments["input"])
-        if x.is_contiguous(memory_format=torch.channels_last):  # then twice as fast with the weight laid out alike
+        if x.is_contiguous(memory_format=torch.channels_last):  # with the same layout of the weight twice as fast
             weight = weight.contiguous(memory_format=torch.channels_last)
         output = torch.conv2d(x, weight, bias, groups=layer.groups, **places)
         stand = self._stand(number, layer, weight, bias, output)
@@ -99,7 +99,7 @@ class _Widened(Follow):
         return stand.output
 
     def _stand(self, number: int, layer: DonorLayer, weight: Tensor, bias: Tensor, output: Tensor) -> Stand:
-        """The stand-in with its normalisation folded in where the target has none, and its scale mended."""
+        """The stand-in, with its normalisation folded in where the target has none, and its scale corrected."""
         has_norm = bool(self.target.layers[number - 1].norm)
         scaled = False
         if layer.norm is not None and not has_norm:
@@ -109,7 +109,7 @@ class _Widened(Follow):
             output = _affine(output, factor, _tensor(layer.norm.shift) - mean * factor)
         sample = _sample(output)
         deviation = sample.std()
-        # A normalisation brings every scale to the data's; without one it has to be set.
+        # A normalisation adapts to the data's scale; without one the scale is set here.
         if layer.norm is None and not _LEAST_DEVIATION < float(deviation) < _MOST_DEVIATION:
             factor = 1 / deviation.clamp_min(1e-6)
             weight, bias, output, scaled = weight * factor, bias * factor, output * factor, True
@@ -129,7 +129,7 @@ class _Widened(Follow):
 
     @staticmethod
     def _normalised(layer: DonorLayer, x: Tensor) -> Tensor:
-        """What the donor's normalisation gives with this data's own statistics: right for any scale of the data."""
+        """The output of the donor's normalisation with this data's statistics, which fits any scale of the data."""
         assert layer.norm is not None
         scale, shift = _tensor(layer.norm.scale), _tensor(layer.norm.shift)
         return functional.batch_norm(x, None, None, scale, shift, training=True, eps=layer.norm.epsilon)
@@ -140,7 +140,7 @@ class _Widened(Follow):
         return functional.pad(weight, (margins[1], margins[1], margins[0], margins[0]))
 
     def _arranged(self, layer: DonorLayer, x: Tensor) -> Tensor:
-        """The channels of `x` in the order in which the stand-in reads them; zero where it reads what is not there."""
+        """The channels of `x` in the order of the stand-in's inputs; zeros for missing ones."""
         codes = channel_labels(x)
         place = torch.full((layer.num_inputs,), -1)
         for row in codes:
@@ -162,7 +162,7 @@ def _statistics(output: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
 
 
 def _sample(output: Tensor) -> Tensor:
-    """At most 8 x 8 of the places of each channel: they tell a deviation well enough."""
+    """At most 15 x 15 positions of each channel, evenly spaced, which suffice for a deviation."""
     down, right = (max(1, size // 8) for size in output.shape[2:])
     return output[:, :, ::down, ::right]
 

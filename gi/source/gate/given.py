@@ -28,7 +28,7 @@ class Given:
         return self.by_name(function, argument)
 
     def by_name(self, function: ast.FunctionDef, argument: ast.arg) -> list[ast.expr] | None:
-        """The expressions that calls by name pass for a parameter, None where unknown; a use as a value may add some."""
+        """The expressions that calls by name pass for a parameter, None where unknown; uses as values may add some."""
         own = self.program.parent[function]
         named = own.name if isinstance(own, ast.ClassDef) and function.name == "__init__" else function.name
         if argument in (function.args.vararg, function.args.kwarg) or named == self.program.given_lists:
