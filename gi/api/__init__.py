@@ -1,4 +1,4 @@
-"""What other code calls, and the command line too: evolve, runs and their individuals, repair, seeding, the estimator.
+"""The Python interface, which the command line uses, too: evolve, runs, individuals, repair, seeding, the estimator.
 
-`import gi` offers the names of this package without importing it; see docs/python.md.
+`import gi` offers the names of this package and imports it lazily; see docs/python.md.
 """

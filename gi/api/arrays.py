@@ -1,4 +1,4 @@
-"""A data set given as arrays: checked, and kept in the run's folder as an .npz file that the run reads from then on."""
+"""A data set given as arrays: checked, and stored in the run's folder as the .npz file that the run reads."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
@@ -13,16 +13,16 @@ from gi.core.errors import ArchiveError, DatasetError
 from gi.core.files import write_whole
 from gi.data.readers.npz import CLASS_NAMES, SPELLINGS, as_images, as_labels
 
-#: `(images, labels)`, or arrays by the names that they have in an .npz file.
+#: `(images, labels)`, or arrays by their names in an .npz file.
 ArraySet: TypeAlias = tuple[Any, Any] | Mapping[str, Any]
 _IMAGES, _LABELS = SPELLINGS["train"][0]
 
 
 def keep_arrays(arrays: ArraySet, folder: Path, held: ExitStack) -> Path:
-    """Writes arrays into `folder`, which is made, as the data of the run to come; the absolute path of the file.
+    """Writes arrays into `folder`, which is made, as the data of a new run; returns the file's absolute path.
 
-    It goes again with `held` where no run came into being. Raises `DatasetError` for arrays that are no data set,
-    `ArchiveError` where the folder cannot take them.
+    When `held` closes and there is no run, the file is removed. Raises `DatasetError` for arrays that are no data set,
+    `ArchiveError` where the folder cannot be used.
     """
     named = _named(arrays)
     path = (folder / DATA).absolute()
@@ -38,13 +38,13 @@ def keep_arrays(arrays: ArraySet, folder: Path, held: ExitStack) -> Path:
 def _remove_unused(path: Path, *, is_new: bool) -> None:
     if not (path.parent / FILE_NAME).exists():
         path.unlink(missing_ok=True)
-        with suppress(OSError):  # not empty: somebody else put something there
+        with suppress(OSError):  # not empty: it also holds files of the user's
             if is_new:
                 path.parent.rmdir()
 
 
 def _named(arrays: ArraySet) -> dict[str, Any]:
-    """The arrays of the file. Class names go in where the labels are no whole numbers from 0."""
+    """The arrays of the file, with class names where the labels are not integers from 0."""
     if isinstance(arrays, Mapping):
         named = {name: np.asarray(array) for name, array in arrays.items()}
         for name, array in named.items():
@@ -59,13 +59,13 @@ def _named(arrays: ArraySet) -> dict[str, Any]:
     images, (numbers, classes) = as_images(np.asarray(arrays[0]), "images"), _numbered(np.asarray(arrays[1]))
     if len(images) != len(numbers):
         raise DatasetError(f"there are {len(images)} images and {len(numbers)} labels: each image has one.")
-    # Grey without an axis of channels: of (n, 1, h, 3) nobody could tell which axis they are.
+    # Grey without an axis of channels: in (n, 1, h, 3) the axis of channels would be ambiguous.
     named = {_IMAGES: images[:, 0] if images.shape[1] == 1 else images, _LABELS: numbers}
     return named if classes is None else {**named, CLASS_NAMES: classes}
 
 
 def _numbered(labels: "np.ndarray[Any, Any]") -> "tuple[np.ndarray[Any, Any], np.ndarray[Any, Any] | None]":
-    """Labels as numbers from 0, and the names that they stand for; None where they are such numbers already."""
+    """Labels as integers from 0, and the class names; None where the labels are such integers already."""
     if labels.ndim != 1 or not labels.size:
         return as_labels(labels, "labels"), None
     classes, numbers = np.unique(labels.astype(str) if labels.dtype.kind in "OSU" else labels, return_inverse=True)

@@ -1,4 +1,4 @@
-"""A program's text to its network in the caller's own process, as `import` would build it."""
+"""Builds a program's network in the caller's own process, as importing it would."""
 
 import io
 import linecache
@@ -17,9 +17,9 @@ from gi.source.tree.entry import plain_entry_call
 
 
 def built(id_: str, text: str, entry: str, weights: Path | bytes | None) -> nn.Module:
-    """The network that `entry` builds, on the CPU: with trained weights in evaluation mode, without them as it starts.
+    """The network that `entry` builds, on the CPU: with `weights` in evaluation mode, without them untrained.
 
-    This runs the text in this process, with all that the process may do. Raises `SourceError` where it fails.
+    This runs the text in this process, with all its rights. Raises `SourceError` where it fails.
     """
     call = plain_entry_call(entry)
     try:
@@ -28,7 +28,7 @@ def built(id_: str, text: str, entry: str, weights: Path | bytes | None) -> nn.M
             file = io.BytesIO(weights) if isinstance(weights, bytes) else weights
             net.load_state_dict(torch.load(file, map_location="cpu", weights_only=True))
             net.eval()
-    except Exception as error:  # whatever the program raises
+    except Exception as error:  # a program may raise anything
         said = " ".join(str(error).split())[:200]
         raise SourceError(f"{id_[:8]} cannot be built: {type(error).__name__}: {said}") from error
     if not isinstance(net, nn.Module):
@@ -42,7 +42,7 @@ def tensor(inputs: NDArray[np.float32]) -> Tensor:
 
 
 def _module(id_: str, text: str) -> ModuleType:
-    """The module of a text; real to `inspect`, tracebacks and pickling within this process."""
+    """The executed module of a text, in `sys.modules` and `linecache`, for `inspect`, tracebacks and pickling."""
     allow_torchvision()  # a program may import it
     name = f"gi_individual_{id_}"
     file = f"<{name}>"

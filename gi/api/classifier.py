@@ -1,4 +1,4 @@
-"""The search as an estimator of scikit-learn: `fit` evolves programs, `predict` asks the best of the front."""
+"""The search as an estimator of scikit-learn: `fit` evolves programs, `predict` uses the best of the front."""
 
 import math
 import shutil
@@ -24,12 +24,12 @@ from gi.data.splits import LARGEST_SIDE, stratified_share
 from gi.export import KNEE
 
 _LARGEST_SEED = 2**31 - 1
-_LEAST = 3  # samples of a class that is to be in all three parts
+_LEAST = 3  # samples that a class needs to be in all three parts
 _GREY = 1
 
 
 class FitError(DatasetError, ValueError):
-    """Samples that the estimator cannot learn from, or predict. A `ValueError` too, as scikit-learn has it."""
+    """Samples that cannot be used for training or prediction. Also a `ValueError`, as scikit-learn expects."""
 
 
 class GIClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -41,19 +41,19 @@ class GIClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
     the final trainings' test error and a fifth of the rest for selection, as for any data set.
 
     Args:
-        generations: How many to breed; `population`, `budget`, `time`, `objectives` and `workers` as for `gi.evolve`.
-        best: Which member of the front predicts: an objective, or "knee".
-        image_shape: (height, width) or (channels, height, width) of the image that a row of `X` is.
-        model: A model of the user's own to start from, "FILE" or "FILE:NAME".
+        generations: Their number; `population`, `budget`, `time`, `objectives` and `workers` as for `gi.evolve`.
+        best: The member of the front that predicts: an objective, or "knee".
+        image_shape: (height, width) or (channels, height, width) of the image in a row of `X`.
+        model: The user's own model to start from, "FILE" or "FILE:NAME".
         settings: Further keyword arguments of `gi.evolve`, by name.
-        out: The run's folder, which stays. Without one the run is gone after `fit`, and `front_` has what is left.
-        random_state: An int makes two fits draw alike. Times are measured all the same: `settings={"clock": "model"}`
-            makes them equal.
+        out: The run's folder, which is kept. Without one the run is deleted after `fit`, and `front_` is kept.
+        random_state: An int makes two fits draw alike. Times are still measured: `settings={"clock": "model"}` makes
+            these equal, too.
 
     Attributes:
         classes_: The labels (classes,), sorted: the columns of `predict_proba`.
-        front_: The members of the front, `gi.RunIndividual`, the best error first; each predicts and builds by itself.
-        best_: The one that predicts.
+        front_: The members of the front, `gi.RunIndividual`, the best error first; each can predict and build.
+        best_: The member that predicts.
         n_features_in_: `X.shape[1]` in `fit`; `feature_names_in_` where `X` had names.
     """
 
@@ -87,7 +87,7 @@ class GIClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any) -> "GIClassifier":  # noqa: N803 (scikit-learn's name)
-        """Evolves programs on images and their labels (n,). Raises `FitError`, and what `gi.evolve` raises."""
+        """Evolves programs on images and their labels (n,). Raises `FitError` and the errors of `gi.evolve`."""
         X, y = validate_data(self, X, y, allow_nd=True)  # noqa: N806
         check_classification_targets(y)
         self.classes_, numbers = np.unique(y, return_inverse=True)
@@ -148,13 +148,13 @@ class GIClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
-        tags.classifier_tags.poor_score = True  # it is for images, and for more of them than checks have
+        tags.classifier_tags.poor_score = True  # it needs images, and more of them than scikit-learn's checks have
         tags.non_deterministic = (self.settings or {}).get("clock") != "model"
         return tags
 
 
 def _image_shape(shape: tuple[int, ...], given: tuple[int, ...] | None) -> tuple[int, int, int]:
-    """(channels, height, width) of the images that samples of a shape are. Raises `FitError`."""
+    """(channels, height, width) of images from the shape of `X`. Raises `FitError`."""
     if len(shape) > 2:
         try:
             last = channels_last(shape, "X")
@@ -178,9 +178,9 @@ def _image_shape(shape: tuple[int, ...], given: tuple[int, ...] | None) -> tuple
 
 
 def _parts(images: NDArray[np.uint8], labels: NDArray[Any]) -> ArraySet:
-    """The samples by part. gi's own split needs three of each class; classes with fewer are all for training."""
+    """The samples by part. gi's own split needs three of each class; smaller classes are used for training only."""
     counts = np.bincount(labels)
-    # Colour images stay (n, c, h, w); of grey ones an axis of channels could be taken for one of pixels.
+    # Colour images stay (n, c, h, w); the axis of channels of grey ones could be taken for one of pixels.
     images = images[:, 0] if images.shape[1] == _GREY else images
     if counts.min() >= _LEAST:
         return dict(zip(SPELLINGS["train"][0], (images, labels), strict=True))

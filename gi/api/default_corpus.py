@@ -1,13 +1,13 @@
-"""The corpus that every run borrows from, built where it is missing."""
+"""The corpus that runs borrow from by default, built where it is missing."""
 
 from pathlib import Path
 
-from gi.api.telling import OnProgress, Tell
+from gi.api.messages import OnProgress, Tell
 from gi.core.settings import cache_folder, is_offline
 
 
 def build_default_corpus(*, tell: Tell, on_progress: OnProgress) -> Path:
-    """The file of the default corpus; the first time it is built, which takes a minute, and tells what is fetched."""
+    """The file of the default corpus; the first call builds it in a minute, and tells what it fetches."""
     from gi.corpus import default_corpus, default_corpus_file, fetch_text
     from gi.harvest import packages
 

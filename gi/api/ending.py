@@ -1,20 +1,20 @@
-"""What a run leaves at its end: the best of its front as a file, and a line on it."""
+"""The end of a run: exports the best of its front, with a line on the file."""
 
 from typing import TYPE_CHECKING
 
+from gi.api.messages import Tell
 from gi.api.runs import Run
-from gi.api.telling import Tell
 from gi.core.errors import GiError
 from gi.source.gate.passing import STRICT, Gate
 
 if TYPE_CHECKING:
     from gi.archive import Archive
 
-BEST = "error"  # whose least value decides what a run exports
+BEST = "error"  # the objective that chooses the exported member
 
 
 def ended(run: Run, state: str, gate: Gate, tell: Tell) -> Run:
-    """The run, with the best of its front exported where it came to its end."""
+    """The run; exports the best of its front, unless the run was interrupted."""
     from gi.archive import Archive
 
     if state == "interrupted":
@@ -26,9 +26,9 @@ def ended(run: Run, state: str, gate: Gate, tell: Tell) -> Run:
 
 
 def exported_text(archive: "Archive", gate: Gate = STRICT) -> str:
-    """Writes the best of the front to RUN/best/model.py; one line on that, or on why there is none.
+    """Writes the best of the front to RUN/best/model.py; returns one line on the file, or on why there is none.
 
-    Hours of search stand behind the front: no fault of the export may cost it, not even one that is gi's own.
+    No error of the export may be raised, not even one of gi's own: the front took hours of search.
     """
     folder = archive.folder
     try:
@@ -39,7 +39,7 @@ def exported_text(archive: "Archive", gate: Gate = STRICT) -> str:
         remarks = export_best(archive, chosen.id, folder / "best" / "model.py", gate=gate)
         metric = archive.run().config.objective(BEST).title
     except Exception as error:
-        told = str(error) if isinstance(error, GiError | OSError) else f"{type(error).__name__} {error}"
-        return f"the best of the front is not exported: {' '.join(told.split())} Try `gi export {folder} ID`."
+        reason = str(error) if isinstance(error, GiError | OSError) else f"{type(error).__name__} {error}"
+        return f"the best of the front is not exported: {' '.join(reason.split())} Try `gi export {folder} ID`."
     by = "by its final trainings' mean on the validation split" if chosen.validation_errors else "in the search"
     return "; ".join([f"{folder}/best/model.py holds {chosen.id[:8]}, the front's best {metric} {by}", *remarks])

@@ -1,4 +1,4 @@
-"""The main job: a run from its options to its end, and a run that goes on. `gi evolve` calls nothing else."""
+"""Starts and resumes runs from options as users give them: all that `gi evolve` calls."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -12,11 +12,11 @@ from gi.api.default_corpus import build_default_corpus
 from gi.api.ending import ended
 from gi.api.executing import ExecutorName, Machines, machines
 from gi.api.isolating import isolated
+from gi.api.messages import WARNING, OnProgress, Tell, log, no_progress, tell_dataset
 from gi.api.model_file import ModelFile, seed_program
 from gi.api.options import absolute, count, height_and_width, next_run_folder, seconds, share
 from gi.api.preparing import own_model, prepared, tell_lag, tell_missing_layers
 from gi.api.runs import Run
-from gi.api.telling import WARNING, OnProgress, Tell, log, no_progress, tell_dataset
 from gi.api.trusting import run_gate
 from gi.core.quoting import shown
 from gi.core.settings import WALL_FOR_CPU, RunConfig
@@ -80,27 +80,27 @@ def evolve(
     The options are those of `gi evolve`, which calls this function; `gi evolve --help` says what each does.
 
     Args:
-        dataset: A data set's name, an image folder, an .npz file, `(images, labels)`, or arrays by the names that they
-            have in an .npz file (`train_images`, `train_labels`, `test_images`, ...). Arrays are kept in the run's
-            folder as data.npz. Images are (n, h, w), (n, h, w, c) or (n, c, h, w), uint8 or numbers from 0 to 1;
-            labels (n,) are whole numbers or texts.
-        model: A model of the user's own to start from, "FILE" or "FILE:NAME", in place of gi's seed programs.
-        arguments: What `model` is built with, {"depth": 18} or ["depth=18"].
-        image_size: Pixels a side, or (height, width), that all images are brought to.
-        generations: How many to breed, 8 offspring each by default (`population`).
+        dataset: A data set's name, an image folder, an .npz file, `(images, labels)`, or arrays by their names in an
+            .npz file (`train_images`, `train_labels`, `test_images`, ...). Arrays are stored in the run's folder as
+            data.npz. Images are (n, h, w), (n, h, w, c) or (n, c, h, w), uint8 or numbers from 0 to 1; labels (n,) are
+            integers or texts.
+        model: The user's own model to start from, "FILE" or "FILE:NAME", in place of gi's seed programs.
+        arguments: The arguments that `model` is built with, {"depth": 18} or ["depth=18"].
+        image_size: Pixels a side, or (height, width), to which all images are scaled.
+        generations: Their number, with 8 offspring each by default (`population`).
         budget: CPU time of the whole run, in seconds or as "20m"; `time` is the same for the wall clock.
         max_params: The most parameters, 10000 or "10k"; `max_error` is a share, 0.02 or "2%"; `max_time` a ratio.
-        cpu_limit: CPU seconds that a training of 30,000 images may take; 8, for `model` twice what it takes itself.
-        clock: "model" computes times from the program in place of measuring them: equal on every machine.
+        cpu_limit: CPU seconds that a training of 30,000 images may take; 8, with `model` twice its own time.
+        clock: "model" computes times from the program instead of measuring them: equal on every machine.
         corpus: The corpus file to borrow lines from; the default one is built first where it is missing.
         out: The run's folder, new or empty; runs/DATASET-N by default.
-        trust: Run `model` though the gate refuses it. What its offspring borrow is read as ever.
+        trust: Run `model` although the gate refuses it. Lines that its offspring borrow are checked as usual.
         isolation: "auto", "strict" or "off"; None leaves it to $GI_ISOLATION.
         executor: "ray" trains on the Ray cluster at `address`, with one worker for each of its CPUs by default.
-        tell: Takes the lines on what was read, what is odd and what was written; Python's `logging` by default.
-        on_event: Called with each record of `gi.search.events` as it happens.
+        tell: Called with each message on data read, warnings and files written; by default Python's `logging`.
+        on_event: Called with each record of `gi.search.events`.
         on_progress: Called with (stage, done, total) while the default corpus is built.
-        command: What the run's record says was called.
+        command: The command stored in the run's record.
 
     Raises:
         GiError: One line each. `ConfigError` for an option out of range, `DatasetError`, `SourceError` for a model that
@@ -129,7 +129,7 @@ def evolve(
 
 @dataclass(frozen=True, slots=True)
 class _Start:
-    """A new run as it was asked for, before anything was read or written."""
+    """A requested run, before anything was read or written."""
 
     config: RunConfig
     folder: Path
@@ -144,7 +144,7 @@ class _Start:
 def _run(
     start: _Start, *, trust: bool, tell: Tell, on_event: "Callable[[RunEvent], None] | None", on_progress: OnProgress
 ) -> Run:
-    """A new run from its data to its end."""
+    """Prepares a new run and runs it to its end."""
     import gi.search.evolve
     from gi.search.parts import default_parts
 
@@ -152,10 +152,10 @@ def _run(
     used = start.machines.clock()
     with ExitStack() as held:
         config = prepared(
-            start.config, start.folder, start.arrays, start.own, start.gate, held, tell=tell, notify=on_event or _nobody
+            start.config, start.folder, start.arrays, start.own, start.gate, held, tell=tell, notify=on_event or _ignore
         )
         tell_lag(config, start.workers, tell)
-        # Once for all runs of this machine, and so no part of what this one costs.
+        # Built once for all runs of this machine, so it does not count as a cost of this one.
         with used.paused():
             if config.corpus is None:
                 build_default_corpus(tell=tell, on_progress=on_progress)
@@ -183,11 +183,11 @@ def resume(
     on_event: "Callable[[RunEvent], None] | None" = None,
     command: Sequence[str] = ("gi.resume",),
 ) -> Run:
-    """Goes on with a run exactly where it stopped; a finished one is left as it is. `gi evolve --resume` calls this.
+    """Resumes a run where it stopped; a finished one is left as it is. `gi evolve --resume` calls this.
 
     `generations`, `budget` and `time`, of the whole run, replace the stored ones; the rest is as for `evolve`. A model
-    that needed `trust` needs it again, unless `run` is a `Run` that has it: a run's file cannot claim it. Where the run
-    file is damaged or gone, a run goes back to the copy that its last generation left, and `tell` says so.
+    that needed `trust` needs it again, unless `run` is a `Run` with it: a run's file cannot grant it. If that file is
+    damaged or missing, the run continues from the backup of its last generation, with a message to `tell`.
 
     Raises `SourceError` where the gate refuses what the run started from, `ArchiveError` where there is no run or
     another process has it, `ConfigError` for fewer generations than the run was given, `BudgetError` for a budget or a
@@ -208,9 +208,9 @@ def resume(
             tell(f"{WARNING}{back}")
         with Archive.open(folder) as archive:
             config, gate = archive.run().config, run_gate(archive, trust=trust)
-            for seed in archive.seeds():  # the run may be somebody else's, and so may the file that it started from
+            for seed in archive.seeds():  # the run and the file that it started from may be from a stranger
                 gate.require(seed.text, config.entry, f"{folder}: {shown(seed.origin.path)}")
-            (on_event or _nobody)(Doing(f"reading {config.dataset_name}"))
+            (on_event or _ignore)(Doing(f"reading {config.dataset_name}"))
             tell_dataset(run_dataset(config), tell)
             num_workers = there.workers(workers, config.device)
             tell_lag(config, num_workers, tell)
@@ -222,5 +222,5 @@ def resume(
     return ended(Run(folder, trust=trust), summary.state, gate, tell)
 
 
-def _nobody(_: "RunEvent") -> None:
-    """Takes an event that nobody asked for."""
+def _ignore(_: "RunEvent") -> None:
+    """Discards an event: the default of `on_event`."""

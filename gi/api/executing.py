@@ -1,4 +1,4 @@
-"""Where a run's trainings take place, as a caller chooses it: on this machine, or on a cluster."""
+"""The executor of a run's trainings that a caller chooses: this machine, or a cluster."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,25 +11,25 @@ from gi.sandbox.process_cpu import CpuClock
 from gi.search.parts import MakeExecutor
 
 ExecutorName = Literal["local", "ray"]
-#: What `--executor` takes: this machine; the machines of a Ray cluster.
+#: The choices of `--executor`: this machine, or the machines of a Ray cluster.
 EXECUTORS: tuple[ExecutorName, ...] = get_args(ExecutorName)
 
 
 @dataclass(frozen=True, slots=True)
 class Machines:
-    """What evaluates a run's jobs; None for the executor of this machine. `slots` says how many at once on a device."""
+    """The executor of a run, None for that of this machine. `slots` gives the number of parallel jobs for a device."""
 
     executor: MakeExecutor | None
     slots: Callable[[str], int]
 
     def workers(self, given: int | None, device: str) -> int:
-        """How many workers a run has: as many as given, else one for each slot. Raises `ConfigError` for none."""
+        """The number of workers: as given, else one for each slot. Raises `ConfigError` for less than 1."""
         if given is not None and given < 1:
             raise ConfigError(f"workers is {given}: it must be at least 1.")
         return given or self.slots(device)
 
     def clock(self) -> CpuClock:
-        """A clock for what the run costs, on whichever machines that is."""
+        """A clock for the run's CPU time on this machine, or also of workers elsewhere."""
         return CpuClock(workers_elsewhere=self.executor is not None)
 
 
@@ -38,9 +38,9 @@ THIS_MACHINE = Machines(None, lambda _: default_workers())
 
 @contextmanager
 def machines(executor: str, address: str | None = None) -> Iterator[Machines]:
-    """The machines of this name, connected while the context lasts. Raises `ConfigError` where there are none.
+    """The machines of an executor, connected while the context lasts. Raises `ConfigError` where there are none.
 
-    `address` is that of a Ray cluster; None stands for $RAY_ADDRESS, else for the cluster that this machine is part of.
+    `address` is that of a Ray cluster; by default $RAY_ADDRESS, else the cluster that this machine is part of.
     """
     if executor not in EXECUTORS:
         raise ConfigError(f"unknown executor {executor!r}: choose from {', '.join(EXECUTORS)}.")

@@ -1,4 +1,4 @@
-"""Runs, fronts and individuals as a notebook shows them: HTML in which every text of the run is quoted."""
+"""Runs, fronts and individuals as HTML for notebooks, with every text of the run escaped."""
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def run_html(run: "Run") -> str:
-    """What a run is, and its front."""
+    """The facts of a run, and its front."""
     summary = run.summary
     facts = {
         "data set": run.config.dataset_name,
@@ -47,7 +47,7 @@ def front_html(front: "Sequence[RunIndividual]") -> str:
 
 
 def individual_html(individual: "RunIndividual") -> str:
-    """Its figures, and its source to unfold."""
+    """The figures of an individual, and its source, folded."""
     metric = individual.config.objective("error").title
     facts = {**individual.figures(), "generation": str(individual.generation)}
     if individual.test_errors:
@@ -57,7 +57,7 @@ def individual_html(individual: "RunIndividual") -> str:
         facts[f"test {metric}, {len(individual.test_errors)} final trainings"] = spread_text(individual.test_errors)
     if individual.failure:
         facts["failed"] = f"{individual.failure.stage}: {individual.failure.reason}"
-    # Line by line: `html_text` shows a line break as the two characters that Python writes.
+    # Line by line, since `html_text` escapes line breaks.
     code = "\n".join(map(html_text, shown_lines(individual.source).split("\n")))
     return (
         f"<p><b>individual {html_text(individual.id[:8])}</b></p>{_facts(facts)}"

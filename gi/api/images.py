@@ -1,4 +1,4 @@
-"""Images as a user has them, brought to the form in which a run's networks were trained on them."""
+"""Converts a user's images to the form on which a run's networks were trained."""
 
 import os
 from collections.abc import Iterable
@@ -22,10 +22,10 @@ ImageInput: TypeAlias = Any
 
 @dataclass(frozen=True, slots=True)
 class ImagePreparation:
-    """How images become what a network takes: its task, the names of its classes, and the statistics of its data.
+    """The conversion of images to a network's inputs: its task, class names, and the statistics of its data.
 
-    `mean` and `std` are those of the training pixels (0..255) by channel; `image_size` (height, width) is what all
-    images were brought to, if they were.
+    `mean` and `std` are those of the training pixels (0..255) by channel; `image_size` (height, width) is the size to
+    which all images were scaled, if any.
     """
 
     task: Task
@@ -36,14 +36,14 @@ class ImagePreparation:
 
     @classmethod
     def of(cls, dataset: "Dataset") -> "ImagePreparation":
-        """The one of a data set."""
+        """The preparation of a data set."""
         return cls(dataset.task, dataset.class_names, dataset.mean, dataset.std, dataset.image_size)
 
     def pixels(self, images: ImageInput) -> Pixels:
         """The images as (n, c, h, w) uint8 of the task's shape.
 
-        Files are read as gi reads a folder of images and brought to the size of the data set's; arrays are where the
-        run was given an image size. Raises `DatasetError` for what is no image, or of another shape.
+        Files are read like a folder of images and scaled to the data set's size; arrays are scaled only if the run has
+        an image size. Raises `DatasetError` for other than images, or for another shape.
         """
         from gi.data.readers.npz import as_images
         from gi.data.readers.scaling import at_size
@@ -59,9 +59,9 @@ class ImagePreparation:
         return array
 
     def normalised(self, pixels: Pixels) -> NDArray[np.float32]:
-        """The pixels (n, c, h, w) as float32, less the mean and over the deviation of their channel."""
+        """The pixels (n, c, h, w) as float32, less the mean and divided by the deviation of their channel."""
         mean, std = (np.array(values, np.float32).reshape(1, -1, 1, 1) for values in (self.mean, self.std))
-        # Times the reciprocal: what training does, to the last bit.
+        # Multiplied by the reciprocal, as in training, for bitwise equal results.
         result: NDArray[np.float32] = (pixels.astype(np.float32) - mean) * (np.float32(1) / std)
         return result
 
@@ -79,7 +79,7 @@ class ImagePreparation:
 
 
 def _files(images: ImageInput) -> list[Path]:
-    """The files that were given, [] where it is arrays."""
+    """The given image files; [] for arrays."""
     if isinstance(images, str | os.PathLike):
         return [Path(images)]
     if isinstance(images, Iterable) and not hasattr(images, "shape"):

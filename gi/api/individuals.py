@@ -1,4 +1,4 @@
-"""An individual of a run, as other code uses it: its source, its network, its predictions."""
+"""An individual of a run: its source, its network, its predictions."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gi.api.html import individual_html
 from gi.api.images import ImageInput, ImagePreparation
-from gi.api.telling import log
+from gi.api.messages import log
 from gi.core.errors import RunError, SourceError
 from gi.core.settings import RunConfig
 from gi.core.types import Failed
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class RunIndividual:
-    """One program of a run. It is a record: what the run adds later is not in it.
+    """One program of a run, as a record without later changes of the run.
 
     `values` are the figures of its longest training in the search, by objective (the error on the validation split), {}
-    where it was not evaluated, or failed: `failure` then says how. `validation_errors` and `test_errors` are those of
-    its final trainings, one for each seed, by the run's metric. `parents` are ids. `weights` is the file of trained
-    weights, a state dict, or its bytes (`held`); None where it was not trained to the end. `gate` decides whether its
-    program may be run, here and in a worker.
+    where it was not evaluated, or failed, as in `failure`. `validation_errors` and `test_errors` are those of its final
+    trainings, one for each seed, by the run's metric. `parents` are ids. `weights` is the file of trained weights, a
+    state dict, or its bytes (`held`); None without a final training. `gate` decides whether its program may be run,
+    here and in a worker.
     """
 
     id: str
@@ -49,12 +49,12 @@ class RunIndividual:
     gate: Gate = field(default=STRICT, compare=False)
 
     def build(self, *, trained: bool = True) -> "nn.Module":
-        """Its network, a plain `torch.nn.Module` on the CPU: with its trained weights, in evaluation mode.
+        """Its network, a plain `torch.nn.Module` on the CPU, with its trained weights, in evaluation mode.
 
-        With `trained=False` the network as its program starts it. It takes what `inputs` makes of images.
+        With `trained=False`, the untrained network. Its inputs are those of `inputs`.
 
-        **This runs the program's code in your own process**, with all that your process may do; lines of it may come
-        from harvested repositories. Read `source` first, or let `predict` run it in a confined worker.
+        **This runs the program's code in your own process**, with all its rights; lines of it may come from harvested
+        repositories. Read `source` first, or let `predict` run it in a confined worker.
 
         Raises `RunError` where the run has no trained weights of it, `SourceError` where the program fails, and where
         the gate refuses it.
@@ -70,7 +70,7 @@ class RunIndividual:
         return built(self.id, self.source, self.config.entry, self.trained_weights() if trained else None)
 
     def inputs(self, images: ImageInput) -> "Tensor":
-        """The images as the network takes them: (n, c, h, w) float32, normalised as in training. See `predict`."""
+        """The images as inputs of the network: (n, c, h, w) float32, normalised as in training. See `predict`."""
         from gi.api.building import tensor
 
         preparation = self.prepared()
@@ -82,7 +82,7 @@ class RunIndividual:
         `images` are arrays (n, h, w), (n, h, w, c) or (n, c, h, w), uint8 or numbers from 0 to 1, or image files. The
         program runs in a confined worker process. Raises `RunError` where the run has no trained weights of it, and
         where it fails; `SourceError` where the gate refuses it; `DatasetError` for images of another shape, and where
-        the run's data set is gone.
+        the run's data set is missing.
         """
         names = np.array(self.prepared().class_names)
         chosen: NDArray[np.str_] = names[self.predict_proba(images).argmax(axis=1)]
@@ -104,9 +104,9 @@ class RunIndividual:
         tidy: bool | None = None,
         force: bool = False,
     ) -> "Exported":
-        """Writes it as one plain PyTorch file, as `gi export` does, and says what was written.
+        """Writes it as one plain PyTorch file, as `gi export` does, and returns the written files.
 
-        It is tidied, or as it was evolved, by `tidy`; None tidies what did not start from a model of the user's own.
+        `tidy` chooses whether it is tidied; None tidies unless the run started from the user's own model.
         """
         from gi.archive import Archive
         from gi.export import export_subject, formats, individual_subject, refuse_existing, tidied_for_run
@@ -121,7 +121,7 @@ class RunIndividual:
                 return export_subject(archive, made.subject, path, kinds, force=force, gate=self.gate)
 
     def held(self) -> "RunIndividual":
-        """The same with all that it needs to build and predict: the run's folder may go, and pickling keeps it."""
+        """A copy that holds weights and preparation itself, so that it works without the run's folder and pickled."""
         weights = self.weights.read_bytes() if isinstance(self.weights, Path) else self.weights
         return dataclasses.replace(self, weights=weights, preparation=self.prepared())
 
@@ -136,7 +136,7 @@ class RunIndividual:
         return self.weights
 
     def prepared(self) -> ImagePreparation:
-        """How images become what its network takes. Raises `DatasetError` where the run's data set is gone."""
+        """The conversion of images to its inputs. Raises `DatasetError` where the run's data set is missing."""
         if self.preparation is not None:
             return self.preparation
         from gi.data.dataset import run_dataset
@@ -144,12 +144,12 @@ class RunIndividual:
         return ImagePreparation.of(run_dataset(self.config))
 
     def figures(self) -> dict[str, str]:
-        """Its figures as people read them, by the name of each."""
+        """Its formatted figures by name."""
         return {key: self.config.objective(key).text(self.values[key]) for key in self.config.objectives if self.values}
 
     def __repr__(self) -> str:
-        told = [f"{key} {text}" for key, text in self.figures().items()]
-        return f"<individual {self.id[:8]}: {', '.join(told) or 'not scored'}>"
+        figures = [f"{key} {text}" for key, text in self.figures().items()]
+        return f"<individual {self.id[:8]}: {', '.join(figures) or 'not scored'}>"
 
     def _repr_html_(self) -> str:
         return individual_html(self)

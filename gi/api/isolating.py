@@ -1,4 +1,4 @@
-"""How far programs are closed off, as a caller chooses it for one piece of work."""
+"""The isolation of workers that a caller chooses for one call."""
 
 import os
 from collections.abc import Iterator
@@ -11,14 +11,14 @@ from gi.sandbox.isolation import VARIABLE, Isolation, chosen_isolation, probed_l
 
 @contextmanager
 def isolated(chosen: Isolation | None) -> Iterator[None]:
-    """While it lasts, workers that start are isolated as chosen; None leaves the choice to $GI_ISOLATION, else "auto".
+    """While active, new workers are isolated as chosen; None leaves the choice to $GI_ISOLATION, else "auto".
 
-    Raises `ConfigError` for another word, and where strict isolation is not to be had.
+    Raises `ConfigError` for another value, and where strict isolation is not available.
     """
     before = os.environ.get(VARIABLE)
     try:
         if chosen is not None:
-            # By the environment, which the fork servers of all later workers inherit.
+            # Through the environment, which the fork servers of all later workers inherit.
             os.environ[VARIABLE] = chosen
         refuse_missing()
         yield
@@ -37,13 +37,13 @@ def refuse_missing() -> None:
 
 
 def missing_layers_text() -> str:
-    """Which layers of isolation this system lacks, and why; "" where it has them all, or none was asked for."""
+    """The layers of isolation that this system lacks, with reasons; "" where it lacks none, or isolation is off."""
     if chosen_isolation() == "off":
         return ""
     lacking = [f"{name} ({why})" for name, why in _layers().items() if why]
     return f"this system lacks {', '.join(lacking)}" if lacking else ""
 
 
-@cache  # a process for each question; the answer is the system's, not the moment's
+@cache  # each probe starts a process, and the answer does not change
 def _layers() -> dict[str, str]:
     return probed_layers()

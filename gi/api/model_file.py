@@ -1,4 +1,4 @@
-"""Reads a model file of the user's own, `FILE[:NAME]`, and makes it fit a task."""
+"""Reads the user's own model file, `FILE[:NAME]`, and makes it fit a task."""
 
 import ast
 import dataclasses
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gi.api.telling import Tell
+from gi.api.messages import Tell
 from gi.core.errors import ConfigError, RunError, SourceError
 from gi.core.quoting import shown
 from gi.core.types import Origin, Program, Task
@@ -31,18 +31,18 @@ class ModelFile:
 
     @property
     def as_it_is(self) -> "ModelFile":
-        """The same with the file's own text, without the recipe that was put in where it has none."""
+        """A copy with the file's own text, without an added recipe."""
         from gi.source.model_file.patching import plain_text
 
         return dataclasses.replace(self, text=plain_text(self.content))
 
     @property
     def has_recipe(self) -> bool:
-        """Whether the file has a recipe of its own."""
+        """Whether the file has its own recipe."""
         return self.text == self.as_it_is.text
 
     def patched(self, text: str) -> bytes:
-        """The file with a text that came from this one's: less what was put in, in the file's own style."""
+        """The file's bytes with a changed text, without an added recipe, in the file's encoding and line ends."""
         from gi.source.model_file.entry_points import without_plain_recipe
         from gi.source.model_file.patching import patched, plain_text
 
@@ -50,9 +50,9 @@ class ModelFile:
 
 
 def read_model(given: str, arguments: Sequence[str] = ()) -> ModelFile:
-    """The model that "FILE[:NAME]" and the arguments ("width=8") stand for.
+    """The model of "FILE[:NAME]", built with the arguments ("width=8").
 
-    The text has plain line ends and, where the file has no recipe, a plain one. Raises `SourceError`, `ConfigError`.
+    The text has "\\n" line ends and, where the file has no recipe, a plain one. Raises `SourceError`, `ConfigError`.
     """
     from gi.lines import decode
     from gi.source.model_file.entry_points import entry_of, with_recipe
@@ -62,33 +62,33 @@ def read_model(given: str, arguments: Sequence[str] = ()) -> ModelFile:
         raise ConfigError(f"{path} is a folder: pass a Python file, as FILE or FILE:NAME.")
     content = path.read_bytes()
     try:
-        # Line ends of any kind become plain: the patch puts the file's own back.
+        # Line ends of any kind become "\n": the patch restores the file's own.
         text = re.sub(r"\r\n?", "\n", decode(content))
         _refuse_unreadable(text)
         _refuse_siblings(path, _parsed(text))
         entry = entry_of(text, name, arguments)
     except SourceError as error:
-        # What went wrong carries a position, a verb or neither: the path is joined to it accordingly.
+        # A message begins with a position, a verb or neither: the path is joined to it accordingly.
         between = ":" if re.match(r"\d", str(error)) else " " if str(error).startswith("defines") else ": "
         raise SourceError(f"{path}{between}{error}") from None
     return ModelFile(path, content, with_recipe(text), entry)
 
 
 def argument_texts(arguments: Sequence[str] | Mapping[str, object]) -> tuple[str, ...]:
-    """What a model is built with, as ("depth=18",): given so, or by name."""
+    """A model's arguments as texts, ("depth=18",), given as texts or by name."""
     given = [f"{name}={value!r}" for name, value in arguments.items()] if isinstance(arguments, Mapping) else arguments
     return tuple(given)
 
 
 def split_file_name(text: str) -> tuple[Path, str | None]:
-    """The file and the name of the model in it that "FILE[:NAME]" stands for."""
-    # `C:\model.py` and `model.py` have no name behind a colon; a class has an identifier there.
+    """The file and the name of the model in "FILE[:NAME]"; None without a name."""
+    # A name is an identifier after the colon, unlike the path in `C:\model.py`.
     path, colon, name = text.rpartition(":")
     return (Path(path), name) if colon and name.isidentifier() else (Path(text), None)
 
 
 def fitted_text(model: ModelFile, task: Task, check: "CheckWorker", *, tell: Tell) -> str:
-    """The model's text made to fit a task; tells where that changed it. Raises `SourceError`."""
+    """The model's text made to fit a task, with a message to `tell` if that changed it. Raises `SourceError`."""
     from gi.core.trace import Stopped
     from gi.source.repair.repair import repaired
 
@@ -103,27 +103,26 @@ def fitted_text(model: ModelFile, task: Task, check: "CheckWorker", *, tell: Tel
 
 
 def refuse_broken(model: ModelFile, text: str, task: Task, gate: "Gate") -> None:
-    """Runs a text made from a model once as its user would. Raises `RunError` where it is not built, or does not run.
+    """Runs a text made from a model once as a user would. Raises `RunError` where building or running it fails.
 
-    A file that was not changed is left as it is: its own defaults may be for other images.
+    A file that was not changed is not checked: its own defaults may be for other images.
     """
     from gi.sandbox.warm_worker import WarmWorker, WorkerDied, WorkerTimeout
     from gi.source.model_file.entry_points import entries_of_user
     from gi.source.tree.entry import entry_call
 
-    # A file that was not changed is left as it is: its own defaults may be for other images.
     if text == model.as_it_is.text:
         return
     entries = entries_of_user(text, model.entry)
     for entry in entries:
         gate.require(text, entry, str(model.path))
-    # A worker of its own: as a user would, with torch's compilers and without the tracing that other checks need.
+    # A separate worker, with torch's compilers and without tracing, as for the user.
     with WarmWorker("gi.trace.as_user:handle", wall_limit_s=_USER_LIMIT_S, memory_mb=_USER_MEMORY_MB) as worker:
         try:
             said = worker.call(text, entries, list(task.input_shape))
         except (WorkerDied, WorkerTimeout) as error:
             said = [str(error)]
-    # A worker that died answers for the entries that it did not reach.
+    # If the worker died, there is one reason for all entries.
     for entry, reason in zip(entries, said, strict=False):
         if reason:
             short = " ".join(reason.split())[:_SAID_LENGTH]
@@ -134,9 +133,9 @@ def refuse_broken(model: ModelFile, text: str, task: Task, gate: "Gate") -> None
 
 
 def seed_program(model: ModelFile) -> Program:
-    """The model as a run's seed program. Its origin is the git work tree that holds the file, else its folder.
+    """The model as a run's seed program. Its origin is the git work tree with the file, else its folder.
 
-    Raises `ConfigError` for a path that is no UTF-8: a run file cannot hold it, and a patch needs it as it is.
+    Raises `ConfigError` for a path that is not UTF-8: a run file cannot store it, and a patch needs the exact path.
     """
     path = model.path.absolute()
     try:
@@ -159,22 +158,22 @@ def _refuse_unreadable(text: str) -> None:
 
 
 def _refuse_siblings(path: Path, tree: ast.Module) -> None:
-    """An individual is one file: what it imports must be installed."""
+    """Refuses imports of files beside the model: an individual is one file, and its imports must be installed."""
     for node in ast.walk(tree):
         modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
         modules += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         relative = isinstance(node, ast.ImportFrom) and node.level > 0
-        # An installed package of the same name as a file beside it is shadowed by that file, as Python does it.
-        beside = [m for m in modules if relative or _stands_beside(path, m.partition(".")[0])]
+        # A file beside the model shadows an installed package of the same name, as in Python.
+        beside = [m for m in modules if relative or _is_beside(path, m.partition(".")[0])]
         if beside:
             line = getattr(node, "lineno", 0)
             what = ast.unparse(node)
             raise SourceError(f"{line}:1: `{what}` takes in a file beside it: put what the model needs into this one.")
 
 
-def _stands_beside(path: Path, module: str) -> bool:
+def _is_beside(path: Path, module: str) -> bool:
     there = (path.parent / f"{module}.py").is_file() or (path.parent / module / "__init__.py").is_file()
-    # A file `types.py` beside the model does not shadow Python's own here.
+    # A file `types.py` beside the model does not shadow Python's module here.
     return there and module not in sys.stdlib_module_names
 
 
@@ -191,7 +190,7 @@ def _parsed(text: str) -> ast.Module:
         raise SourceError(f"cannot be parsed: {error or type(error).__name__}. Pass a Python file.") from None
 
 
-# One line of a terminal or two: a traceback's last line is what a reader needs.
+# One or two lines of a terminal, enough for the last line of a traceback.
 _SAID_LENGTH = 200
 _USER_LIMIT_S = 60.0
 _USER_MEMORY_MB = 8192
@@ -200,17 +199,17 @@ _ADVICE = (
     (r"FileNotFoundError|PermissionError|OSError", "a model must not read files when it is imported or built"),
     (r"[Cc][Uu][Dd][Aa]|NVIDIA|asks for the device", "take the input's device, `x.device`, so that it runs anywhere"),
 )
-# What a script does that is run by the import: it ends, waits, reads files or loads data.
+# Errors of scripts that run on import: they exit, wait, read files or load data.
 _SCRIPTS = re.compile(
     r"SystemExit|no answer within|FileNotFoundError|PermissionError|OSError|URLError|ConnectionError|EOFError|"
     r"KeyboardInterrupt|Dataset not found|TimeoutError|HTTPError|worker (process )?ended|exit"
 )
-# torch's own words for what cannot be done on meta tensors, which nobody who wrote a model knows.
+# torch's messages about meta tensors, which do not help the author of a model.
 _ON_META = re.compile(r"meta|data-dependent|data-independent|aten::_local_scalar_dense", re.IGNORECASE)
 
 
 def _why(model: ModelFile, stopped: "Stopped") -> str:
-    """One line on a model that does not run: where, what it said, what to do."""
+    """One line on a model that does not run: the place, its error, and advice."""
     what = {
         "build": f"{model.entry} cannot be built",
         "forward": f"{model.entry} does not run",
@@ -228,7 +227,7 @@ def _why(model: ModelFile, stopped: "Stopped") -> str:
 
 
 def _explained(model: ModelFile, stopped: "Stopped") -> tuple[str, str]:
-    """What a program said, in words about its file, and what to do; "" where that is not known."""
+    """A program's error, in terms of its file, and advice; "" where there is none."""
     from gi.source.model_file.entry_points import output_flag, script_line
 
     said = " ".join((stopped.detail or stopped.reason).split())[:_SAID_LENGTH]
@@ -240,7 +239,7 @@ def _explained(model: ModelFile, stopped: "Stopped") -> tuple[str, str]:
     script = script_line(model.as_it_is.text) if stopped.stage in ("build", "worker") else 0
     if script and _SCRIPTS.search(said):
         return said, f'line {script} runs on import: put what the file runs behind `if __name__ == "__main__":`'
-    # The most special advice stands last.
+    # The most specific advice is the last.
     return said, next((text for pattern, text in reversed(_ADVICE) if re.search(pattern, said)), "")
 
 

@@ -1,4 +1,4 @@
-"""What people write as options of a run, as its settings hold it: durations, counts, shares, places."""
+"""Converts options of a run as users write them to its settings: durations, counts, shares, paths."""
 
 import itertools
 import re
@@ -8,27 +8,27 @@ from gi.core.settings import parse_count, parse_duration, parse_share
 
 
 def seconds(given: str | float | None, what: str) -> float | None:
-    """A duration in seconds, of "20m" and the like too. Raises `ConfigError` naming `what`."""
+    """A duration in seconds, also from a text such as "20m". Raises `ConfigError` naming `what`."""
     return parse_duration(given, what) if isinstance(given, str) else given
 
 
 def count(given: str | int | None) -> int | None:
-    """A whole number, of "10k" and the like too. Raises `ConfigError`."""
+    """An integer, also from a text such as "10k". Raises `ConfigError`."""
     return parse_count(given) if isinstance(given, str) else given
 
 
 def share(given: str | float | None) -> float | None:
-    """A share of 1, of "2%" and the like too. Raises `ConfigError`."""
+    """A share of 1, also from a text such as "2%". Raises `ConfigError`."""
     return parse_share(given) if isinstance(given, str) else given
 
 
 def height_and_width(given: int | tuple[int, int] | None) -> tuple[int, int] | None:
-    """The size of images: one number stands for both sides."""
+    """(height, width) of images; one number means both."""
     return (given, given) if isinstance(given, int) else given
 
 
 def absolute(path: str | Path | None) -> str | None:
-    """A path that means the same when the run goes on from another folder."""
+    """The absolute path, so that a run can be resumed from another folder."""
     return None if path is None else str(Path(path).expanduser().absolute())
 
 

@@ -1,4 +1,4 @@
-"""Predictions of a trained program, which runs in a confined worker process and not in the caller's."""
+"""Predictions of a trained program, which runs in a confined worker process."""
 
 import tempfile
 from pathlib import Path
@@ -19,7 +19,7 @@ Probabilities = NDArray[np.float64]
 _PREDICT = "gi.train.predict_worker:handle"
 _WALL_LIMIT_S = 3600.0
 _MEMORY_MB = 8192
-# As the worker names them; it imports torch, which the caller need not.
+# The names in `gi.train.predict_worker`, which is not imported here because it imports torch.
 _IMAGES, _WEIGHTS, _OUTPUTS = "images.npy", "weights.pt", "outputs.npy"
 
 
@@ -45,7 +45,7 @@ def probabilities(individual: "RunIndividual", pixels: Pixels) -> Probabilities:
         if said:
             raise RunError(f"{individual.id[:8]} cannot predict: {' '.join(str(said).split())[:200]}")
         outputs = np.load(folder / _OUTPUTS, allow_pickle=False)
-    # The program ran in the process that wrote them.
+    # Checked, since the program ran in the process that wrote them.
     if outputs.shape != (len(pixels), num_classes) or outputs.dtype != np.float64 or not np.isfinite(outputs).all():
         raise RunError(f"{individual.id[:8]} cannot predict: its outputs are not finite numbers, one for each class.")
     return softmax(outputs)

@@ -1,4 +1,4 @@
-"""What a run needs before its first training, and what its user is told of it. Wrong calls end here, at no cost."""
+"""Checks and preparations before a run's first training, so that wrong options fail early, and warnings."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from gi.api.arrays import ArraySet, keep_arrays
 from gi.api.isolating import missing_layers_text
+from gi.api.messages import WARNING, Tell, tell_dataset
 from gi.api.model_file import ModelFile, argument_texts, fitted_text, read_model
 from gi.api.options import absolute
-from gi.api.telling import WARNING, Tell, tell_dataset
 from gi.api.trusting import model_gate
 from gi.core.errors import ConfigError
 from gi.core.settings import RunConfig, cache_folder
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 def own_model(
     model: str | Path | None, arguments: Sequence[str] | Mapping[str, object], *, trust: bool
 ) -> tuple[ModelFile | None, Gate]:
-    """The model that a user starts from, None for gi's own programs, and the gate for what is made of it.
+    """The user's own model, None for gi's seed programs, and the gate for its offspring.
 
-    Raises `ConfigError` for what is said of a model where there is none, `SourceError` for one that cannot be read.
+    Raises `ConfigError` for options of a model without one, `SourceError` for one that cannot be read.
     """
     if model is not None:
         own = read_model(str(model), argument_texts(arguments))
@@ -48,9 +48,9 @@ def prepared(
     tell: Tell,
     notify: "Callable[[RunEvent], None]",
 ) -> RunConfig:
-    """The settings with the place of the data, once that, the model and the index were found to be fit for a run.
+    """The settings with the path of the data, after checks of the data, the model and the index.
 
-    What the run keeps warm until it ends is put into `held`. Raises what `gi.evolve` does, before a corpus is built.
+    Resources that the run needs until its end are entered into `held`. Raises the errors of `gi.evolve`.
     """
     from gi.archive import refuse_unfit
     from gi.data.dataset import run_dataset
@@ -74,7 +74,7 @@ def prepared(
 
 
 def _refuse_what_it_borrows_from(config: RunConfig) -> None:
-    """Raises the error of an index or a corpus that is missing or cannot be read."""
+    """Opens the index and the corpus of the settings, which raises their errors."""
     if config.index is not None:
         from gi.kernels.donors.from_index import index_pack
         from gi.kernels.index.reader import Index
@@ -87,14 +87,14 @@ def _refuse_what_it_borrows_from(config: RunConfig) -> None:
 
 
 def tell_missing_layers(tell: Tell) -> None:
-    """Warns where programs run with less isolation than there could be."""
+    """Warns where the system lacks layers of isolation."""
     missing = missing_layers_text()
     if missing:
         tell(f"{WARNING}programs run with less isolation: {missing}; see `gi doctor`.")
 
 
 def tell_lag(config: RunConfig, workers: int, tell: Tell) -> None:
-    """Warns of workers that will have nothing to do."""
+    """Warns of workers that will be idle, because there are more than `lag`."""
     if config.lag < workers:
         tell(
             f"{WARNING}{config.lag} of {workers} workers will work: a decision waits for all trainings but the last "

@@ -1,11 +1,11 @@
-"""A model file made to fit images and classes. `gi repair` calls this."""
+"""Makes a model file fit images and classes. `gi repair` calls this."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gi.api.isolating import isolated
+from gi.api.messages import Tell, log
 from gi.api.model_file import argument_texts, fitted_text, read_model, refuse_broken
-from gi.api.telling import Tell, log
 from gi.api.trusting import model_gate
 from gi.core.errors import ConfigError
 from gi.core.types import Task
@@ -25,11 +25,11 @@ def repair(
     """The text of a model file made to fit images of a shape (channels, height, width) and a number of classes.
 
     `model` is "FILE" or "FILE:NAME", where NAME is a class or a factory function, built with `arguments`, {"depth": 18}
-    or ["depth=18"]. Its code runs in a confined worker; the file stays as it is. With `trust` it runs though the gate
+    or ["depth=18"]. Its code runs in a confined worker; the file is not changed. With `trust` it runs although the gate
     refuses it.
 
     Raises `SourceError` where it cannot be read, built or made to fit, and where the gate refuses it, `ConfigError` for
-    a shape or a name that is none, `RunError` where the text does not run.
+    an invalid shape or name, `RunError` where the text does not run.
     """
     from gi.source.model_file.patching import plain_text
 
@@ -45,7 +45,7 @@ def repaired_content(
     *,
     trust: bool = False,
 ) -> bytes:
-    """The same as the bytes of a file, in the encoding and with the line ends that the user's own has."""
+    """The same as the bytes of a file, in the encoding and with the line ends of the user's file."""
     from gi.source.model_file.patching import plain_text
     from gi.trace.client import CheckWorker
 

@@ -1,4 +1,4 @@
-"""A run, as other code reads it: its front, its individuals, what failed."""
+"""Read access to a run: its front, its individuals, its failures."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 
 def open_run(path: str | Path, *, trust: bool = False) -> "Run":
-    """The run in a folder, finished or under way. Raises `ArchiveError` where there is none.
+    """The run in a folder, finished or running. Raises `ArchiveError` where there is none.
 
-    With `trust` the user vouches for the model that the run started from: see `gi.evolve`.
+    With `trust` the user trusts the model that the run started from: see `gi.evolve`.
     """
     run = Run(Path(path), trust=trust)
-    run.config  # noqa: B018 (refuses what is no run now, and not at the first question)
+    run.config  # noqa: B018 (raises now for a folder without a run, not on first use)
     return run
 
 
 class Front(Sequence[RunIndividual]):
-    """The Pareto front of a run: all that nothing dominates among what was trained longest, the best error first."""
+    """The Pareto front of a run: the non-dominated individuals of the highest rung, the best error first."""
 
     def __init__(self, members: Sequence[RunIndividual], rows: Sequence[dict[str, Any]]) -> None:
         self._members, self._rows = tuple(members), tuple(rows)
@@ -44,7 +44,7 @@ class Front(Sequence[RunIndividual]):
         return len(self._members)
 
     def rows(self) -> list[dict[str, Any]]:
-        """A dict for each member, as `gi front --json` has them; `pandas.DataFrame(front.rows())` is a table."""
+        """A dict for each member, as in `gi front --json`; `pandas.DataFrame(front.rows())` is a table."""
         return [dict(row) for row in self._rows]
 
     def __repr__(self) -> str:
@@ -55,9 +55,9 @@ class Front(Sequence[RunIndividual]):
 
 
 class Run:
-    """A run in its folder `path`. Each question is answered by the run's file as it is then, so a run may go on.
+    """A run in its folder `path`. Each access reads the run's file, so the run may still be going on.
 
-    `trust` says that what the run started from may be run though the gate refuses it.
+    With `trust`, the model that the run started from may be run although the gate refuses it.
     """
 
     def __init__(self, path: Path, *, trust: bool = False) -> None:
@@ -66,13 +66,13 @@ class Run:
 
     @cached_property
     def config(self) -> RunConfig:
-        """The settings that decided its result."""
+        """The settings of the run."""
         with self._opened() as archive:
             return archive.run().config
 
     @property
     def summary(self) -> "RunSummary":
-        """The run in figures: evaluations, CPU seconds, hypervolume."""
+        """The figures of the run: evaluations, CPU seconds, hypervolume."""
         from gi.archive import run_summary
 
         with self._opened() as archive:
@@ -80,7 +80,7 @@ class Run:
 
     @property
     def state(self) -> str:
-        """What happened to it last: "started", "resumed", "interrupted" or "finished"."""
+        """Its last event: "started", "resumed", "interrupted" or "finished"."""
         return self.summary.state
 
     @property
@@ -98,7 +98,7 @@ class Run:
     def best(self, by: str = "error", *, trained: bool = False) -> RunIndividual:
         """The member of the front that `gi export --best` writes: by an objective, or "knee".
 
-        With `trained` only of those that have trained weights. Raises `ConfigError` where there is none.
+        With `trained`, only among members with trained weights. Raises `ConfigError` where there is none.
         """
         from gi.archive import front_members
         from gi.export import best_member
@@ -117,12 +117,12 @@ class Run:
 
     @property
     def failures(self) -> "tuple[FailureGroup, ...]":
-        """What failed, by stage and reason, the most frequent first."""
+        """The failures by stage and reason, the most frequent first."""
         with self._opened() as archive:
             return archive.outcomes.failures()
 
     def report(self, out: str | Path = "report.html", *, force: bool = False) -> Path:
-        """Writes the run as one page for a browser, as `gi report` does, and gives its place."""
+        """Writes the run as one HTML page, as `gi report` does, and returns its path."""
         from gi.report.page import write_page
 
         with self._opened() as archive:
@@ -140,7 +140,7 @@ class Run:
         from gi.core.types import Failed, Scored
 
         outcome, trained = archive.outcome(stored.id), archive.outcomes.retrainings(stored.id)
-        # Weights may be gone from the run folder.
+        # Weights may have been deleted from the run folder.
         files = (archive.folder / r.weights for r in trained if r.weights)
         return RunIndividual(
             id=stored.id,

@@ -1,4 +1,4 @@
-"""Any torch network started from the trained kernels of an index."""
+"""Initialises any torch network from the trained kernels of an index."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,24 +12,24 @@ if TYPE_CHECKING:
 
 
 def seed_(model: "nn.Module", index: Index | str | Path, batch: "Tensor") -> tuple[SeededLayer, ...]:
-    """Fills the 2-D convolutions of a model in place from the networks of an index that fit it best.
+    """Fills the 2-D convolutions of a model in place from the networks of an index that match best.
 
-    What is copied is a connected part of a trained network: kernels with the channels between them, biases, and the
-    BatchNormalization behind them; what of a donor does not fit is made up for on `batch`. Layers that no donor fits
-    keep their values. Train the model afterwards, as ever.
+    It copies connected parts of trained networks: kernels with the channels between them, biases, and the
+    BatchNormalization after them; inputs that do not fit are compensated for on `batch`. Layers without a match keep
+    their values. Train the model afterwards as usual.
 
     Args:
-        model: Any model that takes `batch`; its class, hooks and mode stay as they are.
+        model: Any model that takes `batch`; its class, hooks and mode do not change.
         index: An index of `gi index build`, open or its folder.
-        batch: (n, c, h, w) float32 images of the data to come, normalised as in training; 32 or more, on the CPU as the
-            model is.
+        batch: (n, c, h, w) float32 images of the data, normalised as in training; 32 or more, on the CPU like the
+            model.
 
     Returns:
-        A record for each piece: the model's layer, the network and layer that it came from, how many channels, and how.
-        Empty where nothing fits.
+        A record for each piece: the model's layer, the network and layer of origin, the number of channels, and the way
+        of transfer. Empty where nothing fits.
 
     Raises:
-        WeightsError: There is no index, or a batch or model that it cannot be asked for.
+        WeightsError: There is no index, or the batch or model cannot be used.
     """
     from gi.kernels.donors.from_index import donors
     from gi.kernels.seed.seed import seed

@@ -1,4 +1,4 @@
-"""What a user vouches for: his own file, and a run by what it started from. See `gi.source.gate.passing`."""
+"""Gates for texts that the user trusts: an own model file, or a run's seed programs. See `gi.source.gate.passing`."""
 
 from typing import TYPE_CHECKING
 
@@ -15,5 +15,5 @@ def model_gate(model: "ModelFile", *, trust: bool) -> Gate:
 
 
 def run_gate(archive: "Archive", *, trust: bool) -> Gate:
-    """The gate for the programs of a run. What the run's file says is nobody's word: trust is given with each call."""
+    """The gate for the programs of a run. Trust is given with each call, since a run's file must not grant it."""
     return Gate(tuple(seed.text for seed in archive.seeds()) if trust else ())

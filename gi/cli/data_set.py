@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gi.api.telling import tell_dataset
+from gi.api.messages import tell_dataset
 from gi.cli.options import tell
 from gi.core.errors import ConfigError
 

@@ -1,4 +1,4 @@
-"""One writer to a folder: a lock that the death of its holder sets free, on every platform."""
+"""A lock for one writer to a folder, which is released when its holder dies, on every platform."""
 
 import sqlite3
 from pathlib import Path
@@ -7,14 +7,14 @@ from gi.core.errors import GiError
 
 
 def hold(path: Path) -> sqlite3.Connection:
-    """Holds the lock file at `path` until the answer is closed.
+    """Locks the file at `path` until the returned connection is closed.
 
-    SQLite's own exclusive lock on an empty file: the kernel drops it when the process dies, child processes do not
-    inherit it, and readers of what it guards never meet it. Raises `BlockingIOError` where another process holds it,
-    `PermissionError` where it cannot be made.
+    SQLite's exclusive lock on an empty file: the kernel releases it when the process dies, child processes do not
+    inherit it, and readers of the guarded folder never touch it. Raises `BlockingIOError` where another process holds
+    it, `PermissionError` where the file cannot be made.
     """
     try:
-        # Without waiting: who holds a run holds it for hours.
+        # Without waiting: a run is locked for hours.
         holder = sqlite3.connect(path, isolation_level=None, timeout=0)
     except sqlite3.OperationalError as error:
         raise PermissionError(str(error)) from error
@@ -27,7 +27,7 @@ def hold(path: Path) -> sqlite3.Connection:
 
 
 def is_held(path: Path) -> bool:
-    """Whether a process holds the lock file at `path`; nothing is made, and nobody kept from holding it."""
+    """Whether a process has locked the file at `path`; creates no file and takes no exclusive lock."""
     if not path.is_file():
         return False
     reader = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=0)
@@ -41,7 +41,7 @@ def is_held(path: Path) -> bool:
 
 
 def hold_or_refuse(path: Path, refusal: type[GiError], *, in_use: str, option: str) -> sqlite3.Connection:
-    """`hold`, with a line for whoever gave the folder by `option`; `in_use` says what the other process does with it.
+    """`hold` with one-line errors that name the `option` of the folder; `in_use` describes the other process's use.
 
     Raises `refusal` where another process holds the lock, and where the folder cannot be written.
     """

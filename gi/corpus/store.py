@@ -27,15 +27,15 @@ from gi.corpus.terms import terms_of
 from gi.harvest import Harvest, LicenceFile, Progress
 from gi.source.model_file.class_calls import ingredient_of
 
-#: A block whose source is longer is kept and listed, but not drawn: one edit would bury the program under it.
+#: A block with a longer source is stored and listed, but not drawn: it would make up most of a program.
 MAX_DRAWN_CHARACTERS = 12_000
 
 
 class Corpus:
-    """The ingredients of one file, limited to licences that lines may be borrowed under; one writer at a time.
+    """The ingredients of one file under the allowed licences; one writer at a time.
 
-    Use it as a context manager or `close` it. The order of everything that it returns depends on its contents alone,
-    not on the order of the insertions.
+    Use it as a context manager or `close` it. The order of all results depends only on the contents, not on the order
+    of insertions.
     """
 
     def __init__(self, path: Path, connection: sqlite3.Connection, allowed: frozenset[str] = PERMISSIVE) -> None:
@@ -46,12 +46,12 @@ class Corpus:
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """The corpus at `path`. Raises `CorpusError` where there is none that this version reads."""
+        """The corpus at `path`. Raises `CorpusError` where there is none, or one that this version cannot read."""
         return cls(path, schema.connect(path))
 
     @classmethod
     def create(cls, path: Path) -> Self:
-        """A new, empty corpus at `path`. Raises `CorpusError` where a file is there already or none can be written."""
+        """A new, empty corpus at `path`. Raises `CorpusError` where a file exists or none can be written."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=path.parent, prefix=".corpus-") as folder:
@@ -66,11 +66,11 @@ class Corpus:
         return cls.open(path)
 
     def with_licences(self, allowed: Collection[str]) -> Self:
-        """The same corpus over the same connection, where lines under these licences may be borrowed too."""
+        """The same corpus with the same connection, which also allows these licences."""
         return type(self)(self.path, self._connection, self._allowed | frozenset(allowed))
 
     def close(self) -> None:
-        """Lets go of the file."""
+        """Closes the file."""
         self._connection.close()
 
     def __enter__(self) -> Self:
@@ -87,17 +87,17 @@ class Corpus:
         on_progress: Progress | None = None,
         blocks: Sequence[str] = ("*",),
     ) -> Added:
-        """Types the programs of a harvest and keeps them, all or none, with the blocks found among its module classes.
+        """Types the programs of a harvest and stores them in one transaction, with the blocks of its module classes.
 
-        Classes are tried in the files whose paths match one of the patterns `blocks`; that takes the most time.
-        A harvest that is held already adds nothing; one of the same repository and commit with other contents (a folder
-        that was edited, an older gi) takes its place. Raises `CorpusError` where the file cannot be written.
+        Classes are tried in files whose paths match one of the patterns `blocks`, which takes most of the time. A
+        harvest that is stored already adds nothing; one of the same repository and commit with other contents (an
+        edited folder, an older gi) is replaced. Raises `CorpusError` where the file cannot be written.
         """
         digest = digest_of(harvest)
         if self._holds(harvest, digest):
             return Added(harvest.repository)
         workers = workers or default_workers()
-        # Typing and trying take minutes; the lock on the file is taken for the rows alone.
+        # Typing and trying take minutes; the file is locked only while rows are written.
         typed = typed_programs(harvest, workers=workers, on_progress=on_progress)
         tried = tried_classes(harvest, workers=workers, on_progress=on_progress, files=blocks)
         with self._transaction():
@@ -110,7 +110,7 @@ class Corpus:
         return self._draws[line_type](rng)
 
     def digest(self) -> str:
-        """Digest of everything that is drawn: corpora with the same one give the same draws for the same streams."""
+        """The digest of all that can be drawn: with equal digests, equal streams give equal draws."""
         digest = hashlib.sha256()
         for line_type in LineType:
             for one in self._drawn(line_type):
@@ -126,17 +126,17 @@ class Corpus:
     def ingredients(
         self, line_type: LineType | None = None, *, symbol: str | None = None, passing: bool = False
     ) -> Iterator[Ingredient]:
-        """The distinct calls of a type, of a symbol or all, by type, symbol and text.
+        """The distinct calls, of a type or symbol if given, ordered by type, symbol and text.
 
-        Each has the first of its origins under an allowed licence, by repository, commit, path and place. With
-        `passing` those that the gate keeps out of every program are left out.
+        Each has its first origin under an allowed licence, by repository, commit, path and place. With `passing`, calls
+        that the gate refuses in every program are left out.
         """
         allowed = sorted(self._allowed_licences())
         query = _INGREDIENTS.format(", ".join("?" * len(allowed)))
         last = None
         chosen = (line_type, line_type, symbol, symbol, passing)
         for row in self._connection.execute(query, (*chosen, *allowed)):
-            if row[0] != last:  # rows come sorted: the first of a call's origins is the one that is cited
+            if row[0] != last:  # rows are sorted: the first origin of a call is cited
                 last = row[0]
                 yield _ingredient(*row[1:])
 
@@ -149,7 +149,7 @@ class Corpus:
                 yield block
 
     def classes(self) -> Iterator[TriedClass]:
-        """Every module class that was tried, under any licence, by name; its block where it became one."""
+        """Every tried module class, under any licence, by name, with its block if it is one."""
         for name, block, source, reason, detail, *origin in self._connection.execute(_CLASSES):
             where = Origin(*origin)
             parsed = stored_block(source, block, where) if block else None
@@ -160,13 +160,13 @@ class Corpus:
         return (c.block for c in self.classes() if c.block is not None and c.origin.licence in allowed)
 
     def _drawn(self, line_type: LineType) -> Iterator[Ingredient]:
-        """What is drawn of a type: blocks of at most `MAX_DRAWN_CHARACTERS`, and lines that any program can hold.
+        """The ingredients of a type that can be drawn: blocks up to `MAX_DRAWN_CHARACTERS`, and importable lines.
 
-        The gate has seen both: what it refuses is kept and listed, but neither tried nor drawn.
+        The gate has checked both: what it refuses is stored and listed, but neither tried nor drawn.
         """
         if line_type == LineType.BLOCK:
             return (ingredient_of(b) for b in self.blocks() if len(b.source) <= MAX_DRAWN_CHARACTERS)
-        # A class of the donor's own, typed by its bases, means nothing elsewhere: as a block it comes with its text.
+        # A call of a class in the donor's text fails elsewhere; as a block, the class is borrowed with its text.
         return (one for one in self.ingredients(line_type, passing=True) if one.symbol.startswith(_IMPORTABLE))
 
     def terms(self, origin: Origin) -> tuple[LicenceFile, ...]:
@@ -178,7 +178,7 @@ class Corpus:
         return summary(self._connection, self._allowed_licences())
 
     def block_summary(self) -> dict[str, Any]:
-        """The distinct blocks, how many classes were tried, and why the others are none, as plain JSON values."""
+        """The distinct blocks, the number of tried classes, and the reasons of the others, as plain JSON values."""
         classes, allowed = list(self.classes()), self._allowed_licences()
         reasons = Counter(
             one.reason or "its licence is not allowed"
@@ -200,9 +200,9 @@ class Corpus:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        self._draws.clear()  # they hold the rows from before
+        self._draws.clear()  # they cache earlier rows
         try:
-            # IMMEDIATE takes the writer's lock at once: nothing that the transaction reads can change under it.
+            # IMMEDIATE takes the writer's lock at once, so that no other writer changes what the transaction reads.
             self._connection.execute("BEGIN IMMEDIATE")
             yield
             self._connection.execute("COMMIT")

@@ -1,4 +1,4 @@
-"""What this machine offers: versions, devices, data sets found, how candidates are isolated, what is wrong."""
+"""Checks this machine: versions, devices, data sets, isolation of candidates, problems."""
 
 import os
 import platform
@@ -16,9 +16,9 @@ from gi.data.readers.named import NAMED
 from gi.sandbox.isolation import cuda_reach, probed_layers
 from gi.sandbox.warm_worker import WarmWorker, WorkerDied, WorkerTimeout
 
-# What has to be installed for the verbs to work.
+# Packages that all commands need.
 PACKAGES = ("torch", "torchvision", "libcst", "deap", "pymoo", "numpy", "scikit-learn")
-# What pyproject.toml asks for.
+# The requirements of pyproject.toml.
 OLDEST = {"torch": (2, 4), "torchvision": (0, 19)}
 _SAID_LENGTH = 120
 _LAYERS = {
@@ -32,10 +32,10 @@ _INSTALL_TORCH = "pip install 'torch>=2.4' 'torchvision>=0.19'"
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What `gi doctor` prints. `problems` are lines that say what to do; empty where everything needed is there.
+    """The findings of `gi doctor`. `problems` are lines with advice; empty where nothing is missing.
 
-    `versions` has "" for a package that is missing; `memory_bytes` is 0 where the system does not tell;
-    `start_method` is "forkserver" where workers started, else "none".
+    `versions` has "" for a missing package; `memory_bytes` is 0 where unknown; `start_method` is "forkserver" where
+    workers start, else "none".
     """
 
     versions: Mapping[str, str]
@@ -56,9 +56,9 @@ class Machine:
 
 
 def doctor(*, data_root: str | None = None, probe: Callable[[], list[str]] | None = None) -> Machine:
-    """Looks at this machine and starts a worker as a trial; raises nothing.
+    """Inspects this machine and starts a trial worker; raises nothing.
 
-    `probe` stands in for that trial in tests: it returns the names of the CUDA devices.
+    `probe` replaces the trial in tests: it returns the names of the CUDA devices.
     """
     versions = {"gi": __version__, "python": platform.python_version()} | {p: _version(p) for p in PACKAGES}
     problems = [*_version_problems(versions), *_folder_problems(cache_folder())]
@@ -96,7 +96,7 @@ def datasets_found(root: Path, versions: Mapping[str, str]) -> tuple[str, ...]:
 
 def cuda_device_names() -> list[str]:
     """Runs in the trial worker: the names of the CUDA devices that torch sees."""
-    # Imported in the worker alone: the driver starts without torch.
+    # Imported only in the worker: the driver does not load torch.
     import torch
 
     return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
@@ -113,22 +113,22 @@ def import_problems() -> list[str]:
     for package in ("numpy", "torch", "torchvision"):
         try:
             importlib.import_module(package)
-        except Exception as error:  # a broken build raises whatever its first import raises
+        except Exception as error:  # the import of a broken build may raise anything
             said = " ".join(str(error).split())[:_SAID_LENGTH]
             missing = isinstance(error, ModuleNotFoundError) and error.name == package
             command = _INSTALL_TORCH if package in OLDEST else f"pip install {package}"
-            # One that is missing is told by its version already.
+            # A missing package is reported with the versions already.
             problems += [] if missing else [f"{package} cannot be imported ({type(error).__name__}: {said}): {command}"]
     return problems
 
 
 def trial() -> tuple[list[str], list[str]]:
-    """Runs in the trial worker: the CUDA devices, and what cannot be imported."""
+    """Runs in the trial worker: the CUDA devices, and import problems."""
     return cuda_device_names(), import_problems()
 
 
 def _probe_worker() -> tuple[list[str], list[str]]:
-    # CUDA maps hundreds of gigabytes of addresses when it is asked for a name.
+    # CUDA maps hundreds of gigabytes of addresses for a query of names.
     with WarmWorker("gi.jobs.doctor:trial", wall_limit_s=60, memory_mb=1 << 20, reach=cuda_reach()) as worker:
         devices, problems = worker.call()
         return list(map(str, devices)), list(map(str, problems))
@@ -160,7 +160,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _folder_problems(folder: Path) -> list[str]:
-    # The folder need not be there yet: its nearest parent decides.
+    # The folder may not exist yet: its nearest existing parent decides.
     there = next(parent for parent in (folder, *folder.parents) if parent.exists())
     if there.is_dir() and os.access(there, os.W_OK):
         return []
@@ -175,7 +175,7 @@ def _memory_bytes() -> int:
 
 
 def _isolation() -> tuple[str, ...]:
-    """What stands between a candidate and the machine."""
+    """The layers that isolate a candidate from the machine, a line each."""
     layers = [f"{name}: {'missing, ' + why if why else _LAYERS[name]}" for name, why in probed_layers().items()]
     layers += ["a process, session and scratch folder for each candidate, no environment", "CPU and wall limit"]
     if sys.platform == "linux":

@@ -1,4 +1,4 @@
-"""The arguments of torch's layers as most people write them: sizes by position, the rest by name, no default."""
+"""Arguments of torch's layers in their usual form: sizes by position, others by name, no defaults."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from gi.export.tidy.records import Rewrite, TidyExample, TidyPass
 
 
 class _Signature(NamedTuple):
-    """Parameters in torch's order: sizes, which come by position, then others with their defaults."""
+    """Parameters in torch's order: sizes, which are positional, then others with their defaults."""
 
     sizes: tuple[str, ...] = ()
     others: Mapping[str, Any] = {}
@@ -26,7 +26,7 @@ _INPLACE = _Signature((), {"inplace": False})
 _DROPOUT = _Signature(("p",), {"inplace": False})
 _NO_DEFAULT = object()
 _EQUAL = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
-_STRIDE = "stride"  # of a pooling layer as large as its window
+_STRIDE = "stride"  # its default in a pooling layer is the window
 #: torch's layers, whose signatures have not changed since torch 1.0 (LayerNorm's: 2.1).
 _SIGNATURES: dict[str, _Signature] = {
     "Conv1d": _CONVOLUTION,
@@ -69,7 +69,7 @@ _SQUARE = frozenset({"kernel_size", "stride", "padding", "dilation", "output_siz
 
 
 def with_usual_arguments(tree: cst.Module, names: Names) -> Rewrite:
-    """The layers of torch with sizes by position, other arguments by name, and none that equals the default."""
+    """Rewrites layers of torch with sizes by position, other arguments by name, and without defaults."""
     changed = tree.visit(_Usual(names))
     assert isinstance(changed, cst.Module)
     return Rewrite(changed)
@@ -90,7 +90,7 @@ class _Usual(cst.CSTTransformer):
         args = _arguments(given, _SIGNATURES[name])
         if [_plain(arg) for arg in args] == [_plain(arg) for arg in updated_node.args]:
             return updated_node
-        # What stands between two arguments stays between them, and what follows the last behind the last.
+        # The commas keep their places, with the whitespace and comments after them.
         commas = [arg.comma for arg in updated_node.args[: len(args) - 1]] + [updated_node.args[-1].comma]
         placed = [arg.with_changes(comma=comma) for arg, comma in zip(args, commas, strict=False)]
         return updated_node.with_changes(args=placed)
@@ -130,7 +130,7 @@ def _equals(value: cst.BaseExpression, default: Any) -> bool:
 
 
 def _square(value: cst.BaseExpression) -> cst.BaseExpression:
-    """N of (N, N), which torch takes for both sides."""
+    """N for (N, N), which torch applies to both sides."""
     pair = m.Tuple([m.Element(m.Integer()), m.Element(m.Integer())])
     if not isinstance(value, cst.Tuple) or not m.matches(value, pair):
         return value

@@ -1,4 +1,4 @@
-"""Biases of layers that are attributes, before the batch normalisation that takes them away again."""
+"""Removes biases of layers held as attributes before a batch normalisation, which cancels them."""
 
 from collections.abc import Mapping
 
@@ -9,15 +9,15 @@ from gi.export.tidy.chain import NORMS, has_bias, unbiased_call
 from gi.export.tidy.network import Names, assignment, layer_name, method, self_attribute, symbol
 from gi.export.tidy.records import Rewrite, TidyExample, TidyPass, WeightStep
 
-#: Functions that give the same plus a constant for the same input plus that constant, with sizes as the only argument.
+#: Functions with f(x + c) = f(x) + c for a constant c, whose only other argument is a size.
 _POOLS = frozenset({f"torch.nn.functional.{name}" for name in
                     ("max_pool2d", "adaptive_avg_pool2d", "adaptive_max_pool2d")})  # fmt: skip
 
 
 def without_attribute_biases(tree: cst.Module, names: Names) -> Rewrite:
-    """The same as `without_redundant_biases` does, where `forward` calls the normalisation on the layer's output.
+    """Like `without_redundant_biases`, for a normalisation that `forward` calls on the layer's output.
 
-    Both are called once, the one in the other or in two lines that follow each other.
+    Both are called once, nested or in two consecutive lines.
     """
     init, forward = method(tree, "__init__"), method(tree, "forward")
     if init is None or forward is None:
@@ -32,7 +32,7 @@ def without_attribute_biases(tree: cst.Module, names: Names) -> Rewrite:
         if once and defined and isinstance(call, cst.Call) and has_bias(call, names) and _is_norm(layers, norm, names):
             steps.append(("unbias", layer, norm))
     for _, layer, _ in steps:
-        # Looked up in each new tree: LibCST finds nodes by identity, and a replacement copies those above it.
+        # Looked up in each new tree: LibCST finds nodes by identity, and a replacement copies the nodes above.
         call = _current(tree, layer)
         assert isinstance(call, cst.Call)
         replaced = tree.deep_replace(call, unbiased_call(call))
@@ -42,7 +42,7 @@ def without_attribute_biases(tree: cst.Module, names: Names) -> Rewrite:
 
 
 def _current(tree: cst.Module, name: str) -> cst.BaseExpression:
-    """What an attribute is assigned in the tree as it is now."""
+    """The value assigned to an attribute in the present tree."""
     init = method(tree, "__init__")
     assert init is not None
     return next(p[1] for s in init.body.body if (p := assignment(s)) and self_attribute(p[0]) == name)
@@ -53,7 +53,7 @@ def _is_norm(layers: Mapping[str, cst.BaseExpression], name: str, names: Names) 
 
 
 def _followed(forward: cst.FunctionDef, names: Names) -> list[tuple[str, str]]:
-    """The attributes that `forward` calls on another's output, each with that one: (inner, outer)."""
+    """(inner, outer) attributes for which `forward` calls the outer on the inner's output."""
     found = []
     before: tuple[cst.BaseExpression, cst.BaseExpression] | None = None
     for statement in forward.body.body:
@@ -69,14 +69,14 @@ def _followed(forward: cst.FunctionDef, names: Names) -> list[tuple[str, str]]:
 
 
 def _takes_over(statement: cst.CSTNode, name: cst.Name, target: cst.BaseExpression) -> bool:
-    """Whether a line reads a variable, the target of the line before, once, and nothing after it reads that value."""
+    """Whether a line reads a variable, the target of the line before, once, and overwrites it."""
     pair = assignment(statement)
     same = pair is not None and m.matches(pair[0], m.Name(name.value)) and m.matches(target, m.Name(name.value))
     return same and len(m.findall(statement, m.Name(name.value))) == 2
 
 
 def _unpooled(node: cst.BaseExpression, names: Names) -> cst.BaseExpression:
-    """What an expression pools, or the expression."""
+    """The input of pooling calls, or the expression itself."""
     while isinstance(node, cst.Call) and symbol(node.func, names) in _POOLS and len(node.args) == 2:
         if any(arg.keyword or arg.star for arg in node.args):
             break

@@ -1,4 +1,4 @@
-"""Layers that are attributes: defined in the order in which data passes through them."""
+"""Defines layers held as attributes in the order in which data passes through them."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ def in_order_of_data(tree: cst.Module, names: Names) -> Rewrite:
         return Rewrite(tree)
     body = list(init.body.body)
     places = [at for at, statement in enumerate(body) if assigned_attribute(statement) in order]
-    # In one stretch, and each by itself: what reads another attribute, or a line between, may depend on the order.
+    # Only for consecutive, independent lines: a line between, or one that reads an attribute, may depend on the order.
     if not places or places != list(range(places[0], places[-1] + 1)):
         return Rewrite(tree)
     run = body[places[0] : places[-1] + 1]
@@ -27,7 +27,7 @@ def in_order_of_data(tree: cst.Module, names: Names) -> Rewrite:
 
 
 def _stands_alone(statement: cst.CSTNode, names: Names) -> bool:
-    """Whether a definition calls a layer of torch and reads nothing that another one makes."""
+    """Whether a definition builds a layer of torch and reads no attribute."""
     pair = assignment(statement)
     return pair is not None and bool(layer_name(pair[1], names)) and not m.findall(pair[1], m.Name("self"))
 

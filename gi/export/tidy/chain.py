@@ -1,6 +1,6 @@
-"""Layers in a row: biases that a normalisation takes away, linear layers that are one, layers that change nothing.
+"""Simplifies sequences of layers: biases before a normalisation, consecutive linear layers, layers without effect.
 
-They read the network where it is one `nn.Sequential` literal, whose elements are all that data passes through.
+They apply where the network is one `nn.Sequential` literal, whose elements are the whole network.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,23 +11,23 @@ import libcst as cst
 from gi.export.tidy.network import Names, arguments, layer_name, literal_value, sequence
 from gi.export.tidy.records import Rewrite, TidyExample, TidyPass, WeightStep
 
-BIASED = {"Conv2d": 7, "Linear": 2}  # how many arguments stand before `bias`
+BIASED = {"Conv2d": 7, "Linear": 2}  # the number of parameters before `bias`
 NORMS = frozenset({"BatchNorm1d", "BatchNorm2d"})
-#: Layers that give the same plus a constant for the same input plus that constant, channel by channel.
+#: Layers with f(x + c) = f(x) + c for a constant c of each channel, by the parameters for which that holds.
 _SHIFTED = {
     "MaxPool2d": frozenset({"kernel_size", "stride", "padding", "dilation"}),  # it pads with minus infinity
-    "AvgPool2d": frozenset({"kernel_size", "stride"}),  # it would pad with zeros, which are not shifted
+    "AvgPool2d": frozenset({"kernel_size", "stride"}),  # it pads with zeros, which are not shifted
     "AdaptiveAvgPool2d": frozenset({"output_size"}),
     "AdaptiveMaxPool2d": frozenset({"output_size"}),
 }
 _POOL_PARAMETERS = ("kernel_size", "stride", "padding", "dilation")
-_SAME_TWICE = frozenset({"ReLU", "ReLU6", "Flatten", "Identity"})  # applied to its own output it gives that output
+_IDEMPOTENT = frozenset({"ReLU", "ReLU6", "Flatten", "Identity"})
 
 
 def without_redundant_biases(tree: cst.Module, names: Names) -> Rewrite:
-    """Convolutions and linear layers without a bias that batch normalisation subtracts again, with the batch's mean.
+    """Removes biases of convolutions and linear layers before a batch normalisation, whose mean cancels them.
 
-    In evaluation it subtracts the running mean, which holds the bias; so that goes from there too.
+    In evaluation the running mean cancels the bias, so the bias is subtracted from it.
     """
     return _rewritten(tree, names, _unbiased)
 
@@ -53,7 +53,7 @@ def unbiased_call(call: cst.Call) -> cst.Call:
 
 
 def has_bias(call: cst.Call, names: Names) -> bool:
-    """Whether a call builds a layer with a bias that a keyword could take away."""
+    """Whether a call builds a layer with a bias that a keyword can remove."""
     limit = BIASED.get(layer_name(call, names))
     if limit is None or not call.args or any(arg.star for arg in call.args):
         return False
@@ -62,7 +62,7 @@ def has_bias(call: cst.Call, names: Names) -> bool:
 
 
 def _normalisation_of(chain: Sequence[cst.Call], at: int, names: Names) -> int | None:
-    """The index of the batch normalisation that gets a layer's output, pooled at most."""
+    """The index of the batch normalisation of a layer's output, with only pools in between; None for none."""
     for index in range(at + 1, len(chain)):
         name = layer_name(chain[index], names)
         if name in NORMS:
@@ -74,7 +74,7 @@ def _normalisation_of(chain: Sequence[cst.Call], at: int, names: Names) -> int |
 
 
 def folded_linears(tree: cst.Module, names: Names) -> Rewrite:
-    """Linear layers with nothing between them as one, where that has no more parameters."""
+    """Merges consecutive linear layers where that does not increase the parameters."""
     return _rewritten(tree, names, _folded)
 
 
@@ -105,7 +105,7 @@ def _linear_sizes(call: cst.Call, names: Names) -> tuple[int, int, bool] | None:
 
 
 def without_idle_layers(tree: cst.Module, names: Names) -> Rewrite:
-    """The network without layers that give what they get: an identity, a second ReLU, a second flatten."""
+    """Removes layers without effect: an identity, a repeated ReLU, a repeated flatten."""
     return _rewritten(tree, names, _without_idle)
 
 
@@ -114,7 +114,7 @@ def _without_idle(chain: list[cst.Call], _: str, names: Names) -> tuple[list[cst
     last = ""
     for call in chain:
         name = layer_name(call, names)
-        idle = not call.args and (name == "Identity" or (name == last and name in _SAME_TWICE))
+        idle = not call.args and (name == "Identity" or (name == last and name in _IDEMPOTENT))
         changed.append(None if idle else call)
         last = last if idle else (name if not call.args else "")
     return changed, []
@@ -124,7 +124,7 @@ _Change = Callable[[list[cst.Call], str, Names], tuple[list[cst.Call | None], li
 
 
 def _rewritten(tree: cst.Module, names: Names, change: _Change) -> Rewrite:
-    """The tree with a change of its network's layers; None in place of a layer takes it out."""
+    """The tree with its network's layers changed by `change`, which returns None for a removed layer."""
     found = sequence(tree, names)
     elements = list(found[1].args) if found else []
     chain = [arg.value for arg in elements if isinstance(arg.value, cst.Call)]
@@ -179,7 +179,7 @@ FOLDED_LINEARS = TidyPass(
             _network("nn.Flatten()", "nn.Linear(64, 32)", "nn.Linear(32, 32)", "nn.Linear(32, 10, bias=False)"),
             _network("nn.Flatten()", "nn.Linear(64, 10)"),
         ),
-        # A narrow layer between two wide ones: as one they have more parameters.
+        # A narrow layer between two wide ones: merged, they have more parameters.
         _same("nn.Linear(64, 4)", "nn.Linear(4, 64)"),
         _same("nn.Linear(64, 32)", "nn.Dropout(0.1)", "nn.Linear(32, 10)"),
     ),

@@ -1,4 +1,4 @@
-"""Compares a program with its tidied form. `compare` runs both, so that only a confined worker calls it."""
+"""Compares a program with its tidied form. `compare` runs both, so only a confined worker calls it."""
 
 import base64
 import io
@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from gi.trace.program.candidate import CandidateError, build, load
 from gi.trace.program.weights import num_weights
 
-TOLERANCE = 1e-5  # of the outputs, as a share of the largest where that is over 1
-_IN_TRAINING = 1e-4  # a batch's own deviation divides its rounding errors
+TOLERANCE = 1e-5  # of the outputs, relative to the largest if that is over 1
+_IN_TRAINING = 1e-4  # a batch normalisation divides rounding errors by the batch's deviation
 _SAMPLES = 16
 _STEPS = 60
 
@@ -22,17 +22,17 @@ State = dict[str, Tensor]
 def compare(
     text: str, tidied: str, steps: Sequence[Sequence[str]], weights: str | None, input_shape: Sequence[int]
 ) -> dict[str, Any]:
-    """Runs in the worker: what the tidied program is, or under "error" why it is not the same.
+    """Runs in the worker: the properties of the tidied program, or the reason under "error" why it differs.
 
-    "same_start" says that a seed gives both the same weights, "params" how many values they hold, "channels_last"
-    whether it runs in that memory layout; "weights" is its state dict in base 64 (None without `weights`, the file of
-    the other's).
+    "same_start" is whether a seed gives both the same weights, "params" the number of weights, "channels_last" whether
+    it runs in that memory layout; "weights" is its state dict in base 64 (None without `weights`, the file of the
+    original's).
     """
     try:
         return _compared(text, tidied, [tuple(step) for step in steps], weights, tuple(input_shape))
     except CandidateError as error:
         return {"error": f"{error.stage}: {error.reason}"}
-    except Exception as error:  # the worker's edge: whatever stops the comparison is a reason
+    except Exception as error:  # the worker's edge: any exception is a reason
         return {"error": f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"}
 
 
@@ -53,12 +53,12 @@ def _compared(
     same_start = torch.equal(drawn, drawn_here) and all(
         torch.equal(value, begun[name]) for name, value in other.state_dict().items()
     )
-    kept = {name: value.clone() for name, value in net.state_dict().items()}  # a pass in training moves statistics
+    kept = {name: value.clone() for name, value in net.state_dict().items()}  # a pass in training changes statistics
     other.load_state_dict(converted(kept, steps, other.state_dict()))
     images = torch.randn(_SAMPLES, *input_shape)
     if _difference(net.eval(), other.eval(), images) > TOLERANCE:
         return {"error": "its outputs differ"}
-    # What is one layer now is trained otherwise: only its outputs are the same.
+    # Merged layers train differently: only their outputs in evaluation are the same.
     is_folded = any(step[0] == "fold" for step in steps)
     if not is_folded and _difference(net.train(), other.train(), images) > _IN_TRAINING:
         return {"error": "its outputs in training differ"}
@@ -74,13 +74,13 @@ def _compared(
 
 
 def _started(module: Any) -> tuple[nn.Module, Tensor]:
-    """A program's network as it starts from one seed, and the state in which that left the generator."""
+    """A program's network built with a fixed seed, and the state of the generator afterwards."""
     torch.manual_seed(0)
     return build(module), torch.get_rng_state()
 
 
 def converted(state: State, steps: Sequence[Sequence[str]], wanted: State) -> State:
-    """A state dict after `steps`, less what `wanted` has not: layers that nothing used."""
+    """A state dict after `steps`, restricted to the names in `wanted`, since unused layers are gone."""
     state = dict(state)
     for kind, one, other in steps:
         _CONVERSIONS[kind](state, one, other)
@@ -99,7 +99,7 @@ def _unbias(state: State, layer: str, norm: str) -> None:
 
 
 def _fold(state: State, first: str, second: str) -> None:
-    # In double precision: the product of two weights would lose what the comparison asks for.
+    # In double precision: a float32 product of two weights would exceed the tolerance.
     one, two = (state.pop(f"{layer}.weight").double() for layer in (first, second))
     biases = [state.pop(f"{layer}.bias", None) for layer in (first, second)]
     state[f"{second}.weight"] = (two @ one).float()
@@ -113,7 +113,7 @@ _CONVERSIONS = {"rename": _rename, "unbias": _unbias, "fold": _fold}
 
 
 def _unsettle(net: nn.Module) -> None:
-    """Gives everything that starts as 0 or 1 values of its own, so that a comparison sees it."""
+    """Adds noise to all values, so that those which start as 0 or 1 affect the comparison."""
     with torch.no_grad():
         for value in (*net.parameters(), *net.buffers()):
             if value.is_floating_point():
@@ -121,7 +121,7 @@ def _unsettle(net: nn.Module) -> None:
 
 
 def _difference(net: nn.Module, other: nn.Module, images: Tensor) -> float:
-    """The largest difference of two networks' outputs, as a share of the largest output where that is over 1."""
+    """The largest difference of two networks' outputs, relative to the largest output if that is over 1."""
     outputs = []
     for each in (net, other):
         torch.manual_seed(1)
@@ -134,7 +134,7 @@ def _difference(net: nn.Module, other: nn.Module, images: Tensor) -> float:
 
 
 def _recipe(module: Any) -> list[str]:
-    """What a recipe gives, in words that are equal for equal parts."""
+    """The parts of a recipe as texts, equal for equal parts."""
     net = build(module)
     optimizer, scheduler, loss, augmentation = module.recipe(net, _STEPS)
     settings = {**vars(scheduler)} if scheduler is not None else {}
@@ -151,12 +151,12 @@ def _recipe(module: Any) -> list[str]:
 
 
 def _plain(value: Any) -> str:
-    """A part in words; of a function its name alone, whose place in memory says nothing."""
+    """A part as a text; for a function only its name, since its `repr` has an address."""
     return repr(value) if " at 0x" not in repr(value) else getattr(value, "__qualname__", type(value).__qualname__)
 
 
 def _runs_channels_last(net: nn.Module, images: Tensor) -> bool:
-    """Whether a training can have the channels last, as a search's then has (`gi.train.loop.fastest_layout`)."""
+    """Whether the network runs with channels last, as the search may train it (`gi.train.loop.fastest_layout`)."""
     try:
         net.to(memory_format=torch.channels_last).eval()(images.contiguous(memory_format=torch.channels_last))  # type: ignore[call-overload]
     except RuntimeError:

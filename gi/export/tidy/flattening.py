@@ -1,4 +1,4 @@
-"""The ways to write that all but the first dimension become one, as the function that says so."""
+"""Rewrites reshapes that merge all dimensions but the first as `torch.flatten`."""
 
 import libcst as cst
 import libcst.matchers as m
@@ -19,8 +19,8 @@ _RESHAPED = m.Call(
 
 
 def flattened(tree: cst.Module, names: Names) -> Rewrite:
-    """`torch.flatten(x, 1)` for `x.view(x.size(0), -1)` and its like; `x.flatten(1)` where torch is not imported."""
-    # The name `torch` may stand for something else, and may be missing.
+    """`torch.flatten(x, 1)` for `x.view(x.size(0), -1)` and the like; `x.flatten(1)` where torch is not imported."""
+    # The name `torch` may be bound to something else, or missing.
     template = "torch.flatten({0}, 1)" if names.get("torch") == "torch" else "{0}.flatten(1)"
 
     def replaced(node: cst.CSTNode, _: object) -> cst.CSTNode:

@@ -1,4 +1,4 @@
-"""Layers without weights as functions, in a network that calls functions for others of their kind."""
+"""Rewrites layers without weights as functions, in a network that calls functions for others of their kind."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ import libcst.matchers as m
 from gi.export.tidy.network import MISSING, Names, assigned_attribute, assignment, layer_name, literal_value, method
 from gi.export.tidy.records import Rewrite, TidyExample, TidyPass
 
-#: Functions of torch.nn.functional by the module that calls them with its own arguments behind the input, by kind.
+#: Functions of torch.nn.functional by the module that calls them with the input and its own arguments, by kind.
 _ACTIVATIONS = {
     "ReLU": "relu", "ReLU6": "relu6", "ELU": "elu", "SELU": "selu", "CELU": "celu", "GELU": "gelu", "SiLU": "silu",
     "Mish": "mish", "Hardswish": "hardswish", "LeakyReLU": "leaky_relu", "Softplus": "softplus",
@@ -21,9 +21,9 @@ _POOLS = {
 
 
 def as_functions(tree: cst.Module, names: Names) -> Rewrite:
-    """`F.elu(...)` for `self.act(...)` of an `nn.ELU()`, where `forward` calls activations as functions already.
+    """`F.elu(...)` for `self.act(...)` of an `nn.ELU()`, if `forward` already calls activations as functions.
 
-    The same for pooling. A network then has one style; where all of a kind are modules they stay.
+    The same for pools. So the network has one style; where all of a kind are modules, they stay.
     """
     init, forward = method(tree, "__init__"), method(tree, "forward")
     module = next((local for local, full in names.items() if full == "torch.nn.functional"), "")
@@ -43,13 +43,13 @@ def as_functions(tree: cst.Module, names: Names) -> Rewrite:
                 continue
             without = cst.ensure_type(tree.deep_remove(statement), cst.Module)
             made = _called(without, called, f"{module}.{kind[layer]}", built.args)
-            # From the beginning: the statements in hand belong to the tree before.
+            # Starts again: the present statements belong to the old tree.
             return as_functions(made, names)
     return Rewrite(tree)
 
 
 def _built(statement: cst.CSTNode) -> cst.Call | None:
-    """The call with literal arguments that a line assigns."""
+    """The call with literal arguments that a line assigns; None for other lines."""
     pair = assignment(statement)
     call = pair[1] if pair is not None and isinstance(pair[1], cst.Call) else None
     plain = call is not None and all(not arg.star and literal_value(arg.value) is not MISSING for arg in call.args)
@@ -57,7 +57,7 @@ def _built(statement: cst.CSTNode) -> cst.Call | None:
 
 
 def _called(tree: cst.CSTNode, called: m.Call, function: str, more: Sequence[cst.Arg]) -> cst.Module:
-    """The tree with calls of a module as calls of a function, with the module's arguments behind the input."""
+    """The tree with calls of a module replaced by calls of a function, with the module's arguments after the input."""
 
     def replaced(node: cst.CSTNode, _: object) -> cst.CSTNode:
         assert isinstance(node, cst.Call)

@@ -1,7 +1,7 @@
-"""Layers that are attributes: named by what they are and numbered in order, where their names mislead.
+"""Renames layers held as attributes by their kind and order, where their names mislead.
 
-An edit puts `bn3` before `conv1`, makes a `relu` of an `elu1` and leaves `output` in the middle; an author's names that
-say what is so stay.
+An edit may put `bn3` before `conv1`, turn an `elu1` into a ReLU, or leave `output` in the middle; names that are right
+stay.
 """
 
 import re
@@ -13,7 +13,7 @@ import libcst.matchers as m
 from gi.export.tidy.network import Names, assigned_attribute, assignment, layer_name, method, order_of_use
 from gi.export.tidy.records import Rewrite, TidyExample, TidyPass
 
-#: What a layer is called, by its class.
+#: The name of a layer by its class.
 _KINDS = (
     ("conv", re.compile(r"Conv(Transpose)?\d?d")),
     ("fc", re.compile(r"Linear|Bilinear")),
@@ -24,10 +24,10 @@ _KINDS = (
     ("dropout", re.compile(r"(Feature)?(Alpha)?Dropout(\dd)?")),
     ("act", re.compile(r"\w*(LU|LU6|Sigmoid|sigmoid|Tanh|tanh|swish|Mish|shrink|Softplus|Softsign)")),
 )
-_OWN = "layer"  # of a class that is none of torch's: whatever its author calls it
+_OWN = "layer"  # of a class that is not torch's: its name stays
 _WEIGHTED = frozenset({"conv", "fc"})
 _HEAD = "head"  # the linear layer that gives the classes
-#: What a name says of its layer, where it says anything.
+#: The kinds of layers that a name claims, for names that claim one.
 _CLAIMS = {
     **{kind: frozenset({kind}) for kind, _ in _KINDS},
     "linear": frozenset({"fc"}),
@@ -42,10 +42,10 @@ _FIRST = frozenset({"stem", "entry"})
 
 
 def named_by_use(tree: cst.Module, names: Names) -> Rewrite:
-    """The network's layers named by what they are and numbered by their first use, where their names mislead.
+    """The network's layers renamed by their kind and numbered by their first use, where their names mislead.
 
     `conv2` before `conv1` or without one, `output` in the middle, `fc3` for a convolution, `norm1` beside `bn1`: then
-    all of them get such names, the only one of its kind without a number.
+    all layers are renamed, a single one of its kind without a number.
     """
     init, order = method(tree, "__init__"), order_of_use(tree)
     if init is None or not order:
@@ -60,7 +60,7 @@ def named_by_use(tree: cst.Module, names: Names) -> Rewrite:
         return Rewrite(tree)
     changed = tree.visit(_Renaming(new))
     assert isinstance(changed, cst.Module)
-    # By way of names that nothing has, since two may swap theirs.
+    # Through temporary names, since two layers may swap theirs.
     moved = [(old, name) for old, name in new.items() if old != name]
     steps = [("rename", old, f"{name}?") for old, name in moved] + [("rename", f"{name}?", name) for _, name in moved]
     return Rewrite(changed, tuple(steps))
@@ -71,7 +71,7 @@ def _kind(layer: str) -> str:
 
 
 def _mislead(order: Sequence[str], layers: Mapping[str, str]) -> bool:
-    """Whether names say what is not so: of one layer, or of their order."""
+    """Whether a name contradicts its layer's kind or place, or the numbers their order."""
     kinds = [_kind(layers[name]) for name in order]
     numbers: dict[str, list[int]] = {}
     bases: dict[str, set[str]] = {}
@@ -97,7 +97,7 @@ def _base(name: str) -> tuple[str, int | None]:
 
 
 def _numbered(layers: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """New names by old ones, of (name, kind) in the order of the data."""
+    """New names by old ones, from (name, kind) in the order of the data."""
     weighted = [name for name, kind in layers if kind in _WEIGHTED]
     roles = {name: _base(name)[0] if kind == _OWN else kind for name, kind in layers}
     if weighted and roles[weighted[-1]] == "fc":
@@ -112,7 +112,7 @@ def _numbered(layers: Sequence[tuple[str, str]]) -> dict[str, str]:
 
 
 def _is_safe(tree: cst.Module, new: Mapping[str, str]) -> bool:
-    """Whether each mention of an old name is `self.NAME` or `net.NAME` and none of the new ones is taken."""
+    """Whether each use of an old name is `self.NAME` or `net.NAME`, and no new name is in use."""
     mentioned = {*new, *new.values()}
     strings = [node.value for node in m.findall(tree, m.SimpleString()) if isinstance(node, cst.SimpleString)]
     if any(re.search(rf"\b{re.escape(name)}\b", text) for text in strings for name in mentioned):
@@ -172,7 +172,7 @@ NAMES = TidyPass(
             _network(_MIXED, "self.fc3(self.bn1(self.norm1(self.elu1(self.conv(x)))).flatten(1))"),
             _network(_BY_KIND, "self.head(self.bn2(self.bn1(self.act(self.conv(x)))).flatten(1))"),
         ),
-        # An author's names that say what is so.
+        # Names that are right.
         TidyExample(*[_network(_GOOD, "self.output(self.norm1(self.stem(x)))")] * 2),
         TidyExample(*[_network(_BY_STRING, "self.fc1(self.fc2(x))")] * 2),
     ),

@@ -1,4 +1,4 @@
-"""A list that is filled line by line and unpacked into a call, as the arguments that it is."""
+"""Rewrites a list that is filled line by line and unpacked into a call as the call's arguments."""
 
 import textwrap
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ _FORWARD = "\n    def forward(self, x):\n        return self.layers(x)\n"
 
 
 def sequential_literal(tree: cst.Module, _: Names) -> Rewrite:
-    """`layers = []`, `layers.append(...)`, ..., `self.layers = nn.Sequential(*layers)` in one run, as one literal.
+    """Consecutive `layers = []`, `layers.append(...)`, ..., `self.layers = nn.Sequential(*layers)` as one literal.
 
-    In every method, and for `super().__init__(*layers)` too, which is how subclasses of `nn.Sequential` are written.
+    In every method, and also for `super().__init__(*layers)`, as in subclasses of `nn.Sequential`.
     """
     changed = tree.visit(_Literals(tree))
     assert isinstance(changed, cst.Module)
@@ -36,7 +36,7 @@ class _Literals(cst.CSTTransformer):
         for end, statement in enumerate(body):
             name = _unpacked(statement)
             start = _list_start(body, end, name) if name else None
-            # Nothing else may use the list: it is gone.
+            # Nothing else may use the list, which is removed.
             if start is None or _mentions(updated_node, name) != end - start + 1:
                 continue
             literal = _literal(self._tree, body[start : end + 1])
@@ -46,13 +46,13 @@ class _Literals(cst.CSTTransformer):
 
 
 def _mentions(node: cst.CSTNode, name: str) -> int:
-    """How often a variable is named; an attribute of that name is another thing."""
+    """The number of uses of a variable, without attributes of that name."""
     attributes = sum(1 for _ in m.findall(node, m.Attribute(attr=m.Name(name))))
     return sum(1 for _ in m.findall(node, m.Name(name))) - attributes
 
 
 def _unpacked(statement: cst.CSTNode) -> str:
-    """LIST of `self.NAME = nn.Sequential(*LIST)`, or of `super().__init__(*LIST)`."""
+    """LIST in `self.NAME = nn.Sequential(*LIST)` or `super().__init__(*LIST)`; "" for other lines."""
     call = _called(statement)
     if call is None or not m.matches(call, m.Call(args=[m.Arg(m.Name(), star="*")])):
         return ""
@@ -61,7 +61,7 @@ def _unpacked(statement: cst.CSTNode) -> str:
 
 
 def _called(statement: cst.CSTNode) -> cst.Call | None:
-    """The call that a line assigns, or that is all of it."""
+    """The call that a line assigns or consists of; None for other lines."""
     pair = assignment(statement)
     if pair is not None:
         return pair[1] if isinstance(pair[1], cst.Call) else None
@@ -70,7 +70,7 @@ def _called(statement: cst.CSTNode) -> cst.Call | None:
 
 
 def _list_start(body: Sequence[cst.CSTNode], end: int, name: str) -> int | None:
-    """Where the run of lines that fill the list begins: with `LIST = []`, or with the list's first elements."""
+    """The index of the line that starts the list, `LIST = [...]`, before lines that only append to it."""
     append = m.SimpleStatementLine([m.Expr(m.Call(m.Attribute(m.Name(name), m.Name("append")), [m.Arg(star="")]))])
     start = end - 1
     while start >= 0 and m.matches(body[start], append):
@@ -83,7 +83,7 @@ def _list_start(body: Sequence[cst.CSTNode], end: int, name: str) -> int | None:
 
 
 def _literal(tree: cst.Module, run: Sequence[cst.CSTNode]) -> cst.BaseStatement:
-    """The one statement for a run of lines, with the comments of each."""
+    """One statement for consecutive lines, with the comments of each."""
     first, *appends, last = run
     call, pair = _called(last), assignment(last)
     assert call is not None
@@ -101,7 +101,7 @@ def _literal(tree: cst.Module, run: Sequence[cst.CSTNode]) -> cst.BaseStatement:
 
 
 def _elements(first: cst.CSTNode) -> list[str]:
-    """The elements that a list begins with, each on lines of its own with the comments behind and below it."""
+    """The first elements of a list, each on separate lines, with the comments after and below it."""
     pair = assignment(first)
     assert pair is not None
     listed = pair[1]
@@ -177,7 +177,7 @@ class Block(nn.Sequential):
             ]
             * 2
         ),
-        # A line between may have done anything.
+        # A line in between may have any effect.
         TidyExample(
             *[
                 f"""{_HEAD}        layers = []

@@ -1,4 +1,4 @@
-"""Marks that keep the origin of each line while a text is rewritten: comments, which every rewrite carries along."""
+"""Marks that keep the origin of each line while a text is rewritten: comments, which rewrites preserve."""
 
 import ast
 import io
@@ -14,9 +14,9 @@ _MARK = re.compile(r"  #@(\d+)$")
 
 
 def marked(text: str, origins: Sequence[LineOrigin]) -> str:
-    """The text with the index of its origin in a comment at the end of each line that can have one."""
+    """The text with the index of the origin in a comment at the end of each line that can have one."""
     lines = python_lines(text)
-    if len(lines) != len(origins) or "#@" in text:  # a comment of the text's own would be read as a mark
+    if len(lines) != len(origins) or "#@" in text:  # an existing comment would be read as a mark
         return text
     within = _lines_that_go_on(text)
     known = [o.origin is not None and line.strip() != "" for o, line in zip(origins, lines, strict=True)]
@@ -25,12 +25,12 @@ def marked(text: str, origins: Sequence[LineOrigin]) -> str:
         for at, (line, is_known) in enumerate(zip(lines, known, strict=True))
     ]
     made = "\n".join([*rows, ""])
-    # A comment must not change the program; where it would, origins are found by the lines' text instead.
+    # If the comments change the program, origins are found by the lines' text instead.
     return made if ast.dump(ast.parse(made)) == ast.dump(ast.parse(text)) else text
 
 
 def unmarked(text: str, origins: Sequence[LineOrigin]) -> tuple[str, tuple[LineOrigin, ...]]:
-    """The text without its marks, and the origin of each of its lines; None for those that a rewrite has written."""
+    """The text without its marks, and the origin of each line; None for lines that a rewrite made."""
     lines, found = [], []
     for number, line in enumerate(python_lines(text), 1):
         mark = _MARK.search(line)
@@ -43,7 +43,7 @@ def unmarked(text: str, origins: Sequence[LineOrigin]) -> tuple[str, tuple[LineO
 
 
 def _lines_that_go_on(text: str) -> set[int]:
-    """The lines whose end lies within a string, or continues with a backslash: a comment cannot stand there."""
+    """The lines that end inside a string or with a backslash, where no comment is possible."""
     within = {number for number, line in enumerate(python_lines(text), 1) if line.endswith("\\")}
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type != tokenize.NEWLINE and token.start[0] != token.end[0]:

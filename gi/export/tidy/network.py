@@ -1,4 +1,4 @@
-"""The parts of a program that the transformations read: the network's methods, its layers, symbols, literal values."""
+"""Helpers that read a program for the transformations: the network's methods, layers, symbols, literals."""
 
 import ast
 from collections.abc import Mapping, Sequence
@@ -9,11 +9,11 @@ import libcst.matchers as m
 
 Names: TypeAlias = Mapping[str, str]
 
-MISSING = object()  # the value of what is no literal
+MISSING = object()  # the value of an expression that is no literal
 
 
 def method(tree: cst.Module, name: str) -> cst.FunctionDef | None:
-    """A method of the class `Net`, None where that is not plainly one class with one such method."""
+    """A method of the class `Net`; None unless there is exactly one such class and method."""
     nets = [s for s in tree.body if isinstance(s, cst.ClassDef) and s.name.value == "Net"]
     found = [s for net in nets for s in net.body.body if isinstance(s, cst.FunctionDef) and s.name.value == name]
     return found[0] if len(nets) == len(found) == 1 and isinstance(found[0].body, cst.IndentedBlock) else None
@@ -49,7 +49,7 @@ def literal_value(node: cst.CSTNode) -> Any:
 
 
 def arguments(call: cst.Call, parameters: Sequence[str]) -> dict[str, Any] | None:
-    """The literal arguments of a call by parameter; None where one is no literal, is starred or has no name."""
+    """The literal arguments of a call by parameter; None where one is no literal, starred or unknown."""
     given: dict[str, Any] = {}
     for position, arg in enumerate(call.args):
         if arg.star or (arg.keyword is None and position >= len(parameters)):
@@ -59,12 +59,12 @@ def arguments(call: cst.Call, parameters: Sequence[str]) -> dict[str, Any] | Non
 
 
 def self_attribute(node: cst.CSTNode) -> str:
-    """NAME of `self.NAME`; "" for anything else."""
+    """NAME in `self.NAME`; "" for anything else."""
     return node.attr.value if m.matches(node, m.Attribute(m.Name("self"))) else ""  # type: ignore[attr-defined]
 
 
 def assignment(statement: cst.CSTNode) -> tuple[cst.BaseExpression, cst.BaseExpression] | None:
-    """Target and value of a line that is one plain assignment to one target."""
+    """Target and value of a line that is one plain assignment to one target; None for other lines."""
     if not m.matches(statement, m.SimpleStatementLine([m.Assign([m.AssignTarget()])])):
         return None
     assign = statement.body[0]  # type: ignore[attr-defined]
@@ -72,19 +72,19 @@ def assignment(statement: cst.CSTNode) -> tuple[cst.BaseExpression, cst.BaseExpr
 
 
 def assigned_attribute(statement: cst.CSTNode) -> str:
-    """NAME of a line `self.NAME = ...`; "" for anything else."""
+    """NAME in a line `self.NAME = ...`; "" for anything else."""
     pair = assignment(statement)
     return self_attribute(pair[0]) if pair else ""
 
 
 def order_of_use(tree: cst.Module) -> list[str]:
-    """The attributes that the network's `forward` calls, in the order of their first call; [] where it shows none."""
+    """The attributes that the network's `forward` calls, in the order of their first call; [] if it has branches."""
     forward = method(tree, "forward")
     if forward is None:
         return []
     visitor = _Calls()
     forward.visit(visitor)
-    # With branches and loops the order in the text is not that of the calls.
+    # With branches and loops the order in the text may not be that of the calls.
     return [] if visitor.has_branches else list(dict.fromkeys(visitor.called))
 
 
@@ -104,15 +104,15 @@ class _Calls(cst.CSTVisitor):
         self.has_branches = True
 
     def leave_Call(self, original_node: cst.Call) -> None:  # noqa: N802
-        # On leaving: the calls in its arguments come first, as they do when it runs.
+        # On leaving, so that calls in arguments come first, as in execution.
         if name := self_attribute(original_node.func):
             self.called.append(name)
 
 
 def sequence(tree: cst.Module, names: Names) -> tuple[str, cst.Call] | None:
-    """The attribute and the `nn.Sequential(...)` literal that is all of a network: forward gives what it gives.
+    """The attribute and the `nn.Sequential(...)` literal of a network whose forward only calls it.
 
-    None where the network is anything else.
+    None for other networks.
     """
     init, forward = method(tree, "__init__"), method(tree, "forward")
     if init is None or forward is None:

@@ -1,4 +1,4 @@
-"""All transformations in their order: those that take lines away before those that name what is left."""
+"""All transformations in their order: those that remove lines before those that rename."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ from gi.source.tree.imports import imported
 from gi.source.tree.tree import parse
 
 PASSES: Sequence[TidyPass] = (
-    # First: the passes on chains of layers read a network that is one literal.
+    # First, since the passes on chains of layers need a network that is one literal.
     SEQUENTIAL_LITERAL,
     USUAL_ARGUMENTS,
     IDLE_LAYERS,
@@ -36,7 +36,7 @@ PASSES: Sequence[TidyPass] = (
 
 
 def tidy_text(text: str) -> tuple[str, tuple[WeightStep, ...]]:
-    """A program's text after all transformations, and what they do to its weights. Raises `SourceError`."""
+    """A program's text after all transformations, and the changes of its weights. Raises `SourceError`."""
     text = without_dead_code(text)
     tree, steps = cst.parse_module(text), list[WeightStep]()
     for one in PASSES:

@@ -1,4 +1,4 @@
-"""The recipe: a part that is None said where it is returned, torchvision imported where it is used."""
+"""Simplifies the recipe: None is returned as a literal, torchvision is imported where it is used."""
 
 import libcst as cst
 import libcst.matchers as m
@@ -13,7 +13,7 @@ def _recipe(tree: cst.Module) -> cst.FunctionDef | None:
 
 
 def without_names_for_none(tree: cst.Module, _: Names) -> Rewrite:
-    """`augmentation = None` and the like, named once more in the `return`, as `None` there."""
+    """Replaces a name bound to None and used only in the `return`, as in `augmentation = None`, by `None` there."""
     recipe = _recipe(tree)
     if recipe is None:
         return Rewrite(tree)
@@ -26,7 +26,7 @@ def without_names_for_none(tree: cst.Module, _: Names) -> Rewrite:
         if pair is None or not isinstance(pair[0], cst.Name) or not m.matches(pair[1], m.Name("None")):
             continue
         element = m.Element(m.Name(pair[0].value))
-        # Once where it is assigned and once in the return: a name that is read elsewhere has to stay.
+        # Once in its assignment and once in the return: a name that is also read elsewhere has to stay.
         if len(m.findall(recipe, m.Name(pair[0].value))) == 2 and len(m.findall(last, element)) == 1:
             body.remove(statement)
             inlined = m.replace(last, element, lambda node, _: node.with_changes(value=cst.Name("None")))
@@ -36,7 +36,7 @@ def without_names_for_none(tree: cst.Module, _: Names) -> Rewrite:
 
 
 def torchvision_where_it_is_used(tree: cst.Module, _: Names) -> Rewrite:
-    """The imports of torchvision that only the recipe uses, inside it: nothing else of the file then needs it."""
+    """Moves imports of torchvision that only the recipe uses into it, so that the network works without torchvision."""
     recipe = _recipe(tree)
     if recipe is None:
         return Rewrite(tree)
@@ -45,7 +45,7 @@ def torchvision_where_it_is_used(tree: cst.Module, _: Names) -> Rewrite:
         return Rewrite(tree)
     plain = [s.with_changes(leading_lines=[]) for s in moved]
     body = list(recipe.body.body)
-    at = 1 if recipe.get_docstring() is not None else 0  # a docstring is one as the first statement only
+    at = 1 if recipe.get_docstring() is not None else 0  # a docstring has to stay the first statement
     inside = recipe.with_changes(body=recipe.body.with_changes(body=[*body[:at], *plain, *body[at:]]))
     return Rewrite(tree.with_changes(body=[inside if s is recipe else s for s in tree.body if s not in moved]))
 
@@ -54,12 +54,12 @@ def _imports_torchvision(statement: cst.CSTNode) -> bool:
     if not m.matches(statement, m.SimpleStatementLine([m.Import() | m.ImportFrom()])):
         return False
     text = cst.Module([]).code_for_node(statement.body[0])  # type: ignore[attr-defined]
-    # Python allows no star import within a function.
+    # Python allows no star import inside a function.
     return text.startswith(("from torchvision ", "from torchvision.", "import torchvision")) and "*" not in text
 
 
 def _only_in(tree: cst.Module, recipe: cst.FunctionDef, statement: cst.CSTNode) -> bool:
-    """Whether the names that an import binds are used in the recipe, and nowhere else."""
+    """Whether the names that an import binds are used in the recipe and nowhere else."""
     bound = set()
     for alias in m.findall(statement, m.ImportAlias()):
         assert isinstance(alias, cst.ImportAlias)

@@ -1,4 +1,4 @@
-"""What a transformation of an evolved program is, and what it does to trained weights."""
+"""The records of transformations of an evolved program and of its trained weights."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -6,14 +6,14 @@ from typing import TypeAlias
 
 import libcst as cst
 
-#: One change of a state dict, by the names of modules: ("rename", old, new), ("unbias", layer, norm): the layer's bias
-#: goes, and with it what the norm's running mean owes to it; ("fold", first, second): the second layer becomes both.
+#: One change of a state dict, by names of modules: ("rename", old, new); ("unbias", layer, norm) removes the layer's
+#: bias and subtracts it from the norm's running mean; ("fold", first, second) merges the first layer into the second.
 WeightStep: TypeAlias = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
-    """A program's tree after a transformation, and what that does to its weights, in order."""
+    """A program's tree after a transformation, and the changes of its weights, in order."""
 
     tree: cst.Module
     steps: tuple[WeightStep, ...] = ()
@@ -21,7 +21,7 @@ class Rewrite:
 
 @dataclass(frozen=True, slots=True)
 class TidyExample:
-    """A text before and after; equal for one that must stay as it is."""
+    """A text before and after a transformation; equal for one that must not change."""
 
     before: str
     after: str
@@ -29,7 +29,7 @@ class TidyExample:
 
 @dataclass(frozen=True, slots=True)
 class TidyPass:
-    """A transformation: `apply(tree, names)` with what each imported name stands for, and texts that show it."""
+    """A transformation: `apply(tree, names)`, with the qualified name of each imported name, and its examples."""
 
     name: str
     apply: Callable[[cst.Module, Mapping[str, str]], Rewrite]

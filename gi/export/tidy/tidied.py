@@ -1,4 +1,4 @@
-"""A program to export, tidied: the new text, its origins and weights, once a confined worker found both the same."""
+"""Tidies a program for export: the new text, its origins and weights, after a confined worker compared both."""
 
 import base64
 import tempfile
@@ -28,7 +28,7 @@ _MEMORY_MB = 4096
 
 @dataclass(frozen=True, slots=True)
 class TidySubject:
-    """A subject after tidying, or as it was: `note` then says why."""
+    """A subject after tidying, or the unchanged one, with the reason in `note`."""
 
     subject: Subject
     note: str = ""
@@ -36,16 +36,16 @@ class TidySubject:
 
 @contextmanager
 def tidied(subject: Subject, task: Task, entry: str = "Net", *, gate: Gate = STRICT) -> Iterator[TidySubject]:
-    """The subject with its program tidied and its weights carried over, whose file is there within the context.
+    """The subject with its program tidied and its weights converted; their file exists within the context.
 
-    It stays as it was where the `gate` refuses it, or what tidying made of it.
+    The unchanged subject where the `gate` refuses it or its tidied text, or where they differ.
     """
     if entry != "Net":
         yield TidySubject(subject, note="not tidied: it does not build a class called Net")
         return
     try:
         text, origins, steps = _rewritten(subject)
-    except Exception as error:  # LibCST's own faults on somebody's text: the look is a nicety, the program is not
+    except Exception as error:  # an error of LibCST must not prevent the export
         yield TidySubject(subject, note=f"not tidied: {type(error).__name__} {' '.join(str(error).split())[:100]}")
         return
     refusal = gate.refusal(subject.text, entry) or gate.refusal(text, entry)
@@ -57,8 +57,8 @@ def tidied(subject: Subject, task: Task, entry: str = "Net", *, gate: Gate = STR
         weights = None
         if answer["weights"] is not None:
             weights = Path(folder, "weights.pt")
-            weights.write_bytes(base64.b64decode(answer["weights"]))  # as text: workers answer in JSON
-        # A network that draws its initial values in another order ends at another error with the same seed.
+            weights.write_bytes(base64.b64decode(answer["weights"]))  # a text, since workers answer in JSON
+        # A network that draws its initial values in another order has another error with the same seed.
         same_start = bool(answer["same_start"])
         made = replace(
             subject, text=text, origins=origins, num_params=int(answer["params"]), weights=weights or subject.weights,
@@ -72,9 +72,9 @@ def tidied(subject: Subject, task: Task, entry: str = "Net", *, gate: Gate = STR
 def tidied_for_run(
     archive: Archive, subject: Subject, tidy: bool | None = None, *, gate: Gate = STRICT
 ) -> Iterator[TidySubject]:
-    """`tidied` for a subject of a run where `tidy` says so; by default where the run started from gi's own programs.
+    """`tidied` for a subject of a run if `tidy`; by default if the run started from gi's own programs.
 
-    Who gave a model of his own knows his lines, and compares what comes back with them.
+    Users of an own model know its lines, and compare the result with them.
     """
     wanted = all(seed.original is None for seed in archive.seeds()) if tidy is None else tidy
     config = archive.run().config
@@ -109,14 +109,14 @@ def _compared(subject: Subject, text: str, steps: tuple[WeightStep, ...], task: 
 
 
 def _lost(before: Sequence[LineOrigin], after: Sequence[LineOrigin]) -> tuple[str, ...]:
-    """The origins of borrowed lines of which none is left: they went, or others have taken them in."""
+    """Notes on origins whose borrowed lines are all gone, removed or merged into others."""
     left = {o.origin for o in after}
     gone = dict.fromkeys(o.origin for o in borrowed_lines(before) if o.origin and o.origin not in left)
-    return tuple(f"a borrowed line that tidying took out or into another was {origin_text(origin)}" for origin in gone)
+    return tuple(f"a borrowed line that tidying removed or merged was {origin_text(origin)}" for origin in gone)
 
 
 def _notes(subject: Subject, steps: tuple[WeightStep, ...], *, same_start: bool) -> tuple[str, ...]:
-    """What is to be said of the figures, which are the evolved program's."""
+    """Notes on the figures, which are the evolved program's."""
     if any(step[0] == "fold" for step in steps):
         return (
             "the figures are of the evolved program, whose linear layers in a row are one here: trained, it differs",

@@ -1,4 +1,4 @@
-"""How the interface tells what it does: lines for people, which go to Python's `logging` unless a caller takes them."""
+"""Messages and progress for the user: lines, which go to Python's `logging` unless a caller passes `tell`."""
 
 import logging
 from collections.abc import Callable
@@ -8,13 +8,13 @@ if TYPE_CHECKING:
     from gi.data.dataset import Dataset
 
 Tell = Callable[[str], None]
-#: Called with what is being done, how much of it is done, and how much there is (0 where nobody can tell).
+#: Called with (stage, done, total); the total is 0 where it is unknown.
 OnProgress = Callable[[str, int, int], None]
 WARNING = "warning: "
 
 
 def log(line: str) -> None:
-    """Hands a line to the logger "gi", as a warning where it is one."""
+    """Logs a line with the logger "gi", as a warning if it starts with `WARNING`."""
     logger = logging.getLogger("gi")
     if line.startswith(WARNING):
         logger.warning(line.removeprefix(WARNING))
@@ -23,11 +23,11 @@ def log(line: str) -> None:
 
 
 def no_progress(_stage: str, _done: int, _total: int) -> None:
-    """Takes progress that nobody asked for."""
+    """Discards progress: the default of `on_progress`."""
 
 
 def tell_dataset(dataset: "Dataset", tell: Tell) -> None:
-    """Tells what was read and what was passed over, and warns of what is odd, a line each."""
+    """Sends a summary of the data set, with what was skipped, and a line for each warning."""
     from gi.data.summary import summary_line, warning_lines
 
     tell(summary_line(dataset))
