@@ -13,11 +13,11 @@ INTRODUCTION = """# Evolved programs before and after tidying
 
 Written by `make docs`; do not edit.
 
-`gi export` writes a program that gi evolved from its own seed programs as somebody would have written it; `--no-tidy`
-writes it as it was evolved. A program of a run that started from your own file is tidied only with `--tidy`. Before
-anything is written, a confined worker builds both programs, carries the weights over, and compares their outputs in
-evaluation (to 1e-5), their outputs for a batch in training, and what their recipes give. Where anything differs, the
-evolved text is exported and a line says so.
+`gi export` writes a program that gi evolved from its own seed programs in the usual form of hand-written code;
+`--no-tidy` writes it as it was evolved. A program of a run that started from your own file is tidied only with
+`--tidy`. Before anything is written, a confined worker builds both programs, carries the weights over, and compares
+their outputs in evaluation (to 1e-5), their outputs for a batch in training, and what their recipes give. Where
+anything differs, the evolved text is exported and a line says so.
 
 What tidying does, in this order:
 """

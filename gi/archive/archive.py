@@ -198,8 +198,8 @@ class Archive:
 def _start(db: Database, *, config: RunConfig, objectives: Sequence[Objective], seeds: Sequence[Program],
            rungs: Sequence[int], command: Sequence[str]) -> None:  # fmt: skip
     """Writes the run's settings, seed programs and first session, inside the transaction that creates the file."""
-    told = [rows.objective_json(objective) for objective in objectives]
-    made_of = [config.to_json(), told, versions(), machine(), list(command), list(rungs)]
+    goals = [rows.objective_json(objective) for objective in objectives]
+    made_of = [config.to_json(), goals, versions(), machine(), list(command), list(rungs)]
     db.execute(
         "INSERT INTO run (id, config, objectives, versions, machine, command, rungs, started) "
         "VALUES (1, ?, ?, ?, ?, ?, ?, ?)",

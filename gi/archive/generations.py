@@ -24,10 +24,10 @@ class GenerationTable:
         """Records the decisions of a generation: who survived, the front, its hypervolume, the random state."""
         g = generation
         # Lists as JSON: they are read whole, and no query looks into them.
-        told = [rows.to_json(value) for value in (list(g.population), list(g.front), dict(g.random_state))]
+        documents = [rows.to_json(value) for value in (list(g.population), list(g.front), dict(g.random_state))]
         with self._db.transaction():
             self._db.execute("UPDATE run SET reference = ?", rows.to_json(list(reference)))
-            row = (g.number, *told[:2], g.hypervolume, told[2], g.cpu_s, time.time(), g.ended, g.images)
+            row = (g.number, *documents[:2], g.hypervolume, documents[2], g.cpu_s, time.time(), g.ended, g.images)
             self._db.insert("generations", [row])
 
     def reopen(self, number: int, slots: int) -> None:

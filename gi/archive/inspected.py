@@ -1,9 +1,9 @@
 """Remembers which run files passed inspection in their present state, so that none is inspected twice.
 
-Inspection reads every value: 0.5 CPU s of 8,000 evaluations. The notes lie in the cache folder, out of reach of a file
-that somebody sends, and name a file by path, device, inode, size and times of change. Among these is the time of the
-last status change, which no system call can set. SQLite's header is added because it counts commits: on an old kernel
-two changes within some milliseconds have the same time.
+Inspection reads every value: 0.5 CPU s of 8,000 evaluations. The notes lie in the cache folder, where a stranger's run
+file cannot bring its own, and name a file by path, device, inode, size and times of change. Among these is the time of
+the last status change, which no system call can set. SQLite's header is added because it counts commits: on an old
+kernel two changes within some milliseconds have the same time.
 """
 
 import contextlib
@@ -41,7 +41,7 @@ def state_of(path: Path) -> str:
     """A text that changes with the run file, its log, today's format and gi's version."""
     files = (path, path.with_name(f"{path.name}-wal"))
     stats = [file.stat() for file in files if file.exists()]
-    told = [(s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for s in stats]
+    facts = [(s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for s in stats]
     with path.open("rb") as file:
         header = file.read(_HEADER_BYTES)
-    return f"{gi.__version__} {VERSION} {told} {header.hex()}"
+    return f"{gi.__version__} {VERSION} {facts} {header.hex()}"

@@ -1,4 +1,4 @@
-"""Checks a run file when it is opened, before any value of it is used: it may come from somebody else.
+"""Checks a run file when it is opened, before any value of it is used: it may come from a stranger.
 
 An id names files below the run's folder, settings decide what is read and run, figures decide who wins. So the file
 must have exactly the tables of its format, every value the type of its column, and every value with a further meaning
@@ -60,7 +60,7 @@ def refuse_other_than_tables(db: sqlite3.Connection, path: Path) -> None:
     ).fetchone()
     if foreign:
         kind = "virtual table" if foreign[0] == "table" else foreign[0]
-        raise ArchiveError(f"{path} holds the {kind} {_told(foreign[1])}: a run has tables alone. {_ADVICE}")
+        raise ArchiveError(f"{path} holds the {kind} {_quoted(foreign[1])}: a run has tables alone. {_ADVICE}")
 
 
 def _refuse_foreign_tables(db: sqlite3.Connection, path: Path) -> None:
@@ -73,7 +73,7 @@ def _refuse_foreign_tables(db: sqlite3.Connection, path: Path) -> None:
         if stored.get(table) != expected.get(table):
             columns, wanted = (", ".join(tables.get(table, ["none"])) for tables in (stored, expected))
             raise ArchiveError(
-                f"{path}: table {_told(table)} has the columns {_told(columns)}: expected {wanted}. {_ADVICE}"
+                f"{path}: table {_quoted(table)} has the columns {_quoted(columns)}: expected {wanted}. {_ADVICE}"
             )
 
 
@@ -95,7 +95,7 @@ def _refuse_foreign_types(db: sqlite3.Connection, path: Path, table: str, column
     for row in db.execute(f"SELECT * FROM {table} WHERE {wrong} LIMIT 1"):
         for (name, kind, nullable), value in zip(columns, row, strict=True):
             if not _has_type(value, kind, nullable=nullable):
-                raise ArchiveError(f"{path}: {table}.{name} is {_told(value)}: it must be of type {kind}. {_ADVICE}")
+                raise ArchiveError(f"{path}: {table}.{name} is {_quoted(value)}: it must be of type {kind}. {_ADVICE}")
 
 
 def _differs(name: str, kind: str, nullable: bool) -> str:
@@ -117,12 +117,12 @@ def _refuse_values(db: sqlite3.Connection, path: Path, column: str, rule: Rule) 
     # Each value once: most columns hold few different ones.
     for (value,) in db.execute(f"SELECT DISTINCT {name} FROM {table} WHERE {name} IS NOT NULL"):
         if not rule.accepts(value):
-            raise ArchiveError(f"{path}: {column} is {_told(value)}: it must be {rule.says}. {_ADVICE}")
+            raise ArchiveError(f"{path}: {column} is {_quoted(value)}: it must be {rule.says}. {_ADVICE}")
 
 
 def _refuse_settings(db: sqlite3.Connection, path: Path) -> None:
     """Settings are checked as if typed, one by one, so that the message names the setting."""
-    # What was checked when it was typed is checked again: somebody else may have typed it.
+    # Checked again, although `gi evolve` checks it: the file may come from a stranger.
     for (stored,) in db.execute("SELECT config FROM run"):
         try:
             config = RunConfig.from_json(json.loads(stored))
@@ -130,7 +130,7 @@ def _refuse_settings(db: sqlite3.Connection, path: Path) -> None:
             raise ArchiveError(f"{path}: run.config: {shown(str(error))} {_ADVICE}") from error
         if not is_entry(config.entry):
             raise ArchiveError(
-                f"{path}: run.config: entry is {_told(config.entry)}: it must be the name of a class or function, "
+                f"{path}: run.config: entry is {_quoted(config.entry)}: it must be the name of a class or function, "
                 f"called with literals or not. {_ADVICE}"
             )
 
@@ -140,24 +140,24 @@ def _refuse_disagreement(db: sqlite3.Connection, path: Path) -> None:
     row = db.execute("SELECT objectives, reference FROM run").fetchone()
     keys = {objective["key"] for objective in json.loads(row[0])} if row else set()
     if row and row[1] is not None and len(json.loads(row[1])) not in (0, len(keys)):
-        raise ArchiveError(f"{path}: run.reference is {_told(row[1])}: it must have {len(keys)} values. {_ADVICE}")
+        raise ArchiveError(f"{path}: run.reference is {_quoted(row[1])}: it must have {len(keys)} values. {_ADVICE}")
     for id_, figures, stage in db.execute("SELECT individual, figures, stage FROM outcomes WHERE split = 'validation'"):
         # Exactly one of figures and stage: an outcome is a success or a failure.
         if (stage is None) if figures is None else not keys <= json.loads(figures).keys():
             needs = "it must have every objective, or a failure"
-            raise ArchiveError(f"{path}: the outcome of {id_} is {_told(figures)}: {needs}. {_ADVICE}")
+            raise ArchiveError(f"{path}: the outcome of {id_} is {_quoted(figures)}: {needs}. {_ADVICE}")
     known = {id_ for (id_,) in db.execute("SELECT id FROM individuals")}
     lists = [json.loads(text) for row in db.execute("SELECT population, front FROM generations") for text in row]
     lists += db.execute("SELECT DISTINCT parent FROM parents").fetchall()
     unknown = next((id_ for ids in lists for id_ in ids if id_ not in known), None)
-    # Declared references, which SQLite stores unchecked unless it is told to look.
+    # Declared references, which SQLite stores unchecked unless a pragma turns checks on.
     unknown = unknown or next((row[2] for row in db.execute("PRAGMA foreign_key_check")), None)
     if unknown:
-        raise ArchiveError(f"{path} refers to {_told(unknown)}, which it does not hold. {_ADVICE}")
+        raise ArchiveError(f"{path} refers to {_quoted(unknown)}, which it does not hold. {_ADVICE}")
 
 
 # A hostile value may be megabytes of escape sequences.
-def _told(value: object, limit: int = 80) -> str:
+def _quoted(value: object, limit: int = 80) -> str:
     text = shown(value if isinstance(value, str) else repr(value))
     return repr(text if len(text) <= limit else f"{text[:limit]}...")
 

@@ -97,9 +97,9 @@ def _ended_generations(db: sqlite3.Connection) -> None:
 
 
 def _diagnoses(db: sqlite3.Connection) -> None:
-    """The rung of each generation's front, what final trainings showed, and the pictures that these tell of.
+    """The rung of each generation's front, diagnoses of final trainings, and the pictures that these refer to.
 
-    Of an earlier run the highest rung that all of a front were trained on and somebody had gone up to; only the top
+    Of an earlier run the highest rung that all of a front were trained on and a promotion had reached; only the top
     one has a hypervolume.
     """
     db.execute("ALTER TABLE generations ADD COLUMN images INTEGER NOT NULL DEFAULT 0")

@@ -102,7 +102,7 @@ class OutcomeTables:
             "ORDER BY seq, d.images, d.seed"
         )
         read = ((id_, seed, images, diagnosis_from_json(json.loads(document))) for id_, seed, images, document in kept)
-        return tuple((id_, seed, images, told) for id_, seed, images, told in read if told is not None)
+        return tuple((id_, seed, images, diagnosis) for id_, seed, images, diagnosis in read if diagnosis is not None)
 
     def add_pictures(self, pictures: Mapping[int, bytes]) -> None:
         """Keeps pictures (PNG) of validation samples, by their numbers."""

@@ -13,7 +13,7 @@ _STATES = ("started", "resumed", "interrupted", "finished")  # other events say 
 
 
 def front_members(archive: Archive) -> tuple[FrontMember, ...]:
-    """All that nothing dominates on the highest rung that anybody reached, by the first objective.
+    """The non-dominated individuals of the highest rung that was reached, by the first objective.
 
     What was trained for a shorter time is no measure for it. Of individuals with equal values the earliest; empty
     before the first generation closed.

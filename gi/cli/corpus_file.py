@@ -36,7 +36,7 @@ def _default_corpus() -> Path:
 
 
 def fetch_missing_packages(stock: "Corpus") -> None:
-    """Fetches the packages that the default corpus lacks; tells what could not be had, or that it lacks none."""
+    """Fetches the packages that the default corpus lacks; prints which could not be fetched, or that it lacks none."""
     from gi.cli.progress import Stages
     from gi.corpus import add_packages, fetch_text, missing_packages
 

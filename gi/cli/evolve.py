@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gi.cli.progress import Stages
     from gi.search.events import RunEvent
 
-# Read off the settings, so that a default is told once, and `--help` tells the one that holds.
+# Read from the settings, so that each default is defined once and `--help` cannot show another.
 _DEFAULT: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(RunConfig)}
 
 
@@ -169,11 +169,11 @@ def evolve(
     import gi.api.evolving
 
     with _Watching(log_to) as watching:
-        told: dict[str, Any] = {"tell": tell, "on_event": watching.on_event, "command": tuple(sys.argv[1:])}
+        reporting: dict[str, Any] = {"tell": tell, "on_event": watching.on_event, "command": tuple(sys.argv[1:])}
         if resume:
-            run = gi.api.evolving.resume(resume, trust=options["trust"], **_given_beside_resume(ctx), **told)
+            run = gi.api.evolving.resume(resume, trust=options["trust"], **_given_beside_resume(ctx), **reporting)
         else:
-            run = gi.api.evolving.evolve(**_parsed(**options), on_progress=watching.on_progress, **told)
+            run = gi.api.evolving.evolve(**_parsed(**options), on_progress=watching.on_progress, **reporting)
     return _finish(run, form)
 
 
@@ -247,7 +247,7 @@ def _parsed(*, objectives: str, index: str, image_size: str | None, **same: Any)
 
 
 def _was_given(ctx: click.Context, name: str) -> bool:
-    # click fills in defaults: a value alone does not tell whether somebody asked for it.
+    # click fills in defaults: the value alone does not show whether the user gave it.
     return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 

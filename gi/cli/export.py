@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 @click.option(
     "--tidy/--no-tidy",
     default=None,
-    help="Write the program as somebody would have written it, where its outputs stay the same, or as it was evolved."
+    help="Write the program in the usual form of hand-written code, if its outputs stay the same, or as it evolved."
     "  [default: tidy, but for a run that started from MODEL.py]",
 )
 @click.option("--minimise", is_flag=True, help="Drop the changes that it does not need first; takes trainings.")

@@ -27,7 +27,7 @@ index_option = click.option(
 def index() -> None:
     """Build and ask the index of trained convolution kernels.
 
-    Networks are taken apart to single kernels, with who feeds whom.
+    Networks are taken apart to single kernels, with the kernels that feed each.
     """
 
 
@@ -40,7 +40,7 @@ def index() -> None:
     "--arg", "arguments", multiple=True, metavar="NAME=VALUE", help="An argument of --model's; may be repeated."
 )
 @click.option("--torchvision", "names", metavar="NAME,...", help="Pretrained networks, such as resnet18,vgg11.")
-@click.option("--licence", default="", metavar="SPDX", help="The licence, where no file beside the model tells.")
+@click.option("--licence", default="", metavar="SPDX", help="The licence, where no file beside the model names it.")
 @click.option("--origin", default="", metavar="URL", help="Where the files come from.")
 @click.option("--keep-untrained", is_flag=True, help="Take layers too whose weights look freshly drawn.")
 @trust_option

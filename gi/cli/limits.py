@@ -48,7 +48,7 @@ def parse_limits(given: dict[str, Any]) -> "MinimisationBudget":
 
 def refuse_unused_limits(ctx: click.Context, flag: str) -> None:
     """Raises `ConfigError` where one of the options was given without the flag that it is for."""
-    # An option without its effect would be taken for granted by whoever gave it.
+    # The user would assume that an option which has no effect here was applied.
     for parameter in ctx.command.params:
         name = parameter.name or ""
         if name in _NAMES and ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:

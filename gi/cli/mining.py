@@ -122,7 +122,7 @@ def _kernels(path: Path | None) -> Any:
 
     assert path is not None
     try:
-        # Without pickles: the file may be somebody else's, and unpickling runs code.
+        # Without pickles: the file may come from a stranger, and unpickling runs code.
         kernels = np.load(path, allow_pickle=False)
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path} is no file of numpy's ({error}): write kernels with numpy.save.") from error

@@ -20,7 +20,7 @@ from gi.sandbox.isolation import ISOLATIONS, VARIABLE
 
 
 def _isolate(_context: click.Context, _parameter: click.Parameter, chosen: str) -> None:
-    """Sets the isolation of this process's workers. Raises `ConfigError` where strict isolation is not to be had."""
+    """Sets the isolation of this process's workers. Raises `ConfigError` where strict isolation is not available."""
     # By the environment, which the fork servers of all later workers inherit.
     os.environ[VARIABLE] = chosen
     refuse_missing()
@@ -57,7 +57,7 @@ isolation = click.option(
 trust_option = click.option(
     "--trust",
     is_flag=True,
-    help="Run your own file though the gate refuses it; borrowed lines are read as ever, and all runs in the sandbox.",
+    help="Run your own file though the gate refuses it; borrowed lines are still checked, and all runs in the sandbox.",
 )
 run_folder = click.argument("run", type=click.Path(path_type=Path))
 arguments_option = click.option(

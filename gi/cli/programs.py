@@ -84,7 +84,7 @@ def vary(
 ) -> None:
     """Print offspring of a model file; with --json one object a line.
 
-    What varies is what stands in the file: its recipe only where it has one.
+    Only what the file defines varies: its recipe only where it has one.
     """
     from gi.api.model_file import fitted_text, read_model
     from gi.api.trusting import model_gate
@@ -95,7 +95,7 @@ def vary(
         raise ConfigError(f"edits is {edits} and count is {count}: both must be at least 1.")
     model, task = read_model(file, arguments), parse_task(input_shape, classes)
     with ExitStack() as held:
-        # A file without a recipe is varied without one: what stands in it is what the user gave.
+        # A file without a recipe is varied without one: a recipe of gi's own is none of the user's program.
         gate = model_gate(model, trust=trust)
         check = held.enter_context(CheckWorker(entry=model.entry, with_recipe=model.has_recipe, gate=gate))
         start = fitted_text(model.as_it_is, task, check, tell=tell)

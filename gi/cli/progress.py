@@ -81,7 +81,7 @@ class Progress:
 
 
 class _Clock(ProgressColumn):
-    """The time since the work began: rich's own stops when a stage has done all that it was told of."""
+    """The time since the work began: rich's own column stops when a stage reaches its total."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class Stages:
     def __init__(self, stream: TextIO) -> None:
         """Writes to `stream`, which is stderr outside of tests."""
         self._console = Console(file=stream)
-        self._source, self._told = "", False
+        self._source, self._is_logged = "", False
         self._bars = BarProgress(
             TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), _Clock(),
             console=self._console, transient=True, disable=not self._console.is_terminal,
@@ -118,8 +118,8 @@ class Stages:
         self._bars.stop()
 
     def start(self, source: str) -> None:
-        """Turns to the next source."""
-        self._source, self._told = source, False
+        """Begins the next source."""
+        self._source, self._is_logged = source, False
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         """Shows how far a stage is."""
@@ -128,10 +128,10 @@ class Stages:
             self._task,
             description=shown(f"{self._source}: {stage}"),
             completed=done,
-            # What comes after the last of a stage may take long before it tells anything.
+            # At its total a stage gives way to work that may report nothing for long: a full bar would look finished.
             total=total if done < total else None,
         )
         # Once for each source: a log needs no line for each percent.
-        if total and not self._told and not self._console.is_terminal:
+        if total and not self._is_logged and not self._console.is_terminal:
             self._console.print(f"reading {shown(self._source)}", soft_wrap=True, markup=False, highlight=False)
-            self._told = True
+            self._is_logged = True

@@ -84,7 +84,7 @@ def _wanted(sources: tuple[str, ...], everything: bool, commit: str | None) -> l
 def _harvested(
     stock: "Corpus", source: str, commit: str | None, workers: int | None, progress: "Stages"
 ) -> dict[str, Any]:
-    """One source taken into the corpus, as a JSON object; with `error` where it could not be had."""
+    """One source taken into the corpus, as a JSON object; with `error` where it could not be fetched."""
     from gi.harvest import harvest as read
 
     try:

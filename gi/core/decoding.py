@@ -1,4 +1,4 @@
-"""The one reader of records that arrive as JSON values: from another process, or from a file of somebody else's.
+"""The one reader of records that arrive as JSON values: from another process, or from a stranger's file.
 
 Imported where something is read, not at a module's top, by what every verb starts with: msgspec takes 10 ms.
 """
@@ -22,6 +22,6 @@ def decoded(kind: type[Kind], stored: Any, name: str = "") -> Kind:
     try:
         return msgspec.convert(stored, kind)
     except msgspec.ValidationError as error:
-        # msgspec writes "$" for the record, which tells a user nothing.
-        told = str(error).replace(" - at `$.", " at `")
-        raise RecordError(f"{name or getattr(kind, '__name__', kind)} cannot be read: {told}.") from error
+        # msgspec writes "$" for the record, which means nothing to a user.
+        reason = str(error).replace(" - at `$.", " at `")
+        raise RecordError(f"{name or getattr(kind, '__name__', kind)} cannot be read: {reason}.") from error

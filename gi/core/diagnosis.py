@@ -41,19 +41,19 @@ class Diagnosis:
 def diagnosis_from_json(answer: Any) -> Diagnosis | None:
     """What `dataclasses.asdict` made of one; None for anything else, since a candidate could have written it.
 
-    Numbers are finite, whole ones at least 0; that there are such samples and classes is for whoever looks them up.
+    Numbers are finite, whole ones at least 0; whether such samples and classes exist is not checked.
     """
     from gi.core.decoding import decoded
 
     try:
-        told = decoded(Diagnosis, answer)
+        found = decoded(Diagnosis, answer)
     except RecordError:
         return None
-    counts = [number for cell in told.confusion for number in cell]
-    counts += [number for m in told.mistakes for number in (m.sample, m.label, m.answer)]
-    counts += [images for images, _ in told.losses]
+    counts = [number for cell in found.confusion for number in cell]
+    counts += [number for m in found.mistakes for number in (m.sample, m.label, m.answer)]
+    counts += [images for images, _ in found.losses]
     short = (
-        len(told.losses) <= MOST_LOSSES and len(told.confusion) <= MOST_CELLS and len(told.mistakes) <= MOST_MISTAKES
+        len(found.losses) <= MOST_LOSSES and len(found.confusion) <= MOST_CELLS and len(found.mistakes) <= MOST_MISTAKES
     )
-    sound = all(0 <= number < _LARGEST for number in counts) and all(0 <= m.share <= 1 for m in told.mistakes)
-    return told if short and sound and all(math.isfinite(loss) for _, loss in told.losses) else None
+    sound = all(0 <= number < _LARGEST for number in counts) and all(0 <= m.share <= 1 for m in found.mistakes)
+    return found if short and sound and all(math.isfinite(loss) for _, loss in found.losses) else None

@@ -1,6 +1,6 @@
 """Files written whole or not at all: beside their place under another name, then renamed.
 
-Whoever reads the place sees what was there before or all of the new content, also where the writer raised, the disk was
+A reader of the place sees what was there before or all of the new content, also where the writer raised, the disk was
 full or the machine lost its power. What this cannot do: a killed process leaves its unfinished file (`.gi-*.part`).
 """
 

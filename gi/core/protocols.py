@@ -52,7 +52,7 @@ class Variation(Protocol):
     """Makes one offspring of one or two parent texts by operators drawn by their shares.
 
     `known` holds digests that count as duplicates; `origin_of` gives the origin of a line (1-based) of the second
-    parent, None where nothing tells. What an operator takes and gives is the variation's own matter.
+    parent, None where it is unknown. What operators take and return is defined by the variation.
     """
 
     def __call__(
@@ -80,8 +80,8 @@ class Job:
 
     With `weights_path` the trained state dict is written there. `cpu_limit_s` is the CPU seconds that a training of
     `gi.core.settings.PACE_IMAGES` images may take, in place of the run's own. `inherit_from` is the parent's trained
-    state dict, a file ID.pt: the training starts from what the network has in common with it. Without `timed` nobody
-    measures the time of inference: `time` is then the cost model's estimate of the same ratio, equal on every machine.
+    state dict, a file ID.pt: the training starts from what the network has in common with it. Without `timed`
+    inference is not timed: `time` is then the cost model's estimate of the same ratio, equal on every machine.
     """
 
     id: str

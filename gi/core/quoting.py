@@ -1,7 +1,7 @@
 """Foreign text on its way out: one function for each place that it goes to, so that it is shown there and not obeyed.
 
 Foreign is what gi did not write itself: paths, commits, licences, the names of classes, layers and data sets, what a
-failing program said, and every field of a run, a corpus or an index that somebody else made. A file name may hold a
+failing program said, and every field of a run, a corpus or an index from a stranger. A file name may hold a
 line break, a folder's name three quotation marks, a message the escape sequence that clears the screen. `shown` is the
 ground of the others: one line in which every character can be seen. The others add what their destination needs.
 

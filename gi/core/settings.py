@@ -164,7 +164,7 @@ def _kind_text(kind: Any) -> str:
 
 
 _KINDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", NoneType: "none"}
-_MOST = 1_000_000_000  # no run needs more of anything, and what is stored may be somebody else's
+_MOST = 1_000_000_000  # no run needs more of anything, and a stored setting may come from a stranger
 _LEAST: dict[str, float] = {
     "generations": 1,
     "population": 2,

@@ -22,7 +22,7 @@ class Use:
     the constructor call of the layer with the calls that led to it, innermost first (empty for a function);
     `inputs` and `output` are shapes with the batch dimension; `params` the number of the layer's parameters; `settings`
     the literal values that the layer was really built with, by parameter name; `axes` the axis of the channels in the
-    first input and in the output, counted without the batch dimension, -1 where nothing tells.
+    first input and in the output, counted without the batch dimension, -1 where it is unknown.
     """
 
     symbol: str

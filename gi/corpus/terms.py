@@ -27,7 +27,7 @@ def insert_terms(connection: sqlite3.Connection, source: int, files: Iterable[Li
 def terms_of(connection: sqlite3.Connection, origin: Origin) -> tuple[LicenceFile, ...]:
     """The licence files that apply to a file: those of the nearest folder above it that has any, by path.
 
-    An origin's commit may be "" where the repository's name tells the version. Empty where none were harvested.
+    An origin's commit may be "" where the repository's name holds the version. Empty where none were harvested.
     """
     rows = connection.execute(
         "SELECT path, text FROM licence_files JOIN sources ON sources.id = source "

@@ -1,7 +1,7 @@
-"""Methods of a module's classes that neither building an object of one class nor calling it gets to.
+"""Methods of a module's classes that neither building nor calling an object of one class reaches.
 
 Packages give their classes methods for training scripts, loaders and pruners beside what computes. A method is reached
-by its name: where nothing that is reached mentions it, as an attribute, a name or in a text, nobody calls it.
+by its name: if no reached code mentions that, as an attribute, a name or in a text, it is never called.
 """
 
 import ast
@@ -35,11 +35,11 @@ def uncalled(tree: ast.Module, name: str, cut: set[ast.AST]) -> set[ast.stmt]:
 
 
 def _is_plain(node: ast.ClassDef, classes: dict[str, ast.ClassDef], below: tuple[str, ...] = ()) -> bool:
-    """Whether a class inherits from nothing that knows methods but its own modules: a layer of torch calls some."""
+    """Whether all bases are `nn.Module` or classes of this module: a layer of torch may call methods by name."""
     for base in node.bases:
-        told = ast.unparse(base)
-        own = told in classes and told not in below and _is_plain(classes[told], classes, (*below, told))
-        if not own and told not in _PLAIN_BASES:
+        name = ast.unparse(base)
+        own = name in classes and name not in below and _is_plain(classes[name], classes, (*below, name))
+        if not own and name not in _PLAIN_BASES:
             return False
     return True
 

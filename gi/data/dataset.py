@@ -39,7 +39,7 @@ class Dataset:
 
     `path` is the folder of decoded arrays, whose name holds a digest of what it was made from; `source_kind` is
     "digits", "torchvision", "folder" or "npz". `image_size` (height, width) is what all images were brought to, if they
-    were. `places` tells by part ("train", "validation", "test") where the source has it; a part that gi set apart is
+    were. `places` gives by part ("train", "validation", "test") where the source has it; a part that gi set apart is
     missing there. `passed_over` counts by kind the files that were not read; `remarks` are lines on what is odd.
     `digest` is equal for data sets whose three parts hold equal samples in equal order, wherever they come from.
     """

@@ -1,4 +1,4 @@
-"""Samples of a data set as small pictures, for whoever looks at a run without its data set."""
+"""Samples of a data set as small pictures, so that a run can be looked at without its data set."""
 
 import io
 from collections.abc import Collection

@@ -32,7 +32,7 @@ class Samples:
 class RawSet:
     """What a reader found: official parts as they are, None where there is none.
 
-    `places` tells by part where it lies in the source, a folder or an array's names; `passed_over` counts by kind what
+    `places` gives by part where it lies in the source, a folder or an array's names; `passed_over` counts by kind what
     was not read; `remarks` are lines on what is odd about the files.
     """
 

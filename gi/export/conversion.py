@@ -1,6 +1,6 @@
 """Puts a program and its weights into the formats that networks are handed on in.
 
-Each file is read back the way that whoever gets it reads it, and its outputs are compared with the network's, before it
+Each file is read back with the reader that its users have, and its outputs are compared with the network's, before it
 counts as written. `convert` runs the program, so that only a confined worker calls it.
 """
 
@@ -116,7 +116,7 @@ def _said(error: Exception) -> str:
     if isinstance(error, CandidateError):
         return f"{error.stage}: {error.reason}"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    said = " ".join(lines[:2])[:_SAID_LENGTH]  # of a state dict the second line tells what
+    said = " ".join(lines[:2])[:_SAID_LENGTH]  # of a state dict the second line names the misfit
     return said if isinstance(error, CannotConvertError) else f"{type(error).__name__}: {said}"
 
 

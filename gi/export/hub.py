@@ -189,7 +189,7 @@ def _index_text(
     lines = [
         f"# {markdown_text(dataset.name)}: {count} of a front",
         f"\nNone of them is better than another one by every objective of the search. Evolved by gi {gi.__version__}; "
-        "errors are means and deviations over trainings from scratch, whose number and seeds each README tells.\n",
+        "errors are means and deviations over trainings from scratch, whose number and seeds each README states.\n",
         *(f"| {' | '.join(row)} |" for row in (heads, ["---"] * len(heads), *rows)),
         "",
         *reasons,

@@ -39,7 +39,7 @@ def formatted(text: str) -> str:
     try:
         layout = black.format_str(text, mode=_MODE)
         same = list(stringify_ast(parse_ast(text))) == list(stringify_ast(parse_ast(layout)))
-    except Exception:  # Black's own faults on somebody's text: the layout is a nicety, the program is not
+    except Exception:  # Black's own faults on a foreign text: the layout is a nicety, the program is not
         return text
     return layout if same else text
 

@@ -76,9 +76,8 @@ def model_text(
 ) -> str:
     """The exported file's text: header, imports, the program as it is, a reader for its data, training and main.
 
-    `header` takes the place of the one that tells of evolution, for a program that did not come out of it; it is a
-    docstring and comments. Raises `RunError` where the file would not be exactly these parts, `SourceError` where the
-    program or its entry is none.
+    `header`, a docstring and comments, replaces the one on evolution where the program was not evolved. Raises
+    `RunError` where the file would not be exactly these parts, `SourceError` where the program or its entry is none.
     """
     program = cut(without_main(text, entry))
     own_imports, own = _own_code(program, data, figures, entry)
@@ -157,10 +156,10 @@ def _reader(data: DataFacts) -> str:
 
 def _constants(data: DataFacts, figures: Figures) -> str:
     seed, error = figures.measured or (0, None)
-    told = "" if error is None else f"\nERROR = {error:.6g}  # on the test part, of evolution's own training with SEED"
+    line = "" if error is None else f"\nERROR = {error:.6g}  # on the test part, of evolution's own training with SEED"
     return f"""
 MEAN, STD = {_rounded(data.mean)!r}, {_rounded(data.std)!r}  # of the training pixels, 0..255
-BATCH_SIZE, STEPS, SEED = {figures.batch_size}, {figures.steps}, {seed}{told}
+BATCH_SIZE, STEPS, SEED = {figures.batch_size}, {figures.steps}, {seed}{line}
 """
 
 

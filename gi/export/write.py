@@ -60,8 +60,8 @@ def export_subject(
     The trained network goes into a file for each of `kinds`, named like `out` with the format's suffix; a data set that
     has no test files of its own to data/, and what the licences of borrowed lines ask for to NOTICE. Raises
     `ConfigError` for files that exist (without `force`), `RunError` for weights that the run does not have and for a
-    format that the network cannot be written in, `SourceError` for a program that the `gate` refuses: whoever runs the
-    file has no sandbox around it.
+    format that the network cannot be written in, `SourceError` for a program that the `gate` refuses: the written
+    file runs without a sandbox.
     """
     config = archive.run().config
     dataset = run_dataset(config)
@@ -132,7 +132,7 @@ def write_files(
 
 
 def network_facts(run: RunRecord, subject: Subject, dataset: Dataset) -> dict[str, Any]:
-    """What somebody needs to feed a network and to read its outputs, as values for JSON.
+    """What is needed to feed a network and to read its outputs, as values for JSON.
 
     Its input is (n, channels, height, width): pixels of 0..255, less `mean`, through `std`, channel by channel.
     """

@@ -24,7 +24,7 @@ except ImportError as missing:  # GitPython refuses to be imported where the pro
 FETCH_LIMIT_S = 900.0
 _MAX_BLOB_BYTES = 16_000_000
 
-# Nobody is there to answer a prompt; blobs that a clone left out are not fetched behind the user's back.
+# A prompt would wait for ever; blobs that a clone left out are not fetched behind the user's back.
 _QUIET = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_ASKPASS": "",

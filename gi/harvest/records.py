@@ -71,10 +71,10 @@ class PinnedPackage:
 
     @property
     def repository(self) -> str:
-        """What its lines give as their origin."""
+        """The repository in the origins of its lines."""
         return f"{self.name}=={self.version}"
 
     @property
     def source(self) -> str:
-        """What `gi harvest` is told to take."""
+        """The source argument of `gi harvest`."""
         return f"pypi:{self.repository}#sha256={self.sha256}"

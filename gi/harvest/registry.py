@@ -94,10 +94,10 @@ def _download(name: str, version: str, folder: Path, limit_s: float) -> None:
     except subprocess.TimeoutExpired as error:
         raise UnreachableError(f"{PREFIX}{pinned} did not arrive in {limit_s:.0f} s: try again later.") from error
     if done.returncode:
-        told = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
-        if _NO_ANSWER.search(done.stderr + told):
+        logged = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+        if _NO_ANSWER.search(done.stderr + logged):
             raise UnreachableError(f"{PREFIX}{pinned} cannot be downloaded: the registry cannot be reached.")
-        raise HarvestError(f"{PREFIX}{pinned} cannot be downloaded: {_reason(name, version, done.stderr, told)}.")
+        raise HarvestError(f"{PREFIX}{pinned} cannot be downloaded: {_reason(name, version, done.stderr, logged)}.")
 
 
 # What pip 21 to 26 write of a registry that does not answer; that it answers 404 is how it says that it has no package.

@@ -1,1 +1,1 @@
-"""What stands above a run: minimise, grow, the sources of an index, the machine."""
+"""Jobs around runs: minimise, grow, the sources of an index, the machine."""

@@ -67,8 +67,8 @@ def grow(
     """Grows a network, writes it to `out` with its weights beside it, and returns its figures and its control's.
 
     The control is the same program trained from its own start for as many CPU seconds as the growth took, search
-    included. `on_stage` is told each of the five or six steps as it begins. Raises `WeightsError` for an index that
-    gives nothing, `RunError` where the worker ends.
+    included. `on_stage` is called with each of the five or six steps as it begins. Raises `WeightsError` for an index
+    without usable kernels, `RunError` where the worker ends.
     """
     dataset = dataset_of(settings)
     index = Index.open(settings.index)

@@ -30,7 +30,7 @@ class Value:
 
 
 UNKNOWN = Value()
-# Every expression of a file is asked: what can be no literal is told by its type, before any code is written out.
+# The types of possible literals, checked first: `code_for_node` on every expression of a file would be slow.
 _LITERALS = (cst.Integer, cst.Float, cst.SimpleString, cst.Name, cst.UnaryOperation, cst.Tuple, cst.List)
 _NO_MODULE = cst.Module([])
 

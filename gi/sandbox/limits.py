@@ -44,7 +44,7 @@ def adopt_orphans() -> None:
 
 
 def children() -> list[int]:
-    """The process ids of this process's children, adopted ones included; empty where the system does not tell."""
+    """The process ids of this process's children, adopted ones included; empty where the system does not list them."""
     try:
         return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
     except OSError:

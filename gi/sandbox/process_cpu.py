@@ -37,7 +37,7 @@ class CpuClock:
     def used_s(self, reported_by_workers_s: float = 0.0) -> float:
         """CPU seconds since the start; never less than before. The argument counts where children cannot be seen."""
         now = self._now()
-        self._vanished += max(self._last - now, 0.0)  # a child that nobody waited for took its count along
+        self._vanished += max(self._last - now, 0.0)  # a child without a `wait` took its count along
         self._last = now
         unseen_s = reported_by_workers_s if self._workers_elsewhere or not self.sees_children else 0.0
         return now + self._vanished - self._start + unseen_s

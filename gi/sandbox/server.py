@@ -238,7 +238,7 @@ def _environment() -> dict[str, str]:
 
 
 class _Shared:
-    """The process's one warm server, alive while somebody uses it: a second would cost 3 CPU seconds and 200 MB."""
+    """The process's one warm server, alive while it has users: a second would cost 3 CPU seconds and 200 MB."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

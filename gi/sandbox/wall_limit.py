@@ -44,7 +44,7 @@ class WallLimit:
 
 
 def _is_stopped(pid: int) -> bool:
-    """Whether a process is stopped by a signal; False where the system does not tell (proc(5), the field "state")."""
+    """Whether a process is stopped by a signal; False where the system has no /proc (proc(5), the field "state")."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in ("T", "t")
     except (OSError, IndexError):

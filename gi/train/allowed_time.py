@@ -4,7 +4,7 @@ from gi.core.protocols import Job
 from gi.core.settings import PACE_IMAGES, WALL_FOR_CPU, RunConfig
 
 _LEAST_S = 2.0  # below this a start that is slow once decides
-_NO_LIMIT_S = 600.0  # for a training that nobody set a limit for
+_NO_LIMIT_S = 600.0  # for a training without a limit of its own
 ALLOWANCE_S = 5.0  # beside the training: building, scoring, measuring
 _MODEL_CLOCK_FACTOR = 5.0  # with a cost model the clock must not decide, so its limit only stops what hangs
 

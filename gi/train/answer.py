@@ -18,7 +18,7 @@ def measured_names(split: str) -> tuple[str, ...]:
     return _MEASURED_AT_THE_END if split == "test" else _MEASURED
 
 
-def told_outcome(answer: Mapping[str, Any], names: tuple[str, ...], cost: Cost) -> Outcome | None:
+def decoded_outcome(answer: Mapping[str, Any], names: tuple[str, ...], cost: Cost) -> Outcome | None:
     """The outcome in an answer, with the values called `names` alone; None for an answer that is not valid.
 
     An answer holds "values", finite and at least 0, or "failed": a stage, a reason and a detail, whose lengths are cut.
@@ -29,9 +29,9 @@ def told_outcome(answer: Mapping[str, Any], names: tuple[str, ...], cost: Cost) 
     values = answer.get("values")
     if not isinstance(values, dict) or not all(is_amount(values.get(name)) for name in names):
         return None
-    told = {name: float(values[name]) for name in names}
+    figures = {name: float(values[name]) for name in names}
     diagnosis = diagnosis_from_json(answer.get("diagnosis"))
-    return Scored(told, cost, seeding_from_json(answer.get("seeding")), diagnosis=diagnosis)
+    return Scored(figures, cost, seeding_from_json(answer.get("seeding")), diagnosis=diagnosis)
 
 
 def is_amount(value: Any) -> bool:

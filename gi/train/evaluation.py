@@ -62,7 +62,7 @@ class JobEvaluation:
     def evaluate(self, job: Job) -> Outcome:
         """The outcome of a job; a failure of the candidate is a value.
 
-        Raises `DatasetError` where the data set went away, `ServerDied` or `WorkerError` where no process can be had.
+        Raises `DatasetError` where the data set went away, `ServerDied` or `WorkerError` where no process starts.
         """
         spent = _Spent()
         try:
@@ -134,7 +134,7 @@ class JobEvaluation:
 
         The choice among final trainings reads `validation_error` alone, so that the test split has no part in it. They
         have the accuracy and the AUC beside it whatever the metric is: tables of others give these. They are diagnosed,
-        too, by the validation split: whoever looks at single mistakes learns from them.
+        too, by the validation split: a user who looks at single mistakes adapts to them.
         """
         logits = outputs["validation"]
         _, labels = samples(self._dataset.path, "validation", job.scored)

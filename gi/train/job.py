@@ -35,8 +35,8 @@ from gi.train.start.wire import seeding_json
 
 
 @dataclass(slots=True)
-class _Told:
-    """The facts that the driver is sent beside the weights, filled in as the job goes on."""
+class _Facts:
+    """The facts that are sent to the driver with the weights, filled in during the job."""
 
     built_params: int = 0
     macs: float = 0.0
@@ -49,27 +49,27 @@ def run(connection: socket.socket) -> None:
     """Answers the one request on `connection`: a message at each new stage, then the weights or the failure."""
     request = decoded(Request, receive(connection))
     set_up_torch()
-    told = _Told()
+    facts = _Facts()
     answer: dict[str, Any]
     contents: list[bytes] = []
     try:
-        net, buffers = _trained_network(request, told, connection)
+        net, buffers = _trained_network(request, facts, connection)
         with blame("measure"):
             learned, constants = _parted(net, buffers)
             contents = [_packed(learned), *([_packed(constants)] if request.keep_constants else ())]
             answer = {
                 "params": num_params(net, buffers),
-                "built_params": told.built_params,
-                "macs": told.macs,
-                "inherit_cpu_s": told.inherit_cpu_s,
-                "losses": list(told.losses) if request.job.split == "test" else [],
+                "built_params": facts.built_params,
+                "macs": facts.macs,
+                "inherit_cpu_s": facts.inherit_cpu_s,
+                "losses": list(facts.losses) if request.job.split == "test" else [],
             }
     except CandidateError as error:
         answer = {"failed": [error.stage, error.reason, error.description]}
     except Exception as error:  # the worker's edge: not the candidate's fault, so it must be seen
         answer = {"failed": ["worker", type(error).__name__, str(error)]}
-    if told.seeding is not UNSEEDED:
-        answer["seeding"] = seeding_json(told.seeding)
+    if facts.seeding is not UNSEEDED:
+        answer["seeding"] = seeding_json(facts.seeding)
     send(connection, answer)
     for content in contents:
         send_bytes(connection, content)
@@ -92,7 +92,7 @@ def probe_device(connection: socket.socket) -> None:
         send(connection, "")
 
 
-def _trained_network(request: Request, told: _Told, connection: socket.socket) -> tuple[nn.Module, dict[str, Tensor]]:
+def _trained_network(request: Request, facts: _Facts, connection: socket.socket) -> tuple[nn.Module, dict[str, Tensor]]:
     """The trained network, and its buffers as they were before."""
     device = request.settings.device
     send(connection, {"stage": "build"})
@@ -100,11 +100,11 @@ def _trained_network(request: Request, told: _Told, connection: socket.socket) -
     module = load(request.job.text)
     net = build(module, request.settings.entry).to(device)
     send(connection, {"stage": "forward"})
-    told.macs = macs_per_sample(net, request.task, device)
-    told.built_params = num_params(net)
+    facts.macs = macs_per_sample(net, request.task, device)
+    facts.built_params = num_params(net)
     layout = fastest_layout(net, request.task, device)
     buffers = buffer_values(net)
-    return _train(request, module, net, layout, told=told, connection=connection), buffers
+    return _train(request, module, net, layout, facts=facts, connection=connection), buffers
 
 
 def _parted(net: nn.Module, buffers: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
@@ -134,7 +134,7 @@ def _train(
     net: nn.Module,
     layout: torch.memory_format,
     *,
-    told: _Told,
+    facts: _Facts,
     connection: socket.socket,
 ) -> nn.Module:
     """The trained network: the given one, or its copy that started from donors and won its race.
@@ -143,8 +143,8 @@ def _train(
     """
     size = min(request.settings.batch_size, request.num_samples)
     steps = max(1, request.job.images // size)
-    told.seeding = inherited = _inherited(request, net)
-    told.inherit_cpu_s = inherited.cpu_s
+    facts.seeding = inherited = _inherited(request, net)
+    facts.inherit_cpu_s = inherited.cpu_s
     kept = frozenset(row.layer for row in inherited.layers)
     send(connection, {"stage": "recipe"})
     recipe = _recipe(request, module, steps, request.task.input_shape, net)
@@ -152,16 +152,16 @@ def _train(
     send(connection, {"stage": "train"})
     # The driver reads this process's CPU time before it answers, and again when the training has ended.
     batches = Batches(open_dataset(Path(receive(connection)["dataset"])), "train", request.settings.device)
-    check_pace = _pace_check(request, told, steps)
+    check_pace = _pace_check(request, facts, steps)
     entrant = Entrant(net, recipe)
     if request.settings.donors is not None and lacks_weights(net, kept):
         make = partial(_recipe, request, module, steps, batches.task.input_shape)
         pack = Path(request.settings.donors)
         entrant, tried = raced(entrant, make, batches, order, pack, layout=layout, kept=kept)
-        told.seeding = Seeding((*inherited.layers, *tried.layers), tried.won, inherited.cpu_s + tried.cpu_s)
+        facts.seeding = Seeding((*inherited.layers, *tried.layers), tried.won, inherited.cpu_s + tried.cpu_s)
     left = order[len(entrant.losses) :]
     losses = train(entrant.net, entrant.recipe, batches, left, layout=layout, check_pace=check_pace)
-    told.losses = [*entrant.losses, *losses]
+    facts.losses = [*entrant.losses, *losses]
     send(connection, {"stage": "measure"})
     receive(connection)
     return entrant.net
@@ -184,11 +184,11 @@ def _recipe(request: Request, module: ModuleType, steps: int, image_shape: tuple
     return recipe
 
 
-def _pace_check(request: Request, told: _Told, steps: int) -> Callable[[int], None] | None:
+def _pace_check(request: Request, facts: _Facts, steps: int) -> Callable[[int], None] | None:
     """The check of a candidate's pace while it trains; with a cost model the model alone decides, here and now."""
     if request.settings.clock != "model":
         return pace_check(request.train_limit_s, steps)
-    model_train_s = modelled(told.built_params, told.macs, task=request.task, images=request.job.images)["train_time"]
+    model_train_s = modelled(facts.built_params, facts.macs, task=request.task, images=request.job.images)["train_time"]
     if model_train_s > request.train_limit_s:
         detail = f"{model_train_s:.0f} CPU seconds by the cost model, {request.train_limit_s:.0f} allowed (--cpu-limit)"
         raise CandidateError("train", "too slow", detail)

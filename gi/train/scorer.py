@@ -73,7 +73,7 @@ def _reference(request: ScoringRequest, connection: socket.socket) -> nn.Module:
 
 
 def _answer_all(net: nn.Module, request: ScoringRequest, memory: mmap.mmap, connection: socket.socket) -> None:
-    # Timed, in the layout of whoever runs the program (docs/decisions/030); else in that of its training.
+    # Timed, in the layout that users run the program in (docs/decisions/030); else in that of its training.
     layout = torch.contiguous_format if request.timed else fastest_layout(net, request.task, request.device)
     net.eval()
     pixels = mapped_tensor(np.frombuffer(memory, np.float32))

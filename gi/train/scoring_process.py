@@ -45,19 +45,19 @@ class ScoringProcess:
         self._talk, self._images, self._request = talk, images, request
         talk.send(dataclasses.asdict(request))
         talk.hand_over(images)
-        self._told = talk.answer()
+        self._facts = talk.answer()
         self.classes = request.task.num_classes
 
     def take(self, learned: State) -> RebuiltNetwork:
         """Has the process load the learned state into its network, after names, dtypes and shapes were compared."""
-        expected = self._told.get("state")
-        if not isinstance(expected, list) or not is_amount(self._told.get("macs")):
+        expected = self._facts.get("state")
+        if not isinstance(expected, list) or not is_amount(self._facts.get("macs")):
             raise no_valid_answer("a count")
         if reason := misfit(learned, expected):
             raise JobFailure("measure", "other weights", reason)
         self._talk.stage = "measure"
         self._talk.send_bytes(written_state(learned))
-        return RebuiltNetwork(float(self._told["macs"]), tuple(str(row[0]) for row in expected))
+        return RebuiltNetwork(float(self._facts["macs"]), tuple(str(row[0]) for row in expected))
 
     def outputs(self, images: Images, **how: bool) -> Outputs:
         """The network's outputs (n, classes) for at most `images_at_once` images, in their order."""

@@ -1,7 +1,7 @@
 """The state that a training process sends back: tensors by name as safetensors, checked, counted and rewritten.
 
 The bytes come from a process that ran a program, and go to another one that runs it again. What the program learned
-could travel in everything that is not looked at, and then nobody would count it. So they are parsed, compared with what
+could travel, uncounted, in every part that is not looked at. So they are parsed, compared with what
 the other process expects, and written in one canonical form: sorted, without metadata.
 """
 

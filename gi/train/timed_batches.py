@@ -26,7 +26,7 @@ _TO_BEGIN_WITH = 3  # batches: the first calls choose kernels, and tell how many
 class Batch:
     """Samples of a split by their rows; `filling` are rows of training samples that make it as long as all others.
 
-    With `noise`, the seed of it, the last bit of each pixel is drawn at random: nobody saw these images before.
+    With `noise`, the seed of it, the last bit of each pixel is drawn at random: the program has not seen these images.
     """
 
     split: SplitName

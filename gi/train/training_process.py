@@ -88,10 +88,10 @@ def _amounts(answer: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, flo
     return {name: float(answer[name]) for name in names}
 
 
-def _losses(told: Any) -> tuple[float, ...]:
-    if not isinstance(told, list) or not all(isinstance(loss, float) and isfinite(loss) for loss in told):
+def _losses(reported: Any) -> tuple[float, ...]:
+    if not isinstance(reported, list) or not all(isinstance(loss, float) and isfinite(loss) for loss in reported):
         raise no_valid_answer("a loss")
-    return tuple(told)
+    return tuple(reported)
 
 
 def _state(talk: Conversation, largest: int) -> State:

@@ -20,7 +20,7 @@ FormKind: TypeAlias = Literal["image", "features", "tokens", "sequence", "unknow
 class Form:
     """How the values of one sample lie: the shape without the batch dimension, and the axis of its channels.
 
-    An axis of -1 is one that nothing tells, as in the attention maps (heads, tokens, tokens).
+    An axis of -1 is an unknown one, as in the attention maps (heads, tokens, tokens).
     """
 
     shape: Shape

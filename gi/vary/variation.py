@@ -153,8 +153,8 @@ class Vary:
             edits += following.edits
         if child is None or not isinstance(child.answer, Trace):
             return Refused(tuple(tries))
-        told, crossed = with_origins(edits, origin_of), _is_crossed(edits)
-        return Offspring(child.id, child.text, told, tuple(tries), child.answer.fingerprint, crossed=crossed)
+        traced, crossed = with_origins(edits, origin_of), _is_crossed(edits)
+        return Offspring(child.id, child.text, traced, tuple(tries), child.answer.fingerprint, crossed=crossed)
 
     def _first_accepted(self, tried: Iterator[Tried], tries: list[Try]) -> Tried | None:
         """The first try that was accepted; every verdict up to it is added to `tries`."""

@@ -4,7 +4,7 @@ import pytest
 
 from gi.core.objectives import FINAL_FIGURES
 from gi.core.types import Cost, Failed, Scored
-from gi.train.answer import is_amount, measured_names, told_outcome
+from gi.train.answer import decoded_outcome, is_amount, measured_names
 
 COST = Cost(0.1, 0.1, 0.3, 0.4)
 VALUES = dict.fromkeys(measured_names("test"), 0.5)
@@ -25,9 +25,9 @@ def test_a_final_training_measures_the_validation_error_beside_the_rest():
 
 
 def test_an_answer_is_an_outcome_of_the_names_asked_for():
-    told = told_outcome({"values": {**VALUES, "more": 1.0}}, measured_names("validation"), COST)
+    told = decoded_outcome({"values": {**VALUES, "more": 1.0}}, measured_names("validation"), COST)
     assert told == Scored(dict.fromkeys(measured_names("validation"), 0.5), COST)
-    assert told_outcome({"failed": ["train", "nan", "d"]}, ("error",), COST) == Failed("train", "nan", "d", COST)
+    assert decoded_outcome({"failed": ["train", "nan", "d"]}, ("error",), COST) == Failed("train", "nan", "d", COST)
 
 
 @pytest.mark.parametrize(
@@ -35,4 +35,4 @@ def test_an_answer_is_an_outcome_of_the_names_asked_for():
     [{}, {"values": None}, {"values": {"error": 10**400}}, {"failed": ["nowhere", "a", "b"]}, {"failed": "train"}],
 )
 def test_what_is_neither_is_none(answer):
-    assert told_outcome(answer, ("error",), COST) is None
+    assert decoded_outcome(answer, ("error",), COST) is None

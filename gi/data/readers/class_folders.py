@@ -43,7 +43,7 @@ class ClassFolders:
         for part, classes in self.parts.items():
             for name, files in classes.items():
                 for path in files:
-                    stat = path.stat()  # of what a link points to; the time of change tells a file put in its place
+                    stat = path.stat()  # of what a link points to; the time of change shows a file put in its place
                     signature = (stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
                     digest.update(os.fsencode(f"{part}\0{name}\0{path.name}\0{signature}\n"))
         return digest.hexdigest()

@@ -1,9 +1,9 @@
 """Class folders and image files, read as a viewer shows them: upright, transparent parts on white, 8 bits a value.
 
 gi decodes image folders with these functions, and an exported file has this module's text in it: what gi decoded and
-what that file decodes cannot differ. So it stands alone: Pillow and the standard library, and a `ValueError` with one
-line for the user. Pillow is imported where a file is read: whoever builds the network or trains it on other tensors
-needs none.
+what that file decodes cannot differ. So it imports Pillow and the standard library alone, and raises a `ValueError`
+with one line for the user. Pillow is imported where a file is read: building the network or training it on other
+tensors needs none.
 """
 
 import pathlib
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm", ".pnm")
-# Told by content, as pictures from the web are often misnamed. Not all that Pillow knows: EPS would start Ghostscript.
+# Read by content: pictures from the web are often misnamed. Not all that Pillow knows: EPS would start Ghostscript.
 FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "TIFF", "WEBP", "PPM")
 # What file managers and archivers leave beside pictures.
 SYSTEM_FOLDERS = ("__MACOSX", "__pycache__", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found")

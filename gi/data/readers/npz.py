@@ -77,7 +77,7 @@ def as_images(array: NDArray[Any], where: str) -> NDArray[np.uint8]:
 
 
 def channels_last(shape: tuple[int, ...], where: str) -> bool:
-    """Whether images of a shape have their channels last. Raises `DatasetError` where that cannot be told."""
+    """Whether images of a shape have their channels last. Raises `DatasetError` where that is ambiguous."""
     if len(shape) not in (3, 4) or 0 in shape[1:] or (len(shape) == 4 and not {1, 3} & {shape[1], shape[3]}):
         raise DatasetError(
             f"{where} has the shape {shape}: expected (n, h, w), (n, h, w, c) or (n, c, h, w), with c of 1 or 3."
@@ -188,7 +188,7 @@ def _read_part(arrays: Any, images: str, labels: str, path: Path, size: tuple[in
 def _class_names(arrays: Any, train: Samples, path: Path) -> tuple[str, ...]:
     """The name of each class. Raises `DatasetError` where they are no texts, or not as many as there are classes."""
     names, count = arrays[CLASS_NAMES], int(train.labels.max(initial=-1)) + 1
-    # Bytes ("S") have no encoding, and two classes of one name could not be told apart in any table.
+    # Bytes ("S") have no encoding, and two classes of one name could not be distinguished in any table.
     if names.shape != (count,) or names.dtype.kind != "U" or len(set(names.tolist())) < count:
         raise DatasetError(
             f"{path} [{CLASS_NAMES}] has the shape {names.shape} and type {names.dtype}: expected a different text for "

@@ -11,7 +11,7 @@ from gi.explain.provenance.brought import brought_lines
 
 
 def origins_in(archive: Archive, id_: str) -> Callable[[int], Origin | None]:
-    """Gives the origin of a line (1-based) of an individual (full id), None where nothing tells.
+    """Gives the origin of a line (1-based) of an individual (full id), None where it is unknown.
 
     The individual and its ancestors are read when the first line is asked for.
     """

@@ -36,7 +36,7 @@ def write_onnx(name: str, path: Path) -> None:
     from gi.jobs.index.tracing import write
 
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # torch.hub tells what it fetches where answers belong
+        with contextlib.redirect_stdout(sys.stderr):  # torch.hub prints what it fetches to stdout, where answers belong
             net = torchvision.models.get_model(name, weights=weights_of(name), progress=False)
     except (urllib.error.URLError, OSError) as error:
         reason = getattr(error, "reason", "") or error

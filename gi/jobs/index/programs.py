@@ -11,7 +11,7 @@ from gi.core.errors import WeightsError
 from gi.kernels.index.addition import IndexSource
 from gi.source.gate.passing import STRICT, Gate
 
-# Traced apart from the driver: the program is somebody's, and its weights are a pickle's tensors.
+# Traced in a process apart: the program is foreign code, and its weights come from a pickle.
 _CONVERT = "gi.jobs.index.tracing:convert"
 _WALL_LIMIT_S = 300.0
 _MEMORY_MB = 6144

@@ -44,10 +44,10 @@ def _of_path(path: Path, origin: str, licence: str) -> Iterator[IndexSource]:
 
 
 def _source(file: Path, name: str, origin: str, licence: str) -> IndexSource:
-    # What the user says counts before what is written beside the file.
+    # The user's values override those found beside the file.
     row = manifest_row(file)
-    told = f"https://github.com/{row['repo']}/blob/{row['commit']}/{row['path']}" if row.get("repo") else str(file)
-    return IndexSource(file, name, origin or told, licence or row.get("licence") or licence_beside(file.parent))
+    place = f"https://github.com/{row['repo']}/blob/{row['commit']}/{row['path']}" if row.get("repo") else str(file)
+    return IndexSource(file, name, origin or place, licence or row.get("licence") or licence_beside(file.parent))
 
 
 def manifest_row(file: Path) -> dict[str, str]:

@@ -28,7 +28,7 @@ def convert(text: str, weights: str, input_shape: list[int], entry: str, path: s
     except CandidateError as error:
         return f"{error.stage}: {error.reason}"
     except Exception as error:  # the worker's edge: whatever torch says goes back as text
-        said = " ".join(" ".join(str(error).split("\n")[:2]).split())  # of a state dict the second line tells what
+        said = " ".join(" ".join(str(error).split("\n")[:2]).split())  # a state dict's misfit is in the second
         return f"{type(error).__name__}: {said[:200]}"
     return ""
 

@@ -91,7 +91,7 @@ function showOrigins(individual) {
   fill(table, ["lines", "what", "operator", "origin", "licence"],
     origins.parts.map(([first, last, what, operator, origin, licence]) => [first === last ? first : `${first} to ${last}`, what, operator, origin, licence]),
     "No line was borrowed from another file.");
-  const home = make("p", {}, origins.home ? `The other lines are the seed program's, ${origins.home}, or the variation's own.` : "Nothing tells where the other lines come from.");
+  const home = make("p", {}, origins.home ? `The other lines are the seed program's, ${origins.home}, or the variation's own.` : "The origin of the other lines is unknown.");
   at("origins").replaceChildren(make("div", { class: "wide", tabindex: 0, role: "region", "aria-label": "Borrowed lines" }, table), home);
 }
 

@@ -48,7 +48,7 @@ class _Plain(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
-        # A docstring, or a value that nobody takes.
+        # A docstring, or another constant without effect.
         if isinstance(node.value, ast.Constant):
             return ast.Pass()
         return self.generic_visit(node)

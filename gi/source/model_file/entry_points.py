@@ -172,7 +172,7 @@ def _given(arguments: Sequence[str]) -> dict[str, str]:
             given[name] = ast.unparse(ast.parse(value, mode="eval"))
         except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
             # A literal alone: an expression would be evaluated in the file's scope, and the entry is stored in the
-            # run's file, which may be somebody else's.
+            # run's file, which may come from a stranger.
             raise ConfigError(
                 f"--arg {argument}: {value} is no literal: write a number, True, None, a list, or a text in quotes "
                 f"of its own (--arg \"{name}='text'\")."

@@ -42,8 +42,8 @@ def condition(scopes: Sequence[Mapping[str, int]], needed: Sequence[bool]) -> st
     plain = next((text for text, held in tests if held == goal), None)
     if plain:
         return plain
-    # Of the tests that hold nowhere else, two may cover together what none covers alone. More than two nobody would
-    # write.
+    # Of the tests that hold nowhere else, two may cover together what none covers alone. More than two would be
+    # unreadable.
     inside = [(t, held) for t, held in tests if not any(h and not g for h, g in zip(held, goal, strict=True))]
     for number, (text, held) in enumerate(inside):
         for other, also in inside[number + 1 :]:
@@ -63,7 +63,7 @@ def _names(scopes: Sequence[Mapping[str, int]]) -> dict[str, Values]:
 
 def _simple(names: Mapping[str, Values], goal: Values) -> Iterator[Expression]:
     yield from (Expression(n, 1) for n, values in names.items() if values == goal)
-    # A name with one value everywhere cannot tell instances apart: a number says the same.
+    # A name with one value everywhere cannot distinguish instances: a number says the same.
     varying = {n: v for n, v in names.items() if len(set(v)) > 1}
     yield from _scaled(varying, goal)
     yield from _joined(names, varying, goal)

@@ -56,7 +56,7 @@ def as_assignment(source: Source, node: ast.AugAssign, changed: Callable[[str], 
 
 
 def _function(source: Source, call: ast.Call, func: ast.Attribute) -> list[Replacement]:
-    """`torch.relu_(x)` as `torch.relu(x)`; a statement of its own, whose value nobody takes, gives no hold."""
+    """`torch.relu_(x)` as `torch.relu(x)`; a statement of its own cannot be repaired, since its value is unused."""
     if isinstance(source.parents.get(call), ast.Expr):
-        raise UnrepairableError(f"the value of line {call.lineno} is taken by nobody")
+        raise UnrepairableError(f"the value of line {call.lineno} is not used")
     return [Replacement(source.bytes_of(func)[1] - 1, source.bytes_of(func)[1], "")]

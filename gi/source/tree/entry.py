@@ -31,7 +31,7 @@ def is_entry(text: str) -> bool:
 def plain_entry_call(entry: str) -> str:
     """The entry as a call, written anew from its tree, for code that is to hold it.
 
-    Raises `SourceError` for what is no entry: one that a run's file gives may be somebody else's.
+    Raises `SourceError` for what is no entry: a run's file, which gives one, may come from a stranger.
     """
     call = _call_with_literals(entry)
     if call is None:

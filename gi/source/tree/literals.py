@@ -1,7 +1,7 @@
 """Which whole numbers of the text an expression takes its value from: through names, parameters, loops and lists.
 
 Found by names alone, as a reader would: what runs is not followed. That is enough where many numbers change together
-and shape repair mends what was missed; where one number must be right each time, a trace tells (`gi.trace.numbers`).
+and shape repair mends what was missed; where one number must be right each time, it is traced (`gi.trace.numbers`).
 """
 
 import ast

@@ -13,7 +13,7 @@ from gi.core.errors import RecordError
 from gi.core.files import write_whole
 from gi.core.protocols import Executor, Job
 from gi.core.types import Cost, Outcome, Scored
-from gi.train.answer import is_amount, measured_names, told_outcome
+from gi.train.answer import decoded_outcome, is_amount, measured_names
 from gi.train.cache.store import LARGEST_BYTES, KeptOutcome, OutcomeCache
 
 
@@ -118,4 +118,4 @@ def read_outcome(answer: str, job: Job) -> Outcome | None:
         return None
     if not all(map(is_amount, dataclasses.astuple(cost))):
         return None
-    return told_outcome(stored, (*measured_names(job.split), "size"), cost)
+    return decoded_outcome(stored, (*measured_names(job.split), "size"), cost)

@@ -1,7 +1,7 @@
 """The file of the cache: one SQLite file, which several processes may use at once, and what to do with a damaged one.
 
-Its log is written ahead, so that readers never wait and a process that dies leaves a sound file. It may be somebody
-else's: one that declares anything but gi's own tables (a trigger would run with our statements) counts as damaged.
+Its log is written ahead, so that readers never wait and a process that dies leaves a sound file. It may come from a
+stranger: one that declares anything but gi's own tables (a trigger would run with our statements) counts as damaged.
 """
 
 import contextlib
@@ -63,7 +63,7 @@ def _connected(path: Path) -> sqlite3.Connection:
 def connected_to_read(path: Path) -> sqlite3.Connection:
     """A connection that never writes, also in a folder that is read only. Raises what `connected` does."""
     log = path.with_name(f"{path.name}-wal")
-    # Without a log SQLite would make one, which it cannot in such a folder; then nobody else writes there either.
+    # Without a log SQLite would make one, which it cannot in such a folder; then no other process writes there either.
     option = "mode=ro" if log.exists() else "immutable=1"
     with _closed_on_failure(_opened(path, option)) as db:
         _refuse_foreign(db)
@@ -86,7 +86,7 @@ def set_aside(path: Path, number: int) -> Path | None:
 
 
 def inode(path: Path) -> int:
-    """The number that tells the file from another one of the same name; 0 for none."""
+    """The number that distinguishes the file from a later one of the same name; 0 for none."""
     try:
         return path.stat().st_ino
     except OSError:

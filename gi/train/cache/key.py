@@ -101,7 +101,7 @@ def _version(package: str) -> str:
 
 @cache
 def _processor() -> str:
-    """The processor's model, as exactly as the system tells it."""
+    """The processor's model, as exactly as the system names it."""
     return _first_value(Path("/proc/cpuinfo"), "model name") or platform.processor() or platform.machine()
 
 

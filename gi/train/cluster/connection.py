@@ -34,7 +34,7 @@ def connected(address: str | None) -> Iterator[None]:
     """
     if importlib.util.find_spec("ray") is None:
         raise ConfigError("--executor ray: Ray is not installed here. Install it: pip install 'gi[ray]'.")
-    # Before Ray is imported, which reads it once: without tokens whoever reaches a port of the cluster runs code there.
+    # Before Ray is imported, which reads it once: without tokens, any client of a port of the cluster runs code there.
     os.environ.setdefault(_AUTH_MODE, "token")
     import ray
 
@@ -118,16 +118,16 @@ def _with_port(address: str) -> str:
     return f"{address.rstrip('/')}:{_CLIENT_PORT}" if plain else address
 
 
-def _refusal(address: str, told: str) -> str:
-    """One line on why there is no connection, from all that Ray said."""
-    if any(word in told for word in _WRONG_TOKEN):
+def _refusal(address: str, output: str) -> str:
+    """One line on why there is no connection, from all that Ray printed."""
+    if any(word in output for word in _WRONG_TOKEN):
         return (
             f"the Ray cluster ({address}) refuses this machine's token: put the cluster's own, which `ray "
             "get-auth-token` prints on its head node, into ~/.ray/auth_token or $RAY_AUTH_TOKEN."
         )
     if address == "auto":
         return "this machine belongs to no Ray cluster: name one with --address, or begin one with `ray start --head`."
-    reason = next((line.strip() for line in reversed(told.splitlines()) if line.strip()), "it did not say why")
+    reason = next((line.strip() for line in reversed(output.splitlines()) if line.strip()), "it did not say why")
     return (
         f"no connection to the Ray cluster at {address} ({reason[:300]}): HOST:PORT is for its own nodes, "
         f"ray://HOST:{_CLIENT_PORT} for other machines."
@@ -138,7 +138,7 @@ def _refusal(address: str, told: str) -> str:
 def _own_stdout() -> Iterator[None]:
     """Leaves stdout to this thread: what any other prints goes to stderr.
 
-    Ray prints its "(raylet)" lines from threads of its own, to stdout, whatever it was told about logs.
+    Ray prints its "(raylet)" lines from threads of its own, to stdout, whatever its logging settings.
     """
     before = sys.stdout
     sys.stdout = _OfOneThread(before)

@@ -55,7 +55,7 @@ class RayExecutor:
     Takes what `LocalExecutor` takes; `workers` is the number of slots, each of which is one CPU, and one GPU where
     `config.device` is "cuda". They may be more than the cluster has yet: Ray places them as nodes come. This process
     alone writes weights. Close it with `shutdown`, or use it as a context manager. Raises `ConfigError` where no slot
-    is to be had.
+    is available.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class RayExecutor:
         self._closed = False
         self._fault: Exception | None = None  # why there is no slot left
         self._ready = threading.Event()
-        self._told: set[str] = set()
+        self._warned: set[str] = set()
         self._parents = ParentWeights()
         equipment = _equipment(dataset, config, cost_model, donors, gate)
         self._slots = [RemoteSlot(equipment, gpus=int(config.device == "cuda")) for _ in range(workers)]
@@ -110,7 +110,7 @@ class RayExecutor:
             future.set_result(refused_outcome(refusal))
             return future
         self._waiting.put((next(self._numbers), _Task(job, future)))
-        # After the task was put: where the last slot ends between the two, nobody else would end the task.
+        # After the task was put: if the last slot ended in between, no thread would end the task.
         if self._closed or self._fault is not None:
             self._drain()
         return future
@@ -219,13 +219,13 @@ class RayExecutor:
 
     def _tell_missing_layers(self, installed: Installed) -> None:
         if installed.missing_layers:
-            told = ", ".join(f"{name} ({why})" for name, why in installed.missing_layers.items())
-            self._tell(f"programs run with less isolation on {installed.node}, which lacks {told}.")
+            lacking = ", ".join(f"{name} ({why})" for name, why in installed.missing_layers.items())
+            self._tell(f"programs run with less isolation on {installed.node}, which lacks {lacking}.")
 
     def _tell(self, line: str) -> None:
-        """Warns of each thing once: the slots of a node share their fate."""
-        if line not in self._told and not self._closed:
-            self._told.add(line)
+        """Logs each warning once, since the slots of a node give the same ones."""
+        if line not in self._warned and not self._closed:
+            self._warned.add(line)
             logger.warning("gi: %s", line)
 
 

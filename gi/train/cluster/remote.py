@@ -47,7 +47,7 @@ class RemoteSlot:
         return delivery
 
     def kill(self) -> None:
-        """Ends it and what runs on it, for good; whoever waits for it gets `CancelledError`."""
+        """Ends it and what runs on it, for good; a caller that waits for it gets `CancelledError`."""
         with self._lock:
             self._killed = True
             if self._actor is not None:

@@ -1,6 +1,6 @@
 """The last dense layer of a network fitted to the features below it, in closed form.
 
-A network that starts from donors has features that tell the classes apart, under a last layer that knows nothing of
+A network that starts from donors has features that separate the classes, under a last layer that was not fitted to
 them, and spends its first steps on that layer alone. Ridge regression (Hoerl and Kennard 1970) on a few batches sets
 it. The scale of what comes out is the one that predicts each sample best from the others, which the regression tells
 without being fitted again (Allen 1974, "PRESS"). Runs in the worker.

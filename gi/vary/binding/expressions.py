@@ -92,7 +92,7 @@ def is_joined(source: Source, gene: Gene) -> bool:
 
 
 def width_in(source: Source, genes: tuple[Gene, ...], gene: Gene, *, behind: bool) -> str:
-    """What stands for the channels in front of a gene, or `behind` it; "" where nothing does.
+    """The expression for the channels in front of a gene, or `behind` it; "" where there is none.
 
     It can be written in a definition next to the gene's, or at the end of the constructor of its class.
     """

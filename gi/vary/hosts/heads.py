@@ -62,7 +62,7 @@ def _hidden(host: Host, classifier: Gene) -> tuple[tuple[Gene, ...], ...]:
     layers: list[list[Gene]] = []
     for gene in host.genes[: host.genes.index(classifier)]:
         if gene.output.kind != "features" or gene.type == LineType.RESHAPE:
-            layers = []  # only what stands behind the flattening is the head
+            layers = []  # only the layers behind the flattening are the head
         elif gene.type == LineType.CONNECTION:
             layers.append([gene])
         elif layers:

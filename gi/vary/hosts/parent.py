@@ -59,6 +59,6 @@ def _module_classes(text: str) -> list[str]:
 
 @lru_cache(maxsize=256)
 def _alone(text: str, name: str) -> str:
-    """A class or function of a program with all that it uses, as a program: the same whatever else stands there."""
+    """A class or function of a program with all that it uses, as a program: independent of the rest of the text."""
     nothing = parse("")
     return nothing.edited(carried(nothing, parse(text), [name]).replacements)

@@ -12,11 +12,11 @@ from typing import TypeAlias
 from gi.core.types import Edit, Origin
 
 OriginOf: TypeAlias = Callable[[int], Origin | None]
-"""The origin of a line (1-based) of the second parent's text; None where nothing tells."""
+"""The origin of a line (1-based) of the second parent's text; None where it is unknown."""
 
 
 def parent_line(line: int) -> Origin:
-    """The origin of a line (1-based) of the second parent, as far as its text tells."""
+    """The origin of a line (1-based) of the second parent, as far as its text shows."""
     return Origin("", "", "", line, "")
 
 

@@ -9,7 +9,7 @@ from gi.vary.binding.bind import evaluated
 from gi.vary.binding.parameter_rules import UNKNOWN
 from gi.vary.genes import Gene
 
-# A signature tells which arguments may be left out, not what they are then.
+# A signature shows which arguments may be left out, not the values that they have then.
 _DEFAULTS: dict[str, Any] = {
     **{"stride": 1, "padding": 0, "output_padding": 0, "dilation": 1, "groups": 1, "bias": True, "ceil_mode": False},
     **{"padding_mode": "zeros", "eps": 1e-05, "momentum": 0.1, "affine": True, "track_running_stats": True, "p": 0.5},
@@ -83,7 +83,7 @@ def is_idle(symbol: str, genes: tuple[Gene, ...], behind: Gene) -> bool:
 def same_as_function(gene: Gene, symbol: str, code: str, own: Signature, function: Signature | None) -> bool:
     """Whether a layer class `symbol`, called as `code`, does what the gene's function does: `F.avg_pool2d(x, 4)`.
 
-    A function whose parameters Python cannot tell takes its data and then what the class takes.
+    A function without a readable signature takes its data and then what the class takes.
     """
     if _plain(symbol) != _plain(gene.symbol):
         return False

@@ -62,7 +62,7 @@ def unit_of(host: Host, connection: Gene) -> LayerUnit:
     if behind:
         return LayerUnit(connection, (connection, *behind))
     before = _together(host, connection, host.genes[:at][::-1])[::-1]
-    # What stands behind another connection is that one's, unless the data goes on through it to a second.
+    # Layers behind another connection are that one's, unless the data goes on through it to a second.
     is_first = at > len(before) and host.genes[at - len(before) - 1].type == LineType.CONNECTION
     if not before or (is_first and before[0].type == LineType.ACTIVATION) or len(before) < len(_GOES_WITH):
         return LayerUnit(connection, (connection,))

@@ -36,7 +36,7 @@ EXAMPLES = (
 
 UNEVEN = 1.5
 """So many times as many samples as the rarest class has the commonest, at the least: below, weights are noise."""
-_MOST_CLASSES = 100  # a longer literal is no line that anybody reads
+_MOST_CLASSES = 100  # a longer literal is unreadable
 _POWERS = (1.0, 0.5)
 _LOSSES = ("torch.nn.CrossEntropyLoss", "torch.nn.NLLLoss")
 

@@ -110,7 +110,7 @@ def _functional_replacement(
     symbol = ingredient.symbol if is_function else means.lookup.counterpart(ingredient.symbol)
     if ingredient.type == LineType.NORMALIZATION and not is_function:
         symbol = None  # its weights are the class's, and the function would ask for them, or for another shape
-    # F.dropout drops while a network is evaluated too, unless it is told: only a layer knows by itself.
+    # F.dropout also drops in evaluation unless `training` is passed; a layer knows its mode.
     if symbol and ingredient.type != LineType.REGULARIZATION:
         signature, own = means.lookup.signature(symbol), means.lookup.signature(ingredient.symbol)
         arguments = bound_arguments(ingredient, around, own, means.rng) if own is not None else None

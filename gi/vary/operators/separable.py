@@ -102,7 +102,7 @@ def _joined(host: Host, unit: LayerUnit, pointwise: Gene, means: OperatorContext
     draft = Draft(host, "separable", gene.call.lineno)
     if dense is None or not draft.replace(gene, dense):
         return None
-    # In pre-activation order what stands in front belongs to what comes before the pair.
+    # In pre-activation order the layers in front belong to what comes before the pair.
     between = [] if unit.is_preactivated else [g for g in unit.genes if g is not gene]
     draft.remove([*between, pointwise])
     return draft.proposal()
