@@ -30,6 +30,7 @@ def keep_arrays(arrays: ArraySet, folder: Path, held: ExitStack) -> Path:
         raise ArchiveError(f"{path} exists: pass a new or empty folder as --out.")
     is_new = not folder.exists()
     make_folder(folder)
+    # Before the file is written, so that one cut off by Ctrl-C is removed as well.
     held.callback(_remove_unused, path, is_new=is_new)
     write_whole(path, lambda file: np.savez_compressed(file, **named))
     return path
@@ -48,6 +49,7 @@ def _named(arrays: ArraySet) -> dict[str, Any]:
     if isinstance(arrays, Mapping):
         named = {name: np.asarray(array) for name, array in arrays.items()}
         for name, array in named.items():
+            # numpy would store objects as pickles, and gi never unpickles a file of a run.
             if array.dtype.hasobject:
                 raise DatasetError(f"{name} has the type {array.dtype}: pass an array of numbers, all of one shape.")
         return named
@@ -68,6 +70,7 @@ def _numbered(labels: "np.ndarray[Any, Any]") -> "tuple[np.ndarray[Any, Any], np
     """Labels as integers from 0, and the class names; None where the labels are such integers already."""
     if labels.ndim != 1 or not labels.size:
         return as_labels(labels, "labels"), None
+    # Labels of several types cannot be sorted, and class names are stored as texts anyway.
     classes, numbers = np.unique(labels.astype(str) if labels.dtype.kind in "OSU" else labels, return_inverse=True)
     if labels.dtype.kind in "iuf" and np.array_equal(classes, np.arange(len(classes))):
         return numbers, None

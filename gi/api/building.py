@@ -21,10 +21,12 @@ def built(id_: str, text: str, entry: str, weights: Path | bytes | None) -> nn.M
 
     This runs the text in this process, with all its rights. Raises `SourceError` where it fails.
     """
+    # Written anew from literals: the entry of a stranger's run must not bring code of its own.
     call = plain_entry_call(entry)
     try:
         net = eval(call, _module(id_, text).__dict__)
         if weights is not None:
+            # Tensors alone (`weights_only`): unpickling anything else could run code.
             file = io.BytesIO(weights) if isinstance(weights, bytes) else weights
             net.load_state_dict(torch.load(file, map_location="cpu", weights_only=True))
             net.eval()
@@ -46,6 +48,7 @@ def _module(id_: str, text: str) -> ModuleType:
     allow_torchvision()  # a program may import it
     name = f"gi_individual_{id_}"
     file = f"<{name}>"
+    # Without a modification time, so that `linecache` does not look for a file and drop the entry.
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
     module = sys.modules[name] = ModuleType(name)
     module.__file__ = file

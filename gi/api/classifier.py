@@ -73,6 +73,7 @@ class GIClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         out: str | Path | None = None,
         random_state: Any = None,
     ) -> None:
+        # Stored unchanged and checked in `fit`, as scikit-learn's `clone` and `set_params` require.
         self.generations = generations
         self.population = population
         self.budget = budget
@@ -122,11 +123,13 @@ class GIClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
             budget=self.budget, time=self.time, objectives=self.objectives, workers=self.workers,
             out=self.out if scratch is None else scratch / "run", **(self.settings or {}),
         )  # fmt: skip
+        # Copies, because the run's folder may be deleted when `fit` returns.
         self.best_ = run.best(self.best, trained=True).held()
         self.front_ = tuple(member.held() for member in run.front)
         if scratch is not None:
             from gi.data.dataset import run_dataset
 
+            # The decoded arrays: every fit on other samples would leave a copy in the cache folder.
             shutil.rmtree(run_dataset(run.config).path, ignore_errors=True)
 
     def _pixels(self, X: NDArray[Any]) -> NDArray[np.uint8]:  # noqa: N803

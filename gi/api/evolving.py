@@ -108,6 +108,7 @@ def evolve(
             a budget that is too short, `RunError` where no seed program can be evaluated or the disk is full.
     """
     own, gate = own_model(model, arguments, trust=trust)
+    # None with a model of the user's, whose own training time then sets the limit.
     limit_s = _PLAIN.cpu_limit_s if cpu_limit is None and own is None else cpu_limit
     config = RunConfig(
         dataset=str(dataset) if isinstance(dataset, str | Path) else "arrays", generations=generations,

@@ -48,6 +48,7 @@ def machines(executor: str, address: str | None = None) -> Iterator[Machines]:
         from gi.train.cluster.connection import connected, slots
 
         with connected(address):
+            # Behind `connected`, which refuses a machine without Ray in one line.
             from gi.train.cluster.executor import RayExecutor
 
             yield Machines(RayExecutor, slots)

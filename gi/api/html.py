@@ -17,6 +17,7 @@ def run_html(run: "Run") -> str:
     facts = {
         "data set": run.config.dataset_name,
         "state": summary.state,
+        # Their numbers begin at 0, with the seed programs.
         "generations": str(summary.generations + 1),
         "trainings": f"{summary.evaluations:,}, {summary.failed:,} failed",
         "CPU time": duration_text(summary.cpu_s),

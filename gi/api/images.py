@@ -70,6 +70,7 @@ class ImagePreparation:
 
         channels, height, width = self.task.input_shape
         try:
+            # Opening a pipe would wait for ever.
             require_regular(path)
             picture = read_image(path, (height, width)).convert("L" if channels == 1 else "RGB")
         except ValueError as error:

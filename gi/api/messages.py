@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 Tell = Callable[[str], None]
 #: Called with (stage, done, total); the total is 0 where it is unknown.
 OnProgress = Callable[[str, int, int], None]
+# Part of the line, since a `tell` such as the terminal's takes lines and no levels.
 WARNING = "warning: "
 
 

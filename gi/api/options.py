@@ -34,5 +34,6 @@ def absolute(path: str | Path | None) -> str | None:
 
 def next_run_folder(dataset: str) -> Path:
     """The first of runs/DATASET-1, runs/DATASET-2, ... that does not exist."""
+    # Without characters that a shell would treat specially: the folder is typed in later commands.
     name = re.sub(r"[^\w.-]+", "-", Path(dataset).name) or "run"
     return next(folder for n in itertools.count(1) if not (folder := Path("runs", f"{name}-{n}")).exists())

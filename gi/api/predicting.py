@@ -53,6 +53,7 @@ def probabilities(individual: "RunIndividual", pixels: Pixels) -> Probabilities:
 
 def softmax(outputs: Probabilities) -> Probabilities:
     """The softmax of each row."""
+    # Less the maximum, so that no power overflows.
     powers = np.exp(outputs - outputs.max(axis=1, keepdims=True))
     result: Probabilities = powers / powers.sum(axis=1, keepdims=True)
     return result

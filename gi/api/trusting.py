@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 def model_gate(model: "ModelFile", *, trust: bool) -> Gate:
     """The gate for programs made from a model file."""
+    # Both: runs start from the text with a recipe, `gi vary` and `gi repair` from the file's own.
     return Gate((model.text, model.as_it_is.text) if trust else ())
 
 

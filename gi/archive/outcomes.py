@@ -170,6 +170,7 @@ class OutcomeTables:
         e = evaluation
         where = (e.individual, e.split, e.seed, e.images)
         self._db.insert("outcomes", [(*where, *rows.outcome_row(e.outcome), e.copied_from)])
+        # A copy trained nothing: `seeding` looks up the individual that it was copied from.
         seeding = e.outcome.seeding if isinstance(e.outcome, Scored) else None
         if seeding is not None and e.copied_from is None:
             self._db.insert("seedings", [(*where, seeding.won, seeding.cpu_s)], replace=True)

@@ -41,6 +41,7 @@ def write_new(path: Path, fill: Callable[[sqlite3.Connection], None]) -> None:
     part = path.with_name(f"{path.name}.part")
     part.unlink(missing_ok=True)
     with explained(path):
+        # No transactions of Python's own: `transaction` below begins the only one.
         db = sqlite3.connect(part, isolation_level=None)
         try:
             with transaction(db):
@@ -118,6 +119,7 @@ def _inspected(db: sqlite3.Connection, path: Path) -> sqlite3.Connection:
 def fold_log(db: sqlite3.Connection) -> None:
     """Merges the write-ahead log into the run file; while there are readers the log stays."""
     try:
+        # Milliseconds: a reader may stay for hours, and with the log the file is no less whole.
         db.execute("PRAGMA busy_timeout = 200")
         db.execute("PRAGMA journal_mode = DELETE")
     except sqlite3.OperationalError:
@@ -158,6 +160,7 @@ def _checked(db: sqlite3.Connection, path: Path) -> sqlite3.Connection:
     try:
         (application,) = db.execute("PRAGMA application_id").fetchone()
         (version,) = db.execute("PRAGMA user_version").fetchone()
+        # The pragmas read the header alone: a broken table of tables shows at the first query.
         db.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if application != APPLICATION_ID or version < 1:
             raise _foreign(path)

@@ -18,6 +18,7 @@ def cache(*, clear: bool, limit_mb: int | None, form: Form) -> None:
     `gi evolve` takes what a training gave from there where the same one was done before. The outcomes lie in the cache
     folder ($GI_CACHE); those that were not used for the longest time give way first.
     """
+    # Before the cache is opened, which makes its file where there is none.
     if limit_mb is not None and not 1 <= limit_mb <= _MB:
         raise ConfigError(
             f"limit is {limit_mb} MB: it must be from 1 to {_MB:,}. To keep nothing: gi evolve --no-cache."

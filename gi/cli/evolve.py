@@ -178,10 +178,7 @@ def evolve(
 
 
 class _Watching:
-    """Shows a run on stderr, and gives its figures to trackers.
-
-    How it goes on, and in between a bar for the default corpus, where that is built.
-    """
+    """Shows a run on stderr, with a bar while the default corpus is built, and gives its figures to trackers."""
 
     def __init__(self, log_to: Sequence[str]) -> None:
         from gi.cli.progress import Progress
@@ -205,6 +202,7 @@ class _Watching:
 
     def on_event(self, event: "RunEvent") -> None:
         """Shows what an event of the run changes."""
+        # An event means that the corpus is built, whose bar would stand in the panel's place.
         self._bar.close()
         self._progress(event)
         for tracked in self._tracked:
@@ -233,6 +231,7 @@ def _given_beside_resume(ctx: click.Context) -> dict[str, Any]:
 
 
 _REPLACED = ("workers", "executor", "address", "generations", "budget", "time")
+# Beside them, options that change how a run is shown or confined, and none of its results.
 _WITH_RESUME = ("resume", "isolation", "trust", "log_to", "as_json", "as_csv", *_REPLACED)
 
 
@@ -273,6 +272,7 @@ def _finish(run: "Run", form: Form) -> int:
             tell(nothing)
     if summary.state == "interrupted":
         return 130  # after the answer: what an interrupted run has counts
+    # The search did what it could, but what it was asked for does not exist: a script must notice.
     return 1 if nothing else 0
 
 

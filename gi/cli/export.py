@@ -132,6 +132,7 @@ def export(
         if model:  # before a minimisation, which takes trainings
             refuse_others_beside(archive, subject, model, force=force)
     explanation = _minimised(run, subject.id, given, gate, quiet=form != "text") if minimise else None
+    # Opened anew: the first reader may hold an earlier format as a copy in memory, which lacks the minimisation.
     with Archive.open(run) as archive:
         if hub:
             files = _hub_written(archive, subject, explanation, hub, kinds, force, tidy, gate)
@@ -218,6 +219,7 @@ def _minimised(run: Path, id_: str, given: dict[str, Any], gate: "Gate", *, quie
     tell(f"dropping what {id_[:8]} does not need")
     means = MinimisationTools(workers=given["workers"], tools=partial(default_tools, gate=gate))
     explanation = minimise(run, id_, parse_limits(given), means=means, on_verdict=on_verdict)
+    # With --json and --csv stdout holds one document, which a table in front of it would break.
     if not quiet:
         with Archive.open(run) as archive:
             print_explanation(explanation, archive.run().config)

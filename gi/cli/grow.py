@@ -98,6 +98,7 @@ def _print(answer: dict[str, Any], out: Path) -> None:
     for number, (how, network, layer, channels) in enumerate(grown["layers"], start=1):
         source = f"{network}, layer {layer}" if network else "the whole index"
         say(f"layer {number}: {channels} channels, {ORIGINS[how]} {source}")
+    # As training steps, too: CPU seconds of two machines cannot be compared.
     steps = grown["search_cpu_s"] / grown["train_cpu_s"] * grown["steps"]
     click.echo(
         f"search {grown['search_cpu_s']:.1f} CPU s, {len(grown['tried'])} kernel sets tried: "

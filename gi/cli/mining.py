@@ -61,6 +61,7 @@ def predict(
     if form == "text":
         _print(answer)
     else:
+        # CSV has one table: the classes, where there are both.
         print_answer(form, answer, answer.get("classes") or [answer["scores"]])
 
 

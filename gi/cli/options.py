@@ -41,6 +41,7 @@ def answer_form(verb: V) -> V:
 
     csv_option = click.option("--csv", "as_csv", is_flag=True, help="Print CSV, a heading and a row for each item.")
     json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON in place of a table.")
+    # The last decorator's option is listed first.
     return cast("V", json_option(csv_option(with_form)))
 
 
@@ -102,6 +103,7 @@ def parse_task(input_shape: str, num_classes: int) -> Task:
     """The task that "C,H,W" and a number of classes stand for. Raises `ConfigError`."""
     from gi.api.repairing import task_of
 
+    # "1x28x28" too: `--image-size` is written with an x.
     sizes = input_shape.replace("x", ",").split(",")
     if not all(size.strip().isdigit() for size in sizes):
         raise ConfigError(f"input shape {input_shape!r} is not three positive numbers: write channels,height,width.")

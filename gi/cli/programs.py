@@ -107,6 +107,7 @@ def vary(
         if form == "csv":  # whose heading needs them all
             rows = list(answers)
             print_answer(form, rows, rows)
+        # Each as soon as it is made, since one may take minutes; after CSV none is left.
         for answer in answers:
             if form == "json":
                 print_json_line(answer)

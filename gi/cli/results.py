@@ -92,6 +92,7 @@ def _measured(run: Path, id_: str, limits: dict[str, Any], *, trust: bool) -> No
         gate = run_gate(archive, trust=trust)
         individual = archive.individuals.by_prefix(id_)
         gate.require(individual.text, archive.run().config.entry, f"program {individual.id[:8]}")
+    # After the reader has closed: `measure` folds the log into the file, which an open reader prevents.
     tell(f"training {id_[:8]} without each of its changes")
     means = MinimisationTools(workers=limits["workers"], tools=partial(default_tools, gate=gate))
     measure(run, id_, parse_limits(limits), means=means)
@@ -149,6 +150,7 @@ def report(
     from gi.report import page
 
     if follow:
+        # By its source: `out` has a default, whose value does not show whether the user gave it.
         given = [name for name in ("out", "force") if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE]
         if given:
             raise ConfigError(f"--follow writes no file: leave --{given[0]} out.")

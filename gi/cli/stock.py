@@ -87,6 +87,7 @@ def _harvested(
     """One source taken into the corpus, as a JSON object; with `error` where it could not be fetched."""
     from gi.harvest import harvest as read
 
+    # One repository that is unreachable must not cost the others of a list.
     try:
         harvested = read(source, commit=commit, cache=cache_folder(), on_progress=progress)
     except HarvestError as error:
@@ -143,6 +144,7 @@ def corpus(
             fetch_missing_packages(stock)
         borrowed = stock.with_licences(allow_licence)
         summary = borrowed.block_summary() if of_blocks else borrowed.summary().to_json()
+        # Only the default corpus has a list that it could lack packages of.
         if corpus_path is None and (missing := missing_packages(stock)):
             names = ", ".join(package.name for package in missing)
             tell(f"it lacks {len(missing)} packages of its list: {names}; `gi corpus --fetch` fetches them")

@@ -132,6 +132,7 @@ def _write_onnx(example: _Example, path: Path, config: str) -> None:
     from onnxruntime import InferenceSession, SessionOptions
 
     register_adaptive_pools(OPSET)
+    # The tracing exporter: the newer one needs onnxscript, a large dependency for one format (decision 001).
     torch.onnx.export(
         example.net, (example.batches[1],), path, dynamo=False, opset_version=OPSET,
         input_names=["images"], output_names=["logits"], dynamic_axes={"images": {0: "n"}, "logits": {0: "n"}},
@@ -147,6 +148,7 @@ def _write_onnx(example: _Example, path: Path, config: str) -> None:
 
 
 def _write_pt2(example: _Example, path: Path, config: str) -> None:
+    # Traced with two samples: torch.export would take a batch of one for a constant.
     shapes = ({0: torch.export.Dim("n", min=1)},)
     program = torch.export.export(example.net, (example.batches[1],), dynamic_shapes=shapes)
     with path.open("wb") as file:  # by its name alone torch would ask for the suffix .pt2
