@@ -31,7 +31,7 @@ class Evaluations:
         self._repeated: set[Job] = set()
 
     def submit(self, job: Job, *, expected_s: float = 0.0) -> None:
-        """Hands a job to the executor, which is expected to take `expected_s` CPU seconds."""
+        """Submits a job with an estimate of `expected_s` CPU seconds."""
         self._running[self._submit(job)] = job, expected_s
 
     def __len__(self) -> int:
@@ -39,7 +39,7 @@ class Evaluations:
 
     @property
     def expected_s(self) -> float:
-        """The CPU seconds that all that is under way is expected to take, what it has used already included."""
+        """The summed estimates of all running jobs in CPU seconds, including what they have used already."""
         return sum(expected_s for _, expected_s in self._running.values())
 
     def wait_for(self, condition: Callable[[], bool]) -> bool:

@@ -26,11 +26,11 @@ _SCORED = (
 
 
 class Outcomes:
-    """The trainings of a run: each outcome goes into the archive and to the display.
+    """The trainings of a run: each outcome is stored and sent to the display.
 
-    What was measured is read from the archive when it is asked for: of 10,000 evaluations it would fill the memory. An
-    individual that computes what an earlier one does gets that one's outcome in place of a training. A training on
-    the top rung of several is the first of the individual's final trainings, too.
+    Outcomes are read from the archive when needed: those of 10,000 evaluations would fill the memory. An individual
+    that computes what an earlier one does gets a copy of that one's outcome. A training on the top rung of several
+    is also the first of the individual's final trainings.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Outcomes:
         self.running.submit(self._job(individual, images), expected_s=expected_s)
 
     def outcome(self, id_: str, images: int) -> Outcome | None:
-        """What a training gave, waited for; None where it is not under way: the budget had it taken back."""
+        """Waits for the outcome of a training; None where it is not running: cancelled for the budget."""
         self.running.wait_for(lambda: (id_, images) in self._ended)
         return self._outcome(id_, images)
 
@@ -158,7 +158,7 @@ class Outcomes:
         return FinalTrainings(len(jobs) - len(left_out), len(left_out))
 
     def final_s(self, id_: str) -> float:
-        """The CPU seconds of one final training of an individual: it is scored on one split more."""
+        """The estimated CPU seconds of one final training of an individual, which is scored on one more split."""
         longest = self._longest(id_)
         measure_s = longest[1].cost.measure_cpu_s if longest else 0.0
         return self.expected_s(self._run.final_images, (id_,)) + measure_s
@@ -179,7 +179,7 @@ class Outcomes:
         return paid
 
     def _seed_paces(self) -> list[float]:
-        """What the seed programs took for `PACE_IMAGES` training samples, in CPU seconds."""
+        """The CPU seconds of each scored seed program for `PACE_IMAGES` training samples."""
         longest = [known for id_ in self.seeds() if (known := self._longest(id_)) is not None]
         return [pace_s(one.values.get("train_time", one.cost.train_cpu_s), images) for images, one in longest]
 

@@ -94,11 +94,11 @@ class Rungs:
             lower.add(id_)
 
     def next_for_top(self, promising: int, front: int) -> list[str]:
-        """Whom the top rung lacks: the most `promising` of the rung below, and what fills its front up to `front`.
+        """The individuals to send to the top rung: `promising` of the rung below, and more until its front has `front`.
 
         The most promising of all, and of the seed programs among themselves: of many children the best on a rung are
-        the luckiest, too, and few seed programs have no such luck. What fills the front is the best of the rungs below
-        by all objectives, the rung just below first.
+        also the luckiest, which few seed programs are. The further ones are the best of the lower rungs by all
+        objectives, beginning with the rung just below.
         """
         if not self.top:
             return []

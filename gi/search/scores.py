@@ -77,7 +77,7 @@ class Scores:
         self._answers: dict[str, Any] = {}
 
     def add(self, id_: str, scored: Scored) -> None:
-        """Takes in an individual's values."""
+        """Adds an individual's values, and forgets the cached answers."""
         values = tuple(scored.values[objective.key] for objective in self.objectives)
         excess = total_excess(scored.values, self._constraints)
         train_s = scored.values.get("train_time", scored.cost.train_cpu_s)
@@ -243,12 +243,12 @@ class Scores:
         return standing(self._matrix(ids), self._violations(ids))
 
     def volume_standing(self, ids: Sequence[str]) -> VolumeStanding:
-        """How individuals compare for mating by what they add to the hypervolume, and by size."""
+        """Places by hypervolume contribution and sizes of individuals, for mating."""
         sizes = [self._figures[id_].params for id_ in ids]
         return volume_standing(self._matrix(ids), sizes, self._violations(ids), reference=self._corner)
 
     def front(self) -> list[str]:
-        """What nothing scored dominates, in the order in which it came; of equals the first."""
+        """The non-dominated individuals, in order of arrival; of equals the first."""
         return self.once("front", lambda: self.front_of(list(self._figures)))
 
     def front_of(self, ids: Sequence[str]) -> list[str]:
@@ -256,7 +256,7 @@ class Scores:
         return [ids[row] for row in front_rows(self.rows(ids), self._violations(ids))]
 
     def hypervolume(self, ids: Sequence[str]) -> float:
-        """The volume between the individuals that keep the constraints and the reference point."""
+        """The hypervolume of the individuals that keep the constraints, up to the reference point."""
         within = [id_ for id_ in ids if not self._figures[id_].excess]
         return hypervolume(self.rows(within), self.reference or (), self.objectives)
 

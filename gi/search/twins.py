@@ -32,9 +32,9 @@ class Twins:
         return self._first.setdefault(individual.fingerprint, individual.id)
 
     def wait(self, first: str, images: int, twin: Individual) -> None:
-        """Has `twin` wait for the outcome of `first` on the rung of so many images."""
+        """Registers `twin` for the outcome of `first` on the rung of `images` images."""
         self._waiting.setdefault((first, images), []).append(twin)
 
     def waiting(self, first: str, images: int) -> list[Individual]:
-        """Hands out, once, the twins that waited for an outcome of `first`."""
+        """Returns the twins that waited for an outcome of `first`, and forgets them."""
         return self._waiting.pop((first, images), [])

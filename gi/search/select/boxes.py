@@ -50,7 +50,7 @@ def _boxed_column(column: Matrix, objective: Objective, samples: int, least: flo
 
 
 def _boxed_shares(shares: Matrix, samples: int, least: float) -> Matrix:
-    """Shares as the lower edge of boxes of one deviation, the first of which begins at the least share."""
+    """Shares as the lower edges of boxes of one deviation, the first of which begins at the least share."""
     start, *turned = _turned([least, *shares], samples)
     width = 0.5 / math.sqrt(samples)
     boxes: Matrix = np.sin(start + np.floor((np.array(turned) - start) / width) * width) ** 2
@@ -58,8 +58,8 @@ def _boxed_shares(shares: Matrix, samples: int, least: float) -> Matrix:
 
 
 def hopeful(values: ArrayLike, objectives: Sequence[Objective], samples: int) -> Matrix:
-    """(n, m) `values` as they would be if each measured one were better by one deviation of its noise: a share
-    by that of its `samples`, a time by 5 %. Counts are exact and stay as they are. Raises `ValueError` for a NaN."""
+    """(n, m) `values` less one deviation of the noise of each: a share's from the number of its `samples`, a time's
+    5 %. Counts are exact and stay as they are. Raises `ValueError` for a NaN."""
     matrix = objective_matrix(values)
     if not len(matrix):
         return matrix

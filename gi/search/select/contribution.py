@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from gi.search.select.survival import Matrix, crowding, first_occurrences, objective_matrix, ranks
 
-_NOTHING = 1e-12  # of a volume: what rounding alone may give
+_NOTHING = 1e-12  # of a volume: at most this comes from rounding
 
 
 def contributions(values: ArrayLike, reference: Sequence[float]) -> list[float]:
