@@ -207,7 +207,7 @@ def _zoo_written(
 
 
 def _minimised(run: Path, id_: str, given: dict[str, Any], gate: "Gate", *, quiet: bool) -> "Explanation":
-    """Minimises an individual and tells of each verdict on stderr, and of the whole on stdout."""
+    """Minimises an individual and prints each verdict to stderr, and the whole to stdout."""
     from gi.archive import Archive
     from gi.jobs.minimise import MinimisationTools, default_tools, minimise
     from gi.report import print_explanation

@@ -19,7 +19,7 @@ _seed_option = click.option(
 @click.argument("kernel", type=int, required=False)
 @index_option
 @click.option("--children", metavar="FILE.npy", type=click.Path(path_type=Path), help="In place of KERNEL: (n, h, w).")
-@click.option("--shape", default="3x3", show_default=True, help="Of the parents, where no KERNEL tells it.")
+@click.option("--shape", default="3x3", show_default=True, help="Of the parents, where no KERNEL is given.")
 @click.option("--depth", type=int, default=2, show_default=True, help="2: children; 3: their children too.")
 @_k_option
 @click.option("--count", type=click.IntRange(1), default=4, show_default=True, help="How many parents to answer.")

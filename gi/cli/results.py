@@ -47,7 +47,7 @@ def front(*, run: Path, plot: Path | None, top: int | None, form: Form) -> None:
 @click.option(
     "--provenance", "view", flag_value="provenance", help="Each change since its seed program: origin and effect."
 )
-@click.option("--measure", is_flag=True, help="With --provenance: train it without each change, to tell the effects.")
+@click.option("--measure", is_flag=True, help="With --provenance: train it without each change, for the effects.")
 @training_limits
 @trust_option
 @answer_form

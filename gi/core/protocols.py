@@ -32,7 +32,7 @@ class Lookup(Protocol):
     """What the installed torch offers, asked of the check worker so that the driver need not import torch."""
 
     def signature(self, symbol: str) -> "Signature | None":
-        """The parameters of a class or function, None where there is no such symbol or Python cannot tell."""
+        """The parameters of a class or function, None where there is no such symbol or signature."""
         ...
 
     def counterpart(self, symbol: str) -> str | None:

@@ -287,7 +287,7 @@ class Seeding:
 class Scored:
     """An evaluation that succeeded: a finite value for every objective's name.
 
-    `seeding` tells how its training began, where not only its program had a say; `cached` that an earlier run did this
+    `seeding` says how its training began, if not by the program alone; `cached` that an earlier run did this
     training, and paid its cost; `diagnosis` is there for final trainings.
     """
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from gi.corpus.settled import settled
 from gi.corpus.uncalled import uncalled
 
-#: Functions of packages whose calls only tell their makers who uses what, or mark a function for a tracer.
+#: Functions of packages whose calls only report usage to their makers, or mark a function for a tracer.
 _CALLS = frozenset({"_log_api_usage_once", "torch.fx.wrap", "fx.wrap"})
 _MEMBERS = frozenset({
     "__repr__", "extra_repr", "_load_from_state_dict", "_version", "__annotations__", "__constants__", "fuse_model",

@@ -26,7 +26,7 @@ _NAME = re.compile(
 
 def with_image_size(text: str, answer: Answer, task: Task, check: Check) -> tuple[str, Answer]:
     """The text with the task's image size in the constants named so, and its answer, where that mends something."""
-    # Nothing of a wrong size: a trace more would tell nothing.
+    # Nothing of a wrong size: another trace would find nothing.
     if not wrong_tensors(answer):
         return text, answer
     source = parse(text)
