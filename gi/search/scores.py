@@ -56,8 +56,8 @@ class Scores:
     """The objective values of every individual that was scored on a rung, by id in the order in which they came.
 
     `reference` is the run's reference point, unscaled, once the seed programs are known: beyond it an individual is
-    infeasible in the bounded objectives. So it is beyond one of the `constraints`. `seeds` are the run's seed programs,
-    by which is known what a training usually takes.
+    infeasible in the bounded objectives, and so is one beyond one of the `constraints`. `seeds` are the run's seed
+    programs, whose trainings define the usual CPU time of one.
     """
 
     def __init__(
@@ -148,7 +148,7 @@ class Scores:
         return [ids[row] for row in volume_order(values, k, reference=corner)]
 
     def _front_by_size(self, ids: Sequence[str]) -> tuple[list[str], list[tuple[float, float]]]:
-        """Those of `ids` that no smaller one of them is as good as by the first objective, and both in logarithms."""
+        """The front of `ids` by first objective and number of parameters, and these two values, in decades."""
         errors = [row[0] for row in self._matrix(ids).tolist()]
         # A network without parameters is legal, and 0 has no logarithm.
         values = [
@@ -158,9 +158,9 @@ class Scores:
         return [ids[row] for row in rows], [values[row] for row in rows]
 
     def _first_front(self) -> list[str]:
-        """The feasible ones that nothing dominates in boxes.
+        """The feasible individuals that are non-dominated in boxes.
 
-        Of two of one error and one size the slower is on the front of these two alone, and here it is not.
+        Of two of equal error and size the slower is not in it; it is on the front of these two objectives alone.
         """
         return self.once("first front", self._undominated)
 
@@ -173,10 +173,9 @@ class Scores:
     def promising(self, ids: Sequence[str], k: int) -> list[str]:
         """At most `k` of `ids` that longer trainings may show to be the best of their size, the most promising first.
 
-        The best by the first objective, and whoever would add most to the volume of error and size if it is better by a
-        deviation than it was measured (`hopeful_order`), for what its training costs: one that takes twice as long as
-        the seed programs that are the best of their size has to add twice as much, and beyond `_DEAR` times it has to
-        be the best.
+        The best by the first objective, then those that would add most to the volume of error and size if their error
+        were one deviation of its noise less (`hopeful_order`), relative to cost: a training twice as long as the usual
+        has to add twice as much, and one beyond `_DEAR` times the usual goes only if it is the best.
         """
         some = [id_ for id_, excess in zip(ids, self._violations(ids), strict=True) if not excess]
         if not some:
@@ -193,7 +192,7 @@ class Scores:
         return [some[row] for row in hopeful_order(rows, hopes, k, worth, reference=corner)]
 
     def _times_usual(self, id_: str) -> float:
-        """How many times as long as that of the seed programs that are the best of their size a training takes."""
+        """The training time of an individual as a multiple of the usual one, the seed programs' best of their size."""
         return self._figures[id_].train_s / self.once("usual training", self._usual_s)
 
     def _usual_s(self) -> float:
@@ -205,7 +204,7 @@ class Scores:
     def finalists(self, k: int) -> list[str]:
         """At most `k` of the front for final trainings, in order of the first objective.
 
-        Those that may be the best of their size; where there are fewer, what adds most volume, the dear ones last.
+        Those that may be the best of their size; where there are fewer, those that add most volume, the dear ones last.
         """
         return self.once(f"{k} finalists", lambda: self._finalists(k)) if self._figures else []
 

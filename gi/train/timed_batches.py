@@ -59,7 +59,7 @@ class TimedBatches:
 
     @property
     def most_at_once(self) -> int:
-        """Of how many batches the windows to come may be, so that there are enough of them."""
+        """The largest number of batches for each further window that leaves enough windows."""
         return len(self._left) // FEWEST_WINDOWS
 
     def draw(self, count: int) -> Window:

@@ -68,12 +68,11 @@ def hopeful_order(
 ) -> list[int]:
     """The at most `k` of (n, m) rows that deserve a longer measurement, the most deserving first.
 
-    The best by the first objective, and then each time the row that would add most volume to the `values` of those
-    before it, were it as good as its `hopes` (n, m): optimism in the face of uncertainty (Auer, Cesa-Bianchi and
-    Fischer 2002). Two rows that noise alone sets apart by one objective, and the other one tells apart, both go, where
-    an order of the values would take the lucky one alone. What a row would add counts times its `worth` (n,), by
-    default 1. Rows that could add nothing are left out; ties go to the earlier row. Raises `ValueError` for a NaN or
-    another width.
+    The best by the first objective, then repeatedly the row that would add most volume to the `values` of those chosen
+    if its values were its `hopes` (n, m): optimism in the face of uncertainty (Auer, Cesa-Bianchi and Fischer 2002).
+    Of two rows that differ in one objective by noise alone, and in another really, both are chosen; by the values the
+    lucky one alone would be. Added volume is multiplied by a row's `worth` (n,), by default 1. Rows that could add
+    nothing are left out; ties go to the earlier row. Raises `ValueError` for a NaN or another width.
     """
     matrix, corner = _with_corner(values, reference)
     best, _ = _with_corner(hopes, reference)
@@ -117,12 +116,12 @@ def _by_gain(
     worth: Matrix | None = None,
     first: Sequence[int] = (),
 ) -> Iterator[tuple[int, float]]:
-    """The rows inside the corner, each time the one that adds most to the volume of those before it, with that gain.
+    """The rows inside the corner, in each step the one that adds most to the volume of those before, with its gain.
 
-    Once it was given a row counts as its `values`, by default the `front` itself; the `first` are given already. Gains
-    are multiplied by a row's `worth`. They only shrink as others come, so an old one is an upper bound: a row is
-    measured again only when it leads the queue (lazy greedy, Minoux 1978), a few times for each row given instead of
-    once for every row.
+    A chosen row counts by its `values`, by default those of `front`; the rows `first` are chosen already. Gains are
+    multiplied by a row's `worth`. They only shrink as others come, so an old one is an upper bound: a row is measured
+    again only when it leads the queue (lazy greedy, Minoux 1978), a few times for each row chosen instead of once for
+    every row.
     """
     values = front if values is None else values
     worth = np.ones(len(front)) if worth is None else worth
