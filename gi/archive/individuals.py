@@ -71,6 +71,7 @@ class IndividualTables:
 
     def by_prefix(self, prefix: str) -> Individual:
         """The one individual whose id starts with `prefix`. Raises `ArchiveError` for none and for several."""
+        # Not by LIKE, to which a `_` or `%` of the user's is a wildcard.
         candidates = self._db.rows(f"{_INDIVIDUAL} WHERE substr(id, 1, ?) = ? ORDER BY seq", len(prefix), prefix)
         # A full id may be the beginning of no other, and then is the one that is meant.
         matches = [row for row in candidates if row[0] == prefix] or candidates

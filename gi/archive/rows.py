@@ -19,6 +19,7 @@ _NOWHERE: OriginRow = (None, None, None, None, None)
 
 def to_json(value: Any) -> str:
     """`value` as JSON in one canonical spelling. Raises `ValueError` for NaN and infinity."""
+    # NaN is no JSON, and a figure that compares with nothing.
     return json.dumps(value, sort_keys=True, allow_nan=False, separators=(",", ":"))
 
 

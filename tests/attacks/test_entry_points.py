@@ -180,7 +180,7 @@ def test_the_entry_of_somebody_elses_run_is_no_builtin(run_folder, tmp_path, cap
     with sqlite3.connect(run_folder / "run.sqlite") as db:
         db.execute("UPDATE run SET config = ?", (json.dumps({**stored, "entry": entry}),))
     refused(capsys, ["export", run_folder, DEEP_ID, "-o", tmp_path / "out.py"], "gate, line 1, column 0: entry: ")
-    refused(capsys, ["evolve", "--resume", run_folder, "--generations", "2"], "gi reads no such file, not even with --trust")
+    refused(capsys, ["evolve", "--resume", run_folder, "--generations", "2"], "no such file, not even with --trust")
     member = gi.open_run(run_folder, trust=True).individual(DEEP_ID)
     for use in USES.values():
         with pytest.raises(SourceError, match="is refused by the gate, line 1, column 0: entry: "):
