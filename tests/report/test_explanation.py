@@ -89,8 +89,8 @@ def test_a_seed_program_has_no_changes():
     assert lines(made()) == ["aaaaaaaa is a seed program: nothing changed."]
 
 
-def test_trainings_that_ran_out_are_told():
-    assert "the same command goes on" in "\n".join(lines(made(KEPT, finished=False)))
+def test_trainings_that_ran_out_are_reported():
+    assert "the same command goes on" in " ".join(lines(made(KEPT, finished=False)))
 
 
 def test_the_record_survives_json():
