@@ -13,6 +13,7 @@ from gi.search.select import (
     Standing,
     VolumeStanding,
     boxed,
+    first_by_objective,
     hopeful,
     hopeful_order,
     hypervolume,
@@ -73,6 +74,7 @@ class Scores:
         self._survive, self._samples, self._constraints = survive, samples, constraints
         self.seeds: frozenset[str] = frozenset()
         self._figures: dict[str, _Figures] = {}
+        self._places: dict[str, int] = {}
         self._least: list[float] = [math.inf] * len(objectives)
         self._answers: dict[str, Any] = {}
 
@@ -81,6 +83,7 @@ class Scores:
         values = tuple(scored.values[objective.key] for objective in self.objectives)
         excess = total_excess(scored.values, self._constraints)
         train_s = scored.values.get("train_time", scored.cost.train_cpu_s)
+        self._places.setdefault(id_, len(self._places))
         self._figures[id_] = _Figures(values, scored.values["params"], train_s, excess)
         self._least = list(map(min, self._least, values))
         self._answers.clear()
@@ -222,12 +225,17 @@ class Scores:
         Once as many as `share` are gone, only the best by the first objective may still go: the best share changes as
         others come, and each change would send one more up. `seeds`, which go up in any case, do not count.
         """
+        # Who is gone only grows, so that their number says which they are.
+        return self.once(f"promotable beside {len(gone)}", lambda: self._promotable(gone, share, seeds))
+
+    def _promotable(self, gone: Collection[str], share: float, seeds: Collection[str]) -> str | None:
         ids = list(self._figures)
         went_up = [row for row, id_ in enumerate(ids) if id_ in gone]
-        if sum(ids[row] not in seeds for row in went_up) >= math.ceil(share * len(ids)) and ids:
-            share = 1 / len(ids)
-        rows = {id_: row for row, id_ in enumerate(ids)}
-        first = [rows[id_] for id_ in self.promising(self._first_front(), math.ceil(share * len(ids) * _BY_SIZE))]
+        if sum(ids[row] not in seeds for row in went_up) >= math.ceil(share * len(ids)):
+            best = first_by_objective(self._matrix(ids), self._violations(ids))
+            return next((ids[row] for row in best if row not in went_up), None)
+        by_size = self.promising(self._first_front(), math.ceil(share * len(ids) * _BY_SIZE))
+        first = [self._places[id_] for id_ in by_size]
         row = promotable(self._matrix(ids), went_up, share, self._violations(ids), reference=self._corner, first=first)
         return None if row is None else ids[row]
 
@@ -261,9 +269,12 @@ class Scores:
 
     def _matrix(self, ids: Sequence[str]) -> Matrix:
         """The values as selection sees them: logarithmic ones in decades, and equal within noise."""
-        # Of all that is known and not of `ids` alone: two subsets must not be cut into different boxes.
+        return self.once("matrix", self._whole_matrix)[[self._places[id_] for id_ in ids]]
+
+    def _whole_matrix(self) -> Matrix:
+        # Boxes of all that is known and not of some: two subsets must not be cut into different ones.
         least = self._least if self._figures else None
-        return scaled(boxed(self.rows(ids), self.objectives, self._samples, least), self.objectives)
+        return scaled(boxed(self.rows(list(self)), self.objectives, self._samples, least), self.objectives)
 
     @property
     def _corner(self) -> tuple[float, ...]:
@@ -281,5 +292,9 @@ class Scores:
         return tuple(scaled([corner], self.objectives)[0].tolist())
 
     def _violations(self, ids: Sequence[str]) -> list[float]:
-        beyond = violations(self.rows(ids), self.reference or (), self.objectives)
-        return [bound + self._figures[id_].excess for bound, id_ in zip(beyond, ids, strict=True)]
+        known = self.once("violations", self._all_violations)
+        return [known[self._places[id_]] for id_ in ids]
+
+    def _all_violations(self) -> list[float]:
+        beyond = violations(self.rows(list(self)), self.reference or (), self.objectives)
+        return [bound + figures.excess for bound, figures in zip(beyond, self._figures.values(), strict=True)]

@@ -4,7 +4,13 @@ Everything here minimises, is deterministic and refuses values that are not fini
 """
 
 from gi.search.select.boxes import boxed, hopeful
-from gi.search.select.contribution import contributions, hopeful_order, volume_order, volume_survivors
+from gi.search.select.contribution import (
+    contributions,
+    first_by_objective,
+    hopeful_order,
+    volume_order,
+    volume_survivors,
+)
 from gi.search.select.mating import (
     Standing,
     VolumeStanding,
@@ -26,6 +32,7 @@ __all__ = [
     "contribution_tournament",
     "contributions",
     "crowding",
+    "first_by_objective",
     "hopeful",
     "hopeful_order",
     "hypervolume",
