@@ -5,9 +5,12 @@ Command: `python experiments/26-gate/allowed.py`.
 The file is committed, so that the driver need not import torch. A torch with more functions needs it written again.
 """
 
+import ast
 import enum
 import inspect
 import json
+import pkgutil
+import textwrap
 import types
 from collections import OrderedDict
 from functools import partial
@@ -30,6 +33,7 @@ FILE = HERE.parent.parent / "gi" / "source" / "gate" / "names.json"
 MODULES = {
     "collections",
     "enum",
+    "types",
     "torch.amp",
     "torch.ao",
     "torch.ao.quantization",
@@ -39,6 +43,9 @@ MODULES = {
     "numbers",
     "operator",
     "torch.nn.modules",
+    "torch.nn.modules.batchnorm",
+    "torch.nn.modules.conv",
+    "torch.nn.modules.instancenorm",
     "torch.nn.modules.utils",
     "functools",
     "math",
@@ -237,6 +244,7 @@ EXTRAS = {
             "isqrt",
             "gcd",
             "isclose",
+            "isfinite",
             "isinf",
             "isnan",
             "trunc",
@@ -279,9 +287,17 @@ EXTRAS = {
     *(f"numbers.{n}" for n in ("Number", "Real", "Integral")),
     *(f"operator.{n}" for n in ("add", "mul", "sub", "truediv", "floordiv")),
     # They write a number as often as a layer has dimensions.
+    # The classes that layers of a kind have in common, which are asked for.
+    "torch.nn.modules.batchnorm._BatchNorm",
+    "torch.nn.modules.instancenorm._InstanceNorm",
+    "torch.nn.modules.conv._ConvNd",
+    "torchvision.ops.misc.FrozenBatchNorm2d",
     *(f"torch.nn.modules.utils.{n}" for n in ("_single", "_pair", "_triple", "_quadruple", "_reverse_repeat_tuple")),
     "torch.jit.Final",
+    # What a program cannot set, and may ask.
     "torch.is_autocast_enabled",
+    "torch.is_autocast_cpu_enabled",
+    *(f"torch.get_{n}" for n in ("autocast_dtype", "autocast_cpu_dtype", "autocast_gpu_dtype", "default_dtype")),
     "torch.is_grad_enabled",
     "collections.namedtuple",
     "torch.jit.is_scripting",
@@ -290,9 +306,16 @@ EXTRAS = {
     "torch.jit.ignore",
     "torch.jit.export",
     "torch._assert",
+    "torch._assert_async",
     "warnings.warn",
     "itertools.repeat",
     "itertools.chain",
+    "itertools.product",
+    # Asked for in `isinstance` and nowhere else (`gi.source.gate.names`).
+    "types.FunctionType",
+    "torch.jit.annotate",
+    "torch.jit.annotations.List",
+    "torch.nn.init._calculate_fan_in_and_fan_out",
     "enum.Enum",
     "torch.autograd.Function",
     # They give back what they get till a quantiser has replaced them.
@@ -300,6 +323,8 @@ EXTRAS = {
     "torch.ao.quantization.DeQuantStub",
     "torch.nn.functional.hardsigmoid",
     "torch.nn.functional.hardswish",
+    "torch.nn.functional.sigmoid",
+    "torch.nn.functional.tanh",
     "torch.is_tensor",
     "torch.complex64",
     "torch.hann_window",
@@ -329,6 +354,8 @@ TRANSFORM_FUNCTIONS = [
     "five_crop",
     "gaussian_blur",
     "gaussian_noise",
+    "get_dimensions",
+    "get_image_size",
     "hflip",
     "horizontal_flip",
     "invert",
@@ -513,6 +540,10 @@ HARMLESS = {
     "classes",
 }
 
+#: Methods of tensors that torch gave up, so that nobody calls one on what a network or a loss gives: a layer of a
+#: program's own may bear such a name.
+UNCALLED = {"eig", "lstsq", "reinforce", "resize", "resize_as", "solve", "symeig", "volatile"}
+
 #: Builtins that neither look names up, nor compile, nor open, nor keep a place in what they go through.
 BUILTINS = [
     "abs",
@@ -567,6 +598,8 @@ BUILTINS = [
     "TypeError",
     "ValueError",
 ]
+#: Calls that give a layer an attribute by its name.
+REGISTERING = {"register_buffer", "register_parameter", "register_module", "add_module", "setattr"}
 
 
 def overridable() -> set[str]:
@@ -688,6 +721,41 @@ def kinds() -> list[object]:
     ]
 
 
+def layers_among(names: set[str]) -> set[type]:
+    """The classes of layers, optimizers, schedules and transforms among qualified names, with their bases."""
+    found = {value for value in map(pkgutil.resolve_name, names) if inspect.isclass(value)}
+    found = {one for one in found if one.__module__.startswith(("torch.nn", "torch.optim", "torch.ao", "torchvision"))}
+    bases = {base for one in found if not issubclass(one, torch.Tensor) for base in one.__mro__}
+    return bases - {object}
+
+
+def set_by_classes(classes: set[type]) -> set[str]:
+    """The attributes that methods of classes set on their objects: no class has them, and `dir` does not tell them."""
+    found: set[str] = set()
+    for one in classes:
+        try:
+            tree = ast.parse(textwrap.dedent(inspect.getsource(one)))
+        except (OSError, TypeError):  # written in another language
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+                found.add(node.attr)
+            elif isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in REGISTERING:
+                found |= {a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)}
+    return found
+
+
+def of_tensors_alone(denied: set[str], of_layers: set[str]) -> set[str]:
+    """Names out of `UNCALLED` that no layer, function, frame or container has.
+
+    Arrays and storages have some of them too, but no program may ask a tensor for one.
+    """
+    foreign = (torch.Tensor, torch.UntypedStorage, memoryview, type(torch.zeros(1).numpy()))
+    others = [value for value in kinds() if not isinstance(value, foreign) and value is not torch.nn.Parameter]
+    taken = {name for value in others for name in dir(value)} | of_layers
+    return (UNCALLED & denied & set(dir(torch.Tensor))) - taken
+
+
 def settings_of_layers() -> set[str]:
     """Attributes that hold what a layer was built with: numbers, windows, its weights."""
     layers = [getattr(nn, n) for n in nn.modules.__all__]
@@ -708,6 +776,9 @@ def main() -> None:
     names |= {f"torchvision.ops.{n}" for n in OPS}
     attributes = public(tensor_attributes()) | settings_of_layers() | set(CONTAINERS) | set(MODULE) | set(OTHERS)
     reachable = {name for kind in kinds() for name in dir(kind)}
+    denied = {n for n in reachable - attributes - HARMLESS if not n.startswith("__")}
+    layers = layers_among({n for n in names if not n.startswith(("typing.", "collections."))})
+    of_layers = {n for one in layers for n in dir(one)} | set_by_classes(layers)
     written = {
         "versions": {"torch": torch.__version__.partition("+")[0]},
         "modules": sorted(MODULES),
@@ -717,7 +788,9 @@ def main() -> None:
         ),
         "attributes": sorted(attributes),
         "module_members": sorted(n for n in set(dir(nn.Module())) - {"forward", "__init__"} if not n.startswith("__")),
-        "denied": sorted(n for n in reachable - attributes - HARMLESS if not n.startswith("__")),
+        "denied": sorted(denied),
+        "of_tensors_alone": sorted(of_tensors_alone(denied, of_layers)),
+        "layer_members": sorted(n for n in of_layers if not n.startswith("__")),
     }
     FILE.write_text(json.dumps(written, indent=0) + "\n")
     print({name: len(value) for name, value in written.items()})

@@ -1,13 +1,15 @@
 """A class without what it does not need to compute, which is what most of a package's bookkeeping is about.
 
 That is the package's usage log, texts for people, the reading of checkpoints, marks for compilers and tracers, methods
-that neither building nor calling it gets to, and what never runs where gi runs it (`gi.corpus.settled`). It would be
+that neither building nor calling it gets to, caches (`gi.corpus.caches`), and what never runs where gi runs it
+(`gi.corpus.settled`). It would be
 dead weight in a program, and reaches for what no program may (`gi.source.gate`).
 """
 
 import ast
 from collections.abc import Iterator
 
+from gi.corpus.caches import computed_each_time, passing_on, unread_caches
 from gi.corpus.settled import settled
 from gi.corpus.uncalled import uncalled
 
@@ -15,6 +17,7 @@ from gi.corpus.uncalled import uncalled
 _CALLS = frozenset({"_log_api_usage_once", "torch.fx.wrap", "fx.wrap"})
 _MEMBERS = frozenset({
     "__repr__", "extra_repr", "_load_from_state_dict", "_version", "__annotations__", "__constants__", "fuse_model",
+    "_apply",  # where numbers get another type, which no network does in gi
 })  # fmt: skip
 _MARKS = frozenset({
     "register_notrace_module", "register_notrace_function", "register_leaf_module", "torch.fx.wrap", "disable_compiler",
@@ -31,7 +34,7 @@ def bare(text: str, name: str) -> str:
     A text that does not parse comes back as it is.
     """
     for _ in range(_ROUNDS):
-        left = _stripped(text, name)
+        left = computed_each_time(_stripped(text, name))
         left = left if (answered := settled(left, whole=True)) == left else _collapsed(answered)
         if left == text:
             break
@@ -45,6 +48,7 @@ def _stripped(text: str, name: str) -> str:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return text
     cut = {node for body in _bodies(tree) for node in _needless(body)}
+    cut |= _kept_whole(tree, unread_caches(tree) | passing_on(tree) | _log_entries(tree))
     cut |= {method for method in uncalled(tree, name, cut) if _stands_alone(method, _around(tree, method))}
     unused = set(_unused(tree, name, cut))
     cut |= unused if cut else {s for s in unused if isinstance(s, ast.Import) and _only_loads(s)}
@@ -56,6 +60,35 @@ def _stripped(text: str, name: str) -> str:
     except SyntaxError:  # what was left out stood in a line with something else
         return text
     return left
+
+
+def _log_entries(tree: ast.Module) -> set[ast.stmt]:
+    """What writes to a log of the module's own, `_logger = logging.getLogger(__name__)`, and guards nothing else."""
+    logs = {target.id for statement in tree.body if isinstance(statement, ast.Assign)
+            and isinstance(statement.value, ast.Call) and ast.unparse(statement.value.func) == "logging.getLogger"
+            for target in statement.targets if isinstance(target, ast.Name)}  # fmt: skip
+    nodes = list(ast.walk(tree)) if logs else []
+    found: set[ast.stmt] = {node for node in nodes if isinstance(node, ast.Expr) and _writer(node.value) in logs}
+    return found | {n for n in nodes if isinstance(n, ast.If) and not n.orelse and found.issuperset(n.body)}
+
+
+def _writer(call: ast.expr) -> str:
+    """The name that a call calls a method of, "" for others."""
+    method = call.func if isinstance(call, ast.Call) else None
+    return method.value.id if isinstance(method, ast.Attribute) and isinstance(method.value, ast.Name) else ""
+
+
+def _kept_whole(tree: ast.Module, found: set[ast.stmt]) -> set[ast.AST]:
+    """Of statements that can go, those whose blocks keep another one."""
+    bodies = [body for node in ast.walk(tree) for body in _statements(node)]
+    whole = {statement for body in bodies if found.issuperset(body) for statement in body[:1]}
+    return {s for body in bodies for s in body if s in found - whole and _stands_alone(s, body)}
+
+
+def _statements(node: ast.AST) -> Iterator[list[ast.stmt]]:
+    for _, value in ast.iter_fields(node):
+        if isinstance(value, list) and value and isinstance(value[0], ast.stmt):
+            yield value
 
 
 def _bodies(tree: ast.Module) -> Iterator[list[ast.stmt]]:

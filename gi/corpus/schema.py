@@ -9,7 +9,7 @@ from gi.corpus.terms import TABLE as TERMS
 #: "giCo" in ASCII; `file` and SQLite both show it, so that no other program's file is taken for a corpus.
 APPLICATION_ID = 0x6769436F
 #: Raised with the tables and with the rule for what becomes a block: a cached corpus keeps blocks that are refused now.
-VERSION = 6
+VERSION = 7
 
 _TABLES = """
 CREATE TABLE sources (

@@ -112,6 +112,7 @@ class Net(nn.Module):
         return 1
 
     def train(self, mode=True):
+        self.layer.train(mode)
         return super().train(mode)
 
     def forward(self, x):

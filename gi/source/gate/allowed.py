@@ -8,11 +8,13 @@ from importlib.resources import files
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """Exact names; a prefix allows nothing.
+    """Exact names; nothing is allowed by its prefix.
 
-    `modules` may be imported and be the prefix of a name, never be a value. `names` are qualified, `builtins` bare.
-    `attributes` may be read of any value. `module_members` are those of `torch.nn.Module`, which no class may replace;
-    `denied` are all other attributes that a program's values may have: it may not define those either.
+    `modules` may be imported and gone through, never be a value. `names` are qualified, `builtins` bare. `attributes`
+    may be read of any value. `module_members` are a module's own, which no class may replace; `denied` are what
+    else the values of a program have, which it may not give to something of its own either; of these, those
+    `of_tensors_alone` may be a layer's of its own. `layer_members` is all that torch's layers, optimizers and
+    transforms may have.
     """
 
     modules: frozenset[str]
@@ -21,6 +23,8 @@ class Allowed:
     attributes: frozenset[str]
     module_members: frozenset[str]
     denied: frozenset[str]
+    of_tensors_alone: frozenset[str]
+    layer_members: frozenset[str]
 
 
 @cache

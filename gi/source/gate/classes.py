@@ -1,4 +1,4 @@
-"""Rules over classes and functions: bases, hooks, decorators, defaults, top-level statements of classes and files."""
+"""Rules over classes and functions: bases, hooks, decorators, defaults, what stands at the top of a class or file."""
 
 import ast
 from collections.abc import Iterator
@@ -8,12 +8,12 @@ from gi.source.gate.program import COMPILERS, GatedProgram
 from gi.source.gate.refusal import GateRefusal, refused
 
 _DECORATORS = frozenset({"staticmethod", "property"})
-# gi leaves compilers out where it runs a program; the other marks return the function unchanged.
+# Of the compilers, which gi leaves out where it runs a program; the others give back the function that they got.
 _MARKS = frozenset({"torch.jit.unused", "torch.jit.ignore", "torch.jit.export", *COMPILERS})
 
 
 def class_refusals(program: GatedProgram) -> Iterator[GateRefusal]:
-    """Refuses metaclasses and class hooks, bases that are no layers, replaced members, state at class level."""
+    """Metaclasses and class hooks, bases that are no layers, replaced members, state at class level."""
     for node in program.nodes:
         if not isinstance(node, ast.ClassDef):
             continue
@@ -23,11 +23,18 @@ def class_refusals(program: GatedProgram) -> Iterator[GateRefusal]:
         if not _is_enumeration(program, node) and (
             len(node.bases) > 1 or not all(_is_base(program, base) for base in node.bases)
         ):
-            yield refused(node, "class", f"{node.name} does not derive from exactly one class of layers")
+            yield refused(node, "class", f"{node.name} derives from something else than one class of layers")
+        if _is_enumeration(program, node) and any(name.startswith("_") for name in program.bound.get(node, ())):
+            yield refused(node, "class", f"{node.name} is an enumeration with a constructor or a hook")
         derivative = program.is_derivative(node)
         for statement in node.body:
             if not (derivative and isinstance(statement, ast.FunctionDef) and statement.name == "backward"):
-                yield from _member(program, statement)
+                yield from _member(program, statement, is_layer=_is_layer(program, node))
+
+
+def _is_layer(program: GatedProgram, node: ast.ClassDef) -> bool:
+    """Whether a class derives from `torch.nn.Module` itself."""
+    return any(program.qualified(base) == "torch.nn.Module" for base in node.bases)
 
 
 def _is_enumeration(program: GatedProgram, node: ast.ClassDef) -> bool:
@@ -54,7 +61,7 @@ def _is_base(program: GatedProgram, base: ast.expr) -> bool:
     return is_class and name in program.allowed.names
 
 
-def _member(program: GatedProgram, statement: ast.stmt) -> Iterator[GateRefusal]:
+def _member(program: GatedProgram, statement: ast.stmt, *, is_layer: bool) -> Iterator[GateRefusal]:
     if isinstance(statement, ast.FunctionDef):
         names = [statement.name]
     elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
@@ -71,14 +78,14 @@ def _member(program: GatedProgram, statement: ast.stmt) -> Iterator[GateRefusal]
     for name in names:
         if name in program.allowed.module_members or (name == "forward" and not isinstance(statement, ast.FunctionDef)):
             yield refused(statement, "override", f"{name} is torch.nn.Module's own")
-        elif name in program.allowed.denied:
-            yield refused(statement, "override", f"{name} is an attribute of Python's or torch's values")
+        elif name in program.allowed.denied and not (name in program.allowed.of_tensors_alone and is_layer):
+            yield refused(statement, "override", f"{name} belongs to what a program's values are made of")
     if isinstance(statement, (ast.Assign, ast.AnnAssign)) and not _is_kept_value(program, statement.value):
         yield refused(statement, "class state", "a class's own value is a constant")
 
 
 def _is_kept_value(program: GatedProgram, value: ast.expr | None) -> bool:
-    """Whether a value cannot be written to: a constant, or the name of a function or class."""
+    """A constant, or the name of a function or class: nothing that could be written to."""
     if isinstance(value, ast.Tuple):
         return all(_is_kept_value(program, item) for item in value.elts)
     named = value is not None and (is_function_or_class(program, value) or program.qualified(value) != "")
@@ -86,7 +93,7 @@ def _is_kept_value(program: GatedProgram, value: ast.expr | None) -> bool:
 
 
 def function_refusals(program: GatedProgram) -> Iterator[GateRefusal]:
-    """Refuses unknown decorators, defaults that hold state between calls, constructors outside of classes."""
+    """Foreign decorators, defaults that live on between calls, constructors outside of classes."""
     for node in program.nodes:
         if isinstance(node, ast.FunctionDef):
             for decorator in node.decorator_list:
@@ -102,18 +109,29 @@ def function_refusals(program: GatedProgram) -> Iterator[GateRefusal]:
 
 
 def _default(program: GatedProgram, default: ast.expr) -> Iterator[GateRefusal]:
+    if _is_filled(default):
+        return
     made = (ast.List, ast.Dict, ast.ListComp, ast.DictComp, ast.GeneratorExp)
     for inner in _evaluated(default):
         if isinstance(inner, ast.Call):
-            allowed = program.qualified(inner.func) == "functools.partial" or makes_function(program, inner)
+            name = program.qualified(inner.func)
+            number = name.startswith("math.") and all(map(is_constant, inner.args)) and not inner.keywords
+            allowed = number or name == "functools.partial" or makes_function(program, inner)
         else:
             allowed = not isinstance(inner, made)
         if not allowed:
             yield refused(inner, "default", "a default that is made once and kept")
 
 
+def _is_filled(default: ast.expr) -> bool:
+    """A list of numbers or texts: nothing changes it where an image runs through (`flow`). An empty one is a memory."""
+    if isinstance(default, ast.BinOp) and isinstance(default.op, ast.Mult):
+        return is_constant(default.right) and _is_filled(default.left)
+    return isinstance(default, ast.List) and bool(default.elts) and all(map(is_constant, default.elts))
+
+
 def _evaluated(value: ast.expr) -> Iterator[ast.AST]:
-    """The nodes of an expression that are evaluated with it: not the bodies of lambdas."""
+    """The nodes of an expression that are evaluated where it stands: not the bodies of lambdas."""
     yield value
     for child in ast.iter_child_nodes(value):
         if isinstance(child, ast.expr) and not (isinstance(value, ast.Lambda) and child is value.body):
@@ -121,7 +139,7 @@ def _evaluated(value: ast.expr) -> Iterator[ast.AST]:
 
 
 def top_refusals(program: GatedProgram) -> Iterator[GateRefusal]:
-    """Refuses top-level statements other than imports, classes, functions and constants."""
+    """What stands at the top of the file beside imports, classes, functions and constants."""
     for statement in program.tree.body:
         if isinstance(statement, (ast.Import, ast.ImportFrom, ast.ClassDef, ast.FunctionDef)) or _is_text(statement):
             continue

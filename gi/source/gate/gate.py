@@ -9,14 +9,16 @@ import ast
 import warnings
 
 from gi.source.gate.allowed import allowed
+from gi.source.gate.attributes import attribute_refusals
 from gi.source.gate.classes import class_refusals, function_refusals, top_refusals
+from gi.source.gate.flow.analysis import followed
 from gi.source.gate.hoisting import hoisted
 from gi.source.gate.kept_tensors import kept_tensor_refusals
-from gi.source.gate.names import attribute_refusals, import_refusals, name_refusals
+from gi.source.gate.names import import_refusals, name_refusals
 from gi.source.gate.program import GatedProgram
 from gi.source.gate.reached import reached_part
 from gi.source.gate.refusal import GateRefusal
-from gi.source.gate.spelled import spelled
+from gi.source.gate.spelled import LOOKING_UP, spelled
 from gi.source.gate.state import state_refusals
 from gi.source.gate.syntax import literal_refusals, syntax_refusals
 from gi.source.gate.text import depth_refusals, text_refusals
@@ -24,14 +26,11 @@ from gi.source.gate.text import depth_refusals, text_refusals
 _RULES = (
     import_refusals,
     name_refusals,
-    attribute_refusals,
     class_refusals,
     function_refusals,
     top_refusals,
     syntax_refusals,
     literal_refusals,
-    state_refusals,
-    kept_tensor_refusals,
 )
 
 
@@ -56,12 +55,18 @@ def refusals(text: str, entry: str = "") -> tuple[GateRefusal, ...]:
         return (GateRefusal(1, 0, "parse", f"the parser gives up: {type(error).__name__}"),)
     refused = list(depth_refusals(tree))
     if not refused:
-        tree = spelled(hoisted(tree))
+        tree = hoisted(tree)
+        # Other letters for the same name stay as they are, and are refused for the name.
+        if any(name in text for name in LOOKING_UP):
+            tree = spelled(tree)
         name, _, arguments = entry.partition("(")
         given_lists = name if "[" in arguments or "{" in arguments else ""
-        program = GatedProgram(reached_part(tree, name) if name else tree, allowed(), given_lists)
+        program = GatedProgram(reached_part(tree, name) if name else tree, allowed(), given_lists, name)
         try:
             refused = [refusal for rule in _RULES for refusal in rule(program)]
+            flow = followed(program)
+            refused += [*attribute_refusals(program, flow), *state_refusals(program, flow)]
+            refused += kept_tensor_refusals(program, flow.hidden.tensors())
         except RecursionError:  # names bound to each other in a long chain
             refused = [GateRefusal(1, 0, "nesting", "names bound to each other in too long a chain")]
     return tuple(sorted(set(refused)))

@@ -12,15 +12,19 @@ def hoisted(tree: ast.Module) -> ast.Module:
     in the file binds the names, in any scope: then they mean the same at the top, where every other rule reads them.
     The import rule refuses those that stay.
     """
-    bound = Counter(_bound(tree))
     imports: list[ast.stmt] = []
-    for function in tree.body:
-        if isinstance(function, ast.FunctionDef):
-            first = 1 if ast.get_docstring(function) is not None else 0
-            while first < len(function.body) - 1 and _is_sole(function.body[first], bound):
-                imports.append(function.body.pop(first))
+    begun = [f for f in tree.body if isinstance(f, ast.FunctionDef) and any(map(_is_import, f.body[:2]))]
+    bound = Counter(_bound(tree) if begun else ())
+    for function in begun:
+        first = 1 if ast.get_docstring(function) is not None else 0
+        while first < len(function.body) - 1 and _is_sole(function.body[first], bound):
+            imports.append(function.body.pop(first))
     tree.body[:0] = imports
     return tree
+
+
+def _is_import(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Import | ast.ImportFrom)
 
 
 def _is_sole(statement: ast.stmt, bound: Counter[str]) -> bool:

@@ -1,28 +1,33 @@
-"""The rule that tensors outlive a call only as parameters or buffers.
+"""The rule that a tensor is kept as a parameter or a buffer, or not at all.
 
 Weights in lists, attributes and closures are neither counted nor compared, and can be changed in place.
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from gi.source.gate.program import COMPREHENSIONS, GatedProgram
 from gi.source.gate.refusal import GateRefusal, refused
 
-#: Attributes and methods of tensors that give numbers, or lists of them.
+#: Methods of tensors that give numbers, or lists of them.
 _NUMBERS = frozenset({"item", "tolist", "numel", "size", "dim", "shape", "dtype", "device", "ndim"})
 _NUMBER_BUILTINS = frozenset({"int", "float", "bool", "len", "str", "isinstance", "round", "range"})
 _KEEPING = frozenset({"append", "extend", "insert", "update", "setdefault"})
 
 
-def kept_tensor_refusals(program: GatedProgram) -> Iterator[GateRefusal]:
-    """Refuses tensors that are set as attributes, put in containers, passed to the text's classes, or closed over."""
+def kept_tensor_refusals(program: GatedProgram, hidden: Iterable[ast.expr]) -> Iterator[GateRefusal]:
+    """Tensors that are set as attributes, put in containers, handed to own classes, or closed over.
+
+    `hidden` are the expressions by which an image meets one that was made while building (`gi.source.gate.flow`).
+    """
+    for met in hidden:
+        yield refused(met, "kept tensor", "holds a tensor that was made while building; register a buffer")
     for node in program.nodes:
         if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             sets = any(isinstance(n, ast.Attribute) and not isinstance(n.ctx, ast.Load)
-                       for t in targets for n in ast.walk(t))  # fmt: skip
-            # An alias of a parameter is registered as a parameter, too.
+                       for t in targets if not isinstance(t, ast.Name) for n in ast.walk(t))  # fmt: skip
+            # A parameter by another name is registered as what it is.
             shared = isinstance(node.value, ast.Attribute) and node.value.attr in program.tensors - {"data"}
             if sets and not shared and _is_tensor(program, node.value, set()):
                 yield refused(node, "kept tensor", "a tensor set as an attribute; register a buffer")
@@ -36,7 +41,7 @@ def kept_tensor_refusals(program: GatedProgram) -> Iterator[GateRefusal]:
 
 
 def _handed(program: GatedProgram, call: ast.Call) -> Iterator[GateRefusal]:
-    """Refuses tensors as arguments of calls that keep them: the text's classes, and methods of containers."""
+    """Arguments by which a tensor made here would be kept by something else."""
     function = program.function_of(call)
     if function is None or (isinstance(function, ast.FunctionDef) and function.name == "forward"):
         return
@@ -48,11 +53,11 @@ def _handed(program: GatedProgram, call: ast.Call) -> Iterator[GateRefusal]:
     if keeps:
         for value in (*call.args, *(keyword.value for keyword in call.keywords)):
             if _is_tensor(program, value, set()):
-                yield refused(value, "kept tensor", "a tensor passed to what keeps it")
+                yield refused(value, "kept tensor", "a tensor that is handed on to be kept")
 
 
 def _is_tensor(program: GatedProgram, value: ast.AST, seen: set[object]) -> bool:
-    """Whether an expression may be, or hold, a tensor that is not part of a layer."""
+    """Whether an expression may be, or hold, a tensor that is neither a parameter nor a module's own."""
     if isinstance(value, ast.Call):
         return _gives_tensor(program, value, seen)
     if isinstance(value, ast.Attribute):
@@ -63,7 +68,7 @@ def _is_tensor(program: GatedProgram, value: ast.AST, seen: set[object]) -> bool
         key = (program.binding(value), value.id)
         if value.id in program.imports or key in seen:
             return False
-        seen.add(key)  # of a cycle, the other bindings decide
+        seen.add(key)  # of what was asked already the answer is on its way, or no
         return any(_is_tensor(program, bound, seen) for bound in _bound_values(program, value))
     if isinstance(value, (ast.ListComp, ast.GeneratorExp)):
         return _is_tensor(program, value.elt, seen)
@@ -86,7 +91,7 @@ def _gives_tensor(program: GatedProgram, call: ast.Call, seen: set[object]) -> b
     name = program.qualified(call.func)
     arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
     if name.startswith(("torch.nn.", "torch.optim.", "torch.ao.", "torchvision.", "math.")):
-        # Layers register their tensors; only nn.functional and nn.init return bare ones.
+        # Layers hold parameters, as do what nn.functional gives where it is called at all while building.
         computes = name.startswith(("torch.nn.functional.", "torch.nn.init."))
         return computes and name != "torch.nn.init.calculate_gain"
     if name.startswith("torch."):

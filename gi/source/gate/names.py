@@ -1,21 +1,20 @@
-"""Rules over names: imports, bindings of names, attributes, dunders."""
+"""Rules over names: imports, what a name may mean, dunders."""
 
 import ast
-import re
 from collections.abc import Iterator
 
-from gi.source.gate.program import COMPILERS, EVERY_BUILTIN, Function, GatedProgram
+from gi.source.gate.program import COMPILERS, EVERY_BUILTIN, GatedProgram
 from gi.source.gate.refusal import GateRefusal, refused
 from gi.source.gate.syntax import MIXED_PRECISION
 
 _NO_PLAIN_LAYERS = frozenset({"Parameter", "Buffer", "UninitializedParameter", "ModuleList", "ModuleDict",
                               "ParameterList", "ParameterDict"})  # fmt: skip
-#: Methods that set an attribute of a module, named by their first argument.
-REGISTERING = frozenset({"add_module", "register_buffer", "register_parameter"})
+#: Classes that make functions out of code, and may be asked for alone.
+_OF_TYPES = frozenset({"types.FunctionType"})
 
 
 def import_refusals(program: GatedProgram) -> Iterator[GateRefusal]:
-    """Refuses imports of other than the allowed modules and names, and imports below the top level."""
+    """Imports of anything but the allowed modules and names, or not at the top of the file."""
     allowed = program.allowed
     for node in program.nodes:
         if not isinstance(node, (ast.Import, ast.ImportFrom)):
@@ -36,10 +35,10 @@ def import_refusals(program: GatedProgram) -> Iterator[GateRefusal]:
 
 
 def name_refusals(program: GatedProgram) -> Iterator[GateRefusal]:
-    """Refuses names that are not allowed, modules as values, and rebinding of names that the rules rely on."""
+    """Names that mean nothing allowed, bare modules as values, names bound over what the rules rely on."""
     for node in program.nodes:
         for name in _identifiers(node):
-            if name.startswith("__"):
+            if name.startswith("__") and not _is_call_of_record(program, node):
                 yield refused(node, "dunder", name)
     for names in program.bound.values():
         for name, nodes in names.items():
@@ -49,12 +48,23 @@ def name_refusals(program: GatedProgram) -> Iterator[GateRefusal]:
                 elif name in program.allowed.builtins and not program.is_method(node):
                     yield refused(node, "rebound", f"{name} is a builtin")
     for name, nodes in program.bound.get(program.tree, {}).items():
-        # A name at the top of the file that is read before it is bound would be the builtin.
+        # At the top of a file a name that is read before it is bound is the builtin's.
         if name in EVERY_BUILTIN:
             yield refused(nodes[0], "rebound", f"{name} is a builtin")
     for node in program.nodes:
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             yield from _meaning(program, node)
+
+
+def _is_call_of_record(program: GatedProgram, node: ast.AST) -> bool:
+    """Whether a function is what calling a record does; a layer's `forward` is called by torch."""
+    own = program.parent[node]
+    return (
+        isinstance(node, ast.FunctionDef)
+        and node.name == "__call__"
+        and isinstance(own, ast.ClassDef)
+        and not (own.bases or own.decorator_list or node.decorator_list)
+    )
 
 
 def _meaning(program: GatedProgram, node: ast.Name) -> Iterator[GateRefusal]:
@@ -67,22 +77,40 @@ def _meaning(program: GatedProgram, node: ast.Name) -> Iterator[GateRefusal]:
 
 
 def _qualified(program: GatedProgram, node: ast.Name) -> Iterator[GateRefusal]:
-    top = _end_of_modules(program, node)
+    top = end_of_modules(program, node)
     name = program.qualified(top)
     if name in program.allowed.modules:
-        yield refused(node, "module", f"the module {name} as a value")
+        if not _is_argument_annotation(program, top):
+            yield refused(node, "module", f"the module {name} as a value")
     elif name not in program.allowed.names and not (name in COMPILERS and _is_decorator(program, top)):
         yield refused(node, "name", f"{name} is not allowed")
+    elif name in _OF_TYPES and not _is_asked(program, top):
+        yield refused(node, "name", f"{name} other than in isinstance")
     elif name in MIXED_PRECISION and not isinstance(program.parent[program.parent[top]], ast.withitem):
         yield refused(node, "name", f"{name} other than as a context")
+
+
+def _is_asked(program: GatedProgram, node: ast.expr) -> bool:
+    """Whether a class is what `isinstance` asks for."""
+    above: ast.AST = program.parent[node]
+    if isinstance(above, ast.Tuple):
+        node, above = above, program.parent[above]
+    called = isinstance(above, ast.Call) and isinstance(above.func, ast.Name) and above.func.id == "isinstance"
+    return called and isinstance(above, ast.Call) and node in above.args[1:]
+
+
+def _is_argument_annotation(program: GatedProgram, node: ast.expr) -> bool:
+    """Whether a name is all there is of an argument's annotation: a function keeps it where no program can read it."""
+    above = program.parent[node]
+    return isinstance(above, ast.arg) and above.annotation is node
 
 
 def _is_decorator(program: GatedProgram, node: ast.expr) -> bool:
     return node in getattr(program.parent[node], "decorator_list", ())
 
 
-def _end_of_modules(program: GatedProgram, node: ast.expr) -> ast.expr:
-    """The shortest attribute chain from an imported name that is no module."""
+def end_of_modules(program: GatedProgram, node: ast.expr) -> ast.expr:
+    """The shortest chain from an imported name that is no module."""
     while program.qualified(node) in program.allowed.modules:
         above = program.parent[node]
         if not isinstance(above, ast.Attribute):
@@ -91,150 +119,10 @@ def _end_of_modules(program: GatedProgram, node: ast.expr) -> ast.expr:
     return node
 
 
-def attribute_refusals(program: GatedProgram) -> Iterator[GateRefusal]:
-    """Refuses attributes that are neither allowed nor defined by the program."""
-    through = set()
-    for node in program.nodes:
-        if isinstance(node, ast.Name) and node.id in program.imports:
-            top: ast.AST = _end_of_modules(program, node)
-            if program.qualified(top) not in program.allowed.names:  # refused for its name: one reason is enough
-                while isinstance(program.parent[top], ast.Attribute):
-                    top = program.parent[top]
-            while isinstance(top, ast.Attribute):
-                through.add(top)
-                top = top.value
-    own, allowed = own_names(program), program.allowed
-    for node in program.nodes:
-        if not isinstance(node, ast.Attribute) or node in through:
-            continue
-        if node.attr.startswith("__"):
-            if not (_is_super_init(program, node) or _is_class_read(program, node) or _is_name_read(node)):
-                yield refused(node, "dunder", node.attr)
-        elif _is_read_attribute(program, node):
-            continue
-        # A name that no value of a program has by itself is an attribute of the program's classes, or an error.
-        elif node.attr in allowed.denied or (node.attr.startswith("_") and node.attr not in own):
-            yield refused(node, "attribute", f".{node.attr} is not allowed")
-
-
-def _is_read_attribute(program: GatedProgram, node: ast.Attribute) -> bool:
-    return (
-        (node.attr in program.allowed.attributes and isinstance(node.ctx, ast.Load))
-        or (node.attr == "format" and _is_plain_format(program, node))
-        or (node.attr == "_modules" and _is_modules_read(program, node))
-        or (node.attr in {"train", "eval"} and _is_mode_set(program, node))
-    )
-
-
-def _is_mode_set(program: GatedProgram, node: ast.Attribute) -> bool:
-    """Whether a constructor switches a module between training and evaluation, as for a first call that finds sizes.
-
-    Elsewhere the mode would be a mark that lives from one call to the next.
-    """
-    call = program.parent[node]
-    if not isinstance(call, ast.Call) or call.func is not node or call.keywords:
-        return False
-    plain = all(isinstance(argument, ast.Constant) and isinstance(argument.value, bool) for argument in call.args)
-    return plain and _is_built_once(program, program.function_of(node))
-
-
-def _is_built_once(program: GatedProgram, function: Function | None, seen: frozenset[ast.Name] = frozenset()) -> bool:
-    """Whether a function is the constructor of a class that is called at the top or in other such constructors alone.
-
-    What is constructed while the network runs has a constructor that runs then.
-    """
-    owner = program.parent[function] if function is not None else None
-    if not isinstance(function, ast.FunctionDef) or function.name != "__init__" or not isinstance(owner, ast.ClassDef):
-        return False
-    mentions = [n for n in program.nodes if isinstance(n, ast.Name) and n.id == owner.name and n not in seen]
-    callers = {name: program.function_of(name) for name in mentions if not _is_of_super(program, name)}
-    return all(
-        _is_called(program, name) and (caller is None or _is_built_once(program, caller, seen | {name}))
-        for name, caller in callers.items()
-    )
-
-
-def _is_called(program: GatedProgram, name: ast.Name) -> bool:
-    call = program.parent[name]
-    return isinstance(call, ast.Call) and call.func is name
-
-
-def _is_of_super(program: GatedProgram, name: ast.Name) -> bool:
-    call = program.parent[name]
-    return isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "super"
-
-
-def _is_modules_read(program: GatedProgram, node: ast.Attribute) -> bool:
-    """Whether `_modules` is only iterated over, as `named_children` does."""
-    above = program.parent[node]
-    called = program.parent.get(above)
-    read = isinstance(above, ast.Attribute) and above.attr in {"keys", "values", "items"}
-    return read and isinstance(node.ctx, ast.Load) and isinstance(called, ast.Call) and called.func is above
-
-
-def _is_plain_format(program: GatedProgram, node: ast.Attribute) -> bool:
-    """Whether `format` fills a literal text whose fields read no attribute or item of the values."""
-    above, text = program.parent[node], node.value
-    if not (isinstance(above, ast.Call) and above.func is node and isinstance(text, ast.Constant)):
-        return False
-    return isinstance(text.value, str) and not re.sub(r"{{|}}|{[A-Za-z0-9]*}", "", text.value).strip().count("{")
-
-
-def own_names(program: GatedProgram) -> frozenset[str]:
-    """The attributes of the program's classes: methods, constants, and what they set and register."""
-    own = set()
-    for node in program.nodes:
-        if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
-            own.add(node.attr)
-        elif isinstance(node, ast.ClassDef):
-            own.update(program.bound.get(node, ()))
-        elif (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Attribute)
-            and node.func.attr in REGISTERING
-            and node.args
-            and isinstance(node.args[0], ast.Constant)
-        ):
-            own.add(str(node.args[0].value))
-    return frozenset(own)
-
-
-def _is_super_init(program: GatedProgram, node: ast.Attribute) -> bool:
-    above = program.parent[node]
-    return (
-        node.attr == "__init__"
-        and isinstance(above, ast.Call)
-        and above.func is node
-        and isinstance(node.value, ast.Call)
-        and isinstance(node.value.func, ast.Name)
-        and node.value.func.id == "super"
-        and getattr(program.function_of(node), "name", "") == "__init__"
-    )
-
-
-def _is_class_read(program: GatedProgram, node: ast.Attribute) -> bool:
-    """Whether a value's class is only compared with classes of the program, or its name is read."""
-    above = program.parent[node]
-    if node.attr == "__name__" and isinstance(node.ctx, ast.Load):
-        return isinstance(node.value, ast.Attribute) and node.value.attr == "__class__"
-    if node.attr != "__class__" or not isinstance(node.ctx, ast.Load):
-        return False
-    compared = isinstance(above, ast.Compare) and above.left is node and all(
-        isinstance(o, ast.Name) and o.id in program.classes for o in above.comparators
-    )  # fmt: skip
-    named = isinstance(above, ast.Attribute) and above.attr == "__name__" and isinstance(above.ctx, ast.Load)
-    return compared or named
-
-
-def _is_name_read(node: ast.Attribute) -> bool:
-    """Whether the name of a class or function, which is a text, is read."""
-    return node.attr == "__name__" and isinstance(node.ctx, ast.Load)
-
-
 def _is_type_read(program: GatedProgram, node: ast.Name) -> bool:
-    """Whether `type` gives a class that is only compared, formatted or read the name of, or is an annotation.
+    """Whether a value's class is compared, written out or asked for its name, and so goes nowhere; or it is `type`.
 
-    Also in `isinstance(layer, type)`, which checks whether something is a class.
+    `isinstance(layer, type)` asks whether something is a class.
     """
     call = program.parent[node]
     if isinstance(call, ast.Subscript) and call.value is node:
@@ -251,7 +139,7 @@ def _is_type_read(program: GatedProgram, node: ast.Name) -> bool:
 
 
 def _is_annotation(program: GatedProgram, node: ast.AST) -> bool:
-    """Whether an expression is part of the annotation of a parameter, a result or a variable."""
+    """Whether an expression stands in the annotation of an argument, a result or a variable."""
     for above in program.around(node):
         if isinstance(above, (ast.arg, ast.AnnAssign)) and above.annotation is node:
             return True
@@ -262,7 +150,7 @@ def _is_annotation(program: GatedProgram, node: ast.AST) -> bool:
 
 
 def _is_read_set(program: GatedProgram, node: ast.Name) -> bool:
-    """Whether a set is only compared, counted or passed to a builtin that reads it, so that nothing keeps it."""
+    """Whether a set is made that goes nowhere: it is compared, counted, or asked for what it has in common."""
     call = program.parent[node]
     if not isinstance(call, ast.Call) or call.func is not node:
         return _is_annotation(program, call) if isinstance(call, ast.Subscript) else False
@@ -274,9 +162,9 @@ def _is_read_set(program: GatedProgram, node: ast.Name) -> bool:
 
 
 def _is_layer_set(program: GatedProgram, node: ast.Name) -> bool:
-    """Whether a constructor sets a layer of torch under a computed name: `setattr(self, f"stage{i}", nn.ReLU())`.
+    """Whether a constructor sets a layer of torch under a name that it makes: `setattr(self, f"stage{i}", nn.ReLU())`.
 
-    Module registers it as `add_module` does, and replaces no method.
+    A module sets it as `add_module` does, beside its methods and not over them.
     """
     call, function = program.parent[node], program.function_of(node)
     if not (isinstance(call, ast.Call) and call.func is node and len(call.args) == 3 and not call.keywords):
@@ -289,7 +177,7 @@ def _is_layer_set(program: GatedProgram, node: ast.Name) -> bool:
 
 
 def _identifiers(node: ast.AST) -> list[str]:
-    """The identifiers of a node, without attributes, which have their own rule."""
+    """Identifiers of a node, attributes aside, which have a rule of their own."""
     if isinstance(node, ast.Name):
         return [node.id]
     if isinstance(node, ast.FunctionDef):

@@ -1,4 +1,4 @@
-"""A parsed program with what the gate's rules need: parents, scopes, imports, definitions."""
+"""A parsed program as the gate's rules read it: parents, scopes, imports, its own definitions."""
 
 import ast
 import builtins
@@ -11,32 +11,56 @@ from gi.source.gate.allowed import Allowed
 
 Function = ast.FunctionDef | ast.Lambda
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-#: Allowed as decorators only: called as functions they would take a backend, or a file.
+#: What may decorate a function and do nothing else; given to a function they would take a backend, or a file.
 COMPILERS = frozenset({"torch.compile", "torch.jit.script"})
 EVERY_BUILTIN = frozenset(dir(builtins))
+
+
+def children(node: ast.AST) -> list[ast.AST]:
+    """The nodes directly in a node, in the order of the text; `ast.iter_child_nodes` takes three times as long."""
+    found: list[ast.AST] = []
+    for name in node._fields:
+        value = getattr(node, name, None)
+        if isinstance(value, ast.AST):
+            found.append(value)
+        elif isinstance(value, list):
+            found += [item for item in value if isinstance(item, ast.AST)]
+    return found
 
 
 @dataclass(frozen=True)
 class GatedProgram:
     """A tree with the tables that the rules share.
 
-    `given_lists` is the class or function that the entry calls with lists or dictionaries, "" where it does not.
+    `entry` is the class or function that is called to build the network, "" where it may be any; `given_lists` is the
+    entry where it is called with lists or dictionaries, "" where it is not.
     """
 
     tree: ast.Module
     allowed: Allowed
     given_lists: str = ""
+    entry: str = ""
 
-    @cached_property
-    def nodes(self) -> tuple[ast.AST, ...]:
+    @property
+    def nodes(self) -> list[ast.AST]:
         """Every node, outer ones first."""
-        return tuple(ast.walk(self.tree))
+        return self._walked[0]
+
+    @property
+    def parent(self) -> dict[ast.AST, ast.AST]:
+        """What each node stands in."""
+        return self._walked[1]
 
     @cached_property
-    def parent(self) -> dict[ast.AST, ast.AST]:
-        """The parent of each node."""
-        # `Load` and the like are one object for the whole tree, and have no single parent.
-        return {child: node for node in self.nodes for child in ast.iter_child_nodes(node)}
+    def _walked(self) -> tuple[list[ast.AST], dict[ast.AST, ast.AST]]:
+        nodes: list[ast.AST] = [self.tree]
+        parents: dict[ast.AST, ast.AST] = {}
+        for node in nodes:
+            for child in children(node):
+                # `Load` and the like are one object for the whole tree; nobody asks for their parents.
+                parents[child] = node
+                nodes.append(child)
+        return nodes, parents
 
     @cached_property
     def imports(self) -> dict[str, str]:
@@ -66,14 +90,14 @@ class GatedProgram:
         return frozenset(node.name for node in self.nodes if isinstance(node, ast.ClassDef))
 
     def is_derivative(self, node: ast.AST) -> bool:
-        """Whether a class defines a derivative: it derives from `torch.autograd.Function`."""
+        """Whether a class says how something is differentiated: it derives from `torch.autograd.Function`."""
         return isinstance(node, ast.ClassDef) and any(
             self.qualified(base) == "torch.autograd.Function" for base in node.bases
         )
 
     @cached_property
     def derivatives(self) -> frozenset[str]:
-        """The class names all of whose classes are derivatives."""
+        """The names of the classes of which every one that bears it is a derivative."""
         classes = [node for node in self.nodes if isinstance(node, ast.ClassDef)]
         others = {node.name for node in classes if not self.is_derivative(node)}
         return frozenset(node.name for node in classes) - others
@@ -94,13 +118,13 @@ class GatedProgram:
         return frozenset(attributes)
 
     def around(self, node: ast.AST) -> Iterator[ast.AST]:
-        """The ancestors of a node, the nearest first."""
+        """The nodes that a node stands in, from the nearest."""
         while (above := self.parent.get(node)) is not None:
             yield above
             node = above
 
     def function_of(self, node: ast.AST) -> Function | None:
-        """The innermost function or lambda whose body holds a node: not its decorators, defaults and annotations."""
+        """The function or lambda whose body a node stands in; decorators, defaults and annotations stand outside."""
         if node not in self._function_of:
             self._function_of[node] = self._find_function(node)
         return self._function_of[node]
@@ -120,11 +144,11 @@ class GatedProgram:
         return None
 
     def is_method(self, function: ast.AST) -> bool:
-        """Whether a function is defined in a class's body."""
+        """Whether a function stands in a class's body."""
         return isinstance(function, ast.FunctionDef) and isinstance(self.parent[function], ast.ClassDef)
 
     def first_argument(self, function: Function | None) -> str:
-        """The name of a method's object (`self`); "" for a function without one."""
+        """What a method calls its object, "" for a function that is given none."""
         if not isinstance(function, ast.FunctionDef) or not self.is_method(function):
             return ""
         if any(isinstance(d, ast.Name) and d.id == "staticmethod" for d in function.decorator_list):
@@ -133,15 +157,15 @@ class GatedProgram:
         return arguments[0].arg if arguments else ""
 
     def runs(self, function: Function | None) -> bool:
-        """Whether a function may run for an image, and not only while the network is built.
+        """Whether a function runs for an image, and not only where the network is built.
 
-        A function builds if each use of it is a call from a constructor or from another function that builds.
+        A function builds when everything that mentions it calls it from a constructor or from what builds.
         """
         return isinstance(function, ast.Lambda) or (function is not None and function.name in self._running)
 
     @cached_property
     def _running(self) -> frozenset[str]:
-        """The names of the functions that run. A name stands for all functions of that name."""
+        """The names of the functions that run. A name stands for all functions that bear it."""
         running = {"forward"}
         mentions = [(node.id if isinstance(node, ast.Name) else node.attr, node) for node in self.nodes
                     if isinstance(node, (ast.Name, ast.Attribute)) and isinstance(node.ctx, ast.Load)]  # fmt: skip
@@ -158,7 +182,7 @@ class GatedProgram:
         return frozenset(running)
 
     def _builds(self, node: ast.expr) -> bool:
-        """Whether the use of a function is a call, or an argument of `apply`, which calls it for each module."""
+        """Whether a function that is mentioned is called at once, or applied to the modules of a network."""
         above = self.parent[node]
         if not isinstance(above, ast.Call):
             return False
@@ -167,6 +191,17 @@ class GatedProgram:
 
     def qualified(self, node: ast.AST) -> str:
         """The qualified name of a chain of attributes through the imports, "" for anything else."""
+        if not isinstance(node, (ast.Name, ast.Attribute)):
+            return ""
+        if node not in self._qualified:
+            self._qualified[node] = self._find_qualified(node)
+        return self._qualified[node]
+
+    @cached_property
+    def _qualified(self) -> dict[ast.AST, str]:
+        return {}
+
+    def _find_qualified(self, node: ast.AST) -> str:
         rest: list[str] = []
         while isinstance(node, ast.Attribute):
             rest.insert(0, node.attr)
@@ -201,9 +236,9 @@ class GatedProgram:
         return self.tree
 
     def binding(self, name: ast.Name) -> ast.AST | None:
-        """The scope that binds a name where it is read; None where nothing in the program does.
+        """The scope that a name read in a program means, None where nothing of the program binds it.
 
-        Methods do not see the names of their class's body, so that class scopes never count.
+        A class's own names are not seen from its methods, so that they count only in the class's own body.
         """
         if name not in self._binding:
             self._binding[name] = self._find_binding(name)
@@ -219,7 +254,7 @@ class GatedProgram:
         for above in self.around(name):
             if isinstance(above, ast.comprehension) and below is above.iter:
                 outside = above
-            # The first iterable of a comprehension is evaluated outside of it.
+            # What a comprehension first goes through is read outside of it.
             first = isinstance(above, COMPREHENSIONS) and above.generators[0] is outside
             inside = (
                 (isinstance(above, (ast.Module, *COMPREHENSIONS)) and not first)

@@ -1,12 +1,13 @@
-"""Rewrites `getattr`, `hasattr` and `setattr` with a literal name as attributes.
+"""Attributes that are named by a text, read as the attributes that they are.
 
-`getattr(layer, "weight")` is `layer.weight`, and in that form every rule over attributes applies to it. A call with a
-computed name stays, and is refused for the name of the builtin.
+`getattr(layer, "weight")` is `layer.weight`, and every rule over attributes holds for it, once it is written so. What
+is looked up by a text that is not there to be read stays as it is, and is refused for the name of the builtin.
 """
 
 import ast
 
-_BUILTINS = {"getattr": (2, 3), "hasattr": (2, 2), "setattr": (3, 3)}
+#: Builtins that look an attribute up by its name, and how many arguments they take.
+LOOKING_UP = {"getattr": (2, 3), "hasattr": (2, 2), "setattr": (3, 3)}
 
 
 def spelled(tree: ast.Module) -> ast.Module:
@@ -15,7 +16,7 @@ def spelled(tree: ast.Module) -> ast.Module:
     Only where the text binds none of these names itself, in any scope: then they are the builtins.
     """
     nodes = list(ast.walk(tree))
-    if not any(isinstance(n, ast.Name) and n.id in _BUILTINS for n in nodes) or any(map(_binds, nodes)):
+    if not any(isinstance(n, ast.Name) and n.id in LOOKING_UP for n in nodes) or any(map(_binds, nodes)):
         return tree
     written: ast.Module = _WritingOut().visit(tree)
     return ast.fix_missing_locations(written)
@@ -24,17 +25,17 @@ def spelled(tree: ast.Module) -> ast.Module:
 def _binds(node: ast.AST) -> bool:
     match node:
         case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.arg(arg=name):
-            return name in _BUILTINS
+            return name in LOOKING_UP
         case ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.AsyncFunctionDef(name=name):
-            return name in _BUILTINS
+            return name in LOOKING_UP
         case ast.alias():
-            return (node.asname or node.name) in _BUILTINS
+            return (node.asname or node.name) in LOOKING_UP
         case ast.ExceptHandler(name=name) | ast.MatchAs(name=name) | ast.MatchStar(name=name):
-            return name in _BUILTINS
+            return name in LOOKING_UP
         case ast.MatchMapping(rest=name):
-            return name in _BUILTINS
+            return name in LOOKING_UP
         case ast.Global(names=names) | ast.Nonlocal(names=names):
-            return not _BUILTINS.keys().isdisjoint(names)
+            return not LOOKING_UP.keys().isdisjoint(names)
     return False
 
 
@@ -46,7 +47,7 @@ class _WritingOut(ast.NodeTransformer):
             return node
         read = ast.copy_location(ast.Attribute(node.args[0], name, ast.Load()), node)
         if node.func.id == "hasattr":
-            # The rules for reading an attribute cover the question whether it exists; the result is a bool.
+            # Whether it is there is no more than what it is: a truth about it.
             return ast.copy_location(ast.Call(ast.Name("bool", ast.Load()), [read], []), node)
         if len(node.args) == 2:
             return read
@@ -65,10 +66,10 @@ class _WritingOut(ast.NodeTransformer):
 
 
 def _looked_up(call: ast.Call) -> str:
-    """The literal name that a call of `_BUILTINS` looks up; "" for another call or a computed name."""
-    if not isinstance(call.func, ast.Name) or call.func.id not in _BUILTINS or call.keywords:
+    """The name that a call looks up, "" where it is none of these calls or its name is not written in it."""
+    if not isinstance(call.func, ast.Name) or call.func.id not in LOOKING_UP or call.keywords:
         return ""
-    least, most = _BUILTINS[call.func.id]
+    least, most = LOOKING_UP[call.func.id]
     if not least <= len(call.args) <= most or any(isinstance(a, ast.Starred) for a in call.args):
         return ""
     name = call.args[1]

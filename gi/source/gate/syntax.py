@@ -146,10 +146,41 @@ def _is_read(program: GatedProgram, node: ast.GeneratorExp | ast.Call) -> bool:
         name = program.qualified(node.func)
         if name == "itertools.repeat" and len(node.args) != 2:
             return False  # without an end
-        if name not in {"itertools.repeat", "itertools.chain"} and not (
-            isinstance(node.func, ast.Name) and node.func.id in _ITERATORS
+        if name == "itertools.product" and (
+            node.keywords or len(node.args) > MAX_LOOPS or any(map(_is_starred, node.args))
         ):
+            return False  # as many loops in each other as may be written
+        if not name.startswith("itertools.") and not (isinstance(node.func, ast.Name) and node.func.id in _ITERATORS):
             return True
+    return _is_read_here(program, node) or _is_read_where_called(program, node)
+
+
+def _is_starred(node: ast.expr) -> bool:
+    return isinstance(node, ast.Starred)
+
+
+def _is_read_where_called(program: GatedProgram, node: ast.expr) -> bool:
+    """Whether a function of the text returns an iterator, and all that mentions the function calls it and reads that.
+
+    Torch calls none by such a name.
+    """
+    function = program.function_of(node)
+    if not isinstance(program.parent[node], ast.Return) or not isinstance(function, ast.FunctionDef):
+        return False
+    name = function.name
+    if name in program.allowed.module_members | program.allowed.attributes or function.decorator_list:
+        return False
+    mentions = [n for n in program.nodes if (isinstance(n, ast.Name) and n.id == name)
+                or (isinstance(n, ast.Attribute) and n.attr == name)]  # fmt: skip
+    calls = [program.parent[mention] for mention in mentions]
+    return bool(mentions) and all(
+        isinstance(call, ast.Call) and call.func is mention and _is_read_here(program, call)
+        for mention, call in zip(mentions, calls, strict=True)
+    )
+
+
+def _is_read_here(program: GatedProgram, node: ast.expr) -> bool:
+    """Whether what an expression gives is read to its end in the expression or statement around it."""
     above = program.parent[node]
     if isinstance(above, ast.Assign) and above.value is node and isinstance(above.targets[0], ast.Tuple):
         return len(above.targets) == 1 and not any(isinstance(t, ast.Starred) for t in above.targets[0].elts)

@@ -1,10 +1,11 @@
-"""Refusals before a text is parsed, and of the size of its tree: length, nesting, a declared coding."""
+"""What is refused before the parser sees a text, and right after: its size, its nesting, a declared coding."""
 
 import ast
 import re
 from collections.abc import Iterator
 
 from gi.core.text_lines import python_lines
+from gi.source.gate.program import children
 from gi.source.gate.refusal import GateRefusal
 
 MAX_CHARACTERS = 200_000
@@ -15,17 +16,18 @@ MAX_NESTING = 40
 MAX_DEPTH = 100
 #: Nodes of the parsed tree, since some rules take the square of them. The largest class of torchvision has 6,081.
 MAX_NODES = 10_000
-# Python reads a declaration in the first two lines; the text here is decoded already, and may be decoded again. These
-# codings decode the characters of code alike, whatever the other bytes are.
+# Python takes a declaration in the first two lines; the text here is decoded already, and may be decoded again. These
+# codings leave the characters of code as they are whatever stands between them.
 _PLAIN_CODINGS = re.compile(r"utf-?8|(us-)?ascii|latin-?1|iso-?8859-?\d+|(cp|windows-)?125\d", re.IGNORECASE)
 _CODING = re.compile(r"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
+_BRACKET = re.compile(r"[()\[\]{}]")
 # The parser recurses for each of these in a row.
 _PREFIXES = re.compile(r"(?:[-+~][ \t]*|\b(?:not|lambda[ \t]*:)[ \t(]*){12,}")
 
 
 def text_refusals(text: str) -> Iterator[GateRefusal]:
-    """Refuses texts that must not reach the parser. Takes time linear in their length."""
+    """Why a text is not even parsed. Linear in its length."""
     if len(text) > MAX_CHARACTERS:
         yield GateRefusal(1, 0, "size", f"{len(text):,} characters; the most is {MAX_CHARACTERS:,}")
         return
@@ -42,17 +44,17 @@ def text_refusals(text: str) -> Iterator[GateRefusal]:
             yield GateRefusal(number, control.start(), "character", f"the character {control[0]!a}")
         if prefixes := _PREFIXES.search(line):
             yield GateRefusal(number, prefixes.start(), "nesting", "more than 12 prefix operators in a row")
-        # Brackets in strings count too: that refuses more than needed, never less.
-        for column, character in enumerate(line):
-            nesting += (character in "([{") - (character in ")]}")
+        # Brackets in strings count too: more is refused than need be, and nothing less.
+        for bracket in _BRACKET.finditer(line):
+            nesting += 1 if bracket[0] in "([{" else -1
             if nesting > MAX_NESTING:
-                yield GateRefusal(number, column, "nesting", f"more than {MAX_NESTING} brackets open")
+                yield GateRefusal(number, bracket.start(), "nesting", f"more than {MAX_NESTING} brackets open")
                 return
         nesting = max(nesting, 0)
 
 
 def depth_refusals(tree: ast.Module) -> Iterator[GateRefusal]:
-    """Refuses a tree with too many nodes or levels for code that walks it; found without recursion."""
+    """Where the tree is larger than its readers take, or deeper than they recurse; found without recursion."""
     waiting: list[tuple[ast.AST, int]] = [(tree, 0)]
     nodes = 0
     while waiting:
@@ -65,4 +67,4 @@ def depth_refusals(tree: ast.Module) -> Iterator[GateRefusal]:
             yield GateRefusal(getattr(node, "lineno", 1), getattr(node, "col_offset", 0), "nesting",
                           f"more than {MAX_DEPTH} levels")  # fmt: skip
             return
-        waiting.extend((child, depth + 1) for child in ast.iter_child_nodes(node))
+        waiting.extend((child, depth + 1) for child in children(node))

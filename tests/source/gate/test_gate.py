@@ -12,9 +12,11 @@ from gi.source.gate.allowed import allowed
 from gi.source.gate.gate import refusals
 from gi.source.gate.syntax import MIXED_PRECISION
 from gi.vary import Vary
+from tests.attacks.followed import FOLLOWED
 from tests.attacks.programs import ATTACKS, program
 from tests.checking import SEEDS, SMALL, InProcess, Stock
 
+EVERY_ATTACK = ATTACKS | FOLLOWED
 DERIVATIVE = """
 class Cut(torch.autograd.Function):
     @staticmethod
@@ -50,15 +52,28 @@ def test_the_plain_program_passes():
     assert refusals(program()) == ()
 
 
-@pytest.mark.parametrize("name", ATTACKS)
+@pytest.mark.parametrize("name", EVERY_ATTACK)
 def test_refuses_an_attack_by_its_rule(name):
-    rule, text = ATTACKS[name]
+    rule, text = EVERY_ATTACK[name]
     assert rule in {refusal.rule for refusal in refusals(text)}
 
 
+@pytest.mark.parametrize("name", FOLLOWED)
+def test_refuses_an_attack_whose_entry_is_known(name):
+    rule, text = FOLLOWED[name]
+    entry = "build" if "def build():" in text else "Net"
+    assert rule in {refusal.rule for refusal in refusals(text, entry)}
+
+
 def test_the_attacks_are_many_and_differ():
-    assert len(ATTACKS) >= 80
-    assert len({text for _, text in ATTACKS.values()}) == len(ATTACKS)
+    assert len(EVERY_ATTACK) == len(ATTACKS) + len(FOLLOWED) >= 500
+    assert len({text for _, text in EVERY_ATTACK.values()}) == len(EVERY_ATTACK)
+
+
+def test_refuses_what_it_cannot_follow_to_its_end(monkeypatch):
+    monkeypatch.setattr("gi.source.gate.flow.analysis.MAX_STEPS", 50)
+    (refusal,) = refusals(program())
+    assert (refusal.rule, refusal.detail) == ("state", "values go more ways than are followed")
 
 
 @pytest.mark.parametrize("name", SEEDS)
@@ -132,6 +147,40 @@ def test_a_refusal_names_line_column_and_rule():
         {"init": "try:\n    self.act = nn.ReLU(inplace=True)\nexcept TypeError:\n    self.act = nn.ReLU()\n"},
         {"forward": "with torch.autocast(device_type=x.device.type, enabled=False):\n    x = x + 1\n"},
         {"top": DERIVATIVE, "forward": "x = Cut.apply(x)"},
+        {"init": "self.sizes = [1, 2]", "forward": "for size in self.sizes:\n    x = x + size\n"},
+        {
+            "init": "self.blocks = [nn.ReLU() for i in range(2)]\nself.seq = nn.Sequential(*self.blocks)",
+            "forward": "y = [block(x) for block in self.seq]\ny[0] += x\ny.append(x)\nx = sum(y)\n",
+        },
+        {
+            "init": "self.sizes = [1, 2]",
+            "forward": "sizes = list(self.sizes)\nsizes[0] = x.shape[0]\nsizes.append(3)\n",
+        },
+        {
+            "init": "self.sizes = [1, 2]",
+            "members": "def given(self):\n    return self.sizes\n",
+            "forward": "x = x + len(self.given())\n",
+        },
+        {"init": "self.resize = True", "forward": "if self.resize:\n    x = x + 1\n"},
+        {"members": "def resize(self, x):\n    return x\n", "forward": "x = self.resize(x)"},
+        {"members": "def note(self, x, sizes=[1, 2]):\n    return x + sizes[0]\n", "forward": "x = self.note(x)"},
+        {"top": "import math\n", "members": "def note(self, x, a=math.log(2 / 3)):\n    return x\n"},
+        {"members": "def pairs(self):\n    return zip([1], [2])\n", "init": "for a, b in self.pairs():\n    pass\n"},
+        {"top": "import itertools\n", "init": "points = list(itertools.product(range(3), range(3)))"},
+        {
+            "top": "class Act:\n    def __call__(self, x):\n        return F.relu(x)\n",
+            "init": "self.act = Act()",
+            "forward": "x = self.act(x)",
+        },
+        {"members": "def f(self, a: F = 1):\n    return a\n"},
+        {
+            "top": "import types\nfrom functools import partial\n",
+            "init": "norm = partial(nn.BatchNorm1d, eps=1e-3)\nif isinstance(norm, partial):\n    norm = norm.func\n"
+            "assert not isinstance(norm, (str, types.FunctionType))\nself.norm = norm(784)\n",
+            "forward": "x = self.norm(x)",
+        },
+        {"init": "if isinstance(self.layer, nn.modules.batchnorm._BatchNorm):\n    pass\n"},
+        {"forward": "if torch.is_autocast_enabled():\n    x = x.to(torch.get_autocast_dtype('cpu'))\n"},
         {
             "top": "from enum import Enum\n\nclass Form(str, Enum):\n    NCHW = 'NCHW'\n",
             "init": "self.form = Form('NCHW')",
@@ -151,12 +200,15 @@ def test_no_allowed_name_leads_outside():
         "set_ resize_ load save from_file compile os grad_fn manual_seed set_num_threads Lambda format func"
     )
     assert not last & set(outside.split())
-    # The last five write a number as often as a layer has dimensions.
-    plain = {"_assert", "_single", "_pair", "_triple", "_quadruple", "_reverse_repeat_tuple"}
+    # Five write a number as often as a layer has dimensions, three are classes that others derive from, one counts.
+    plain = {"_assert", "_assert_async", "_single", "_pair", "_triple", "_quadruple", "_reverse_repeat_tuple",
+             "_BatchNorm", "_InstanceNorm", "_ConvNd", "_calculate_fan_in_and_fan_out"}  # fmt: skip
     assert {name for name in last if name.startswith("_")} <= plain
     assert {name for name in names.names if name.endswith("autocast")} == MIXED_PRECISION
     assert not names.attributes & names.denied
     assert not names.modules & names.names
+    assert names.of_tensors_alone < names.denied
+    assert not names.of_tensors_alone & names.layer_members
 
 
 def test_the_list_agrees_with_the_installed_torch():
