@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from gi.source.gate.flow.values import Container, Slot, Task
+from gi.source.gate.flow.values import Container, Task, ValueSet
 
 Body = ast.Module | ast.FunctionDef | ast.Lambda
 
@@ -29,19 +29,19 @@ class Activation:
     queue: deque[Task] = field(repr=False)
 
     def __post_init__(self) -> None:
-        self.returned = Slot(self.queue)
-        self.parameters: dict[str, Slot] = {}
+        self.returned = ValueSet(self.queue)
+        self.parameters: dict[str, ValueSet] = {}
         self.gathered: dict[str, Container] = {}
         """What `*args` and `**kwargs` are."""
-        self.names: dict[str, Slot] = {}
-        self._watchers: list[dict[str, Slot]] = []
-        self._everywhere: dict[tuple[ast.AST, str], Slot] = {}
+        self.names: dict[str, ValueSet] = {}
+        self._watchers: list[dict[str, ValueSet]] = []
+        self._everywhere: dict[tuple[ast.AST, str], ValueSet] = {}
         arguments = None if isinstance(self.node, ast.Module) else self.node.args
         for argument in _every(arguments) if arguments else ():
-            slot = Slot(self.queue)
+            slot = ValueSet(self.queue)
             if arguments and argument in (arguments.vararg, arguments.kwarg):
                 # Python makes a new one in every call.
-                contents = Slot(self.queue)
+                contents = ValueSet(self.queue)
                 made = Container(contents, not self.runs, fixed=argument is arguments.vararg)
                 self.gathered[argument.arg] = made
                 slot.add(made)
@@ -53,11 +53,11 @@ class Activation:
         """The activation of the file's own statements, around this one."""
         return self if self.home is None else self.home.top
 
-    def everywhere(self, scope: ast.AST, name: str) -> Slot:
+    def everywhere(self, scope: ast.AST, name: str) -> ValueSet:
         """All that a name of a scope of this body is ever bound to, for functions that read it from inside."""
-        return self._everywhere.setdefault((scope, name), Slot(self.queue))
+        return self._everywhere.setdefault((scope, name), ValueSet(self.queue))
 
-    def bind(self, scope: ast.AST, name: str, slot: Slot) -> None:
+    def bind(self, scope: ast.AST, name: str, slot: ValueSet) -> None:
         """Has a name stand for what is in a slot, from here on."""
         self.names[name] = slot
         slot.flow_to(self.everywhere(scope, name))
@@ -65,9 +65,9 @@ class Activation:
             if name in watcher:
                 slot.flow_to(watcher[name])
 
-    def joined(self, ends: Iterable[dict[str, Slot]]) -> None:
+    def joined(self, ends: Iterable[dict[str, ValueSet]]) -> None:
         """Goes on where several ways meet, each with its names."""
-        together: dict[str, list[Slot]] = {}
+        together: dict[str, list[ValueSet]] = {}
         for end in ends:
             for name, slot in end.items():
                 slots = together.setdefault(name, [])
@@ -75,17 +75,17 @@ class Activation:
                     slots.append(slot)
         self.names = {name: self._union(slots) for name, slots in together.items()}
 
-    def _union(self, slots: list[Slot]) -> Slot:
+    def _union(self, slots: list[ValueSet]) -> ValueSet:
         if len(slots) == 1:
             return slots[0]
-        union = Slot(self.queue)
+        union = ValueSet(self.queue)
         for slot in slots:
             slot.flow_to(union)
         return union
 
-    def watched(self, names: Iterable[str]) -> dict[str, Slot]:
+    def watched(self, names: Iterable[str]) -> dict[str, ValueSet]:
         """From here on a slot for each name that has what it is and all that it is bound to until `unwatched`."""
-        watcher = {name: Slot(self.queue) for name in names}
+        watcher = {name: ValueSet(self.queue) for name in names}
         for name, slot in watcher.items():
             if name in self.names:
                 self.names[name].flow_to(slot)

@@ -11,6 +11,7 @@ from gi.source.gate.flow.flow import Flow
 from gi.source.gate.flow.statements import Statements
 from gi.source.gate.flow.values import (
     PLAIN,
+    AbstractValue,
     Arguments,
     Container,
     Function,
@@ -19,8 +20,7 @@ from gi.source.gate.flow.values import (
     Method,
     Object,
     Partial,
-    Slot,
-    Value,
+    ValueSet,
 )
 from gi.source.gate.program import GatedProgram
 
@@ -45,10 +45,10 @@ def followed(program: GatedProgram) -> Flow:
 class _Analysis:
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
-        self._gone_into: set[Value] = set()
+        self._gone_into: set[AbstractValue] = set()
 
     def run(self) -> None:
-        flow, built = self.flow, Slot(self.flow.queue)
+        flow, built = self.flow, ValueSet(self.flow.queue)
         Statements(flow, flow.top).body()
         self._work()
         for name in self._entries():
@@ -65,10 +65,10 @@ class _Analysis:
         entry = {program.entry: None} if program.entry in defined else defined
         return {**entry, "recipe": None}
 
-    def _enter(self, name: str, built: Slot) -> None:
-        flow, literals = self.flow, Slot(self.flow.queue, PLAIN)
+    def _enter(self, name: str, built: ValueSet) -> None:
+        flow, literals = self.flow, ValueSet(self.flow.queue, PLAIN)
         if name == flow.program.given_lists:
-            literal = Container(Slot(flow.queue, PLAIN), outlives=True)
+            literal = Container(ValueSet(flow.queue, PLAIN), outlives=True)
             literal.contents.add(literal)
             literals.add(literal)
         given = Arguments((), literals, (), literals)
@@ -77,7 +77,7 @@ class _Analysis:
         functions = flow.top.everywhere(flow.program.tree, name)
         functions.each(lambda value: flow.calls.apply(value, flow.program.tree, given, flow.top, built))
 
-    def _use(self, value: Value) -> None:
+    def _use(self, value: AbstractValue) -> None:
         """Has gi call what an entry or a recipe gives: networks and losses with images, schedules with a number."""
         if isinstance(value, Container):
             if value not in self._gone_into:
@@ -86,7 +86,7 @@ class _Analysis:
         elif isinstance(value, (Function, Method, Member, Partial, Object, Holder)):
             flow = self.flow
             given = Arguments((), flow.tensors)
-            flow.calls.apply(value, flow.program.tree, given, flow.beyond.activation, Slot(flow.queue))
+            flow.calls.apply(value, flow.program.tree, given, flow.beyond.activation, ValueSet(flow.queue))
 
     def _work(self) -> None:
         steps, queue = 0, self.flow.queue

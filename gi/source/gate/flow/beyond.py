@@ -12,6 +12,7 @@ from gi.source.gate.flow.values import (
     OUTSIDE,
     PLAIN,
     TENSOR,
+    AbstractValue,
     Arguments,
     Container,
     Function,
@@ -22,8 +23,7 @@ from gi.source.gate.flow.values import (
     Object,
     OwnClass,
     Partial,
-    Slot,
-    Value,
+    ValueSet,
 )
 
 if TYPE_CHECKING:
@@ -36,26 +36,26 @@ class Beyond:
     def __init__(self, flow: "Flow") -> None:
         self.flow = flow
         #: What torch is given, and what the functions of the program give that torch may call.
-        self.escaped, self.returned = Slot(flow.queue), Slot(flow.queue)
+        self.escaped, self.returned = ValueSet(flow.queue), ValueSet(flow.queue)
         #: What layers of torch were built with, which their attributes give out as it came.
-        self.settings = Slot(flow.queue)
+        self.settings = ValueSet(flow.queue)
         #: What torch may give out: what nobody knows, and what the program gave it.
-        self.anything = Slot(flow.queue, OUTSIDE)
+        self.anything = ValueSet(flow.queue, OUTSIDE)
         for slot in (self.settings, self.escaped, self.returned):
             slot.flow_to(self.anything)
-        self._given = Slot(flow.queue, TENSOR, PLAIN, LAYER)
+        self._given = ValueSet(flow.queue, TENSOR, PLAIN, LAYER)
         self.anything.flow_to(self._given)
         #: From where torch calls what it was given.
         self.activation = Activation(flow.program.tree, None, True, flow.queue)
-        self._gone_into: set[Value] = set()
-        self._shown: set[tuple[Value, Slot]] = set()
+        self._gone_into: set[AbstractValue] = set()
+        self._shown: set[tuple[AbstractValue, ValueSet]] = set()
 
     def escape_all(self, arguments: Arguments) -> None:
         """Gives torch every argument."""
         for slot in arguments.all():
             self.escape(slot)
 
-    def keep(self, slot: Slot) -> None:
+    def keep(self, slot: ValueSet) -> None:
         """Has a layer of torch keep what is in a slot."""
         if slot is not self.flow.plain:
             slot.each(lambda value: self.settings.add(value) if value not in NUMERIC else None)
@@ -65,17 +65,17 @@ class Beyond:
         for slot in arguments.all():
             slot.flow_to(self._given)
 
-    def give_out(self, value: Value) -> None:
+    def give_out(self, value: AbstractValue) -> None:
         """Has gi ask a record that a network or a loss gives for anything, as it asks a tensor."""
         if isinstance(value, Object) and not self.flow.classes.is_module(value.of):
             self._escape(value)
 
-    def escape(self, slot: Slot) -> None:
+    def escape(self, slot: ValueSet) -> None:
         """Gives torch what is in a slot: it may call it, and give it out again."""
         if slot is not self.flow.plain:
             slot.each(self._escape)
 
-    def _escape(self, value: Value) -> None:
+    def _escape(self, value: AbstractValue) -> None:
         if value in NUMERIC or value in self.escaped.values or value is LAYER or isinstance(value, Named):
             return
         if isinstance(value, Container) and (value.fixed or not value.outlives):
@@ -92,15 +92,15 @@ class Beyond:
             if isinstance(value, Object):
                 self._use(value, lambda _: True)
 
-    def called_by_torch(self, value: Value) -> None:
+    def called_by_torch(self, value: AbstractValue) -> None:
         """Has torch call a value with whatever it may have, where an image runs through."""
         given = Arguments((), self._given, (), self._given)
         self.flow.calls.apply(value, self.flow.program.tree, given, self.activation, self.returned)
 
-    def show(self, arguments: Arguments, result: Slot) -> None:
+    def show(self, arguments: Arguments, result: ValueSet) -> None:
         """Gives arguments to what takes tensors: of objects of the text it may call what is named as in a tensor."""
 
-        def look(value: Value) -> None:
+        def look(value: AbstractValue) -> None:
             if isinstance(value, Object) and (value, result) not in self._shown:
                 self._shown.add((value, result))
                 self.give(arguments)
@@ -125,13 +125,13 @@ class Beyond:
                 self.called_by_torch(Method(function, value))
                 self.called_by_torch(function)  # a static one
 
-        def call(name: str, slot: Slot) -> None:
+        def call(name: str, slot: ValueSet) -> None:
             if wanted(name.partition(" ")[0]):
                 slot.each(lambda one: self._call_attribute(one, value))
 
         self.flow.members.each_field(value.of, call)
 
-    def _call_attribute(self, one: Value, value: Object) -> None:
+    def _call_attribute(self, one: AbstractValue, value: Object) -> None:
         if isinstance(one, (Function, Method, Member, Partial)):
             self.called_by_torch(one)
         if isinstance(one, Function):

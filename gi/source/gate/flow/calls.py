@@ -4,7 +4,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from gi.source.gate.flow.activation import Activation
-from gi.source.gate.flow.call import Call
+from gi.source.gate.flow.call import CallSite
 from gi.source.gate.flow.known import KNOWN_BASES, may_call
 from gi.source.gate.flow.library import put_library
 from gi.source.gate.flow.methods import put_method
@@ -16,6 +16,7 @@ from gi.source.gate.flow.values import (
     PARAMETER,
     PLAIN,
     TENSOR,
+    AbstractValue,
     Arguments,
     Function,
     Holder,
@@ -25,8 +26,7 @@ from gi.source.gate.flow.values import (
     Object,
     OwnClass,
     Partial,
-    Slot,
-    Value,
+    ValueSet,
 )
 
 if TYPE_CHECKING:
@@ -38,19 +38,21 @@ class Calls:
 
     def __init__(self, flow: "Flow") -> None:
         self.flow = flow
-        self._results: dict[tuple[ast.AST, Slot, Activation, Arguments], Slot] = {}
-        self._runs: dict[tuple[Value, bool], tuple[Slot, Slot]] = {}
+        self._results: dict[tuple[ast.AST, ValueSet, Activation, Arguments], ValueSet] = {}
+        self._runs: dict[tuple[AbstractValue, bool], tuple[ValueSet, ValueSet]] = {}
 
-    def result(self, node: ast.AST, function: Slot, arguments: Arguments, activation: Activation) -> Slot:
+    def result(self, node: ast.AST, function: ValueSet, arguments: Arguments, activation: Activation) -> ValueSet:
         """What a call gives, whatever its function may be."""
         key = (node, function, activation, arguments)
         known = self._results.get(key)
         if known is None:
-            result = known = self._results[key] = Slot(self.flow.queue)
+            result = known = self._results[key] = ValueSet(self.flow.queue)
             function.each(lambda value: self.apply(value, node, arguments, activation, result))
         return known
 
-    def apply(self, value: Value, node: ast.AST, arguments: Arguments, activation: Activation, result: Slot) -> None:
+    def apply(
+        self, value: AbstractValue, node: ast.AST, arguments: Arguments, activation: Activation, result: ValueSet
+    ) -> None:
         """Calls one value from an activation, and puts what that gives into `result`."""
         if isinstance(value, Function):
             self._enter(value, None, arguments, activation, result)
@@ -66,9 +68,9 @@ class Calls:
             together = _together(self.flow, value.arguments, arguments)
             value.function.each(lambda inner: self.apply(inner, node, together, activation, result))
         elif isinstance(value, Member):
-            put_method(value, Call(self.flow, node, arguments, activation, result))
+            put_method(value, CallSite(self.flow, node, arguments, activation, result))
         elif isinstance(value, Named):
-            put_library(value.name, Call(self.flow, node, arguments, activation, result))
+            put_library(value.name, CallSite(self.flow, node, arguments, activation, result))
         elif value is LAYER:
             self.layer(arguments, activation, result)
         elif value is OUTSIDE:
@@ -79,14 +81,19 @@ class Calls:
         elif value in NUMERIC:  # a setting that nobody gives: it cannot be called
             result.add(TENSOR if activation.runs else PLAIN)
 
-    def tensor(self, activation: Activation) -> Value:
+    def tensor(self, activation: Activation) -> AbstractValue:
         """A tensor that is made in an activation."""
         return TENSOR if activation.runs else BUILT
 
     # The text's own ---------------------------------------------------------------------------------------------------
 
     def _enter(
-        self, function: Function, receiver: Value | None, arguments: Arguments, activation: Activation, result: Slot
+        self,
+        function: Function,
+        receiver: AbstractValue | None,
+        arguments: Arguments,
+        activation: Activation,
+        result: ValueSet,
     ) -> None:
         entered = self.flow.activation(function, runs=activation.runs)
         spec = function.node.args
@@ -117,12 +124,12 @@ class Calls:
             arguments.more.flow_to(keywords.contents)
         entered.returned.flow_to(result)
 
-    def _construct(self, own: OwnClass, arguments: Arguments, activation: Activation, result: Slot) -> None:
+    def _construct(self, own: OwnClass, arguments: Arguments, activation: Activation, result: ValueSet) -> None:
         made = Object(own)
         result.add(made)
         self.flow.constructed(made, activation)
         constructors = self.flow.classes.methods(own, "__init__")
-        nothing = Slot(self.flow.queue)
+        nothing = ValueSet(self.flow.queue)
         for constructor in constructors:
             self._enter(constructor, made, arguments, activation, nothing)
         if not constructors:
@@ -151,7 +158,7 @@ class Calls:
     # Layers -----------------------------------------------------------------------------------------------------------
 
     def _forward(
-        self, value: Object, node: ast.AST, arguments: Arguments, activation: Activation, result: Slot
+        self, value: Object, node: ast.AST, arguments: Arguments, activation: Activation, result: ValueSet
     ) -> None:
         layer = self.flow.classes.is_module(value.of)
         functions = self.flow.classes.methods(value.of, "forward" if layer else "__call__")
@@ -161,7 +168,7 @@ class Calls:
             self.torch_forward(value, node, arguments, activation, result)
 
     def torch_forward(
-        self, value: Value, node: ast.AST, arguments: Arguments, activation: Activation, result: Slot
+        self, value: AbstractValue, node: ast.AST, arguments: Arguments, activation: Activation, result: ValueSet
     ) -> None:
         """Calls the `forward` that a layer has from torch."""
         if isinstance(value, (Holder, Object)):
@@ -170,12 +177,12 @@ class Calls:
             self.layer(arguments, activation, result)
 
     def run_through(
-        self, value: Holder | Object, node: ast.AST, arguments: Arguments, activation: Activation, result: Slot
+        self, value: Holder | Object, node: ast.AST, arguments: Arguments, activation: Activation, result: ValueSet
     ) -> None:
         """Calls the layers that a `Sequential` holds, each with what one of the others gives."""
         known = self._runs.get((value, activation.runs))
         if known is None:
-            known = self._runs[value, activation.runs] = (Slot(self.flow.queue), Slot(self.flow.queue))
+            known = self._runs[value, activation.runs] = (ValueSet(self.flow.queue), ValueSet(self.flow.queue))
             given, gave = known
             given.flow_to(gave)  # where it holds nothing
             gave.flow_to(given)
@@ -185,7 +192,7 @@ class Calls:
             slot.flow_to(known[0])
         known[1].flow_to(result)
 
-    def layer(self, arguments: Arguments, activation: Activation, result: Slot) -> None:
+    def layer(self, arguments: Arguments, activation: Activation, result: ValueSet) -> None:
         """Calls a layer of torch's: it gives a tensor, or as `Identity` what it is given."""
         result.add(self.tensor(activation))
         for slot in arguments.first():

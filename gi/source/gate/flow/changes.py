@@ -14,11 +14,11 @@ from gi.source.gate.flow.values import (
     NUMERIC,
     OUTSIDE,
     PARAMETER,
+    AbstractValue,
     Container,
     Holder,
     Object,
-    Slot,
-    Value,
+    ValueSet,
 )
 
 if TYPE_CHECKING:
@@ -33,17 +33,17 @@ class Changes:
     def __init__(self, flow: "Flow") -> None:
         self.flow = flow
         self.found: dict[tuple[ast.AST, str], None] = {}
-        self._asked: list[tuple[ast.AST, Slot, str]] = []
+        self._asked: list[tuple[ast.AST, ValueSet, str]] = []
 
     def refuse(self, node: ast.AST, detail: str) -> None:
         """Notes a refusal."""
         self.found[node, detail] = None
 
-    def element(self, node: ast.Subscript, whole: Slot, activation: Activation) -> None:
+    def element(self, node: ast.Subscript, whole: ValueSet, activation: Activation) -> None:
         """An element of `whole` is set or deleted."""
         self._ask(node, whole, activation, "an element set in what may outlive the call")
 
-    def in_place(self, node: ast.AugAssign, changed: Slot, activation: Activation) -> None:
+    def in_place(self, node: ast.AugAssign, changed: ValueSet, activation: Activation) -> None:
         """A list gets more by `+=`; of numbers and of tensors that are made in the call there are new ones."""
         number = isinstance(node.value, ast.Constant) and isinstance(node.value.value, (int, float))
         detail = f"{ast.unparse(node.target)} may be kept, and is changed in place"
@@ -54,7 +54,7 @@ class Changes:
                 lambda value: self.refuse(node, detail) if value not in NUMERIC and self._outlives(value) else None
             )
 
-    def method(self, node: ast.AST, value: Value, name: str, activation: Activation) -> None:
+    def method(self, node: ast.AST, value: AbstractValue, name: str, activation: Activation) -> None:
         """A method of Python's or torch's is called on a value."""
         if not activation.runs:
             return
@@ -77,16 +77,16 @@ class Changes:
         if not (constructs and once and isinstance(node.value, ast.Name) and node.value.id == own):
             self.refuse(node, f".{node.attr} is set where an image runs through")
 
-    def needs_a_value(self, node: ast.expr, slot: Slot, detail: str = _ONLY_KNOWN) -> None:
+    def needs_a_value(self, node: ast.expr, slot: ValueSet, detail: str = _ONLY_KNOWN) -> None:
         """Something is done with what is in a slot, which has to be known."""
         self._asked.append((node, slot, detail))
 
-    def _ask(self, node: ast.AST, changed: Slot, activation: Activation, detail: str) -> None:
+    def _ask(self, node: ast.AST, changed: ValueSet, activation: Activation, detail: str) -> None:
         if activation.runs:
             self._asked.append((node, changed, _ONLY_KNOWN))
             changed.each(lambda value: self.refuse(node, detail) if self._outlives(value) else None)
 
-    def _outlives(self, value: Value) -> bool:
+    def _outlives(self, value: AbstractValue) -> bool:
         if isinstance(value, Container):
             return value.outlives and not value.fixed
         if isinstance(value, Holder):

@@ -12,11 +12,11 @@ from gi.source.gate.flow.values import (
     NUMERIC,
     PLAIN,
     TENSOR,
+    AbstractValue,
     Arguments,
     Container,
     Function,
-    Slot,
-    Value,
+    ValueSet,
 )
 from gi.source.gate.program import COMPREHENSIONS
 
@@ -43,43 +43,43 @@ class Expressions:
         #: A tensor that is made here.
         self.tensor = TENSOR if activation.runs else BUILT
 
-    def slot(self, node: ast.expr) -> Slot:
+    def slot(self, node: ast.expr) -> ValueSet:
         """The slot of what an expression may be."""
         return self._FORMS.get(type(node), Expressions._other)(self, node)
 
-    def slots(self, nodes: list[ast.expr]) -> list[Slot]:
+    def slots(self, nodes: list[ast.expr]) -> list[ValueSet]:
         """The slots of several expressions."""
         return [self.slot(node) for node in nodes]
 
     def container(
-        self, node: ast.AST, *, fixed: bool = False, places: tuple[Slot, ...] = (), part: str = ""
+        self, node: ast.AST, *, fixed: bool = False, places: tuple[ValueSet, ...] = (), part: str = ""
     ) -> Container:
         """The container that a place makes; `part` tells several apart that one place makes."""
         return self.flow.container(node, self.activation, fixed=fixed, places=places, part=part)
 
-    def _other(self, node: ast.expr) -> Slot:
+    def _other(self, node: ast.expr) -> ValueSet:
         """What no program may hold (`syntax`), and what only stands around it."""
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.expr):
                 self.slot(child)
         return self.flow.beyond.anything
 
-    def _plain(self, node: ast.expr) -> Slot:
+    def _plain(self, node: ast.expr) -> ValueSet:
         """Truths and texts."""
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.expr):
                 self.slot(child)
         return self.flow.plain
 
-    def _constant(self, _: ast.expr) -> Slot:
+    def _constant(self, _: ast.expr) -> ValueSet:
         return self.flow.plain
 
     # Names ------------------------------------------------------------------------------------------------------------
 
-    def _name(self, node: ast.Name) -> Slot:
+    def _name(self, node: ast.Name) -> ValueSet:
         return self.activation.names.get(node.id) or self._name_outside(node)
 
-    def _name_outside(self, node: ast.Name) -> Slot:
+    def _name_outside(self, node: ast.Name) -> ValueSet:
         program, activation = self.flow.program, self.activation
         if node.id in program.imports:
             return self.flow.named(program.imports[node.id])
@@ -97,7 +97,7 @@ class Expressions:
             self.flow.hidden.read(node, slot)
         return slot
 
-    def _attribute(self, node: ast.Attribute) -> Slot:
+    def _attribute(self, node: ast.Attribute) -> ValueSet:
         name = self.flow.program.qualified(node)
         if name in self.flow.program.allowed.names or name in self.flow.program.allowed.modules:
             return self.flow.named(name)
@@ -105,7 +105,7 @@ class Expressions:
 
     # What is made -----------------------------------------------------------------------------------------------------
 
-    def _sequence(self, node: ast.Tuple | ast.List | ast.Set) -> Slot:
+    def _sequence(self, node: ast.Tuple | ast.List | ast.Set) -> ValueSet:
         fixed, starred = isinstance(node, ast.Tuple), any(isinstance(item, ast.Starred) for item in node.elts)
         slots = [
             self.flow.elements(self.slot(i.value)) if isinstance(i, ast.Starred) else self.slot(i) for i in node.elts
@@ -117,7 +117,7 @@ class Expressions:
             slot.flow_to(made.contents)
         return self.flow.holding(made)
 
-    def _dictionary(self, node: ast.Dict) -> Slot:
+    def _dictionary(self, node: ast.Dict) -> ValueSet:
         made = self.container(node)
         for key, value in zip(node.keys, node.values, strict=True):
             slot = self.slot(value)
@@ -128,7 +128,7 @@ class Expressions:
             slot.flow_to(made.contents)
         return self.flow.holding(made)
 
-    def _comprehension(self, node: Comprehension) -> Slot:
+    def _comprehension(self, node: Comprehension) -> ValueSet:
         activation, before = self.activation, dict(self.activation.names)
         for generator in node.generators:
             self.bind(generator.target, self.flow.elements(self.slot(generator.iter)), node)
@@ -140,7 +140,7 @@ class Expressions:
         activation.names = before
         return self.flow.holding(made)
 
-    def _lambda(self, node: ast.Lambda) -> Slot:
+    def _lambda(self, node: ast.Lambda) -> ValueSet:
         return self.flow.holding(self.function(node))
 
     def function(self, node: ast.FunctionDef | ast.Lambda) -> Function:
@@ -152,10 +152,10 @@ class Expressions:
 
     # What is taken and put together -----------------------------------------------------------------------------------
 
-    def _subscript(self, node: ast.Subscript) -> Slot:
+    def _subscript(self, node: ast.Subscript) -> ValueSet:
         whole = self.slot(node.value)
         self.slot(node.slice)
-        result = Slot(self.flow.queue)
+        result = ValueSet(self.flow.queue)
         if isinstance(node.slice, ast.Slice):
             whole.each(lambda value: put_part(self.flow, node, value, self.activation, result))
         else:
@@ -163,22 +163,22 @@ class Expressions:
             whole.each(lambda value: put_element(self.flow, value, place, result))
         return result
 
-    def _slice(self, node: ast.Slice) -> Slot:
+    def _slice(self, node: ast.Slice) -> ValueSet:
         self.slots([part for part in (node.lower, node.upper, node.step) if part is not None])
         return self.flow.plain
 
-    def _starred(self, node: ast.Starred) -> Slot:
+    def _starred(self, node: ast.Starred) -> ValueSet:
         return self.flow.elements(self.slot(node.value))
 
-    def _operation(self, node: ast.BinOp) -> Slot:
+    def _operation(self, node: ast.BinOp) -> ValueSet:
         sides = [self.slot(side) for side in (node.left, node.right)]
         if any(isinstance(side, ast.Constant) and isinstance(side.value, float) for side in (node.left, node.right)):
             return self.flow.operation(node, sides, self.activation, ast.Div())  # no container takes one
         return self.flow.operation(node, sides, self.activation, node.op)
 
-    def _choice(self, node: ast.IfExp) -> Slot:
+    def _choice(self, node: ast.IfExp) -> ValueSet:
         self.slot(node.test)
-        before, slots = self.activation.names, list[Slot]()
+        before, slots = self.activation.names, list[ValueSet]()
         for truth, part in ((True, node.body), (False, node.orelse)):
             self.activation.names = dict(before)
             narrow(self.flow, node.test, self.activation, truth=truth)
@@ -186,10 +186,10 @@ class Expressions:
         self.activation.names = before
         return self.flow.union(slots)
 
-    def _truth(self, node: ast.BoolOp) -> Slot:
+    def _truth(self, node: ast.BoolOp) -> ValueSet:
         return self.flow.union(self.slots(node.values))
 
-    def _unary(self, node: ast.UnaryOp) -> Slot:
+    def _unary(self, node: ast.UnaryOp) -> ValueSet:
         slot = self.slot(node.operand)
         return (
             self.flow.plain
@@ -197,16 +197,16 @@ class Expressions:
             else self.flow.operation(node, [slot], self.activation, node.op)
         )
 
-    def _comparison(self, node: ast.Compare) -> Slot:
+    def _comparison(self, node: ast.Compare) -> ValueSet:
         sides = [self.slot(node.left), *self.slots(node.comparators)]
-        result = Slot(self.flow.queue, PLAIN)
+        result = ValueSet(self.flow.queue, PLAIN)
         for side in sides:
             side.each(lambda value: result.add(self.tensor) if value in NUMERIC - {PLAIN} else None)
         return result
 
     # Calls ------------------------------------------------------------------------------------------------------------
 
-    def _call(self, node: ast.Call) -> Slot:
+    def _call(self, node: ast.Call) -> ValueSet:
         function = self.slot(node.func)
         if self.activation.runs:
             self.flow.changes.needs_a_value(node, function, "what is called is not known")
@@ -214,8 +214,8 @@ class Expressions:
 
     def arguments(self, node: ast.Call) -> Arguments:
         """What a call passes."""
-        positional: list[Slot] = []
-        rest: list[Slot] = []
+        positional: list[ValueSet] = []
+        rest: list[ValueSet] = []
         for argument in node.args:
             (rest if rest or isinstance(argument, ast.Starred) else positional).append(self.slot(argument))
         named = tuple((k.arg, self.slot(k.value)) for k in node.keywords if k.arg is not None)
@@ -225,7 +225,7 @@ class Expressions:
 
     # Targets ----------------------------------------------------------------------------------------------------------
 
-    def bind(self, target: ast.expr, slot: Slot, scope: ast.AST | None = None) -> None:
+    def bind(self, target: ast.expr, slot: ValueSet, scope: ast.AST | None = None) -> None:
         """Has a target stand for what is in a slot; `scope` is the comprehension that binds it."""
         if isinstance(target, ast.Name):
             self.activation.bind(scope or self.activation.node, target.id, slot)
@@ -245,12 +245,12 @@ class Expressions:
             put = (slot, self.flow.elements(slot)) if isinstance(target.slice, ast.Slice) else (slot, key)
             whole.each(lambda value: self.flow.put(value, *put))
 
-    def _unpack(self, target: ast.Tuple | ast.List, slot: Slot, scope: ast.AST | None) -> None:
+    def _unpack(self, target: ast.Tuple | ast.List, slot: ValueSet, scope: ast.AST | None) -> None:
         number = len(target.elts)
         starred = any(isinstance(item, ast.Starred) for item in target.elts)
-        parts = [Slot(self.flow.queue) for _ in target.elts]
+        parts = [ValueSet(self.flow.queue) for _ in target.elts]
 
-        def unpack(value: Value) -> None:
+        def unpack(value: AbstractValue) -> None:
             for index, part in enumerate(parts):
                 placed = isinstance(value, Container) and len(value.places) == number and not starred
                 put_element(self.flow, value, index if placed else None, part)
@@ -262,7 +262,7 @@ class Expressions:
         for item, part in zip(target.elts, parts, strict=True):
             self.bind(item, part, scope)
 
-    _FORMS: ClassVar[dict[type[ast.AST], Callable[..., Slot]]] = {
+    _FORMS: ClassVar[dict[type[ast.AST], Callable[..., ValueSet]]] = {
         ast.Constant: _constant, ast.Name: _name, ast.Attribute: _attribute, ast.Call: _call,
         ast.Subscript: _subscript, ast.Slice: _slice, ast.Tuple: _sequence, ast.List: _sequence, ast.Set: _sequence,
         ast.Dict: _dictionary, ast.Lambda: _lambda, ast.Starred: _starred, ast.BinOp: _operation, ast.IfExp: _choice,

@@ -22,6 +22,7 @@ from gi.source.gate.flow.values import (
     PARAMETER,
     PLAIN,
     TENSOR,
+    AbstractValue,
     Arguments,
     Container,
     Function,
@@ -29,13 +30,12 @@ from gi.source.gate.flow.values import (
     Named,
     Object,
     Partial,
-    Slot,
     Task,
-    Value,
+    ValueSet,
 )
 from gi.source.gate.program import GatedProgram
 
-_Made = TypeVar("_Made", bound=Value)
+_Made = TypeVar("_Made", bound=AbstractValue)
 _OF_CONTAINERS = frozenset({"get", "pop", "popitem", "setdefault", "items", "values", "keys", "copy"})
 
 
@@ -45,69 +45,69 @@ class Flow:
     def __init__(self, program: GatedProgram) -> None:
         self.program = program
         self.queue: deque[Task] = deque()
-        self.plain, self.parameters = Slot(self.queue, PLAIN), Slot(self.queue, PARAMETER)
+        self.plain, self.parameters = ValueSet(self.queue, PLAIN), ValueSet(self.queue, PARAMETER)
         self.no_arguments = Arguments()
         #: Every layer that the program makes.
-        self.modules = Slot(self.queue)
+        self.modules = ValueSet(self.queue)
         self.classes = Classes(program)
-        self.made_functions: dict[Function, dict[ast.expr, Slot]] = {}
-        self.bases: dict[ast.Attribute, list[Slot]] = {}
+        self.made_functions: dict[Function, dict[ast.expr, ValueSet]] = {}
+        self.bases: dict[ast.Attribute, list[ValueSet]] = {}
         """What attributes are read of, by node."""
         self.given_up = False
-        self._once: dict[object, Value] = {}
-        self._slots: dict[object, Slot] = {}
+        self._once: dict[object, AbstractValue] = {}
+        self._slots: dict[object, ValueSet] = {}
         self._activations: dict[tuple[Function, bool], Activation] = {}
         self.members, self.calls, self.changes = Members(self), Calls(self), Changes(self)
         self.hidden = Hidden()
         self.beyond = Beyond(self)
         self.top = Activation(program.tree, None, False, self.queue)
         #: What gi gives a network: images.
-        self.tensors = Slot(self.queue, TENSOR)
+        self.tensors = ValueSet(self.queue, TENSOR)
 
     # Sets of values ---------------------------------------------------------------------------------------------------
 
-    def holding(self, value: Value) -> Slot:
+    def holding(self, value: AbstractValue) -> ValueSet:
         """A slot with one value."""
         if value not in self._slots:
-            self._slots[value] = Slot(self.queue, value)
+            self._slots[value] = ValueSet(self.queue, value)
         return self._slots[value]
 
-    def named(self, name: str) -> Slot:
+    def named(self, name: str) -> ValueSet:
         """What an import or a builtin is."""
         return self.holding(Named(name))
 
-    def union(self, slots: list[Slot]) -> Slot:
+    def union(self, slots: list[ValueSet]) -> ValueSet:
         """A slot with everything that is in others."""
         if slots and all(slot is slots[0] for slot in slots):
             return slots[0]
         known = self._slots.get(tuple(slots))
         if known is None:
-            known = self._slots[tuple(slots)] = Slot(self.queue)
+            known = self._slots[tuple(slots)] = ValueSet(self.queue)
             for slot in slots:
                 slot.flow_to(known)
         return known
 
-    def elements(self, slot: Slot) -> Slot:
+    def elements(self, slot: ValueSet) -> ValueSet:
         """What going through values gives."""
         if slot is self.plain:
             return slot
         known = self._slots.get((slot, "elements"))
         if known is None:
-            result = known = self._slots[slot, "elements"] = Slot(self.queue)
+            result = known = self._slots[slot, "elements"] = ValueSet(self.queue)
             slot.each(lambda value: put_element(self, value, None, result))
         return known
 
     def operation(
-        self, node: ast.AST, sides: list[Slot], activation: Activation, operator: ast.AST | None = None
-    ) -> Slot:
+        self, node: ast.AST, sides: list[ValueSet], activation: Activation, operator: ast.AST | None = None
+    ) -> ValueSet:
         """What an operator gives, None standing for any."""
         if all(side is self.plain for side in sides):
             return self.plain
-        result = Slot(self.queue)
+        result = ValueSet(self.queue)
         put_result(self, node, sides, activation, operator, result)
         return result
 
-    def put(self, value: Value, *slots: Slot) -> None:
+    def put(self, value: AbstractValue, *slots: ValueSet) -> None:
         """Has a container hold what is in slots, too."""
         for slot in slots:
             if isinstance(value, Holder) or (isinstance(value, Container) and not value.fixed):
@@ -115,10 +115,10 @@ class Flow:
             elif isinstance(value, Object) and self.classes.torch_bases(value.of) & (HOLDING | FILLED):
                 slot.flow_to(self.contents(value))
 
-    def put_in(self, contents: Slot, slot: Slot) -> None:
+    def put_in(self, contents: ValueSet, slot: ValueSet) -> None:
         """Has a layer hold the layers of a slot, and those of lists and dictionaries that are in it."""
 
-        def put(value: Value) -> None:
+        def put(value: AbstractValue) -> None:
             if isinstance(value, Container):
                 self.layers_of(value.contents).flow_to(contents)
             elif value is PLAIN or value not in NUMERIC:  # a setting that nobody gives may be a layer
@@ -128,10 +128,10 @@ class Flow:
 
         slot.each(put)
 
-    def layers_of(self, slot: Slot) -> Slot:
+    def layers_of(self, slot: ValueSet) -> ValueSet:
         """The layers of a slot, and those of lists and dictionaries that are in it."""
         if (slot, "layers") not in self._slots:
-            layers = self._slots[slot, "layers"] = Slot(self.queue)
+            layers = self._slots[slot, "layers"] = ValueSet(self.queue)
             self.put_in(layers, slot)
         return self._slots[slot, "layers"]
 
@@ -144,27 +144,27 @@ class Flow:
         return self._once[key]  # type: ignore[return-value]
 
     def container(
-        self, node: ast.AST, activation: Activation, *, fixed: bool = False, places: tuple[Slot, ...] = (),
-        part: str = "", contents: Slot | None = None, once: bool = False,
+        self, node: ast.AST, activation: Activation, *, fixed: bool = False, places: tuple[ValueSet, ...] = (),
+        part: str = "", contents: ValueSet | None = None, once: bool = False,
     ) -> Container:  # fmt: skip
         """The container that a place makes; `part` tells several apart that one place makes."""
         key = (node, activation, part, fixed, contents, once)
-        made = contents or self._slots.setdefault(key, Slot(self.queue))
+        made = contents or self._slots.setdefault(key, ValueSet(self.queue))
         return self.once(key, lambda: Container(made, not activation.runs, fixed, places, once))
 
     def holder(self, node: ast.AST, activation: Activation) -> Holder:
         """The `Sequential` or the like that a place makes."""
-        made = self.once((node, activation), lambda: Holder(Slot(self.queue), not activation.runs))
+        made = self.once((node, activation), lambda: Holder(ValueSet(self.queue), not activation.runs))
         self.modules.add(made)
         return made
 
-    def holds(self, value: Holder | Object) -> Slot:
+    def holds(self, value: Holder | Object) -> ValueSet:
         """The layers in a layer; of one that holds any number, those that it goes through."""
         return value.contents if isinstance(value, Holder) else self.contents(value)
 
-    def contents(self, value: Object) -> Slot:
+    def contents(self, value: Object) -> ValueSet:
         """What objects of a class hold beside their attributes: layers, or the fields of a tuple."""
-        return self._slots.setdefault((value, "contents"), Slot(self.queue))
+        return self._slots.setdefault((value, "contents"), ValueSet(self.queue))
 
     def activation(self, function: Function, *, runs: bool) -> Activation:
         """The activation of a function; its body is followed when the queue gets to it."""
@@ -188,10 +188,10 @@ class Flow:
         """Notes that there are objects of a class; where they are layers, an image may run through any."""
         if (made, activation.runs) in self._slots:
             return
-        self._slots[made, activation.runs] = Slot(self.queue)
+        self._slots[made, activation.runs] = ValueSet(self.queue)
         if self.classes.is_module(made.of):
             self.modules.add(made)
-            given, node = Slot(self.queue), made.of.node
+            given, node = ValueSet(self.queue), made.of.node
             self.calls.apply(made, node, Arguments((), self.tensors), self.beyond.activation, given)
             given.each(self.beyond.give_out)
             self.beyond.override(made, activation)
@@ -211,7 +211,7 @@ class Flow:
 
     # Attributes -------------------------------------------------------------------------------------------------------
 
-    def attribute(self, node: ast.Attribute, base: Slot, activation: Activation) -> Slot:
+    def attribute(self, node: ast.Attribute, base: ValueSet, activation: Activation) -> ValueSet:
         """What an attribute is of whatever a slot holds."""
         self.bases.setdefault(node, []).append(base)
         if activation.runs and node.attr in CHANGING:
@@ -221,16 +221,16 @@ class Flow:
             self.hidden.read(node, result)
         return result
 
-    def attribute_of(self, node: ast.AST, name: str, base: Slot, activation: Activation) -> Slot:
+    def attribute_of(self, node: ast.AST, name: str, base: ValueSet, activation: Activation) -> ValueSet:
         """What an attribute of a name is."""
         key = (node, name, base, activation)
         known = self._slots.get(key)
         if known is None:
-            result = known = self._slots[key] = Slot(self.queue)
+            result = known = self._slots[key] = ValueSet(self.queue)
             base.each(lambda value: self.members.read(node, value, name, activation, result))
         return known
 
-    def set_attribute(self, node: ast.Attribute, base: Slot, slot: Slot, activation: Activation) -> None:
+    def set_attribute(self, node: ast.Attribute, base: ValueSet, slot: ValueSet, activation: Activation) -> None:
         """Has an attribute be what is in a slot."""
         self.bases.setdefault(node, []).append(base)
         if activation.runs:

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Callable
 
 from gi.source.gate.flow.activation import Activation
-from gi.source.gate.flow.call import Call
+from gi.source.gate.flow.call import CallSite
 from gi.source.gate.flow.containers import CONTAINERS, put_mistake
 from gi.source.gate.flow.known import (
     FILLED,
@@ -20,11 +20,22 @@ from gi.source.gate.flow.known import (
     may_call,
 )
 from gi.source.gate.flow.members import SET
-from gi.source.gate.flow.values import LAYER, OUTSIDE, PARAMETER, PLAIN, Named, OwnClass, Partial, Slot, Super, Value
+from gi.source.gate.flow.values import (
+    LAYER,
+    OUTSIDE,
+    PARAMETER,
+    PLAIN,
+    AbstractValue,
+    Named,
+    OwnClass,
+    Partial,
+    Super,
+    ValueSet,
+)
 from gi.source.gate.program import EVERY_BUILTIN
 
 
-def put_library(name: str, call: Call) -> None:
+def put_library(name: str, call: CallSite) -> None:
     """Calls a builtin or something that an import leads to, by its qualified name."""
     form = _FORMS.get(name)
     if form is not None:
@@ -49,18 +60,18 @@ def put_library(name: str, call: Call) -> None:
         call.flow.beyond.escape_all(call.arguments)
 
 
-def _mark(call: Call) -> None:
+def _mark(call: CallSite) -> None:
     """A function that changes the function, class or layer that it is given."""
     if call.activation.runs:
         call.flow.changes.refuse(call.node, "what is given may be kept, and is marked")
 
 
-def _pass(call: Call) -> None:
+def _pass(call: CallSite) -> None:
     call.result.add(PLAIN)
     call.gives(*call.arguments.all())
 
 
-def _put_holder(name: str, call: Call) -> None:
+def _put_holder(name: str, call: CallSite) -> None:
     holder = call.flow.holder(call.node, call.activation)
     if name in FILLED:
         holder.contents.add(LAYER)
@@ -72,7 +83,7 @@ def _put_holder(name: str, call: Call) -> None:
     call.result.add(holder)
 
 
-def _put_torch(name: str, call: Call) -> None:
+def _put_torch(name: str, call: CallSite) -> None:
     module, _, last = name.rpartition(".")
     if last in PARAMETERS:
         call.result.add(PARAMETER)
@@ -96,16 +107,16 @@ def _put_torch(name: str, call: Call) -> None:
 # Functions of functions -----------------------------------------------------------------------------------------------
 
 
-def _partial(call: Call) -> None:
+def _partial(call: CallSite) -> None:
     function, behind = call.flow.union(list(call.arguments.first("func"))), call.arguments.without_first()
     key = (call.node, call.activation, "partial")
     call.result.add(call.flow.once(key, lambda: Partial(function, behind)))
 
 
-def _reduced(call: Call) -> None:
+def _reduced(call: CallSite) -> None:
     behind = call.arguments.without_first()
     items = call.flow.union([call.flow.elements(slot) for slot in behind.all()])
-    gathered = Slot(call.flow.queue)
+    gathered = ValueSet(call.flow.queue)
     for slot in (items, *behind.all()):
         slot.flow_to(gathered)
     for function in call.arguments.first("function"):
@@ -113,7 +124,7 @@ def _reduced(call: Call) -> None:
     call.gives(gathered)
 
 
-def _checkpoint(call: Call) -> None:
+def _checkpoint(call: CallSite) -> None:
     """`checkpoint(function, *arguments)`; by keyword it is given what makes its contexts."""
     for slot in (*call.arguments.named.values(), *call.unpacked()):
         call.flow.beyond.escape(slot)
@@ -125,7 +136,7 @@ def _checkpoint(call: Call) -> None:
 # Objects --------------------------------------------------------------------------------------------------------------
 
 
-def _super(call: Call) -> None:
+def _super(call: CallSite) -> None:
     program = call.flow.program
     function = program.function_of(call.node)
     around: Activation | None = call.activation
@@ -146,14 +157,14 @@ def _super(call: Call) -> None:
         )
 
 
-def _put_above(own: Value, receivers: Slot, result: Slot) -> None:
+def _put_above(own: AbstractValue, receivers: ValueSet, result: ValueSet) -> None:
     if isinstance(own, OwnClass):
         receivers.each(lambda receiver: result.add(Super(own, receiver)))
     else:
         result.add(OUTSIDE)
 
 
-def _set(call: Call) -> None:
+def _set(call: CallSite) -> None:
     """`setattr` by a name that is made: any attribute may be set."""
     call.result.add(PLAIN)
     if len(call.arguments.positional) == 3:
@@ -163,7 +174,7 @@ def _set(call: Call) -> None:
         call.flow.beyond.escape_all(call.arguments)
 
 
-_FORMS: dict[str, Callable[[Call], None]] = {
+_FORMS: dict[str, Callable[[CallSite], None]] = {
     **CONTAINERS,
     "functools.partial": _partial, "functools.reduce": _reduced, "torch.utils.checkpoint.checkpoint": _checkpoint,
     "super": _super, "setattr": _set,

@@ -30,6 +30,7 @@ from gi.source.gate.flow.values import (
     PARAMETER,
     PLAIN,
     TENSOR,
+    AbstractValue,
     Container,
     Function,
     Holder,
@@ -39,9 +40,8 @@ from gi.source.gate.flow.values import (
     Object,
     OwnClass,
     Partial,
-    Slot,
     Super,
-    Value,
+    ValueSet,
 )
 
 if TYPE_CHECKING:
@@ -60,20 +60,20 @@ class Members:
 
     def __init__(self, flow: "Flow") -> None:
         self.flow = flow
-        self._fields: dict[tuple[_Owner, str], Slot] = {}
-        self._constants: dict[OwnClass, dict[Slot, None]] = defaultdict(dict)
+        self._fields: dict[tuple[_Owner, str], ValueSet] = {}
+        self._constants: dict[OwnClass, dict[ValueSet, None]] = defaultdict(dict)
         self._certain: dict[OwnClass, frozenset[str]] = {}
-        self._waiting: dict[_Owner, list[Callable[[str, Slot], None]]] = defaultdict(list)
+        self._waiting: dict[_Owner, list[Callable[[str, ValueSet], None]]] = defaultdict(list)
 
-    def field(self, owner: _Owner, name: str) -> Slot:
+    def field(self, owner: _Owner, name: str) -> ValueSet:
         """What an attribute of all objects of a class is set to."""
         if (owner, name) not in self._fields:
-            self._fields[owner, name] = Slot(self.flow.queue)
+            self._fields[owner, name] = ValueSet(self.flow.queue)
             for reader in tuple(self._waiting[owner]):
                 reader(name, self._fields[owner, name])
         return self._fields[owner, name]
 
-    def each_field(self, own: OwnClass, reader: Callable[[str, Slot], None]) -> None:
+    def each_field(self, own: OwnClass, reader: Callable[[str, ValueSet], None]) -> None:
         """Calls `reader` with each attribute that is or comes to be set on objects of a class, or is its constant."""
         for owner in self.flow.classes.line(own):
             self._waiting[owner].append(reader)
@@ -81,7 +81,7 @@ class Members:
                 if one == owner:
                     reader(name, slot)
 
-    def constant(self, own: OwnClass, name: str) -> Slot:
+    def constant(self, own: OwnClass, name: str) -> ValueSet:
         """What a name in the body of a class is."""
         slot = self.field(own, f"{name}{_OF_CLASS}")
         self._constants[own][slot] = None
@@ -89,7 +89,7 @@ class Members:
 
     # Reading ----------------------------------------------------------------------------------------------------------
 
-    def read(self, node: ast.AST, value: Value, name: str, activation: Activation, result: Slot) -> None:
+    def read(self, node: ast.AST, value: AbstractValue, name: str, activation: Activation, result: ValueSet) -> None:
         """Puts into `result` what an attribute of a value may be."""
         if isinstance(value, Object):
             self._read_object(node, value, name, activation, result)
@@ -130,7 +130,7 @@ class Members:
         else:  # a function, which has what a text sets on it
             self._set_on(_ANYTHING, name, result)
 
-    def _read_partial(self, node: ast.AST, value: Partial, name: str, activation: Activation, result: Slot) -> None:
+    def _read_partial(self, node: ast.AST, value: Partial, name: str, activation: Activation, result: ValueSet) -> None:
         self._set_on(_ANYTHING, name, result)
         given = value.arguments
         if name == "func":
@@ -142,7 +142,7 @@ class Members:
                 slot.flow_to(made.contents)
             result.add(made)
 
-    def _set_on(self, owner: _Owner, name: str, result: Slot) -> None:
+    def _set_on(self, owner: _Owner, name: str, result: ValueSet) -> None:
         for one in (owner, _ANYTHING):
             self.field(one, name).flow_to(result)
             # Layers under other names stand beside what the class has, which is found first.
@@ -152,7 +152,7 @@ class Members:
                 self.field(one, SET).flow_to(result)
                 self._registered(owner, name, self.field(one, REGISTERED), result)
 
-    def _registered(self, owner: _Owner, name: str, registered: Slot, result: Slot) -> None:
+    def _registered(self, owner: _Owner, name: str, registered: ValueSet, result: ValueSet) -> None:
         """Registering gives a new name, or replaces what was registered: of anything else it raises a `KeyError`."""
         if isinstance(owner, OwnClass) and name in self._always_set(owner):
             self.field(owner, name).each(
@@ -171,7 +171,7 @@ class Members:
             self._certain[own] = frozenset.intersection(*found) if found else frozenset()
         return self._certain[own]
 
-    def _read_object(self, node: ast.AST, value: Object, name: str, activation: Activation, result: Slot) -> None:
+    def _read_object(self, node: ast.AST, value: Object, name: str, activation: Activation, result: ValueSet) -> None:
         if name == "_modules":
             result.add(self.flow.container(node, activation, fixed=True, contents=self.flow.contents(value)))
             return
@@ -192,7 +192,12 @@ class Members:
             self._read_layer(value, name, result)
 
     def _bound(
-        self, node: ast.AST, functions: list[Function], receiver: Value, activation: Activation, result: Slot
+        self,
+        node: ast.AST,
+        functions: list[Function],
+        receiver: AbstractValue,
+        activation: Activation,
+        result: ValueSet,
     ) -> None:
         for function in functions:
             kinds = {d.id for d in getattr(function.node, "decorator_list", ()) if isinstance(d, ast.Name)}
@@ -203,13 +208,13 @@ class Members:
             else:
                 result.add(Method(function, receiver))
 
-    def _read_super(self, node: ast.AST, value: Super, name: str, activation: Activation, result: Slot) -> None:
+    def _read_super(self, node: ast.AST, value: Super, name: str, activation: Activation, result: ValueSet) -> None:
         functions = self.flow.classes.methods(value.of, name, above=True)
         self._bound(node, functions, value.receiver, activation, result)
         if not functions:
             result.add(Member(value.receiver, name))
 
-    def _read_class(self, value: OwnClass, name: str, result: Slot) -> None:
+    def _read_class(self, value: OwnClass, name: str, result: ValueSet) -> None:
         for function in self.flow.classes.methods(value, name):
             result.add(function)
         for one in self.flow.classes.line(value):
@@ -221,7 +226,7 @@ class Members:
         if bases:
             result.add(Member(value, name))
 
-    def _read_layer(self, value: Value, name: str, result: Slot) -> None:
+    def _read_layer(self, value: AbstractValue, name: str, result: ValueSet) -> None:
         """What torch's own attribute of a layer is."""
         bases = self.flow.classes.torch_bases(value.of) if isinstance(value, Object) else frozenset[str]()
         holds = isinstance(value, Holder) or bool(bases & (HOLDING | FILLED))
@@ -242,7 +247,7 @@ class Members:
             if value is LAYER or bases - PLAIN_LAYERS:  # it may have more than these
                 self._read_other(value, name, result)
 
-    def _read_other(self, value: Value, name: str, result: Slot) -> None:
+    def _read_other(self, value: AbstractValue, name: str, result: ValueSet) -> None:
         """What a layer of torch's has that not every one has: a method, or what it keeps."""
         if name in self.flow.program.allowed.layer_members:
             result.add(Member(value, name))
@@ -253,7 +258,7 @@ class Members:
 
     # Setting ----------------------------------------------------------------------------------------------------------
 
-    def set(self, value: Value, name: str, slot: Slot) -> None:
+    def set(self, value: AbstractValue, name: str, slot: ValueSet) -> None:
         """Has an attribute of a value be what is in a slot; any where the name is `REGISTERED` or `SET`."""
         if isinstance(value, Object):
             slot.flow_to(self.field(value.of, name))

@@ -2,7 +2,7 @@
 
 import ast
 
-from gi.source.gate.flow.call import Call
+from gi.source.gate.flow.call import CallSite
 from gi.source.gate.flow.known import ADDING, GIVING_ITSELF, LISTS_OF_TEXTS, NUMBERS, OF_CONTAINERS
 from gi.source.gate.flow.members import REGISTERED
 from gi.source.gate.flow.values import (
@@ -11,6 +11,7 @@ from gi.source.gate.flow.values import (
     NUMERIC,
     PARAMETER,
     PLAIN,
+    AbstractValue,
     Arguments,
     Container,
     Holder,
@@ -18,12 +19,11 @@ from gi.source.gate.flow.values import (
     Named,
     Object,
     OwnClass,
-    Slot,
-    Value,
+    ValueSet,
 )
 
 
-def put_method(member: Member, call: Call) -> None:
+def put_method(member: Member, call: CallSite) -> None:
     """Calls a method of a value; of a class, the first argument is the value."""
     value, name = member.receiver, member.name
     if isinstance(value, (Named, OwnClass)):
@@ -49,7 +49,7 @@ def put_method(member: Member, call: Call) -> None:
         _unknown(name, call)
 
 
-def _unknown(name: str, call: Call) -> None:
+def _unknown(name: str, call: CallSite) -> None:
     """A method of what is not known: by its name one of tensors, or anything."""
     call.flow.beyond.escape_all(call.arguments)
     if name in call.flow.tensor_methods:
@@ -58,7 +58,7 @@ def _unknown(name: str, call: Call) -> None:
         call.gives(call.flow.beyond.anything)
 
 
-def _of_class(value: Named | OwnClass, name: str, call: Call) -> None:
+def _of_class(value: Named | OwnClass, name: str, call: CallSite) -> None:
     if isinstance(value, OwnClass) and name == "apply" and value.node.name in call.flow.program.derivatives:
         _differentiate(value, call)
         return
@@ -69,16 +69,16 @@ def _of_class(value: Named | OwnClass, name: str, call: Call) -> None:
         call.gives(call.flow.calls.result(call.node, function, behind, call.activation))
 
 
-def _differentiate(value: OwnClass, call: Call) -> None:
+def _differentiate(value: OwnClass, call: CallSite) -> None:
     """`apply` of a function with a derivative of its own, which calls both with a context."""
     flow, arguments = call.flow, call.arguments
-    context, nothing = Slot(flow.queue, CONTEXT), Slot(flow.queue)
+    context, nothing = ValueSet(flow.queue, CONTEXT), ValueSet(flow.queue)
     given = Arguments((context, *arguments.positional), arguments.rest, arguments.keywords, arguments.more)
     for function in flow.classes.methods(value, "forward"):
         flow.calls.apply(function, call.node, given, call.activation, call.result)
     # Whatever else it has, torch may call with the context, gradients, and what was given; `symbolic` is of an exporter
     # that gi does not use.
-    gradients = Slot(flow.queue, flow.calls.tensor(call.activation))
+    gradients = ValueSet(flow.queue, flow.calls.tensor(call.activation))
     together = call.make(*arguments.all(), fixed=True, part="given")
     anything = flow.union([gradients, context, *arguments.all(), flow.holding(together)])
     for function in flow.classes.every_method(value, but="symbolic"):
@@ -88,7 +88,7 @@ def _differentiate(value: OwnClass, call: Call) -> None:
 # Containers and texts -------------------------------------------------------------------------------------------------
 
 
-def _of_container(value: Container, name: str, call: Call) -> None:
+def _of_container(value: Container, name: str, call: CallSite) -> None:
     call.result.add(PLAIN)
     if not value.fixed:
         _put_in_container(value, name, call)
@@ -105,8 +105,8 @@ def _of_container(value: Container, name: str, call: Call) -> None:
         call.gives(value.contents, *call.arguments.all())
 
 
-def _put_in_container(value: Container, name: str, call: Call) -> None:
-    arguments, slots = call.arguments, list[Slot]()
+def _put_in_container(value: Container, name: str, call: CallSite) -> None:
+    arguments, slots = call.arguments, list[ValueSet]()
     if name in {"append", "insert", "setdefault", "add"}:
         slots = list(arguments.all())
     elif name == "extend":
@@ -121,7 +121,7 @@ def _put_in_container(value: Container, name: str, call: Call) -> None:
         slot.flow_to(value.contents)
 
 
-def _of_text(name: str, call: Call) -> None:
+def _of_text(name: str, call: CallSite) -> None:
     call.result.add(PLAIN)
     if name in LISTS_OF_TEXTS:
         call.make(call.flow.plain)
@@ -130,7 +130,7 @@ def _of_text(name: str, call: Call) -> None:
 # Tensors and layers ---------------------------------------------------------------------------------------------------
 
 
-def _of_tensor(value: Value, name: str, call: Call) -> None:
+def _of_tensor(value: AbstractValue, name: str, call: CallSite) -> None:
     if name in NUMBERS:
         call.result.add(PLAIN)
     elif name == "tolist":
@@ -140,7 +140,7 @@ def _of_tensor(value: Value, name: str, call: Call) -> None:
         call.result.add(call.flow.calls.tensor(call.activation) if value is PARAMETER else value)
 
 
-def _of_layer(value: Value, name: str, call: Call) -> None:
+def _of_layer(value: AbstractValue, name: str, call: CallSite) -> None:
     flow = call.flow
     if name in GIVING_ITSELF:
         call.result.add(value)
@@ -167,20 +167,20 @@ def _of_layer(value: Value, name: str, call: Call) -> None:
     call.result.add(PLAIN)
 
 
-def _literal_name(call: Call) -> str:
+def _literal_name(call: CallSite) -> str:
     """The name under which a call registers something, `REGISTERED` where it is not written there."""
     name = call.node.args[0] if isinstance(call.node, ast.Call) and call.node.args else None
     return name.value if isinstance(name, ast.Constant) and isinstance(name.value, str) else REGISTERED
 
 
-def _put_named(contents: Slot, call: Call) -> None:
+def _put_named(contents: ValueSet, call: CallSite) -> None:
     """An iterator of names and what bears them."""
     plain = call.flow.plain
     pair = call.make(plain, contents, fixed=True, part="pair", places=(plain, contents))
     call.make(call.flow.holding(pair), fixed=True, once=True)
 
 
-def _of_own_layer(value: Holder | Object, name: str, call: Call) -> None:
+def _of_own_layer(value: Holder | Object, name: str, call: CallSite) -> None:
     """Of a layer whose own layers are known."""
     contents = call.flow.holds(value)
     if name == "__init__" and isinstance(value, Object):

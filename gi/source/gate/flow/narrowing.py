@@ -10,20 +10,20 @@ from gi.source.gate.flow.values import (
     NUMERIC,
     OUTSIDE,
     PLAIN,
+    AbstractValue,
     Container,
     Function,
     Holder,
     Named,
     Object,
     Partial,
-    Slot,
-    Value,
+    ValueSet,
 )
 
 if TYPE_CHECKING:
     from gi.source.gate.flow.flow import Flow
 
-Test = Callable[[Value], bool]
+Test = Callable[[AbstractValue], bool]
 _NUMBERS = frozenset({"str", "int", "float", "bool"})
 _CONTAINERS = frozenset({"list", "tuple", "dict"})
 
@@ -40,7 +40,7 @@ def narrow(flow: "Flow", test: ast.expr, activation: Activation, *, truth: bool)
         before = activation.names.get(name)
         may_be = _may_be(flow, test, truth=truth)
         if before is not None and may_be is not None:
-            after = activation.names[name] = Slot(flow.queue)
+            after = activation.names[name] = ValueSet(flow.queue)
             before.each(lambda value: after.add(value) if value is OUTSIDE or may_be(value) else None)
 
 
@@ -89,16 +89,16 @@ def _kind(flow: "Flow", kind: ast.expr) -> tuple[Test | None, Test]:
     return None, _never
 
 
-def _never(_: Value) -> bool:
+def _never(_: AbstractValue) -> bool:
     return False
 
 
-def _is_layer(flow: "Flow", value: Value) -> bool:
+def _is_layer(flow: "Flow", value: AbstractValue) -> bool:
     return isinstance(value, Holder) or (isinstance(value, Object) and flow.classes.is_module(value.of))
 
 
 def _of_class(flow: "Flow", name: str) -> Test:
-    def of_class(value: Value) -> bool:
+    def of_class(value: AbstractValue) -> bool:
         return isinstance(value, Object) and any(one.node.name == name for one in flow.classes.line(value.of))
 
     return of_class

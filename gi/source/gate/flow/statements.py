@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, ClassVar
 from gi.source.gate.flow.activation import Activation, bound_names
 from gi.source.gate.flow.expressions import Expressions
 from gi.source.gate.flow.narrowing import narrow
-from gi.source.gate.flow.values import PLAIN, Function, OwnClass, Slot
+from gi.source.gate.flow.values import PLAIN, Function, OwnClass, ValueSet
 
 if TYPE_CHECKING:
     from gi.source.gate.flow.flow import Flow
 
-Names = dict[str, Slot]
+Names = dict[str, ValueSet]
 
 
 class Statements:

@@ -10,20 +10,20 @@ from gi.source.gate.flow.values import (
     OUTSIDE,
     PARAMETER,
     PLAIN,
+    AbstractValue,
     Container,
     Holder,
     Named,
     Object,
     OwnClass,
-    Slot,
-    Value,
+    ValueSet,
 )
 
 if TYPE_CHECKING:
     from gi.source.gate.flow.flow import Flow
 
 
-def put_element(flow: "Flow", value: Value, place: int | None, result: Slot) -> None:
+def put_element(flow: "Flow", value: AbstractValue, place: int | None, result: ValueSet) -> None:
     """Puts into `result` what is in a value, at a `place` that is written out or anywhere."""
     if isinstance(value, Container):
         known = place is not None and -len(value.places) <= place < len(value.places)
@@ -45,12 +45,12 @@ def put_element(flow: "Flow", value: Value, place: int | None, result: Slot) -> 
         flow.beyond.anything.flow_to(result)
 
 
-def is_gone_through(flow: "Flow", value: Value) -> bool:
+def is_gone_through(flow: "Flow", value: AbstractValue) -> bool:
     """Whether a value is an object of a class whose objects have elements."""
     return isinstance(value, Object) and bool(flow.classes.torch_bases(value.of) & WITH_ELEMENTS)
 
 
-def put_part(flow: "Flow", node: ast.AST, value: Value, activation: Activation, result: Slot) -> None:
+def put_part(flow: "Flow", node: ast.AST, value: AbstractValue, activation: Activation, result: ValueSet) -> None:
     """Puts into `result` what `x[1:]` gives: a new container with the same in it."""
     if isinstance(value, Container):
         part = flow.container(node, activation, fixed=value.fixed)
@@ -65,11 +65,16 @@ def put_part(flow: "Flow", node: ast.AST, value: Value, activation: Activation, 
 
 
 def put_result(
-    flow: "Flow", node: ast.AST, sides: list[Slot], activation: Activation, operator: ast.AST | None, result: Slot
+    flow: "Flow",
+    node: ast.AST,
+    sides: list[ValueSet],
+    activation: Activation,
+    operator: ast.AST | None,
+    result: ValueSet,
 ) -> None:
     """Puts into `result` what an operator gives, None standing for any: of containers a new one with what they hold."""
 
-    def put(value: Value, others: list[Slot]) -> None:
+    def put(value: AbstractValue, others: list[ValueSet]) -> None:
         if value in NUMERIC:
             result.add(value if value is not PARAMETER else flow.calls.tensor(activation))
         elif isinstance(value, (Container, Holder)) or is_gone_through(flow, value):
@@ -88,7 +93,7 @@ def put_result(
         side.each(lambda value, others=others: put(value, others))  # type: ignore[misc]
 
 
-def _joins(operator: ast.AST | None, other: Value) -> bool:
+def _joins(operator: ast.AST | None, other: AbstractValue) -> bool:
     """Whether an operator may make a container of a container and another value."""
     # A number stands for a tuple of numbers, a tensor for a tuple of tensors.
     if operator is None or isinstance(operator, ast.Add):

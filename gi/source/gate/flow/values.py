@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from gi.source.gate.flow.activation import Activation
 
 
-class Value:
+class AbstractValue:
     """Anything that an expression may be. Values are compared by identity, or by what they are made of."""
 
 
 @dataclass(frozen=True, eq=False)
-class Simple(Value):
+class Simple(AbstractValue):
     """A kind of values of which no two need to be told apart."""
 
     name: str
@@ -38,33 +38,33 @@ OUTSIDE = Simple("outside")
 
 NUMERIC = frozenset({PLAIN, TENSOR, BUILT, PARAMETER})
 
-Task = tuple[Callable[[Value], None], Value]
+Task = tuple[Callable[[AbstractValue], None], AbstractValue]
 
 
-class Slot:
+class ValueSet:
     """A set of values that grows; what reads it hears of each value once."""
 
     __slots__ = ("queue", "readers", "values")
 
-    def __init__(self, queue: deque[Task], *values: Value) -> None:
+    def __init__(self, queue: deque[Task], *values: AbstractValue) -> None:
         self.queue = queue
-        self.values: dict[Value, None] = dict.fromkeys(values)  # in the order of arrival: every run is the same
-        self.readers: list[Callable[[Value], None]] = []
+        self.values: dict[AbstractValue, None] = dict.fromkeys(values)  # in the order of arrival: every run is the same
+        self.readers: list[Callable[[AbstractValue], None]] = []
 
-    def add(self, value: Value) -> None:
+    def add(self, value: AbstractValue) -> None:
         """Puts a value in; the readers hear of it when the queue is worked off, so that chains do not recurse."""
         if value not in self.values:
             self.values[value] = None
             for reader in self.readers:
                 self.queue.append((reader, value))
 
-    def each(self, reader: Callable[[Value], None]) -> None:
+    def each(self, reader: Callable[[AbstractValue], None]) -> None:
         """Calls `reader` with every value that is or comes to be in it."""
         self.readers.append(reader)
         for value in self.values:
             self.queue.append((reader, value))
 
-    def flow_to(self, target: "Slot") -> None:
+    def flow_to(self, target: "ValueSet") -> None:
         """Everything that is in this slot is in the other one, too."""
         if target is not self:
             self.readers.append(target.add)
@@ -73,30 +73,30 @@ class Slot:
 
 
 @dataclass(frozen=True, eq=False)
-class Container(Value):
+class Container(AbstractValue):
     """A list, dictionary, tuple or iterator that one place makes; keys of dictionaries are among its contents.
 
     It `outlives` a call when it is made while building. Nothing can change one that is `fixed`, but what is read `once`
     remembers how far it was read. `places` are the elements of a tuple that is written out.
     """
 
-    contents: Slot
+    contents: ValueSet
     outlives: bool
     fixed: bool = False
-    places: tuple[Slot, ...] = ()
+    places: tuple[ValueSet, ...] = ()
     once: bool = False
 
 
 @dataclass(frozen=True, eq=False)
-class Holder(Value):
+class Holder(AbstractValue):
     """A `Sequential`, `ModuleList` or the like that one place makes."""
 
-    contents: Slot
+    contents: ValueSet
     outlives: bool
 
 
 @dataclass(frozen=True)
-class Function(Value):
+class Function(AbstractValue):
     """A function or lambda with the activation whose names it sees."""
 
     node: ast.FunctionDef | ast.Lambda
@@ -104,7 +104,7 @@ class Function(Value):
 
 
 @dataclass(frozen=True)
-class OwnClass(Value):
+class OwnClass(AbstractValue):
     """A class of the text."""
 
     node: ast.ClassDef
@@ -112,38 +112,38 @@ class OwnClass(Value):
 
 
 @dataclass(frozen=True)
-class Object(Value):
+class Object(AbstractValue):
     """Every object of a class."""
 
     of: OwnClass
 
 
 @dataclass(frozen=True)
-class Method(Value):
+class Method(AbstractValue):
     """A function of a class with the object that it is called on."""
 
     function: Function
-    receiver: Value
+    receiver: AbstractValue
 
 
 @dataclass(frozen=True)
-class Member(Value):
+class Member(AbstractValue):
     """A method that torch or Python gives: of a value, or of a class's objects, the first argument being one then."""
 
-    receiver: Value
+    receiver: AbstractValue
     name: str
 
 
 @dataclass(frozen=True)
-class Super(Value):
+class Super(AbstractValue):
     """What a class derives from, as `super()` gives it."""
 
     of: OwnClass
-    receiver: Value
+    receiver: AbstractValue
 
 
 @dataclass(frozen=True)
-class Named(Value):
+class Named(AbstractValue):
     """A function, class or constant that an import leads to, by its qualified name, or a builtin by its bare one."""
 
     name: str
@@ -153,22 +153,22 @@ class Named(Value):
 class Arguments:
     """What a call passes: by position, from some position on (`*rest`), by name, and under any name (`**more`)."""
 
-    positional: tuple[Slot, ...] = ()
-    rest: Slot | None = None
-    keywords: tuple[tuple[str, Slot], ...] = ()
-    more: Slot | None = None
+    positional: tuple[ValueSet, ...] = ()
+    rest: ValueSet | None = None
+    keywords: tuple[tuple[str, ValueSet], ...] = ()
+    more: ValueSet | None = None
 
     @property
-    def named(self) -> dict[str, Slot]:
+    def named(self) -> dict[str, ValueSet]:
         """The slots by keyword."""
         return dict(self.keywords)
 
-    def all(self) -> tuple[Slot, ...]:
+    def all(self) -> tuple[ValueSet, ...]:
         """Every slot; those of `rest` and `more` hold what is unpacked."""
         unpacked = (slot for slot in (self.rest, self.more) if slot is not None)
         return (*self.positional, *self.named.values(), *unpacked)
 
-    def first(self, name: str = "input") -> tuple[Slot, ...]:
+    def first(self, name: str = "input") -> tuple[ValueSet, ...]:
         """What may be the first argument, whose name it is."""
         found = [*self.positional[:1], *(slot for key, slot in self.named.items() if key == name)]
         if not self.positional and self.rest is not None:
@@ -181,8 +181,8 @@ class Arguments:
 
 
 @dataclass(frozen=True, eq=False)
-class Partial(Value):
+class Partial(AbstractValue):
     """A function with the first of its arguments, as `functools.partial` makes one."""
 
-    function: Slot
+    function: ValueSet
     arguments: Arguments
