@@ -46,7 +46,7 @@ def evolve(
     max_time: float | None = None,
     max_error: str | float | None = None,
     metric: Literal["error", "balanced-error", "auc"] = "error",
-    epochs: float = 4.0,
+    epochs: float | None = None,
     rungs: int = 4,
     images: int | None = None,
     survival: Literal["hypervolume", "nsga2"] = "hypervolume",

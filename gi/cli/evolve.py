@@ -18,7 +18,7 @@ from gi.cli.options import Form, answer_form, arguments_option, isolation, print
 from gi.core.errors import ConfigError
 from gi.core.figures import duration_text
 from gi.core.objectives import METRICS, OBJECTIVES
-from gi.core.settings import OWN_MODEL_FACTOR, RunConfig
+from gi.core.settings import EPOCHS, OWN_MODEL_FACTOR, RunConfig
 
 if TYPE_CHECKING:
     from gi.api.runs import Run
@@ -61,7 +61,10 @@ _DEFAULT: dict[str, Any] = {field.name: field.default for field in dataclasses.f
     help="What the objective error measures: wrong answers, their mean over the classes, or 1 - AUC.",
 )
 @click.option(
-    "--epochs", type=float, default=_DEFAULT["epochs"], show_default=True, help="Of a training on the top rung."
+    "--epochs",
+    type=float,
+    show_default=f"{EPOCHS:g}, fewer where budget or time is short",
+    help="Of a training on the top rung.",
 )
 @click.option(
     "--rungs",

@@ -2,8 +2,10 @@
 
 import dataclasses
 import math
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 from gi.core.errors import BudgetError, SourceError
 from gi.core.figures import duration_text
@@ -20,44 +22,130 @@ _SHARE = 10  # of an evaluation's images that a probe presents, as a divisor
 _TOO_LONG = ("too slow", "cpu limit", "wall limit")
 _LEVERS = "--epochs (or --images and --final-images)"
 _UNBOUNDED_S = 60.0  # of a probe, where nothing bounds the run
+_PLANNED_SHARE = 2 / 3  # of a bound at most is for what every run trains, so that children get a third
 _OPTIMISM = 0.75  # with several seed programs the estimate may be a third too high before a run is refused
 
 
-def planned(config: RunConfig, rungs: Sequence[int], parts: Parts, seeds: Sequence[Program], clock: Clock) -> Planned:
-    """The plan of a run. Raises `BudgetError` where its bound is below what the seed programs and one final training
-    take.
+def planned(config: RunConfig, samples: int, parts: Parts, seeds: Sequence[Program], clock: Clock) -> Planned:
+    """The plan of a run on `samples` training samples, with its rungs. Raises `BudgetError` where its bound is below
+    what the seed programs and one final training take.
 
-    A probe trains a seed program on a tenth of the lowest rung's images. If no probe is scored, or with a modelled
-    clock and no bound, nothing is estimated and nothing refused.
+    A probe trains a seed program on a tenth of the lowest rung's images. Where the settings leave the epochs open they
+    are halved until what every run trains fits in its bound. If no probe is scored, or with a modelled clock and no
+    bound, nothing is estimated and nothing refused.
     """
     programs = len(seeds) + max(config.population - len(seeds), 0) + config.generations * config.population
-    counts = _counts(programs, len(rungs), config, len(seeds))
-    # A training of the top rung is the first final training of its individual (decision 019).
-    finals = config.finals * (config.final_seeds - (1 if len(rungs) > 1 and not config.final_images else 0))
-    plan = Planned(programs, tuple(zip(rungs, counts, strict=True)), finals, None, parts.executor.capacity)
-    bound = _bound(config, parts.executor.capacity)
+    rungs, bound = config.ladder(samples), _bound(config, parts.executor.capacity)
+    whole = _Estimate(config, rungs, len(seeds), ())
+    plan = Planned(programs, whole.trainings(programs), whole.final_trainings, None, parts.executor.capacity)
     if bound is None and config.clock == "model":
         return plan
-    longer = rungs[0] / _probe_images(rungs), (config.final_images or rungs[-1]) / _probe_images(rungs)
-    costs = _costs(config, rungs, parts, seeds, clock, bound)
+    probed = _probe_images(rungs)
+    costs = _costs(config, probed, parts, seeds, clock, bound)
     if not costs:
         return plan
-    if bound is not None:
-        used_s = clock.used_s(sum(cost.cpu_s for cost in costs))
-        needed_s = used_s + _expected_s(costs, len(seeds), longer)
-        if used_s + _least_s(costs, len(seeds), longer) > bound.cpu_s:
-            raise BudgetError(
-                f"{bound.text}: evaluating {_counted(seeds)} and one final training take about "
-                f"{duration_text(needed_s)} here. Pass {bound.longer(needed_s)} or more, or lower {_LEVERS}."
-            )
-    mean_s = [_mean_s(costs, n / _probe_images(rungs)) for n in rungs]
-    # Individuals that reach the top are among the more accurate ones, and these take longer than the mean.
-    dearer = sorted(costs, key=lambda cost: cost.cpu_s)[len(costs) // 2 :]
-    final_s = _mean_s(dearer, longer[1])
-    if len(rungs) > 1:
-        mean_s[-1] = _mean_s(dearer, rungs[-1] / _probe_images(rungs))
-    expected_s = sum(count * each for count, each in zip(counts, mean_s, strict=True)) + finals * final_s
-    return dataclasses.replace(plan, cpu_s=min(expected_s, math.inf if bound is None else bound.cpu_s))
+    estimate = _Estimate(config, rungs, len(seeds), tuple(_Price(cost, probed) for cost in costs))
+    if bound is None:
+        return dataclasses.replace(plan, cpu_s=estimate.expected_s(programs))
+    used_s = clock.used_s(sum(cost.cpu_s for cost in costs))
+    if config.epochs is None:
+        estimate = _shortened(estimate, samples, _PLANNED_SHARE * (bound.cpu_s - used_s))
+    if used_s + estimate.least_s() > bound.cpu_s:
+        needed_s = used_s + estimate.needed_s()
+        raise BudgetError(
+            f"{bound.text}: evaluating {_counted(seeds)} and one final training take about "
+            f"{duration_text(needed_s)} here. Pass {bound.longer(needed_s)} or more, or lower {_LEVERS}."
+        )
+    # The most programs whose trainings the bound pays for, and the seed programs whatever it pays for.
+    paid = range(len(seeds), programs)
+    programs = len(seeds) + bisect_right(paid, bound.cpu_s, key=lambda some: used_s + estimate.expected_s(some + 1))
+    return dataclasses.replace(
+        plan,
+        programs=programs,
+        rungs=estimate.trainings(programs),
+        cpu_s=min(used_s + estimate.expected_s(programs), bound.cpu_s),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Price:
+    """What a probe cost that presented so many images, and with it what a longer training of its program costs."""
+
+    probe: Cost
+    images: int
+
+    def of(self, images: int) -> float:
+        """The CPU seconds of a training and measurement that presents so many images."""
+        # Only training grows with the images: start, scoring and measuring are paid once.
+        return self.probe.cpu_s + (images / self.images - 1) * self.probe.train_cpu_s
+
+
+@dataclass(frozen=True, slots=True)
+class _Estimate:
+    """What a run on these rungs is expected to cost, in CPU seconds, by the prices of a few seed programs."""
+
+    config: RunConfig
+    rungs: tuple[int, ...]
+    seeds: int
+    prices: tuple[_Price, ...]
+
+    @property
+    def final_trainings(self) -> int:
+        """Those that are no training of the top rung, which is the first of its individual (decision 019)."""
+        has_first = len(self.rungs) > 1 and not self.config.final_images
+        return self.config.finals * (self.config.final_seeds - (1 if has_first else 0))
+
+    def trainings(self, programs: int) -> tuple[tuple[int, int], ...]:
+        """(images, trainings) of each rung, the lowest first."""
+        return tuple(zip(self.rungs, _counts(programs, len(self.rungs), self.config, self.seeds), strict=True))
+
+    def expected_s(self, programs: int) -> float:
+        """All trainings of a run of so many programs."""
+        search_s = sum(count * self._rung_s(images) for images, count in self.trainings(programs))
+        return search_s + self.final_trainings * self._final_s()
+
+    def planned_s(self) -> float:
+        """What a run trains whatever it finds: its seed programs, and a front on the top rung with its finals."""
+        return self.expected_s(self.seeds)
+
+    def needed_s(self) -> float:
+        """The seed programs on the lowest rung and the cheapest final training."""
+        final = self._final_images()
+        return self.seeds * self._mean_s(self.rungs[0]) + min(price.of(final) for price in self.prices)
+
+    def least_s(self) -> float:
+        """A lower estimate of `needed_s`: seed programs that were not tried may be cheaper."""
+        return self.needed_s() * (_OPTIMISM if self.seeds > len(self.prices) else 1.0)
+
+    def _rung_s(self, images: int) -> float:
+        is_top = len(self.rungs) > 1 and images == self.rungs[-1]
+        return self._dearer_s(images) if is_top else self._mean_s(images)
+
+    def _final_s(self) -> float:
+        return self._dearer_s(self._final_images())
+
+    def _final_images(self) -> int:
+        return self.config.final_images or self.rungs[-1]
+
+    def _mean_s(self, images: int) -> float:
+        return fmean(price.of(images) for price in self.prices)
+
+    def _dearer_s(self, images: int) -> float:
+        # Individuals that reach the top are among the more accurate ones, and these take longer than the mean.
+        dearer = sorted(self.prices, key=lambda price: price.probe.cpu_s)[len(self.prices) // 2 :]
+        return fmean(price.of(images) for price in dearer)
+
+
+def _shortened(estimate: _Estimate, samples: int, most_s: float) -> _Estimate:
+    """The estimate on the longest rungs whose planned trainings take at most `most_s`; on the shortest if none do."""
+    halved = 0
+    while estimate.planned_s() > most_s:
+        halved += 1
+        rungs = estimate.config.ladder(samples, halved=halved)
+        if rungs == estimate.rungs:  # the least that a rung may be
+            break
+        estimate = dataclasses.replace(estimate, rungs=rungs)
+    return estimate
 
 
 def _counts(programs: int, rungs: int, config: RunConfig, seeds: int) -> list[int]:
@@ -98,40 +186,17 @@ def _bound(config: RunConfig, workers: int) -> _Bound | None:
 
 
 def _costs(
-    config: RunConfig, rungs: Sequence[int], parts: Parts, seeds: Sequence[Program], clock: Clock, bound: _Bound | None
+    config: RunConfig, images: int, parts: Parts, seeds: Sequence[Program], clock: Clock, bound: _Bound | None
 ) -> list[Cost]:
     """The costs of the scored probes. Raises `BudgetError` where one exceeds what is left of the bound."""
     left_s = max((bound.cpu_s if bound else _UNBOUNDED_S) - clock.used_s(), 1.0)
-    outcomes = list(_probes(config, rungs, parts, seeds, left_s))
+    outcomes = list(_probes(config, images, parts, seeds, left_s))
     if bound and any(isinstance(outcome, Failed) and outcome.reason in _TOO_LONG for outcome in outcomes):
         raise BudgetError(
             f"{bound.text}: a tenth of one evaluation takes more than is left. "
             f"Pass {bound.longer(_SHARE * bound.cpu_s)} or more, or lower {_LEVERS}."
         )
     return [outcome.cost for outcome in outcomes if isinstance(outcome, Scored)]
-
-
-def _expected_s(costs: Sequence[Cost], seeds: int, longer: tuple[float, float]) -> float:
-    """The CPU seconds of all seed programs' evaluations and the cheapest final training, scaled from probes' `costs`.
-
-    `longer` has their images as multiples of a probe's, evaluation and final training.
-    """
-    evaluation, final = longer
-    return seeds * _mean_s(costs, evaluation) + min(_longer_s(cost, final) + cost.measure_cpu_s for cost in costs)
-
-
-def _mean_s(probes: Sequence[Cost], longer: float) -> float:
-    return sum(_longer_s(probe, longer) for probe in probes) / len(probes)
-
-
-def _longer_s(probe: Cost, longer: float) -> float:
-    # Only training grows with the images: start, scoring and measuring are paid once.
-    return probe.cpu_s + (longer - 1) * probe.train_cpu_s
-
-
-def _least_s(costs: Sequence[Cost], seeds: int, longer: tuple[float, float]) -> float:
-    """A lower estimate of `_expected_s`: seed programs that were not tried may be cheaper."""
-    return _expected_s(costs, seeds, longer) * (_OPTIMISM if seeds > len(costs) else 1.0)
 
 
 def rounded_up(seconds: float) -> str:
@@ -141,12 +206,9 @@ def rounded_up(seconds: float) -> str:
     return duration_text(math.ceil(longer_s / step) * step)
 
 
-def _probes(
-    config: RunConfig, rungs: Sequence[int], parts: Parts, seeds: Sequence[Program], left_s: float
-) -> Iterator[Outcome]:
+def _probes(config: RunConfig, images: int, parts: Parts, seeds: Sequence[Program], left_s: float) -> Iterator[Outcome]:
     """The outcomes of short trainings of a few seed programs, none of which may take longer than `left_s`."""
-    seed, images = torch_seed(config.seed, "probe"), _probe_images(rungs)
-    limit_s = pace_s(left_s, images)
+    seed, limit_s = torch_seed(config.seed, "probe"), pace_s(left_s, images)
     for position in sorted({round(n * (len(seeds) - 1) / (_PROBES - 1)) for n in range(_PROBES)}):
         # A seed program that cannot be fitted costs nothing and says nothing about the others.
         try:

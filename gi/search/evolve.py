@@ -48,11 +48,12 @@ def evolve(
         notify(Doing("trying the seed programs"))
         objectives = [config.objective(key) for key in config.objectives]
         programs = tuple(run_parts.seeds if seeds is None else seeds)
-        rungs = config.ladder(run_parts.training_samples)
         # Admitted ones only: giants that --max-params keeps out would have a fair budget refused. And before the folder
         # is made, so that a refused run leaves none.
-        plan = planned(config, rungs, run_parts, admitted(programs, run_parts, config.max_params), clock)
+        tried = admitted(programs, run_parts, config.max_params)
+        plan = planned(config, run_parts.training_samples, run_parts, tried, clock)
         notify(plan)
+        rungs = [images for images, _ in plan.rungs]
         with Archive.create(
             out, config, objectives=objectives, seeds=programs, rungs=rungs, command=command
         ) as archive:

@@ -10,7 +10,7 @@ from gi.core.errors import BudgetError
 from gi.core.settings import RunConfig
 from gi.core.types import Cost
 from gi.search.budget import affordable_seeds, training_limit_s
-from gi.search.estimate import rounded_up
+from gi.search.estimate import planned, rounded_up
 from gi.search.events import RetrainingStarted
 from gi.search.evolve import evolve, resume
 from tests.stand_ins import SEEDS, outcome, parts
@@ -162,3 +162,26 @@ def record(budget_s, rungs=(30_000,), **settings):
 @pytest.mark.parametrize(("seconds", "text"), [(1.2, "2s"), (9, "10s"), (21, "25s"), (52, "60s"), (80, "1m30s")])
 def test_a_suggested_budget_reads_well_and_has_a_margin(seconds, text):
     assert rounded_up(seconds) == text.replace("60s", "1m00s")
+
+
+def plan_of(budget_s, *, samples, **settings):
+    """The plan of a run on so many samples."""
+    asked = config(budget_s, **({"images": None, "final_images": None} | settings))
+    with parts(evaluate=priced)(asked, workers=2, cost_model=None) as made:
+        return planned(asked, samples, made, SEEDS, ReportedClock())
+
+
+@pytest.mark.parametrize(("budget_s", "top"), [(1e6, 240_000), (12_000, 120_000), (6000, 60_000), (900, 60_000)])
+def test_a_short_budget_has_shorter_rungs_unless_the_settings_say_how_long(budget_s, top):
+    """A ladder that starves its children trains seed programs alone: epochs are halved, down to the least top rung."""
+    assert plan_of(budget_s, samples=60_000).rungs[-1][0] == top
+    assert plan_of(budget_s, samples=60_000, epochs=4.0).rungs[-1][0] == 240_000
+
+
+def test_the_plan_counts_the_programs_that_the_budget_pays_for():
+    none, some, more, every = (plan_of(s, samples=1000) for s in (900, 6000, 12_000, 1e6))
+    assert none.programs == len(SEEDS) < some.programs < more.programs < every.programs
+    assert every.programs == len(SEEDS) + 2 + 6 * 400
+    assert all(plan.rungs[0][1] == plan.programs for plan in (none, some, more, every))
+    assert some.cpu_s <= 6000
+    assert more.cpu_s <= 12_000
