@@ -30,9 +30,9 @@ def planned(config: RunConfig, samples: int, parts: Parts, seeds: Sequence[Progr
     """The plan of a run on `samples` training samples, with its rungs. Raises `BudgetError` where its bound is below
     what the seed programs and one final training take.
 
-    A probe trains a seed program on a tenth of the lowest rung's images. Where the settings leave the epochs open they
-    are halved until what every run trains fits in its bound. If no probe is scored, or with a modelled clock and no
-    bound, nothing is estimated and nothing refused.
+    A probe trains a seed program on a tenth of the lowest rung's images. Where the settings leave the epochs open, the
+    longest rungs are left out until what every run trains fits in its bound. If no probe is scored, or with a modelled
+    clock and no bound, nothing is estimated and nothing refused.
     """
     programs = len(seeds) + max(config.population - len(seeds), 0) + config.generations * config.population
     rungs, bound = config.ladder(samples), _bound(config, parts.executor.capacity)
@@ -49,7 +49,7 @@ def planned(config: RunConfig, samples: int, parts: Parts, seeds: Sequence[Progr
         return dataclasses.replace(plan, cpu_s=estimate.expected_s(programs))
     used_s = clock.used_s(sum(cost.cpu_s for cost in costs))
     if config.epochs is None:
-        estimate = _shortened(estimate, samples, _PLANNED_SHARE * (bound.cpu_s - used_s))
+        estimate = _shortened(estimate, _PLANNED_SHARE * (bound.cpu_s - used_s))
     if used_s + estimate.least_s() > bound.cpu_s:
         needed_s = used_s + estimate.needed_s()
         raise BudgetError(
@@ -105,8 +105,9 @@ class _Estimate:
         return search_s + self.final_trainings * self._final_s()
 
     def planned_s(self) -> float:
-        """What a run trains whatever it finds: its seed programs, and a front on the top rung with its finals."""
-        return self.expected_s(self.seeds)
+        """What a run trains whatever it finds: the seed programs below the top rung, and a front there."""
+        below_s = sum(self._mean_s(images) for images in self.rungs[:-1])
+        return self.seeds * below_s + max(self.config.finals, 1) * self._rung_s(self.rungs[-1])
 
     def needed_s(self) -> float:
         """The seed programs on the lowest rung and the cheapest final training."""
@@ -136,15 +137,10 @@ class _Estimate:
         return fmean(price.of(images) for price in dearer)
 
 
-def _shortened(estimate: _Estimate, samples: int, most_s: float) -> _Estimate:
-    """The estimate on the longest rungs whose planned trainings take at most `most_s`; on the shortest if none do."""
-    halved = 0
-    while estimate.planned_s() > most_s:
-        halved += 1
-        rungs = estimate.config.ladder(samples, halved=halved)
-        if rungs == estimate.rungs:  # the least that a rung may be
-            break
-        estimate = dataclasses.replace(estimate, rungs=rungs)
+def _shortened(estimate: _Estimate, most_s: float) -> _Estimate:
+    """The estimate without the longest rungs, as many as it takes until the planned trainings take at most `most_s`."""
+    while estimate.planned_s() > most_s and len(estimate.rungs) > 1:
+        estimate = dataclasses.replace(estimate, rungs=estimate.rungs[:-1])
     return estimate
 
 

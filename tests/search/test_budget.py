@@ -171,17 +171,17 @@ def plan_of(budget_s, *, samples, **settings):
         return planned(asked, samples, made, SEEDS, ReportedClock())
 
 
-@pytest.mark.parametrize(("budget_s", "top"), [(1e6, 240_000), (12_000, 120_000), (6000, 60_000), (900, 60_000)])
-def test_a_short_budget_has_shorter_rungs_unless_the_settings_say_how_long(budget_s, top):
-    """A ladder that starves its children trains seed programs alone: epochs are halved, down to the least top rung."""
+@pytest.mark.parametrize(("budget_s", "top"), [(1e6, 240_000), (5000, 60_000), (1000, 15_000), (100, 3750)])
+def test_a_short_budget_leaves_the_longest_rungs_out_unless_the_settings_say_how_long(budget_s, top):
+    """A ladder that starves its children trains seed programs alone: the longest are left out."""
     assert plan_of(budget_s, samples=60_000).rungs[-1][0] == top
     assert plan_of(budget_s, samples=60_000, epochs=4.0).rungs[-1][0] == 240_000
 
 
 def test_the_plan_counts_the_programs_that_the_budget_pays_for():
-    none, some, more, every = (plan_of(s, samples=1000) for s in (900, 6000, 12_000, 1e6))
-    assert none.programs == len(SEEDS) < some.programs < more.programs < every.programs
+    least, some, more, every = (plan_of(s, samples=1000, epochs=4.0) for s in (900, 6000, 12_000, 1e6))
+    assert least.programs == len(SEEDS) < some.programs < more.programs < every.programs
     assert every.programs == len(SEEDS) + 2 + 6 * 400
-    assert all(plan.rungs[0][1] == plan.programs for plan in (none, some, more, every))
+    assert all(plan.rungs[0][1] == plan.programs for plan in (least, some, more, every))
     assert some.cpu_s <= 6000
     assert more.cpu_s <= 12_000
