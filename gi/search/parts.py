@@ -1,5 +1,6 @@
 """The parts that the loop of a run calls, and how the default ones are made."""
 
+import dataclasses
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -81,7 +82,7 @@ def default_parts(
     None of them runs what the `gate` refuses. `executor` replaces that of this machine.
     """
     # Imported here: torch takes over a second, which tests with stand-ins need not pay.
-    from gi.corpus import Corpus, default_corpus, seed_programs
+    from gi.corpus import Corpus, default_corpus
     from gi.data.dataset import run_dataset
     from gi.data.pictures import validation_pictures
     from gi.source.identity.digest import digest
@@ -108,7 +109,7 @@ def default_parts(
         identity = partial(digest, entry=config.entry)
         yield Parts(
             dataset.task,
-            seed_programs(),
+            _seeds(config, dataset.task),
             check,
             vary,
             OPERATORS,
@@ -122,6 +123,16 @@ def default_parts(
             dataset.class_names,
             partial(validation_pictures, dataset),
         )
+
+
+def _seeds(config: RunConfig, task: Task) -> tuple[Program, ...]:
+    """The project's seed programs; under a metric that counts classes alike their losses do, too."""
+    from gi.corpus import seed_programs
+    from gi.vary import weighed
+
+    if config.metric == "error":
+        return seed_programs()
+    return tuple(dataclasses.replace(seed, text=weighed(seed.text, task)) for seed in seed_programs())
 
 
 @contextmanager

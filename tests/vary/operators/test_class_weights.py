@@ -7,10 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gi.core.trace import Trace
+from gi.core.types import Task
+from gi.source.repair.repair import repair
 from gi.vary import SHARES, Vary
-from gi.vary.operators.class_weights import class_weights, has_uneven_classes, weights
+from gi.vary.operators.class_weights import class_weights, has_uneven_classes, weighed, weights
 from gi.vary.operators.proposal import OperatorContext
-from tests.checking import SMALL, Stock, with_recipe
+from tests.checking import SEEDS, SMALL, Stock, with_recipe
 from tests.vary.operators.test_examples import host
 
 LOSS = ("loss = nn.CrossEntropyLoss()",)
@@ -66,3 +69,18 @@ def test_offspring_get_class_weights_on_an_uneven_set_alone(check):
         ]
         assert all("weight=torch.tensor(" in child.text for child in children)
         assert all(child.fingerprint != check.trace(parent).fingerprint for child in children)
+
+
+@pytest.mark.parametrize("name", SEEDS)
+def test_each_seed_program_can_count_classes_alike(check, name):
+    uneven = Task((1, 28, 28), 2, class_shares=(0.25, 0.75))
+    text = repair(weighed(SEEDS[name], uneven), uneven, check)
+    assert text.count("weight=torch.tensor([2.0, 0.667])") == 1
+    assert isinstance(check(text, uneven), Trace)
+    assert weighed(text, uneven) == text
+    assert weighed(SEEDS[name], Task((1, 28, 28), 10)) == SEEDS[name]
+
+
+def test_a_loss_without_class_weights_stays_as_it_is():
+    text = with_recipe("loss = nn.MultiMarginLoss()")
+    assert weighed(text, Task((1, 28, 28), 2, class_shares=(0.25, 0.75))) == text
