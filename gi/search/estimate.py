@@ -105,9 +105,9 @@ class _Estimate:
         return search_s + self.final_trainings * self._final_s()
 
     def planned_s(self) -> float:
-        """What a run trains whatever it finds: the seed programs below the top rung, and a front there."""
+        """What a run trains whatever it finds: the seed programs below the top rung, and a small front there."""
         below_s = sum(self._mean_s(images) for images in self.rungs[:-1])
-        return self.seeds * below_s + max(self.config.finals, 1) * self._rung_s(self.rungs[-1])
+        return self.seeds * below_s + self.config.population * self._rung_s(self.rungs[-1])
 
     def needed_s(self) -> float:
         """The seed programs on the lowest rung and the cheapest final training."""
