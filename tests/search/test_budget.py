@@ -171,7 +171,7 @@ def plan_of(budget_s, *, samples, **settings):
         return planned(asked, samples, made, SEEDS, ReportedClock())
 
 
-@pytest.mark.parametrize(("budget_s", "top"), [(1e6, 240_000), (5000, 60_000), (1000, 15_000), (100, 3750)])
+@pytest.mark.parametrize(("budget_s", "top"), [(1e6, 240_000), (2000, 60_000), (1000, 15_000), (100, 3750)])
 def test_a_short_budget_leaves_the_longest_rungs_out_unless_the_settings_say_how_long(budget_s, top):
     """A ladder that starves its children trains seed programs alone: the longest are left out."""
     assert plan_of(budget_s, samples=60_000).rungs[-1][0] == top
