@@ -12,6 +12,7 @@ from gi.core.trace import Answer, Trace, answer_from_json
 from gi.core.types import Refused, Task, Try
 from gi.corpus import Corpus
 from gi.sandbox.warm_worker import WarmWorker, WorkerDied, WorkerTimeout
+from gi.source.gate.passing import Gate
 from gi.trace.client import CheckWorker
 from gi.vary import BORROWED, CROSSED, Donor, Plan, Tried, Vary
 
@@ -128,7 +129,9 @@ def operator_alone(row: str) -> str:
 
 def opened(subject: Subject, stock: Corpus, seed: int) -> Bench:
     """A bench for a subject; `close` it."""
-    check = ModelCheck(entry=subject.entry)
+    # As with --trust: whose lines the gate would refuse is no question of variation.
+    trusted = (subject.text, *(donor.text for donor in subject.others))
+    check = ModelCheck(entry=subject.entry, gate=Gate(trusted))
     vary = Vary(stock, check, subject.task, entry=subject.entry)
     fitted, _ = vary.fitted(subject.text)
     judge = WarmWorker("judge:handle", wall_limit_s=30.0, memory_mb=4096)

@@ -190,6 +190,10 @@ ATTACKS = {
     "classes/code in the body": ("class state", program(members="for i in [1]:\n    print(i)\n")),
     "classes/call in the body": ("class state", program(members="seen = list()\n")),
     "classes/list in the body": ("class state", program(members="seen = []\n")),
+    "classes/dictionary in the body": ("class state", program(members="seen = {}\n")),
+    "classes/empty list in a table": ("class state", program(members="seen = [1, []]\n")),
+    "classes/table unpacked": ("class state", program(members="a = {1: 2}\nseen = {**a}\n")),
+    "classes/table of calls": ("class state", program(members="seen = [torch.zeros(1)]\n")),
     # Overriding what measures.
     "score/parameters() overridden": ("override", program(members="def parameters(self):\n    return []\n")),
     "score/parameters() set": ("override", program(init="self.parameters = lambda: []")),

@@ -29,7 +29,7 @@ def class_refusals(program: GatedProgram) -> Iterator[GateRefusal]:
         derivative = program.is_derivative(node)
         for statement in node.body:
             if not (derivative and isinstance(statement, ast.FunctionDef) and statement.name == "backward"):
-                yield from _member(program, statement, is_layer=_is_layer(program, node))
+                yield from _member(program, statement, node)
 
 
 def _is_layer(program: GatedProgram, node: ast.ClassDef) -> bool:
@@ -61,7 +61,8 @@ def _is_base(program: GatedProgram, base: ast.expr) -> bool:
     return is_class and name in program.allowed.names
 
 
-def _member(program: GatedProgram, statement: ast.stmt, *, is_layer: bool) -> Iterator[GateRefusal]:
+def _member(program: GatedProgram, statement: ast.stmt, of: ast.ClassDef) -> Iterator[GateRefusal]:
+    is_layer, is_enumeration = _is_layer(program, of), _is_enumeration(program, of)
     if isinstance(statement, ast.FunctionDef):
         names = [statement.name]
     elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
@@ -80,14 +81,24 @@ def _member(program: GatedProgram, statement: ast.stmt, *, is_layer: bool) -> It
             yield refused(statement, "override", f"{name} is torch.nn.Module's own")
         elif name in program.allowed.denied and not (name in program.allowed.of_tensors_alone and is_layer):
             yield refused(statement, "override", f"{name} belongs to what a program's values are made of")
-    if isinstance(statement, (ast.Assign, ast.AnnAssign)) and not _is_kept_value(program, statement.value):
+    if isinstance(statement, (ast.Assign, ast.AnnAssign)) and not _is_kept_value(
+        program, statement.value, is_enumeration=is_enumeration
+    ):
         yield refused(statement, "class state", "a class's own value is a constant")
 
 
-def _is_kept_value(program: GatedProgram, value: ast.expr | None) -> bool:
-    """A constant, or the name of a function or class: nothing that could be written to."""
-    if isinstance(value, ast.Tuple):
-        return all(_is_kept_value(program, item) for item in value.elts)
+def _is_kept_value(program: GatedProgram, value: ast.expr | None, *, is_enumeration: bool) -> bool:
+    """A constant, the name of a function or class, or a filled table of these: `cfg = [(1, 16), (6, 24)]`.
+
+    Nothing changes a table where an image runs through (`flow`); an empty one has no other use than to be changed.
+    """
+    if isinstance(value, (ast.List, ast.Tuple, ast.Dict)):
+        # Members of an enumeration are objects, whose contents the analysis does not follow.
+        items = [*value.keys, *value.values] if isinstance(value, ast.Dict) else value.elts
+        is_filled = bool(items) and not is_enumeration
+        return (is_filled or isinstance(value, ast.Tuple)) and all(
+            item is not None and _is_kept_value(program, item, is_enumeration=is_enumeration) for item in items
+        )
     named = value is not None and (is_function_or_class(program, value) or program.qualified(value) != "")
     return is_constant(value) or named
 

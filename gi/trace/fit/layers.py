@@ -39,7 +39,7 @@ def misfits(
         yield from _batch_norm(module, x)
     elif isinstance(module, nn.GroupNorm):
         yield from _group_norm(module, x)
-    elif isinstance(module, nn.LayerNorm):
+    elif isinstance(module, (nn.LayerNorm, nn.RMSNorm)):
         yield from _layer_norm(module, x, channels_last)
     elif isinstance(module, nn.PReLU) and module.num_parameters not in (1, _channels(x)):
         yield Misfit("argument", "num_parameters", 0, _channels(x))
@@ -179,7 +179,7 @@ def _group_norm(module: nn.GroupNorm, x: torch.Tensor) -> Iterator[Misfit]:
         yield Misfit("argument", "num_groups", 0, math.gcd(channels, module.num_groups))
 
 
-def _layer_norm(module: nn.LayerNorm, x: torch.Tensor, channels_last: bool) -> Iterator[Misfit]:
+def _layer_norm(module: nn.LayerNorm | nn.RMSNorm, x: torch.Tensor, channels_last: bool) -> Iterator[Misfit]:
     count = len(module.normalized_shape)
     if tuple(module.normalized_shape) != tuple(x.shape[-count:]) or count >= x.dim():
         shape = tuple(int(n) for n in x.shape[1:])
@@ -200,7 +200,7 @@ def _rebuild(module: Any, misfit: Misfit) -> None:
         _rebuild_convolution(module)
     elif isinstance(module, nn.Linear):
         module.weight = nn.Parameter(torch.empty(module.out_features, module.in_features, device="meta"))
-    elif isinstance(module, nn.LayerNorm):
+    elif isinstance(module, (nn.LayerNorm, nn.RMSNorm)):
         value = misfit.value
         module.normalized_shape = tuple(value) if isinstance(value, tuple) else (value,)
         _resize_affine(module, *module.normalized_shape)

@@ -42,7 +42,7 @@ def _keeps_size(ingredient: Ingredient, around: Surroundings, signature: Signatu
     if not around.is_shared:
         return True
     # Normalising over height and width fits one image size, and the line has several.
-    if (name == "layernorm" and around.size) or (around.is_varied and names & INPUTS):
+    if (name in ("layernorm", "rmsnorm") and around.size) or (around.is_varied and names & INPUTS):
         return False
     if ingredient.type == LineType.POOLING:
         return "kernel_size" in names and (

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 UNKNOWN = object()
@@ -13,20 +13,21 @@ INPUTS = frozenset({"in_channels", "in_features", "num_features", "num_channels"
 _RATES = (0.1, 0.2, 0.3, 0.5)
 # Kernels, strides and widths beyond these are of other image sizes than a host's.
 MAX_KERNEL, MAX_STRIDE, MAX_GROWTH = 7, 3, 4
+_RESPONDING = 5  # channels that local response normalisation looks at, as published
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """The place an ingredient goes to.
 
-    `channels` is what a layer receives there (channels or features), `size` the image's (height, width) or ();
-    `width` the width that the place asks for (`width_is_fixed` for the classes), None where it is free;
-    `widths` those of the host's other layers. `net`, `optimizer`, `steps` are the
-    recipe's names; `image` is the data set's (height, width). Where one line stands for several layers (`is_shared`),
-    the image keeps its size but for `stride` and `window`, the (kernel size, padding) to keep where the host's are not
-    those that keep the size; `groups` stay as the host writes them; `channels_code`, `width_code` are the host's
-    expressions for all layers' numbers ("" where there is none, which `is_varied` says where the numbers differ), and
-    `divisor` divides the channels of all.
+    `channels` is what a layer receives there (channels or features), `size` the image's (height, width) or (); `width`
+    the width that the place asks for (`width_is_fixed` for the classes), None where it is free; `widths` those of the
+    host's other layers. `net`, `optimizer`, `steps` are the recipe's names; `image` is the data set's (height, width),
+    None in the network. Where one line stands for several layers (`is_shared`), the image keeps its size but for
+    `stride` and `window`, the (kernel size, padding) to keep where the host's are not those that keep the size;
+    `groups` stay as the host writes them; `channels_code`, `width_code` are the host's expressions for all layers'
+    numbers ("" where there is none, which `is_varied` says where the numbers differ), and `divisor` divides the
+    channels of all.
     """
 
     channels: int = 1
@@ -37,7 +38,7 @@ class Surroundings:
     net: str = "net"
     optimizer: str = "optimizer"
     steps: str = "steps"
-    image: tuple[int, int] = (1, 1)
+    image: tuple[int, int] | None = None
     is_shared: bool = False
     channels_code: str = ""
     width_code: str = ""
@@ -63,6 +64,8 @@ class OpenParameter:
 
 def bound(slot: OpenParameter) -> Any:
     """The value or `Code` that a parameter gets, `UNKNOWN` where it is left to its default."""
+    if slot.value is None:  # as usual; or, in generated code, what its author left open: `padding=None`
+        slot = replace(slot, value=UNKNOWN)
     name, value = slot.name, slot.value
     if name in _DROPPED:
         return UNKNOWN
@@ -125,7 +128,6 @@ _RECIPE: dict[str, Callable[[Surroundings], str]] = {
     "milestones": lambda a: f"[{a.steps} // 2, {a.steps} * 3 // 4]",
     "T_0": lambda a: f"max(1, {a.steps} // 4)",
     "step_size_up": lambda a: f"max(1, {a.steps} // 2)",
-    "size": lambda a: repr(a.image),
 }
 
 _DEFAULTS: dict[str, Any] = {
@@ -155,13 +157,24 @@ def _kernel(slot: OpenParameter) -> Any:
 
 
 def _stride(slot: OpenParameter) -> Any:
-    if not slot.given or slot.value is UNKNOWN or slot.value is None:
+    sizes = slot.value if isinstance(slot.value, tuple) else (slot.value,)
+    # Generated code writes 0 for what it does not know.
+    if not slot.given or not all(isinstance(size, int) and size >= 1 for size in sizes):
         return UNKNOWN
-    return slot.value if isinstance(slot.value, tuple) or slot.value <= MAX_STRIDE else 2
+    return slot.value if max(sizes) <= MAX_STRIDE else 2
+
+
+def _size(slot: OpenParameter) -> Any:
+    """Of a recipe's crops the image's; of a layer that resizes, what it gets; of local response norms, channels."""
+    if slot.around.image is not None:
+        return slot.around.image if slot.given or slot.required else UNKNOWN
+    if slot.required:
+        return slot.value if isinstance(slot.value, int) and slot.value >= 1 else _RESPONDING
+    return slot.around.size if slot.given and slot.around.size else UNKNOWN
 
 
 def _padding(slot: OpenParameter) -> Any:
-    if slot.given and slot.value is not UNKNOWN:
+    if slot.given and _is_padding(slot.value):
         kernel = slot.before.get("kernel_size")
         # torch refuses more than half the kernel for pools, and for convolutions it would enlarge the image.
         too_large = isinstance(slot.value, int) and isinstance(kernel, int) and slot.value > kernel // 2
@@ -169,6 +182,11 @@ def _padding(slot: OpenParameter) -> Any:
     kernel = slot.before.get("kernel_size", 1)
     half = tuple(k // 2 for k in kernel) if isinstance(kernel, tuple) else kernel // 2
     return half if slot.given or "in_channels" in slot.before else UNKNOWN
+
+
+def _is_padding(value: Any) -> bool:
+    sizes = value if isinstance(value, tuple) else (value,)
+    return isinstance(value, str) or all(isinstance(size, int) and size >= 0 for size in sizes)
 
 
 def _groups(slot: OpenParameter) -> Any:
@@ -211,7 +229,9 @@ _SHAPED: dict[str, Callable[[OpenParameter], Any]] = {
     "out_features": _width,
     "kernel_size": _kernel,
     "stride": _stride,
+    "dilation": _stride,
     "padding": _padding,
+    "size": _size,
     "groups": _groups,
     "p": _rate,
     "lr": _lr,

@@ -218,6 +218,8 @@ def fits(ingredient: Ingredient, form: Form) -> bool:
         return form.kind == "image" and flat.endswith("pool2d") and min(form.size) >= 2  # one pixel is pooled already
     if form.kind in ("tokens", "sequence", "unknown"):
         return _fits_any_axis(ingredient.type, flat, form)
+    if flat.startswith("instancenorm") and math.prod(form.size) == 1:  # of one value there is no deviation
+        return False
     if flat.endswith(("2d", "3d", "localresponsenorm")) or flat in ("instancenorm1d", "dropout1d"):
         return form.kind == "image" and not flat.endswith("3d")
     return not (flat == "batchnorm1d" and form.kind == "image")

@@ -105,6 +105,11 @@ def test_a_refusal_names_line_column_and_rule():
         {"init": "self.other = nn.Linear(1, 1)\nself.other.weight = self.layer.weight"},
         {"top": "ACT = nn.ReLU\nWIDTHS = {'a': [1, 2]}\n", "init": "self.act = ACT()"},
         {"members": "expansion: int = 4\n", "init": "self.wide = nn.Linear(1, self.expansion)"},
+        {
+            "members": "cfg = [(1, 16), [6, 24]]\n",
+            "init": "for a, b in self.cfg:\n    self.add_module(f'b{a}', nn.Linear(a, b))",
+        },
+        {"members": "widths = {'small': [1, 2], 'act': nn.ReLU}\n", "forward": "x = x + Net.widths['small'][0]"},
         {"members": "def block(self, x):\n    return F.relu(x)\n", "forward": "x = self.block(x)"},
         {"forward": "if x.shape[1] != 784:\n    raise ValueError(f'{x.shape[1]} values, not 784')\n"},
         {"top": "from functools import partial", "init": "self.norm = partial(nn.BatchNorm2d, eps=1e-3)(3)"},
