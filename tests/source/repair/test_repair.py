@@ -55,6 +55,7 @@ LAYERS = {
         ["nn.GroupNorm(2, 6)"],
     ),
     "layer norm": (["nn.Flatten()", "nn.LayerNorm(9)", "nn.Linear(64, 10)"], ["nn.LayerNorm(64)"]),
+    "RMS norm": (["nn.Flatten()", "nn.RMSNorm(9)", "nn.Linear(64, 10)"], ["nn.RMSNorm(64)"]),
     "prelu": (
         ["nn.Conv2d(1, 4, 3)", "nn.PReLU(8)", "nn.Flatten()", "nn.Linear(144, 10)"],
         ["nn.PReLU(4)"],
