@@ -107,7 +107,7 @@ def memory(options):
     sys.path.insert(0, str(Path(__file__).parents[2]))
     from gi.search.events import GenerationEnded
     from gi.search.evolve import evolve
-    from tests.stand_ins import SEEDS, digest, parts
+    from tests.stand_ins import SEEDS, PoolExecutor, digest, made
 
     def varied(parents, *, rng, **_):
         """A child as long as a real one: the stand-in's programs are too few for so many generations."""
@@ -129,6 +129,17 @@ def memory(options):
                        images=30_000, finals=2, final_seeds=1, clock="model", seed=options.seed)  # fmt: skip
     marks = []
 
+    class Forgetful(PoolExecutor):
+        """The stand-in lists its jobs, whose texts are no part of what the driver keeps."""
+
+        def submit(self, job):
+            future = super().submit(job)
+            self.jobs.clear()
+            return future
+
+    def stand_ins(_, *, workers, **_unused):
+        return made(Forgetful(workers, evaluate=outcome), SEEDS, varied)
+
     def note(event):
         if isinstance(event, GenerationEnded):
             marks.append((event.evaluations, resident_mb(), time.process_time()))
@@ -136,8 +147,7 @@ def memory(options):
                 print("{:6d} evaluations: {:.1f} MB resident, {:.0f} CPU s".format(*marks[-1]), flush=True)
 
     with tempfile.TemporaryDirectory() as scratch:
-        evolve(config, Path(scratch, "run"), workers=2, parts=parts(seeds=SEEDS, variation=varied, evaluate=outcome),
-               on_event=note)  # fmt: skip
+        evolve(config, Path(scratch, "run"), workers=2, parts=stand_ins, on_event=note)
         size = Path(scratch, "run", "run.sqlite").stat().st_size
     first, last = marks[len(marks) // 5], marks[-1]
     grown = (last[1] - first[1]) * 2**20 / (last[0] - first[0])

@@ -1,6 +1,7 @@
 """The individuals of a run: the slots of each generation, and the texts, parents and edits of those accepted."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gi.archive import rows
@@ -38,6 +39,14 @@ class IndividualTables:
     def ids(self) -> tuple[str, ...]:
         """Every individual ever accepted, in order."""
         return tuple(id_ for (id_,) in self._db.rows("SELECT id FROM individuals ORDER BY seq"))
+
+    def accepted(self, ids: Iterable[str]) -> dict[str, tuple[int, int]]:
+        """Of some individuals (full ids) the place in the order of acceptance, and the generation, by id."""
+        asked = self._db.rows(
+            "SELECT i.id, seq, generation FROM json_each(?) CROSS JOIN individuals i ON i.id = value",
+            json.dumps(list(ids)),
+        )
+        return {id_: (place, generation) for id_, place, generation in asked}
 
     def generation_of(self) -> dict[str, int]:
         """The generation of every individual, by id in order of acceptance."""

@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 from gi.archive.archive import Archive
-from gi.archive.front import front_rows, violation
+from gi.archive.front import contenders, front_rows, violation
 from gi.archive.records import FrontMember, RunSummary
 from gi.core.objectives import FINAL_FIGURES, OBJECTIVES, Constraint, total_excess
 
@@ -20,20 +20,29 @@ def front_members(archive: Archive) -> tuple[FrontMember, ...]:
     """
     run, last = archive.run(), archive.generations.last()
     keys = [objective.key for objective in run.objectives]
-    scored = [] if last is None else _scored(archive, last.number)
-    values = _values(keys, [figures for _, figures in scored])
+    scored = {} if last is None else _scored(archive, last.number)
+    ids, values = list(scored), _values(keys, list(scored.values()))
     limits = run.config.constraints
     reference = run.reference or ()
     bounds = [(n, bound) for n, (o, bound) in enumerate(zip(run.objectives, reference, strict=False)) if o.bounded]
-    beyond = [
-        violation(row, reference, run.objectives) if any(row[n] > bound for n, bound in bounds) else 0.0
-        for row in values
-    ]
+    beyond = [0.0] * len(values)
+    for row in {row for n, bound in bounds for row, given in enumerate(values) if given[n] > bound}:
+        beyond[row] = violation(values[row], reference, run.objectives)
     if limits:
-        excess = (total_excess(_read(figures), limits) for _, figures in scored)
+        excess = (total_excess(_read(figures), limits) for figures in scored.values())
         beyond = [bound + more for bound, more in zip(beyond, excess, strict=True)]
-    rows = sorted(front_rows(values, beyond), key=lambda row: (values[row], row))
-    return tuple(_front_member(archive, scored[row][0], _read(scored[row][1]), keys, limits) for row in rows)
+    rows = contenders(values, beyond)
+    accepted = archive.individuals.accepted(ids[row] for row in rows)
+    # Of equal ones the first is a member: the order matters for these few alone, and a query in it takes all ids.
+    rows.sort(key=lambda row: accepted[ids[row]])
+    front = front_rows([values[row] for row in rows], [beyond[row] for row in rows])
+    members = sorted((rows[place] for place in front), key=lambda row: (values[row], accepted[ids[row]]))
+    retrained = {id_ for (id_,) in archive.db.rows("SELECT DISTINCT individual FROM outcomes WHERE split = 'test'")}
+    return tuple(
+        _front_member(archive, ids[row], accepted[ids[row]][1], _read(scored[ids[row]]), keys, limits,
+                      retrained=ids[row] in retrained)
+        for row in members
+    )  # fmt: skip
 
 
 def _read(figures: str) -> dict[str, float]:
@@ -48,30 +57,37 @@ def _values(keys: Sequence[str], stored: Sequence[str]) -> list[tuple[float, ...
     return list(map(msgspec.structs.astuple, map(msgspec.json.Decoder(record).decode, stored)))
 
 
-def _scored(archive: Archive, generation: int) -> list[tuple[str, str]]:
-    """Id and figures (JSON) on the highest rung of what was scored up to `generation`, as it was accepted."""
-    # Of the individuals their index alone is read, and not the rows, which hold the texts: those of 100,000 are 200 MB.
+def _scored(archive: Archive, generation: int) -> dict[str, str]:
+    """The figures (JSON) on the highest rung of what was scored up to `generation`, by id, in no order."""
+    # The outcomes alone: of 100,000 evaluations the individuals, with their texts, are 200 MB.
     stored = archive.db.rows(
-        "SELECT individual, figures FROM outcomes CROSS JOIN individuals ON id = individual "
+        "SELECT individual, figures, seed FROM outcomes "
         "WHERE split = 'validation' AND figures IS NOT NULL AND images = ("
-        "SELECT max(images) FROM outcomes WHERE split = 'validation' AND figures IS NOT NULL) ORDER BY seq, seed"
+        "SELECT max(images) FROM outcomes WHERE split = 'validation' AND figures IS NOT NULL)"
     )
     later = {id_ for (id_,) in archive.db.rows("SELECT individual FROM slots WHERE generation > ?", generation)}
-    first = {id_: figures for id_, figures in reversed(stored) if id_ not in later}
-    return list(reversed(first.items()))
+    scored = {id_: figures for id_, figures, _ in stored if id_ not in later}
+    if len(scored) < len(stored) - len(later):  # some on several seeds, of which the least counts
+        stored.sort(key=lambda row: row[2], reverse=True)
+        scored = {id_: figures for id_, figures, _ in stored if id_ not in later}
+    return scored
 
 
 def _front_member(
     archive: Archive,
     id_: str,
+    generation: int,
     values: Mapping[str, float],
     keys: Sequence[str],
     limits: Sequence[Constraint],
+    *,
+    retrained: bool,
 ) -> FrontMember:
-    trained, finals = archive.outcomes.retrainings(id_), _finals(archive, id_, [*keys, *(c.key for c in limits)])
+    trained = archive.outcomes.retrainings(id_) if retrained else ()
+    finals = _finals(archive, id_, [*keys, *(c.key for c in limits)]) if retrained else {}
     return FrontMember(
         id_,
-        archive.db.value("SELECT generation FROM individuals WHERE id = ?", id_),
+        generation,
         {key: values[key] for key in (*keys, *(k for k in values if k not in keys))},
         tuple(r.test_error for r in trained if r.test_error is not None),
         tuple(r.validation_error for r in trained if r.validation_error is not None),

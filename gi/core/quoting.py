@@ -144,5 +144,10 @@ def json_text(value: Any, *, indent: int | None = None) -> str:
     `json` itself escapes the first 32 control characters only, so that U+009B, which starts a terminal's commands like
     ESC [ does, would pass, and a lone surrogate could not be written at all.
     """
-    text = json.dumps(value, indent=indent, ensure_ascii=False)
-    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
+    lines = json.dumps(value, indent=indent, ensure_ascii=False).split("\n")
+    # By lines: most hold nothing to escape, and a front of some hundred members has 10,000.
+    return "\n".join(line if line.isprintable() else "".join(map(_json_escaped, line)) for line in lines)
+
+
+def _json_escaped(character: str) -> str:
+    return character if character.isprintable() else json.dumps(character)[1:-1]

@@ -1,4 +1,6 @@
-from hypothesis import given
+import random
+
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gi.archive import Archive, FrontMember, Generation, front_members, front_rows, ranked, violation
@@ -20,6 +22,20 @@ def test_the_front_equals_its_definition_with_equal_rows_once(rows, data):
     allowed = [n for n in range(len(rows)) if excess[n] == min(excess)]
     best = [n for n in allowed if not any(dominates(rows[other], rows[n]) for other in allowed)]
     assert front_rows(rows, excess) == [n for n in best if rows[n] not in [rows[m] for m in best if m < n]]
+
+
+@given(st.integers(0, 2**32), st.sampled_from([3, 30, 1_000_000]))
+@settings(max_examples=3)
+def test_the_front_of_many_rows_is_the_one_that_comparing_all_of_them_gives(seed, kinds):
+    rng = random.Random(seed)
+    rows = [tuple(rng.randrange(kinds) / 7 for _ in range(3)) for _ in range(1_500)]
+    excess = [rng.choice([0.0, 0.0, 0.0, 1.0]) for _ in rows]
+    allowed = {row: n for n, row in reversed([*enumerate(rows)]) if not excess[n]}  # of equal ones the first
+    front: list[tuple[float, ...]] = []
+    for row in sorted(allowed):
+        if not any(dominates(member, row) for member in front):
+            front.append(row)
+    assert front_rows(rows, excess) == sorted(allowed[row] for row in front)
 
 
 def test_only_bounded_objectives_beyond_the_reference_count_as_violations():
