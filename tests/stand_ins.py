@@ -135,8 +135,10 @@ def error(job, split, units):
 
 def written(path, text):
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(exist_ok=True)
         path.write_text(text)
+    except FileNotFoundError:  # the run's folder has gone
+        return True
     except OSError:
         return False
     return True

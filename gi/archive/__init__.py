@@ -3,7 +3,7 @@
 from gi.archive.archive import Archive
 from gi.archive.backup import WentBack, go_back
 from gi.archive.canonical import canonical_text
-from gi.archive.folder import WEIGHTS, make_folder, refuse_unfit
+from gi.archive.folder import WEIGHTS, make_weights_folder, refuse_unfit
 from gi.archive.front import front_rows, ranked, violation
 from gi.archive.records import (
     Evaluation,
@@ -39,7 +39,7 @@ __all__ = [
     "front_members",
     "front_rows",
     "go_back",
-    "make_folder",
+    "make_weights_folder",
     "ranked",
     "refuse_unfit",
     "run_summary",

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from gi.archive.folder import gone
 from gi.archive.schema import explained
-from gi.core.errors import RunError
 from gi.core.transactions import transaction
 
 
@@ -51,7 +51,7 @@ class Database:
         """Commits all that is written inside, or rolls it back. Raises `RunError` where the file has gone."""
         # SQLite goes on writing to a deleted file without a word, and hours of trainings would go with it.
         if _identity(self.path) != self._file:
-            raise RunError(f"{self.path.parent} has gone while the run went on: what was found went with it.")
+            raise gone(self.path.parent)
         with explained(self.path), transaction(self._connection):
             yield
 

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from gi.archive.schema import FILE_NAME, run_file
-from gi.core.errors import ArchiveError
+from gi.core.errors import ArchiveError, RunError
 
 WEIGHTS = "weights"
 # Beside the run file and not it: SQLite's own locks come and go with each transaction.
@@ -40,6 +40,25 @@ def refuse_existing(folder: Path) -> None:
         raise ArchiveError(
             f"{folder} holds a run already: go on with it by `gi evolve --resume {folder}`, or pass another --out."
         )
+
+
+def make_weights_folder(run: Path) -> None:
+    """Makes the folder of weights of the run in the folder `run`. Raises `RunError` where that has gone."""
+    try:
+        (run / WEIGHTS).mkdir(
+            exist_ok=True
+        )  # without its parents: a folder of weights alone would be in a new run's way
+    except FileNotFoundError as error:
+        raise gone(run) from error
+    except OSError as error:
+        raise ArchiveError(
+            f"{run / WEIGHTS} cannot be made ({error.strerror}): the folder must be writable."
+        ) from error
+
+
+def gone(run: Path) -> RunError:
+    """The error of a run whose folder somebody deleted or replaced."""
+    return RunError(f"{run} has gone while the run went on: what was found went with it.")
 
 
 def make_folder(folder: Path) -> None:

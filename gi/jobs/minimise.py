@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from gi.archive import WEIGHTS, Archive, Evaluation, make_folder
+from gi.archive import WEIGHTS, Archive, Evaluation, make_weights_folder
 from gi.core.errors import ConfigError
 from gi.core.protocols import Check, CostModel, Executor, Job
 from gi.core.settings import RunConfig, default_workers
@@ -205,7 +205,7 @@ class TrainingBench:
 
     def final_errors(self, variant: Variant) -> tuple[float, ...]:
         """Shares wrong on the test split of trainings like the run's final ones; the first one's weights are kept."""
-        make_folder(self.archive.folder / WEIGHTS)
+        make_weights_folder(self.archive.folder)
         kept = str(self.archive.folder / WEIGHTS / f"{variant.id}.pt")
         seeds = [torch_seed(self.config.seed, "retrain", n) for n in range(self.config.final_seeds)]
         images = self.run.final_images

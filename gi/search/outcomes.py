@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from gi.archive import WEIGHTS, Archive, RunRecord, make_folder
+from gi.archive import Archive, RunRecord, make_weights_folder
 from gi.core.objectives import FINAL_FIGURES
 from gi.core.protocols import Job
 from gi.core.settings import pace_s
@@ -118,7 +118,7 @@ class Outcomes:
         # Seed programs have the settings' limit: what they take is the measure of the children's.
         limit_s = training_limit_s(self._run, self._seed_paces(), self._cost.total_s) if individual.parents else None
         if self._is_final(images):
-            make_folder(self._archive.folder / WEIGHTS)
+            make_weights_folder(self._archive.folder)
             return final_job(self._archive, self._run, individual.id, 0, limit_s)
         seed = torch_seed(self._config.seed, "train")
         job = Job(individual.id, individual.text, seed, images, cpu_limit_s=limit_s)
@@ -149,7 +149,7 @@ class Outcomes:
         seeds = affordable_seeds(list(prices.values()), self._config.final_seeds, self._cost.left_s)
         jobs = retraining_jobs(self._archive, self._run, members, self._own_limit_s(), seeds=seeds)
         if jobs:
-            make_folder(self._archive.folder / WEIGHTS)
+            make_weights_folder(self._archive.folder)
             self._notify(RetrainingStarted(len(members), front_size, self._affordable(jobs, prices), len(jobs)))
         if not self._cost.is_bounded:  # all are paid for, and the longest first leaves no worker idle at the end
             jobs.sort(key=lambda job: -prices[job.id])

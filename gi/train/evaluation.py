@@ -199,10 +199,14 @@ class _Spent:
 
 
 def write_weights(path: Path, content: bytes) -> None:
-    """Writes a trained network's checkpoint where its job wants it, whole or not at all."""
+    """Writes a trained network's checkpoint where its job wants it, whole or not at all, if the run's folder exists."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(exist_ok=True)
         write_whole(path, content)
+    except FileNotFoundError:
+        # The run's folder has gone, which its archive says with the next write. Made anew for weights alone, it would
+        # be in the way of a run that is begun again.
+        return
     except OSError as error:
         # No fault of the candidate's: recorded as one it would stand for good, where the disk was full for an hour.
         raise WorkerError(

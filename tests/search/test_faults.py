@@ -102,6 +102,14 @@ def test_a_folder_that_goes_is_noticed_with_the_next_write(tmp_path, kind):
         evolve(CONFIG, run, workers=2, parts=parts(), on_event=remove)
 
 
+@pytest.mark.parametrize("kind", [Evaluated, RetrainingStarted, Retrained])
+def test_nothing_makes_the_folder_of_a_run_anew_that_went(tmp_path, kind):
+    run = tmp_path / "run"
+    with pytest.raises(RunError, match="has gone while the run went on"):
+        evolve(CONFIG, run, workers=2, parts=parts(), on_event=At(kind, 1, lambda: run.rename(tmp_path / "away")))
+    assert not run.exists(), "a run that is begun again would be refused"
+
+
 def test_a_file_that_another_took_the_place_of_is_not_the_runs(tmp_path):
     run = tmp_path / "run"
 

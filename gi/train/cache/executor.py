@@ -75,7 +75,7 @@ class CachedExecutor:
             if kept.weights is None:
                 return None
             try:
-                Path(job.weights_path).parent.mkdir(parents=True, exist_ok=True)
+                Path(job.weights_path).parent.mkdir(exist_ok=True)
                 write_whole(Path(job.weights_path), kept.weights)
             except OSError:
                 return None  # the training then says what is wrong with that place
