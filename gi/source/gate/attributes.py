@@ -91,20 +91,31 @@ def _is_mode_set(program: GatedProgram, node: ast.Attribute) -> bool:
     return plain and _is_built_once(program, program.function_of(node))
 
 
-def _is_built_once(program: GatedProgram, function: Function | None, seen: frozenset[ast.Name] = frozenset()) -> bool:
+def _is_built_once(program: GatedProgram, function: Function | None) -> bool:
     """Whether a function is the constructor of a class that is called at the top or in other such constructors alone.
 
     What is constructed while the network runs has a constructor that runs then.
     """
-    owner = program.parent[function] if function is not None else None
-    if not isinstance(function, ast.FunctionDef) or function.name != "__init__" or not isinstance(owner, ast.ClassDef):
-        return False
-    mentions = [n for n in program.nodes if isinstance(n, ast.Name) and n.id == owner.name and n not in seen]
-    callers = {name: program.function_of(name) for name in mentions if not _is_of_super(program, name)}
-    return all(
-        _is_called(program, name) and (caller is None or _is_built_once(program, caller, seen | {name}))
-        for name, caller in callers.items()
-    )
+    waiting, seen = [function], set[Function | None]()
+    # Each function once: classes that construct two of each other would be asked for twice as often with each more.
+    while waiting:
+        function = waiting.pop()
+        if function in seen:
+            continue
+        seen.add(function)
+        owner = program.parent[function] if function is not None else None
+        if (
+            not isinstance(function, ast.FunctionDef)
+            or function.name != "__init__"
+            or not isinstance(owner, ast.ClassDef)
+        ):
+            return False
+        mentions = [n for n in program.nodes if isinstance(n, ast.Name) and n.id == owner.name]
+        constructing = [name for name in mentions if not _is_of_super(program, name)]
+        if not all(_is_called(program, name) for name in constructing):
+            return False
+        waiting += [caller for name in constructing if (caller := program.function_of(name)) is not None]
+    return True
 
 
 def _is_called(program: GatedProgram, name: ast.Name) -> bool:

@@ -13,10 +13,11 @@ from gi.source.gate.gate import refusals
 from gi.source.gate.syntax import MIXED_PRECISION
 from gi.vary import Vary
 from tests.attacks.followed import FOLLOWED
+from tests.attacks.places import PLACES
 from tests.attacks.programs import ATTACKS, program
 from tests.checking import SEEDS, SMALL, InProcess, Stock
 
-EVERY_ATTACK = ATTACKS | FOLLOWED
+EVERY_ATTACK = ATTACKS | FOLLOWED | PLACES
 DERIVATIVE = """
 class Cut(torch.autograd.Function):
     @staticmethod
@@ -52,6 +53,22 @@ def test_the_plain_program_passes():
     assert refusals(program()) == ()
 
 
+def test_a_class_that_constructs_two_of_another_doubles_no_time():
+    """With 40 of them in a row the gate would not have answered before the sun goes out."""
+    first = "class C0(nn.Module):\n    def __init__(self):\n        super().__init__()\n        nn.ReLU().eval()\n\n"
+    more = (
+        f"class C{n}(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        f"        self.a, self.b = C{n - 1}(), C{n - 1}()\n\n"
+        for n in range(1, 40)
+    )
+    assert refusals(program(top=first + "".join(more), init="self.c = C39()")) == ()
+
+
+def test_the_shape_of_what_is_made_for_an_image_may_change():
+    made = program(forward="y = x + 1\ny.unsqueeze_(0)\nx = x + y.squeeze_(0)")
+    assert refusals(made) == ()
+
+
 @pytest.mark.parametrize("name", EVERY_ATTACK)
 def test_refuses_an_attack_by_its_rule(name):
     rule, text = EVERY_ATTACK[name]
@@ -66,7 +83,7 @@ def test_refuses_an_attack_whose_entry_is_known(name):
 
 
 def test_the_attacks_are_many_and_differ():
-    assert len(EVERY_ATTACK) == len(ATTACKS) + len(FOLLOWED) >= 500
+    assert len(EVERY_ATTACK) == len(ATTACKS) + len(FOLLOWED) + len(PLACES) >= 600
     assert len({text for _, text in EVERY_ATTACK.values()}) == len(EVERY_ATTACK)
 
 

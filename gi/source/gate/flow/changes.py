@@ -7,7 +7,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from gi.source.gate.flow.activation import Activation
-from gi.source.gate.flow.known import CHANGING, CONVERTING, FILLED, HOLDING, READING
+from gi.source.gate.flow.known import CHANGING, CONVERTING, FILLED, HOLDING, READING, RESHAPING
 from gi.source.gate.flow.values import (
     BUILT,
     LAYER,
@@ -64,7 +64,7 @@ class Changes:
         else:
             module = isinstance(value, (Holder, Object)) or value is LAYER
             kept = module or value in {OUTSIDE, PARAMETER, BUILT}
-            changes = (kept and name in CHANGING) or (module and name in CONVERTING)
+            changes = (kept and name in CHANGING | RESHAPING) or (module and name in CONVERTING)
         if changes and outlives:
             self.refuse(node, f".{name}() of what may outlive the call")
 

@@ -49,6 +49,11 @@ OF_CONTAINERS = READING | GROWING | {"add", "discard"}
 CHANGING = GROWING | {
     "add_module", "register_buffer", "register_parameter", "requires_grad_", "apply", "reset_parameters",
 }  # fmt: skip
+#: Methods that change of a tensor what is no value of it: what the next call finds so is a mark, and nobody counts it.
+RESHAPING = frozenset({
+    "as_strided_", "detach_", "materialize", "moveaxis_", "rename_", "squeeze_", "swapaxes_", "swapdims_", "t_",
+    "transpose_", "unsqueeze_",
+})  # fmt: skip
 #: Methods that give the weights of a module another type, or the module another mode.
 CONVERTING = frozenset({"to", "type", "float", "double", "half", "bfloat16", "train", "eval"})
 #: Methods of modules that give the module itself, and those by which it gets layers.
