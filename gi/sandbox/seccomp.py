@@ -18,6 +18,12 @@ _SET_MODE_FILTER, _ON_ALL_THREADS = 1, 1
 _ALLOW, _KILL = 0x7FFF0000, 0x80000000
 _X32_CALLS = 0x40000000  # 64-bit processes reach the same calls a second time under these numbers
 _CLONE_THREAD = 0x00010000
+#: PR_SET_PDEATHSIG: a worker that does not die with its parent would stay when gi has gone.
+_OF_PRCTL = (1,)
+#: F_SETOWN, F_SETOWN_EX and F_NOTIFY: the kernel would signal another process for this one, or watch a folder.
+_OF_FCNTL = (8, 15, 1026)
+#: FIOSETOWN and SIOCSPGRP, the same of sockets; TIOCSTI and TIOCLINUX type on a terminal.
+_OF_IOCTL = (0x8901, 0x8902, 0x5412, 0x541C)
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _NUMBER_AT, _ARCHITECTURE_AT, _ARGUMENTS_AT = 0, 4, 16
 
@@ -33,11 +39,18 @@ class _Architecture:
     clone3: int
     tgkill: int
     prlimit: int
+    prctl: int
+    fcntl: int
+    ioctl: int
 
 
 _ARCHITECTURES = {
-    "x86_64": _Architecture(0xC000003E, 0, seccomp=317, clone=56, clone3=435, tgkill=234, prlimit=302),
-    "aarch64": _Architecture(0xC00000B7, 1, seccomp=277, clone=220, clone3=435, tgkill=131, prlimit=261),
+    "x86_64": _Architecture(
+        0xC000003E, 0, seccomp=317, clone=56, clone3=435, tgkill=234, prlimit=302, prctl=157, fcntl=72, ioctl=16
+    ),
+    "aarch64": _Architecture(
+        0xC00000B7, 1, seccomp=277, clone=220, clone3=435, tgkill=131, prlimit=261, prctl=167, fcntl=25, ioctl=29
+    ),
 }
 #: The numbers of what is denied, on x86_64 and on aarch64; None where an architecture has no such call.
 DENIED: dict[str, tuple[int | None, int | None]] = {
@@ -93,6 +106,7 @@ DENIED: dict[str, tuple[int | None, int | None]] = {
     "fsmount": (432, 432),
     "fspick": (433, 433),
     "mount_setattr": (442, 442),
+    "open_tree_attr": (467, 467),
     # kernel interfaces with a history of holes
     "bpf": (321, 280),
     "io_uring_setup": (425, 425),
@@ -100,9 +114,23 @@ DENIED: dict[str, tuple[int | None, int | None]] = {
     "io_uring_register": (427, 427),
     "userfaultfd": (323, 282),
     "perf_event_open": (298, 241),
+    "modify_ldt": (154, None),
+    "io_setup": (206, 0),
+    "io_submit": (209, 2),
     "add_key": (248, 217),
     "request_key": (249, 218),
     "keyctl": (250, 219),
+    # memory that the limits of a process do not count
+    "memfd_create": (319, 279),
+    "memfd_secret": (447, 447),
+    "move_pages": (279, 239),
+    "migrate_pages": (256, 238),
+    # what happens to files: Landlock lets a program watch those that it may not read
+    "inotify_init": (253, None),
+    "inotify_init1": (294, 26),
+    "inotify_add_watch": (254, 27),
+    "fanotify_init": (300, 262),
+    "fanotify_mark": (301, 263),
     # memory and queues that outlive a process
     "shmget": (29, 194),
     "shmat": (30, 196),
@@ -138,6 +166,7 @@ DENIED: dict[str, tuple[int | None, int | None]] = {
     "acct": (163, 89),
     "syslog": (103, 116),
     "quotactl": (179, 60),
+    "quotactl_fd": (443, 443),
     "vhangup": (153, 58),
     "iopl": (172, None),
     "ioperm": (173, None),
@@ -156,6 +185,9 @@ DENIED: dict[str, tuple[int | None, int | None]] = {
     "removexattr": (197, 14),
     "lremovexattr": (198, 15),
     "fremovexattr": (199, 16),
+    "setxattrat": (463, 463),
+    "removexattrat": (466, 466),
+    "file_setattr": (469, 469),
     "utime": (132, None),
     "utimes": (235, None),
     "futimesat": (261, None),
@@ -227,12 +259,27 @@ def _program(machine: _Architecture, pid: int) -> Sequence[bytes]:
         _instruction(_EQUAL, 0, 0, 1),
         _instruction(_RETURN, _ALLOW),
         _instruction(_RETURN, denied),
+        *_without(machine.prctl, 0, _OF_PRCTL),
+        *_without(machine.fcntl, 1, _OF_FCNTL),
+        *_without(machine.ioctl, 1, _OF_IOCTL),
         *(
             part
             for numbers in DENIED.values()
             if (call := numbers[machine.column]) is not None
             for part in (_instruction(_EQUAL, call, 0, 1), _instruction(_RETURN, denied))
         ),
+        _instruction(_RETURN, _ALLOW),
+    )
+
+
+def _without(call: int, argument: int, values: Sequence[int]) -> Sequence[bytes]:
+    """The block that denies one call where the low half of an argument, which the kernel reads alone, has a value."""
+    denied = _instruction(_RETURN, _errno(errno.EPERM))
+    compared = [part for value in values for part in (_instruction(_EQUAL, value, 0, 1), denied)]
+    return (
+        _instruction(_EQUAL, call, 0, len(compared) + 2),
+        _instruction(_LOAD, _ARGUMENTS_AT + 8 * argument),
+        *compared,
         _instruction(_RETURN, _ALLOW),
     )
 

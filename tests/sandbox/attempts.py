@@ -148,6 +148,101 @@ def enter_namespaces():
         raise PermissionError
 
 
+def call(number, *arguments):
+    """A system call by its number on x86_64; raises where it fails."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.syscall.restype = ctypes.c_long
+    result = libc.syscall(ctypes.c_long(number), *arguments)
+    if result < 0:
+        raise OSError(ctypes.get_errno(), "failed")
+    return result
+
+
+def outlive_the_server():
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(1, 0, 0, 0, 0) != 0:  # PR_SET_PDEATHSIG
+        raise PermissionError
+
+
+def keep_memory_in_a_file_without_a_name():
+    os.close(os.memfd_create("attempt"))
+
+
+def keep_memory_in_secret():
+    call(447, ctypes.c_uint(0))
+
+
+def have_the_kernel_signal_the_server():
+    import fcntl
+
+    reading, _ = os.pipe()
+    fcntl.fcntl(reading, fcntl.F_SETOWN, os.getppid())
+
+
+def have_the_kernel_signal_a_thread_of_the_server():
+    import fcntl
+    import struct
+
+    reading, _ = os.pipe()
+    fcntl.fcntl(reading, 15, struct.pack("ii", 1, os.getppid()))  # F_SETOWN_EX, of a process
+
+
+def have_a_socket_signal_the_server():
+    import fcntl
+    import struct
+
+    reading, _ = os.pipe()
+    fcntl.ioctl(reading, 0x8901, struct.pack("i", os.getppid()))  # FIOSETOWN
+
+
+def watch_a_folder(path):
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.inotify_add_watch(libc.inotify_init(), path.encode(), 0xFFF) < 0:
+        raise PermissionError
+
+
+def watch_a_folder_by_its_descriptor():
+    import fcntl
+
+    fcntl.fcntl(os.open("/usr/lib", os.O_RDONLY), fcntl.F_NOTIFY, fcntl.DN_CREATE)
+
+
+def watch_a_mount():
+    call(300, ctypes.c_uint(0x200), ctypes.c_uint(0))  # FAN_REPORT_FID, which needs no right
+
+
+def mark_a_file(path):
+    call(463, ctypes.c_int(-100), path.encode(), ctypes.c_uint(0), b"user.x", ctypes.create_string_buffer(16), 16)
+
+
+def set_a_files_flags(path):
+    call(469, ctypes.c_int(-100), path.encode(), ctypes.create_string_buffer(24), ctypes.c_size_t(24), ctypes.c_uint(0))
+
+
+def write_a_segment_table():
+    call(154, 1, ctypes.create_string_buffer(16), 16)
+
+
+def read_and_write_behind():
+    call(206, 1, ctypes.byref(ctypes.c_long(0)))
+
+
+def move_the_servers_pages():
+    call(279, os.getppid(), ctypes.c_ulong(0), None, None, None, 0)
+
+
+def raise_its_turns():
+    os.setpriority(os.PRIO_PROCESS, os.getppid(), 19)
+
+
+def hold_the_server_to_one_core():
+    os.sched_setaffinity(os.getppid(), {0})
+
+
+def signal_by_a_descriptor():
+    os.pidfd_open(os.getppid())
+
+
 def start_a_thread():
     thread = threading.Thread(target=int)
     thread.start()

@@ -1,5 +1,6 @@
 """Each layer's job, tried from inside a worker. Where the system lacks layers, what is left is not what is tested."""
 
+import os
 import platform
 import re
 import socket
@@ -62,10 +63,32 @@ def worker(layers, places):
         "leave_the_group",
         "mount",
         "enter_namespaces",
+        "outlive_the_server",
+        "keep_memory_in_a_file_without_a_name",
+        "keep_memory_in_secret",
+        "have_the_kernel_signal_the_server",
+        "have_the_kernel_signal_a_thread_of_the_server",
+        "have_a_socket_signal_the_server",
+        "watch_a_folder_by_its_descriptor",
+        "watch_a_mount",
+        "write_a_segment_table",
+        "read_and_write_behind",
+        "move_the_servers_pages",
+        "raise_its_turns",
+        "hold_the_server_to_one_core",
+        "signal_by_a_descriptor",
     ],
 )
 def test_other_processes_and_the_system_are_out_of_reach(worker, name):
     assert worker.call(name) != "done"
+
+
+def test_newer_calls_are_denied_and_do_not_fail_for_their_arguments(worker, places):
+    secret = str(places / "secret" / "file")
+    attempts = (("mark_a_file", secret), ("set_a_files_flags", secret), ("keep_memory_in_secret",))
+    for deed, *arguments in attempts:
+        assert worker.call(deed, *arguments) == "PermissionError", deed
+    assert os.listxattr(secret) == []
 
 
 @pytest.mark.parametrize("name", ["start_a_thread", "write_in_scratch", "read_its_limits", "train", "import_lazily"])
@@ -93,6 +116,7 @@ def test_files_are_out_of_reach_but_those_that_a_job_names(worker, places):
         ("remove", f"{secret}/file"),
         ("truncate", f"{secret}/file"),
         ("change_mode", f"{secret}/file"),
+        ("watch_a_folder", secret),
         ("write", f"{given}/file"),
         ("remove", f"{given}/file"),
         ("link", f"{taken}/link", f"{secret}/file"),
