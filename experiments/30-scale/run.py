@@ -1,12 +1,13 @@
 """How a long run grows: the driver's memory, the bytes of the archive, and what `gi front` takes.
 
     python experiments/30-scale/run.py front [--evaluations 100000] [--rungs 1] [--seed 0]
-    python experiments/30-scale/run.py memory [--evaluations 10000] [--seed 0]
+    python experiments/30-scale/run.py memory [--evaluations 10000] [--seed 0] [--trace]
 
 `front` writes a run file of made-up rows (texts, edits, tries and outcomes as long as those of a run on digits) and
 asks `gi front` of it, in a process of its own: as its writer left it, as somebody else's file, and again. `memory` runs
 the real search with stand-ins for variation and training (`tests/stand_ins.py`) and the cost model's clock, and reads
-the resident memory of its process at the end of each generation.
+the resident memory of its process at the end of each generation; with `--trace` also what Python's objects take of it,
+which makes it three times slower.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tracemalloc
 from pathlib import Path
 
 from gi.archive import Archive, Generation
@@ -142,15 +144,20 @@ def memory(options):
 
     def note(event):
         if isinstance(event, GenerationEnded):
-            marks.append((event.evaluations, resident_mb(), time.process_time()))
+            held = tracemalloc.get_traced_memory()[0] if options.trace else 0
+            marks.append((event.evaluations, resident_mb(), time.process_time(), held))
             if len(marks) % max(options.evaluations // POPULATION // 10, 1) == 0:
-                print("{:6d} evaluations: {:.1f} MB resident, {:.0f} CPU s".format(*marks[-1]), flush=True)
+                print("{:6d} evaluations: {:.1f} MB resident, {:.0f} CPU s".format(*marks[-1][:3]), flush=True)
 
+    if options.trace:
+        tracemalloc.start()
     with tempfile.TemporaryDirectory() as scratch:
         evolve(config, Path(scratch, "run"), workers=2, parts=stand_ins, on_event=note)
         size = Path(scratch, "run", "run.sqlite").stat().st_size
     first, last = marks[len(marks) // 5], marks[-1]
     grown = (last[1] - first[1]) * 2**20 / (last[0] - first[0])
+    if options.trace:
+        print(f"{(last[3] - first[3]) / (last[0] - first[0]):,.0f} bytes of Python's objects for each evaluation more")
     print(f"{grown:,.0f} bytes of memory and {size / last[0]:,.0f} bytes of the archive for each evaluation more")
 
 
@@ -160,6 +167,7 @@ def main():
     parser.add_argument("--evaluations", type=int)
     parser.add_argument("--rungs", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--trace", action="store_true")
     options = parser.parse_args()
     options.evaluations = options.evaluations or {"front": 100_000, "memory": 10_000}[options.what]
     (front if options.what == "front" else memory)(options)

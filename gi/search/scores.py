@@ -5,6 +5,8 @@ import statistics
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+import numpy as np
+
 from gi.archive import front_rows
 from gi.core.objectives import Constraint, Objective, total_excess
 from gi.core.types import Scored
@@ -77,6 +79,12 @@ class Scores:
         self._places: dict[str, int] = {}
         self._least: list[float] = [math.inf] * len(objectives)
         self._answers: dict[str, Any] = {}
+        self._last_front: list[str] = []
+        self._since_front: list[str] = []
+        # By place: what a decision would compute anew for everybody although one individual was added.
+        self._beyond: list[float] = []
+        self._selection_rows: list[tuple[float, ...]] = []
+        self._boxed_from: list[float] = []
 
     def add(self, id_: str, scored: Scored) -> None:
         """Adds an individual's values, and forgets the cached answers."""
@@ -84,9 +92,18 @@ class Scores:
         excess = total_excess(scored.values, self._constraints)
         train_s = scored.values.get("train_time", scored.cost.train_cpu_s)
         self._places.setdefault(id_, len(self._places))
+        if id_ in self._figures:  # with other values: a front that it made is no front any more
+            self._forget()
         self._figures[id_] = _Figures(values, scored.values["params"], train_s, excess)
         self._least = list(map(min, self._least, values))
+        self._since_front.append(id_)
         self._answers.clear()
+
+    def _forget(self) -> None:
+        """Has everything computed anew that follows from the values."""
+        self._last_front, self._since_front = [], list(self._figures)
+        self._beyond.clear()
+        self._selection_rows.clear()
 
     def once(self, question: str, answer: Callable[[], Answer]) -> Answer:
         """The result of `answer`, cached until the values change: decisions ask the same of 1,000 repeatedly."""
@@ -102,6 +119,8 @@ class Scores:
 
     @reference.setter
     def reference(self, reference: tuple[float, ...] | None) -> None:
+        if reference != self._reference:
+            self._forget()
         self._reference = reference
         self._answers.clear()
 
@@ -256,7 +275,14 @@ class Scores:
 
     def front(self) -> list[str]:
         """The non-dominated individuals, in order of arrival; of equals the first."""
-        return self.once("front", lambda: self.front_of(list(self._figures)))
+        return self.once("front", self._renewed_front)
+
+    def _renewed_front(self) -> list[str]:
+        # What was dominated stays so: only members of the last front and what came since can be on it.
+        ids = sorted({*self._last_front, *self._since_front}, key=self._places.__getitem__)
+        self._last_front = self.front_of(ids)
+        self._since_front.clear()
+        return self._last_front
 
     def front_of(self, ids: Sequence[str]) -> list[str]:
         """Those of `ids` that no other of them dominates, in their order; of equals the first."""
@@ -272,9 +298,17 @@ class Scores:
         return self.once("matrix", self._whole_matrix)[[self._places[id_] for id_ in ids]]
 
     def _whole_matrix(self) -> Matrix:
-        # Boxes of all that is known and not of some: two subsets must not be cut into different ones.
-        least = self._least if self._figures else None
-        return scaled(boxed(self.rows(list(self)), self.objectives, self._samples, least), self.objectives)
+        # Boxes of all that is known and not of some: two subsets must not be cut into different ones. A box depends on
+        # where boxes begin and on the value in it alone, so that only rows that came since are missing.
+        if self._boxed_from != self._least:
+            self._boxed_from = self._least
+            self._selection_rows.clear()
+        # One by one: of several rows numpy computes some in another way, to another last bit, and a resumed run has
+        # other numbers of new ones.
+        for row in self.rows(list(self)[len(self._selection_rows) :]):
+            (selection,) = scaled(boxed([row], self.objectives, self._samples, self._least), self.objectives).tolist()
+            self._selection_rows.append(tuple(selection))
+        return np.array(self._selection_rows, dtype=np.float64).reshape(-1, len(self.objectives))
 
     @property
     def _corner(self) -> tuple[float, ...]:
@@ -296,5 +330,7 @@ class Scores:
         return [known[self._places[id_]] for id_ in ids]
 
     def _all_violations(self) -> list[float]:
-        beyond = violations(self.rows(list(self)), self.reference or (), self.objectives)
-        return [bound + figures.excess for bound, figures in zip(beyond, self._figures.values(), strict=True)]
+        new = list(self._figures.values())[len(self._beyond) :]
+        beyond = violations([figures.values for figures in new], self.reference or (), self.objectives) if new else []
+        self._beyond += [bound + figures.excess for bound, figures in zip(beyond, new, strict=True)]
+        return self._beyond
