@@ -18,6 +18,7 @@ from gi.core.errors import SourceError, WorkerError
 from gi.core.files import write_whole
 from gi.core.protocols import CostModel, Job
 from gi.core.settings import RunConfig
+from gi.core.streams import stream_seed
 from gi.core.types import Cost, Failed, Outcome, Scored
 from gi.data.dataset import Dataset, SplitName, open_dataset
 from gi.sandbox.isolation import Reach
@@ -29,8 +30,9 @@ from gi.train.conversation import Conversation, JobFailure
 from gi.train.cost_model import modelled
 from gi.train.diagnosis import diagnosis
 from gi.train.metrics import Outputs
+from gi.train.repetition import REPEAT, counted
 from gi.train.request import Request, ScoringRequest, TrainingSettings
-from gi.train.scored_outputs import untimed, with_time
+from gi.train.scored_outputs import RecordedBatch, untimed, with_time
 from gi.train.scoring_process import REFERENCE, ScoringProcess, figures, samples
 from gi.train.shown_images import ShownImages
 from gi.train.training_process import TRAIN, Trained, TrainingTime, trained, training_files
@@ -116,8 +118,10 @@ class JobEvaluation:
 
         by_clock = self._settings.clock != "model"
         answer = with_time if by_clock and job.timed else untimed
-        answered = answer(job, self._dataset, self._config, trained.learned, start)
+        answered = answer(job, self._dataset, self._config, trained.learned, start, record=self._macs_decide)
         macs = max(trained.macs, answered.built.macs)
+        if answered.batch is not None:
+            macs = max(macs, self._counted(job, answered.batch, limit_s, wall_s, spent))
         values = {"params": float(trained.params), "macs": macs}
         values |= modelled(trained.built_params, macs, task=self._dataset.task, images=job.images)
         values |= {"train_time": trained.train_cpu_s} if by_clock else {}
@@ -126,6 +130,23 @@ class JobEvaluation:
         if job.weights_path is not None:
             self._keep(Path(job.weights_path), self._checkpoint(trained, answered.built.names))
         return values
+
+    @property
+    def _macs_decide(self) -> bool:
+        """Whether multiply-adds decide what survives: a process that runs the program could count less."""
+        by_model = self._settings.clock == "model" and self._cost_model is None
+        limited = {"macs"} & {*self._config.objectives, *(limit.key for limit in self._config.constraints)}
+        return by_model or bool(limited)
+
+    def _counted(self, job: Job, batch: RecordedBatch, limit_s: float, wall_s: float, spent: "_Spent") -> float:
+        """The multiply-adds of a sample, by a process that runs no program and gets the same outputs by them."""
+        left_s = max(ALLOWANCE_S, worker_limit_s(self._config, limit_s) - spent.cpu_s)
+        with self._talk(REPEAT, left_s, wall_s, NOTHING) as talk:
+            try:
+                seed = stream_seed(job.seed, "scoring")
+                return counted(talk, batch.recording, batch.images, batch.outputs, seed)
+            finally:
+                spent.measured(talk, beside=False)
 
     def _scores(
         self, job: Job, trained: Trained, outputs: Mapping[SplitName, Outputs], spent: "_Spent"

@@ -17,12 +17,13 @@ from gi.train.scoring_process import (
     REFERENCE,
     SCORE,
     RebuiltNetwork,
+    Recording,
     ScoringProcess,
     images_at_once,
     samples,
     scoring_request,
 )
-from gi.train.shown_images import normaliser
+from gi.train.shown_images import Images, normaliser
 from gi.train.state import State
 from gi.train.timed_batches import TimedBatches
 from gi.train.timing import Normalise, Timing, timed
@@ -39,6 +40,16 @@ class Answered:
     built: RebuiltNetwork
     outputs: Mapping[SplitName, Outputs]
     relative_time: float | None
+    batch: "RecordedBatch | None" = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RecordedBatch:
+    """What the network seems to call for a batch, and a batch of the same size with its outputs, shown to it later."""
+
+    recording: Recording
+    images: Images
+    outputs: Outputs
 
 
 def scored_splits(job: Job) -> tuple[SplitName, ...]:
@@ -46,21 +57,32 @@ def scored_splits(job: Job) -> tuple[SplitName, ...]:
     return ("validation",) if job.split == "validation" else ("validation", "test")
 
 
-def untimed(job: Job, dataset: Dataset, config: RunConfig, learned: State, start: Start) -> Answered:
-    """The outputs for as many images at once as fit, from one process. Raises `JobFailure`."""
+def untimed(job: Job, dataset: Dataset, config: RunConfig, learned: State, start: Start, *, record: bool) -> Answered:
+    """The outputs for as many images at once as fit, from one process. Raises `JobFailure`.
+
+    To `record`, the first batch of the validation split is answered once more, as the operations that it takes.
+    """
     request = scoring_request(job, dataset, config, timed=False)
     normalise, size = normaliser(dataset.mean, dataset.std), images_at_once(request)
     outputs: dict[SplitName, Outputs] = {}
     with start(SCORE, request) as process:
         built = process.take(learned)
+        first = normalise(samples(dataset.path, "validation", job.scored)[0][: min(size, request.batch_size)])
+        recording = process.recording(_noise(first)) if record else None
         for split in scored_splits(job):
             pixels, _ = samples(dataset.path, split, _count(job, split))
             parts = [process.outputs(normalise(pixels[n : n + size])) for n in range(0, len(pixels), size)]
             outputs[split] = np.concatenate(parts)
-    return Answered(built, outputs, None)
+    batch = RecordedBatch(recording, first, outputs["validation"][: len(first)]) if recording else None
+    return Answered(built, outputs, None, batch)
 
 
-def with_time(job: Job, dataset: Dataset, config: RunConfig, learned: State, start: Start) -> Answered:
+def _noise(images: Images) -> Images:
+    """Images of the same shape that say nothing of these: what is recorded must not know what it is compared on."""
+    return np.random.default_rng(len(images)).standard_normal(images.shape, np.float32)
+
+
+def with_time(job: Job, dataset: Dataset, config: RunConfig, learned: State, start: Start, *, record: bool) -> Answered:
     """The outputs and the time, from one process for each; the outputs of both are equal. Raises `JobFailure`.
 
     So a program gains nothing by telling the two apart: quick answers that are wrong either count, or differ and fail
@@ -76,23 +98,33 @@ def with_time(job: Job, dataset: Dataset, config: RunConfig, learned: State, sta
         timing = timed(program, reference, batches, normalise, most_at_once=most)
     with start(SCORE, request) as process:
         built = process.take(learned)
-        return Answered(built, _scored(process, batches, timing, normalise), timing.ratio)
+        noise = _noise(np.empty((request.batch_size, *dataset.task.input_shape), np.float32))
+        recording = process.recording(noise) if record else None
+        outputs, (images, first) = _scored(process, batches, timing, normalise, size=request.batch_size)
+        return Answered(built, outputs, timing.ratio, RecordedBatch(recording, images, first) if recording else None)
 
 
 def _scored(
-    process: ScoringProcess, batches: TimedBatches, timing: Timing, normalise: Normalise
-) -> Mapping[SplitName, Outputs]:
-    """The outputs of the scored splits. Raises `JobFailure` where what was timed gave others."""
+    process: ScoringProcess, batches: TimedBatches, timing: Timing, normalise: Normalise, *, size: int
+) -> tuple[Mapping[SplitName, Outputs], tuple[Images, Outputs]]:
+    """The outputs of the scored splits, and the first batch (of `size`) that was shown, with its own.
+
+    Raises `JobFailure` where what was timed gave others.
+    """
     found = batches.places(process.classes)
     when_timed = dict(timing.answers)
+    first: tuple[Images, Outputs] | None = None
     for window in batches.scored_windows(list(when_timed), timing.at_once):
-        outputs = process.outputs(normalise(batches.pixels(window)))
+        images = normalise(batches.pixels(window))
+        outputs = process.outputs(images)
+        first = first or (images[:size], outputs[:size])
         if window in when_timed:
             _compare(when_timed[window], outputs)
         for batch, part in zip(window, np.split(outputs, len(window)), strict=True):
             if batch.split in found:
                 found[batch.split][batch.rows] = part[: len(batch.rows)]
-    return found
+    assert first is not None, "a split to score has samples"
+    return found, first
 
 
 def _compare(when_timed: Outputs, outputs: Outputs) -> None:

@@ -24,6 +24,7 @@ from gi.train.batches import mapped_tensor
 from gi.train.job import set_up_torch
 from gi.train.loop import fastest_layout, seed_everything
 from gi.train.measure import macs_per_sample, reference_network
+from gi.train.recording import recorded
 from gi.train.request import ScoringRequest
 from gi.train.shown_images import shown_memory
 
@@ -81,8 +82,26 @@ def _answer_all(net: nn.Module, request: ScoringRequest, memory: mmap.mmap, conn
     while True:
         command = receive(connection)
         images = pixels[: command["samples"] * sample].view(-1, *request.task.input_shape)
+        if command.get("record", False):
+            _answer_recording(net, images, request, layout, connection)
+            continue
         content = _outputs(net, images, request, layout, idle=command.get("idle", False))
         send(connection, {})
+        send_bytes(connection, content)
+
+
+def _answer_recording(
+    net: nn.Module, images: Tensor, request: ScoringRequest, layout: torch.memory_format, connection: socket.socket
+) -> None:
+    """What the network calls for a batch, begun as `_outputs` begins one."""
+    seed = stream_seed(request.seed, "scoring")
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    _seed_layers(seed, request.device)
+    with blame("measure"):
+        contents = recorded(net, images.to(request.device).contiguous(memory_format=layout))
+    send(connection, {})
+    for content in contents:
         send_bytes(connection, content)
 
 

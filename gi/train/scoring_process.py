@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -21,7 +22,10 @@ from gi.train.shown_images import Images, Pixels, ShownImages, samples_at_once
 from gi.train.state import State, misfit, written_state
 
 SCORE, REFERENCE = "gi.train.scorer:run", "gi.train.scorer:reference"
+#: Operations as JSON, and the tensors that they begin with as safetensors.
+Recording: TypeAlias = tuple[bytes, bytes]
 _FLOAT_BYTES, _OUTPUT_BYTES = 4, 8
+_LARGEST_RECORDING = 1 << 30
 # At once, of a timed network: more would push out of the processor's cache what other workers have there.
 _MOST_SHOWN_BYTES = 4 << 20
 
@@ -72,6 +76,13 @@ class ScoringProcess:
         if not np.isfinite(logits).all():
             raise JobFailure("measure", "nan", "an output for a sample to score is not finite")
         return logits
+
+    def recording(self, images: Images) -> Recording:
+        """The operations of torch that the network calls for a batch, by its process's word; see `repetition`."""
+        self._images.show(images)
+        self._talk.send({"samples": len(images), "record": True})
+        self._talk.answer()
+        return self._talk.content(_LARGEST_RECORDING), self._talk.content(_LARGEST_RECORDING)
 
     def spent_s(self) -> float:
         """The seconds used so far: CPU seconds by the kernel's account, wall seconds on another device."""
