@@ -26,7 +26,7 @@ from gi.trace.client import CheckWorker
 
 SUITABLE = Path(__file__).parents[1] / "06-variation/suitable.json"
 TASK = Task((1, 28, 28), 7)
-COLUMNS = ("repository", "file", "entry", "fits", "trains", "changed_lines", "cpu_ms", "reason")
+COLUMNS = ("repository", "file", "entry", "fits", "trains", "changed_lines", "cpu_ms", "needs_trust", "reason")
 
 
 def sources(folder: Path | None, scratch: Path) -> Iterator[tuple[str, str, str, str]]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from gi.core.errors import GiError
 from gi.core.trace import Trace
 from gi.core.types import Task
+from gi.source.gate.passing import STRICT, Gate
 from gi.source.model_file.entry_points import entry_of, with_recipe
 from gi.source.repair.repair import repaired
 from gi.trace.client import CheckWorker
@@ -28,7 +29,7 @@ REPOSITORIES = (
     ("https://github.com/weiaicunzai/pytorch-cifar100", "11d8418f415b261e4ae3cb1ffe20d06ec95b98e4"),
 )
 ARGUMENTS = {"VGG": ("vgg_name='VGG16'",), "ShuffleNetV2": ("net_size=0.5",)}  # classes that need some
-COLUMNS = ("repository", "file", "model", "fits", "rounds", "changed_lines", "cpu_ms", "reason")
+COLUMNS = ("repository", "file", "model", "fits", "rounds", "changed_lines", "cpu_ms", "needs_trust", "reason")
 
 
 def models(text: str) -> Iterator[str]:
@@ -52,12 +53,15 @@ def fitted_text(text: str, model: str, task: Task, check: CheckWorker) -> tuple[
     """Entry, repaired text and columns of one model. Raises `GiError` where nothing builds it."""
     entry = entry_of(text, model, ARGUMENTS.get(model, ()))
     text, before = with_recipe(text), check.cpu_s
+    refusal = STRICT.refusal(text, entry)
+    check.gate = Gate((text,))  # as with --trust: what the gate refuses is another question
     result = repaired(text, task, lambda text, task: check(text, task, entry=entry))
     fits = isinstance(result.answer, Trace)
     changed = [line for line in difflib.ndiff(text.splitlines(), result.text.splitlines()) if line[0] == "+"]
     reason = "" if isinstance(result.answer, Trace) else f"{result.answer.reason}: {result.answer.detail}"[:60]
     cpu_ms = round(1000 * (check.cpu_s - before))
-    row = {"fits": fits, "rounds": result.rounds, "changed_lines": len(changed), "cpu_ms": cpu_ms, "reason": reason}
+    row = {"fits": fits, "rounds": result.rounds, "changed_lines": len(changed), "cpu_ms": cpu_ms,
+           "needs_trust": refusal.rule if refusal else "", "reason": reason}  # fmt: skip
     return entry, result.text, row
 
 

@@ -13,16 +13,24 @@ _NO_PLAIN_LAYERS = frozenset({"Parameter", "Buffer", "UninitializedParameter", "
 _OF_TYPES = frozenset({"types.FunctionType"})
 
 
+#: What `from __future__` may name: features that Python has anyway, and annotations that are not evaluated.
+_FEATURES = frozenset(
+    {"absolute_import", "annotations", "division", "generator_stop", "generators", "nested_scopes", "print_function"}
+    | {"unicode_literals", "with_statement"}
+)
+
+
 def import_refusals(program: GatedProgram) -> Iterator[GateRefusal]:
     """Imports of anything but the allowed modules and names, or not at the top of the file."""
-    allowed = program.allowed
+    allowed, features = program.allowed, set[str]()
     for node in program.nodes:
         if not isinstance(node, (ast.Import, ast.ImportFrom)):
             continue
         if program.parent[node] is not program.tree:
             yield refused(node, "import", "an import that does not stand at the top of the file")
         if isinstance(node, ast.ImportFrom):
-            if node.module == "__future__" and [a.name for a in node.names] == ["annotations"]:
+            if node.module == "__future__" and all(a.name in _FEATURES and not a.asname for a in node.names):
+                features |= {a.name for a in node.names}
                 continue
             for alias in node.names:
                 name = f"{'.' * node.level}{node.module or ''}.{alias.name}"
@@ -32,6 +40,9 @@ def import_refusals(program: GatedProgram) -> Iterator[GateRefusal]:
             for alias in node.names:
                 if alias.name not in allowed.modules:
                     yield refused(node, "import", f"{alias.name} is not allowed")
+    # What such an import binds is an object like any other.
+    used = (node for node in program.nodes if isinstance(node, ast.Name) and node.id in features)
+    yield from (refused(node, "name", f"{node.id} is a feature of Python's") for node in used)
 
 
 def name_refusals(program: GatedProgram) -> Iterator[GateRefusal]:

@@ -121,6 +121,8 @@ def test_a_refusal_names_line_column_and_rule():
         {"init": "def init(m):\n    if isinstance(m, nn.Linear):\n        nn.init.zeros_(m.bias)\nself.apply(init)"},
         {"init": "self.other = nn.Linear(1, 1)\nself.other.weight = self.layer.weight"},
         {"top": "ACT = nn.ReLU\nWIDTHS = {'a': [1, 2]}\n", "init": "self.act = ACT()"},
+        {"members": f"'''Parameters\n{'-' * 80}\n(({'+' * 30}\n'''\n"},
+        {"top": f"# {'-' * 100}\n# {'((' * 50}\n"},
         {"members": "expansion: int = 4\n", "init": "self.wide = nn.Linear(1, self.expansion)"},
         {
             "members": "cfg = [(1, 16), [6, 24]]\n",
@@ -241,6 +243,19 @@ def test_the_list_agrees_with_the_installed_torch():
     assert names.module_members >= {n for n in dir(nn.Module) if not n.startswith("__")} - {"forward"}
     unknown = {n for n in dir(torch.Tensor) if not n.startswith("__")} - names.attributes - names.denied
     assert unknown <= {n for n in unknown if n.startswith("_")} | {"fill", "find"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "# -*-coding:utf-8-*-",
+        "# -*- coding: utf-8 -*-",
+        "# vim: set fileencoding=latin-1-unix :",
+        "from __future__ import absolute_import, division, print_function, unicode_literals",
+    ],
+)
+def test_a_head_that_changes_no_code_passes(line):
+    assert refusals(f"{line}\n{program()}") == ()
 
 
 @given(st.text(max_size=200))
