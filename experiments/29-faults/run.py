@@ -7,6 +7,9 @@ what the fault took is given back (room, the folder's write permission, SIGCONT)
 to its end, where the fault ended it. Archives are compared by `canonical_text`. "Time to go on" is from the resuming
 command, or the end of the fault where nothing ended, to the next evaluation.
 
+Each run is a fork of a process that has imported what `gi` imports, so that these times have no imports in them; what
+has a clock of its own is a process of its own.
+
 With `--stand-ins` variation and training are those of `tests/stand_ins.py`, with no worker processes: the faults of
 workers and of their server are left out then. "full disk" and "read-only folder" mount a tmpfs, "out of memory" moves
 a worker into a memory cgroup (version 1) that is full, so that the kernel kills it: only root may. "clock stepped"
@@ -15,6 +18,7 @@ needs a C compiler, for a library that gives `gi` another time of day.
 
 import argparse
 import contextlib
+import importlib
 import json
 import os
 import random
@@ -76,9 +80,10 @@ time_t time(time_t *at) {
 }
 """
 GI = [sys.executable, "-c", "import sys; from gi.cli import main; sys.exit(main())"]
+MODULES: list[str] = []
 MODEL = HERE.parents[1] / "corpus/seeds/dense_small_append.py"
 SETTINGS = (
-    f"{MODEL} --dataset digits --clock model --generations 4 --population 4 --images 400 --final-images 400 --finals 2"
+    f"{MODEL} --dataset digits --clock model --generations 2 --population 4 --images 300 --final-images 300 --finals 2"
 )
 DRIVER = "import sys; sys.path.insert(0, sys.argv[1]); from run import stood_in; sys.exit(stood_in(*sys.argv[2:]))"
 
@@ -102,6 +107,27 @@ def stood_in(folder, seed, *words):
         print(error, file=sys.stderr)
         return error.exit_status
     return 0
+
+
+def commanded(*words):
+    """`gi WORDS` in a fork of this process; the exit status."""
+    from gi.cli import main
+
+    sys.argv = ["gi", *map(str, words)]
+    with Path(os.devnull).open("w") as nothing, contextlib.redirect_stdout(nothing):
+        try:
+            status = main()
+        except SystemExit as end:
+            status = end.code
+    return status or 0
+
+
+def imported(folder):
+    """The modules that `gi` has imported at the end of a run, which is done for that in `folder`."""
+    report = "atexit.register(lambda: print('modules', *sys.modules, file=sys.stderr))"
+    command = [sys.executable, "-c", f"import atexit, sys; {report}; {GI[-1]}", "evolve", *SETTINGS.split()]
+    done = subprocess.run([*command, "--no-cache", "--out", folder], capture_output=True, text=True, check=True)
+    return next(line for line in done.stderr.splitlines() if line.startswith("modules ")).split()[1:]
 
 
 class Forked:
@@ -271,10 +297,12 @@ def started(folder, *words, steppable=None):
     """`gi` at work; with a library as `steppable` its time of day moves by what stands in a file beside the folder."""
     if STAND_INS and not steppable:
         return Forked(stood_in, folder, STAND_INS[0], *words)
+    options = ["--resume", folder] if "resume" in words else [*SETTINGS.split(), "--no-cache", "--out", folder]
+    if MODULES and not steppable:
+        return Forked(commanded, "evolve", *options, "--workers", "2")
     if STAND_INS:
         command = [sys.executable, "-c", DRIVER, str(HERE), str(folder), str(STAND_INS[0]), *words]
     else:
-        options = ["--resume", folder] if "resume" in words else [*SETTINGS.split(), "--no-cache", "--out", folder]
         command = [*GI, "evolve", *map(str, options), "--workers", "2"]
     variables = {"LD_PRELOAD": str(steppable), "STEP_FILE": str(folder.with_name("step"))} if steppable else {}
     environment = {**os.environ, **variables}
@@ -303,7 +331,8 @@ def next_evaluation_s(folder, process, known):
 def struck(name, folder, moment_s, rng):
     """One trial: evaluations lost, whether the fault ended the run, seconds to go on, the last line that it wrote.
 
-    None where the run had ended before the fault, or had no closed generation to go back to.
+    Where the fault came too late, to a run that had ended, or too early, to one without a closed generation to go back
+    to, what that says of the run's length: the factor to the one that was taken for it.
     """
     folder.with_name("step").unlink(missing_ok=True)
     library = clock_library(folder.parent) if name == "clock stepped" else None
@@ -314,14 +343,15 @@ def struck(name, folder, moment_s, rng):
         time.sleep(0.05)
     has_copy = (folder / "run.backup.sqlite").exists() or name != "run file damaged"
     if trial.process.poll() is not None or not has_copy:  # faster than the undisturbed one, or nothing to go back to
+        factor = 1.5 if trial.process.poll() is None else 0.8
         signalled(tree(trial.process.pid), signal.SIGKILL)
         trial.process.wait()
-        return None
+        return factor
     before = evaluated(folder)
     try:
         undo = FAULTS[name](trial)
     except MissedError:
-        return None
+        return 0.8
     ends = name in (*NEEDS_DISK, "run folder deleted", "gi killed", "run file damaged")
     if not ends:
         to_go_on = next_evaluation_s(folder, trial.process, evaluated(folder))
@@ -355,8 +385,9 @@ def trial_row(name, number, options, expected, span_s):
         if name in NEEDS_DISK:
             subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200m", "tmpfs", scratch], check=True)
         try:
-            folder, answer = Path(scratch, "run"), None
-            while answer is None:
+            folder, answer = Path(scratch, "run"), 1.0
+            while isinstance(answer, float):  # a busy machine is not as fast as it was
+                span_s *= answer
                 shutil.rmtree(folder, ignore_errors=True)
                 moment_s = rng.uniform(0.1, 1.0) * span_s
                 answer = struck(name, folder, moment_s, rng)
@@ -398,6 +429,11 @@ def main():
     rows = [json.loads(line) for line in options.out.open()] if options.out.exists() else []
     done = {(row["fault"], row["number"]) for row in rows}
     with tempfile.TemporaryDirectory() as scratch:
+        # Imports are two thirds of what so short a run takes: they are done once, and each run is a fork.
+        MODULES.extend(() if options.stand_ins else imported(Path(scratch, "first")))
+        for name in MODULES:
+            with contextlib.suppress(Exception):
+                importlib.import_module(name)
         begun = time.monotonic()
         whole = started(Path(scratch, "whole"))
         _, errors = whole.communicate()
