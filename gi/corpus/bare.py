@@ -131,13 +131,11 @@ def _unused(tree: ast.Module, name: str, cut: set[ast.AST]) -> Iterator[ast.stmt
     left = {statement for statement in tree.body if statement not in cut}
     named = {statement: names for statement in left if (names := _bound(statement))}
     reached = {s for s in left if s not in named or name in named[s]}
-    while True:
-        mentioned = _mentions(reached, cut)
-        found = {s for s, names in named.items() if s not in reached and names & mentioned}
-        if not found:
-            yield from (statement for statement in left - reached if _stands_alone(statement, tree.body))
-            return
+    mentioned = _mentions(reached, cut)
+    while found := {s for s, names in named.items() if s not in reached and names & mentioned}:
+        mentioned |= _mentions(found, cut)
         reached |= found
+    yield from (statement for statement in left - reached if _stands_alone(statement, tree.body))
 
 
 def _only_loads(statement: ast.Import) -> bool:
