@@ -99,17 +99,24 @@ class WarmWorker:
     def _ready_child(self) -> Child:
         if self._calls >= self._recycle_after:
             self._drop()
-        if self._child is None:
-            module = self._target.partition(":")[0]
-            self._child = self._server.fork(_SERVE, self._limits, self._reach, imports=[module])
-            self._calls = 0
-            try:
-                send(self._child.connection, self._target)
-                receive(self._child.connection, time.monotonic() + START_LIMIT_S)
-            except (PeerGoneError, TimeoutError) as error:
-                raise WorkerError(f"{self._target} cannot start: {self._epitaph(str(error))}") from None
+        # Twice: the first may be killed from outside before it serves, which is no word on what it is asked.
+        if self._child is None and self._start() is not None and (how := self._start()) is not None:
+            raise WorkerError(f"{self._target} cannot start: {how}")
+        assert self._child is not None
         self._calls += 1
         return self._child
+
+    def _start(self) -> str | None:
+        """Starts the process; how it ended where it did not come to serve."""
+        module = self._target.partition(":")[0]
+        self._child = self._server.fork(_SERVE, self._limits, self._reach, imports=[module])
+        self._calls = 0
+        try:
+            send(self._child.connection, self._target)
+            receive(self._child.connection, time.monotonic() + START_LIMIT_S)
+        except (PeerGoneError, TimeoutError) as error:
+            return self._epitaph(str(error))
+        return None
 
     def _epitaph(self, otherwise: str) -> str:
         """How the child ended, as a text; closes it."""

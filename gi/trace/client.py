@@ -98,11 +98,19 @@ class CheckWorker:
         if refusal is not None:
             return refused_class(refusal)
         if (source, name) not in self._blocks:
-            try:
-                self._blocks[source, name] = self._run_of(source, name, "block", source, name, list(calls))
-            except (WorkerTimeout, WorkerDied) as error:
-                self._blocks[source, name] = {"reason": "cannot be tried", "detail": str(error)}
+            self._blocks[source, name] = self._tried(source, name, calls)
         return self._blocks[source, name]
+
+    def _tried(self, source: str, name: str, calls: Sequence[object]) -> Mapping[str, Any]:
+        arguments = source, name, "block", source, name, list(calls)
+        try:
+            try:
+                answer: Mapping[str, Any] = self._run_of(*arguments)
+            except WorkerDied:  # the first process may have been killed from outside
+                answer = self._run_of(*arguments)
+        except (WorkerTimeout, WorkerDied) as error:
+            return {"reason": "cannot be tried", "detail": str(error)}
+        return answer
 
     @cached_property
     def _counterparts(self) -> dict[str, str]:

@@ -142,3 +142,19 @@ def test_says_why_the_server_cannot_start(monkeypatch: pytest.MonkeyPatch) -> No
             own.fork("math:sqrt", Limits(memory_mb=256))
     finally:
         own.close()
+
+
+def test_a_process_that_is_killed_while_it_starts_is_started_again(server: ForkServer, monkeypatch) -> None:
+    fork, killed = server.fork, []
+
+    def killing(*arguments, **named):
+        child = fork(*arguments, **named)
+        if not killed:
+            killed.append(child.pid)
+            child.kill()
+        return child
+
+    with WarmWorker("math:sqrt", wall_limit_s=20, memory_mb=256) as worker:
+        monkeypatch.setattr(worker._server, "fork", killing)
+        assert worker.call(9.0) == 3.0
+        assert killed
