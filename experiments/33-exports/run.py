@@ -3,7 +3,8 @@
 Usage: python experiments/33-exports/run.py RUN... [--out DIR] [--seeds 3] [--image FILE]
 Exports every member of each front (`gi export --all --onnx --pt2`), trains it from scratch by the exported file's own
 main in a virtual environment that has torch alone, and compares the test errors with those of gi's final trainings.
-Writes members.csv and the table in README.md.
+Writes members.csv and the table in README.md after each member; a member that is there is not done again, so that the
+same command goes on where it was stopped.
 """
 
 import argparse
@@ -21,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from results import put_table, write_csv
 
 HERE = Path(__file__).parent
+MEMBERS = HERE / "members.csv"
 TORCH, EXTRA = ["torch==2.13.0"], ["torchvision==0.28.0", "numpy==2.4.6", "pillow==13.0.0"]
 FORMATS = ("model.safetensors", "model.onnx", "model.pt2")
 
@@ -87,6 +89,8 @@ def row_of(run: Path, member: dict, alone: Alone, data: Path, image: str, seeds:
         errors.append(float(re.search(r"test error ([\d.]+)%", said)[1]))
         needed |= with_extra
     named, _ = alone.run(model, "--weights", "trained-0.pt", "--predict", image)
+    if len(facts["test_errors"]) < 2:
+        raise SystemExit(f"{run}: {member['id']} has one final training and no deviation: give the run --finals 8")
     mean, sd = 100 * statistics.mean(facts["test_errors"]), 100 * statistics.stdev(facts["test_errors"])
     return {
         "run": run.name,
@@ -109,27 +113,38 @@ def main() -> None:
     parser.add_argument("--image", required=True, help="a picture for every network to name")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
-    alone, rows = Alone(given.out.resolve()), []
+    alone, rows = Alone(given.out.resolve()), rows_so_far()
     for run in given.runs:
         zoo = given.out / run.name
-        members = exported(run, zoo)
-        for member in members:
+        answer = given.out / f"{run.name}.json"
+        if not answer.exists():
+            answer.write_text(json.dumps(exported(run, zoo)))
+        for member in json.loads(answer.read_text()):
+            if any((row["run"], row["member"]) == (run.name, member["id"][:8]) for row in rows):
+                continue
             row = row_of(run, member, alone, data_folder(run, zoo), str(Path(given.image).resolve()), given.seeds)
             print(row, flush=True)
             rows.append(row)
-    write_csv(HERE / "members.csv", rows)
-    write_table()
+            write_csv(MEMBERS, rows)
+            write_table()
+
+
+def rows_so_far() -> list[dict[str, str]]:
+    """What members.csv holds."""
+    if not MEMBERS.exists():
+        return []
+    with MEMBERS.open(newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def write_table() -> None:
     """The table of members.csv, and how many of it are within two standard deviations."""
-    with (HERE / "members.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = rows_so_far()
     near = sum(float(row["difference, sd"]) <= 2 for row in rows)
     whole = sum(row["formats"] == "all" for row in rows)
     lines = [[*rows[0]], ["---"] * len(rows[0]), *([*row.values()] for row in rows)]
     told = f"{near} of {len(rows)} within two standard deviations; {whole} of {len(rows)} in all formats.\n\n"
-    put_table(HERE / "members.csv", Path(__file__), told + "".join(f"| {' | '.join(line)} |\n" for line in lines))
+    put_table(MEMBERS, Path(__file__), told + "".join(f"| {' | '.join(line)} |\n" for line in lines))
 
 
 if __name__ == "__main__":

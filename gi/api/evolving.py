@@ -90,7 +90,7 @@ def evolve(
         generations: Their number, with 8 offspring each by default (`population`).
         budget: CPU time of the whole run, in seconds or as "20m"; `time` is the same for the wall clock.
         max_params: The most parameters, 10000 or "10k"; `max_error` is a share, 0.02 or "2%"; `max_time` a ratio.
-        cpu_limit: CPU seconds that a training of 30,000 images may take; 8, with `model` twice its own time.
+        cpu_limit: CPU seconds that a training of 30,000 images may take; 20, with `model` twice its own time.
         clock: "model" computes times from the program instead of measuring them: equal on every machine.
         corpus: The corpus file to borrow lines from; the default one is built first where it is missing.
         out: The run's folder, new or empty; runs/DATASET-N by default.

@@ -47,7 +47,10 @@ def test_parts_may_be_given_by_name(tmp_path):
     ("arrays", "told"),
     [
         ((IMAGES, LABELS[:-1]), "there are 40 images and 39 labels"),
-        ((IMAGES * 2.0, LABELS), "images goes from 0 to 510: expected uint8, or real numbers from 0 to 1"),
+        ((IMAGES * 2.0, LABELS), "images goes from 0 to 510: expected uint8, or real numbers from 0 to 1. Divide by"),
+        ((IMAGES - 1.0, LABELS), "images goes from -1 to .* from 0 to 1. Bring them to that range"),
+        ((IMAGES.reshape(40, -1), LABELS), r"\(40, 30\): expected .* Pass images\.reshape\(-1, height, width\)"),
+        ((np.zeros((40, 64)), LABELS), r"\(40, 64\): expected .* Pass images\.reshape\(-1, 8, 8\)"),
         ((IMAGES[0], LABELS[:6]), r"images has the shape \(6, 5\)"),
         (7, "the data set is a int: pass a name, a folder"),
         ({"train_images": np.array([None])}, "train_images has the type object"),

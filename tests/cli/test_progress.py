@@ -336,6 +336,14 @@ def test_final_trainings_that_the_budget_does_not_pay_for_are_no_full_bar():
     assert "none of 6 trainings: the budget is used up" in panel_text(progress)
 
 
+@pytest.mark.parametrize(("jobs", "paid"), [(0, "none"), (2, "2")])
+def test_a_log_tells_how_many_final_trainings_the_budget_pays_for(jobs, paid):
+    stream = io.StringIO()
+    Progress(stream)(RetrainingStarted(3, 5, jobs, 6))
+    told = f"final trainings: 3 members of a front of 5; of their 6 trainings from scratch the budget pays for {paid}\n"
+    assert stream.getvalue() == told
+
+
 def test_a_bar_of_stages_moves_on_when_a_stage_is_done(terminal):
     with Stages(terminal) as stages:
         stages.start("the default corpus")

@@ -191,7 +191,7 @@ def test_the_file_builds_trains_and_scores_without_gi(archive, tmp_path):
     [
         (("--predict", "a.png"), "--predict needs --weights FILE"),
         (("--save", "nowhere/w.pt", "--data", "data"), "its folder does not exist"),
-        (("--weights", "model.py", "--data", "data"), "model.py does not hold this network's weights: "),
+        (("--weights", "model.py", "--data", "data"), "model.py does not hold this network's weights: it is neither"),
         (("--weights", "none.pt", "--data", "data"), "none.pt does not hold this network's weights: "),
     ],
 )  # fmt: skip

@@ -81,6 +81,7 @@ def channels_last(shape: tuple[int, ...], where: str) -> bool:
     if len(shape) not in (3, 4) or 0 in shape[1:] or (len(shape) == 4 and not {1, 3} & {shape[1], shape[3]}):
         raise DatasetError(
             f"{where} has the shape {shape}: expected (n, h, w), (n, h, w, c) or (n, c, h, w), with c of 1 or 3."
+            + _rows_advice(shape)
         )
     if len(shape) == 3 or shape[3] not in (1, 3):
         return False
@@ -91,6 +92,15 @@ def channels_last(shape: tuple[int, ...], where: str) -> bool:
             "(n, h, w), and pad colour images with np.pad to a height and width that are neither 1 nor 3."
         )
     return True
+
+
+def _rows_advice(shape: tuple[int, ...]) -> str:
+    """Advice for rows of pixels, as tables of images have them; "" for other shapes."""
+    if len(shape) != 2 or not shape[1]:
+        return ""
+    side = math.isqrt(shape[1])
+    square = f"{side}, {side}" if side**2 == shape[1] else "height, width"
+    return f" Pass images.reshape(-1, {square})."
 
 
 def as_labels(array: NDArray[Any], where: str) -> NDArray[np.int64]:
@@ -209,6 +219,9 @@ def _as_bytes(array: NDArray[Any], where: str) -> NDArray[np.uint8]:
     if array.dtype.kind in "iu" and low >= 0 and high <= 255:
         return array.astype(np.uint8)
     if low < 0 or high > 1:
-        raise DatasetError(f"{where} goes from {low:g} to {high:g}: expected uint8, or real numbers from 0 to 1.")
+        advice = "Divide by the largest value that a pixel can have." if low >= 0 else "Bring them to that range."
+        raise DatasetError(
+            f"{where} goes from {low:g} to {high:g}: expected uint8, or real numbers from 0 to 1. {advice}"
+        )
     bytes_: NDArray[np.uint8] = np.round(array * 255.0).astype(np.uint8)
     return bytes_

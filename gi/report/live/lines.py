@@ -69,7 +69,7 @@ def finals_text(event: RetrainingStarted) -> str:
     who = f"final trainings: {members} of a front of {event.front}"
     if event.jobs == event.wanted:
         return f"{who}, {event.jobs} from scratch"
-    return f"{who}, {event.jobs} of {event.wanted} from scratch, which the budget pays for"
+    return f"{who}; of their {event.wanted} trainings from scratch the budget pays for {event.jobs or 'none'}"
 
 
 def waiting_text(event: Stopping) -> str:
