@@ -172,7 +172,7 @@ def evolve(
     import gi.api.evolving
 
     with _Watching(log_to) as watching:
-        reporting: dict[str, Any] = {"tell": tell, "on_event": watching.on_event, "command": tuple(sys.argv[1:])}
+        reporting: dict[str, Any] = {"tell": tell, "on_event": watching.on_event, "command": ("gi", *sys.argv[1:])}
         if resume:
             run = gi.api.evolving.resume(resume, trust=options["trust"], **_given_beside_resume(ctx), **reporting)
         else:

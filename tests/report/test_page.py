@@ -101,6 +101,16 @@ def test_settings_versions_and_data_are_told(tmp_path):
     assert {"python", "torch", "gi"} <= set(tables["Versions"])
 
 
+@pytest.mark.parametrize(("limit", "is_kept"), [(None, True), (1000, True), (100, False)])
+def test_a_front_tells_of_its_limits_only_where_nothing_keeps_them(tmp_path, limit, is_kept):
+    config = dataclasses.replace(CONFIG, max_params=limit)
+    with Archive.open(write_run(tmp_path / "run", config=config)) as archive:
+        members = page_content(archive)["members"]
+    assert ("limits" in members["headings"]) != is_kept
+    assert all(len(row[1]) == len(members["headings"]) for row in members["rows"])
+    assert all(row[1][-1] == "beyond the limits" for row in members["rows"]) != is_kept
+
+
 def test_beyond_a_number_of_individuals_sources_are_the_fronts_and_what_is_behind_it(tmp_path, monkeypatch):
     monkeypatch.setattr(descent, "MOST_SOURCES", 2)
     monkeypatch.setattr(descent, "MOST_TRACED", 1)

@@ -79,13 +79,14 @@ def _members(run: RunRecord, front: Sequence[FrontMember], place: Mapping[str, i
     finals = (
         [f"{split} {metric}, final ({number_text(seeds, 'seed')})" for split in ("validation", "test")] if seeds else []
     )
-    rows = []
+    # Only a front of which nothing keeps the limits has members beyond them: else it would be a column of nothing.
+    limits, rows = ["limits"] if any(member.excess for member in front) else [], []
     for member in ranked(front, run.objectives, run.objectives[0]):
         cells = [o.text(member.values[o.key]) for o in run.objectives]
         cells += [spread_text(member.validation_errors), spread_text(member.test_errors)] if finals else []
-        cells.append("" if not member.excess else "beyond the limits")
+        cells += ["beyond the limits" if member.excess else ""] if limits else []
         rows.append([place[member.id], cells])
-    return {"headings": [*(o.axis or o.title for o in run.objectives), *finals, "limits"], "rows": rows}
+    return {"headings": [*(o.axis or o.title for o in run.objectives), *finals, *limits], "rows": rows}
 
 
 def _failed(evaluations: Sequence[Evaluation], place: Mapping[str, int]) -> dict[int, list[str]]:
