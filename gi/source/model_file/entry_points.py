@@ -281,7 +281,11 @@ def _meant(source: Source, given: Mapping[str, str]) -> str:
     # A class that another class builds is a part of a network.
     parts = {n.id for m in networks for n in ast.walk(m) if isinstance(n, ast.Name) and n.id != m.name}
     whole = [m for m in networks if m.name not in parts]
-    factories = [m for m in models if isinstance(m, ast.FunctionDef) and _mentions(m, networks)]
+    returning = [m for m in models if isinstance(m, ast.FunctionDef)]
+    # Beside classes a function that returns layers of torch's is a part; without any it is all that there is.
+    factories = [m for m in returning if _mentions(m, networks)] or (
+        [] if networks else _not_called([m for m in returning if _returns_layers(source, m)])
+    )
     classes, functions = [m.name for m in whole], [m.name for m in factories]
     # Classes before functions: a factory of a class that can be built by itself is a second way to the same network.
     for candidates in (classes, functions):
@@ -292,7 +296,10 @@ def _meant(source: Source, given: Mapping[str, str]) -> str:
             return free[0]
     named = classes or functions
     if not named:
-        raise SourceError("defines no model: a class with torch.nn.Module as its base, or a function that builds one.")
+        raise SourceError(
+            "defines no model: a class with torch.nn.Module as its base, or a function that builds one."
+            + _advice_on_built(source)
+        )
     if len(named) > 1:
         choice = ", ".join((*classes, *functions))
         raise SourceError(f"defines no model that can be built {_with(given)}: name one of {choice}, as FILE:NAME.")
@@ -305,9 +312,35 @@ def _is_network(source: Source, model: ast.ClassDef) -> bool:
     return forward or any(resolve(source, base).startswith("torch.nn.") for owner in line for base in owner.bases)
 
 
-def _mentions(function: ast.FunctionDef, networks: Sequence[ast.ClassDef]) -> bool:
+def _mentions(function: ast.FunctionDef, networks: Sequence[Model]) -> bool:
     names = {m.name for m in networks}
     return any(isinstance(n, ast.Name) and n.id in names for n in ast.walk(function))
+
+
+def _returns_layers(source: Source, function: ast.FunctionDef) -> bool:
+    """Whether a function returns what it makes of torch's own layers, `nn.Sequential(...)` for one."""
+    nodes = list(ast.walk(function))
+    made = {t.id for n in nodes if isinstance(n, ast.Assign) and _is_layer(source, n.value)
+            for t in n.targets if isinstance(t, ast.Name)}  # fmt: skip
+    returned = [n.value for n in nodes if isinstance(n, ast.Return) and n.value is not None]
+    return any(_is_layer(source, value) or (isinstance(value, ast.Name) and value.id in made) for value in returned)
+
+
+def _is_layer(source: Source, value: ast.expr) -> bool:
+    symbol = resolve(source, value.func) if isinstance(value, ast.Call) else ""
+    return symbol.startswith("torch.nn.") and symbol.rpartition(".")[2][:1].isupper()
+
+
+def _not_called(functions: Sequence[ast.FunctionDef]) -> list[ast.FunctionDef]:
+    """Those that none of the others uses: the rest build parts."""
+    return [f for f in functions if not any(_mentions(other, [f]) for other in functions if other is not f)]
+
+
+def _advice_on_built(source: Source) -> str:
+    """Advice for a file that builds a network at its top, where nothing else can build it again; "" for others."""
+    built = (n for n in source.tree.body if isinstance(n, ast.Assign) and _is_layer(source, n.value))
+    first = next(built, None)
+    return f" Line {first.lineno} builds one once: put it into a function that returns it." if first else ""
 
 
 def _can_be_built(source: Source, name: str, given: Mapping[str, str]) -> bool:

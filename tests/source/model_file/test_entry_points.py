@@ -31,6 +31,18 @@ MEANT = {
     "the class that others are not built from": (network("Part") + network("W", "", "        Part()\n"), (), "W"),
     "the one factory": (RESNET + factory("resnet18", "ResNet(Block)"), (), "resnet18"),
     "the class that takes the arguments": (network("Shuffle", ", size"), ("size=0.5",), "Shuffle(size=0.5)"),
+    "a function of torch's own layers": (factory("make", "nn.Sequential(nn.Flatten(), nn.Linear(4, 2))"), (), "make"),
+    "a function that gives them a name": (
+        "def make():\n    net = nn.Sequential(nn.Linear(4, 2))\n    return net\n",
+        (),
+        "make",
+    ),
+    "the function whose parts others build": (
+        factory("block", "nn.Sequential(nn.ReLU())") + factory("make", "nn.Sequential(block(), nn.Linear(4, 2))"),
+        (),
+        "make",
+    ),
+    "a class beside a function of its layers": (factory("act", "nn.ReLU()") + LENET, (), "LeNet"),
     "an inherited start": (network("Base", ", width=2") + "class M(Base):\n    pass\n", ("width=3",), "M(width=3)"),
 }
 
@@ -75,6 +87,27 @@ REFUSED = {
     "one that needs an argument": (network("M", ", width"), None, (), SourceError, "M needs width: pass --arg width="),
     "several that need arguments": (RESNET, None, (), SourceError, "without arguments: name one of Block, ResNet"),
     "nothing": ("", None, (), SourceError, "defines no model: a class with torch.nn.Module"),
+    "a function of layers that needs an argument": (
+        factory("make", "nn.Sequential(nn.Linear(w, 2))", "w"),
+        None,
+        (),
+        SourceError,
+        "make needs w: pass --arg w=",
+    ),
+    "one that is built at the top": (
+        "net = nn.Sequential(nn.Linear(4, 2))\n",
+        None,
+        (),
+        SourceError,
+        "builds one once: put it into a function",
+    ),
+    "a class with an argument beside a function of its layers": (
+        factory("act", "nn.ReLU()") + network("M", ", width"),
+        None,
+        (),
+        SourceError,
+        "M needs width",
+    ),
     "no network": ("class C(dict):\n    pass\n", None, (), SourceError, "defines no model: a class"),
     "a name that is not there": (LENET, "Nit", (), SourceError, "defines no model 'Nit': choose from LeNet"),
     "an argument that is not taken": (LENET, "LeNet", ("width=3",), ConfigError, "--arg width=3: LeNet takes no arg"),
