@@ -31,15 +31,16 @@ def front_html(front: "Sequence[RunIndividual]") -> str:
     if not front:
         return "<p>The front is empty: no generation has ended yet.</p>"
     config = front[0].config
-    finals = any(member.test_errors for member in front)
+    seeds = max(len(member.test_errors) for member in front)
     metric = config.objective("error").title
     heads = ["id", *(config.objective(key).title for key in config.objectives)]
-    heads += [f"validation {metric}, final trainings", f"test {metric}, final trainings"] if finals else []
+    count = f"final trainings ({seeds} seed{'s' * (seeds > 1)})"
+    heads += [f"validation {metric}, {count}", f"test {metric}, {count}"] if seeds else []
     rows = [
         [
             member.id[:8],
             *member.figures().values(),
-            *((spread_text(member.validation_errors), spread_text(member.test_errors)) if finals else ()),
+            *(spread_text(values, seeds=seeds) for values in (member.validation_errors, member.test_errors) if seeds),
             str(member.generation),
         ]
         for member in front

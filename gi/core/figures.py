@@ -18,12 +18,16 @@ def share_text(share: float) -> str:
     return f"{share:.2%}"
 
 
-def spread_text(shares: Sequence[float]) -> str:
-    """Mean and deviation of shares in percent: 1.23% ± 0.05; "-" for none."""
+def spread_text(shares: Sequence[float], *, seeds: int = 0) -> str:
+    """Mean and deviation of shares in percent: 1.23% ± 0.05; "-" for none.
+
+    In a column that is headed by a number of `seeds`, fewer of them are counted behind it: 1.23% (1 seed).
+    """
     if not shares:
         return "-"
-    mean = statistics.mean(shares)
-    return f"{mean:.2%} ± {100 * statistics.stdev(shares):.2f}" if len(shares) > 1 else f"{mean:.2%}"
+    mean, count = statistics.mean(shares), len(shares)
+    fewer = f" ({count} seed{'s' * (count > 1)})" if count < seeds else ""
+    return f"{mean:.2%} ± {100 * statistics.stdev(shares):.2f}{fewer}" if count > 1 else f"{mean:.2%}{fewer}"
 
 
 def duration_text(seconds: float) -> str:

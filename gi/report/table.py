@@ -190,10 +190,9 @@ def front_table(run: RunRecord, summary: RunSummary, top: int | None = None) -> 
     # In the order of exports: the first row is the program that `gi export` would write.
     for member in ranked(front, run.objectives, run.objectives[0]):
         cells = [o.text(member.values[o.key]) for o in run.objectives]
-        cells += [spread_text(member.validation_errors)] if finals else []
-        cells += [
-            spread_text(values) for values in (member.test_errors, member.figures.get("accuracy", ()))[: len(tests)]
-        ]
+        cells += [spread_text(member.validation_errors, seeds=num_seeds)] if finals else []
+        tested = (member.test_errors, member.figures.get("accuracy", ()))[: len(tests)]
+        cells += [spread_text(values, seeds=num_seeds) for values in tested]
         content.add_row(member.id[:8], *cells, str(member.generation))
     return content
 

@@ -19,4 +19,7 @@ def test_durations_are_read_in_their_two_largest_units(seconds, text):
 def test_a_spread_is_a_mean_and_a_deviation():
     assert spread_text([0.04, 0.05]) == "4.50% ± 0.71"
     assert spread_text([0.04]) == "4.00%"
+    assert spread_text([0.04], seeds=1) == "4.00%"
+    assert spread_text([0.04], seeds=3) == "4.00% (1 seed)"
+    assert spread_text([0.04, 0.05], seeds=3) == "4.50% ± 0.71 (2 seeds)"
     assert spread_text([]) == "-"

@@ -174,6 +174,17 @@ def test_another_picture_format_is_refused(archive, tmp_path):
         front_plot(archive, tmp_path / "front.pdf")
 
 
+def test_a_member_with_fewer_final_trainings_than_the_heading_says_how_many(tmp_path):
+    folder = write_run(tmp_path / "run", finished=False)
+    with Archive.annotate(folder) as archive:
+        retrain(archive, DEEP_ID, (0.04, 0.05))
+        retrain(archive, SMALL_ID, (0.09,))
+        table = front_table(archive.run(), run_summary(archive))
+    headings = [str(column.header) for column in table.columns]
+    errors = [*table.columns[headings.index("test error (2 seeds)")].cells]
+    assert sorted(errors) == ["4.50% ± 0.71", "9.00% (1 seed)"]
+
+
 def test_the_front_says_which_metric_it_shows_and_the_accuracy_beside_it(tmp_path):
     config = dataclasses.replace(CONFIG, metric="auc")
     with Archive.open(write_run(tmp_path / "run", config=config)) as archive:

@@ -83,7 +83,8 @@ def _members(run: RunRecord, front: Sequence[FrontMember], place: Mapping[str, i
     limits, rows = ["limits"] if any(member.excess for member in front) else [], []
     for member in ranked(front, run.objectives, run.objectives[0]):
         cells = [o.text(member.values[o.key]) for o in run.objectives]
-        cells += [spread_text(member.validation_errors), spread_text(member.test_errors)] if finals else []
+        errors = (member.validation_errors, member.test_errors) if finals else ()
+        cells += [spread_text(values, seeds=seeds) for values in errors]
         cells += ["beyond the limits" if member.excess else ""] if limits else []
         rows.append([place[member.id], cells])
     return {"headings": [*(o.axis or o.title for o in run.objectives), *finals, *limits], "rows": rows}
