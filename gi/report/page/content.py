@@ -80,7 +80,8 @@ def _members(run: RunRecord, front: Sequence[FrontMember], place: Mapping[str, i
         [f"{split} {metric}, final ({number_text(seeds, 'seed')})" for split in ("validation", "test")] if seeds else []
     )
     # Only a front of which nothing keeps the limits has members beyond them: else it would be a column of nothing.
-    limits, rows = ["limits"] if any(member.excess for member in front) else [], []
+    limits = ["limits"] if any(member.excess for member in front) else []
+    rows = []
     for member in ranked(front, run.objectives, run.objectives[0]):
         cells = [o.text(member.values[o.key]) for o in run.objectives]
         errors = (member.validation_errors, member.test_errors) if finals else ()
