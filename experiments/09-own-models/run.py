@@ -21,8 +21,8 @@ from gi.core.settings import RunConfig, cache_folder
 from gi.core.streams import torch_seed
 from gi.core.types import Scored
 from gi.data.dataset import Dataset, load_dataset
-from gi.source.model_file.entry_points import with_recipe
 from gi.source.model_file.patching import plain_text
+from gi.source.model_file.plain_recipe import with_recipe
 from gi.train.executor import LocalExecutor
 
 HERE = Path(__file__).parent

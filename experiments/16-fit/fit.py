@@ -16,7 +16,8 @@ from gi.core.errors import GiError
 from gi.core.trace import Trace
 from gi.core.types import Task
 from gi.source.gate.passing import STRICT, Gate
-from gi.source.model_file.entry_points import entry_of, with_recipe
+from gi.source.model_file.entry_points import entry_of
+from gi.source.model_file.plain_recipe import with_recipe
 from gi.source.repair.repair import repaired
 from gi.trace.client import CheckWorker
 

@@ -43,8 +43,8 @@ class ModelFile:
 
     def patched(self, text: str) -> bytes:
         """The file's bytes with a changed text, without an added recipe, in the file's encoding and line ends."""
-        from gi.source.model_file.entry_points import without_plain_recipe
         from gi.source.model_file.patching import patched, plain_text
+        from gi.source.model_file.plain_recipe import without_plain_recipe
 
         return patched(self.content, without_plain_recipe(text, plain_text(self.content), self.entry))
 
@@ -55,7 +55,8 @@ def read_model(given: str, arguments: Sequence[str] = ()) -> ModelFile:
     The text has "\\n" line ends and, where the file has no recipe, a plain one. Raises `SourceError`, `ConfigError`.
     """
     from gi.lines import decode
-    from gi.source.model_file.entry_points import entry_of, with_recipe
+    from gi.source.model_file.entry_points import entry_of
+    from gi.source.model_file.plain_recipe import with_recipe
 
     path, name = split_file_name(given)
     if path.is_dir():

@@ -16,8 +16,8 @@ from gi.core.quoting import comment
 from gi.core.types import Program
 from gi.explain.provenance.origins import borrowed_parts, origin_text, part_text
 from gi.export.subject import Subject
-from gi.source.model_file.entry_points import without_plain_recipe
 from gi.source.model_file.patching import patched, plain_text, unified
+from gi.source.model_file.plain_recipe import without_plain_recipe
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@ import ast
 import pytest
 
 from gi.core.errors import ConfigError, SourceError
-from gi.source.model_file.entry_points import bound_names, entry_of, with_recipe, without_plain_recipe
+from gi.source.model_file.entry_points import bound_names, entry_of
+from gi.source.model_file.plain_recipe import with_recipe, without_plain_recipe
 
 HEAD = "import torch\nfrom torch import nn\n\n\n"
 
