@@ -63,6 +63,7 @@ def planned(config: RunConfig, samples: int, parts: Parts, seeds: Sequence[Progr
         plan,
         programs=programs,
         rungs=estimate.trainings(programs),
+        final_trainings=estimate.final_trainings,
         cpu_s=min(used_s + estimate.expected_s(programs), bound.cpu_s),
     )
 
@@ -110,9 +111,10 @@ class _Estimate:
         return self.seeds * below_s + self.config.population * self._rung_s(self.rungs[-1])
 
     def needed_s(self) -> float:
-        """The seed programs on the lowest rung and the cheapest final training."""
+        """The seed programs on the lowest rung and the cheapest final training, which is scored on two splits."""
         final = self._final_images()
-        return self.seeds * self._mean_s(self.rungs[0]) + min(price.of(final) for price in self.prices)
+        finals_s = [price.of(final) + price.probe.measure_cpu_s for price in self.prices]
+        return self.seeds * self._mean_s(self.rungs[0]) + min(finals_s)
 
     def least_s(self) -> float:
         """A lower estimate of `needed_s`: seed programs that were not tried may be cheaper."""
