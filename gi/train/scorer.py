@@ -94,10 +94,7 @@ def _answer_recording(
     net: nn.Module, images: Tensor, request: ScoringRequest, layout: torch.memory_format, connection: socket.socket
 ) -> None:
     """What the network calls for a batch, begun as `_outputs` begins one."""
-    seed = stream_seed(request.seed, "scoring")
-    random.seed(seed)
-    np.random.seed(seed % 2**32)
-    _seed_layers(seed, request.device)
+    _seed_layers(_seed_beside(request), request.device)
     with blame("measure"):
         contents = recorded(net, images.to(request.device).contiguous(memory_format=layout))
     send(connection, {})
@@ -109,10 +106,7 @@ def _outputs(
     net: nn.Module, images: Tensor, request: ScoringRequest, layout: torch.memory_format, *, idle: bool
 ) -> bytes:
     """The network's outputs for all images, float64; with `idle` zeros, by way of everything but the network."""
-    seed = stream_seed(request.seed, "scoring")  # a layer may draw also when it is evaluated
-    random.seed(seed)
-    np.random.seed(seed % 2**32)
-    parts = []
+    seed, parts = _seed_beside(request), []
     with blame("measure"), torch.inference_mode():
         for batch in torch.split(images, request.batch_size):
             _seed_layers(seed, request.device)  # so that no batch's outputs depend on those before it
@@ -121,6 +115,14 @@ def _outputs(
             check_output(logits, len(batch), request.task, "measure")
             parts.append(logits)
         return torch.cat(parts).to("cpu", torch.float64).numpy().tobytes()
+
+
+def _seed_beside(request: ScoringRequest) -> int:
+    """Seeds what a network may draw from beside torch, also when it is evaluated; the seed for torch's own."""
+    seed = stream_seed(request.seed, "scoring")
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    return seed
 
 
 def _seed_layers(number: int, device: str) -> None:
