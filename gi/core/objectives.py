@@ -22,8 +22,9 @@ class Objective:
     For a `bounded` objective the reference comes from the seed programs alone, with `reference` as its upper limit, and
     individuals beyond it are infeasible. How it is read is `figure`: a share in percent, a count with k and M, seconds
     or a plain ratio; `heading` says in a column's head what it is measured on, `axis` is a plot's label, and on a
-    logarithmic scale a value below `least` is `least`. `final_key` is its name in the outcome of a final training,
-    where that is another one. `name` is what it is called, where that is not its key.
+    logarithmic scale a value below `least` is `least`. Below its `floor` nothing is won: selection and hypervolume take
+    a smaller value for that one. `final_key` is its name in the outcome of a final training, where that is another one.
+    `name` is what it is called, where that is not its key.
     """
 
     key: str
@@ -35,6 +36,7 @@ class Objective:
     heading: str = ""
     axis: str = ""
     least: float = 1e-6
+    floor: float = 0.0
     final_key: str = ""
     name: str = ""
 
@@ -45,7 +47,8 @@ class Objective:
 
     def scaled(self, value: float) -> float:
         """`value` as selection and hypervolume see it: in decades for a `log` objective, as it is for another."""
-        return self.decades(value) if self.log else value
+        counted = max(value, self.floor)
+        return self.decades(counted) if self.log else counted
 
     def decades(self, value: float) -> float:
         """The logarithm of `value` to the base of 10, of `least` for what is less."""
@@ -94,7 +97,8 @@ OBJECTIVES: Mapping[str, Objective] = {
     for o in (
         Objective("error", "share of the validation samples", reference=1.0, log=True, bounded=True, figure="share",
                   heading="validation", axis="validation error", least=1e-4, final_key="validation_error"),
-        Objective("params", "parameters", log=True, figure="count", axis="parameters"),
+        # Decades below 100 parameters would draw a search to networks that average an image and guess by it.
+        Objective("params", "parameters", log=True, figure="count", axis="parameters", floor=100),
         Objective("time", "CPU time of inference, as a ratio to the reference network", log=True,
                   heading="x reference", axis="inference time (x reference network)"),
         Objective("macs", "multiply-adds per sample", log=True, figure="count", heading="per sample",

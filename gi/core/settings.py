@@ -20,6 +20,7 @@ RUNG_FACTOR = 4  # a rung is so many times as long as the one below
 PROMOTED_SHARE = 1 / 4  # of a rung goes up, so that all rungs cost about the same
 EPOCHS = 4.0  # of a training on the top rung, where a bound does not ask for fewer
 LEAST_TOP_IMAGES = 60_000
+LEAST_RUNG_IMAGES = 3_000  # of a shorter training most is its start and its scoring
 PACE_IMAGES = 30_000  # a limit of CPU seconds is that of a training which presents so many samples
 WALL_FOR_CPU = 8  # a busy machine may take this many times as long as the CPU does
 
@@ -103,13 +104,14 @@ class RunConfig:
         """How many training samples each rung presents, the lowest first, on a set of so many training samples.
 
         A set of a few thousand needs more than a few epochs to be learned: the top rung presents at least
-        `LEAST_TOP_IMAGES`.
+        `LEAST_TOP_IMAGES`. There are at most `rungs`, and none of several presents fewer than `LEAST_RUNG_IMAGES`.
         """
         if self.images is not None:
             return (self.images,)
         epochs = EPOCHS if self.epochs is None else self.epochs
         top = max(round(epochs * samples), LEAST_TOP_IMAGES)
-        return tuple(max(top // RUNG_FACTOR**below, 1) for below in range(self.rungs - 1, -1, -1))
+        lower = [top // RUNG_FACTOR**below for below in range(self.rungs - 1, 0, -1)]
+        return (*(images for images in lower if images >= LEAST_RUNG_IMAGES), top)
 
     @property
     def constraints(self) -> tuple[Constraint, ...]:

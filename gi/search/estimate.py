@@ -19,6 +19,7 @@ from gi.search.parts import Parts
 
 _PROBES = 3  # seed programs that are tried, evenly spaced: their costs differ by a factor of four on digits
 _SHARE = 10  # of an evaluation's images that a probe presents, as a divisor
+_LEAST_PROBED = 1_000  # images: the first steps of a training are slow, and a price would be theirs
 _TOO_LONG = ("too slow", "cpu limit", "wall limit")
 _LEVERS = "--epochs (or --images and --final-images)"
 _UNBOUNDED_S = 60.0  # of a probe, where nothing bounds the run
@@ -30,9 +31,9 @@ def planned(config: RunConfig, samples: int, parts: Parts, seeds: Sequence[Progr
     """The plan of a run on `samples` training samples, with its rungs. Raises `BudgetError` where its bound is below
     what the seed programs and one final training take.
 
-    A probe trains a seed program on a tenth of the lowest rung's images. Where the settings leave the epochs open, the
-    longest rungs are left out until what every run trains fits in its bound. If no probe is scored, or with a modelled
-    clock and no bound, nothing is estimated and nothing refused.
+    A probe trains a seed program on a tenth of the lowest rung's images, and on 1,000 where it has as many. Where the
+    settings leave the epochs open, the longest rungs are left out until what every run trains fits in its bound. If no
+    probe is scored, or with a modelled clock and no bound, nothing is estimated and nothing refused.
     """
     programs = len(seeds) + max(config.population - len(seeds), 0) + config.generations * config.population
     rungs, bound = config.ladder(samples), _bound(config, parts.executor.capacity)
@@ -49,7 +50,7 @@ def planned(config: RunConfig, samples: int, parts: Parts, seeds: Sequence[Progr
         return dataclasses.replace(plan, cpu_s=estimate.expected_s(programs))
     used_s = clock.used_s(sum(cost.cpu_s for cost in costs))
     if config.epochs is None:
-        estimate = _shortened(estimate, _PLANNED_SHARE * (bound.cpu_s - used_s))
+        estimate = _shortened(estimate, bound.cpu_s - used_s, programs)
     if used_s + estimate.least_s() > bound.cpu_s:
         needed_s = used_s + estimate.needed_s()
         raise BudgetError(
@@ -139,10 +140,16 @@ class _Estimate:
         return fmean(price.of(images) for price in dearer)
 
 
-def _shortened(estimate: _Estimate, most_s: float) -> _Estimate:
-    """The estimate without the longest rungs, as many as it takes until the planned trainings take at most `most_s`."""
-    while estimate.planned_s() > most_s and len(estimate.rungs) > 1:
-        estimate = dataclasses.replace(estimate, rungs=estimate.rungs[:-1])
+def _shortened(estimate: _Estimate, left_s: float, programs: int) -> _Estimate:
+    """The estimate without the longest rungs, as many as it takes until children get their share of `left_s`.
+
+    A rung stays where the run would end before its bound without it: longer trainings are the better use of the rest.
+    """
+    while len(estimate.rungs) > 1 and estimate.planned_s() > _PLANNED_SHARE * left_s:
+        shorter = dataclasses.replace(estimate, rungs=estimate.rungs[:-1])
+        if estimate.planned_s() <= left_s and shorter.expected_s(programs) < _PLANNED_SHARE * left_s:
+            break
+        estimate = shorter
     return estimate
 
 
@@ -217,7 +224,7 @@ def _probes(config: RunConfig, images: int, parts: Parts, seeds: Sequence[Progra
 
 
 def _probe_images(rungs: Sequence[int]) -> int:
-    return max(rungs[0] // _SHARE, 1)
+    return min(max(rungs[0] // _SHARE, _LEAST_PROBED), rungs[0])
 
 
 def _counted(seeds: Sequence[Program]) -> str:

@@ -181,6 +181,15 @@ def test_a_short_budget_leaves_the_longest_rungs_out_unless_the_settings_say_how
     assert plan_of(budget_s, samples=60_000, epochs=4.0).rungs[-1][0] == 240_000
 
 
+def test_a_rung_stays_where_the_run_would_end_early_without_it():
+    """The top rung takes most of the budget: many generations need that, two would leave half of it unused."""
+    few, many = (plan_of(900, samples=1000, finals=2, generations=n) for n in (2, 400))
+    assert [images for images, _ in few.rungs] == [3750, 15_000, 60_000]
+    assert [images for images, _ in many.rungs] == [3750, 15_000]
+    assert len(SEEDS) < few.programs < many.programs
+    assert few.cpu_s <= 900
+
+
 def test_the_plan_counts_the_programs_that_the_budget_pays_for():
     least, some, more, every = (plan_of(s, samples=1000, epochs=4.0) for s in (900, 6000, 12_000, 1e6))
     assert least.programs == len(SEEDS) < some.programs < more.programs < every.programs

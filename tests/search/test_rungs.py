@@ -19,9 +19,9 @@ from tests.search.test_evolve import Interrupting, dumped, twinned
 from tests.stand_ins import SEEDS, outcome, parts, shuffled_delay_s, slow
 
 CONFIG = RunConfig(
-    dataset="digits", generations=12, population=6, epochs=100.0, finals=4, final_seeds=2, clock="model", seed=4
+    dataset="digits", generations=12, population=6, epochs=200.0, finals=4, final_seeds=2, clock="model", seed=4
 )
-RUNGS = (1875, 7500, 30_000, 120_000)  # of 1,200 training samples, which the stand-ins have
+RUNGS = (3750, 15_000, 60_000, 240_000)  # of 1,200 training samples, which the stand-ins have
 
 
 def changed(**settings):
@@ -50,7 +50,13 @@ def test_rungs_are_fractions_of_the_top_one_which_is_given_in_epochs():
 
 
 def test_a_small_set_is_presented_more_often_than_the_epochs_say():
-    assert RunConfig(dataset="digits").ladder(1200)[-1] == 60_000
+    assert RunConfig(dataset="digits").ladder(1200) == (3750, 15_000, 60_000)
+
+
+def test_a_rung_of_few_images_is_left_out_unless_it_is_the_only_one():
+    """Of so short a training most is its start."""
+    assert RunConfig(dataset="mnist", rungs=6).ladder(55_000) == (3437, 13_750, 55_000, 220_000)
+    assert RunConfig(dataset="digits", images=100).ladder(1200) == (100,)
 
 
 def test_a_number_of_images_is_a_single_rung():
@@ -81,7 +87,7 @@ def test_every_seed_program_goes_up_to_the_rung_below_the_top(run):
 
 def test_seed_programs_go_up_for_a_quarter_of_a_budget_at_most(tmp_path):
     def priced(job):
-        return dataclasses.replace(outcome(job), cost=Cost(job.images / 1000, 0.1, job.images / 1000, 0.1))
+        return dataclasses.replace(outcome(job), cost=Cost(job.images / 2000, 0.1, job.images / 2000, 0.1))
 
     evolve(changed(budget_cpu_s=700.0, final_seeds=1, finals=1), tmp_path, workers=1, parts=parts(evaluate=priced))
     with Archive.open(tmp_path) as archive:

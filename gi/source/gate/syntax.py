@@ -29,9 +29,12 @@ _SYNTAX = (
 _CAUGHT = frozenset({
     "TypeError", "AttributeError", "ValueError", "KeyError", "IndexError", "ImportError", "NotImplementedError",
 })  # fmt: skip
-#: Builtins that return an iterator, which holds a position, and those that read one to its end.
+#: Builtins that return an iterator, which holds a position, and what reads one to its end.
 _ITERATORS = frozenset({"zip", "map", "enumerate", "reversed", "filter"})
 _READERS = frozenset({"all", "any", "dict", "list", "max", "min", "sorted", "sum", "tuple"})
+_READING_CLASSES = frozenset({
+    "collections.OrderedDict", "torch.nn.ModuleDict", "torch.nn.ModuleList", "torch.nn.ParameterList",
+})  # fmt: skip
 _PERCENT = re.compile(r"%(?!(?:[sdrif%]|\.[0-9]{1,2}[fe]|[0-9]{1,2}d))")
 
 
@@ -189,5 +192,5 @@ def _is_read_here(program: GatedProgram, node: ast.expr) -> bool:
     if isinstance(above, ast.Call) and node in above.args:
         inner = isinstance(above.func, ast.Name) and above.func.id in _READERS | _ITERATORS
         joins = isinstance(above.func, ast.Attribute) and above.func.attr in {"join", "extend"}
-        return inner or joins or program.qualified(above.func) == "collections.OrderedDict"
+        return inner or joins or program.qualified(above.func) in _READING_CLASSES
     return False

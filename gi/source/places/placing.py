@@ -169,6 +169,11 @@ def definition(source: Source, node: ast.AST, code: str, stem: str) -> tuple[Rep
     return insert_after(source, constructor.body[-1], f"self.{name} = {code}"), name
 
 
+def fresh_variable(source: Source, stem: str) -> str:
+    """A name for a value that nothing in the source uses."""
+    return fresh(stem, {node.id for node in ast.walk(source.tree) if isinstance(node, ast.Name)})
+
+
 def fresh(stem: str, taken: set[str]) -> str:
     """The first of stem1, stem2, ... that is not taken."""
     number = 1

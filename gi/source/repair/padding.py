@@ -59,7 +59,7 @@ def _channels(source: Source, operand: ast.expr) -> tuple[str, list[Replacement]
     if isinstance(image, ast.Name):
         return f"{image.id}.shape[1]", []
     # The operand is an expression: a walrus names it once, where writing it twice would run it twice.
-    name = placing.fresh("padded", {n.id for n in ast.walk(source.tree) if isinstance(n, ast.Name)})
+    name = placing.fresh_variable(source, "padded")
     return f"{name}.shape[1]", source.wrap(operand, f"({name} := ", ")")
 
 

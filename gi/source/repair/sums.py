@@ -143,7 +143,8 @@ def _size(source: Source, node: ast.AST, fix: Fix, cases: Sequence[Case]) -> tup
     if not isinstance(node, ast.BinOp) or left is None:
         # Only a sum has two operands in one expression, so only there a walrus in the first is seen by the second.
         raise UnrepairableError("two operands of a sum have different sizes, and neither has a name")
-    return "right", "first.shape[2:]", source.wrap(left, "(first := ", ")")
+    name = placing.fresh_variable(source, "first")
+    return "right", f"{name}.shape[2:]", source.wrap(left, f"({name} := ", ")")
 
 
 def _number(size: Any) -> str:

@@ -58,7 +58,13 @@ def test_what_lies_beyond_the_reference_adds_nothing():
 
 
 def test_scaling_keeps_zero_counts_finite():
-    assert scaled([[0.0, 0, 0], [0.1, 1, 10]], THREE) == pytest.approx(np.array([[-4, -6, -6], [-1, 0, 1]]))
+    assert scaled([[0.0, 0, 0], [0.1, 1, 10]], THREE) == pytest.approx(np.array([[-4, 2, -6], [-1, 2, 1]]))
+
+
+def test_networks_below_a_hundred_parameters_count_alike():
+    params = OBJECTIVES["params"]
+    assert scaled([[0], [4], [100], [1000]], [params]).ravel() == pytest.approx([2, 2, 2, 3])
+    assert params.decades(4) == pytest.approx(math.log10(4)), "a plot shows what there is"
 
 
 def test_the_reference_point_is_the_objectives_own_or_the_worst_with_a_margin():

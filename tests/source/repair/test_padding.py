@@ -3,6 +3,7 @@
 import pytest
 
 from gi.core.trace import Stopped, Trace
+from gi.source.gate.gate import refusals
 from gi.source.repair.repair import repaired
 from tests.checking import HEAD, RECIPE, SMALL
 from tests.source.repair.test_repair import changes
@@ -108,6 +109,7 @@ def test_what_a_shortcut_pads_follows_the_widths(check, base, old, new, diff):
     result = repaired(before, SMALL, check)
     assert isinstance(result.answer, Trace), result.answer
     assert not result.answer.fixes
+    assert refusals(result.text) == (), "what a repair writes is allowed"
     if diff is not None:
         assert sorted(changes(before, result.text)) == sorted(diff)
 

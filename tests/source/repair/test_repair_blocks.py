@@ -4,6 +4,7 @@ import pytest
 
 from gi.core.trace import Stopped, Trace
 from gi.core.types import Task
+from gi.source.gate.gate import refusals
 from gi.source.repair.repair import repair, repaired
 from tests.checking import HEAD, RECIPE, SMALL
 from tests.source.repair.test_repair import changes
@@ -179,6 +180,14 @@ MENDED = {
         "planes, 3, padding=1, stride=2)\n        self.shortcut",
         ["-out += self.shortcut(x)", "+out += F.adaptive_avg_pool2d(self.shortcut(x), out.shape[2:])"],
     ),
+    "a sum of two that have no name": (
+        RESIDUAL.replace("out = self.conv2(out)\n        out += self.shortcut(x)",
+                         "out = self.conv2(out) + self.shortcut(x)"),
+        "planes, 3, padding=1)\n        self.shortcut",
+        "planes, 3, padding=1, stride=2)\n        self.shortcut",
+        ["-out = self.conv2(out) + self.shortcut(x)",
+         "+out = (first1 := self.conv2(out)) + F.adaptive_avg_pool2d(self.shortcut(x), first1.shape[2:])"],
+    ),
     "a sum's other width": (
         RESIDUAL,
         "nn.Conv2d(planes, self.expansion * planes, 3",
@@ -241,6 +250,7 @@ def test_mends_what_a_line_builds_each_time(check, base, old, new, diff):
     result = repaired(before, SMALL, check)
     assert isinstance(result.answer, Trace), result.answer
     assert not result.answer.fixes
+    assert refusals(result.text) == (), "what a repair writes is allowed"
     if diff is not None:
         expected = diff or changes(before, base)
         assert sorted(changes(before, result.text)) == sorted(expected)
