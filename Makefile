@@ -44,7 +44,7 @@ evolve: $(VENV)/.installed ## evolve networks on the bundled digits (3 minutes),
 	$(BIN)/python best/model.py
 
 test: lint types ## lint, type-check and run every test
-	$(BIN)/python -m pytest -n auto $(TESTS)
+	$(BIN)/python -m pytest -n auto --dist worksteal $(TESTS)
 
 oldest: | $(BIN)/python ## run gi once on the oldest versions that pyproject.toml allows, in build/oldest
 	rm -rf build/oldest

@@ -10,7 +10,7 @@ from statistics import fmean
 from gi.core.errors import BudgetError, SourceError
 from gi.core.figures import duration_text
 from gi.core.protocols import Job
-from gi.core.settings import PROMOTED_SHARE, RunConfig, pace_s
+from gi.core.settings import LEAST_RUNG_IMAGES, PROMOTED_SHARE, RunConfig, pace_s
 from gi.core.streams import torch_seed
 from gi.core.types import Cost, Failed, Outcome, Program, Scored
 from gi.sandbox.process_cpu import Clock
@@ -19,7 +19,6 @@ from gi.search.parts import Parts
 
 _PROBES = 3  # seed programs that are tried, evenly spaced: their costs differ by a factor of four on digits
 _SHARE = 10  # of an evaluation's images that a probe presents, as a divisor
-_LEAST_PROBED = 1_000  # images: the first steps of a training are slow, and a price would be theirs
 _TOO_LONG = ("too slow", "cpu limit", "wall limit")
 _LEVERS = "--epochs (or --images and --final-images)"
 _UNBOUNDED_S = 60.0  # of a probe, where nothing bounds the run
@@ -31,9 +30,10 @@ def planned(config: RunConfig, samples: int, parts: Parts, seeds: Sequence[Progr
     """The plan of a run on `samples` training samples, with its rungs. Raises `BudgetError` where its bound is below
     what the seed programs and one final training take.
 
-    A probe trains a seed program on a tenth of the lowest rung's images, and on 1,000 where it has as many. Where the
-    settings leave the epochs open, the longest rungs are left out until what every run trains fits in its bound. If no
-    probe is scored, or with a modelled clock and no bound, nothing is estimated and nothing refused.
+    A probe trains a seed program on a tenth of the lowest rung's images, and on `LEAST_RUNG_IMAGES` where it has as
+    many: first steps are slow. Where the settings leave the epochs open, the longest rungs are left out until what
+    every run trains fits in its bound. If no probe is scored, or with a modelled clock and no bound, nothing is
+    estimated and nothing refused.
     """
     programs = len(seeds) + max(config.population - len(seeds), 0) + config.generations * config.population
     rungs, bound = config.ladder(samples), _bound(config, parts.executor.capacity)
@@ -132,11 +132,14 @@ class _Estimate:
         return self.config.final_images or self.rungs[-1]
 
     def _mean_s(self, images: int) -> float:
-        return fmean(price.of(images) for price in self.prices)
+        mean_s = fmean(price.of(images) for price in self.prices)
+        # The lowest of several rungs is not timed, and scored on few samples.
+        is_measured = len(self.rungs) == 1 or images > self.rungs[0]
+        return mean_s if is_measured else mean_s - fmean(price.probe.measure_cpu_s for price in self.prices)
 
     def _dearer_s(self, images: int) -> float:
         # Individuals that reach the top are among the more accurate ones, and these take longer than the mean.
-        dearer = sorted(self.prices, key=lambda price: price.probe.cpu_s)[len(self.prices) // 2 :]
+        dearer = sorted(self.prices, key=lambda price: price.probe.train_cpu_s)[len(self.prices) // 2 :]
         return fmean(price.of(images) for price in dearer)
 
 
@@ -224,7 +227,7 @@ def _probes(config: RunConfig, images: int, parts: Parts, seeds: Sequence[Progra
 
 
 def _probe_images(rungs: Sequence[int]) -> int:
-    return min(max(rungs[0] // _SHARE, _LEAST_PROBED), rungs[0])
+    return min(max(rungs[0] // _SHARE, LEAST_RUNG_IMAGES), rungs[0])
 
 
 def _counted(seeds: Sequence[Program]) -> str:
