@@ -2,12 +2,16 @@
 
 import dataclasses
 import random
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
+from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
+
+import libcst as cst
 
 from gi.core.errors import SourceError
 from gi.core.protocols import Check, Ingredients, Lookup
@@ -86,6 +90,22 @@ class Tried:
     def runs(self) -> bool:
         """Whether the text fits the task as it stands, accepted or not: an equal program is refused and runs."""
         return isinstance(self.answer, Trace) and not self.answer.fixes
+
+
+#: What a mistake in gi's own code raises. It costs one try, not the run: the program that brings it out is one of
+#: thousands. Workers that die, full disks and interruptions raise other errors, which end a run that can be resumed.
+FAULTS = (
+    ArithmeticError, AssertionError, AttributeError, LookupError, NameError, NotImplementedError, RecursionError,
+    SyntaxError, TypeError, ValueError, cst.ParserSyntaxError,
+)  # fmt: skip
+FAULT = "a fault in gi"
+
+
+def _of_fault(operator: str, stage: str, error: BaseException) -> Try:
+    """The try that a fault ended, with what a report of it needs."""
+    *_, frame = traceback.extract_tb(error.__traceback__)
+    where = f"{Path(frame.filename).name}:{frame.lineno}"
+    return Try(operator, stage, FAULT, f"{type(error).__name__} in {where}: {error}; please report it")
 
 
 def _unknown(_: int) -> Origin | None:
@@ -179,7 +199,7 @@ class Vary:
         """
         hosts = [self._host(parent) for parent in parents]
         while (proposal := self._proposal(hosts, rng, plan, operators)) is not None:
-            yield self._judged(hosts, proposal, known)
+            yield proposal if isinstance(proposal, Tried) else self._judged(hosts, proposal, known)
 
     def edited(self, text: str, edits: int, *, rng: random.Random) -> Tried:
         """`edits` single tries in a row, each on the last one's text whatever came; a text that does not run ends it.
@@ -214,8 +234,8 @@ class Vary:
 
     def _proposal(
         self, hosts: Sequence[Host], rng: random.Random, plan: Plan, operators: Mapping[str, Operator]
-    ) -> Proposal | None:
-        """What the first operator that finds something to do makes of it."""
+    ) -> Proposal | Tried | None:
+        """What the first operator that finds something to do makes of it; the failed try of one with a fault."""
         names, shares = plan.drawn(len(hosts), uneven=has_uneven_classes(self.task))
         other = hosts[1] if len(hosts) > 1 else None
         donors = WeighedStock(self.stock, plan.donor_weights) if plan.donor_weights else self.stock
@@ -223,7 +243,10 @@ class Vary:
             name = rng.choices(names, shares)[0]
             from_parent = other is not None and rng.random() < plan.parent_share
             stock = Parent(other, self.check) if other is not None and from_parent else donors
-            proposal = operators[name](hosts[0], OperatorContext(stock, self.check, rng, other))
+            try:
+                proposal = operators[name](hosts[0], OperatorContext(stock, self.check, rng, other))
+            except (SourceError, *FAULTS) as error:
+                return Tried(hosts[0].text, (), _of_fault(name, "propose", error))
             if proposal is not None and proposal.text != hosts[0].text:
                 return proposal
         return None
@@ -241,6 +264,8 @@ class Vary:
             return Tried(
                 proposal.text, proposal.edits, Try(operator, "parse", "syntax error", str(error)), proposal.text
             )
+        except FAULTS as error:
+            return Tried(proposal.text, proposal.edits, _of_fault(operator, "build", error), proposal.text)
         id_ = digest(text, self.entry) if isinstance(answer, Trace) else ""
         verdict = self._verdict(operator, id_, answer, hosts, known)
         return Tried(text, proposal.edits, verdict, proposal.text, answer, id_)

@@ -6,13 +6,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gi.core.errors import SourceError
+from gi.core.errors import SourceError, WorkerError
 from gi.core.trace import Stopped, Trace
 from gi.core.types import Edit, LineType, Offspring, Origin, Refused, Task
 from gi.source.identity.digest import digest
 from gi.trace.client import CheckWorker
 from gi.vary import Vary
 from gi.vary.operators.proposal import Proposal
+from gi.vary.variation import FAULT
 from tests.checking import SEEDS, SMALL, InProcess, Stock, program, sequential
 
 STOCK = Stock.of(*SEEDS.values())
@@ -122,6 +123,50 @@ def test_tries_are_bounded_and_counted(parents):
         assert all(t.reason for t in made.tries)
 
 
+def faulty(error):
+    """Operators of which one has a fault, and an operator that widens."""
+
+    def operator(host, means):
+        raise error
+
+    return {"deletion": operator, "tweak": _step_or_back}
+
+
+@pytest.mark.parametrize("error", [IndexError("list index out of range"), RecursionError(), SourceError("odd")])
+def test_a_fault_of_an_operator_costs_a_try_and_is_told(vary, error):
+    parent, _ = vary.fitted(sequential("nn.Conv2d(1, 8, 3)", "nn.ReLU()", "nn.Flatten()", "nn.Linear(5, 10)"))
+    made = Vary(STOCK, CHECK, SMALL, tries=40)(
+        [parent], rng=random.Random(0), operators=faulty(error), shares={"deletion": 0.8, "tweak": 0.2}, edit_shares=(1,)
+    )
+    assert isinstance(made, Offspring)
+    failed = made.tries[:-1]
+    assert failed
+    assert {(t.operator, t.stage, t.reason) for t in failed} == {("deletion", "propose", FAULT)}
+    assert f"{type(error).__name__} in test_variation.py:" in failed[0].detail
+    assert str(error) in failed[0].detail
+
+
+@pytest.mark.parametrize(
+    "error", [WorkerError("gone"), OSError(28, "no space left"), KeyboardInterrupt(), MemoryError()]
+)
+def test_what_is_no_fault_of_an_operator_goes_through(vary, error):
+    parent, _ = vary.fitted(sequential("nn.Conv2d(1, 8, 3)", "nn.ReLU()", "nn.Flatten()", "nn.Linear(5, 10)"))
+    with pytest.raises(type(error)):
+        vary([parent], rng=random.Random(0), operators=faulty(error), shares={"deletion": 1.0})
+
+
+def test_a_fault_behind_an_operator_costs_a_try_too(vary, monkeypatch):
+    parent, _ = vary.fitted(sequential("nn.Conv2d(1, 8, 3)", "nn.ReLU()", "nn.Flatten()", "nn.Linear(5, 10)"))
+
+    def repaired(*_):
+        raise KeyError("a name")
+
+    monkeypatch.setattr("gi.vary.variation.repaired", repaired)
+    made = vary([parent], rng=random.Random(0), operators={"tweak": _step_or_back}, shares={"tweak": 1.0})
+    assert isinstance(made, Refused)
+    assert {(t.operator, t.stage, t.reason) for t in made.tries} == {("tweak", "build", FAULT)}
+
+
 def test_a_host_with_nothing_to_change_is_refused():
     text = program(
         "self.w = nn.Parameter(torch.ones(64, 10))",
@@ -175,7 +220,7 @@ def test_any_edit_gives_a_program_that_builds_or_a_reason(layers, seed):
         assert not CHECK.trace(tried.text).fixes
     else:
         assert tried.verdict.stage
-        assert tried.verdict.reason
+        assert tried.verdict.reason not in ("", FAULT)
 
 
 def test_most_single_edits_are_accepted_at_the_first_try(vary, parents):
