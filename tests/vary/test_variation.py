@@ -136,7 +136,11 @@ def faulty(error):
 def test_a_fault_of_an_operator_costs_a_try_and_is_told(vary, error):
     parent, _ = vary.fitted(sequential("nn.Conv2d(1, 8, 3)", "nn.ReLU()", "nn.Flatten()", "nn.Linear(5, 10)"))
     made = Vary(STOCK, CHECK, SMALL, tries=40)(
-        [parent], rng=random.Random(0), operators=faulty(error), shares={"deletion": 0.8, "tweak": 0.2}, edit_shares=(1,)
+        [parent],
+        rng=random.Random(0),
+        operators=faulty(error),
+        shares={"deletion": 0.8, "tweak": 0.2},
+        edit_shares=(1,),
     )
     assert isinstance(made, Offspring)
     failed = made.tries[:-1]

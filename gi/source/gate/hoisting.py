@@ -51,13 +51,13 @@ def _assigned_first(statement: ast.stmt, bound: Counter[str]) -> Iterator[ast.st
     """
     part = getattr(statement, _FIRST.get(type(statement), ""), None)
     if part is not None:
-        names = _Names(bound)
+        names = _Assignments(bound)
         setattr(statement, _FIRST[type(statement)], names.visit(part))
         yield from names.assignments
     yield statement
 
 
-class _Names(ast.NodeTransformer):
+class _Assignments(ast.NodeTransformer):
     """Replaces `(name := value)` by the name, and collects the assignments."""
 
     def __init__(self, bound: Counter[str]) -> None:
