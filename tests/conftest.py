@@ -1,5 +1,6 @@
 """Parts that tests of several folders share; the warm server stays up for all of them: its start takes seconds."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from gi.core.types import Outcome
 from gi.data.dataset import Dataset, load_dataset
 from gi.sandbox.server import ForkServer, warm_server
 from gi.train.executor import LocalExecutor
+from tests.built_cache import BuiltCache, build_cache
 from tests.checking import InProcess
 from tests.stand_ins import OPEN
 
@@ -26,6 +28,13 @@ def _offline() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GI_OFFLINE", "1")
         yield
+
+
+@pytest.fixture(scope="session")
+def built_cache(tmp_path_factory: pytest.TempPathFactory, _offline: None) -> BuiltCache:
+    """The cache folder of this worker with the default corpus in it, for tests that draw lines from that."""
+    base = tmp_path_factory.getbasetemp()
+    return build_cache(base / "cache", base.parent if "PYTEST_XDIST_WORKER" in os.environ else base)
 
 
 @pytest.fixture(scope="session")
@@ -71,7 +80,5 @@ def processes() -> Callable[[], set[int]]:
             return set()
         direct = {int(each) for numbers in lists for each in numbers}
         return direct.union(*map(below, direct))
-
-    import os
 
     return lambda: below(os.getpid())

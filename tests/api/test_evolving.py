@@ -31,6 +31,7 @@ def test_a_mistake_is_one_line_and_no_folder(options, told, tmp_path, monkeypatc
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.usefixtures("built_cache")
 def test_arrays_evolve_predict_and_go_on(quick, tmp_path):
     rng = np.random.default_rng(0)
     images = rng.integers(0, 100, (60, 8, 8), np.uint8)

@@ -266,6 +266,7 @@ EVOLVE = ["evolve", "--dataset", "digits", "--population", "3", "--images", "640
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("built_cache")
 def test_a_run_ends_with_a_front_and_an_exported_model(tmp_path, capsys):
     out = tmp_path / "run"
     assert run([*EVOLVE, "--generations", "1", "--final-seeds", "1", "--out", str(out), "--json"]) == 0
@@ -284,6 +285,7 @@ def test_a_run_ends_with_a_front_and_an_exported_model(tmp_path, capsys):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("built_cache")
 def test_a_run_that_inherits_is_the_same_at_every_number_of_workers_and_tells_what_it_took_over(tmp_path, capsys):
     dumps, options = set(), ["--inherit", "--clock", "model", "--generations", "2", "--final-seeds", "1"]
     for workers in ("1", "2"):
@@ -304,6 +306,7 @@ def test_a_run_that_inherits_is_the_same_at_every_number_of_workers_and_tells_wh
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("built_cache")
 def test_an_interrupted_run_is_exit_status_130_and_says_how_to_go_on(tmp_path):
     out = tmp_path / "run"
     program = "from gi.cli import main; main()"

@@ -47,10 +47,10 @@ def test_an_existing_file_is_refused_before_anything_is_trained(small, tmp_path,
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(built_cache, tmp_path_factory):
     """A run whose times are modelled."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GI_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+        patch.setenv("GI_CACHE", str(built_cache.folder))
         folder = tmp_path_factory.mktemp("minimise") / "run"
         settings = ["--population", "4", "--images", "640", "--final-images", "640", "--final-seeds", "1"]
         command = [

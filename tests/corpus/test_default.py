@@ -19,6 +19,7 @@ from gi.corpus import (
     seed_programs,
 )
 from gi.harvest import Harvest, PinnedPackage
+from tests.built_cache import BuiltCache
 
 Harvested = Callable[..., Harvest]
 Listed = Callable[..., list[str]]
@@ -174,10 +175,10 @@ def test_a_line_says_what_is_fetched_from_where_and_how_large_it_is() -> None:
 
 
 @pytest.mark.slow
-def test_the_real_one_has_something_of_every_type_of_line(tmp_path: Path) -> None:
-    told: list[str] = []
-    path = default_corpus(tmp_path, on_progress=lambda stage, *_: told.append(stage))
-    assert set(told) == {"fetch", "read", "type", "try"}
+def test_the_real_one_has_something_of_every_type_of_line(built_cache: BuiltCache) -> None:
+    assert built_cache.stages == {"fetch", "read", "type", "try"}
+    path = default_corpus(built_cache.folder)
+    assert list(built_cache.folder.glob("corpus-*.sqlite")) == [path], "built once"
     with Corpus.open(path) as corpus:
         for line_type in LineType:
             assert corpus.sample(random.Random(0), line_type), line_type

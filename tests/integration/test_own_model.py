@@ -135,6 +135,7 @@ def test_a_repaired_file_keeps_its_line_ends_encoding_and_the_rest_of_its_bytes(
     assert capfdbinary.readouterr().out == before.replace(b", 5)", b", 10)")
 
 
+@pytest.mark.usefixtures("built_cache")
 def test_offspring_keep_the_name_and_what_it_takes(capsys):
     written(HEAD + model(parameters=", width, /, depth=2") + "def small(n, /):\n    return Model(n)\n")
     arguments = ["--arg", "n=4", "--count", "4", "--edits", "2", "--input-shape", "1,8,8", "--json"]
@@ -151,6 +152,7 @@ RECIPE = "\n\ndef recipe(net, steps):\n    return torch.optim.SGD(net.parameters
 
 
 @pytest.mark.parametrize(("recipe", "changed"), [("", False), (RECIPE, True)])
+@pytest.mark.usefixtures("built_cache")
 def test_what_varies_stands_in_the_file(recipe, changed, capsys):
     written(HEAD + model().rstrip("\n") + "\n" + recipe)
     assert run(["vary", "model.py", "--count", "12", "--input-shape", "1,8,8", "--json"]) == 0
@@ -180,11 +182,11 @@ if __name__ == "__main__":
 
 
 @pytest.fixture(scope="module")
-def evolved(tmp_path_factory, warm):
+def evolved(built_cache, tmp_path_factory, warm):
     """A run that started from a script in a git work tree, with everything given by relative paths."""
     folder = tmp_path_factory.mktemp("own")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GI_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+        patch.setenv("GI_CACHE", str(built_cache.folder))
         patch.chdir(folder)
         subprocess.run(["git", "init", "--quiet"], check=True)
         Path("models").mkdir()
