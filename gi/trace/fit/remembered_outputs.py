@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from gi.trace.program.placement import called
+from gi.trace.program.placement import called, laid_out
 
 MAX_REMEMBERED = 50_000
 _SETTINGS = (int, float, str, bool, type(None), torch.dtype)
@@ -73,7 +73,7 @@ class Outputs:
 
         # autograd's hooks report what it keeps: a table of functions would miss those of later versions.
         with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-            output = func(*args, **kwargs)
+            output = laid_out(func, args, func(*args, **kwargs))
         if not isinstance(output, (torch.Tensor, tuple, list)):
             self._answers.add(func)
         everything = [*tensors, *([output] if isinstance(output, torch.Tensor) else [])]

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 import torch
 from torch import nn
+from torch._prims_common import suggest_memory_format
 from torch.utils._device import _device_constructors
 
 MAX_CONSTANT = 1 << 20  # values of one tensor that a program's text makes: tables of positions, rates, masks
@@ -22,6 +23,7 @@ MAX_WEIGHTS = 1 << 24  # values of all weights together: drawing them takes a te
 _CONSTRUCTORS = _device_constructors()
 _MOVING = frozenset({"to", "cpu", "cuda", "type"})
 _LAYERS = "torch.nn.modules."
+_FORGETFUL = frozenset({"conv2d", "conv_transpose2d", "group_norm", "pad", "pixel_shuffle", "channel_shuffle"})
 
 _Call: TypeAlias = tuple[Callable[..., Any], Any, dict[str, Any]]
 
@@ -83,6 +85,19 @@ def called(func: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
         return func(*alike, **named)
 
 
+def laid_out(func: Callable[..., Any], args: Any, output: Any) -> Any:
+    """The output of a function in the memory layout that it has on the CPU: channels last where an operand's is.
+
+    On meta some functions forget it, and a `view` of their output would pass that fails on the CPU.
+    """
+    name = getattr(func, "__name__", "")
+    if name not in _FORGETFUL or not isinstance(output, torch.Tensor) or output.dim() != 4:
+        return output
+    operands = args[:2] if name.startswith("conv") else args[:1]  # of a convolution the weight counts, too
+    is_last = any(suggest_memory_format(operand) is torch.channels_last for operand in operands)
+    return output.contiguous(memory_format=torch.channels_last) if is_last and output.is_meta else output
+
+
 def _together(args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     """The arguments moved to meta where only some of the tensors are there; unchanged where all agree.
 
@@ -106,17 +121,26 @@ def to_meta(tensors: Iterable[torch.Tensor]) -> None:
 
 
 def _staying(func: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> _Call:
-    """A call that moves a tensor, without the named device: other arguments stay, or else the tensor's own dtype."""
+    """A call that moves or converts a tensor, without the device that it names.
+
+    `Tensor.to` takes a device, a dtype or another tensor, then two flags, each of them also by name, and `Module.to`
+    passes None for what its caller left out: all of it is read before one form of the call is made.
+    """
     name, x, wishes = func.__name__, args[0], args[1:]
     if name == "type":
         return (func, args, kwargs) if not wishes else (torch.Tensor.to, (x, _dtype(wishes[0])), {})
-    named = [a for a in wishes if isinstance(a, (str, torch.device)) or type(a) is int]
-    _refuse_absent("cuda" if name == "cuda" else next(iter(named), None))
-    kinds = [a.dtype if isinstance(a, torch.Tensor) else a for a in wishes if not any(a is n for n in named)]
-    left = [x.dtype if k is None else k for k in kinds]
+    devices = [a for a in wishes if isinstance(a, (str, torch.device)) or type(a) is int]
+    _refuse_absent("cuda" if name == "cuda" else next(iter(devices), None))
+    layout = {"memory_format": kwargs["memory_format"]} if kwargs.get("memory_format") is not None else {}
     if name != "to":
-        left, kwargs = [], {}
-    return torch.Tensor.to, (x, *(left or [kwargs.get("dtype") or x.dtype])), kwargs if left else {}
+        return torch.Tensor.to, (x, x.dtype), layout
+    given = [*wishes, kwargs.get("tensor"), kwargs.get("dtype")]
+    flags = [a for a in wishes if isinstance(a, bool)]
+    kinds = [a.dtype if isinstance(a, torch.Tensor) else a for a in given if isinstance(a, (torch.Tensor, torch.dtype))]
+    if len(devices) + len(flags) + len(kinds) < sum(a is not None for a in given):
+        return func, args, kwargs  # which says what is wrong with it
+    copies = any(flags[1:]) or bool(kwargs.get("copy"))
+    return torch.Tensor.to, (x, kinds[0] if kinds else x.dtype), {"copy": copies, **layout}
 
 
 def _dtype(kind: Any) -> Any:

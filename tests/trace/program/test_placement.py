@@ -123,6 +123,49 @@ def test_a_device_of_this_machine_may_be_named(check, line):
     assert check.trace(program(f"{LINEAR}\nself.to(device)", forward, RECIPE, HEAD_OF_DEVICES)).fixes == ()
 
 
+LAYOUTS = {
+    "a network": ("self.to(memory_format=torch.channels_last)", ""),
+    "a network and dtype": ("self.to(torch.float32, memory_format=torch.channels_last)", ""),
+    "a network and device": ('self.to("cpu", memory_format=torch.channels_last)', ""),
+    "a network's dtype": ("self.to(torch.float32)", ""),
+    "a network like a tensor": ("self.to(torch.zeros(1))", ""),
+    "images": ("", "x = x.to(memory_format=torch.channels_last)"),
+    "images and dtype": ("", "x = x.to(dtype=torch.float32, memory_format=torch.channels_last)"),
+    "images and flags": ("", "x = x.to(torch.float32, False, True)"),
+    "images like a tensor": ("", "x = x.to(torch.zeros(1))"),
+    "contiguous": ("", "x = x.contiguous(memory_format=torch.channels_last)"),
+    "on the cpu": ("", "x = x.cpu(memory_format=torch.channels_last)"),
+    "nothing": ("", ""),
+}
+VIEWED = "return self.fc(x.view(x.size(0), -1))"
+#: Layers some of which forget the layout on meta.
+KEEPING = ("nn.ReLU()", "nn.GroupNorm(2, 8)", "nn.ReflectionPad2d(1)", "nn.ZeroPad2d(1)", "nn.PixelShuffle(2)",
+           "nn.ChannelShuffle(2)", "nn.ConvTranspose2d(8, 4, 3)", "nn.Conv2d(8, 4, 1)", "nn.BatchNorm2d(8)",
+           "nn.MaxPool2d(2)")  # fmt: skip
+
+
+@pytest.mark.parametrize("layer", KEEPING)
+@pytest.mark.parametrize(("init", "forward"), LAYOUTS.values(), ids=LAYOUTS)
+def test_a_view_fits_where_it_does_with_values(check, init, forward, layer):
+    """Of a memory layout that a text asks for, and with every form of `to`."""
+    features = eval(layer, {"nn": torch.nn})(torch.zeros(1, 8, 8, 8)).numel()
+    layers = f"self.conv = nn.Conv2d(3, 8, 3, padding=1)\nself.layer = {layer}\nself.fc = nn.Linear({features}, 10)"
+    text = program(f"{layers}\n{init}", f"{forward}\nx = self.layer(self.conv(x))\n{VIEWED}", RECIPE)
+    names: dict = {}
+    exec(text, names)
+    try:
+        fits = names["Net"]()(torch.zeros(2, 3, 8, 8)).shape == (2, 10)
+    except RuntimeError as error:
+        fits = "view size is not compatible" not in str(error)
+    assert ("reshape" not in {fix.kind for fix in check.trace(text, Task((3, 8, 8), 10)).fixes}) is fits
+
+
+def test_a_wrong_argument_of_to_is_told_as_torch_tells_it(check):
+    answer = check(program(LINEAR, "return self.fc(x.flatten(1).to([1]))", RECIPE), SMALL)
+    assert isinstance(answer, Stopped)
+    assert "to() received an invalid combination of arguments" in answer.detail
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="the device is here")
 @pytest.mark.parametrize("line", ["x = x.cuda()", 'x = x + torch.zeros(1, device="cuda:0")', 'x = x.to("cuda")'])
 def test_a_device_that_is_not_here_is_named_in_the_reason(check, line):
