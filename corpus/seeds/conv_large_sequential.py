@@ -28,7 +28,6 @@ class Net(nn.Module):
             nn.Flatten(),
             nn.Linear(128, 10),
         )
-        self.to(memory_format=torch.channels_last)
 
     def forward(self, x):
         return self.layers(x)

@@ -18,7 +18,6 @@ class Net(nn.Module):
         layers.append(nn.Flatten())
         layers.append(nn.Linear(1568, 10))
         self.layers = nn.Sequential(*layers)
-        self.to(memory_format=torch.channels_last)
 
     def forward(self, x):
         return self.layers(x)

@@ -23,7 +23,6 @@ class Net(nn.Module):
         layers.append(nn.Flatten())
         layers.append(nn.Linear(64, 10))
         self.layers = nn.Sequential(*layers)
-        self.to(memory_format=torch.channels_last)
 
     def forward(self, x):
         return self.layers(x)

@@ -19,7 +19,6 @@ class Net(nn.Module):
         self.norm3 = nn.BatchNorm2d(22)
         self.norm4 = nn.BatchNorm2d(22)
         self.fc = nn.Linear(88, 10)
-        self.to(memory_format=torch.channels_last)
 
     def forward(self, x):
         x = F.relu(self.norm0(self.conv0(x)))

@@ -11,7 +11,6 @@ class Net(nn.Module):
         self.conv1 = nn.Conv2d(1, 8, 5, stride=2, padding=2)
         self.conv2 = nn.Conv2d(8, 16, 3, padding=1)
         self.fc = nn.Linear(144, 10)
-        self.to(memory_format=torch.channels_last)
 
     def forward(self, x):
         x = F.relu(F.max_pool2d(self.conv1(x), 2))

@@ -20,7 +20,6 @@ class Net(nn.Module):
         self.norm3 = nn.BatchNorm2d(32)
         self.norm4 = nn.BatchNorm2d(32)
         self.fc = nn.Linear(32, 10)
-        self.to(memory_format=torch.channels_last)
 
     def forward(self, x):
         x = F.relu(self.norm0(self.stem(x)))
