@@ -71,7 +71,7 @@ _DEFAULT: dict[str, Any] = {field.name: field.default for field in dataclasses.f
     type=int,
     default=_DEFAULT["rungs"],
     show_default=True,
-    help="At most, each four times as long as the one below and none under 3,000 images; the best quarter goes up.",
+    help="At most, each four times as long as the one below and none under 2,000 images; the best quarter goes up.",
 )
 @click.option("--images", type=int, help="One rung instead, of trainings on so many images.")
 @click.option(

@@ -18,9 +18,9 @@ from gi.core.objectives import METRICS, OBJECTIVES, Constraint, Objective
 OWN_MODEL_FACTOR = 2.0
 RUNG_FACTOR = 4  # a rung is so many times as long as the one below
 PROMOTED_SHARE = 1 / 4  # of a rung goes up, so that all rungs cost about the same
-EPOCHS = 4.0  # of a training on the top rung, where a bound does not ask for fewer
+EPOCHS = 3.5  # of a training on the top rung, where a bound does not ask for fewer
 LEAST_TOP_IMAGES = 60_000
-LEAST_RUNG_IMAGES = 3_000  # of a shorter training most is its start and its scoring
+LEAST_RUNG_IMAGES = 2_000  # of a shorter training most is its start and its scoring
 PACE_IMAGES = 30_000  # a limit of CPU seconds is that of a training which presents so many samples
 WALL_FOR_CPU = 8  # a busy machine may take this many times as long as the CPU does
 
