@@ -9,6 +9,7 @@ import ast
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import black
 from black.mode import TargetVersion
@@ -34,6 +35,7 @@ class ProgramParts:
     body: str
 
 
+@lru_cache(maxsize=64)  # most of an exported file is gi's own code, the same in every member of a front
 def formatted(text: str) -> str:
     """The text in Black's layout; as it is where Black cannot read it, or would make another program of it."""
     try:
