@@ -59,6 +59,7 @@ def planned(config: RunConfig, samples: int, parts: Parts, seeds: Sequence[Progr
         )
     # The most programs whose trainings the bound pays for, and the seed programs whatever it pays for.
     paid = range(len(seeds), programs)
+    wanted = programs
     programs = len(seeds) + bisect_right(paid, bound.cpu_s, key=lambda some: used_s + estimate.expected_s(some + 1))
     return dataclasses.replace(
         plan,
@@ -66,6 +67,7 @@ def planned(config: RunConfig, samples: int, parts: Parts, seeds: Sequence[Progr
         rungs=estimate.trainings(programs),
         final_trainings=estimate.final_trainings,
         cpu_s=min(used_s + estimate.expected_s(programs), bound.cpu_s),
+        bound_cpu_s=bound.cpu_s if programs < wanted else None,
     )
 
 

@@ -21,6 +21,7 @@ class Planned:
     """The plan of a run: its number of `programs`, and (images, trainings) of each rung, the lowest first.
 
     Then `final_trainings`; all together about `cpu_s` CPU seconds of `workers` workers, None where not estimated.
+    `bound_cpu_s` is what the run may use where that ends it before its last generation, else None.
     """
 
     programs: int
@@ -28,6 +29,7 @@ class Planned:
     final_trainings: int
     cpu_s: float | None
     workers: int
+    bound_cpu_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -289,6 +289,25 @@ def test_the_time_left_counts_the_trainings_that_each_rung_still_expects(clock):
     assert progress._state.left_s() == pytest.approx(25), "no more than the budget pays for"
 
 
+def test_a_run_that_its_budget_ends_has_the_rest_of_that_left(clock):
+    """The plan's number of trainings is an estimate; the budget is not."""
+    progress = Progress(io.StringIO())
+    progress(Planned(3, ((640, 3),), 0, 180.0, 2, bound_cpu_s=200.0))
+    clock.now_s += 30
+    for id_ in "abc":
+        progress(Evaluated(id_, Scored(BEST, Cost(15.0, 1.0, 20.0, 20.0)), 640))
+    assert progress._state.left_s() == pytest.approx((200 - 60) / 2)
+
+
+def test_a_run_that_its_time_ends_has_no_more_than_the_rest_of_that_left(clock):
+    progress = Progress(io.StringIO())
+    progress(Planned(3, ((640, 3),), 0, 180.0, 2, bound_cpu_s=200.0))
+    progress(opened(time_s=100.0))
+    clock.now_s += 90
+    progress(Evaluated("a", Scored(BEST, Cost(15.0, 1.0, 20.0, 20.0)), 640))
+    assert progress._state.left_s() == pytest.approx(100 - SUMMARY.wall_s - 90)
+
+
 def test_a_plan_that_is_used_up_tells_no_time_left(clock):
     progress = Progress(io.StringIO())
     progress(Planned(114, ((640, 114),), 12, 180.0, 2))

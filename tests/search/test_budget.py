@@ -196,4 +196,5 @@ def test_the_plan_counts_the_programs_that_the_budget_pays_for():
     assert every.programs == len(SEEDS) + 2 + 6 * 400
     assert all(plan.rungs[0][1] == plan.programs for plan in (least, some, more, every))
     assert some.cpu_s <= 6000
+    assert (some.bound_cpu_s, every.bound_cpu_s) == (6000, None)
     assert more.cpu_s <= 12_000

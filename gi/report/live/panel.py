@@ -87,8 +87,7 @@ def _budget(state: RunState, now: float) -> Iterator[tuple[str, RenderableType]]
         text = f"{duration_text(state.cpu_s)} of {duration_text(config.budget_cpu_s)} CPU"
         yield "budget", _bar(state.cpu_s, config.budget_cpu_s, text)
     if config and config.time_s is not None:
-        assert state.opened is not None
-        passed_s = state.opened.summary.wall_s + now - state.started
+        passed_s = state.passed_s(now)
         yield "time", _bar(passed_s, config.time_s, f"{duration_text(passed_s)} of {duration_text(config.time_s)}")
 
 

@@ -122,6 +122,10 @@ class RunState:
 
     # ------------------------------------------------------------------------------------------------- time left
 
+    def passed_s(self, now: float) -> float:
+        """The wall seconds of the run, those of earlier sessions included."""
+        return (self.opened.summary.wall_s if self.opened else 0.0) + now - self.started
+
     def left_s(self) -> float | None:
         """The estimated wall seconds until the run ends, with final trainings; None while there is no estimate.
 
@@ -132,7 +136,9 @@ class RunState:
         if self.retraining:
             return self._finals_left_s(now)
         if self.plan is not None and self.plan.cpu_s is not None:
-            return self._planned_left_s(self.plan, self.plan.cpu_s, now)
+            left_s = self._planned_left_s(self.plan, self.plan.cpu_s, now)
+            time_s = self.opened.run.config.time_s if self.opened else None
+            return left_s if left_s is None or time_s is None else min(left_s, max(time_s - self.passed_s(now), 0.0))
         done = self.generation - self.first
         if self.first_ended_at is None or done < 1:
             return None
@@ -157,7 +163,12 @@ class RunState:
         return left_s if left_s > 0 else None  # a run that exceeds its estimate has none left
 
     def _trainings_left_s(self, plan: Planned) -> float:
-        """The CPU seconds of the plan's remaining trainings, at the mean cost of those that ended."""
+        """The CPU seconds of the plan's remaining trainings, at the mean cost of those that ended.
+
+        A run that its bound ends goes on until then, however many trainings the plan took that to be.
+        """
+        if plan.bound_cpu_s is not None:
+            return max(plan.bound_cpu_s - self.cpu_s, 0.0)
         left_s, price_s, before = 0.0, 0.0, 0
         for images, count in plan.rungs:
             known = self.prices_s.get(images, ())
