@@ -99,8 +99,9 @@ OBJECTIVES: Mapping[str, Objective] = {
                   heading="validation", axis="validation error", least=1e-4, final_key="validation_error"),
         # Decades below 100 parameters would draw a search to networks that average an image and guess by it.
         Objective("params", "parameters", log=True, figure="count", axis="parameters", floor=100),
+        # Nor below a twentieth of the reference network, a few microseconds for an image: noise is decades there.
         Objective("time", "CPU time of inference, as a ratio to the reference network", log=True,
-                  heading="x reference", axis="inference time (x reference network)"),
+                  heading="x reference", axis="inference time (x reference network)", floor=0.05),
         Objective("macs", "multiply-adds per sample", log=True, figure="count", heading="per sample",
                   axis="multiply-adds per sample"),
         Objective("train_time", "CPU seconds of training", log=True, figure="seconds", heading="CPU",

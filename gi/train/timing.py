@@ -22,6 +22,7 @@ _BUDGET_S = 0.1
 _DEAR_S, _FEWEST_DEAR = 1.0, 5  # a network that takes tenths of a second needs fewer
 _BESIDE_EACH = 3  # rounds: what is beside the networks differs less
 _LEAST_BATCH_S = 1e-6  # what a network takes that does next to nothing
+_RESOLVED = 1 / 4  # of what is taken off: a network that takes less cannot be told from the noise of that
 
 Normalise = Callable[[Pixels], Images]
 
@@ -60,9 +61,14 @@ class _Costs:
 
     def ratio(self, at_once: int, at_once_there: int) -> float:
         """The ratio of the fastest by the batch, of which the windows of each had so many."""
-        ours = (min(self.program_s) - min(self.beside_program_s)) / at_once
-        there = (min(self.reference_s) - min(self.beside_reference_s)) / at_once_there
-        return max(ours, _LEAST_BATCH_S) / max(there, _LEAST_BATCH_S)
+        ours = _batch_s(self.program_s, self.beside_program_s, at_once)
+        return ours / _batch_s(self.reference_s, self.beside_reference_s, at_once_there)
+
+
+def _batch_s(windows_s: list[float], beside_s: list[float], at_once: int) -> float:
+    """The seconds of a network for a batch; of the fastest, no less than can be told from what is beside it."""
+    beside = min(beside_s)
+    return max(min(windows_s) - beside, _RESOLVED * beside, at_once * _LEAST_BATCH_S) / at_once
 
 
 class _TimedProcess:

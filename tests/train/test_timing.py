@@ -78,5 +78,12 @@ def test_every_answer_is_kept_for_the_comparison():
     assert len(found.found.answers) == len(found.program.asked)
 
 
-def test_a_network_that_does_nothing_has_a_time_above_0():
-    assert measured(0.0).found.ratio == pytest.approx(1e-3)
+def test_a_network_that_does_nothing_takes_what_can_be_told_from_nothing():
+    """A quarter of the talk about a window of 6 batches."""
+    assert measured(0.0).found.ratio == pytest.approx(TALK_S / 4 / 6 / 1e-3)
+
+
+def test_noise_of_what_is_taken_off_makes_no_network_a_thousand_times_faster():
+    """A process that talks a little faster than the one in which talk is measured."""
+    honest, lucky = measured(2e-6), measured(2e-6, times=[0.6] * 80)
+    assert lucky.found.ratio == pytest.approx(honest.found.ratio, rel=0.5)

@@ -58,7 +58,9 @@ def test_what_lies_beyond_the_reference_adds_nothing():
 
 
 def test_scaling_keeps_zero_counts_finite():
-    assert scaled([[0.0, 0, 0], [0.1, 1, 10]], THREE) == pytest.approx(np.array([[-4, 2, -6], [-1, 2, 1]]))
+    assert scaled([[0.0, 0, 0], [0.1, 1, 10]], THREE) == pytest.approx(
+        np.array([[-4, 2, math.log10(0.05)], [-1, 2, 1]])
+    )
 
 
 def test_networks_below_a_hundred_parameters_count_alike():
