@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 from gi.core.objectives import OBJECTIVES, Objective
@@ -43,7 +45,8 @@ def test_a_tick_has_no_digit_that_says_nothing(key, value, text):
 
 def test_selection_sees_logarithmic_objectives_in_decades_and_others_as_they_are():
     assert OBJECTIVES["params"].scaled(1000) == pytest.approx(3)
-    assert OBJECTIVES["time"].scaled(0.0) == pytest.approx(-6)
+    assert OBJECTIVES["macs"].scaled(0.0) == pytest.approx(-6)
+    assert OBJECTIVES["time"].scaled(0.0) == OBJECTIVES["time"].scaled(0.01) == pytest.approx(math.log10(0.05))
     assert OBJECTIVES["error"].scaled(0.01) == pytest.approx(-2)
     assert OBJECTIVES["error"].scaled(0.0) == pytest.approx(-4)
     assert Objective("loss", "nats").scaled(0.2) == 0.2
