@@ -22,9 +22,9 @@ class Objective:
     For a `bounded` objective the reference comes from the seed programs alone, with `reference` as its upper limit, and
     individuals beyond it are infeasible. How it is read is `figure`: a share in percent, a count with k and M, seconds
     or a plain ratio; `heading` says in a column's head what it is measured on, `axis` is a plot's label, and on a
-    logarithmic scale a value below `least` is `least`. Below its `floor` nothing is won: selection and hypervolume take
-    a smaller value for that one. `final_key` is its name in the outcome of a final training, where that is another one.
-    `name` is what it is called, where that is not its key.
+    logarithmic scale a value below `least` is `least`. Below its `floor` a `log` objective wins nothing: selection and
+    hypervolume take a smaller value for that one. `final_key` is its name in the outcome of a final training, where
+    that is another one. `name` is what it is called, where that is not its key.
     """
 
     key: str
@@ -47,8 +47,7 @@ class Objective:
 
     def scaled(self, value: float) -> float:
         """`value` as selection and hypervolume see it: in decades for a `log` objective, as it is for another."""
-        counted = max(value, self.floor)
-        return self.decades(counted) if self.log else counted
+        return self.decades(max(value, self.floor)) if self.log else value
 
     def decades(self, value: float) -> float:
         """The logarithm of `value` to the base of 10, of `least` for what is less."""

@@ -29,24 +29,24 @@ WALL_FOR_CPU = 8  # a busy machine may take this many times as long as the CPU d
 class RunConfig:
     """Everything that decides a run's result. Raises `ConfigError` for a value out of range.
 
-    Programs are trained on `rungs` rungs, each `RUNG_FACTOR` times as long as the one below; the top one presents every
-    training sample `epochs` times (None: `EPOCHS`, and a short bound leaves the longest rungs out). With `images` there
-    is one rung, of so many training samples. `population` offspring make a generation; parents are the best `parents`
-    that a rung knows, chosen by `survival`. An offspring is made knowing all outcomes but those of the `lag` trainings
-    before it; with `adapt` operators and donors are drawn by what their edits gave so far. `budget_cpu_s` and `time_s`
-    bound the CPU and the wall seconds of the whole run. `finals` members of the front are trained on `final_seeds`
-    seeds each, with `final_images` samples presented (None: as many as on the top rung). `clock="model"` replaces
-    measured times by a cost model, which makes the run equal on every machine. `cpu_limit_s` is the CPU seconds that a
-    training of `PACE_IMAGES` images may take, fewer or more in proportion; a program whose first steps show that it
-    would take longer is refused, which keeps a search from spending itself on a few giants. `wall_limit_s` bounds one
-    evaluation of that many images or fewer. Without `cpu_limit_s` the limit is `OWN_MODEL_FACTOR` times what the seed
-    programs take. `entry` is the expression that builds the network among a program's names. `index` is the folder of
-    the weight-search index whose networks trainings start from. With `inherit` the trainings of the search start from
-    the parents' weights; the front's final ones never do. `image_size` (height, width) is what all images are brought
-    to. With `cache` what trainings give is kept across runs and taken from there: decisions are the same without it.
-    What has more parameters than `max_params`, takes longer than `max_time` (a ratio to the reference network) or is
-    wrong on a larger share than `max_error` is infeasible. `metric` is what the objective "error" measures: the share
-    of wrong answers, its mean over the classes, or 1 - AUC.
+    Programs are trained on at most `rungs` rungs, each `RUNG_FACTOR` times as long as the one below; the top one
+    presents every training sample `epochs` times (None: `EPOCHS`, and a short bound leaves the longest rungs out). With
+    `images` there is one rung, of so many training samples. `population` offspring make a generation; parents are the
+    best `parents` that a rung knows, chosen by `survival`. An offspring is made knowing all outcomes but those of the
+    `lag` trainings before it; with `adapt` operators and donors are drawn by what their edits gave so far.
+    `budget_cpu_s` and `time_s` bound the CPU and the wall seconds of the whole run. `finals` members of the front are
+    trained on `final_seeds` seeds each, with `final_images` samples presented (None: as many as on the top rung).
+    `clock="model"` replaces measured times by a cost model, which makes the run equal on every machine. `cpu_limit_s`
+    is the CPU seconds that a training of `PACE_IMAGES` images may take, fewer or more in proportion; a program whose
+    first steps show that it would take longer is refused, which keeps a search from spending itself on a few giants.
+    `wall_limit_s` bounds one evaluation of that many images or fewer. Without `cpu_limit_s` the limit is
+    `OWN_MODEL_FACTOR` times what the seed programs take. `entry` is the expression that builds the network among a
+    program's names. `index` is the folder of the weight-search index whose networks trainings start from. With
+    `inherit` the trainings of the search start from the parents' weights; the front's final ones never do. `image_size`
+    (height, width) is what all images are brought to. With `cache` what trainings give is kept across runs and taken
+    from there: decisions are the same without it. What has more parameters than `max_params`, takes longer than
+    `max_time` (a ratio to the reference network) or is wrong on a larger share than `max_error` is infeasible. `metric`
+    is what the objective "error" measures: the share of wrong answers, its mean over the classes, or 1 - AUC.
     """
 
     dataset: str

@@ -54,6 +54,7 @@ class _Costs:
 
     @property
     def are_enough(self) -> bool:
+        """Whether no more windows are needed."""
         used_s = sum(self.program_s) + sum(self.reference_s)
         if used_s > _DEAR_S and self.rounds >= _FEWEST_DEAR:
             return True

@@ -50,6 +50,7 @@ def test_selection_sees_logarithmic_objectives_in_decades_and_others_as_they_are
     assert OBJECTIVES["error"].scaled(0.01) == pytest.approx(-2)
     assert OBJECTIVES["error"].scaled(0.0) == pytest.approx(-4)
     assert Objective("loss", "nats").scaled(0.2) == 0.2
+    assert Objective("gain", "nats").scaled(-0.2) == -0.2
 
 
 def test_only_a_bounded_objective_makes_infeasible():

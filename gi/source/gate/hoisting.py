@@ -65,6 +65,7 @@ class _Assignments(ast.NodeTransformer):
         self.assignments: list[ast.stmt] = []
 
     def visit(self, node: ast.AST) -> ast.AST:
+        """The node, or the name that takes its place; what it holds is visited first, as it is evaluated first."""
         if isinstance(node, _LATER):
             return node
         self.generic_visit(node)
