@@ -32,7 +32,8 @@ def test_the_command_line_takes_every_command(place, words, monkeypatch):
     monkeypatch.setattr(options, "refuse_missing", lambda: None)
     monkeypatch.setenv(options.VARIABLE, "auto")
     words = words[: words.index(">")] if ">" in words else words
-    context, command, rest = click.Context(group, info_name="gi"), group, words[1:]
+    # With the settings of the real one: click keeps the help option that a command was first asked for.
+    context, command, rest = click.Context(group, info_name="gi", **group.context_settings), group, words[1:]
     while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
         name, *rest = rest
         assert name in command.commands, f"{place} names {context.command_path} {name}"
