@@ -1,7 +1,7 @@
 """The main job with all defaults on MNIST, judged.
 
-Usage: python experiments/05-mnist/run.py --seed 5      results-5.json, generations-5.csv, front-5.png
-       python experiments/05-mnist/run.py --table 5 6 7   the README's tables, from the results of these seeds
+Usage: python experiments/05-mnist/run.py --seed 11       results-11.json, generations-11.csv, front-11.png
+       python experiments/05-mnist/run.py --table 11 12 13   the README's tables, from the results of these seeds
 """
 
 import argparse

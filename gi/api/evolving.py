@@ -90,7 +90,7 @@ def evolve(
         generations: Their number, with 8 offspring each by default (`population`).
         budget: CPU time of the whole run, in seconds or as "20m"; `time` is the same for the wall clock.
         max_params: The most parameters, 10000 or "10k"; `max_error` is a share, 0.02 or "2%"; `max_time` a ratio.
-        cpu_limit: CPU seconds that a training of 30,000 images may take; 20, with `model` twice its own time.
+        cpu_limit: CPU seconds that a training of 30,000 images may take; twice the slowest seed program's without.
         clock: "model" computes times from the program instead of measuring them: equal on every machine.
         corpus: The corpus file to borrow lines from; the default one is built first where it is missing.
         out: The run's folder, new or empty; runs/DATASET-N by default.
@@ -108,15 +108,13 @@ def evolve(
             a budget that is too short, `RunError` where no seed program can be evaluated or the disk is full.
     """
     own, gate = own_model(model, arguments, trust=trust)
-    # None with a model of the user's, whose own training time then sets the limit.
-    limit_s = _PLAIN.cpu_limit_s if cpu_limit is None and own is None else cpu_limit
     config = RunConfig(
         dataset=str(dataset) if isinstance(dataset, str | Path) else "arrays", generations=generations,
         population=population, seed=seed, budget_cpu_s=seconds(budget, "budget"), time_s=seconds(time, "time"),
         objectives=tuple(objectives), max_params=count(max_params), max_time=max_time, max_error=share(max_error),
         metric=metric, epochs=epochs, rungs=rungs, images=images, survival=survival, adapt=adapt, lag=lag,
-        finals=finals, final_images=final_images, final_seeds=final_seeds, batch_size=batch_size, cpu_limit_s=limit_s,
-        wall_limit_s=max(_PLAIN.wall_limit_s, WALL_FOR_CPU * (limit_s or 0)), device=device, clock=clock,
+        finals=finals, final_images=final_images, final_seeds=final_seeds, batch_size=batch_size, cpu_limit_s=cpu_limit,
+        wall_limit_s=max(_PLAIN.wall_limit_s, WALL_FOR_CPU * (cpu_limit or 0)), device=device, clock=clock,
         data_root=absolute(data_root), corpus=absolute(corpus), index=absolute(index), image_size=height_and_width(
             image_size), allow_licences=tuple(allow_licence), inherit=inherit, cache=cache,
         entry="Net" if own is None else own.entry,

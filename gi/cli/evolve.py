@@ -103,7 +103,7 @@ _DEFAULT: dict[str, Any] = {field.name: field.default for field in dataclasses.f
 @click.option(
     "--cpu-limit",
     type=float,
-    show_default=f"{_DEFAULT['cpu_limit_s']:g}; for MODEL.py {OWN_MODEL_FACTOR:g} times what it takes itself",
+    show_default=f"{OWN_MODEL_FACTOR:g} times what the slowest seed program takes, or MODEL.py itself",
     help="CPU seconds that training on 30,000 images may take; slower programs are refused after a few steps.",
 )
 @click.option("--device", default=_DEFAULT["device"], show_default=True, help="Where networks train.")

@@ -40,7 +40,7 @@ class RunConfig:
     is the CPU seconds that a training of `PACE_IMAGES` images may take, fewer or more in proportion; a program whose
     first steps show that it would take longer is refused, which keeps a search from spending itself on a few giants.
     `wall_limit_s` bounds one evaluation of that many images or fewer. Without `cpu_limit_s` the limit is
-    `OWN_MODEL_FACTOR` times what the seed programs take. `entry` is the expression that builds the network among a
+    `OWN_MODEL_FACTOR` times what the slowest seed program takes. `entry` is the expression that builds the network among a
     program's names. `index` is the folder of the weight-search index whose networks trainings start from. With
     `inherit` the trainings of the search start from the parents' weights; the front's final ones never do. `image_size`
     (height, width) is what all images are brought to. With `cache` what trainings give is kept across runs and taken
@@ -67,7 +67,7 @@ class RunConfig:
     final_images: int | None = None
     final_seeds: int = 2
     batch_size: int = 64
-    cpu_limit_s: float | None = 20.0
+    cpu_limit_s: float | None = None
     wall_limit_s: float = 60.0
     memory_limit_mb: int = 4096
     clock: Literal["cpu", "model"] = "cpu"

@@ -42,14 +42,19 @@ _LICENCE = "Apache-2.0"
 Tell: TypeAlias = Callable[[str], None]
 
 
-def seed_programs(folder: Path | None = None) -> tuple[Program, ...]:
-    """The project's own seed programs, by file name; of another folder of programs, those."""
+def seed_programs(folder: Path | None = None, *, colour: bool = False) -> tuple[Program, ...]:
+    """The project's own seed programs, by file name; of another folder of programs, those.
+
+    With `colour` those of the folder `colour` too, whose trainings take several times as long: photographs need wider
+    networks at a higher resolution than digits do.
+    """
     folder = folder or bundled() / "seeds"
-    files = sorted(folder.glob("*.py"))
-    return tuple(
-        Program(file.read_text(encoding="utf-8"), Origin(_REPOSITORY, "", f"corpus/seeds/{file.name}", 1, _LICENCE))
-        for file in files
-    )
+    files = sorted(folder.glob("*.py")) + (sorted((folder / "colour").glob("*.py")) if colour else [])
+    return tuple(Program(file.read_text(encoding="utf-8"), _origin(file.relative_to(folder))) for file in files)
+
+
+def _origin(path: Path) -> Origin:
+    return Origin(_REPOSITORY, "", f"corpus/seeds/{path.as_posix()}", 1, _LICENCE)
 
 
 def default_corpus(

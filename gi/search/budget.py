@@ -30,7 +30,7 @@ def own_limit_s(seed_paces_s: Iterable[float]) -> float | None:
 
 
 def training_limit_s(run: RunRecord, seed_paces_s: Sequence[float], total_s: float = math.inf) -> float | None:
-    """The CPU limit of one training of the search for `PACE_IMAGES` samples; None where that of the settings holds.
+    """The CPU limit of one training for `PACE_IMAGES` samples; None where that of the settings holds.
 
     With `total_s` (the whole run's bound): a tenth of it for the longest training, or `own_limit_s` if that is more. A
     giant still in training when the search has to end would use up what is kept for the final trainings.

@@ -24,6 +24,7 @@ _LEVERS = "--epochs (or --images and --final-images)"
 _UNBOUNDED_S = 60.0  # of a probe, where nothing bounds the run
 _PLANNED_SHARE = 2 / 3  # of a bound at most is for what every run trains, so that children get a third
 _OPTIMISM = 0.75  # with several seed programs the estimate may be a third too high before a run is refused
+_LONGER = (4.0, 2.8, 2.0, 1.4)  # times as long trainings may become where a bound leaves room
 
 
 def planned(config: RunConfig, samples: int, parts: Parts, seeds: Sequence[Program], clock: Clock) -> Planned:
@@ -31,8 +32,8 @@ def planned(config: RunConfig, samples: int, parts: Parts, seeds: Sequence[Progr
     what the seed programs and one final training take.
 
     A probe trains a seed program on a tenth of the lowest rung's images, and on `LEAST_RUNG_IMAGES` where it has as
-    many: first steps are slow. Where the settings leave the epochs open, the longest rungs are left out until what
-    every run trains fits in its bound. If no probe is scored, or with a modelled clock and no bound, nothing is
+    many: first steps are slow. Where the settings leave the epochs open, trainings are lengthened as far as the bound pays
+    for all programs, or the longest rungs left out until what every run trains fits in it. If no probe is scored, or with a modelled clock and no bound, nothing is
     estimated and nothing refused.
     """
     programs = len(seeds) + max(config.population - len(seeds), 0) + config.generations * config.population
@@ -49,7 +50,8 @@ def planned(config: RunConfig, samples: int, parts: Parts, seeds: Sequence[Progr
     if bound is None:
         return dataclasses.replace(plan, cpu_s=estimate.expected_s(programs))
     used_s = clock.used_s(sum(cost.cpu_s for cost in costs))
-    if config.epochs is None:
+    if config.epochs is None and config.images is None:
+        estimate = _lengthened(estimate, bound.cpu_s - used_s, programs, samples)
         estimate = _shortened(estimate, bound.cpu_s - used_s, programs)
     if used_s + estimate.least_s() > bound.cpu_s:
         needed_s = used_s + estimate.needed_s()
@@ -143,6 +145,20 @@ class _Estimate:
         # Individuals that reach the top are among the more accurate ones, and these take longer than the mean.
         dearer = sorted(self.prices, key=lambda price: price.probe.train_cpu_s)[len(self.prices) // 2 :]
         return fmean(price.of(images) for price in dearer)
+
+
+def _lengthened(estimate: _Estimate, left_s: float, programs: int, samples: int) -> _Estimate:
+    """The estimate with the longest trainings for which `left_s` still pays for all programs; as it is where none do.
+
+    A run that ends before its bound has trained less than it was given the time for.
+    """
+    epochs = estimate.rungs[-1] / samples
+    for factor in _LONGER:
+        config = dataclasses.replace(estimate.config, epochs=factor * epochs)
+        longer = dataclasses.replace(estimate, rungs=config.ladder(samples))
+        if longer.expected_s(programs) <= left_s:
+            return longer
+    return estimate
 
 
 def _shortened(estimate: _Estimate, left_s: float, programs: int) -> _Estimate:

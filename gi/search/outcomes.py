@@ -12,7 +12,7 @@ from gi.core.protocols import Job
 from gi.core.settings import pace_s
 from gi.core.streams import torch_seed
 from gi.core.types import Cost, Individual, Outcome, Scored
-from gi.search.budget import RunCost, affordable_seeds, own_limit_s, training_limit_s
+from gi.search.budget import RunCost, affordable_seeds, training_limit_s
 from gi.search.events import Evaluated, Retrained, RetrainingStarted, RunEvent
 from gi.search.final_training import FinalTrainings, final_job, kept_weights, retraining_jobs
 from gi.search.in_flight import Evaluations, checked
@@ -116,7 +116,7 @@ class Outcomes:
 
     def _job(self, individual: Individual, images: int) -> Job:
         # Seed programs have the settings' limit: what they take is the measure of the children's.
-        limit_s = training_limit_s(self._run, self._seed_paces(), self._cost.total_s) if individual.parents else None
+        limit_s = self._limit_s() if individual.parents else None
         if self._is_final(images):
             make_weights_folder(self._archive.folder)
             return final_job(self._archive, self._run, individual.id, 0, limit_s)
@@ -147,7 +147,7 @@ class Outcomes:
         prices = {id_: self.final_s(id_) for id_ in members}
         # Fewer seeds before fewer members: a front with one seed each is worth more than half a front with three.
         seeds = affordable_seeds(list(prices.values()), self._config.final_seeds, self._cost.left_s)
-        jobs = retraining_jobs(self._archive, self._run, members, self._own_limit_s(), seeds=seeds)
+        jobs = retraining_jobs(self._archive, self._run, members, self._limit_s(), seeds=seeds)
         if jobs:
             make_weights_folder(self._archive.folder)
             self._notify(RetrainingStarted(len(members), front_size, self._affordable(jobs, prices), len(jobs)))
@@ -183,9 +183,9 @@ class Outcomes:
         longest = [known for id_ in self.seeds() if (known := self._longest(id_)) is not None]
         return [pace_s(one.values.get("train_time", one.cost.train_cpu_s), images) for images, one in longest]
 
-    def _own_limit_s(self) -> float | None:
-        """The CPU limit of a final training, from the seed programs' paces; None where the settings have one."""
-        return own_limit_s(self._seed_paces()) if self._config.cpu_limit_s is None else None
+    def _limit_s(self) -> float | None:
+        """The CPU limit of a training for `PACE_IMAGES` samples; None where the settings' own holds."""
+        return training_limit_s(self._run, self._seed_paces(), self._cost.total_s)
 
     # --------------------------------------------------------------------------------------------------- recording
 

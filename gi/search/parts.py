@@ -16,6 +16,8 @@ from gi.source.gate.passing import STRICT, Gate
 if TYPE_CHECKING:
     from gi.data.dataset import Dataset
 
+_COLOURS = 3  # channels of an image with colours
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -130,9 +132,10 @@ def _seeds(config: RunConfig, task: Task) -> tuple[Program, ...]:
     from gi.corpus import seed_programs
     from gi.vary import weighed
 
+    programs = seed_programs(colour=task.input_shape[0] == _COLOURS)
     if config.metric == "error":
-        return seed_programs()
-    return tuple(dataclasses.replace(seed, text=weighed(seed.text, task)) for seed in seed_programs())
+        return programs
+    return tuple(dataclasses.replace(program, text=weighed(program.text, task)) for program in programs)
 
 
 @contextmanager

@@ -86,6 +86,12 @@ def test_seed_programs_count_as_the_projects_own_in_stable_order(tmp_path: Path)
     assert {(origin.repository, origin.licence) for origin in origins} == {("gi", "Apache-2.0")}
 
 
+def test_images_with_colours_get_the_seed_programs_for_them_too() -> None:
+    plain, colour = seed_programs(), seed_programs(colour=True)
+    assert colour[: len(plain)] == plain
+    assert {program.origin.path.rpartition("/")[0] for program in colour[len(plain) :]} == {"corpus/seeds/colour"}
+
+
 def test_what_the_project_brings_along_is_found() -> None:
     assert (bundled() / "repositories.toml").is_file()
 

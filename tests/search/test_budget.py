@@ -171,7 +171,7 @@ def plan_of(budget_s, *, samples, **settings):
         return planned(asked, samples, made, SEEDS, ReportedClock())
 
 
-@pytest.mark.parametrize(("budget_s", "top"), [(1e6, 210_000), (2000, 52_500), (1000, 13_125), (100, 3281)])
+@pytest.mark.parametrize(("budget_s", "top"), [(40_000, 210_000), (2000, 52_500), (1000, 13_125), (100, 3281)])
 def test_a_short_budget_leaves_the_longest_rungs_out_unless_the_settings_say_how_long(budget_s, top):
     """A ladder that starves its children trains seed programs alone: the longest are left out."""
     plan = plan_of(budget_s, samples=60_000)
@@ -188,6 +188,17 @@ def test_a_rung_stays_where_the_run_would_end_early_without_it():
     assert [images for images, _ in many.rungs] == [3750, 15_000]
     assert len(SEEDS) < few.programs < many.programs
     assert few.cpu_s <= 900
+
+
+def test_a_long_budget_has_longer_trainings_unless_the_settings_say_how_long():
+    """As long as it still pays for all programs, at most four times as long, the rungs below in proportion."""
+    plans = [plan_of(budget_s, samples=60_000, generations=2) for budget_s in (10_000, 20_000, 40_000, 1e6)]
+    assert [plan.rungs[-1][0] for plan in plans] == [210_000, 294_000, 588_000, 840_000]
+    assert all(plan.programs == plan.rungs[0][1] == len(SEEDS) + 2 + 2 * 6 for plan in plans[1:])
+    assert plans[1].cpu_s <= 20_000
+    assert plans[2].cpu_s <= 40_000
+    assert plan_of(1e6, samples=60_000, generations=2, epochs=3.5).rungs[-1][0] == 210_000
+    assert [images for images, _ in plan_of(1e6, samples=60_000, images=640).rungs] == [640]
 
 
 def test_the_plan_counts_the_programs_that_the_budget_pays_for():
