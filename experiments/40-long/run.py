@@ -35,7 +35,7 @@ def evolved(dataset: str, seed: int, time: str, out: Path) -> dict:
 
 
 def judged(front: list[dict], most: float) -> dict | None:
-    """Of the members below so many parameters, those with most final trainings, the one with the least validation error."""
+    """The member below so many parameters with most final trainings, of several the one of least validation error."""
     members = [member for member in front if member["params"] < most and member.get("seeds")]
     seeds = max((member["seeds"] for member in members), default=0)
     members = [member for member in members if member["seeds"] == seeds]

@@ -30,7 +30,7 @@ class RunConfig:
     """Everything that decides a run's result. Raises `ConfigError` for a value out of range.
 
     Programs are trained on at most `rungs` rungs, each `RUNG_FACTOR` times as long as the one below; the top one
-    presents every training sample `epochs` times (None: `EPOCHS`, and a short bound leaves the longest rungs out). With
+    presents every training sample `epochs` times (None: `EPOCHS`, or what a bound pays for). With
     `images` there is one rung, of so many training samples. `population` offspring make a generation; parents are the
     best `parents` that a rung knows, chosen by `survival`. An offspring is made knowing all outcomes but those of the
     `lag` trainings before it; with `adapt` operators and donors are drawn by what their edits gave so far.
@@ -40,8 +40,8 @@ class RunConfig:
     is the CPU seconds that a training of `PACE_IMAGES` images may take, fewer or more in proportion; a program whose
     first steps show that it would take longer is refused, which keeps a search from spending itself on a few giants.
     `wall_limit_s` bounds one evaluation of that many images or fewer. Without `cpu_limit_s` the limit is
-    `OWN_MODEL_FACTOR` times what the slowest seed program takes. `entry` is the expression that builds the network among a
-    program's names. `index` is the folder of the weight-search index whose networks trainings start from. With
+    `OWN_MODEL_FACTOR` times what the slowest seed program takes. `entry` is the expression that builds the network
+    among a program's names. `index` is the folder of the weight-search index whose networks trainings start from. With
     `inherit` the trainings of the search start from the parents' weights; the front's final ones never do. `image_size`
     (height, width) is what all images are brought to. With `cache` what trainings give is kept across runs and taken
     from there: decisions are the same without it. What has more parameters than `max_params`, takes longer than

@@ -32,9 +32,9 @@ def planned(config: RunConfig, samples: int, parts: Parts, seeds: Sequence[Progr
     what the seed programs and one final training take.
 
     A probe trains a seed program on a tenth of the lowest rung's images, and on `LEAST_RUNG_IMAGES` where it has as
-    many: first steps are slow. Where the settings leave the epochs open, trainings are lengthened as far as the bound pays
-    for all programs, or the longest rungs left out until what every run trains fits in it. If no probe is scored, or with a modelled clock and no bound, nothing is
-    estimated and nothing refused.
+    many: first steps are slow. Where the settings leave the epochs open, trainings are lengthened as far as the bound
+    pays for all programs, or the longest rungs left out until what every run trains fits in it. If no probe is scored,
+    or with a modelled clock and no bound, nothing is estimated and nothing refused.
     """
     programs = len(seeds) + max(config.population - len(seeds), 0) + config.generations * config.population
     rungs, bound = config.ladder(samples), _bound(config, parts.executor.capacity)

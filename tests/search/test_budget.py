@@ -148,10 +148,11 @@ def test_seeds_shrink_until_half_of_the_members_are_paid_for(left_s, seeds):
 def test_with_a_budget_no_training_of_the_search_may_take_more_than_a_tenth_of_it_or_twice_the_slowest_seeds():
     assert training_limit_s(record(40), [0.5, 1.0], 40) == 4.0
     assert training_limit_s(record(40), [0.5, 3.0], 40) == 6.0
-    assert training_limit_s(record(400), [0.5, 3.0], 400) == 20.0
+    assert training_limit_s(record(400), [0.5, 3.0], 400) == 40.0
+    assert training_limit_s(record(400, cpu_limit_s=20.0), [0.5, 3.0], 400) == 20.0
     assert training_limit_s(record(40), [], 40) is None
-    assert training_limit_s(record(None), [0.5]) is None
-    assert training_limit_s(record(40, cpu_limit_s=None), [0.5], 40) == 4.0
+    assert training_limit_s(record(None), [0.5]) == 2.0
+    assert training_limit_s(record(None, cpu_limit_s=20.0), [0.5]) is None
     assert training_limit_s(record(200, rungs=(30_000, 120_000)), [0.5], 200) == 5.0
 
 

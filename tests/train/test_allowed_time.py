@@ -43,7 +43,7 @@ def test_a_limit_in_seconds_is_given_as_a_pace():
 
 
 def test_the_wall_limit_grows_with_long_trainings_and_does_not_shrink_with_short_ones():
-    config = RunConfig(dataset="digits", wall_limit_s=60.0)
+    config = RunConfig(dataset="digits", cpu_limit_s=8.0, wall_limit_s=60.0)
     assert [wall_limit_s(config, job(n), 8.0) for n in (300, 30_000, 90_000)] == [60.0, 60.0, 180.0]
 
 
