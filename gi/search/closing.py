@@ -1,13 +1,14 @@
 """Closing a generation: its archive row, its DEAP logbook record and its event for the display."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from deap import tools
 
-from gi.archive import Archive, Generation, run_summary
+from gi.archive import Archive, FrontMember, Generation, run_summary
+from gi.core.objectives import Objective
 from gi.search.budget import RunCost
 from gi.search.events import GenerationEnded, RunEvent
-from gi.search.logbook import least, population_statistics
+from gi.search.logbook import population_statistics
 from gi.search.rungs import Rungs
 
 
@@ -18,7 +19,7 @@ class Closing:
         """Reads the closed generations from the archive."""
         run = archive.run()
         self._archive, self._rungs, self._cost, self._notify = archive, rungs, cost, notify
-        self._config = run.config
+        self._config, self._objectives = run.config, run.objectives
         self._statistics = population_statistics(run.objectives)
         self.logbook = tools.Logbook()
         self.closed = {closed.number: closed for closed in archive.generations.all()}
@@ -70,7 +71,7 @@ class Closing:
                 len(closed.population),
                 len(closed.front),
                 closed.hypervolume,
-                least(self.logbook),
+                _least(summary.front, self._objectives),
                 failures,
                 summary.evaluations,
                 closed.cpu_s,
@@ -81,3 +82,8 @@ class Closing:
                 summary.front,
             )
         )
+
+
+def _least(front: Sequence[FrontMember], objectives: Sequence[Objective]) -> dict[str, float]:
+    """The least value of each objective on a front; empty for an empty one."""
+    return {o.key: min(member.values[o.key] for member in front) for o in objectives} if front else {}

@@ -85,7 +85,7 @@ class Promoted:
 
 @dataclass(frozen=True, slots=True)
 class GenerationEnded:
-    """A generation closed: `best` has the least value of each objective in the population.
+    """A generation closed: `best` has the least value of each objective on the front.
 
     `cpu_s` is what the run has used, `finals_cpu_s` what the final trainings will take, as far as the budget goes. Of
     the `evaluations` those `from_cache` were done by earlier runs. The front is of trainings on `images` samples, the

@@ -3,7 +3,6 @@
 import statistics
 from collections.abc import Sequence
 from operator import itemgetter
-from typing import Any
 
 from deap import tools
 
@@ -18,9 +17,3 @@ def population_statistics(objectives: Sequence[Objective]) -> tools.MultiStatist
     for name, figure in (("min", min), ("median", statistics.median), ("max", max)):
         multi.register(name, figure)
     return multi
-
-
-def least(logbook: tools.Logbook) -> dict[str, float]:
-    """The least value of each objective in the population of the last record; empty before the first."""
-    chapters: dict[str, Any] = logbook.chapters
-    return {key: chapter[-1]["min"] for key, chapter in chapters.items() if chapter}

@@ -1,11 +1,9 @@
-from deap import tools
-
 from gi.archive import Archive
 from gi.core.objectives import OBJECTIVES
 from gi.core.settings import RunConfig
 from gi.sandbox.process_cpu import CpuClock
 from gi.search.evolve import evolve
-from gi.search.logbook import least, population_statistics
+from gi.search.logbook import population_statistics
 from gi.search.search import Search
 from tests.stand_ins import parts
 
@@ -18,14 +16,6 @@ def test_each_objective_has_a_chapter_with_least_median_and_largest_value():
         "error": {"min": 0.1, "median": 0.2, "max": 0.3},
         "params": {"min": 10, "median": 20, "max": 30},
     }
-
-
-def test_the_least_values_are_those_of_the_last_record():
-    logbook = tools.Logbook()
-    assert least(logbook) == {}
-    logbook.record(gen=0, error={"min": 0.3})
-    logbook.record(gen=1, error={"min": 0.2})
-    assert least(logbook) == {"error": 0.2}
 
 
 def test_a_run_logs_each_generation_and_a_resumed_one_has_the_same_log(tmp_path):

@@ -11,7 +11,7 @@ from gi.core.errors import BudgetError
 from gi.core.objectives import OBJECTIVES as KNOWN
 from gi.core.settings import PROMOTED_SHARE, RunConfig
 from gi.core.types import Cost, Failed, Scored
-from gi.search.events import Doing, Planned
+from gi.search.events import Doing, GenerationEnded, Planned
 from gi.search.evolve import evolve, resume
 from gi.search.rungs import Rungs
 from gi.search.select import volume_survivors
@@ -110,6 +110,19 @@ def test_the_front_is_of_the_top_rung_and_has_as_many_as_get_final_trainings(run
     for member in front:
         assert member.values["error"] == top[member.id].values["error"]
     assert run.generations.last().hypervolume > 0
+
+
+def test_the_best_that_a_generation_tells_is_of_the_front_that_it_tells(tmp_path):
+    """On the highest rung, while most of the population is known on lower ones alone."""
+    ended = []
+    evolve(changed(generations=3), tmp_path, workers=2, parts=parts(), on_event=ended.append)
+    closed = [event for event in ended if isinstance(event, GenerationEnded)]
+    with Archive.open(tmp_path) as archive:
+        on_rung = by_rung(archive)
+    assert closed[-1].images == RUNGS[-1]
+    for event in closed:
+        assert event.best["error"] == min(m.values["error"] for m in event.members)
+    assert closed[-1].best["error"] == min(o.values["error"] for o in on_rung[RUNGS[-1]].values())
 
 
 def test_a_training_on_the_top_rung_is_the_first_of_the_final_trainings(run):
