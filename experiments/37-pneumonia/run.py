@@ -1,10 +1,12 @@
 """PneumoniaMNIST within a budget of CPU minutes, judged on its official splits.
 
 Usage: python experiments/37-pneumonia/run.py [--seeds 1 2 3 4 5] [--metric balanced-error] [--budget 15m]
-Needs pneumoniamnist.npz below $GI_DATA. Writes a row for each run and the table of the README.
+Needs pneumoniamnist.npz below $GI_DATA. Writes a row for each run and the table of the README; runs that
+results.csv holds are not run again.
 """
 
 import argparse
+import csv
 import json
 import os
 import statistics
@@ -53,6 +55,14 @@ def row(seed: int, options: argparse.Namespace) -> dict:
     }
 
 
+def known(out: Path) -> list[dict]:
+    """The runs of an earlier call, which are not run again."""
+    if not out.exists():
+        return []
+    with out.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def table(rows: list[dict]) -> str:
     lines = ["| metric | seeds | accuracy, test | AUC, test | parameters | evaluations | CPU minutes |"]
     lines += ["| --- | --- | --- | --- | --- | --- | --- |"]
@@ -82,11 +92,12 @@ def main() -> None:
     parser.add_argument("--budget", default="15m")
     parser.add_argument("--out", type=Path, default=HERE / "results.csv")
     options = parser.parse_args()
-    rows = []
+    rows = known(options.out)
     for seed in options.seeds:
-        rows.append(row(seed, options))
-        print(rows[-1], flush=True)
-        write_csv(options.out, rows)
+        if not any((r["seed"], r["metric"]) == (str(seed), options.metric) for r in rows):
+            rows.append(row(seed, options))
+            print(rows[-1], flush=True)
+            write_csv(options.out, rows)
     text = table(rows)
     print(text)
     put_table(options.out, Path(__file__), text)
