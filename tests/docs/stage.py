@@ -132,7 +132,7 @@ def shorten(monkeypatch):
     for place in (gi, gi.api.evolving):
         monkeypatch.setattr(place, "resume", resume, raising=False)
     few = [p for p in seeds if re.search("conv_small_att|dense_small_att", p.origin.path)]
-    monkeypatch.setattr(gi.corpus, "seed_programs", lambda: tuple(few))
+    monkeypatch.setattr(gi.corpus, "seed_programs", lambda **_: tuple(few))
 
 
 def small_corpus():

@@ -123,7 +123,7 @@ def test_names_the_line_of_the_candidate(evaluate: Evaluate) -> None:
 
 
 def test_a_candidate_that_hangs_is_killed_at_the_wall_limit(server: ForkServer, digits: Dataset) -> None:
-    config = RunConfig(dataset="digits", wall_limit_s=1)
+    config = RunConfig(dataset="digits", cpu_limit_s=20, wall_limit_s=1)
     with LocalExecutor(digits, config, workers=2, gate=OPEN) as executor:
         hung = executor.submit(Job("1", "import time; time.sleep(100)", 0, 100))
         good = executor.submit(Job("2", PROGRAM, 0, 100, timed=False))
