@@ -4,12 +4,13 @@ from collections.abc import Callable, Sequence
 
 from deap import tools
 
-from gi.archive import Archive, FrontMember, Generation, run_summary
+from gi.archive import Archive, Generation, run_summary
 from gi.core.objectives import Objective
 from gi.search.budget import RunCost
 from gi.search.events import GenerationEnded, RunEvent
 from gi.search.logbook import population_statistics
 from gi.search.rungs import Rungs
+from gi.search.scores import Scores
 
 
 class Closing:
@@ -50,7 +51,7 @@ class Closing:
         self._archive.back_up()
         self.closed[number] = closed
         self._log(closed)
-        self._tell(closed, finals_s())
+        self._tell(closed, _least(shown, self._objectives), finals_s())
 
     def _log(self, closed: Generation) -> None:
         evaluated = sum(slot.individual is not None for slot in self._archive.individuals.slots(closed.number))
@@ -61,7 +62,7 @@ class Closing:
             gen=closed.number, nevals=evaluated, front=len(closed.front), hypervolume=closed.hypervolume, **figures
         )
 
-    def _tell(self, closed: Generation, finals_s: float) -> None:
+    def _tell(self, closed: Generation, best: dict[str, float], finals_s: float) -> None:
         failures = {f"{f.stage}: {f.reason}": f.count for f in self._archive.outcomes.failures()}
         summary = run_summary(self._archive)
         self._notify(
@@ -71,7 +72,7 @@ class Closing:
                 len(closed.population),
                 len(closed.front),
                 closed.hypervolume,
-                _least(summary.front, self._objectives),
+                best,
                 failures,
                 summary.evaluations,
                 closed.cpu_s,
@@ -84,6 +85,8 @@ class Closing:
         )
 
 
-def _least(front: Sequence[FrontMember], objectives: Sequence[Objective]) -> dict[str, float]:
-    """The least value of each objective on a front; empty for an empty one."""
-    return {o.key: min(member.values[o.key] for member in front) for o in objectives} if front else {}
+def _least(shown: Scores, objectives: Sequence[Objective]) -> dict[str, float]:
+    """The least value of each objective on the front of a rung; empty for an empty one."""
+    # Not of what the archive holds: a training of a higher rung may have ended that no decision has read yet.
+    columns = zip(*shown.rows(shown.front()), strict=True)
+    return dict(zip([objective.key for objective in objectives], map(min, columns), strict=False))

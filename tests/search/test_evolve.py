@@ -521,7 +521,6 @@ def test_events_tell_the_run_in_order(tmp_path):
     assert ended[-1].evaluations == len(evaluated)
     assert sum(ended[-1].failures.values()) == len([e for e in evaluated if isinstance(e.outcome, Failed)])
     assert set(ended[-1].best) == set(CONFIG.objectives)
-    assert all(e.best[key] == min(m.values[key] for m in e.members) for e in ended for key in CONFIG.objectives)
     (retraining,) = [e for e in events if isinstance(e, RetrainingStarted)]
     assert (
         retraining.jobs

@@ -118,11 +118,11 @@ def test_the_best_that_a_generation_tells_is_of_the_front_that_it_tells(tmp_path
     evolve(changed(generations=3), tmp_path, workers=2, parts=parts(), on_event=ended.append)
     closed = [event for event in ended if isinstance(event, GenerationEnded)]
     with Archive.open(tmp_path) as archive:
-        on_rung = by_rung(archive)
+        on_rung, generations = by_rung(archive), archive.generations.all()
     assert closed[-1].images == RUNGS[-1]
-    for event in closed:
-        assert event.best["error"] == min(m.values["error"] for m in event.members)
-    assert closed[-1].best["error"] == min(o.values["error"] for o in on_rung[RUNGS[-1]].values())
+    for event, generation in zip(closed, generations, strict=True):
+        for key in CONFIG.objectives:
+            assert event.best[key] == min(on_rung[event.images][id_].values[key] for id_ in generation.front)
 
 
 def test_a_training_on_the_top_rung_is_the_first_of_the_final_trainings(run):
