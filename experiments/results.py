@@ -1,4 +1,4 @@
-"""Where the results of an experiment go: rows into a CSV file, a table into the README beside the script."""
+"""Results of an experiment: rows as CSV, a table into the README beside the script, the member that is judged."""
 
 import csv
 from collections.abc import Sequence
@@ -21,3 +21,20 @@ def write_csv(path: Path, rows: Sequence[dict]) -> None:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
+
+
+def judged(front: Sequence[dict], most: float) -> dict | None:
+    """Of the members below so many parameters the one with the least validation error, mean of its final trainings.
+
+    Members with fewer final trainings than others below that size are left out; None where none has any.
+    """
+    members = [member for member in front if member["params"] < most and member.get("seeds")]
+    seeds = max((member["seeds"] for member in members), default=0)
+    members = [member for member in members if member["seeds"] == seeds]
+    return min(members, key=lambda member: member["validation_error_mean"], default=None)
+
+
+def test_error_text(member: dict) -> str:
+    """A member's test error, mean and deviation over its final trainings."""
+    mean, deviation = member.get("test_error_mean"), member.get("test_error_sd")
+    return "-" if mean is None else f"{mean:.2%}" + (f" ± {deviation:.2%}" if deviation is not None else "")

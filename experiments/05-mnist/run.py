@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from results import put_table
+from results import judged, put_table, test_error_text
 
 from gi.archive import Archive
 
@@ -79,12 +79,9 @@ def verdicts(found: dict, front: list[dict]) -> list[tuple[str, str, str, bool]]
     """
     rows = [("wall minutes", "at most 15", f"{found['wall_min']:.1f}", found["wall_min"] <= 15)]
     for most, asked_for in CLASSES:
-        members = [m for m in front if m["params"] < most and m.get("seeds")]
-        seeds = max((m["seeds"] for m in members), default=0)
-        members = [m for m in members if m["seeds"] == seeds]
-        best = min(members, key=lambda m: m["validation_error_mean"], default=None)
+        best = judged(front, most)
         what = "test error, any size" if math.isinf(most) else f"test error under {most:,} parameters"
-        value = "none" if best is None else f"{shown_test_error(best, '')} ({seeds}) at {best['params']:,.0f}"
+        value = "none" if best is None else f"{test_error_text(best)} ({best['seeds']}) at {best['params']:,.0f}"
         held = best is not None and best["test_error_mean"] <= asked_for
         rows.append((what, f"at most {asked_for:.2%}", value, held))
     low = sum(member["error"] < 0.05 for member in front)
@@ -92,11 +89,6 @@ def verdicts(found: dict, front: list[dict]) -> list[tuple[str, str, str, bool]]
     share = found["overhead_share"]
     rows.append(("CPU seconds outside training and measuring", "at most 15 %", f"{share:.1%}", share <= 0.15))
     return rows
-
-
-def shown_test_error(member: dict, prefix: str) -> str:
-    mean, deviation = member.get(f"{prefix}test_error_mean"), member.get(f"{prefix}test_error_sd")
-    return "-" if mean is None else f"{mean:.2%}" + (f" ± {deviation:.2%}" if deviation is not None else "")
 
 
 def table(results: list[dict]) -> str:
@@ -121,7 +113,7 @@ def table(results: list[dict]) -> str:
         error, params, time = (member[key] for key in MEASURES)
         lines.append(
             f"| `{member['id'][:8]}` | {member['generation']} | {error:.2%} | {params:,.0f} | {time:.2f} "
-            f"| {shown_test_error(member, '')} ({member.get('seeds') or 0}) |"
+            f"| {test_error_text(member)} ({member.get('seeds') or 0}) |"
         )
     return "\n".join(lines) + "\n"
 

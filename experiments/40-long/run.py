@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from results import put_table
+from results import judged, put_table, test_error_text
 
 HERE = Path(__file__).parent
 GI = str(Path(sys.executable).with_name("gi"))
@@ -34,14 +34,6 @@ def evolved(dataset: str, seed: int, time: str, out: Path) -> dict:
     return json.loads(answer.stdout)
 
 
-def judged(front: list[dict], most: float) -> dict | None:
-    """The member below so many parameters with most final trainings, of several the one of least validation error."""
-    members = [member for member in front if member["params"] < most and member.get("seeds")]
-    seeds = max((member["seeds"] for member in members), default=0)
-    members = [member for member in members if member["seeds"] == seeds]
-    return min(members, key=lambda member: member["validation_error_mean"], default=None)
-
-
 def table(results: list[dict]) -> str:
     lines = [
         "| data | seed | below | asked | test error (final trainings) | parameters | programs | minutes | CPU minutes |"
@@ -51,21 +43,14 @@ def table(results: list[dict]) -> str:
         summary = result["summary"]
         for most, asked in ASKED[result["data"]]:
             best = judged(summary["front"], most)
+            error = "none" if best is None else f"{test_error_text(best)} ({best['seeds']})"
             below = "any size" if math.isinf(most) else f"{most:,}"
             lines.append(
-                f"| {result['data']} | {result['seed']} | {below} | {asked:.2%} | {shown(best)} "
+                f"| {result['data']} | {result['seed']} | {below} | {asked:.2%} | {error} "
                 f"| {best['params'] if best else 0:,.0f} | {summary['evaluations']:,} | {summary['wall_s'] / 60:.0f} "
                 f"| {summary['cpu_s'] / 60:.0f} |"
             )
     return "\n".join(lines) + "\n"
-
-
-def shown(member: dict | None) -> str:
-    if member is None:
-        return "none"
-    deviation = member.get("test_error_sd")
-    spread = f" ± {deviation:.2%}" if deviation is not None else ""
-    return f"{member['test_error_mean']:.2%}{spread} ({member['seeds']})"
 
 
 def main() -> None:
