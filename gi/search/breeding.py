@@ -36,7 +36,8 @@ class Breeding:
         self._archive, self._parts, self._toolbox, self._twins = archive, parts, toolbox, twins
         run = archive.run()
         self._config, self._seeds = run.config, archive.seeds()
-        self._accepted: dict[str, str] = {}
+        self._accepted: set[str] = set()
+        self._copies: set[str] = set()
         # Ids and fingerprints: a child with another text that computes what is known would be trained for nothing.
         self._known: set[str] = set(twins.fingerprints)
         self._edits: dict[str, tuple[Edit, ...]] = {}
@@ -45,7 +46,9 @@ class Breeding:
 
     def accepted(self, individual: Individual) -> None:
         """Records that an individual was accepted into its slot."""
-        self._accepted[individual.id] = self._twins.first(individual)
+        self._accepted.add(individual.id)
+        if self._twins.first(individual) != individual.id:
+            self._copies.add(individual.id)
         self._known |= {individual.id, *filter(None, (individual.fingerprint,))}
         if self._config.adapt:
             self._edits[individual.id] = individual.edits
@@ -57,7 +60,7 @@ class Breeding:
 
     def is_twin(self, id_: str) -> bool:
         """Whether an accepted individual computes what an earlier one does."""
-        return self._accepted[id_] != id_
+        return id_ in self._copies
 
     def stream(self, purpose: str, generation: int, slot: int) -> random.Random:
         """The random stream of a slot for one purpose."""

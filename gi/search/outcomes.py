@@ -47,7 +47,7 @@ class Outcomes:
         self._archive, self._run, self._config, self._cost, self._notify = archive, run, run.config, cost, notify
         self.twins = Twins(archive.individuals.fingerprints())
         self.running = Evaluations(evaluate, self._record, stop_requested)
-        self._ended: set[tuple[str, int]] = set()
+        self._ended: dict[int, set[str]] = {}
         self._pace, self._rest_s = _RunningMean(), _RunningMean()
         for evaluation in archive.outcomes.evaluations("validation"):
             self._remember(evaluation.individual, evaluation.images, evaluation.outcome)
@@ -59,7 +59,7 @@ class Outcomes:
 
         Does nothing where the archive holds the outcome already.
         """
-        if (individual.id, images) in self._ended:
+        if self._has_ended(individual.id, images):
             return
         first = self.twins.first(individual)
         if first != individual.id:
@@ -74,11 +74,14 @@ class Outcomes:
 
     def outcome(self, id_: str, images: int) -> Outcome | None:
         """Waits for the outcome of a training; None where it is not running: cancelled for the budget."""
-        self.running.wait_for(lambda: (id_, images) in self._ended)
+        self.running.wait_for(lambda: self._has_ended(id_, images))
         return self._outcome(id_, images)
 
     def _outcome(self, id_: str, images: int) -> Outcome | None:
-        return self._archive.outcome(id_, images=images) if (id_, images) in self._ended else None
+        return self._archive.outcome(id_, images=images) if self._has_ended(id_, images) else None
+
+    def _has_ended(self, id_: str, images: int) -> bool:
+        return id_ in self._ended.get(images, ())
 
     def expected_s(self, images: int, relatives: Sequence[str] = ()) -> float:
         """The estimated CPU seconds of a training, from the cost of the first of `relatives` that was trained.
@@ -198,7 +201,7 @@ class Outcomes:
             outcome = checked(outcome, ("error", "validation_error"))
             weights = kept_weights(job, outcome)
             where = {"seed": job.seed, "images": job.images}
-            on_rung = self._is_final(job.images) and (job.id, job.images) not in self._ended
+            on_rung = self._is_final(job.images) and not self._has_ended(job.id, job.images)
             value = _on_validation(outcome) if on_rung else None
             self._archive.outcomes.add_retraining(job.id, outcome, **where, weights=weights, on_rung=value)
             if value is not None:
@@ -223,7 +226,7 @@ class Outcomes:
         self._notify(Evaluated(twin.id, outcome, images))
 
     def _remember(self, id_: str, images: int, outcome: Outcome) -> None:
-        self._ended.add((id_, images))
+        self._ended.setdefault(images, set()).add(id_)
         if isinstance(outcome, Scored):
             self._pace.add(_pace(images, outcome.cost))
             self._rest_s.add(outcome.cost.cpu_s - outcome.cost.train_cpu_s)

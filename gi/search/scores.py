@@ -2,14 +2,14 @@
 
 import math
 import statistics
+from array import array
 from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import Any, NamedTuple, Protocol, TypeVar
-
-import numpy as np
+from typing import Any, Protocol, TypeVar
 
 from gi.archive import front_rows
 from gi.core.objectives import Constraint, Objective, total_excess
 from gi.core.types import Scored
+from gi.search.figures import Figures, Rows
 from gi.search.select import (
     Matrix,
     Standing,
@@ -46,15 +46,6 @@ class Survive(Protocol):
         ...
 
 
-class _Figures(NamedTuple):
-    """What is kept of one evaluation: its objective values, and figures that need not be objectives."""
-
-    values: tuple[float, ...]
-    params: float
-    train_s: float
-    excess: float  # beyond the constraints
-
-
 class Scores:
     """The objective values of every individual that was scored on a rung, by id in the order in which they came.
 
@@ -75,34 +66,30 @@ class Scores:
         self.objectives, self._reference = objectives, reference
         self._survive, self._samples, self._constraints = survive, samples, constraints
         self.seeds: frozenset[str] = frozenset()
-        self._figures: dict[str, _Figures] = {}
-        self._places: dict[str, int] = {}
-        self._least: list[float] = [math.inf] * len(objectives)
+        self._figures = Figures(len(objectives))
         self._answers: dict[str, Any] = {}
         self._last_front: list[str] = []
         self._since_front: list[str] = []
         # By place: what a decision would compute anew for everybody although one individual was added.
-        self._beyond: list[float] = []
-        self._selection_rows: list[tuple[float, ...]] = []
-        self._boxed_from: list[float] = []
+        self._beyond = array("d")
+        self._selection_rows = Rows(len(objectives))
+        self._boxed_from: tuple[float, ...] = ()
 
     def add(self, id_: str, scored: Scored) -> None:
         """Adds an individual's values, and forgets the cached answers."""
         values = tuple(scored.values[objective.key] for objective in self.objectives)
         excess = total_excess(scored.values, self._constraints)
         train_s = scored.values.get("train_time", scored.cost.train_cpu_s)
-        self._places.setdefault(id_, len(self._places))
         if id_ in self._figures:  # with other values: a front that it made is no front any more
             self._forget()
-        self._figures[id_] = _Figures(values, scored.values["params"], train_s, excess)
-        self._least = list(map(min, self._least, values))
+        self._figures.add(id_, values, params=scored.values["params"], train_s=train_s, excess=excess)
         self._since_front.append(id_)
         self._answers.clear()
 
     def _forget(self) -> None:
         """Has everything computed anew that follows from the values."""
         self._last_front, self._since_front = [], list(self._figures)
-        self._beyond.clear()
+        del self._beyond[:]
         self._selection_rows.clear()
 
     def once(self, question: str, answer: Callable[[], Answer]) -> Answer:
@@ -141,11 +128,11 @@ class Scores:
 
     def rows(self, ids: Sequence[str]) -> list[tuple[float, ...]]:
         """The values of individuals, in the order of the objectives."""
-        return [self._figures[id_].values for id_ in ids]
+        return [self._figures.values(id_) for id_ in ids]
 
     def by_first_objective(self, ids: Sequence[str]) -> list[str]:
         """Individuals with the least value of the first objective first; equals keep their order."""
-        return sorted(ids, key=lambda id_: self._figures[id_].values[0])
+        return sorted(ids, key=lambda id_: self._figures.values(id_)[0])
 
     def selected(self, ids: Sequence[str], k: int) -> list[str]:
         """The at most `k` that survive, best first: the feasible, then the others, if there is room."""
@@ -174,7 +161,7 @@ class Scores:
         errors = [row[0] for row in self._matrix(ids).tolist()]
         # A network without parameters is legal, and 0 has no logarithm.
         values = [
-            (error, math.log10(max(self._figures[id_].params, 1.0))) for error, id_ in zip(errors, ids, strict=True)
+            (error, math.log10(max(self._figures.params(id_), 1.0))) for error, id_ in zip(errors, ids, strict=True)
         ]
         rows = front_rows(values, [0.0] * len(values))
         return [ids[row] for row in rows], [values[row] for row in rows]
@@ -202,8 +189,8 @@ class Scores:
         some = [id_ for id_, excess in zip(ids, self._violations(ids), strict=True) if not excess]
         if not some:
             return []
-        first, sizes = self.objectives[:1], [self._figures[id_].params for id_ in some]
-        measured = [self._figures[id_].values[:1] for id_ in some]
+        first, sizes = self.objectives[:1], [self._figures.params(id_) for id_ in some]
+        measured = [self._figures.values(id_)[:1] for id_ in some]
         rows, hopes = (
             [(error, math.log10(max(size, 1.0))) for (error,), size in zip(scaled(values, first), sizes, strict=True)]
             for values in (measured, hopeful(measured, first, self._samples))
@@ -215,12 +202,12 @@ class Scores:
 
     def _times_usual(self, id_: str) -> float:
         """The training time of an individual as a multiple of the usual one, the seed programs' best of their size."""
-        return self._figures[id_].train_s / self.once("usual training", self._usual_s)
+        return self._figures.train_s(id_) / self.once("usual training", self._usual_s)
 
     def _usual_s(self) -> float:
         # Of the seed programs, since children that pass by being dear would make dear ones usual.
         seeds = [id_ for id_ in self if id_ in self.seeds]
-        trained_s = [self._figures[id_].train_s for id_ in self._front_by_size(seeds or list(self))[0]]
+        trained_s = [self._figures.train_s(id_) for id_ in self._front_by_size(seeds or list(self))[0]]
         return max(statistics.median(trained_s or [0.0]), _LEAST_S)
 
     def finalists(self, k: int) -> list[str]:
@@ -254,7 +241,7 @@ class Scores:
             best = first_by_objective(self._matrix(ids), self._violations(ids))
             return next((ids[row] for row in best if row not in went_up), None)
         by_size = self.promising(self._first_front(), math.ceil(share * len(ids) * _BY_SIZE))
-        first = [self._places[id_] for id_ in by_size]
+        first = [self._figures.places[id_] for id_ in by_size]
         row = promotable(self._matrix(ids), went_up, share, self._violations(ids), reference=self._corner, first=first)
         return None if row is None else ids[row]
 
@@ -270,7 +257,7 @@ class Scores:
 
     def volume_standing(self, ids: Sequence[str]) -> VolumeStanding:
         """Places by hypervolume contribution and sizes of individuals, for mating."""
-        sizes = [self._figures[id_].params for id_ in ids]
+        sizes = [self._figures.params(id_) for id_ in ids]
         return volume_standing(self._matrix(ids), sizes, self._violations(ids), reference=self._corner)
 
     def front(self) -> list[str]:
@@ -279,7 +266,7 @@ class Scores:
 
     def _renewed_front(self) -> list[str]:
         # What was dominated stays so: only members of the last front and what came since can be on it.
-        ids = sorted({*self._last_front, *self._since_front}, key=self._places.__getitem__)
+        ids = sorted({*self._last_front, *self._since_front}, key=self._figures.places.__getitem__)
         self._last_front = self.front_of(ids)
         self._since_front.clear()
         return self._last_front
@@ -290,25 +277,27 @@ class Scores:
 
     def hypervolume(self, ids: Sequence[str]) -> float:
         """The hypervolume of the individuals that keep the constraints, up to the reference point."""
-        within = [id_ for id_ in ids if not self._figures[id_].excess]
+        within = [id_ for id_ in ids if not self._figures.excess(id_)]
         return hypervolume(self.rows(within), self.reference or (), self.objectives)
 
     def _matrix(self, ids: Sequence[str]) -> Matrix:
         """The values as selection sees them: logarithmic ones in decades, and equal within noise."""
-        return self.once("matrix", self._whole_matrix)[[self._places[id_] for id_ in ids]]
+        return self.once("matrix", self._whole_matrix)[[self._figures.places[id_] for id_ in ids]]
 
     def _whole_matrix(self) -> Matrix:
         # Boxes of all that is known and not of some: two subsets must not be cut into different ones. A box depends on
         # where boxes begin and on the value in it alone, so that only rows that came since are missing.
-        if self._boxed_from != self._least:
-            self._boxed_from = self._least
+        if self._boxed_from != self._figures.least:
+            self._boxed_from = self._figures.least
             self._selection_rows.clear()
         # One by one: of several rows numpy computes some in another way, to another last bit, and a resumed run has
         # other numbers of new ones.
-        for row in self.rows(list(self)[len(self._selection_rows) :]):
-            (selection,) = scaled(boxed([row], self.objectives, self._samples, self._least), self.objectives).tolist()
+        for row in self._figures.values_from(len(self._selection_rows)):
+            (selection,) = scaled(
+                boxed([row], self.objectives, self._samples, self._figures.least), self.objectives
+            ).tolist()
             self._selection_rows.append(tuple(selection))
-        return np.array(self._selection_rows, dtype=np.float64).reshape(-1, len(self.objectives))
+        return self._selection_rows.matrix()
 
     @property
     def _corner(self) -> tuple[float, ...]:
@@ -318,7 +307,7 @@ class Scores:
         error add so much volume that fronts fill up with them.
         """
         assert self.reference is not None
-        best = self._least if self._figures else self.reference
+        best = self._figures.least if self._figures else self.reference
         corner = [
             min(reference, _FAR * max(least, objective.least)) if objective.bounded else reference
             for reference, least, objective in zip(self.reference, best, self.objectives, strict=True)
@@ -327,10 +316,12 @@ class Scores:
 
     def _violations(self, ids: Sequence[str]) -> list[float]:
         known = self.once("violations", self._all_violations)
-        return [known[self._places[id_]] for id_ in ids]
+        return [known[self._figures.places[id_]] for id_ in ids]
 
-    def _all_violations(self) -> list[float]:
-        new = list(self._figures.values())[len(self._beyond) :]
-        beyond = violations([figures.values for figures in new], self.reference or (), self.objectives) if new else []
-        self._beyond += [bound + figures.excess for bound, figures in zip(beyond, new, strict=True)]
+    def _all_violations(self) -> Sequence[float]:
+        known = len(self._beyond)
+        new = self._figures.values_from(known)
+        beyond = violations(new, self.reference or (), self.objectives) if new else []
+        excess = self._figures.excess_from(known)
+        self._beyond.extend(bound + more for bound, more in zip(beyond, excess, strict=True))
         return self._beyond
