@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from gi.core.errors import ConfigError
 from gi.core.settings import default_workers
 from gi.sandbox.process_cpu import CpuClock
-from gi.search.parts import MakeExecutor
+
+if TYPE_CHECKING:
+    from gi.search.parts import MakeExecutor  # and with it all that varies programs, which `gi --help` needs not
 
 ExecutorName = Literal["local", "ray"]
 #: The choices of `--executor`: this machine, or the machines of a Ray cluster.
@@ -19,7 +21,7 @@ EXECUTORS: tuple[ExecutorName, ...] = get_args(ExecutorName)
 class Machines:
     """The executor of a run, None for that of this machine. `slots` gives the number of parallel jobs for a device."""
 
-    executor: MakeExecutor | None
+    executor: "MakeExecutor | None"
     slots: Callable[[str], int]
 
     def workers(self, given: int | None, device: str) -> int:

@@ -7,7 +7,8 @@ from gi.archive.records import FrontMember
 from gi.core.objectives import Objective
 
 _MANY = 1_000  # rows; fewer are compared before numpy would be imported
-_PIVOTS = 64
+_PIVOTS = 128
+_AT_ONCE = 256  # rows that are compared in one operation on matrices
 
 
 def violation(values: Sequence[float], reference: Sequence[float], objectives: Sequence[Objective]) -> float:
@@ -16,58 +17,84 @@ def violation(values: Sequence[float], reference: Sequence[float], objectives: S
 
 
 def front_rows(values: Sequence[Sequence[float]], violations: Sequence[float]) -> list[int]:
-    """The rows of (n, m) values, all minimised, that no other row dominates, in their order.
+    """The rows of (n, m) values, all minimised, that no other row dominates, in their order; of equal rows the first.
 
-    Of equal rows the first is in. Infeasible rows (a violation above 0) are out while any row is feasible; where none
-    is, those with the least violation are compared.
-
-    In the order of their values a row can only be dominated by one before it, and by one of the front so far if by any.
-    The member that dominated last is asked first: few members dominate most rows, so that a row costs a few comparisons
-    and not one for each member of the front. Without pymoo, which takes longer to import.
+    Infeasible rows (a violation above 0) are out while any row is feasible; where none is, those with the least
+    violation are compared (constraint domination, Deb et al. 2002).
     """
-    compared = contenders(values, violations)
-    front: list[tuple[tuple[float, ...], int]] = []
-    # By values, then by row: of equal rows the first is in, whatever the order of the rest.
-    for given, row in sorted((tuple(values[n]), n) for n in compared):
-        for at, (better, _) in enumerate(front):
+    first: dict[tuple[float, ...], int] = {}
+    for row in nondominated_rows(values, violations):
+        first.setdefault(tuple(values[row]), row)
+    return list(first.values())
+
+
+def nondominated_rows(values: Sequence[Sequence[float]], violations: Sequence[float]) -> list[int]:
+    """`front_rows` with all of equal rows. Without pymoo, which takes longer to import than most answers."""
+    allowed = min(violations, default=0.0)
+    compared = [row for row, beyond in enumerate(violations) if beyond == allowed]
+    many = len(compared) > _MANY
+    if many:
+        compared = _culled(values, compared)
+    equal: dict[tuple[float, ...], list[int]] = {}
+    for row in compared:
+        equal.setdefault(tuple(values[row]), []).append(row)
+    # In the order of their values one can only be dominated by one before it.
+    front = (_front_of_many if many else _front_of_few)(sorted(equal))
+    return sorted(row for given in front for row in equal[given])
+
+
+def _front_of_few(ordered: Sequence[tuple[float, ...]]) -> list[tuple[float, ...]]:
+    """Those of different, ordered values that none before them dominates.
+
+    Each is compared with the front so far, and with the member that dominated last before all others: few members
+    dominate most, so that one costs a few comparisons and not one for each member of the front.
+    """
+    front: list[tuple[float, ...]] = []
+    for given in ordered:
+        for at, better in enumerate(front):
             if all(map(le, better, given)):
                 if at:
                     front.insert(0, front.pop(at))
                 break
         else:
-            front.append((given, row))
-    return sorted(row for _, row in front)
+            front.append(given)
+    return front
 
 
-def contenders(values: Sequence[Sequence[float]], violations: Sequence[float]) -> list[int]:
-    """The rows among which the front is, and of those that are equal all, in their order.
+def _front_of_many(ordered: Sequence[tuple[float, ...]]) -> list[tuple[float, ...]]:
+    """As `_front_of_few`, some hundred rows at once: these are compared with the front so far and with each other."""
+    import numpy as np
 
-    Of many rows most that another one dominates are left out, in a tenth of the time that going through them in Python
-    takes.
-    """
-    # Feasible ones first, as constraint domination has it (Deb et al. 2002).
-    allowed = min(violations, default=0.0)
-    compared = [row for row, beyond in enumerate(violations) if beyond == allowed]
-    return compared if len(compared) <= _MANY else _culled(values, compared)
+    front = np.empty((0, len(ordered[0])))
+    for start in range(0, len(ordered), _AT_ONCE):
+        some = np.array(ordered[start : start + _AT_ONCE])
+        some = some[~(front[:, None] <= some).all(axis=2).any(axis=0)]
+        # Different rows: one that is nowhere above another dominates it, and each is below itself.
+        front = np.concatenate([front, some[(some[:, None] <= some).all(axis=2).sum(axis=0) == 1]])
+    return list(map(tuple, front.tolist()))
 
 
 def _culled(values: Sequence[Sequence[float]], rows: Sequence[int]) -> list[int]:
-    """`rows` without most of those that another one dominates strictly.
+    """`rows` without most of those that another one dominates.
 
     The row with the least weighted sum of ranks dominates many and is dominated by none that is left; with other
     weights in turn such rows come from all over the front.
     """
     import numpy as np
 
-    matrix = np.array([values[row] for row in rows], dtype=float)
+    columns = [np.array(column, dtype=float) for column in zip(*(values[row] for row in rows), strict=True)]
     # Equal values have one rank, so that whoever dominates has the lesser sum.
-    ranks = np.stack([np.unique(column, return_inverse=True)[1] for column in matrix.T], axis=1)
+    ranks = np.stack([np.unique(column, return_inverse=True)[1] for column in columns])
     left = np.arange(len(rows))
     # Any weights give the same front, those of a fixed seed in the same time.
-    for weights in np.random.default_rng(0).dirichlet([1.0] * matrix.shape[1], size=_PIVOTS):
-        remaining = matrix[left]
-        best = remaining[(ranks[left] @ weights).argmin()]
-        left = left[~((remaining >= best).all(axis=1) & (remaining > best).any(axis=1))]
+    for weights in np.random.default_rng(0).dirichlet([1.0] * len(columns), size=_PIVOTS):
+        pivot = (weights @ ranks).argmin()
+        behind, equal = np.ones(len(left), dtype=bool), np.ones(len(left), dtype=bool)
+        for column in columns:
+            behind &= column >= column[pivot]
+            equal &= column == column[pivot]
+        kept = ~behind | equal
+        left, ranks, columns = left[kept], ranks[:, kept], [column[kept] for column in columns]
     return [rows[n] for n in left.tolist()]
 
 

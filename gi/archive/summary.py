@@ -3,9 +3,10 @@
 import json
 import statistics
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 
 from gi.archive.archive import Archive
-from gi.archive.front import contenders, front_rows, violation
+from gi.archive.front import nondominated_rows, violation
 from gi.archive.records import FrontMember, RunSummary
 from gi.core.objectives import FINAL_FIGURES, OBJECTIVES, Constraint, total_excess
 
@@ -31,12 +32,11 @@ def front_members(archive: Archive) -> tuple[FrontMember, ...]:
     if limits:
         excess = (total_excess(_read(figures), limits) for figures in scored.values())
         beyond = [bound + more for bound, more in zip(beyond, excess, strict=True)]
-    rows = contenders(values, beyond)
+    rows = nondominated_rows(values, beyond)
     accepted = archive.individuals.accepted(ids[row] for row in rows)
-    # Of equal ones the first is a member: the order matters for these few alone, and a query in it takes all ids.
-    rows.sort(key=lambda row: accepted[ids[row]])
-    front = front_rows([values[row] for row in rows], [beyond[row] for row in rows])
-    members = sorted((rows[place] for place in front), key=lambda row: (values[row], accepted[ids[row]]))
+    # By values, and of equal ones the first that came, which is the member.
+    rows.sort(key=lambda row: (values[row], accepted[ids[row]]))
+    members = [next(equal) for _, equal in groupby(rows, key=values.__getitem__)]
     retrained = {id_ for (id_,) in archive.db.rows("SELECT DISTINCT individual FROM outcomes WHERE split = 'test'")}
     return tuple(
         _front_member(archive, ids[row], accepted[ids[row]][1], _read(scored[ids[row]]), keys, limits,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from gi.archive import Archive
-    from gi.explain import Explanation, Verdict
+    from gi.explain.records import Explanation, Verdict
     from gi.export import Subject
     from gi.export.formats import Format
     from gi.source.gate.passing import Gate

@@ -1,7 +1,7 @@
 """Records of an explanation: the changes since the seed program, the verdict on each, and the figures behind it."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -12,6 +12,8 @@ from gi.explain.difference import Change
 Status: TypeAlias = Literal["kept", "dropped"]
 Levels: TypeAlias = Mapping[str, tuple[float, ...]]
 """The values of each objective, one for each training, in the order of the seeds."""
+UNMEASURED = "not measured"
+"""The reason of a verdict without any training."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,11 @@ class Verdict:
     trainings: int = 0
     operators: tuple[str, ...] = ()
     origins: tuple[Origin, ...] = ()
+
+
+def unmeasured(changes: Sequence[Change]) -> tuple[Verdict, ...]:
+    """Verdicts on changes that were never measured: kept, with the reason `UNMEASURED`."""
+    return tuple(Verdict(change, "kept", UNMEASURED) for change in changes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,14 +25,13 @@ from typing import Protocol
 from gi.core.errors import RunError
 from gi.core.types import Failed, Outcome, Scored
 from gi.explain import noise
-from gi.explain.difference import Change, changes
+from gi.explain.difference import changes
 from gi.explain.records import Effect, Levels, Status, Verdict
 from gi.explain.variants import UnfitChanges, Variant, Variants
 
 SAME = "computes and trains the same without it"
 CHANCE = "within noise without it"
 UNTRIED = "not tried: the trainings were used up"
-UNMEASURED = "not measured"
 _FIRST_LOOK = 2  # trainings: one alone has no deviation
 # Times the noise at which a look that is not the last one decides. Each look is a chance to be misled, so that an early
 # one has to see more than the last one.
@@ -241,8 +240,3 @@ class Minimisation:
     def _levels(self, outcomes: Sequence[Outcome]) -> Levels:
         scored = [o.values for o in outcomes if isinstance(o, Scored)]
         return {key: tuple(values[key] for values in scored) for key in self.rules.objectives}
-
-
-def untried(pending: Sequence[Change]) -> tuple[Verdict, ...]:
-    """Verdicts on changes that were never measured: kept, with the reason `UNMEASURED`."""
-    return tuple(Verdict(change, "kept", UNMEASURED) for change in pending)

@@ -9,8 +9,8 @@ from gi.archive.records import Retraining
 from gi.core.errors import ConfigError, RunError
 from gi.core.settings import RunConfig
 from gi.core.types import Scored, Seeding
-from gi.explain import Explanation
 from gi.explain.provenance.origins import LineOrigin, individual_origins, program_origins
+from gi.explain.records import Explanation
 
 INHERITED = "its training in the search began with weights of its parent, which the validation error owes to as well"
 

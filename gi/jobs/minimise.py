@@ -24,19 +24,12 @@ from gi.core.protocols import Check, CostModel, Executor, Job
 from gi.core.settings import RunConfig, default_workers
 from gi.core.streams import torch_seed
 from gi.core.types import Individual, Outcome, Scored, Task
-from gi.explain import (
-    UNTRIED,
-    Explanation,
-    Minimisation,
-    OnVerdict,
-    Resolution,
-    Rules,
-    Variant,
-    Verdict,
-    between,
-)
+from gi.explain.noise import Resolution
 from gi.explain.provenance.origins import seed_of
 from gi.explain.provenance.sources import individual_explanation, with_sources
+from gi.explain.records import Explanation, Verdict
+from gi.explain.search import UNTRIED, Minimisation, OnVerdict, Rules
+from gi.explain.variants import Variant, between
 from gi.search.in_flight import Evaluations, checked
 from gi.search.stopping import Interrupted, stop_requests
 from gi.source.gate.passing import STRICT, Gate

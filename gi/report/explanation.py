@@ -10,8 +10,8 @@ from rich.text import Text
 from gi.core.figures import spread_text
 from gi.core.objectives import OBJECTIVES, Objective
 from gi.core.text_lines import python_lines
-from gi.explain import UNMEASURED, Effect, Explanation, Levels, Verdict
 from gi.explain.provenance.origins import origin_text
+from gi.explain.records import UNMEASURED, Effect, Explanation, Levels, Verdict
 from gi.report.table import plain, table
 
 Named = Callable[[str], Objective]

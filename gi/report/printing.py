@@ -11,9 +11,9 @@ from gi.core.objectives import OBJECTIVES
 from gi.core.quoting import shown
 from gi.core.settings import RunConfig
 from gi.core.types import Scored, TypedLine
-from gi.explain import Explanation
 from gi.explain.provenance.origins import seed_of
 from gi.explain.provenance.sources import individual_explanation
+from gi.explain.records import Explanation
 from gi.report import program, stock
 from gi.report.constraints import constraints_lines
 from gi.report.explanation import explanation_text

@@ -16,7 +16,6 @@ from gi.archive.records import FailureGroup, FrontMember, RunRecord, RunSummary
 from gi.core.figures import spread_text
 from gi.core.objectives import Objective
 from gi.core.quoting import shown
-from gi.search.select import spread
 
 # Wider than the longest rows, since a pipe has no width.
 PIPED_WIDTH = 200
@@ -205,6 +204,8 @@ def top_members(run: RunRecord, front: Sequence[FrontMember], top: int | None) -
     """`top` members (all for None): the best by each objective, then those that differ most from the chosen ones."""
     if top is None or top >= len(front):
         return front
+    from gi.search.select import spread  # numpy, which takes longer to import than to answer without it
+
     values = [[o.scaled(member.values[o.key]) for o in run.objectives] for member in front]
     return [front[row] for row in spread(values, top)]
 

@@ -1,7 +1,7 @@
 import pytest
 
 from gi.core.errors import SourceError
-from gi.explain import changes, difference
+from gi.explain.difference import changes, difference
 from tests.checking import HEAD, SEEDS, program, sequential
 
 BASE = ("nn.Conv2d(1, 8, 3)", "nn.BatchNorm2d(8)", "nn.ReLU()", "nn.Flatten()", "nn.Linear(288, 10)")

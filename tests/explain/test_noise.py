@@ -1,7 +1,7 @@
 import pytest
 
-from gi.explain import Effect, Resolution
-from gi.explain.noise import effect, effects, worse
+from gi.explain.noise import Resolution, effect, effects, worse
+from gi.explain.records import Effect
 
 NONE = Resolution()
 

@@ -2,8 +2,9 @@ import pytest
 
 from gi.core.errors import RunError, SourceError
 from gi.core.types import Failed, Scored
-from gi.explain import Minimisation, Resolution, Rules, UnfitChanges, Variant, between
-from gi.explain.search import CHANCE, SAME, UNTRIED
+from gi.explain.noise import Resolution
+from gi.explain.search import CHANCE, SAME, UNTRIED, Minimisation, Rules
+from gi.explain.variants import UnfitChanges, Variant, between
 from tests.checking import SMALL, InProcess, sequential
 
 SEED = sequential("nn.Conv2d(1, 8, 3)", "nn.BatchNorm2d(8)", "nn.ReLU()", "nn.Flatten()", "nn.Linear(288, 10)")

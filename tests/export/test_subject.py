@@ -7,7 +7,8 @@ from safetensors.torch import load_file
 from gi.archive import Archive
 from gi.core.errors import ConfigError, RunError
 from gi.core.types import Scored, SeededLayer, Seeding
-from gi.explain import Change, Explanation, Verdict
+from gi.explain.difference import Change
+from gi.explain.records import Explanation, Verdict
 from gi.export import export_subject, individual_subject, minimised_subject, refuse_existing
 from tests.small_run import BROKEN_ID, CONFIG, DEEP, DEEP_ID, DONOR, SEED_ORIGIN, SMALL_ID, write_run, write_weights
 

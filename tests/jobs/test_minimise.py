@@ -8,7 +8,7 @@ import pytest
 from gi.archive import Archive, canonical_text, run_summary
 from gi.core.errors import ArchiveError, ConfigError, RunError
 from gi.core.types import Cost, Failed, Scored
-from gi.explain import Resolution
+from gi.explain.noise import Resolution
 from gi.jobs.minimise import MinimisationBudget, MinimisationTools, Tools, measure, minimise
 from tests.checking import SMALL as TASK
 from tests.checking import InProcess

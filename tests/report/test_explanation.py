@@ -7,8 +7,9 @@ from gi.archive import Archive
 from gi.core.errors import RecordError
 from gi.core.settings import RunConfig
 from gi.core.types import Origin
-from gi.explain import Change, Effect, Explanation, Verdict
+from gi.explain.difference import Change
 from gi.explain.provenance.sources import individual_explanation
+from gi.explain.records import Effect, Explanation, Verdict
 from gi.report.explanation import effect_text, explanation_json, explanation_text
 from tests.small_run import DEEP_ID, DONOR, SMALL_ID, write_run
 

@@ -8,8 +8,7 @@ from gi.core.text_lines import python_lines
 from gi.core.types import Edit, Origin
 from gi.explain.difference import Change, changes, difference
 from gi.explain.provenance.origins import LineOrigin, borrowed_lines, closeness, individual_origins, seed_of
-from gi.explain.records import Explanation, Verdict
-from gi.explain.search import untried
+from gi.explain.records import Explanation, Verdict, unmeasured
 
 _SAME_EDIT = 0.75  # likeness of an edit's text to its row, whose numbers repairs and later edits have rewritten
 
@@ -22,9 +21,9 @@ def individual_explanation(archive: Archive, id_: str) -> Explanation:
     lineage = {member.id: member for member in archive.individuals.lineage(id_)}
     individual = lineage[id_]
     seed = seed_of(individual, lineage)
-    verdicts = untried(changes(difference(seed.text, individual.text)))
-    unmeasured = Explanation(id_, seed.id, id_, individual.text, 0, verdicts, finished=False)
-    return with_sources(unmeasured, archive)
+    verdicts = unmeasured(changes(difference(seed.text, individual.text)))
+    explanation = Explanation(id_, seed.id, id_, individual.text, 0, verdicts, finished=False)
+    return with_sources(explanation, archive)
 
 
 def with_sources(explanation: Explanation, archive: Archive) -> Explanation:
