@@ -14,7 +14,7 @@ from gi.search.scores import Scores
 
 
 class Closing:
-    """The closed generations of a run, by number. One from an earlier session is only added to the logbook."""
+    """The numbers of a run's closed generations. One from an earlier session is only added to the logbook."""
 
     def __init__(self, archive: Archive, rungs: Rungs, cost: RunCost, notify: Callable[[RunEvent], None]) -> None:
         """Reads the closed generations from the archive."""
@@ -23,7 +23,9 @@ class Closing:
         self._config, self._objectives = run.config, run.objectives
         self._statistics = population_statistics(run.objectives)
         self.logbook = tools.Logbook()
-        self.closed = {closed.number: closed for closed in archive.generations.all()}
+        self._earlier = {closed.number: closed for closed in archive.generations.all()}
+        # Numbers alone: the fronts of all generations would grow with the square of a run's length.
+        self.closed = set(self._earlier)
 
     def close(self, number: int, *, ended: bool, finals_s: Callable[[], float]) -> None:
         """Records the parents to come, the front of the highest rung, and the top rung's hypervolume.
@@ -32,7 +34,7 @@ class Closing:
         """
         if number in self.closed:
             # The archive keeps the figures of the session that closed it; DEAP's logbook lives in memory alone.
-            self._log(self.closed[number])
+            self._log(self._earlier.pop(number))
             return
         # Volumes of trainings of different lengths do not compare, so the curve over generations is the top rung's
         # alone.
@@ -49,7 +51,7 @@ class Closing:
         )
         self._archive.generations.close(closed, reference=self._rungs.reference or ())
         self._archive.back_up()
-        self.closed[number] = closed
+        self.closed.add(number)
         self._log(closed)
         self._tell(closed, _least(shown, self._objectives), finals_s())
 

@@ -18,6 +18,7 @@ front of their rung was above 0 when it was last computed.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar
 
 from gi.core.types import Edit, LineType
@@ -43,10 +44,13 @@ class Credit:
     donor: str = ""
 
 
+_credit = lru_cache(maxsize=4_096)(Credit)  # the credits of 2,000 children, of which most are equal, are in memory
+
+
 def credits_of(edits: Sequence[Edit], *, success: bool) -> tuple[Credit, ...]:
     """One credit for each pair of operator and line type in a child's edits: a cut of nine lines counts once."""
     donors = {(e.operator, e.type): e.origin.repository if e.origin else "" for e in edits}
-    return tuple(Credit(operator, type_, success, donor) for (operator, type_), donor in donors.items())
+    return tuple(_credit(operator, type_, success, donor) for (operator, type_), donor in donors.items())
 
 
 def adapted_shares(shares: Mapping[str, float], credits: Sequence[Credit]) -> dict[str, float]:

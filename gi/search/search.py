@@ -100,13 +100,13 @@ class Search:
                 break  # the budget ended here, in this session or in one before
         if first and slots == seeds:
             self._seeds_are_known()
-        complete, closed = len(self.archive.individuals.slots(number)) == slots, self.closing.closed.get(number)
+        complete, closed = len(self.archive.individuals.slots(number)) == slots, number in self.closing.closed
         last = number == self.config.generations or not complete
         if last:
             self._drain(number, slots)
             self._fill_top(number, slots)
         self._close(number, ended=last)
-        return complete or closed is not None
+        return complete or closed
 
     def _decide(self, number: int, slot: int, *, is_seed: bool) -> bool:
         """Fills a slot: with a seed program or an offspring; whether the budget pays for it."""
