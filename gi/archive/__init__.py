@@ -18,7 +18,7 @@ from gi.archive.records import (
     RunSummary,
     Slot,
 )
-from gi.archive.summary import front_members, run_summary
+from gi.archive.summary import front_members, members_on, run_summary
 
 __all__ = [
     "WEIGHTS",
@@ -40,6 +40,7 @@ __all__ = [
     "front_rows",
     "go_back",
     "make_weights_folder",
+    "members_on",
     "ranked",
     "refuse_unfit",
     "run_summary",

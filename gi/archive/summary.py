@@ -37,11 +37,33 @@ def front_members(archive: Archive) -> tuple[FrontMember, ...]:
     # By values, and of equal ones the first that came, which is the member.
     rows.sort(key=lambda row: (values[row], accepted[ids[row]]))
     members = [next(equal) for _, equal in groupby(rows, key=values.__getitem__)]
+    return _members(archive, {ids[row]: scored[ids[row]] for row in members})
+
+
+def members_on(archive: Archive, ids: Sequence[str], images: int) -> tuple[FrontMember, ...]:
+    """The front of a search that goes on, with its figures on the rung of `images` samples, by the first objective.
+
+    Which `ids` are on it the search decides, as it may not have read yet what the archive holds.
+    """
+    stored = archive.db.rows(
+        "SELECT individual, figures FROM json_each(?) CROSS JOIN outcomes ON individual = value "
+        "WHERE split = 'validation' AND images = ? AND figures IS NOT NULL ORDER BY seed DESC",
+        json.dumps(list(ids)),
+        images,
+    )
+    members, keys = _members(archive, dict(stored)), [objective.key for objective in archive.run().objectives]
+    return tuple(sorted(members, key=lambda member: [member.values[key] for key in keys]))
+
+
+def _members(archive: Archive, scored: Mapping[str, str]) -> tuple[FrontMember, ...]:
+    """Members of a front, in the order of their figures (JSON)."""
+    run, accepted = archive.run(), archive.individuals.accepted(scored)
+    keys = [objective.key for objective in run.objectives]
     retrained = {id_ for (id_,) in archive.db.rows("SELECT DISTINCT individual FROM outcomes WHERE split = 'test'")}
     return tuple(
-        _front_member(archive, ids[row], accepted[ids[row]][1], _read(scored[ids[row]]), keys, limits,
-                      retrained=ids[row] in retrained)
-        for row in members
+        _front_member(archive, id_, accepted[id_][1], _read(figures), keys, run.config.constraints,
+                      retrained=id_ in retrained)
+        for id_, figures in scored.items()
     )  # fmt: skip
 
 
@@ -112,8 +134,11 @@ def _finals(archive: Archive, id_: str, keys: Sequence[str]) -> dict[str, float]
     return {key: statistics.fmean(values) for key, values in measured.items() if values}
 
 
-def run_summary(archive: Archive) -> RunSummary:
-    """The run in figures; outcomes copied within it count as cached, not as evaluations."""
+def run_summary(archive: Archive, front: tuple[FrontMember, ...] | None = None) -> RunSummary:
+    """The run in figures, with its `front`, by default `front_members`.
+
+    Outcomes copied within it count as cached, not as evaluations.
+    """
     last, happened, db = archive.generations.last(), archive.sessions.events(), archive.db
     evaluated, failed, from_cache, training_cpu_s = db.row(
         "SELECT count(*), coalesce(sum(figures IS NULL), 0), coalesce(sum(cached), 0), "
@@ -136,6 +161,6 @@ def run_summary(archive: Archive) -> RunSummary:
         overhead_cpu_s=max(cpu_s - training_cpu_s, 0.0),
         wall_s=archive.sessions.wall_s(),
         hypervolume=last.hypervolume if last else 0.0,
-        front=front_members(archive),
+        front=front_members(archive) if front is None else front,
         from_cache=from_cache,
     )

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from deap import tools
 
-from gi.archive import Archive, Generation, run_summary
+from gi.archive import Archive, Generation, members_on, run_summary
 from gi.core.objectives import Objective
 from gi.search.budget import RunCost
 from gi.search.events import GenerationEnded, RunEvent
@@ -66,7 +66,7 @@ class Closing:
 
     def _tell(self, closed: Generation, best: dict[str, float], finals_s: float) -> None:
         failures = {f"{f.stage}: {f.reason}": f.count for f in self._archive.outcomes.failures()}
-        summary = run_summary(self._archive)
+        summary = run_summary(self._archive, members_on(self._archive, closed.front, closed.images))
         self._notify(
             GenerationEnded(
                 closed.number,

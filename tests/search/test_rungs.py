@@ -123,6 +123,10 @@ def test_the_best_that_a_generation_tells_is_of_the_front_that_it_tells(tmp_path
     for event, generation in zip(closed, generations, strict=True):
         for key in CONFIG.objectives:
             assert event.best[key] == min(on_rung[event.images][id_].values[key] for id_ in generation.front)
+        assert {member.id for member in event.members} == set(generation.front)
+        assert all(dict(member.values) == on_rung[event.images][member.id].values for member in event.members)
+        errors = [member.values["error"] for member in event.members]
+        assert errors == sorted(errors)
 
 
 def test_a_training_on_the_top_rung_is_the_first_of_the_final_trainings(run):
