@@ -36,7 +36,6 @@ class Breeding:
         self._archive, self._parts, self._toolbox, self._twins = archive, parts, toolbox, twins
         run = archive.run()
         self._config, self._seeds = run.config, archive.seeds()
-        self._accepted: set[str] = set()
         self._copies: set[str] = set()
         # Ids and fingerprints: a child with another text that computes what is known would be trained for nothing.
         self._known: set[str] = set(twins.fingerprints)
@@ -46,7 +45,6 @@ class Breeding:
 
     def accepted(self, individual: Individual) -> None:
         """Records that an individual was accepted into its slot."""
-        self._accepted.add(individual.id)
         if self._twins.first(individual) != individual.id:
             self._copies.add(individual.id)
         self._known |= {individual.id, *filter(None, (individual.fingerprint,))}
@@ -79,7 +77,7 @@ class Breeding:
             return None, refused
         # Two seed programs that differ in what the task settles, such as their classes, are one text once they are
         # fitted.
-        if id_ in self._accepted:
+        if id_ in self._known:
             return None, (Try("seed", "identity", "known already", seed.origin.path),)
         tries = (Try("seed"),)
         return Individual(id_, text, 0, tries=tries, origin=seed.origin, fingerprint=self._fingerprint(text)), tries

@@ -43,7 +43,7 @@ class Rows:
 
 
 class Figures:
-    """Objective values, number of parameters, training time and excess over the constraints, by id in order of arrival.
+    """Objective values, and figures that need not be objectives, by id in order of arrival.
 
     An individual's place is its number in that order, from 0; one that comes again keeps it.
     """
@@ -51,14 +51,16 @@ class Figures:
     def __init__(self, objectives: int) -> None:
         """Starts empty; `objectives` is the number of objective values of an individual, at least 1."""
         self._objectives = objectives
-        self._rows = Rows(objectives + 3)
+        self._rows = Rows(objectives + 4)
         self.places: dict[str, int] = {}
         self.least: tuple[float, ...] = (math.inf,) * objectives
         """The least value of each objective so far."""
 
-    def add(self, id_: str, values: tuple[float, ...], *, params: float, train_s: float, excess: float) -> None:
+    def add(
+        self, id_: str, values: tuple[float, ...], *, params: float, macs: float, train_s: float, excess: float
+    ) -> None:
         """Adds an individual, or replaces its figures."""
-        row = (*values, params, train_s, excess)
+        row = (*values, params, macs, train_s, excess)
         place = self.places.setdefault(id_, len(self.places))
         if place < len(self._rows):
             self._rows.replace(place, row)
@@ -85,6 +87,10 @@ class Figures:
 
     def params(self, id_: str) -> float:
         """The number of parameters of an individual."""
+        return self._rows[self.places[id_]][-4]
+
+    def macs(self, id_: str) -> float:
+        """The multiply-adds of an individual for one sample; 0 where they are not known."""
         return self._rows[self.places[id_]][-3]
 
     def train_s(self, id_: str) -> float:

@@ -82,7 +82,8 @@ class Scores:
         train_s = scored.values.get("train_time", scored.cost.train_cpu_s)
         if id_ in self._figures:  # with other values: a front that it made is no front any more
             self._forget()
-        self._figures.add(id_, values, params=scored.values["params"], train_s=train_s, excess=excess)
+        params, macs = scored.values["params"], scored.values.get("macs", 0.0)
+        self._figures.add(id_, values, params=params, macs=macs, train_s=train_s, excess=excess)
         self._since_front.append(id_)
         self._answers.clear()
 
@@ -119,6 +120,10 @@ class Scores:
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._figures)
+
+    def macs(self, id_: str) -> float | None:
+        """The multiply-adds of an individual for one sample, 0 where unknown; None without the individual."""
+        return self._figures.macs(id_) if id_ in self._figures else None
 
     def set_reference(self, seeds: Sequence[str]) -> None:
         """Fixes the reference point by the seed programs, unless it is fixed."""

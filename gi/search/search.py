@@ -55,7 +55,6 @@ class Search:
         self.closing = Closing(archive, self.rungs, self.cost, notify)
         self._promotions = deque(archive.individuals.promotions())
         self._lanes: Lanes[tuple[str, int]] = Lanes(self.config.lag)
-        self._macs: dict[str, float] = {}
 
     # ------------------------------------------------------------------------------------------------ generations
 
@@ -139,8 +138,11 @@ class Search:
     def _place(self, individual: Individual, rung: int) -> None:
         relatives = (individual.id, *individual.parents)
         # Multiply-adds and no seconds: the schedule is the same on every machine. A new child counts as its parent.
-        macs = next((self._macs[id_] for id_ in relatives if id_ in self._macs), 0.0)
+        macs = next((known for id_ in relatives if (known := self._macs(id_)) is not None), 0.0)
         self._lanes.place((individual.id, rung), self.run.rungs[rung] * (_FIXED_WORK + macs))
+
+    def _macs(self, id_: str) -> float | None:
+        return self.rungs.scores[0].macs(id_)  # where everybody begins
 
     def _read_ended(self) -> None:
         """Adds the outcomes that the next decision may read to the rungs, waiting for those still in training."""
@@ -149,7 +151,6 @@ class Search:
             if rung == 0 and outcome is not None:
                 self.breeding.judged(id_)
             if isinstance(outcome, Scored):
-                self._macs[id_] = outcome.values.get("macs", 0.0)
                 self.rungs.add(rung, id_, outcome, twin=self.breeding.is_twin(id_))
 
     def _wait_for_all(self) -> None:
@@ -231,7 +232,7 @@ class Search:
             finals = self.config.finals
             chosen = self.rungs.next_for_top(finals, front=finals if first else 2 * finals)
             # Where all are paid for the longest begins first, so that no worker waits for it at the end.
-            chosen = chosen if self.cost.is_bounded else sorted(chosen, key=lambda id_: -self._macs.get(id_, 0.0))
+            chosen = chosen if self.cost.is_bounded else sorted(chosen, key=lambda id_: -(self._macs(id_) or 0.0))
             for id_ in chosen:
                 # Numbers behind the last slot tell the turns apart, so that a resumed run replays each as it was.
                 promotion = Promotion(number, slots + turn, id_, self.run.top_images)

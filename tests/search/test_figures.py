@@ -45,12 +45,12 @@ def test_figures_are_those_of_each_individual_in_order_of_arrival():
     figures = Figures(2)
     assert figures.least == (math.inf, math.inf)
     assert not figures
-    figures.add("a", (0.3, 10.0), params=7.0, train_s=1.5, excess=0.0)
-    figures.add("b", (0.1, 20.0), params=8.0, train_s=2.5, excess=0.25)
+    figures.add("a", (0.3, 10.0), params=7.0, macs=70.0, train_s=1.5, excess=0.0)
+    figures.add("b", (0.1, 20.0), params=8.0, macs=80.0, train_s=2.5, excess=0.25)
     assert list(figures) == ["a", "b"]
     assert "b" in figures
     assert figures.values("b") == (0.1, 20.0)
-    assert (figures.params("a"), figures.train_s("a"), figures.excess("b")) == (7.0, 1.5, 0.25)
+    assert (figures.params("a"), figures.macs("b"), figures.train_s("a"), figures.excess("b")) == (7.0, 80.0, 1.5, 0.25)
     assert figures.least == (0.1, 10.0)
     assert figures.values_from(1) == [(0.1, 20.0)]
     assert figures.excess_from(0) == [0.0, 0.25]
@@ -61,7 +61,7 @@ def test_figures_are_those_of_each_individual_in_order_of_arrival():
 def test_one_that_comes_again_keeps_its_place():
     figures = Figures(1)
     for id_, value in (("a", 3.0), ("b", 2.0), ("a", 1.0)):
-        figures.add(id_, (value,), params=value, train_s=value, excess=value)
+        figures.add(id_, (value,), params=value, macs=value, train_s=value, excess=value)
     assert list(figures) == ["a", "b"]
     assert figures.values_from(0) == [(1.0,), (2.0,)]
     assert figures.params("a") == 1.0
