@@ -9,6 +9,7 @@ from gi.core.trace import Answer, Fix, Stopped, Trace
 from gi.core.types import Task
 from gi.source.places import placing
 from gi.source.repair import layers, sums, values
+from gi.source.repair.absent import without_absent
 from gi.source.repair.head import add_head
 from gi.source.repair.image_size import with_image_size
 from gi.source.repair.out_of_place import out_of_place
@@ -32,7 +33,8 @@ class Repaired:
 
 def repaired(text: str, task: Task, check: Check) -> Repaired:
     """The text after shape repair. Never raises for the program's fault: see `Repaired.answer`."""
-    text, answer = with_image_size(text, check(text, task), task, check)
+    text, answer = without_absent(text, check(text, task), task, check)
+    text, answer = with_image_size(text, answer, task, check)
     for rounds in range(MAX_ROUNDS):
         if isinstance(answer, Stopped) or not answer.fixes:
             return Repaired(text, answer, rounds)

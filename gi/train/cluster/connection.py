@@ -1,6 +1,7 @@
 """The connection of this process to a Ray cluster, while a run needs it."""
 
 import contextlib
+import logging
 import importlib.util
 import os
 import signal
@@ -72,7 +73,7 @@ def _connect(address: str) -> None:
     _try(_with_port(address))
     import ray
 
-    ray.init(address=_with_port(address), log_to_driver=False, logging_level="ERROR")
+    ray.init(address=_with_port(address), log_to_driver=False, logging_level=logging.ERROR)
 
 
 def _try(address: str) -> None:
