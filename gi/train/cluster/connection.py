@@ -1,8 +1,8 @@
 """The connection of this process to a Ray cluster, while a run needs it."""
 
 import contextlib
-import logging
 import importlib.util
+import logging
 import os
 import signal
 import socket
