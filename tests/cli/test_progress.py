@@ -355,6 +355,14 @@ def test_final_trainings_that_the_budget_does_not_pay_for_are_no_full_bar():
     assert "none of 6 trainings: the budget is used up" in panel_text(progress)
 
 
+def test_a_budget_that_pays_for_more_final_trainings_than_expected_has_a_full_bar_and_no_more():
+    progress = Progress(io.StringIO())
+    progress(RetrainingStarted(2, 5, 1, 6))
+    for seed in range(2):
+        progress(Retrained("a", seed, Scored({"error": 0.04})))
+    assert "2/2 trainings" in panel_text(progress)
+
+
 @pytest.mark.parametrize(("jobs", "paid"), [(0, "none"), (2, "2")])
 def test_a_log_tells_how_many_final_trainings_the_budget_pays_for(jobs, paid):
     stream = io.StringIO()

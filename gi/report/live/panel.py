@@ -117,8 +117,8 @@ def _finals_bar(state: RunState) -> RenderableType:
         return Text(f"none of {state.retraining.wanted} trainings: the budget is used up")
     left_s = state.left_s()
     left = f"  {duration_text(left_s)} left" if left_s is not None else ""
-    label = f"{state.retrained}/{state.retraining.jobs} trainings{left}"
-    return _bar(state.retrained, state.retraining.jobs, label)
+    jobs = max(state.retraining.jobs, state.retrained)  # an estimate: the budget may pay for one more
+    return _bar(state.retrained, jobs, f"{state.retrained}/{jobs} trainings{left}")
 
 
 def _bar(done: float | None, total: float, label: str) -> Table:
