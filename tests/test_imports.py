@@ -106,6 +106,7 @@ ROOMS = {
         "stopping",
         "twins",
         "lanes",
+        "rung_figures",
         "scores",
         "rungs",
         "logbook",

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 from gi.archive import front_rows
 from gi.core.objectives import Constraint, Objective, total_excess
 from gi.core.types import Scored
-from gi.search.figures import Figures, Rows
+from gi.search.rung_figures import FloatRows, RungFigures
 from gi.search.select import (
     Matrix,
     Standing,
@@ -66,13 +66,13 @@ class Scores:
         self.objectives, self._reference = objectives, reference
         self._survive, self._samples, self._constraints = survive, samples, constraints
         self.seeds: frozenset[str] = frozenset()
-        self._figures = Figures(len(objectives))
+        self._figures = RungFigures(len(objectives))
         self._answers: dict[str, Any] = {}
         self._last_front: list[str] = []
         self._since_front: list[str] = []
         # By place: what a decision would compute anew for everybody although one individual was added.
         self._beyond = array("d")
-        self._selection_rows = Rows(len(objectives))
+        self._selection_rows = FloatRows(len(objectives))
         self._boxed_from: tuple[float, ...] = ()
 
     def add(self, id_: str, scored: Scored) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from gi.search.select import Matrix
 
 
-class Rows:
+class FloatRows:
     """Rows of `width` floats, which grow at the end: eight bytes for a value, where a tuple of floats takes 32."""
 
     def __init__(self, width: int) -> None:
@@ -42,7 +42,7 @@ class Rows:
         return np.array(self._values, dtype=np.float64).reshape(-1, self._width)
 
 
-class Figures:
+class RungFigures:
     """Objective values, and figures that need not be objectives, by id in order of arrival.
 
     An individual's place is its number in that order, from 0; one that comes again keeps it.
@@ -51,7 +51,7 @@ class Figures:
     def __init__(self, objectives: int) -> None:
         """Starts empty; `objectives` is the number of objective values of an individual, at least 1."""
         self._objectives = objectives
-        self._rows = Rows(objectives + 4)
+        self._rows = FloatRows(objectives + 4)
         self.places: dict[str, int] = {}
         self.least: tuple[float, ...] = (math.inf,) * objectives
         """The least value of each objective so far."""

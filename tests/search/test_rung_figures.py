@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gi.search.figures import Figures, Rows
+from gi.search.rung_figures import FloatRows, RungFigures
 
 FLOATS = st.floats(allow_nan=False)
 ROWS = st.lists(st.tuples(FLOATS, FLOATS, FLOATS), max_size=20)
@@ -12,7 +12,7 @@ ROWS = st.lists(st.tuples(FLOATS, FLOATS, FLOATS), max_size=20)
 
 @given(ROWS)
 def test_rows_are_those_that_were_appended(rows):
-    kept = Rows(3)
+    kept = FloatRows(3)
     for row in rows:
         kept.append(row)
     assert [kept[n] for n in range(len(kept))] == rows
@@ -22,7 +22,7 @@ def test_rows_are_those_that_were_appended(rows):
 
 @given(ROWS, FLOATS)
 def test_a_replaced_row_leaves_the_others_as_they_were(rows, new):
-    kept = Rows(3)
+    kept = FloatRows(3)
     for row in rows:
         kept.append(row)
     for place in range(len(rows)):
@@ -31,7 +31,7 @@ def test_a_replaced_row_leaves_the_others_as_they_were(rows, new):
 
 
 def test_a_matrix_is_a_copy_so_that_rows_may_be_added_while_it_is_used():
-    kept = Rows(1)
+    kept = FloatRows(1)
     kept.append((1.0,))
     matrix = kept.matrix()
     kept.append((2.0,))
@@ -42,7 +42,7 @@ def test_a_matrix_is_a_copy_so_that_rows_may_be_added_while_it_is_used():
 
 
 def test_figures_are_those_of_each_individual_in_order_of_arrival():
-    figures = Figures(2)
+    figures = RungFigures(2)
     assert figures.least == (math.inf, math.inf)
     assert not figures
     figures.add("a", (0.3, 10.0), params=7.0, macs=70.0, train_s=1.5, excess=0.0)
@@ -59,7 +59,7 @@ def test_figures_are_those_of_each_individual_in_order_of_arrival():
 
 
 def test_one_that_comes_again_keeps_its_place():
-    figures = Figures(1)
+    figures = RungFigures(1)
     for id_, value in (("a", 3.0), ("b", 2.0), ("a", 1.0)):
         figures.add(id_, (value,), params=value, macs=value, train_s=value, excess=value)
     assert list(figures) == ["a", "b"]
