@@ -153,8 +153,8 @@ def write_table() -> None:
     whole = sum(row["formats"] == "all" for row in rows)
     lines = [[*rows[0]], ["---"] * len(rows[0]), *([*row.values()] for row in rows)]
     told = (
-        f"With the seed of gi's own training {same} of {len(repeated)} give its very figure; with other seeds {near} of "
-        f"{len(compared)} that have a standard deviation are within two of it; "
+        f"With the seed of gi's own training {same} of {len(repeated)} give its very figure; with other seeds {near} "
+        f"of {len(compared)} that have a standard deviation are within two of it; "
         f"{whole} of {len(rows)} are there in all formats.\n\n"
     )
     put_table(MEMBERS, Path(__file__), told + "".join(f"| {' | '.join(line)} |\n" for line in lines))
