@@ -1,7 +1,13 @@
-"""Batched forms of the transforms that change pixel values: colours, blur, erased patches."""
+"""Batched forms of the transforms that change pixel values: colours, blur, erased patches.
+
+Every value is rounded as torchvision rounds it for one image after the other, which is how an exported file does it: a
+last bit grows into another network within a hundred steps of training. Exempt are the contrast of images whose number
+of pixels is no multiple of eight, where torch sums the last ones in another way, and the blur.
+"""
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -16,6 +22,7 @@ _ERASING_TRIES = 10  # after which torchvision leaves an image unchanged
 
 def jitter(part: Any, images: Tensor) -> Tensor:
     """`ColorJitter`: brightness, contrast, saturation and hue, in each image's own order."""
+    adjustments = _adjustments(is_v2(part))
     limits = (part.brightness, part.contrast, part.saturation, part.hue)
     asked = [kind for kind, limit in enumerate(limits) if limit is not None]
     order, words = _orders(len(images), 3 + len(asked))
@@ -28,9 +35,9 @@ def jitter(part: Any, images: Tensor) -> Tensor:
             chosen = (order[:, turn] == kind).nonzero().flatten()
             if len(chosen):
                 # Each image has its own order, so the images with the same kind next are adjusted together.
-                images[chosen] = _ADJUSTMENTS[kind](images[chosen], strength[chosen, kind])
+                images[chosen] = adjustments[kind](images[chosen], strength[chosen, kind])
     # One adjustment needs no order, but torchvision draws one: `_orders` has skipped it.
-    return _ADJUSTMENTS[asked[0]](images, strength[:, asked[0]]) if len(asked) == 1 else images
+    return adjustments[asked[0]](images, strength[:, asked[0]]) if len(asked) == 1 else images
 
 
 def _orders(n: int, drawn: int) -> tuple[Tensor, Tensor]:
@@ -46,35 +53,53 @@ def _orders(n: int, drawn: int) -> tuple[Tensor, Tensor]:
     return order, words[:, 3:]
 
 
-def _blended(images: Tensor, others: Tensor | float, share: Tensor) -> Tensor:
+def _blended(images: Tensor, others: Tensor, share: Tensor, *, v2: bool) -> Tensor:
     share = share.view(-1, 1, 1, 1)
-    return (images * share + others * (1 - share)).clamp(0, 1)
+    scaled, rest = images * share, (1.0 - share.double()).float()
+    # torchvision's second version adds with a factor, which rounds once: exact in double precision.
+    mixed = (scaled.double() + others.double() * rest.double()).float() if v2 else scaled + others * rest
+    return mixed.clamp(0, 1)
 
 
 # The weights of ITU-R BT.601, as torchvision has them.
-def _grey(images: Tensor) -> Tensor:
+def _grey(images: Tensor, *, v2: bool) -> Tensor:
     if images.shape[1] == 1:
         return images
-    red, green, blue = images[:, :1], images[:, 1:2], images[:, 2:]
-    return red * 0.2989 + green * 0.587 + blue * 0.114
+    red, green, blue = images.unbind(1)
+    if v2:
+        return red.mul(0.2989).add_(green, alpha=0.587).add_(blue, alpha=0.114).unsqueeze(1)
+    return (0.2989 * red + 0.587 * green + 0.114 * blue).unsqueeze(1)
 
 
-def _hue(images: Tensor, shifts: Tensor) -> Tensor:
+def _hue(images: Tensor, shifts: Tensor, *, v2: bool) -> Tensor:
     # `adjust_hue` takes one shift for all of a batch, and nothing public turns colours into hues.
-    from torchvision.transforms._functional_tensor import _hsv2rgb, _rgb2hsv
-
     if images.shape[1] == 1:
         return images
-    hue, saturation, value = _rgb2hsv(images).unbind(1)
-    return _hsv2rgb(torch.stack([(hue + shifts.view(-1, 1, 1)) % 1.0, saturation, value], dim=1))  # type: ignore[no-any-return]
+    if v2:
+        from torchvision.transforms.v2.functional._color import _hsv_to_rgb as colours
+        from torchvision.transforms.v2.functional._color import _rgb_to_hsv as hues
+    else:
+        from torchvision.transforms._functional_tensor import _hsv2rgb as colours
+        from torchvision.transforms._functional_tensor import _rgb2hsv as hues
+
+    hue, saturation, value = hues(images).unbind(1)
+    return colours(torch.stack([(hue + shifts.view(-1, 1, 1)) % 1.0, saturation, value], dim=1))  # type: ignore[no-any-return]
 
 
-_ADJUSTMENTS: tuple[Callable[[Tensor, Tensor], Tensor], ...] = (
-    lambda images, share: _blended(images, 0.0, share),
-    lambda images, share: _blended(images, _grey(images).mean((1, 2, 3), keepdim=True), share),
-    lambda images, share: _blended(images, _grey(images), share) if images.shape[1] == 3 else images,
-    _hue,
-)
+@lru_cache(maxsize=2)
+def _adjustments(v2: bool) -> tuple[Callable[[Tensor, Tensor], Tensor], ...]:
+    """Brightness, contrast, saturation and hue, by torchvision's first or second version."""
+
+    def contrast(images: Tensor, share: Tensor) -> Tensor:
+        return _blended(images, _grey(images, v2=v2).mean((1, 2, 3), keepdim=True), share, v2=v2)
+
+    def saturation(images: Tensor, share: Tensor) -> Tensor:
+        return _blended(images, _grey(images, v2=v2), share, v2=v2) if images.shape[1] == 3 else images
+
+    def hue(images: Tensor, shifts: Tensor) -> Tensor:
+        return _hue(images, shifts, v2=v2)
+
+    return (lambda images, share: (images * share.view(-1, 1, 1, 1)).clamp(0, 1), contrast, saturation, hue)
 
 
 def blur(part: Any, images: Tensor) -> Tensor:

@@ -25,4 +25,7 @@ def skip_words(count: int) -> None:
 
 def as_uniform(words: Tensor, low: float = 0.0, high: float = 1.0) -> Tensor:
     """float32 from `low` to `high`, of the words' shape: the numbers that `uniform_(low, high)` would draw."""
-    return (words & 0xFFFFFF).float().mul_(2.0**-24).mul_(high - low).add_(low)
+    low_, high_ = torch.tensor((low, high))
+    # torch rounds once, behind the sum: in double precision the product of two of single precision is exact.
+    scaled = (words & 0xFFFFFF).double().mul_(2.0**-24).mul_((high_ - low_).double())
+    return scaled.add_(low_.double()).float()

@@ -55,10 +55,15 @@ MAKERS = {
     "bytes": lambda m: m.RandomRotation(30, fill=200),
 }
 
+# Interpolation on a turned grid and convolutions, which torch sums in another order for one image.
+ROUNDED = {"smooth rotation", "affine", "blur", "blur of two sides", "perspective with a colour"}
+
 
 @pytest.mark.parametrize("module", [v1, v2], ids=["v1", "v2"])
-@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
-def test_equals_one_image_after_the_other(module, make):
+@pytest.mark.parametrize("name", MAKERS)
+def test_equals_one_image_after_the_other(module, name):
+    """To the last bit, of which a hundred steps of training make another network."""
+    make = MAKERS[name]
     images = torch.randint(0, 256, (24, 3, 16, 16)) / 255
     results = []
     for forms in ({}, batched_forms()):
@@ -68,6 +73,7 @@ def test_equals_one_image_after_the_other(module, make):
         results.append((augment(images.clone()), torch.rand(1)))
     (plain, after), (batched, after_batched) = results
     assert torch.allclose(plain, batched, atol=1e-5)
+    assert name in ROUNDED or torch.equal(plain, batched), (plain - batched).abs().max()
     assert torch.equal(after, after_batched), "both drew as often"
 
 
