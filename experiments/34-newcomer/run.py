@@ -30,6 +30,8 @@ STEPS = (
     ("clone", "git clone {source} clone", 0),
     ("first command: install, evolve on digits, export", "make evolve", 0),
     ("his folder as it is", ".venv/bin/gi evolve --dataset ../pictures --budget {budget}", 2),
+    ("without the broken picture that the message names", "find ../pictures -name cut-off.jpg -delete", 0),
+    ("again", ".venv/bin/gi evolve --dataset ../pictures --budget {budget}", 2),
     ("with the size that the message asks for",
      ".venv/bin/gi evolve --dataset ../pictures --image-size 32 --budget {budget} --out runs/pictures", 0),
     ("report, without its extra", ".venv/bin/gi report runs/pictures -o report.html", 1),
