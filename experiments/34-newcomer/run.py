@@ -34,7 +34,7 @@ STEPS = (
     ("again", ".venv/bin/gi evolve --dataset ../pictures --budget {budget}", 2),
     ("with the size that the message asks for",
      ".venv/bin/gi evolve --dataset ../pictures --image-size 32 --budget {budget} --out runs/pictures", 0),
-    ("report, without its extra", ".venv/bin/gi report runs/pictures -o report.html", 1),
+    ("report, without its extra", ".venv/bin/gi report runs/pictures -o report.html", 2),
     ("the extra that the message names", ".venv/bin/pip install --quiet -c constraints.txt -e '.[report]'", 0),
     ("report", ".venv/bin/gi report runs/pictures -o report.html", 0),
     ("which it is", ".venv/bin/gi front runs/pictures", 0),
@@ -52,19 +52,29 @@ def main() -> None:
     parser.add_argument("--budget", default="2m")
     parser.add_argument("--offline", action="store_true", help="borrow from torchvision and the seed programs alone")
     given = parser.parse_args()
-    given.out.mkdir(parents=True)
-    new = write_pictures(given.photos, given.out / "pictures", given.out / "new")
+    path = HERE / ("offline.csv" if given.offline else "online.csv")
+    rows = rows_of(path) if given.out.exists() and path.exists() else []  # goes on where it was stopped
+    if rows:
+        new = [f"../new/{picture.name}" for picture in sorted((given.out / "new").iterdir())]
+    else:
+        given.out.mkdir(parents=True)
+        new = write_pictures(given.photos, given.out / "pictures", given.out / "new")
     names = {"source": given.source, "budget": given.budget, "new": " ".join(new)}
     # Nothing of what the one who measures has set for gi and Python, so that the clone stands alone.
     environment = {key: os.environ[key] for key in os.environ if not key.startswith(("GI_", "PYTHON", "OMP_"))}
     environment |= {"GI_CACHE": str((given.out / "cache").resolve())} | ({"GI_OFFLINE": "1"} if given.offline else {})
-    rows = []
-    for number, (step, command, status) in enumerate(STEPS, start=1):
+    for number, (step, command, status) in enumerate(STEPS[len(rows) :], start=len(rows) + 1):
         place = given.out if number == 1 else given.out / "clone"
         rows.append(taken(number, step, command.format(**names), status, place, environment, given.out))
         print(rows[-1], flush=True)
-    write_csv(HERE / ("offline.csv" if given.offline else "online.csv"), rows)
-    write_table()
+        write_csv(path, rows)
+        write_table()
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    """The steps that were taken so far."""
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def taken(
@@ -79,7 +89,7 @@ def taken(
         lines = told.read().splitlines()
     if done.returncode != status:
         raise SystemExit(f"{command}: exit status {done.returncode}, not {status}\n" + "\n".join(lines[-10:]))
-    shown = command.replace(environment["GI_CACHE"], "")
+    shown = command.replace(environment["GI_CACHE"], "").replace(str(CHECKOUT), "REPO")
     return {
         "step": step, "command": f"`{shown}`", "minutes": f"{wall_s / 60:.1f}", "CPU s": f"{_cpu_s() - before:.0f}",
         "lines": str(len(lines)), "longest line": str(max(map(len, lines), default=0)),
@@ -109,8 +119,7 @@ def write_table() -> None:
     for name in ("online", "offline"):
         if not (HERE / f"{name}.csv").exists():
             continue
-        with (HERE / f"{name}.csv").open(newline="") as file:
-            rows = list(csv.DictReader(file))
+        rows = rows_of(HERE / f"{name}.csv")
         lines = [[*rows[0]], ["---"] * len(rows[0]), *([*row.values()] for row in rows)]
         minutes = sum(float(row["minutes"]) for row in rows)
         text += f"**{name}**: {minutes:.0f} minutes, {sum(int(row['CPU s']) for row in rows)} CPU seconds.\n\n"
