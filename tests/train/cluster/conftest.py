@@ -1,6 +1,11 @@
 """Two nodes of a Ray cluster on this machine, with a token of their own."""
 
+import os
+
 import pytest
+
+# Ray reads it once, as it is imported, which the first test or module that asks for Ray does; `connected` sets it too.
+os.environ.setdefault("RAY_AUTH_MODE", "token")
 
 
 @pytest.fixture(scope="package")
