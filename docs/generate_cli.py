@@ -18,7 +18,7 @@ def page() -> str:
     context = click.Context(group, info_name="gi", **looks)
     parts += ["## gi", "", *_block(group.get_help(context))]
     for name in group.list_commands(context):
-        parts += _verb(group.commands[name], context, name, looks)
+        parts += _verb(group.get_command(context, name), context, name, looks)
     return "\n".join(parts)
 
 
@@ -27,7 +27,7 @@ def _verb(command: click.Command, parent: click.Context, name: str, looks: dict[
     context = click.Context(command, parent=parent, info_name=name, **looks)
     parts = [f"## {context.command_path}", "", *_block(command.get_help(context))]
     for inner in command.list_commands(context) if isinstance(command, click.Group) else ():
-        parts += _verb(command.commands[inner], context, inner, looks)
+        parts += _verb(command.get_command(context, inner), context, inner, looks)
     return parts
 
 

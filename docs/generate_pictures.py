@@ -11,8 +11,8 @@ from pathlib import Path
 
 import gi
 from gi.archive import Archive
-from gi.report import front_plot
 from gi.report.page import write_page
+from gi.report.printing import front_plot
 
 DOCS = Path(__file__).parent
 BUILD = DOCS.parent / "build" / "pictures"

@@ -42,6 +42,7 @@ ROOMS = {
         "torch_names",
         "augmentation",
         "program",
+        "meta_kernels",
         "classes",
         "identity",
         "fit",
@@ -150,6 +151,7 @@ ROOMS = {
     "report": (
         "constraints",
         "own_model",
+        "top_members",
         "labels",
         "plot",
         "table",
@@ -159,6 +161,7 @@ ROOMS = {
         "stock",
         "weights",
         "answers",
+        "individual",
         "rows",
         "live",
         "tracking",

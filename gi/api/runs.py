@@ -87,7 +87,7 @@ class Run:
     def front(self) -> Front:
         """Its Pareto front; empty before the first generation closed."""
         from gi.archive import front_members, ranked
-        from gi.report import member_json
+        from gi.report.answers import member_json
 
         with self._opened() as archive:
             objectives = archive.run().objectives

@@ -1,10 +1,15 @@
 """The front of a run: what nothing dominates among all that was evaluated, and the order of its members."""
 
+import itertools
 from collections.abc import Sequence
 from operator import le
+from typing import TYPE_CHECKING
 
 from gi.archive.records import FrontMember
 from gi.core.objectives import Objective
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _MANY = 1_000  # rows; fewer are compared before numpy would be imported
 _PIVOTS = 128
@@ -82,12 +87,12 @@ def _culled(values: Sequence[Sequence[float]], rows: Sequence[int]) -> list[int]
     """
     import numpy as np
 
-    columns = [np.array(column, dtype=float) for column in zip(*(values[row] for row in rows), strict=True)]
-    # Equal values have one rank, so that whoever dominates has the lesser sum.
-    ranks = np.stack([np.unique(column, return_inverse=True)[1] for column in columns])
+    flat = itertools.chain.from_iterable(values[row] for row in rows)
+    columns = [*np.fromiter(flat, dtype=float, count=len(rows) * len(values[0])).reshape(len(rows), -1).T.copy()]
+    # Equal values have one rank, so that whoever dominates has the lesser sum. Floats: products of integers are slow.
+    ranks = np.stack([np.unique(column, return_inverse=True)[1] for column in columns]).astype(float)
     left = np.arange(len(rows))
-    # Any weights give the same front, those of a fixed seed in the same time.
-    for weights in np.random.default_rng(0).dirichlet([1.0] * len(columns), size=_PIVOTS):
+    for weights in _spread_weights(len(columns)):
         pivot = (weights @ ranks).argmin()
         behind, equal = np.ones(len(left), dtype=bool), np.ones(len(left), dtype=bool)
         for column in columns:
@@ -96,6 +101,19 @@ def _culled(values: Sequence[Sequence[float]], rows: Sequence[int]) -> list[int]
         kept = ~behind | equal
         left, ranks, columns = left[kept], ranks[:, kept], [column[kept] for column in columns]
     return [rows[n] for n in left.tolist()]
+
+
+def _spread_weights(count: int) -> "np.ndarray":
+    """(`_PIVOTS`, count) positive weights, spread evenly over all directions."""
+    import numpy as np
+
+    # The generalised golden ratio spreads points over a cube (Roberts 2018), the logarithm those over a simplex.
+    # Without numpy.random, whose import takes as long as all comparisons.
+    ratio = 2.0
+    for _ in range(30):
+        ratio = (1 + ratio) ** (1 / (count + 1))
+    steps = ratio ** -np.arange(1.0, count + 1)
+    return -np.log(np.arange(1, _PIVOTS + 1)[:, None] * steps % 1.0)
 
 
 def ranked(front: Sequence[FrontMember], objectives: Sequence[Objective], by: Objective) -> list[FrontMember]:

@@ -1,6 +1,7 @@
 """The command line: verbs only. Each verb reads its options, calls one stage and prints what it answers.
 
-Stages are imported inside the verbs, so that `gi --help` and `gi front` start without torch, ONNX, DEAP and pymoo.
+A verb's module is imported when it is called, and stages inside the verbs, so that `gi --help` and `gi front` start
+without torch, ONNX, DEAP and pymoo.
 """
 
 import errno
@@ -12,48 +13,37 @@ import click
 from click.shell_completion import shell_complete
 
 import gi
-from gi.cli.cache import cache
-from gi.cli.evolve import evolve
-from gi.cli.export import export
-from gi.cli.grow import grow
-from gi.cli.index import index
-from gi.cli.machine import doctor
-from gi.cli.mining import gallery, predict
+from gi.cli.lazy_group import LazyGroup
 from gi.cli.options import tell
-from gi.cli.programs import lines, repair, vary
-from gi.cli.results import failures, front, report, show
-from gi.cli.stock import corpus, harvest
 from gi.core.errors import GiError
 
-VERBS = (
-    evolve,
-    front,
-    show,
-    report,
-    export,
-    failures,
-    harvest,
-    corpus,
-    lines,
-    vary,
-    repair,
-    index,
-    grow,
-    cache,
-    doctor,
-)
+# In the order in which a newcomer needs them.
+VERBS = {
+    "evolve": "gi.cli.evolve",
+    "front": "gi.cli.results",
+    "show": "gi.cli.results",
+    "report": "gi.cli.results",
+    "export": "gi.cli.export",
+    "failures": "gi.cli.results",
+    "harvest": "gi.cli.stock",
+    "corpus": "gi.cli.stock",
+    "lines": "gi.cli.programs",
+    "vary": "gi.cli.programs",
+    "repair": "gi.cli.programs",
+    "index": "gi.cli.index",
+    "grow": "gi.cli.grow",
+    "cache": "gi.cli.cache",
+    "doctor": "gi.cli.machine",
+}
 COMPLETE_VARIABLE = "_GI_COMPLETE"  # click's name for it, which its scripts for shells set
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
 
-class _InOrder(click.Group):
-    """Lists the verbs in the order in which a newcomer needs them."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's protocol)
-        return list(self.commands)
-
-
-@click.group(cls=_InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=LazyGroup,
+    modules=VERBS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
 @click.version_option(gi.__version__, prog_name="gi")
 def group() -> None:
     """Genetic improvement of neural-network source code.
@@ -61,13 +51,6 @@ def group() -> None:
     A data set goes in; optimised, readable PyTorch source comes out, as a Pareto front over error, parameters and time.
     Results go to stdout, progress to stderr. Exit status: 0, 1 the work failed, 2 the call is wrong, 130 interrupted.
     """
-
-
-# Here and not in gi.cli.index, whose module would otherwise import the one that imports it.
-for mined in (predict, gallery):
-    index.add_command(mined)
-for verb in VERBS:
-    group.add_command(verb)
 
 
 def main() -> None:

@@ -14,7 +14,8 @@ from click.core import ParameterSource
 from gi.cli.corpus_file import DEFAULT_CORPUS
 from gi.cli.data_set import image_size_option, parse_image_size
 from gi.cli.executor import address_option, executor_option
-from gi.cli.options import Form, answer_form, arguments_option, isolation, print_answer, tell, trust_option
+from gi.cli.isolation import isolation_option
+from gi.cli.options import Form, answer_form, arguments_option, print_answer, tell, trust_option
 from gi.core.errors import ConfigError
 from gi.core.figures import duration_text
 from gi.core.objectives import METRICS, OBJECTIVES
@@ -149,7 +150,7 @@ _DEFAULT: dict[str, Any] = {field.name: field.default for field in dataclasses.f
     metavar="RUN",
     help="Go on with a run; beside it: --generations, --budget, --time, --executor.",
 )
-@isolation
+@isolation_option
 @trust_option
 @answer_form
 @arguments_option
@@ -256,7 +257,10 @@ def _was_given(ctx: click.Context, name: str) -> bool:
 def _finish(run: "Run", form: Form) -> int:
     """Prints what was found; the exit status."""
     from gi.archive import Archive, run_summary
-    from gi.report import nothing_feasible_text, own_model_text, print_front, summary_json
+    from gi.report.answers import summary_json
+    from gi.report.constraints import nothing_feasible_text
+    from gi.report.own_model import own_model_text
+    from gi.report.printing import print_front
 
     with Archive.open(run.path) as archive:
         summary = run_summary(archive)

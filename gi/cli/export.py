@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from gi.cli.isolation import isolation_option
 from gi.cli.limits import parse_limits, refuse_unused_limits, training_limits
-from gi.cli.options import Form, answer_form, isolation, print_answer, run_folder, say, tell, trust_option
+from gi.cli.options import Form, answer_form, print_answer, run_folder, say, tell, trust_option
 from gi.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ if TYPE_CHECKING:
 )
 @training_limits
 @click.option("--force", is_flag=True, help="Replace files that exist.")
-@isolation
+@isolation_option
 @trust_option
 @answer_form
 @click.pass_context
@@ -210,7 +211,7 @@ def _minimised(run: Path, id_: str, given: dict[str, Any], gate: "Gate", *, quie
     """Minimises an individual and prints each verdict to stderr, and the whole to stdout."""
     from gi.archive import Archive
     from gi.jobs.minimise import MinimisationTools, default_tools, minimise
-    from gi.report import print_explanation
+    from gi.report.printing import print_explanation
 
     def on_verdict(verdict: "Verdict") -> None:
         change = " ".join((verdict.change.after or verdict.change.before).split())
@@ -265,7 +266,7 @@ def _patch_written(archive: "Archive", subject: "Subject", out: Path, force: boo
 
 
 def _tell(files: dict[str, Any], explanation: "Explanation | None", form: Form) -> None:
-    from gi.report import explanation_json
+    from gi.report.individual import explanation_json
 
     if form != "text":
         answer = files | ({"explanation": explanation_json(explanation)} if explanation else {})

@@ -7,7 +7,8 @@ import click
 
 from gi.cli.data_set import announce, image_size_option, parse_image_size
 from gi.cli.index import index_option
-from gi.cli.options import Form, answer_form, isolation, print_answer, say, tell
+from gi.cli.isolation import isolation_option
+from gi.cli.options import Form, answer_form, print_answer, say, tell
 from gi.core.errors import ConfigError
 
 
@@ -28,7 +29,7 @@ from gi.core.errors import ConfigError
 @click.option("--no-control", is_flag=True, help="Leave out the same network trained from Kaiming.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), default="model.py", show_default=True, help="Where to.")
 @click.option("--force", is_flag=True, help="Replace files that exist.")
-@isolation
+@isolation_option
 @answer_form
 def grow(
     *,

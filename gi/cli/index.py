@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gi.cli.lazy_group import LazyGroup
 from gi.cli.options import Form, answer_form, print_answer, say, tell, trust_option
 from gi.core.errors import ConfigError
 
@@ -23,7 +24,7 @@ index_option = click.option(
 )
 
 
-@click.group()
+@click.group(cls=LazyGroup, modules={"predict": "gi.cli.mining", "gallery": "gi.cli.mining"})
 def index() -> None:
     """Build and ask the index of trained convolution kernels.
 

@@ -14,7 +14,7 @@ def doctor(*, data_root: str | None, form: Form) -> int:
     Versions, devices, data sets and isolation; the exit status is 1 where something is wrong.
     """
     from gi.jobs.doctor import doctor as look
-    from gi.report import print_machine
+    from gi.report.printing import print_machine
 
     facts = look(data_root=data_root).to_json()
     if form == "text":

@@ -1,7 +1,6 @@
 """Options that several verbs share, and how a verb prints what it answers."""
 
 import functools
-import os
 import shutil
 import sys
 import textwrap
@@ -11,20 +10,10 @@ from typing import Any, Literal, TypeVar, cast
 
 import click
 
-from gi.api.isolating import refuse_missing
 from gi.core.csv_table import csv_text
 from gi.core.errors import ConfigError
 from gi.core.quoting import json_text, shown
 from gi.core.types import Task
-from gi.sandbox.isolation import ISOLATIONS, VARIABLE
-
-
-def _isolate(_context: click.Context, _parameter: click.Parameter, chosen: str) -> None:
-    """Sets the isolation of this process's workers. Raises `ConfigError` where strict isolation is not available."""
-    # By the environment, which the fork servers of all later workers inherit.
-    os.environ[VARIABLE] = chosen
-    refuse_missing()
-
 
 Form = Literal["text", "json", "csv"]
 V = TypeVar("V", bound=Callable[..., Any])
@@ -45,16 +34,6 @@ def answer_form(verb: V) -> V:
     return cast("V", json_option(csv_option(with_form)))
 
 
-isolation = click.option(
-    "--isolation",
-    type=click.Choice(ISOLATIONS),
-    envvar=VARIABLE,
-    default="auto",
-    show_default=True,
-    expose_value=False,
-    callback=_isolate,
-    help="How programs are closed off: auto takes each layer that the system has, strict refuses where one is missing.",
-)
 trust_option = click.option(
     "--trust",
     is_flag=True,

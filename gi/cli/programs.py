@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from gi.cli.corpus_file import open_corpus
+from gi.cli.isolation import isolation_option
 from gi.cli.options import (
     Form,
     answer_form,
     arguments_option,
-    isolation,
     parse_task,
     print_answer,
     print_json_line,
@@ -47,7 +47,7 @@ def lines(*, file: Path, form: Form) -> None:
 
     lines = file_lines(file)
     if form == "text":
-        from gi.report import print_lines
+        from gi.report.printing import print_lines
 
         print_lines(lines)
     else:
@@ -64,7 +64,7 @@ def lines(*, file: Path, form: Form) -> None:
 @click.option("--corpus", "corpus_path", type=click.Path(path_type=Path), help="What to borrow from.")
 @click.option("--allow-licence", multiple=True, metavar="SPDX", help="Borrow from this licence too; may be repeated.")
 @click.option("--raw", is_flag=True, help="Each try as it came, accepted or not, with the reason of a refusal.")
-@isolation
+@isolation_option
 @trust_option
 @answer_form
 def vary(
@@ -112,7 +112,7 @@ def vary(
             if form == "json":
                 print_json_line(answer)
             else:
-                from gi.report import print_offspring
+                from gi.report.printing import print_offspring
 
                 print_offspring(answer, start)
 
@@ -167,7 +167,7 @@ def _origin(edit: Edit) -> dict[str, Any] | None:
 @click.argument("file", metavar="FILE[:NAME]")
 @arguments_option
 @_task_options
-@isolation
+@isolation_option
 @trust_option
 @answer_form
 def repair(*, file: str, arguments: tuple[str, ...], input_shape: str, classes: int, trust: bool, form: Form) -> None:

@@ -25,12 +25,18 @@ from gi.core.errors import ConfigError
 def front(*, run: Path, plot: Path | None, top: int | None, form: Form) -> None:
     """Print the Pareto front of a run: all that nothing dominates among what was evaluated."""
     from gi.archive import Archive
-    from gi.report import front_json, front_plot, nothing_feasible_text, print_front
+    from gi.report.answers import front_json
+    from gi.report.constraints import nothing_feasible_text
 
+    # rich and what explains programs are imported for a reader, not for JSON.
     with Archive.open(run) as archive:
         if plot is not None:  # first: what cannot be drawn is refused before an answer is printed
+            from gi.report.printing import front_plot
+
             front_plot(archive, plot)
         if form == "text":
+            from gi.report.printing import print_front
+
             print_front(archive, top)
         else:
             answer = front_json(archive, top)
@@ -66,7 +72,8 @@ def show(
 ) -> None:
     """Print an individual of a run: its source by default."""
     from gi.archive import Archive
-    from gi.report import print_individual, show_json, show_rows
+    from gi.report.individual import show_json, show_rows
+    from gi.report.printing import print_individual
 
     if measure:
         # Without the view nothing would show what the trainings were for.
@@ -105,7 +112,8 @@ def _measured(run: Path, id_: str, limits: dict[str, Any], *, trust: bool) -> No
 def failures(*, run: Path, tries: bool, form: Form) -> None:
     """Print what failed in a run, by stage and reason."""
     from gi.archive import Archive
-    from gi.report import failures_json, print_failures
+    from gi.report.answers import failures_json
+    from gi.report.printing import print_failures
 
     with Archive.open(run) as archive:
         groups = archive.outcomes.refusals() if tries else archive.outcomes.failures()

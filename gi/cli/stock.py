@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gi.cli.corpus_file import fetch_missing_packages, open_corpus
-from gi.cli.options import Form, answer_form, isolation, print_answer, tell
+from gi.cli.isolation import isolation_option
+from gi.cli.options import Form, answer_form, print_answer, tell
 from gi.core.errors import ConfigError, HarvestError
 from gi.core.settings import cache_folder
 
@@ -31,7 +32,7 @@ _corpus_option = click.option(
 @click.option("--commit", help="The commit to read, by default the newest; for one SOURCE.")
 @_corpus_option
 @click.option("--workers", type=int, default=None, show_default="one for each core", help="Files read at once.")
-@isolation
+@isolation_option
 @answer_form
 def harvest(
     *,
@@ -114,7 +115,7 @@ def _added_json(added: "Added") -> dict[str, Any]:
 
 def _print_harvests(answers: list[dict[str, Any]], path: Path, form: Form) -> None:
     if form == "text":
-        from gi.report import print_harvests
+        from gi.report.printing import print_harvests
 
         print_harvests(answers, path)
     else:
@@ -137,7 +138,8 @@ def corpus(
     if fetch and corpus_path:
         raise ConfigError(f"--fetch is for the default corpus: harvest into {corpus_path} with `gi harvest`.")
     from gi.corpus import missing_packages
-    from gi.report import corpus_rows, print_blocks, print_corpus
+    from gi.report.printing import print_blocks, print_corpus
+    from gi.report.rows import corpus_rows
 
     with open_corpus(corpus_path) as stock:
         if fetch:

@@ -7,11 +7,7 @@ from typing import Any
 
 from gi.archive import Archive, FailureGroup, FrontMember, RunRecord, RunSummary, run_summary
 from gi.core.objectives import Objective
-from gi.core.types import Failed, Individual, Scored
-from gi.explain.provenance.origins import individual_origins
-from gi.explain.provenance.sources import individual_explanation
-from gi.report.explanation import explanation_json
-from gi.report.table import top_members
+from gi.report.top_members import top_members
 
 
 def front_json(archive: Archive, top: int | None = None) -> dict[str, Any]:
@@ -77,37 +73,6 @@ def _errors_json(name: str, errors: Sequence[float]) -> dict[str, Any]:
 def failures_json(groups: Sequence[FailureGroup]) -> list[dict[str, Any]]:
     """Failures by stage and reason."""
     return [asdict(group) for group in groups]
-
-
-def show_json(archive: Archive, id_: str) -> dict[str, Any]:
-    """An individual with its outcome, its ancestors' edits and the origin of each of its lines."""
-    individual = archive.individuals.by_prefix(id_)
-    outcome = archive.outcome(individual.id)
-    lines = individual_origins(archive, individual.id)
-    seeding = archive.outcomes.seeding(individual.id)
-    return {
-        **_individual_json(individual),
-        "text": individual.text,
-        "values": dict(outcome.values) if isinstance(outcome, Scored) else None,
-        "failure": {"stage": outcome.stage, "reason": outcome.reason, "detail": outcome.detail}
-        if isinstance(outcome, Failed)
-        else None,
-        "lineage": [_individual_json(member) for member in archive.individuals.lineage(individual.id)],
-        "provenance": [asdict(line) for line in lines],
-        "explanation": explanation_json(individual_explanation(archive, individual.id)),
-        "seeding": None if seeding is None else asdict(seeding),
-    }
-
-
-def _individual_json(individual: Individual) -> dict[str, Any]:
-    return {
-        "id": individual.id,
-        "generation": individual.generation,
-        "parents": list(individual.parents),
-        "edits": [asdict(edit) for edit in individual.edits],
-        "tries": len(individual.tries),
-        "origin": asdict(individual.origin) if individual.origin else None,
-    }
 
 
 def _constraints_json(run: RunRecord) -> dict[str, float]:

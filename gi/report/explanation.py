@@ -1,7 +1,6 @@
 """An explanation as text of 80 columns: the figures of both programs, then each change with its effects."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -60,16 +59,6 @@ def effects_text(verdict: Verdict, objective: Named) -> str:
     # Without a training only the effect on the parameters is known.
     rest = "" if verdict.trainings else f"; other effects {UNMEASURED}"
     return "; ".join(effect_text(effect, objective) for effect in verdict.effects) + rest
-
-
-def explanation_json(explanation: Explanation) -> dict[str, Any]:
-    """The explanation as JSON values, with `within_noise` for each effect."""
-    stored = explanation.to_json()
-    # So that readers of the JSON need not know how noise and difference decide it.
-    for verdict, values in zip(explanation.verdicts, stored["verdicts"], strict=True):
-        for effect, row in zip(verdict.effects, values["effects"], strict=True):
-            row["within_noise"] = effect.within_noise
-    return {**stored, "changes": stored.pop("verdicts")}
 
 
 def _figures(explanation: Explanation, objective: Named) -> RenderableType:

@@ -6,15 +6,6 @@ from typing import Any
 Rows = Sequence[Mapping[str, Any]]
 
 
-def show_rows(answer: Mapping[str, Any], view: str | None) -> Rows:
-    """The rows of an individual: its ancestors ("lineage"), its changes ("provenance"), else itself in one row."""
-    if view == "lineage":
-        return list(answer["lineage"])
-    if view == "provenance":
-        return list(answer["explanation"]["changes"])
-    return [{key: value for key, value in answer.items() if key not in ("lineage", "provenance", "explanation")}]
-
-
 def corpus_rows(summary: Mapping[str, Any]) -> Rows:
     """The rows of a corpus: its blocks, or one for each type, repository and licence, named in the column `by`."""
     if "blocks" in summary:

@@ -12,10 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from gi.archive.front import ranked
-from gi.archive.records import FailureGroup, FrontMember, RunRecord, RunSummary
+from gi.archive.records import FailureGroup, RunRecord, RunSummary
 from gi.core.figures import spread_text
 from gi.core.objectives import Objective
 from gi.core.quoting import shown
+from gi.report.top_members import top_members
 
 # Wider than the longest rows, since a pipe has no width.
 PIPED_WIDTH = 200
@@ -198,16 +199,6 @@ def front_table(run: RunRecord, summary: RunSummary, top: int | None = None) -> 
 
 def _part(count: int, summary: RunSummary) -> str:
     return f"{count} of a front of {len(summary.front)}"
-
-
-def top_members(run: RunRecord, front: Sequence[FrontMember], top: int | None) -> Sequence[FrontMember]:
-    """`top` members (all for None): the best by each objective, then those that differ most from the chosen ones."""
-    if top is None or top >= len(front):
-        return front
-    from gi.search.select import spread  # numpy, which takes longer to import than to answer without it
-
-    values = [[o.scaled(member.values[o.key]) for o in run.objectives] for member in front]
-    return [front[row] for row in spread(values, top)]
 
 
 def test_heading(num_seeds: int, what: str) -> str:

@@ -65,7 +65,7 @@ def test_a_corpus_without_classes_says_so(tmp_path, capsys):
 
 
 def test_a_harvest_says_how_many_blocks_it_brought(capsys):
-    from gi.report import print_harvests
+    from gi.report.printing import print_harvests
 
     brought = {"source": "nets", "commit": "", "programs": 3, "lines": 9, "ingredients": 5, "blocks": 4, "refused": []}
     print_harvests([brought, {"source": "gone", "error": "is gone"}], "c.sqlite")

@@ -8,7 +8,7 @@ import click
 import pytest
 
 import gi
-from gi.cli import group, options
+from gi.cli import group, isolation
 from tests.docs.pages import LANGUAGES, PAGES, ROOT, anchors, blocks, gi_commands, links
 
 GENERATED = {
@@ -29,15 +29,15 @@ def test_what_is_generated_is_current(page):
 
 @pytest.mark.parametrize(("place", "words"), COMMANDS, ids=[f"{place}-{' '.join(w[:3])}" for place, w in COMMANDS])
 def test_the_command_line_takes_every_command(place, words, monkeypatch):
-    monkeypatch.setattr(options, "refuse_missing", lambda: None)
-    monkeypatch.setenv(options.VARIABLE, "auto")
+    monkeypatch.setattr(isolation, "refuse_missing", lambda: None)
+    monkeypatch.setenv(isolation.VARIABLE, "auto")
     words = words[: words.index(">")] if ">" in words else words
     # With the settings of the real one: click keeps the help option that a command was first asked for.
     context, command, rest = click.Context(group, info_name="gi", **group.context_settings), group, words[1:]
     while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
         name, *rest = rest
-        assert name in command.commands, f"{place} names {context.command_path} {name}"
-        command = command.commands[name]
+        assert name in command.list_commands(context), f"{place} names {context.command_path} {name}"
+        command = command.get_command(context, name)
         if isinstance(command, click.Group):
             context = click.Context(command, parent=context, info_name=name)
     try:

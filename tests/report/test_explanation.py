@@ -10,7 +10,8 @@ from gi.core.types import Origin
 from gi.explain.difference import Change
 from gi.explain.provenance.sources import individual_explanation
 from gi.explain.records import Effect, Explanation, Verdict
-from gi.report.explanation import effect_text, explanation_json, explanation_text
+from gi.report.explanation import effect_text, explanation_text
+from gi.report.individual import explanation_json
 from tests.small_run import DEEP_ID, DONOR, SMALL_ID, write_run
 
 CONV = Change(1, 11, (11,), "nn.Conv2d(1, 16, 5),", "nn.Conv2d(1, 16, 3, padding=1),")

@@ -7,16 +7,9 @@ from gi.archive import Archive, front_members, run_summary
 from gi.core.errors import ArchiveError, ConfigError
 from gi.core.types import Individual
 from gi.export import best_member
-from gi.report import (
-    failures_json,
-    front_json,
-    front_plot,
-    print_failures,
-    print_front,
-    print_individual,
-    show_json,
-    summary_json,
-)
+from gi.report.answers import failures_json, front_json, summary_json
+from gi.report.individual import show_json
+from gi.report.printing import front_plot, print_failures, print_front, print_individual
 from gi.report.table import front_table
 from tests.small_run import BROKEN_ID, CONFIG, DEEP_ID, DONOR, SMALL, SMALL_ID, retrain, scored, write_run
 

@@ -9,7 +9,9 @@ from gi.core.settings import RunConfig
 from gi.core.trace import Trace
 from gi.core.types import Scored
 from gi.export.choice import best_member
-from gi.report import front_json, nothing_feasible_text, print_front
+from gi.report.answers import front_json
+from gi.report.constraints import nothing_feasible_text
+from gi.report.printing import print_front
 from gi.search.evolve import evolve, resume
 from tests.search.test_evolve import Interrupting
 from tests.stand_ins import SEEDS, PoolExecutor, made, outcome, parts, program, shuffled_delay_s, slow

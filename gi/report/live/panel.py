@@ -15,7 +15,8 @@ from gi.core.quoting import shown
 from gi.report.live.lines import cached_text, waiting_text
 from gi.report.live.sparkline import Sparkline
 from gi.report.live.state import RunState
-from gi.report.table import table, top_members
+from gi.report.table import table
+from gi.report.top_members import top_members
 
 _BAR_WIDTH = 30
 _REASONS = 3

@@ -17,6 +17,9 @@ from torch import nn
 from gi.trace.classes.argument_guesses import Call
 from gi.trace.classes.argument_search import Way, working
 from gi.trace.classes.probe import Candidate, FailedTrial, TrialShape, channels_of, error_text, shape_at
+from gi.trace.meta_kernels import install
+
+install()  # once, before the worker's processes are forked from its server
 
 # Powers of two: the divisors that groups, heads and channel shuffles need.
 _STEPS = (1, 2, 4, 8, 16, 32)
