@@ -1,6 +1,10 @@
 """Parts that tests of several folders share; the warm server stays up for all of them: its start takes seconds."""
 
 import os
+
+# Before torch is imported: two workers whose operators each start a thread for every core wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +24,11 @@ from tests.stand_ins import OPEN
 # A busy machine is no fault of an example.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slow tests first: the last ones that two workers share out are then short, and neither waits for long."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture(scope="session", autouse=True)

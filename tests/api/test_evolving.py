@@ -11,6 +11,8 @@ from gi.sandbox.server import warm_server
 from gi.search.events import GenerationEnded
 from tests.small_run import SMALL, write_run
 
+pytestmark = pytest.mark.slow
+
 MISTAKES = {
     "no generations": ({"generations": 0}, "generations is 0: it must be at least 1"),
     "no workers": ({"workers": 0}, "workers is 0: it must be at least 1"),

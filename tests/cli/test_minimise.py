@@ -7,6 +7,8 @@ from gi.archive import Archive, front_members
 from gi.cli import run
 from tests.small_run import DEEP_ID, write_run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory, monkeypatch):

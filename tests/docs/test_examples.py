@@ -6,6 +6,8 @@ from gi.sandbox.server import warm_server
 from tests.docs import stage
 from tests.docs.pages import PAGES, blocks
 
+pytestmark = pytest.mark.slow
+
 RUN = {"console", "python", "sql"}
 EXTENDING = "docs/extending.md"  # its patches need a copy of the tree: test_extending.py
 SHOWN = [page for page in PAGES if any(b.language in RUN and not b.not_run for b in blocks(page)) and page != EXTENDING]

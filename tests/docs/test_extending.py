@@ -13,6 +13,8 @@ from gi.sandbox.server import warm_server
 from tests.docs import stage
 from tests.docs.pages import ROOT, blocks
 
+pytestmark = pytest.mark.slow
+
 PAGE = "docs/extending.md"
 GI = "from gi.cli import main; main()"
 

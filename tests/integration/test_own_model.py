@@ -12,6 +12,8 @@ from gi.cli import run
 from gi.core.types import Scored
 from gi.sandbox.server import warm_server
 
+pytestmark = pytest.mark.slow
+
 HEAD = "import torch\nfrom torch import nn\n\n\n"
 MODEL = """\
 class {name}(nn.Module):

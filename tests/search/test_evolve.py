@@ -47,10 +47,12 @@ def dumped(folder):
         return canonical_text(archive)
 
 
-@pytest.fixture
-def run(tmp_path):
-    evolve(CONFIG, tmp_path / "run", workers=2, parts=parts())
-    with Archive.open(tmp_path / "run") as archive:
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """The archive of a run that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("evolve") / "run"
+    evolve(CONFIG, folder, workers=2, parts=parts())
+    with Archive.open(folder) as archive:
         yield archive
 
 
@@ -565,16 +567,14 @@ class Interrupting:
 
 @pytest.mark.parametrize("at", [1, 5, 13, 20])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_goes_on_to_the_same_end(tmp_path, at, number):
-    evolve(CONFIG, tmp_path / "whole", workers=2, parts=parts())
-    run = tmp_path / "run"
+def test_an_interrupted_run_goes_on_to_the_same_end(run, tmp_path, at, number):
     handler = signal.getsignal(number)
-    summary = evolve(CONFIG, run, workers=2, parts=parts(evaluate=slow), on_event=Interrupting(at, number))
+    summary = evolve(CONFIG, tmp_path, workers=2, parts=parts(evaluate=slow), on_event=Interrupting(at, number))
     assert summary.state == "interrupted"
     assert signal.getsignal(number) == handler
-    assert dumped(run) != dumped(tmp_path / "whole")
-    assert resume(run, workers=2, parts=parts()).state == "finished"
-    assert dumped(run) == dumped(tmp_path / "whole")
+    assert dumped(tmp_path) != canonical_text(run)
+    assert resume(tmp_path, workers=2, parts=parts()).state == "finished"
+    assert dumped(tmp_path) == canonical_text(run)
 
 
 def test_what_runs_at_an_interruption_is_waited_for_shortly_and_what_does_not_end_is_not_recorded(tmp_path):
@@ -718,25 +718,24 @@ go(folder, workers=2, parts=parts(evaluate=slow))
 """
 
 
-def test_a_run_killed_at_random_moments_ends_as_if_nothing_had_happened(tmp_path):
-    evolve(CONFIG, tmp_path / "whole", workers=2, parts=parts())
-    rng, run = random.Random(8), tmp_path / "run"
+def test_a_run_killed_at_random_moments_ends_as_if_nothing_had_happened(run, tmp_path):
+    rng, killed = random.Random(8), tmp_path / "run"
     kills, lost = 0, 0
     for _ in range(6):
-        child = subprocess.Popen([sys.executable, "-c", KILLED, str(run)], cwd=Path(__file__).parents[2])
+        child = subprocess.Popen([sys.executable, "-c", KILLED, str(killed)], cwd=Path(__file__).parents[2])
         try:
             child.wait(rng.uniform(0.5, 2.0))
         except subprocess.TimeoutExpired:
-            evaluated = _evaluated(run)
+            evaluated = _evaluated(killed)
             child.kill()
             child.wait()
             kills += 1
-            lost += not evaluated <= _evaluated(run)
-    started = (run / "run.sqlite").exists()
-    resume(run, workers=2, parts=parts()) if started else evolve(CONFIG, run, workers=2, parts=parts())
+            lost += not evaluated <= _evaluated(killed)
+    started = (killed / "run.sqlite").exists()
+    resume(killed, workers=2, parts=parts()) if started else evolve(CONFIG, killed, workers=2, parts=parts())
     assert kills > 0
     assert lost == 0
-    assert dumped(run) == dumped(tmp_path / "whole")
+    assert dumped(killed) == canonical_text(run)
 
 
 def _evaluated(folder):

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from gi.archive import Archive, front_members, run_summary
+from gi.archive import Archive, canonical_text, front_members, run_summary
 from gi.core.errors import BudgetError
 from gi.core.objectives import OBJECTIVES as KNOWN
 from gi.core.settings import PROMOTED_SHARE, RunConfig
@@ -177,14 +177,20 @@ def test_the_archive_is_the_same_at_every_number_of_workers_and_order_of_complet
     assert len(dumps) == 1
 
 
-@pytest.mark.parametrize("variation", [None, twinned])
+@pytest.fixture(scope="module")
+def twinned_run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("rungs") / "twinned"
+    evolve(CONFIG, folder, workers=2, parts=parts(variation=twinned))
+    with Archive.open(folder) as archive:
+        yield archive
+
+
+@pytest.mark.parametrize(("whole", "options"), [("run", {}), ("twinned_run", {"variation": twinned})])
 @pytest.mark.parametrize("at", [1, 9, 23, 40, 70, 95])
-def test_an_interrupted_run_goes_on_to_the_same_end(tmp_path, at, variation):
-    options = {} if variation is None else {"variation": variation}
-    evolve(CONFIG, tmp_path / "whole", workers=2, parts=parts(**options))
-    evolve(CONFIG, tmp_path / "run", workers=2, parts=parts(evaluate=slow, **options), on_event=Interrupting(at))
-    resume(tmp_path / "run", workers=4, parts=parts(delay_s=shuffled_delay_s, **options))
-    assert dumped(tmp_path / "run") == dumped(tmp_path / "whole")
+def test_an_interrupted_run_goes_on_to_the_same_end(tmp_path, at, whole, options, request):
+    evolve(CONFIG, tmp_path, workers=2, parts=parts(evaluate=slow, **options), on_event=Interrupting(at))
+    resume(tmp_path, workers=4, parts=parts(delay_s=shuffled_delay_s, **options))
+    assert dumped(tmp_path) == canonical_text(request.getfixturevalue(whole))
 
 
 def test_more_generations_go_on_as_if_they_had_been_asked_for_at_once(tmp_path):

@@ -48,7 +48,7 @@ def evolve(nodes, tmp_path_factory):
 def archived(process):
     """The archive as text; the answer on stdout has to be one JSON document, whatever Ray has to say."""
     out, err = process.communicate(timeout=900)
-    assert process.returncode == 0, err
+    assert process.returncode == 0, (out, err)
     with Archive.open(Path(json.loads(out)["run"])) as archive:
         return canonical_text(archive)
 
@@ -62,9 +62,10 @@ def here(evolve):
 def test_the_archive_is_that_of_one_machine_though_a_node_dies(way, evolve, here, nodes):
     node = nodes.add()
     process = evolve(f"by-{way}", "--executor", "ray", "--address", getattr(nodes, way))
-    for line in iter(process.stderr.readline, ""):
-        if "plan:" in line:
-            break
+    told = []
+    while "plan:" not in "".join(told):
+        told.append(process.stderr.readline())
+        assert told[-1], "".join(told)  # it ended before
     time.sleep(2)  # by now trainings are under way
     nodes.kill(node)
     assert archived(process) == here
