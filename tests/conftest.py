@@ -51,8 +51,9 @@ def check() -> InProcess:
     return InProcess()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def server() -> Iterator[ForkServer]:
+    """The warm server: it starts with the first test that needs a worker, and stays up for all others."""
     with warm_server() as warm:
         yield warm
 

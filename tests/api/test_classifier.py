@@ -19,7 +19,6 @@ from gi.core.objectives import OBJECTIVES
 from gi.core.settings import RunConfig
 from gi.core.types import Individual, Origin, Program, Scored, Try
 from gi.data.dataset import open_split, run_dataset
-from gi.sandbox.server import warm_server
 from tests.small_run import scored
 
 LINEAR = """
@@ -169,7 +168,6 @@ def test_fits_and_predicts_by_the_real_search(quick):
         workers=1,
         settings={k: v for k, v in quick.items() if k not in ("generations", "population", "model", "workers")},
     )
-    with warm_server():
-        model.fit(digits.images[:500], digits.target[:500])
-        assert model.score(digits.images[500:700], digits.target[500:700]) > 0.5
+    model.fit(digits.images[:500], digits.target[:500])
+    assert model.score(digits.images[500:700], digits.target[500:700]) > 0.5
     assert len(model.front_) >= 1

@@ -7,7 +7,6 @@ import gi
 from gi.api.ending import exported_text
 from gi.archive import Archive
 from gi.core.errors import RunError
-from gi.sandbox.server import warm_server
 from gi.search.events import GenerationEnded
 from tests.small_run import SMALL, write_run
 
@@ -40,24 +39,22 @@ def test_arrays_evolve_predict_and_go_on(quick, tmp_path):
     images[::2, :4] += 150
     labels = np.where(np.arange(60) % 2, "dark", "light")
     lines, events = [], []
-    with warm_server():
-        run = gi.evolve((images, labels), **quick, out=tmp_path / "run", tell=lines.append, on_event=events.append)
-        assert run.state == "finished"
-        assert any(isinstance(event, GenerationEnded) for event in events)
-        assert any(line.startswith("data: 2 classes, ") for line in lines)
-        assert (run.path / "best" / "model.py").is_file()
-        best = run.best()
-        assert np.mean(best.predict(images) == labels) > 0.9
-        assert gi.resume(run, generations=2, tell=lines.append).summary.generations == 2
+    run = gi.evolve((images, labels), **quick, out=tmp_path / "run", tell=lines.append, on_event=events.append)
+    assert run.state == "finished"
+    assert any(isinstance(event, GenerationEnded) for event in events)
+    assert any(line.startswith("data: 2 classes, ") for line in lines)
+    assert (run.path / "best" / "model.py").is_file()
+    best = run.best()
+    assert np.mean(best.predict(images) == labels) > 0.9
+    assert gi.resume(run, generations=2, tell=lines.append).summary.generations == 2
 
 
 def test_repair_gives_the_text_and_leaves_the_file(tmp_path):
     (tmp_path / "net.py").write_text(SMALL)
     lines = []
-    with warm_server():
-        text = gi.repair(tmp_path / "net.py", input_shape=(3, 8, 8), classes=4, tell=lines.append)
-        with pytest.raises(gi.GiError, match="defines no model 'Nit': choose from Net"):
-            gi.repair(f"{tmp_path / 'net.py'}:Nit")
+    text = gi.repair(tmp_path / "net.py", input_shape=(3, 8, 8), classes=4, tell=lines.append)
+    with pytest.raises(gi.GiError, match="defines no model 'Nit': choose from Net"):
+        gi.repair(f"{tmp_path / 'net.py'}:Nit")
     assert "nn.Linear(192, 4)" in text
     assert (tmp_path / "net.py").read_text() == SMALL
     assert lines == [f"{tmp_path / 'net.py'}: made to fit 3 x 8 x 8 images and 4 classes (1 line changed)"]

@@ -10,7 +10,6 @@ from torch import nn
 import gi
 from gi.core.types import Origin
 from gi.data.dataset import load_dataset, open_split
-from gi.sandbox.server import warm_server
 from tests.api.conftest import built
 from tests.small_run import BROKEN_ID, DEEP, DEEP_ID, SMALL_ID, write_run
 
@@ -80,9 +79,8 @@ def test_a_program_that_fails_to_build_is_one_line(run, monkeypatch):
 def test_predictions_come_from_a_worker_and_are_those_of_the_built_network(run):
     images, _ = open_split(load_dataset("digits", cache=run_cache()).path, "test")
     member = run.best()
-    with warm_server():
-        probabilities = member.predict_proba(images[:50])
-        names = member.predict(images[:50, 0])
+    probabilities = member.predict_proba(images[:50])
+    names = member.predict(images[:50, 0])
     with torch.no_grad():
         expected = member.build()(member.inputs(images[:50])).double().softmax(1).numpy()
     assert probabilities.shape == (50, 10)

@@ -2,7 +2,6 @@
 
 import pytest
 
-from gi.sandbox.server import warm_server
 from tests.docs import stage
 from tests.docs.pages import PAGES, blocks
 
@@ -22,10 +21,9 @@ def own_folder(tmp_path, tmp_path_factory, monkeypatch):
 @pytest.mark.parametrize("page", SHOWN)
 def test_the_examples_of_a_page_run(page, monkeypatch, capsys):
     stage.set_up(monkeypatch)
-    with warm_server():
-        for block in blocks(page):
-            if not block.not_run:
-                stage.run_block(block, capsys)
+    for block in blocks(page):
+        if not block.not_run:
+            stage.run_block(block, capsys)
     if page == "docs/python.md":
         names = blocks(page)[0].namespace
         assert names["outputs"].shape == (10, 10)

@@ -9,7 +9,6 @@ import sys
 import numpy as np
 import pytest
 
-from gi.sandbox.server import warm_server
 from tests.docs import stage
 from tests.docs.pages import ROOT, blocks
 
@@ -53,15 +52,14 @@ def test_every_patch_applies_and_what_it_adds_works(tree, environment, tmp_path,
     monkeypatch.chdir(tmp_path)
     shown = [block.language for block in blocks(PAGE)]
     assert shown.count("diff") == 5, "a data set, an objective, a line type, an operator, an initialiser"
-    with warm_server():
-        for block in blocks(PAGE):
-            if block.language == "python":
-                stage.run_python(block)
-            elif block.language == "diff":
-                done("git", "apply", "-", cwd=tree, given=block.text)
-            elif block.language == "console":
-                for words in block.commands:
-                    run_in(tree, environment, words)
+    for block in blocks(PAGE):
+        if block.language == "python":
+            stage.run_python(block)
+        elif block.language == "diff":
+            done("git", "apply", "-", cwd=tree, given=block.text)
+        elif block.language == "console":
+            for words in block.commands:
+                run_in(tree, environment, words)
     done(sys.executable, "-m", "ruff", "check", "--quiet", "gi", cwd=tree)
     done(sys.executable, "-m", "ruff", "format", "--check", "--quiet", "gi", cwd=tree)
 

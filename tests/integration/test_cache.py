@@ -7,7 +7,6 @@ import pytest
 from gi.archive import Archive, canonical_text
 from gi.core.settings import RunConfig
 from gi.core.types import Origin, Program
-from gi.sandbox.server import warm_server
 from gi.search.evolve import evolve
 from gi.train.cache import store
 from tests.programs import PROGRAM
@@ -32,11 +31,10 @@ def decided(folder, config):
 
 
 def test_a_second_run_trains_nothing_and_decides_the_same(tmp_path):
-    with warm_server():
-        plain, without = decided(tmp_path / "without", dataclasses.replace(CONFIG, cache=False))
-        assert not (tmp_path / "outcomes").exists()
-        first, filling = decided(tmp_path / "first", CONFIG)
-        second, full = decided(tmp_path / "second", CONFIG)
+    plain, without = decided(tmp_path / "without", dataclasses.replace(CONFIG, cache=False))
+    assert not (tmp_path / "outcomes").exists()
+    first, filling = decided(tmp_path / "first", CONFIG)
+    second, full = decided(tmp_path / "second", CONFIG)
     assert without == filling == full
     assert plain.from_cache == first.from_cache == 0
     assert second.from_cache == second.evaluations == first.evaluations > 5

@@ -15,7 +15,6 @@ from gi.core.settings import RunConfig
 from gi.core.types import Individual, Origin, Try
 from gi.data.dataset import run_dataset
 from gi.export import export_zoo
-from gi.sandbox.server import warm_server
 from tests.small_run import retrain, scored, write_weights
 
 LIST = """\
@@ -147,10 +146,9 @@ def test_every_member_builds_trains_saves_and_predicts_with_torch_alone(
     config = RunConfig(
         dataset=dataset, data_root=os.environ.get("GI_DATA"), images=1280, final_images=1280, final_seeds=2
     )
-    with warm_server():
-        write_front(tmp_path / "run", config, run_dataset(config).task)
-        with Archive.open(tmp_path / "run") as archive:
-            zoo = export_zoo(archive, tmp_path / "zoo", ["onnx", "pt2"])
+    write_front(tmp_path / "run", config, run_dataset(config).task)
+    with Archive.open(tmp_path / "run") as archive:
+        zoo = export_zoo(archive, tmp_path / "zoo", ["onnx", "pt2"])
     assert {member.id for member in zoo.members} == set(IDS)
     for member in zoo.members:
         assert (member.note, member.reasons) == ("", {}), "tidied, and in every format"

@@ -10,7 +10,6 @@ import pytest
 from gi.archive import Archive, front_members
 from gi.cli import run
 from gi.core.types import Scored
-from gi.sandbox.server import warm_server
 
 pytestmark = pytest.mark.slow
 
@@ -32,12 +31,6 @@ class {name}(nn.Module):
 
 def model(name="Model", parameters="", first="", channels=1, size=8, classes=10):
     return MODEL.format(name=name, parameters=parameters, first=first, channels=channels, size=size, classes=classes)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def warm():
-    with warm_server():
-        yield
 
 
 @pytest.fixture(autouse=True)
@@ -184,7 +177,7 @@ if __name__ == "__main__":
 
 
 @pytest.fixture(scope="module")
-def evolved(built_cache, tmp_path_factory, warm):
+def evolved(built_cache, tmp_path_factory):
     """A run that started from a script in a git work tree, with everything given by relative paths."""
     folder = tmp_path_factory.mktemp("own")
     with pytest.MonkeyPatch.context() as patch:
