@@ -68,7 +68,9 @@ def main() -> None:
     for _ in range(options.rounds):
         for way in WAYS:
             command = [sys.executable, __file__, "--way", way]
-            told = json.loads(subprocess.run(command, input=asked, stdout=subprocess.PIPE, text=True, check=True).stdout)
+            told = json.loads(
+                subprocess.run(command, input=asked, stdout=subprocess.PIPE, text=True, check=True).stdout
+            )
             cpu_s[way].append(told["cpu_s"])
             answers.append(told["answers"])
             print(way, f"{told['cpu_s']:.1f} CPU s", flush=True)
