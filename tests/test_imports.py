@@ -311,3 +311,14 @@ def test_light_verbs_start_without_heavy_packages(arguments, tmp_path):
     command = [sys.executable, "-c", program, *(str(run) if a == "RUN" else a for a in arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT.parent)
     assert done.stderr == "[] 0\n"
+
+
+def test_a_verb_imports_its_own_module_alone_and_json_no_tables(tmp_path):
+    from tests.small_run import write_run
+
+    program = "import sys; from gi.cli import run; run(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
+    command = [sys.executable, "-c", program, "front", str(write_run(tmp_path / "run")), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT.parent)
+    imported = set(done.stderr.split())
+    assert "gi.cli.results" in imported
+    assert not imported & {"gi.cli.evolve", "gi.cli.export", "gi.explain.records", "rich", "numpy"}

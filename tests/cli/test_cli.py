@@ -327,3 +327,11 @@ def test_an_interrupted_run_is_exit_status_130_and_says_how_to_go_on(tmp_path):
     assert f"go on with: gi evolve --resume {out}" in told
     assert "Traceback" not in told
     assert gi.cli.run(["front", str(out)]) == 0
+
+
+def test_a_misspelled_verb_is_told_the_one_that_was_meant(capsys):
+    assert run(["fronts"]) == 2
+    assert run(["index", "galery"]) == 2
+    err = capsys.readouterr().err
+    assert "Did you mean 'front'?" in err
+    assert "Did you mean 'gallery'?" in err
