@@ -20,7 +20,7 @@ class LazyGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's protocol)
         """The names of all verbs, the group's own first."""
-        return [*dict.fromkeys([*(name for name in self.commands if name not in self._modules), *self._modules])]
+        return [*(name for name in self.commands if name not in self._modules), *self._modules]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The verb, imported; None for an unknown name."""

@@ -10,6 +10,7 @@ Example: `relu(x)` for floats (8, 16, 28, 28) on meta is `empty_like(x)`; for in
 It cannot speed up what asks no operator: most of the time to build a layer is its `__init__`.
 """
 
+import inspect
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
@@ -30,8 +31,11 @@ _KEPT: list[torch.library.Library] = []  # torch forgets what a library register
 
 @cache
 def install() -> None:
-    """Registers the short ways with torch's dispatcher; twice is once."""
+    """Registers the short ways with torch's dispatcher; twice is once. An older torch keeps its own descriptions."""
     library = torch.library.Library("aten", "IMPL", "Meta")  # type: ignore[no-untyped-call]
+    # Without this option torch refuses a second kernel for an operator that it describes itself.
+    if "allow_override" not in inspect.signature(library.impl).parameters:
+        return
     _KEPT.append(library)
     for name, kernel in kernels().items():
         library.impl(name, kernel, allow_override=True)  # type: ignore[no-untyped-call]

@@ -98,3 +98,11 @@ def test_a_fake_tensor_with_symbolic_sizes_is_left_to_torch():
     batch = torch.export.Dim("batch", min=1, max=64)
     exported = torch.export.export(net, (torch.zeros(2, 1, 8, 8),), dynamic_shapes=({0: batch},))
     assert exported.module()(torch.zeros(5, 1, 8, 8)).shape == (5, 3)
+
+
+def test_a_torch_that_refuses_a_second_kernel_keeps_its_own(monkeypatch):
+    def impl(self, op_name, fn, dispatch_key="", *, with_keyset=False):
+        raise RuntimeError("there's already a kernel registered from python")
+
+    monkeypatch.setattr(torch.library.Library, "impl", impl)
+    install.__wrapped__()
